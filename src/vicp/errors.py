@@ -1,0 +1,35 @@
+"""Every error a user can cause, as one tree.
+
+    VICPError
+    ├── ConfigError    a setting that is unknown, misspelt or contradicts another
+    ├── DataError      photos, tables or support pairs that cannot be used
+    ├── WeightsError   a checkpoint that is missing, damaged or of another shape
+    ├── PromptError    a category prompt that is damaged or belongs to another model
+    └── GalleryError   a gallery that cannot answer
+
+A message says what, got, expected, next step. The command line prints it on one line and exits with 2.
+"""
+
+
+class VICPError(Exception):
+    """The root: catch this to catch everything that is the input's fault."""
+
+
+class ConfigError(VICPError):
+    """A setting that is unknown, misspelt or contradicts another."""
+
+
+class DataError(VICPError):
+    """Photos, tables or support pairs that cannot be used."""
+
+
+class WeightsError(VICPError):
+    """A checkpoint that is missing, damaged or of another shape."""
+
+
+class PromptError(VICPError):
+    """A category prompt that is damaged or belongs to another model."""
+
+
+class GalleryError(VICPError):
+    """A gallery that cannot answer."""
