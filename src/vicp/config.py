@@ -1,0 +1,211 @@
+"""The settings of a run: frozen dataclasses whose defaults are the paper's; YAML and key=value hold differences."""
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vicp.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PartConfig:
+    """A part of the model that transformers provides."""
+
+    source: str | None = None
+    """Hub name or folder of pretrained weights, used frozen; None builds it from `family` and `sizes`."""
+    family: str = ""
+    """transformers' model type, such as `dinov2` or `llama`; not needed with a source."""
+    sizes: dict[str, Any] = field(default_factory=dict)
+    """Fields of that family's transformers config, where there is no source."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One VICP model; the defaults are the paper's recipe (design.md 3.7)."""
+
+    backbone: PartConfig = field(default_factory=lambda: PartConfig(source="facebook/dinov2-small"))
+    reasoner: PartConfig = field(default_factory=lambda: PartConfig(source="TinyLlama/TinyLlama_v1.1"))
+    connector: dict[str, Any] = field(default_factory=dict)
+    """Fields of transformers' `Blip2QFormerConfig`; its own defaults are BLIP-2's."""
+    num_latents: int = 32
+    """Q, latents per image."""
+    num_prompts: int = 32
+    """M, prompt tokens; not in print, the authors' code has 32."""
+    prompts_per_layer: bool = True
+    """A set of M tokens per ViT layer, or one set for all."""
+    head_norm: bool = False
+    """LayerNorm on the head's output (ours)."""
+    compare_in_context: bool = False
+    """A comparison token before each label (ours)."""
+    freeze_reasoner: bool = True
+    """The LLM takes no gradient; without a source it must be trained to be of use."""
+    label_words: tuple[str, str] = ("different", "same")
+    """Words of the LLM's vocabulary that stand for the labels, where it has a tokenizer."""
+    readout: Literal["cls", "mean", "both"] = "cls"
+    """Which tokens become the embedding."""
+    image_size: int = 224
+    """Pixels a side of what the backbone sees."""
+    image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Per channel, of values in [0, 1]."""
+    image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    """Per channel, of values in [0, 1]."""
+    image_fit: Literal["squash", "pad", "crop"] = "squash"
+    """How a photo that is not square becomes square."""
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """How mini's backbone is pretrained."""
+
+    num_steps: int = 1500
+    batch_size: int = 48
+    """Objects per step; each is seen in two photos."""
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    num_silhouettes: int = 256
+    """Silhouettes of the procedural world to learn from."""
+    photos: str | None = None
+    """Parquet of natural photos, for instance discrimination beside the world's factors; None leaves them out."""
+    photo_column: str = "image"
+    """Its column of encoded bytes."""
+    temperature: float = 0.1
+    """Of the contrastive loss between two views."""
+
+
+@dataclass(frozen=True)
+class EpisodeConfig:
+    """What the generator is trained on (notes: identity defined on the fly)."""
+
+    num_silhouettes: int = 48
+    photos_per_silhouette: int = 512
+    """Size of a pool whose factors all vary."""
+    values_per_factor: int = 3
+    """A pool keeps this many values of each factor, so that pairs and triples of factors recur in it."""
+    contexts: int = 6
+    """Categories per step."""
+    pairs: tuple[int, ...] = (4, 8, 16, 16, 32)
+    """K is drawn from these, per step."""
+    query_pairs: int = 48
+    """Held-out pairs per context for the query-pair loss; half of them differ in one factor only."""
+    identities: int = 6
+    """P, per category in the joint batch."""
+    photos_per_identity: int = 4
+    """k."""
+    hard_share: float = 0.5
+    """Share of support pairs that contradict what the photos' likeness suggests."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the generator is trained."""
+
+    warmup_steps: int = 1000
+    """On cached tokens, with the label and query-pair losses alone."""
+    joint_steps: int = 500
+    """With prompted photos and every loss."""
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    margin: float = 0.1
+    """Triplet margin."""
+    mining: Literal["batch_hard", "batch_all"] = "batch_hard"
+    icl_weight: float = 1.0
+    align_weight: float = 0.01
+    pair_weight: float = 0.0
+    """Of the query-pair loss (ours)."""
+    log_every: int = 20
+    save_every: int = 100
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run; saved beside what the run makes."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    episodes: EpisodeConfig = field(default_factory=EpisodeConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    seed: int = 0
+    out: str = "runs/vicp"
+    """Folder for checkpoints and logs."""
+
+
+def load_config(kind: type[T], file: Path | None = None, overrides: Sequence[str] = ()) -> T:
+    """A config of `kind`: its defaults, then a YAML file, then `key.sub=value` overrides.
+
+    Raises:
+        ConfigError: a file that cannot be read, an unknown key (with the nearest valid one), a value of the
+            wrong type.
+    """
+    try:
+        layers = [OmegaConf.structured(kind)]
+        if file is not None:
+            layers.append(OmegaConf.create(_read_yaml(file)))
+        layers.append(OmegaConf.from_dotlist(list(overrides)))
+        return OmegaConf.to_object(OmegaConf.merge(*layers))  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise ConfigError(_explain(error, kind, file)) from error
+
+
+def config_from_dict(kind: type[T], values: dict[str, Any], *, where: str) -> T:
+    """A config of `kind` from plain values, as read from a checkpoint's JSON; errors name `where`."""
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.create(values))
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise ConfigError(_explain(error, kind, Path(where))) from error
+
+
+def dump_config(config: Any, file: Path) -> None:
+    """Writes the resolved config as YAML."""
+    file.write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).replace("\n", " ")
+        raise ConfigError(f"{file}: cannot read this config ({reason})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file}: a config is a mapping of keys to values, got {type(content).__name__}")
+    return content
+
+
+def _explain(error: OmegaConfBaseException, kind: type, file: Path | None) -> str:
+    key = error.full_key or str(error.key or "")
+    where = f"{file}: " if file is not None else ""
+    known = _keys(kind)
+    reason = str(error.msg or error).split("\n")[0]
+    if key in known or not key:
+        return f"{where}{key or 'config'}: {reason}"
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+    return f"{where}unknown key '{key}'" + (f", did you mean '{near[0]}'?" if near else "")
+
+
+def _keys(kind: type, prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for item in dataclasses.fields(kind):
+        keys.append(prefix + item.name)
+        if isinstance(item.type, type) and dataclasses.is_dataclass(item.type):
+            keys += _keys(item.type, prefix + item.name + ".")
+    return keys

@@ -1,0 +1,141 @@
+"""The photo table: one row per photo, whatever it was read from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vicp.errors import DataError
+
+OPTIONAL_COLUMNS = ("split", "camera", "sequence", "date", "domain", "viewpoint")
+_MAX_LISTED = 20
+
+
+@dataclass(frozen=True)
+class BadPhoto:
+    """A photo that cannot be used: its number and name in the source, and why."""
+
+    row: int
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoTable:
+    """Photos in a fixed order; an index below is a position in it, 0 to len - 1.
+
+    Columns of `frame`: `row` (number in the source, from 1), `path` (a unique name), `category`, `identity`
+    (None if unknown), where known those of OPTIONAL_COLUMNS ("" if unknown), and `image` (bytes) if `root` is None.
+
+    Attributes:
+        frame: The table; not to be changed in place.
+        root: The folder `path` is relative to; None when `image` holds the photos.
+        skipped: What was left out because the user asked to go on without bad photos.
+    """
+
+    frame: pd.DataFrame
+    root: Path | None
+    skipped: tuple[BadPhoto, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Return the distinct categories, sorted."""
+        return tuple(sorted(set(self.frame["category"])))
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Return "category/identity" of every row: the pair is the identity ("/" in a category reads "%2F").
+
+        Raises:
+            DataError: A photo has no identity.
+        """
+        unknown = self.frame["identity"].isna()
+        if unknown.any():
+            first = self.frame.loc[unknown, "path"].iloc[0]
+            raise DataError(f"{int(unknown.sum())} photos have no identity (first: {first}): give every photo one")
+        escaped = [category.replace("%", "%25").replace("/", "%2F") for category in self.frame["category"]]
+        return tuple(f"{c}/{i}" for c, i in zip(escaped, self.frame["identity"], strict=True))
+
+    def photo_bytes(self, index: int) -> bytes:
+        """Return the encoded photo at this index.
+
+        Raises:
+            DataError: It cannot be read; the message is the reason and, for a file, where it was looked for.
+        """
+        if self.root is None:
+            return bytes(self.frame["image"].iloc[index])
+        path = self.root / self.frame["path"].iloc[index]
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise DataError(f"no such file: {path}") from error
+        except IsADirectoryError as error:
+            raise DataError(f"a folder, not a file: {path}") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise DataError(f"cannot be read ({reason}): {path}") from error
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> "PhotoTable":
+        """Return the rows at these indices, in this order; a boolean mask works too."""
+        positions = np.asarray(indices)
+        if positions.dtype == np.bool_:
+            positions = np.flatnonzero(positions)
+        return replace(self, frame=self.frame.iloc[positions.astype(np.int64)].reset_index(drop=True))
+
+    def of_category(self, name: str) -> "PhotoTable":
+        """Return the rows of one category.
+
+        Raises:
+            DataError: There is none.
+        """
+        if name not in self.categories:
+            raise DataError(f"no category {name!r}{nearest(name, self.categories)}")
+        return self.select((self.frame["category"] == name).to_numpy(dtype=bool))
+
+
+def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
+    """Return one line naming the bad photos by number, path and reason, and what to do about them."""
+    listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_LISTED])
+    more = f"; and {len(bad) - _MAX_LISTED} more" if len(bad) > _MAX_LISTED else ""
+    count = "1 photo" if len(bad) == 1 else f"{len(bad)} photos"
+    return f"{count} cannot be used: {listed}{more}. Correct them, or give --skip-bad to go on without them"
+
+
+def check_enough(table: PhotoTable) -> None:
+    """Check that some category can give both kinds of pairs: the same identity twice, and two identities.
+
+    Raises:
+        DataError: It cannot; the message says what is missing.
+    """
+    if len(table) == 0:
+        raise DataError("no photos: give at least two photos each of two identities")
+    identities = pd.Series(table.identities, dtype=object)
+    sizes = identities.groupby([table.frame["category"].to_numpy(), identities.to_numpy()]).size()
+    per_category = sizes.groupby(level=0)
+    if (per_category.size() < 2).all():
+        found = f"only one identity ({sizes.index[0][1]})" if len(sizes) == 1 else "only one identity per category"
+        raise DataError(f"{found} in {len(table)} photos: telling individuals apart needs at least two. Add another's")
+    if (sizes < 2).all():
+        raise DataError(
+            f"only one photo of each of the {len(sizes)} identities: a pair of the same identity needs two photos. "
+            "Add a second photo of at least one identity"
+        )
+    if not ((per_category.size() >= 2) & (per_category.max() >= 2)).any():
+        raise DataError(
+            "no category has both two identities and two photos of one: its pairs would all be the same or all "
+            "different. Add photos to one category"
+        )
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the end of an error message: what `name` may have been meant to be, and what there is."""
+    close = get_close_matches(name, known, n=1)
+    hint = f", did you mean {close[0]!r}?" if close else ""
+    listed = ", ".join(known[:_MAX_LISTED]) + (", ..." if len(known) > _MAX_LISTED else "")
+    return f"{hint} (there are: {listed})"

@@ -1,0 +1,154 @@
+"""A CSV or Parquet file, one row per photo -> the photo table."""
+
+import logging
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+
+from vicp.data.records import OPTIONAL_COLUMNS, BadPhoto, PhotoTable, bad_photos_message, nearest
+from vicp.errors import DataError
+
+_COLUMNS = ("path", "image", "category", "identity", *OPTIONAL_COLUMNS)
+_MISSING = ("", "nan", "NaN", "<NA>")  # text that stands for nothing; "NA" and "None" may be names
+_WHOLE_NUMBER = re.compile(r"-?\d+(\.0+)?")
+_PADDED = re.compile(r"-?0\d")
+
+_log = logging.getLogger(__name__)
+
+
+def read_table(
+    path: str | os.PathLike[str], *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
+) -> PhotoTable:
+    """Return the photos a CSV (UTF-8, commas) or Parquet file lists.
+
+    Columns: `path` (relative to the file's folder) or `image` (encoded bytes, Parquet only), `identity`,
+    `category` and OPTIONAL_COLUMNS; others are passed over. Whether photos can be decoded is not checked here.
+
+    Args:
+        path: A file ending in .csv, .parquet or .pq.
+        category: Without a category column, the category of all rows ("photos" if None); with one, the one
+            category to keep.
+        need_identity: Whether every photo must have an identity.
+        skip_bad: Leave out bad rows instead of raising.
+
+    Raises:
+        DataError: The file cannot be read, columns are missing, or rows are bad: all of them in one message.
+    """
+    path = Path(path)
+    frame = read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
+    _check_columns(path, frame, need_identity)
+    ignored = [name for name in frame.columns if name not in _COLUMNS]
+    if ignored:
+        _log.info("%s: columns passed over: %s", path, ", ".join(ignored))
+    frame = _clean(frame, category)
+    bad = _bad_rows(frame, need_identity)
+    if bad and not skip_bad:
+        raise DataError(f"{path}: {bad_photos_message(bad)}")
+    frame = frame[~frame["row"].isin([photo.row for photo in bad])].reset_index(drop=True)
+    if frame.empty:
+        raise DataError(f"{path}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else ""))
+    table = PhotoTable(frame, None if "image" in frame else path.parent, tuple(bad))
+    return table.of_category(category) if category is not None else table
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a CSV file with every value as text, "" where there is none.
+
+    Raises:
+        DataError: The file cannot be read as UTF-8 text with commas.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}): save it as CSV UTF-8") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"{path}: not a CSV with a header and one row per line ({str(error).strip()})") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(f"{path}: rows have more values than the header has names: quote values that hold commas")
+    return frame.fillna("").rename(columns=str.strip)
+
+
+def require_columns(path: Path, got: list[str], expected: tuple[str, ...]) -> None:
+    """Check that all the expected columns are there.
+
+    Raises:
+        DataError: Some are not; the message suggests the nearest names.
+    """
+    missing = [name for name in expected if name not in got]
+    if missing:
+        hints = "; ".join(f"no column {name!r}{nearest(name, got)}" for name in missing)
+        separator = " Values are to be separated by commas." if len(got) == 1 and re.search(r"[;\t]", got[0]) else ""
+        raise DataError(f"{path}: {hints}. Expected {', '.join(expected)}: rename or add them.{separator}")
+
+
+def _check_columns(path: Path, frame: pd.DataFrame, need_identity: bool) -> None:
+    source = "image" if "image" in frame and path.suffix.lower() != ".csv" else "path"
+    require_columns(path, list(frame.columns), (source, "identity") if need_identity else (source,))
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        names = pyarrow.parquet.read_schema(path).names
+        wanted = [name for name in names if name in _COLUMNS]
+        # With no column we know, read none: the error names those there are.
+        frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return frame.reindex(columns=names) if not wanted else frame
+
+
+def _clean(frame: pd.DataFrame, category: str | None) -> pd.DataFrame:
+    """Return the columns of the photo table, in its order, as text; missing values become None or ""."""
+    clean = pd.DataFrame({"row": range(1, len(frame) + 1)})
+    unnamed = pd.Series([f"row-{row}" for row in clean["row"]], dtype=object)
+    clean["path"] = _text(frame["path"]) if "path" in frame else unnamed
+    default = pd.Series([category or "photos"] * len(frame), dtype=object)
+    clean["category"] = _text(frame["category"]) if "category" in frame else default
+    clean["identity"] = _text(frame["identity"]) if "identity" in frame else pd.Series([None] * len(frame), dtype=object)
+    for name in OPTIONAL_COLUMNS:
+        if name in frame:
+            clean[name] = [value or "" for value in _text(frame[name])]
+    if "image" in frame:
+        clean["image"] = frame["image"].to_numpy(dtype=object)
+    return clean
+
+
+def _text(column: pd.Series) -> "pd.Series[str]":
+    """Return a column as text, None where nothing stands; a column of whole numbers loses its ".0" endings."""
+    values = [None if pd.isna(value) else str(value).strip() for value in column.astype(object)]
+    values = [None if value in _MISSING else value for value in values]
+    present = [value for value in values if value is not None]
+    if all(_WHOLE_NUMBER.fullmatch(value) for value in present):
+        values = [value.split(".")[0] if value is not None else None for value in values]
+    return pd.Series(values, dtype=object)
+
+
+def _bad_rows(frame: pd.DataFrame, need_identity: bool) -> list[BadPhoto]:
+    """Return every row that names no photo, no category or no identity, or a photo named before."""
+    bad: list[BadPhoto] = []
+    first_row: dict[str, int] = {}
+    images = frame["image"] if "image" in frame else [b" "] * len(frame)
+    columns = (frame["row"], frame["path"], frame["category"], frame["identity"], images)
+    for row, path, category, identity, image in zip(*columns, strict=True):
+        reason = ""
+        if path is None:
+            reason = "no path"
+        elif first_row.setdefault(path, row) != row:
+            reason = f"the same path as row {first_row[path]}"
+        elif not isinstance(image, bytes):
+            reason = f"image holds {type(image).__name__}, expected the bytes of an encoded photo"
+        elif category is None:
+            reason = "no category"
+        elif identity is None and need_identity:
+            reason = "no identity"
+        if reason:
+            bad.append(BadPhoto(int(row), path or "no path", reason))
+    return bad

@@ -1,0 +1,201 @@
+"""The frozen vision transformer; prompts enter as extra keys and values of every layer (design: injection).
+
+A prompt token joins the tokens of every layer and what the layer makes of it is dropped, so it acts only as
+one more key and value per layer, and these depend on the prompt alone. `Backbone.prompt_states` computes them
+once per prompt; `Backbone.encode` hands them to the attention as an argument. No module holds state.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+ATTENTION = "vicp_prompted"
+Readout = Literal["cls", "mean", "both"]
+Extend = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
+PromptStates = dict[nn.Module, tuple[Tensor, Tensor]]  # attention module -> keys, values (1 or B, H, M, d)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the backbone makes of B photos, after its last norm.
+
+    Attributes:
+        prefix: CLS and, where the family has them, registers (B, P, D).
+        patches: patch tokens in row order (B, N, D).
+    """
+
+    prefix: Tensor
+    patches: Tensor
+
+    @property
+    def tokens(self) -> Tensor:
+        """All tokens (B, P+N, D), the prefix first."""
+        return torch.cat([self.prefix, self.patches], dim=1)  # (B, P+N, D)
+
+    def readout(self, mode: Readout) -> Tensor:
+        """One vector per photo: CLS (B, D), the mean patch (B, D), or both side by side (B, 2D)."""
+        if mode == "cls":
+            return self.prefix[:, 0]  # (B, D)
+        if mode == "mean":
+            return self.patches.mean(dim=1)  # (B, D)
+        return torch.cat([self.prefix[:, 0], self.patches.mean(dim=1)], dim=-1)  # (B, 2D)
+
+
+def prompted_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    extend: Extend | None = None,
+    **kwargs: object,
+) -> tuple[Tensor, None]:
+    """Scaled dot-product attention of transformers, over keys and values that `extend` may lengthen.
+
+    Args:
+        module: the attention module that calls; `extend` looks the prompt up by it.
+        query: (B, H, P+N, d).
+        key: (B, H, P+N, d).
+        value: (B, H, P+N, d).
+        attention_mask: handed on as it is.
+        extend: None is the plain model bit for bit.
+        kwargs: scaling and dropout, handed on as they are.
+    """
+    if extend is not None:
+        key, value = extend(module, key, value)  # (B, H, M+P+N, d)
+    output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    return output, None
+
+
+def _join(prompt: Tensor, states: Tensor) -> Tensor:
+    """Prompt states (1 or B, H, M, d) before the photo's own (B, H, P+N, d).
+
+    Most families split heads by a transposed view of (B, P+N, H, d): joining in that layout copies whole
+    contiguous rows instead of one head at a time.
+    """
+    prompt = prompt.to(states.dtype).expand(states.shape[0], -1, -1, -1)
+    return torch.cat([prompt.transpose(1, 2), states.transpose(1, 2)], dim=1).transpose(1, 2)
+
+
+class Backbone(nn.Module):
+    """A frozen transformers vision model whose attention takes prompts.
+
+    Args:
+        vit: any transformers vision transformer that asks `AttentionInterface` for its attention
+            (Dinov2, Dinov2WithRegisters, DINOv3ViT, CLIPVision, ViT); it is frozen here.
+        readout: which tokens become the embedding.
+    """
+
+    def __init__(self, vit: PreTrainedModel, *, readout: Readout = "cls") -> None:
+        super().__init__()
+        AttentionInterface.register(ATTENTION, prompted_attention)
+        AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+        vit.set_attn_implementation(ATTENTION)
+        self.vit = vit.eval().requires_grad_(False)
+        self.readout: Readout = readout
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Stays in eval: the backbone is frozen."""
+        return super().train(False)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The L transformer layers, first to last."""
+        return [m for m in self.vit.modules() if isinstance(m, GradientCheckpointingLayer)]
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self.vit.config.hidden_size)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of the embedding: D, or 2D when CLS and the mean patch are both read."""
+        return self.width * (2 if self.readout == "both" else 1)
+
+    def prompt_states(self, tokens: Tensor) -> PromptStates:
+        """Keys and values of the prompt in every layer: each layer reads the prompt tokens alone.
+
+        Args:
+            tokens: one set for all layers (M, D), or one per layer (L, M, D).
+
+        Raises:
+            ValueError: the shape fits neither.
+        """
+        if tokens.ndim == 2:
+            tokens = tokens.expand(len(self.layers), -1, -1)  # (L, M, D)
+        if tokens.ndim != 3 or tokens.shape[0] != len(self.layers) or tokens.shape[2] != self.width:
+            raise ValueError(
+                f"prompt tokens have shape {tuple(tokens.shape)}; expected (M, {self.width}) "
+                f"or ({len(self.layers)}, M, {self.width})"
+            )
+        return self.batched_prompt_states(tokens[:, None])
+
+    def batched_prompt_states(self, tokens: Tensor) -> PromptStates:
+        """Keys and values of one prompt per photo, or of one for all: tokens (L, B or 1, M, D)."""
+        states: PromptStates = {}
+
+        def record(module: nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+            states[module] = (key, value)  # (B or 1, H, M, d)
+            return key, value
+
+        for layer, layer_tokens in zip(self.layers, tokens, strict=True):
+            layer(layer_tokens, extend=record, **_without_photo(layer, layer_tokens))
+        return states
+
+    def encode(self, pixels: Tensor, states: PromptStates | None = None) -> Encoding:
+        """Tokens of B photos under a prompt; None is the plain model bit for bit.
+
+        Args:
+            pixels: normalised photos (B, 3, H, W).
+            states: from `prompt_states`.
+        """
+        arguments: dict[str, object] = {}
+        if states is not None:
+
+            def extend(module: nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+                prompt_key, prompt_value = states[module]
+                return _join(prompt_key, key), _join(prompt_value, value)
+
+            arguments["extend"] = extend
+        if "interpolate_pos_encoding" in inspect.signature(self.vit.forward).parameters:
+            arguments["interpolate_pos_encoding"] = self._needs_interpolation(pixels)
+        tokens = self.vit(pixel_values=pixels, **arguments).last_hidden_state  # (B, P+N, D)
+        if hasattr(self.vit, "post_layernorm"):  # CLIP norms its pooled token only
+            tokens = self.vit.post_layernorm(tokens)
+        num_patches = self.num_patches(pixels.shape[-2], pixels.shape[-1])
+        prefix, patches = tokens.split([tokens.shape[1] - num_patches, num_patches], dim=1)
+        return Encoding(prefix, patches)
+
+    def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
+        """L2-normalised float32 embeddings (B, `embedding_dim`) of B photos (B, 3, H, W)."""
+        return nn.functional.normalize(self.encode(pixels, states).readout(self.readout).float(), dim=-1)
+
+    def num_patches(self, height: int, width: int) -> int:
+        """N for photos of height x width pixels."""
+        size = self.vit.config.patch_size
+        patch_height, patch_width = (size, size) if isinstance(size, int) else size
+        return int((height // patch_height) * (width // patch_width))
+
+    def _needs_interpolation(self, pixels: Tensor) -> bool:
+        size = self.vit.config.image_size
+        return tuple(pixels.shape[-2:]) != ((size, size) if isinstance(size, int) else tuple(size))
+
+
+def _without_photo(layer: nn.Module, tokens: Tensor) -> dict[str, object]:
+    """Arguments a layer insists on, as they are for tokens that have no place in the photo."""
+    parameters = inspect.signature(layer.forward).parameters
+    nowhere = tokens.new_zeros(0, 1)  # rotary angles of zero patches: every token counts as a prefix token
+    return {
+        name: value
+        for name, value in {"attention_mask": None, "position_embeddings": (nowhere, nowhere)}.items()
+        if name in parameters
+    }

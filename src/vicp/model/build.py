@@ -1,0 +1,207 @@
+"""Config in, model out: one nested constructor call, and the presets by name."""
+
+import logging
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Blip2QFormerConfig,
+    Blip2QFormerModel,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from vicp.config import ModelConfig, PartConfig
+from vicp.errors import ConfigError, WeightsError
+from vicp.model.backbone import Backbone
+from vicp.model.comparison import Comparison
+from vicp.model.connector import Connector
+from vicp.model.head import VisualHead
+from vicp.model.reasoner import Reasoner
+from vicp.model.verifier import Verifier
+from vicp.model.vicp import VICP
+
+logger = logging.getLogger(__name__)
+
+MINI = ModelConfig(
+    backbone=PartConfig(
+        family="dinov2",
+        sizes={
+            "hidden_size": 192,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 3,
+            "image_size": 96,
+            "patch_size": 12,
+        },
+    ),
+    reasoner=PartConfig(
+        family="llama",
+        sizes={
+            "hidden_size": 192,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 3,
+            "intermediate_size": 512,
+            "vocab_size": 2,
+            "max_position_embeddings": 2048,
+        },
+    ),
+    connector={
+        "hidden_size": 192,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 384,
+        "cross_attention_frequency": 1,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    },
+    num_latents=4,
+    num_prompts=16,
+    head_norm=True,
+    compare_in_context=True,
+    freeze_reasoner=False,
+    readout="both",
+    image_size=96,
+)
+
+TINY = ModelConfig(
+    backbone=PartConfig(
+        family="dinov2",
+        sizes={
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+        },
+    ),
+    reasoner=PartConfig(
+        family="llama",
+        sizes={
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "intermediate_size": 64,
+            "vocab_size": 2,
+            "max_position_embeddings": 2048,
+        },
+    ),
+    connector={
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "cross_attention_frequency": 2,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    },
+    num_latents=4,
+    num_prompts=4,
+    head_norm=True,
+    compare_in_context=True,
+    freeze_reasoner=False,
+    image_size=32,
+)
+
+PRESETS = {"paper": ModelConfig(), "mini": MINI, "tiny": TINY}
+
+
+def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
+    """The architecture diagram: frozen parts from their sources, the others fresh from `seed`.
+
+    Raises:
+        ConfigError: a part's family or sizes make no sense.
+        WeightsError: a source cannot be had.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone = Backbone(_vision_model(config.backbone), readout=config.readout)
+        llm = _language_model(config.reasoner)
+        label_ids = _label_ids(config.reasoner, config.label_words)
+        reasoner = Reasoner(llm, label_ids=label_ids, frozen=config.freeze_reasoner)
+        qformer = Blip2QFormerModel(_qformer_config(config.connector, backbone.width))
+        return VICP(
+            config=config,
+            backbone=backbone,
+            connector=Connector(qformer, num_latents=config.num_latents, out_dim=reasoner.width),
+            comparison=Comparison(reasoner.width),
+            reasoner=reasoner,
+            head=VisualHead(
+                reasoner.width,
+                backbone.width,
+                num_layers=len(backbone.layers) if config.prompts_per_layer else None,
+                norm=config.head_norm,
+            ),
+            verifier=Verifier(reasoner.width),
+        )
+
+
+def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
+    """The backbone alone, as `build_model` makes it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Backbone(_vision_model(config.backbone), readout=config.readout)
+
+
+def _vision_model(part: PartConfig) -> PreTrainedModel:
+    if part.source is None:
+        return AutoModel.from_config(_part_config(part, "model.backbone"))
+    model = _fetch(AutoModel, part.source, "model.backbone.source")
+    return getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model beside
+
+
+def _language_model(part: PartConfig) -> PreTrainedModel:
+    if part.source is None:
+        return AutoModelForCausalLM.from_config(_part_config(part, "model.reasoner"))
+    return _fetch(AutoModelForCausalLM, part.source, "model.reasoner.source")
+
+
+def _fetch(kind: Any, source: str, key: str) -> PreTrainedModel:
+    try:
+        return kind.from_pretrained(source, dtype=torch.float32)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise WeightsError(
+            f"{key}: cannot load '{source}' ({reason}); give a transformers checkpoint's hub name or folder"
+        ) from error
+
+
+def _part_config(part: PartConfig, key: str) -> PretrainedConfig:
+    try:
+        config = AutoConfig.for_model(part.family)
+    except ValueError as error:
+        raise ConfigError(f"{key}.family: transformers knows no model type '{part.family}'") from error
+    for name, value in part.sizes.items():
+        if not hasattr(config, name):
+            raise ConfigError(f"{key}.sizes.{name}: no such field in {type(config).__name__}")
+        setattr(config, name, value)
+    return config
+
+
+def _qformer_config(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerConfig:
+    config = Blip2QFormerConfig(encoder_hidden_size=encoder_width)
+    for name, value in sizes.items():
+        if not hasattr(config, name):
+            raise ConfigError(f"model.connector.{name}: no such field in Blip2QFormerConfig")
+        setattr(config, name, value)
+    return config
+
+
+def _label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | None:
+    """Vocabulary ids of the label words; None (learned label embeddings) without a tokenizer."""
+    if part.source is None:
+        return None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(part.source)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        logger.warning("%s has no tokenizer (%s): label embeddings are learned instead", part.source, error)
+        return None
+    ids = tuple(tokenizer.encode(" " + word, add_special_tokens=False)[-1] for word in words)
+    if ids[0] == ids[1]:
+        raise ConfigError(f"model.label_words: the LLM's tokenizer makes the same token of {words}")
+    return ids[0], ids[1]

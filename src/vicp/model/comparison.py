@@ -1,0 +1,22 @@
+"""The comparison token: what sets two photos apart, said in one token (ours, not the paper's)."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Comparison(nn.Module):
+    """One token per pair: MLP(|I_i - I_j|, I_i * I_j, I_i + I_j), averaged over the latents.
+
+    It is symmetric in the two photos, and stands before the label so that the LLM need not learn to
+    subtract latents that lie Q positions apart.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(3 * dim, 2 * dim)
+        self.out = nn.Sequential(nn.GELU(), nn.Linear(2 * dim, dim), nn.LayerNorm(dim))
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Comparison tokens (..., E) of pairs of latents (..., Q, E)."""
+        features = torch.cat([(left - right).abs(), left * right, left + right], dim=-1)  # (..., Q, 3E)
+        return self.out(self.hidden(features).mean(dim=-2))  # (..., E)

@@ -1,0 +1,52 @@
+"""Lays K labelled pairs and M prompt slots out as one LLM sequence, and says where each part sits.
+
+Paper: T_k = [I_i ; I_j ; L_k] for k = 1..K, then P_learn, one causal sequence. Our switch puts a comparison
+token before each label.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """One sequence per category and the places in it.
+
+    Attributes:
+        embeddings: what the LLM reads (C, T, E).
+        before_labels: position just before each label, where the LLM predicts it (K,).
+        slots: positions of the M prompt slots (M,).
+    """
+
+    embeddings: Tensor
+    before_labels: Tensor
+    slots: Tensor
+
+
+def lay_out(
+    left: Tensor, right: Tensor, comparison: Tensor | None, labels: Tensor, prompt_slots: Tensor
+) -> Context:
+    """The context of C categories with K pairs each; K may be 0 (the null context).
+
+    Args:
+        left: latents of the pairs' first photos (C, K, Q, E).
+        right: latents of their second photos (C, K, Q, E).
+        comparison: comparison tokens (C, K, E), or None for the paper's layout.
+        labels: embedding of each pair's label word (C, K, E).
+        prompt_slots: the learnable slots (M, E).
+    """
+    num_contexts, num_pairs, _, width = left.shape
+    parts = [left, right, *([] if comparison is None else [comparison[:, :, None]]), labels[:, :, None]]
+    pairs = torch.cat(parts, dim=2)  # (C, K, S, E), S tokens a pair
+    tokens_per_pair = pairs.shape[2]
+    slots = prompt_slots.expand(num_contexts, -1, -1)  # (C, M, E)
+    embeddings = torch.cat([pairs.reshape(num_contexts, -1, width), slots], dim=1)  # (C, T, E)
+    first_slot = num_pairs * tokens_per_pair
+    device = left.device
+    return Context(
+        embeddings=embeddings,
+        before_labels=torch.arange(num_pairs, device=device) * tokens_per_pair + tokens_per_pair - 2,
+        slots=torch.arange(prompt_slots.shape[0], device=device) + first_slot,
+    )

@@ -1,0 +1,31 @@
+"""The visual head: states of the prompt slots become prompt tokens (design: visual head)."""
+
+from torch import Tensor, nn
+
+
+class VisualHead(nn.Module):
+    """A two-layer MLP from the LLM's width to the ViT's, optionally one set of tokens per layer.
+
+    Args:
+        in_dim: E.
+        out_dim: D.
+        num_layers: L for prompts per layer, None for one set shared by all layers.
+        norm: LayerNorm on the output (ours): every layer norms its tokens anyway, and with a fixed length the
+            head cannot shrink the prompt into a constant.
+    """
+
+    def __init__(
+        self, in_dim: int, out_dim: int, *, num_layers: int | None = None, norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.num_layers = num_layers
+        self.hidden = nn.Sequential(nn.LayerNorm(in_dim), nn.Linear(in_dim, in_dim), nn.GELU())
+        self.out = nn.Linear(in_dim, out_dim * (num_layers or 1))
+        self.norm = nn.LayerNorm(out_dim) if norm else nn.Identity()
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Prompt tokens (C, M, D), or (C, L, M, D), from slot states (C, M, E)."""
+        tokens = self.out(self.hidden(states))  # (C, M, D) or (C, M, L*D)
+        if self.num_layers is not None:
+            tokens = tokens.unflatten(-1, (self.num_layers, -1)).transpose(1, 2)  # (C, L, M, D)
+        return self.norm(tokens)

@@ -1,0 +1,195 @@
+"""The composition: support pairs in, prompt tokens out; photos in, embeddings out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from torch import Tensor, nn
+
+from vicp.config import ModelConfig
+from vicp.errors import PromptError, WeightsError
+from vicp.model.backbone import Backbone, PromptStates
+from vicp.model.comparison import Comparison
+from vicp.model.connector import Connector
+from vicp.model.context import lay_out
+from vicp.model.head import VisualHead
+from vicp.model.prompt import CategoryPrompt
+from vicp.model.reasoner import Reasoner
+from vicp.model.verifier import Verifier
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the LLM made of C contexts.
+
+    Attributes:
+        tokens: prompt tokens (C, M, D) or (C, L, M, D).
+        states: slot states (C, M, E), what the verifier reads.
+        label_states: states before each label (C, K, E), where the LLM predicts it.
+    """
+
+    tokens: Tensor
+    states: Tensor
+    label_states: Tensor
+
+
+class VICP(
+    nn.Module,
+    ModelHubMixin,
+    library_name="vicp",
+    license="apache-2.0",
+    paper_url="https://arxiv.org/abs/2508.21222",
+    tags=["re-identification", "in-context-learning"],
+):
+    """Visual in-context prompting (arXiv 2508.21222), one attribute per box of the figure."""
+
+    def __init__(
+        self,
+        *,
+        config: ModelConfig,
+        backbone: Backbone,
+        connector: Connector,
+        comparison: Comparison,
+        reasoner: Reasoner,
+        head: VisualHead,
+        verifier: Verifier,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = backbone
+        self.connector = connector
+        self.comparison = comparison
+        self.reasoner = reasoner
+        self.head = head
+        self.verifier = verifier
+        self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
+
+    def latents(self, pixels: Tensor) -> Tensor:
+        """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts."""
+        return self.connector(self.backbone.encode(pixels).tokens)
+
+    def read(self, left: Tensor, right: Tensor, same: Tensor) -> Reading:
+        """Reads C contexts of K labelled pairs.
+
+        Args:
+            left: latents of the first photos (C, K, Q, E).
+            right: latents of the second photos (C, K, Q, E).
+            same: labels (C, K) bool.
+        """
+        comparison = self.comparison(left, right) if self.config.compare_in_context else None
+        labels = self.reasoner.label_embeddings(same)  # (C, K, E)
+        context = lay_out(left, right, comparison, labels, self.prompt_slots)
+        states = self.reasoner(context.embeddings)  # (C, T, E)
+        slots = states[:, context.slots]  # (C, M, E)
+        return Reading(self.head(slots), slots, states[:, context.before_labels])
+
+    def predict(self, left: Tensor, right: Tensor, same: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """The LLM's own log odds (R,) that held-out pairs are the same, each appended to one context.
+
+        Args:
+            left: the context's latents (K, Q, E).
+            right: (K, Q, E).
+            same: (K,) bool.
+            a: latents of the held-out pairs' first photos (R, Q, E).
+            b: latents of their second photos (R, Q, E).
+        """
+        num_pairs = a.shape[0]
+
+        def append(support: Tensor, held_out: Tensor) -> Tensor:
+            return torch.cat([support.expand(num_pairs, *support.shape), held_out[:, None]], dim=1)
+
+        unknown = torch.zeros(num_pairs, dtype=torch.bool, device=same.device)  # read before it is seen
+        reading = self.read(append(left, a), append(right, b), append(same, unknown))
+        return self.reasoner.same_logits(reading.label_states[:, -1])  # (R,)
+
+    def verify(self, a: Tensor, b: Tensor, states: Tensor) -> Tensor:
+        """The verifier's log odds (C, R) for pairs of latents (C, R, Q, E) under states (C, M, E)."""
+        return self.verifier(self.comparison(a, b), states)
+
+    def batched_prompt_states(self, tokens: Tensor, photos_per_prompt: int) -> PromptStates:
+        """Keys and values for a batch of C blocks of photos, a prompt each: tokens as in `Reading`."""
+        if tokens.ndim == 3:
+            tokens = tokens[:, None].expand(-1, len(self.backbone.layers), -1, -1)  # (C, L, M, D)
+        states = self.backbone.batched_prompt_states(tokens.transpose(0, 1))  # (C, H, M, d) each
+        return {
+            module: (
+                key.repeat_interleave(photos_per_prompt, dim=0),
+                value.repeat_interleave(photos_per_prompt, dim=0),
+            )
+            for module, (key, value) in states.items()
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any weight."""
+        from vicp.model.weights import fingerprint
+
+        return fingerprint(self)
+
+    def infer_prompt(
+        self, left: Tensor, right: Tensor, same: Tensor, *, category: str, seed: int | None = None
+    ) -> CategoryPrompt:
+        """The prompt of one category from its support.
+
+        Args:
+            left: latents of the pairs' first photos (K, Q, E), from `latents`.
+            right: latents of their second photos (K, Q, E).
+            same: labels (K,) bool.
+            category: what the photos show.
+            seed: of the support draw, for the record.
+        """
+        with torch.inference_mode():
+            reading = self.read(left[None], right[None], same[None])
+        return CategoryPrompt(
+            tokens=reading.tokens[0].float().clone(),
+            states=reading.states[0].float().clone(),
+            category=category,
+            num_pairs=len(same),
+            seed=seed,
+            fingerprint=self.fingerprint,
+        )
+
+    def prompt_states(self, prompt: CategoryPrompt) -> PromptStates:
+        """Keys and values of a prompt for `embed`, computed once per prompt.
+
+        Raises:
+            PromptError: the prompt was made by another model.
+        """
+        if prompt.fingerprint != self.fingerprint:
+            raise PromptError(
+                f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
+                f"{self.fingerprint}: use that model, or teach the category again"
+            )
+        return self.backbone.prompt_states(prompt.tokens)
+
+    def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
+        """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W); None is the plain backbone."""
+        return self.backbone.embed(pixels, states)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from vicp.model.weights import save_weights
+
+        save_weights(self, save_directory)
+
+    @classmethod
+    def _from_pretrained(
+        cls, *, model_id: str, local_files_only: bool = False, **hub_arguments: Any
+    ) -> "VICP":
+        from vicp.model.build import build_model
+        from vicp.model.weights import find_checkpoint, load_weights
+
+        found = find_checkpoint(model_id)
+        if isinstance(found, ModelConfig):
+            return build_model(found).eval()
+        if found.is_dir():
+            return load_weights(found)
+        try:
+            folder = snapshot_download(model_id, local_files_only=local_files_only, **hub_arguments)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise WeightsError(
+                f"'{model_id}' is no preset, no folder, and cannot be fetched ({reason})"
+            ) from error
+        return load_weights(Path(folder))

@@ -1,0 +1,111 @@
+"""Checkpoints: config.json and model.safetensors, holding only what has no source of its own."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from vicp.config import ModelConfig, config_from_dict
+from vicp.errors import WeightsError
+from vicp.model.build import PRESETS, build_model
+from vicp.model.vicp import VICP
+
+CONFIG_NAME, WEIGHTS_NAME = "config.json", "model.safetensors"
+FORMAT = 1
+SAMPLED_ELEMENTS = 1 << 22
+
+
+def own_tensors(model: VICP) -> dict[str, Tensor]:
+    """Parameters and buffers that travel in the checkpoint: those of parts without a source."""
+    foreign = [
+        prefix
+        for prefix, part in (("backbone.vit.", model.config.backbone), ("reasoner.llm.", model.config.reasoner))
+        if part.source is not None
+    ]
+    return {name: t for name, t in model.state_dict().items() if not name.startswith(tuple(foreign))}
+
+
+def save_weights(model: VICP, folder: Path) -> None:
+    """Writes config.json and model.safetensors, each whole or not at all.
+
+    Raises:
+        WeightsError: the folder cannot be written.
+    """
+    config = {"format": FORMAT, "model": dataclasses.asdict(model.config)}
+    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in own_tensors(model).items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, folder / (WEIGHTS_NAME + ".part"))
+        (folder / (CONFIG_NAME + ".part")).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        for name in (WEIGHTS_NAME, CONFIG_NAME):
+            (folder / (name + ".part")).replace(folder / name)
+    except OSError as error:
+        raise WeightsError(f"{folder}: cannot write the checkpoint ({error.strerror or error})") from error
+
+
+def load_weights(folder: Path) -> VICP:
+    """The model a checkpoint folder holds, in eval mode.
+
+    Raises:
+        WeightsError: no checkpoint there, a newer format, or tensors of other names or shapes.
+    """
+    try:
+        saved = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+        tensors = load_file(folder / WEIGHTS_NAME)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise WeightsError(
+            f"{folder}: no usable VICP checkpoint ({error}); expected {CONFIG_NAME} and {WEIGHTS_NAME}"
+        ) from error
+    if saved.get("format") != FORMAT:
+        raise WeightsError(f"{folder}: checkpoint format {saved.get('format')}, this version reads {FORMAT}")
+    model = build_model(config_from_dict(ModelConfig, saved["model"], where=str(folder / CONFIG_NAME)))
+    copy_tensors(tensors, own_tensors(model), where=str(folder / WEIGHTS_NAME))
+    return model.eval()
+
+
+def copy_tensors(source: dict[str, Tensor], target: dict[str, Tensor], *, where: str) -> None:
+    """Copies tensors by name into a model's own, names and shapes checked first.
+
+    Raises:
+        WeightsError: missing, unexpected or misshapen tensors, all of them named.
+    """
+    wrong = [f"{name} is missing" for name in target.keys() - source.keys()]
+    wrong += [f"{name} is not of this model" for name in source.keys() - target.keys()]
+    wrong += [
+        f"{name} is {tuple(source[name].shape)}, expected {tuple(target[name].shape)}"
+        for name in target.keys() & source.keys()
+        if source[name].shape != target[name].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise WeightsError(f"{where}: {'; '.join(sorted(wrong)[:5])}{more}")
+    with torch.no_grad():
+        for name, tensor in target.items():
+            tensor.copy_(source[name])
+
+
+def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
+    """A folder, the packaged checkpoint of a preset, or a preset without one (its config)."""
+    packaged = Path(__file__).parent.parent / "checkpoints" / name_or_path
+    if name_or_path in PRESETS:
+        return packaged if packaged.is_dir() else PRESETS[name_or_path]
+    return Path(name_or_path)
+
+
+def fingerprint(module: nn.Module) -> str:
+    """16 hex digits that change with any weight: names, types, shapes and bytes of every tensor.
+
+    Of a tensor above 4 M elements, 4 M evenly spaced ones are read, so that a billion parameters take a second.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        flat = tensor.detach().flatten()
+        sampled = flat[:: max(1, flat.numel() // SAMPLED_ELEMENTS)].contiguous().cpu()
+        digest.update(sampled.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
