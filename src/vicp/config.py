@@ -67,8 +67,10 @@ class PretrainConfig:
     """How mini's backbone is pretrained."""
 
     num_steps: int = 1500
-    batch_size: int = 48
-    """Objects per step; each is seen in two photos."""
+    batch_size: int = 64
+    """Objects of the procedural world per step."""
+    photos_per_step: int = 16
+    """Natural photos per step, each in two views."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     num_silhouettes: int = 256
@@ -88,26 +90,33 @@ class EpisodeConfig:
     num_silhouettes: int = 48
     photos_per_silhouette: int = 512
     """Size of a pool whose factors all vary."""
-    values_per_factor: int = 3
+    values_per_factor: int = 4
     """A pool keeps this many values of each factor, so that pairs and triples of factors recur in it."""
     contexts: int = 6
-    """Categories per step."""
-    pairs: tuple[int, ...] = (4, 8, 16, 16, 32)
+    """Categories per warm-up step."""
+    joint_contexts: int = 4
+    """Categories per joint step."""
+    pairs: tuple[int, ...] = (0, 4, 8, 16, 16, 16, 32)
     """K is drawn from these, per step."""
     query_pairs: int = 48
-    """Held-out pairs per context for the query-pair loss; half of them differ in one factor only."""
+    """Held-out pairs per context, for the query-pair loss."""
     identities: int = 6
-    """P, per category in the joint batch."""
-    photos_per_identity: int = 4
-    """k."""
+    """P, identities per category in a batch, where the rule has as many."""
+    photos: int = 24
+    """P*k, photos per category in a batch."""
     hard_share: float = 0.5
-    """Share of support pairs that contradict what the photos' likeness suggests."""
+    """Share of pairs that contradict what the photos' likeness suggests."""
+    validation_silhouettes: int = 6
+    """Pools of the `choice` split, which decide nothing but what is logged."""
+    validation_episodes: int = 48
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How the generator is trained."""
 
+    backbone: str | None = None
+    """Folder of a pretrained vision model to start `model.backbone` from, where that has no source."""
     warmup_steps: int = 1000
     """On cached tokens, with the label and query-pair losses alone."""
     joint_steps: int = 500

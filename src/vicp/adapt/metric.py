@@ -23,29 +23,23 @@ def fit_metric(left: Tensor, right: Tensor, same: Tensor, *, shrinkage: float = 
 
     W = (S_w + shrinkage * tr(S_w) / D * I)^(-1/2), with S_w = mean over same-pairs of (l - r)(l - r)^T / 2,
     the unbiased covariance within an identity. Directions in which photos of one identity differ count less.
-    Different- pairs add to the mean alone: using their scatter too made results worse (notes from the bench,
-    5).
+    Different-pairs add to the mean alone: using their scatter too has made results worse.
 
     Args:
         left: (K, D) floating point embeddings of the first photo of each pair.
         right: (K, D) of the second.
         same: (K,) bool.
-        shrinkage: share of the average variance added to every direction; above 0, as pairs are often fewer
-            than D.
+        shrinkage: share of the average variance added to every direction; above 0, since K is often below D.
 
     Returns:
         float32, on the device of `left`; the eigenvectors are found in float64.
 
     Raises:
-        ValueError: shapes that do not fit, a shrinkage not above 0, no same-pair, or same-pairs without a
-            difference.
+        ValueError: shapes that do not fit, a shrinkage not above 0, no same-pair, or same-pairs that do not
+            differ or are not finite.
     """
-    if (
-        left.ndim != 2
-        or right.shape != left.shape
-        or same.shape != left.shape[:1]
-        or same.dtype != torch.bool
-    ):
+    fits = left.ndim == 2 and right.shape == left.shape and same.shape == left.shape[:1]
+    if not fits or same.dtype != torch.bool:
         raise ValueError(
             f"left is {tuple(left.shape)}, right {tuple(right.shape)}, "
             f"same {tuple(same.shape)} {same.dtype}; expected (K, D), (K, D) and (K,) torch.bool"

@@ -79,7 +79,9 @@ class ImageTransform:
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.fit not in ("squash", "pad", "crop"):
-            raise ValueError(f"size {self.size}, fit {self.fit!r}: expected size >= 1 and squash, pad or crop")
+            raise ValueError(
+                f"size {self.size}, fit {self.fit!r}: expected size >= 1 and squash, pad or crop"
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean {self.mean}, std {self.std}: expected three numbers each, std above 0")
 
@@ -102,18 +104,16 @@ def decode_photo(data: bytes, *, min_side: int | None = None) -> Image.Image:
     """
     image_class = _image_class(data)
     try:
-        image = image_class(io.BytesIO(data))  # Image.open would warn of large photos; this reads the header
-        if image.width * image.height <= MAX_PIXELS:
-            if min_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-                image.draft(None, (min_side, min_side))
-            image.load()
-            return _rgb(_upright(image))
-    except Image.DecompressionBombError as error:
+        image = image_class(io.BytesIO(data))  # reads the header; Image.open would also warn of large photos
+        _check_size(image)
+        if min_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
+            image.draft(None, (min_side, min_side))
+        image.load()
+        return _rgb(_upright(image))
+    except Image.DecompressionBombError as error:  # Pillow's own limit, in readers that check it first
         raise DataError(f"more than the {MAX_PIXELS / 1e6:.0f} megapixels allowed ({error})") from error
     except _DAMAGED as error:
         raise DataError(f"truncated or damaged ({str(error) or type(error).__name__})") from error
-    megapixels = f"{image.width} x {image.height} is {image.width * image.height / 1e6:.0f} megapixels"
-    raise DataError(f"{megapixels}, more than the {MAX_PIXELS / 1e6:.0f} allowed: scale it down")
 
 
 def photo_pixels(data: bytes, transform: ImageTransform) -> np.ndarray:
@@ -126,22 +126,21 @@ def photo_pixels(data: bytes, transform: ImageTransform) -> np.ndarray:
     size, (width, height) = transform.size, image.size
     match transform.fit:
         case "squash":
-            square = _resize(image, (size, size), (0.0, 0.0, width, height))
+            square = _resize(image, size, size)
         case "crop":
             side = min(width, height)
-            left, top = (width - side) / 2, (height - side) / 2
-            square = _resize(image, (size, size), (left, top, left + side, top + side))
+            left, top = (width - side) // 2, (height - side) // 2
+            square = _resize(image.crop((left, top, left + side, top + side)), size, size)
         case "pad":
             scale = size / max(width, height)
-            inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+            inner = _resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
             square = Image.new("RGB", (size, size), _mean_colour(transform))
-            corner = ((size - inner[0]) // 2, (size - inner[1]) // 2)
-            square.paste(_resize(image, inner, (0.0, 0.0, width, height)), corner)
+            square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
     return np.array(square)  # (S, S, 3)
 
 
 def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:
-    """Return the model's input (B, 3, S, S) float32: pixels scaled to [0, 1], less the mean, over the deviation.
+    """Return the model's input (B, 3, S, S) float32: pixels in [0, 1], less the mean, over the deviation.
 
     Args:
         pixels: (B, 3, S, S) or (B, S, S, 3) uint8; channels first where both readings are possible.
@@ -151,7 +150,9 @@ def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:
         ValueError: Another dtype or shape.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or 3 not in (pixels.shape[1], pixels.shape[3]):
-        raise ValueError(f"got {pixels.dtype} {tuple(pixels.shape)}, expected uint8 (B, 3, S, S) or (B, S, S, 3)")
+        raise ValueError(
+            f"got {pixels.dtype} {tuple(pixels.shape)}, expected uint8 (B, 3, S, S) or (B, S, S, 3)"
+        )
     if pixels.shape[1] != 3:
         pixels = pixels.permute(0, 3, 1, 2)  # (B, 3, S, S)
     mean = torch.tensor(transform.mean, device=pixels.device).view(1, 3, 1, 1)
@@ -176,6 +177,15 @@ def _image_class(data: bytes) -> type[ImageFile.ImageFile]:
         heif: type[ImageFile.ImageFile] = pillow_heif.HeifImageFile
         return heif
     raise DataError(f"not a JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC photo (it begins with {data[:8]!r})")
+
+
+def _check_size(image: Image.Image) -> None:
+    megapixels = image.width * image.height / 1e6
+    if megapixels > MAX_PIXELS / 1e6:
+        raise DataError(
+            f"{image.width} x {image.height} is {megapixels:.0f} megapixels, more than the "
+            f"{MAX_PIXELS / 1e6:.0f} allowed: scale it down"
+        )
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -210,10 +220,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
-def _resize(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]
-) -> Image.Image:
-    return image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+def _resize(image: Image.Image, width: int, height: int) -> Image.Image:
+    return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _mean_colour(transform: ImageTransform) -> tuple[int, int, int]:

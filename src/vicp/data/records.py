@@ -28,7 +28,8 @@ class PhotoTable:
     """Photos in a fixed order; an index below is a position in it, 0 to len - 1.
 
     Columns of `frame`: `row` (number in the source, from 1), `path` (a unique name), `category`, `identity`
-    (None if unknown), where known those of OPTIONAL_COLUMNS ("" if unknown), and `image` (bytes) if `root` is None.
+    (None if unknown), those of OPTIONAL_COLUMNS that the source has ("" if unknown), and `image` (bytes) if
+    `root` is None.
 
     Attributes:
         frame: The table; not to be changed in place.
@@ -58,7 +59,9 @@ class PhotoTable:
         unknown = self.frame["identity"].isna()
         if unknown.any():
             first = self.frame.loc[unknown, "path"].iloc[0]
-            raise DataError(f"{int(unknown.sum())} photos have no identity (first: {first}): give every photo one")
+            raise DataError(
+                f"{int(unknown.sum())} photos have no identity (first: {first}): give every photo one"
+            )
         escaped = [category.replace("%", "%25").replace("/", "%2F") for category in self.frame["category"]]
         return tuple(f"{c}/{i}" for c, i in zip(escaped, self.frame["identity"], strict=True))
 
@@ -70,9 +73,9 @@ class PhotoTable:
         """
         if self.root is None:
             return bytes(self.frame["image"].iloc[index])
-        path = self.root / self.frame["path"].iloc[index]
+        path = self.root / str(self.frame["path"].iloc[index])
         try:
-            return path.read_bytes()
+            return Path(path).read_bytes()
         except FileNotFoundError as error:
             raise DataError(f"no such file: {path}") from error
         except IsADirectoryError as error:
@@ -101,10 +104,14 @@ class PhotoTable:
 
 def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
     """Return one line naming the bad photos by number, path and reason, and what to do about them."""
-    listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_LISTED])
-    more = f"; and {len(bad) - _MAX_LISTED} more" if len(bad) > _MAX_LISTED else ""
     count = "1 photo" if len(bad) == 1 else f"{len(bad)} photos"
-    return f"{count} cannot be used: {listed}{more}. Correct them, or give --skip-bad to go on without them"
+    return f"{count} cannot be used: {list_rows(bad)}. Correct them, or give --skip-bad to go on without them"
+
+
+def list_rows(bad: Sequence[BadPhoto]) -> str:
+    """Return the bad rows by number, name and reason, the first twenty of them in full."""
+    listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_LISTED])
+    return listed + (f"; and {len(bad) - _MAX_LISTED} more" if len(bad) > _MAX_LISTED else "")
 
 
 def check_enough(table: PhotoTable) -> None:
@@ -119,17 +126,23 @@ def check_enough(table: PhotoTable) -> None:
     sizes = identities.groupby([table.frame["category"].to_numpy(), identities.to_numpy()]).size()
     per_category = sizes.groupby(level=0)
     if (per_category.size() < 2).all():
-        found = f"only one identity ({sizes.index[0][1]})" if len(sizes) == 1 else "only one identity per category"
-        raise DataError(f"{found} in {len(table)} photos: telling individuals apart needs at least two. Add another's")
+        found = (
+            f"only one identity ({sizes.index[0][1]})"
+            if len(sizes) == 1
+            else "only one identity per category"
+        )
+        raise DataError(
+            f"{found} in {len(table)} photos: telling individuals apart needs at least two. Add another's"
+        )
     if (sizes < 2).all():
         raise DataError(
-            f"only one photo of each of the {len(sizes)} identities: a pair of the same identity needs two photos. "
-            "Add a second photo of at least one identity"
+            f"only one photo of each of the {len(sizes)} identities: a pair of the same identity needs "
+            "two. Add a second photo of at least one identity"
         )
     if not ((per_category.size() >= 2) & (per_category.max() >= 2)).any():
         raise DataError(
-            "no category has both two identities and two photos of one: its pairs would all be the same or all "
-            "different. Add photos to one category"
+            "no category has both two identities and two photos of one: its pairs would all be the "
+            "same or all different. Add photos to one category"
         )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 # Similarities must not depend on the kernel that computes them, or results would change with the block size.
 # Embeddings are therefore rounded to multiples of 2^-24, float32's own precision near 1: products are then
-# multiples of 2^-48, sums of them stay at or below about 1, and float64 adds these WITHOUT rounding, in any order.
+# multiples of 2^-48, their sums stay below 2, and float64 adds them WITHOUT rounding, in any order.
 _GRID = 2.0**24
 _QUERY_ROWS = 512
 
@@ -24,7 +24,7 @@ _QUERY_ROWS = 512
 class Retrieval:
     """What each query found. A query without a positive in the gallery counts in no average.
 
-    Args:
+    Attributes:
         average_precision: (Q,) float64 in [0, 1]; NaN for a query without a positive.
         first_hit: (Q,) int64 rank of the best positive, from 1; 0 for a query without a positive.
     """
@@ -222,32 +222,24 @@ def _count_negatives(
 ) -> Tensor:
     """How many negatives score at least as high as each positive, (R, P) int64."""
     reached = scores.new_zeros(len(scores), scores.shape[1] + 1, dtype=torch.int64)  # (R, P + 1)
-    for block, block_codes in zip(
-        torch.split(gallery, block_size), torch.split(gallery_codes, block_size), strict=True
-    ):
-        similarity = vectors @ block.double().T  # (R, block)
-        similarity.masked_fill_(
-            codes[:, None] == block_codes, -torch.inf
-        )  # positives are ranked among themselves
-        beaten = torch.searchsorted(
-            scores, similarity, right=True
-        )  # (R, block): positives each row ties or beats
+    for start in range(0, len(gallery), block_size):
+        block = slice(start, start + block_size)
+        similarity = vectors @ gallery[block].double().T  # (R, block)
+        # Positives, and the query's own row, leave the stream: they are ranked among themselves.
+        similarity.masked_fill_(codes[:, None] == gallery_codes[block], -torch.inf)
+        # A row that ties or beats b positives is ahead of the b lowest of them.
+        beaten = torch.searchsorted(scores, similarity, right=True)  # (R, block)
         reached.scatter_add_(1, beaten, torch.ones_like(beaten))
-    return (
-        reached.flip(1).cumsum(1).flip(1)[:, 1:]
-    )  # a negative that beats j + 1 positives beats the j lowest too
+    return reached.flip(1).cumsum(1).flip(1)[:, 1:]
 
 
 def _summarise(ahead: Tensor, num_positives: Tensor) -> tuple[Tensor, Tensor]:
     """AP (R,) and first hit (R,) from the negatives ahead of each positive, lowest positive first."""
-    place = num_positives[:, None] - torch.arange(
-        ahead.shape[1], device=ahead.device
-    )  # (R, P): 1 = best positive
-    precision = (
-        torch.where(place > 0, place / (place + ahead), 0.0).double().sum(dim=1) / num_positives
-    )  # (R,)
+    column = torch.arange(ahead.shape[1], device=ahead.device)  # (P,)
+    place = num_positives[:, None] - column  # (R, P): 1 for the best positive, below 1 where unfilled
+    precision = torch.where(place > 0, place.double() / (place + ahead), 0.0)  # (R, P)
     first_hit = torch.where(place == 1, 1 + ahead, 0).sum(dim=1)  # (R,)
-    return precision, first_hit
+    return precision.sum(dim=1) / num_positives, first_hit
 
 
 def _mean(values: NDArray[Any]) -> float:

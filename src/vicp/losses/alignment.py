@@ -27,8 +27,7 @@ def sinkhorn_plan(cost: Tensor, *, epsilon: float = 0.1, num_iterations: int = 5
         (B, N, M) never below float32, each plan summing to 1; differentiable.
 
     Raises:
-        ValueError: a cost that is not (B, N, M), without patches, or an epsilon or iteration count not above
-            0.
+        ValueError: a cost that is not (B, N, M) or has no patches, or epsilon or num_iterations not above 0.
     """
     if cost.ndim != 3 or 0 in cost.shape[1:]:
         raise ValueError(f"cost has shape {tuple(cost.shape)}; expected (B, N, M) with N, M > 0")

@@ -47,14 +47,13 @@ def triplet_loss(
         margin: in cosine similarity; the paper's alpha.
         mining: which triplets count.
         categories: (B,) integers; positives and negatives then come from the anchor's own category only.
-        exclude: (B, B) bool, True for a pair that is neither positive nor negative (a photo of the same
-            burst).
+        exclude: (B, B) bool, True for a pair that is neither positive nor negative (photos of one burst).
 
     Returns:
         () never below float32.
 
     Raises:
-        ValueError: a shape that does not fit the embeddings, or an unknown mining.
+        ValueError: no embeddings, a shape that does not fit them, or an unknown mining.
     """
     _check_shapes(embeddings, identities, categories, exclude)
     similarity = cosine_similarity(embeddings, embeddings)  # (B, B)
@@ -101,8 +100,8 @@ def _all_violations(similarity: Tensor, positive: Tensor, negative: Tensor, marg
 def _check_shapes(
     embeddings: Tensor, identities: Tensor, categories: Tensor | None, exclude: Tensor | None
 ) -> None:
-    if embeddings.ndim != 2:
-        raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}; expected (B, D)")
+    if embeddings.ndim != 2 or len(embeddings) == 0:
+        raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}; expected (B, D) with B > 0")
     size = len(embeddings)
     for name, tensor, expected in (
         ("identities", identities, (size,)),

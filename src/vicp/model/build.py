@@ -32,7 +32,7 @@ MINI = ModelConfig(
         family="dinov2",
         sizes={
             "hidden_size": 192,
-            "num_hidden_layers": 6,
+            "num_hidden_layers": 5,
             "num_attention_heads": 3,
             "image_size": 96,
             "patch_size": 12,
@@ -173,23 +173,26 @@ def _fetch(kind: Any, source: str, key: str) -> PreTrainedModel:
 
 def _part_config(part: PartConfig, key: str) -> PretrainedConfig:
     try:
-        config = AutoConfig.for_model(part.family)
+        kind = type(AutoConfig.for_model(part.family))
     except ValueError as error:
         raise ConfigError(f"{key}.family: transformers knows no model type '{part.family}'") from error
-    for name, value in part.sizes.items():
-        if not hasattr(config, name):
-            raise ConfigError(f"{key}.sizes.{name}: no such field in {type(config).__name__}")
-        setattr(config, name, value)
-    return config
+    return _sized(kind, part.sizes, f"{key}.sizes")
 
 
 def _qformer_config(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerConfig:
-    config = Blip2QFormerConfig(encoder_hidden_size=encoder_width)
-    for name, value in sizes.items():
-        if not hasattr(config, name):
-            raise ConfigError(f"model.connector.{name}: no such field in Blip2QFormerConfig")
-        setattr(config, name, value)
-    return config
+    return _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.connector")
+
+
+def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> PretrainedConfig:
+    """A transformers config of these sizes; transformers itself would take an unknown field in silence."""
+    known = kind()
+    for name in sizes:
+        if not hasattr(known, name):
+            raise ConfigError(f"{key}.{name}: no such field in {kind.__name__}")
+    try:
+        return kind(**sizes)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{key}: {str(error).splitlines()[0]}") from error
 
 
 def _label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | None:

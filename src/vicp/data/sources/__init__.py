@@ -12,7 +12,11 @@ from vicp.errors import DataError
 
 
 def open_photos(
-    source: str | os.PathLike[str], *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
+    source: str | os.PathLike[str],
+    *,
+    category: str | None = None,
+    need_identity: bool = True,
+    skip_bad: bool = False,
 ) -> PhotoTable:
     """Return the photos of a folder, a CSV or Parquet file, or a single photo.
 

@@ -19,7 +19,11 @@ _log = logging.getLogger(__name__)
 
 
 def read_folder(
-    root: str | os.PathLike[str], *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
+    root: str | os.PathLike[str],
+    *,
+    category: str | None = None,
+    need_identity: bool = True,
+    skip_bad: bool = False,
 ) -> PhotoTable:
     """Return the photos of `category/identity/photo`, `identity/photo` or, without identities, `photo`.
 
@@ -27,8 +31,8 @@ def read_folder(
 
     Args:
         root: The folder.
-        category: The category of an `identity/photo` folder ("photos" if None); of a `category/identity/photo`
-            folder, the one category to keep.
+        category: The category of an `identity/photo` folder ("photos" if None); of a folder with categories,
+            the one to keep.
         need_identity: Whether a flat folder of photos is an error.
         skip_bad: Leave out photos at another depth than most, instead of raising.
 
@@ -58,8 +62,8 @@ def _layout(root: Path, photos: list[Path], need_identity: bool) -> int:
     expected = " or ".join(f"{root.name}/{layout}" for at, layout in LAYOUTS.items() if at > 1)
     if depth == 1 and need_identity:
         raise DataError(
-            f"{root}: the {len(photos)} photos have no identities, expected {expected}: make a folder per identity, "
-            "or a CSV with the columns path and identity"
+            f"{root}: the {len(photos)} photos have no identities, expected {expected}: make a folder per "
+            "identity, or a CSV with the columns path and identity"
         )
     if depth not in LAYOUTS:
         raise DataError(f"{root}: photos lie {depth - 1} folders deep ({photos[0]}), expected {expected}")
@@ -89,7 +93,9 @@ def _photo_paths(root: Path) -> list[Path]:
             if entry.is_dir():
                 real = entry.resolve()
                 if real in visited or start.is_relative_to(real):
-                    _log.warning("not entered, its photos are read elsewhere or it loops: %s -> %s", entry, real)
+                    _log.warning(
+                        "not entered, its photos are read elsewhere or it loops: %s -> %s", entry, real
+                    )
                     continue
                 visited.add(real)
                 waiting.append(entry)
@@ -113,6 +119,9 @@ def _entries(folder: Path) -> list[Path]:
 def _natural(path: Path) -> list[list[tuple[bool, int, str]]]:
     """Return a sort key that orders the numbers in names by value: cat2 before cat10."""
     return [
-        [(not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in re.split(r"(\d+)", part)]
+        [
+            (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece)
+            for piece in re.split(r"(\d+)", part)
+        ]
         for part in path.parts
     ]

@@ -15,18 +15,21 @@ from vicp.errors import DataError
 _COLUMNS = ("path", "image", "category", "identity", *OPTIONAL_COLUMNS)
 _MISSING = ("", "nan", "NaN", "<NA>")  # text that stands for nothing; "NA" and "None" may be names
 _WHOLE_NUMBER = re.compile(r"-?\d+(\.0+)?")
-_PADDED = re.compile(r"-?0\d")
 
 _log = logging.getLogger(__name__)
 
 
 def read_table(
-    path: str | os.PathLike[str], *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
+    path: str | os.PathLike[str],
+    *,
+    category: str | None = None,
+    need_identity: bool = True,
+    skip_bad: bool = False,
 ) -> PhotoTable:
     """Return the photos a CSV (UTF-8, commas) or Parquet file lists.
 
     Columns: `path` (relative to the file's folder) or `image` (encoded bytes, Parquet only), `identity`,
-    `category` and OPTIONAL_COLUMNS; others are passed over. Whether photos can be decoded is not checked here.
+    `category` and OPTIONAL_COLUMNS; others are passed over. That photos can be decoded is not checked here.
 
     Args:
         path: A file ending in .csv, .parquet or .pq.
@@ -39,18 +42,19 @@ def read_table(
         DataError: The file cannot be read, columns are missing, or rows are bad: all of them in one message.
     """
     path = Path(path)
-    frame = read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
-    _check_columns(path, frame, need_identity)
-    ignored = [name for name in frame.columns if name not in _COLUMNS]
-    if ignored:
-        _log.info("%s: columns passed over: %s", path, ", ".join(ignored))
+    is_csv = path.suffix.lower() == ".csv"
+    frame = read_csv(path).drop(columns="image", errors="ignore") if is_csv else _read_parquet(path)
+    source = "image" if "image" in frame else "path"
+    require_columns(path, list(frame.columns), (source, "identity") if need_identity else (source,))
     frame = _clean(frame, category)
     bad = _bad_rows(frame, need_identity)
     if bad and not skip_bad:
         raise DataError(f"{path}: {bad_photos_message(bad)}")
     frame = frame[~frame["row"].isin([photo.row for photo in bad])].reset_index(drop=True)
     if frame.empty:
-        raise DataError(f"{path}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else ""))
+        raise DataError(
+            f"{path}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else "")
+        )
     table = PhotoTable(frame, None if "image" in frame else path.parent, tuple(bad))
     return table.of_category(category) if category is not None else table
 
@@ -66,11 +70,15 @@ def read_csv(path: Path) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}): save it as CSV UTF-8") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path}: not a CSV with a header and one row per line ({str(error).strip()})") from error
+        raise DataError(
+            f"{path}: not a CSV with a header and one row per line ({str(error).strip()})"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{path}: rows have more values than the header has names: quote values that hold commas")
+        raise DataError(
+            f"{path}: rows have more values than the header has names: quote values that hold commas"
+        )
     return frame.fillna("").rename(columns=str.strip)
 
 
@@ -83,26 +91,27 @@ def require_columns(path: Path, got: list[str], expected: tuple[str, ...]) -> No
     missing = [name for name in expected if name not in got]
     if missing:
         hints = "; ".join(f"no column {name!r}{nearest(name, got)}" for name in missing)
-        separator = " Values are to be separated by commas." if len(got) == 1 and re.search(r"[;\t]", got[0]) else ""
+        separator = (
+            " Values are to be separated by commas." if len(got) == 1 and re.search(r"[;\t]", got[0]) else ""
+        )
         raise DataError(f"{path}: {hints}. Expected {', '.join(expected)}: rename or add them.{separator}")
-
-
-def _check_columns(path: Path, frame: pd.DataFrame, need_identity: bool) -> None:
-    source = "image" if "image" in frame and path.suffix.lower() != ".csv" else "path"
-    require_columns(path, list(frame.columns), (source, "identity") if need_identity else (source,))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         names = pyarrow.parquet.read_schema(path).names
-        wanted = [name for name in names if name in _COLUMNS]
-        # With no column we know, read none: the error names those there are.
+        ignored = [name for name in names if name not in _COLUMNS]
+        wanted = [name for name in names if name in _COLUMNS] or names
+        if ignored:
+            _log.info("%s: columns passed over: %s", path, ", ".join(ignored))
         frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
     except pyarrow.ArrowInvalid as error:
-        raise DataError(f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from error
+        raise DataError(
+            f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return frame.reindex(columns=names) if not wanted else frame
+    return frame
 
 
 def _clean(frame: pd.DataFrame, category: str | None) -> pd.DataFrame:
@@ -112,7 +121,9 @@ def _clean(frame: pd.DataFrame, category: str | None) -> pd.DataFrame:
     clean["path"] = _text(frame["path"]) if "path" in frame else unnamed
     default = pd.Series([category or "photos"] * len(frame), dtype=object)
     clean["category"] = _text(frame["category"]) if "category" in frame else default
-    clean["identity"] = _text(frame["identity"]) if "identity" in frame else pd.Series([None] * len(frame), dtype=object)
+    clean["identity"] = (
+        _text(frame["identity"]) if "identity" in frame else pd.Series([None] * len(frame), dtype=object)
+    )
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             clean[name] = [value or "" for value in _text(frame[name])]
@@ -122,7 +133,7 @@ def _clean(frame: pd.DataFrame, category: str | None) -> pd.DataFrame:
 
 
 def _text(column: pd.Series) -> "pd.Series[str]":
-    """Return a column as text, None where nothing stands; a column of whole numbers loses its ".0" endings."""
+    """Return a column as text, None where nothing stands; a column of whole numbers loses any ".0"."""
     values = [None if pd.isna(value) else str(value).strip() for value in column.astype(object)]
     values = [None if value in _MISSING else value for value in values]
     present = [value for value in values if value is not None]

@@ -1,8 +1,8 @@
 """A procedural photo world: categories of objects, and rules that say what makes one of them an individual.
 
-An object wears six factors of eight values each. A category is a silhouette and a rule: the factors that are the
-identity, the others changing freely from photo to photo. So two photos are the same individual under one rule and
-different ones under another, and only the support says which rule holds.
+An object wears six factors of eight values each. A category is a silhouette and a rule: the factors that are
+the identity, the others changing freely from photo to photo. So two photos are the same individual under one
+rule and different ones under another, and only the support says which rule holds.
 """
 
 import io
@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vicp.data.seeds import derive_seed
 from vicp.data.seeds import generator as named_generator
 from vicp.data.sources.world_object import NOUNS, Split, draw_silhouettes
 from vicp.data.sources.world_render import render
@@ -48,7 +49,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not self.factors or list(self.factors) != sorted(set(self.factors) & set(range(len(FACTORS)))):
-            raise ValueError(f"factors must be sorted, distinct and in 0..{len(FACTORS) - 1}, got {self.factors}")
+            raise ValueError(
+                f"factors must be sorted, distinct and in 0..{len(FACTORS) - 1}, got {self.factors}"
+            )
 
     @property
     def name(self) -> str:
@@ -61,7 +64,7 @@ class Rule:
         return int(NUM_VALUES ** len(self.factors))
 
     def identities(self, values: Tensor) -> Tensor:
-        """Identity codes (B,) of factor values (B, 6): the rule's factors as digits, the first the highest."""
+        """Identity codes (B,) of factor values (B, 6): the rule's factors as digits, the first highest."""
         codes = torch.zeros(len(values), dtype=torch.int64)
         for factor in self.factors:
             codes = codes * NUM_VALUES + values[:, factor]
@@ -170,8 +173,8 @@ def world_photos(
         photos_per_identity: photos of each individual.
         size: height and width in pixels.
         seed: decides everything but the division of the rules (`RULE_SEED`).
-        split: silhouettes of this split. Rules are unseen ones for "unseen", seen ones otherwise; of two or three
-            factors, and with at least `num_identities` identities.
+        split: of the silhouettes. Rules are unseen ones for "unseen", seen ones otherwise, and always of two
+            or three factors and with at least `num_identities` identities.
 
     Returns:
         Columns `path`, `image` (PNG), `category`, `identity`, `rule`, and a column per factor.
@@ -183,7 +186,9 @@ def world_photos(
     rules = [r for r in (unseen if split == "unseen" else seen) if len(r.factors) > 1]
     rules = [r for r in rules if r.num_identities >= num_identities]
     if not rules:
-        raise ValueError(f"no rule has {num_identities} identities, the most is {NUM_VALUES**3}: ask for fewer")
+        raise ValueError(
+            f"no rule has {num_identities} identities, the most is {NUM_VALUES**3}: ask for fewer"
+        )
     order = torch.randperm(len(rules), generator=named_generator(seed, "photo rules", split)).tolist()
     silhouettes = draw_silhouettes(num_categories, seed=seed, split=split)
     tables = []
@@ -195,7 +200,7 @@ def world_photos(
             num_identities=num_identities,
             photos_per_identity=photos_per_identity,
             size=size,
-            seed=named_generator(seed, "photos", split, index).initial_seed(),
+            seed=derive_seed(seed, "photos", split, index),
         )
         noun = f"{NOUNS[int(silhouette[1])]}-{index}"
         tables.append(_table(images, values, identities, noun, rule, photos_per_identity))

@@ -1,7 +1,7 @@
 """The objects of the procedural world: silhouettes, patterns, emblems and borders as fields over the plane.
 
-Body frame: x to the right, y up, the outline inside the unit disc. A field is positive (patterns) or negative
-(outlines, emblems: signed distances) inside, in body units, so that times the pixels per unit it anti-aliases.
+Body frame: x to the right, y up, the outline close to the unit circle. A field is about a distance in body
+units, so that times the pixels per unit it anti-aliases: positive in a pattern, negative in an emblem.
 Nothing here tells left from right: a mirrored photo shows the same values, as flip augmentation needs.
 """
 
@@ -23,19 +23,19 @@ NUM_HARMONICS = 18
 NOUNS = ("gourd", "owl", "leaf", "vase", "fish")  # one per accent of the outline
 SILHOUETTE_DIM = 5 + NUM_HARMONICS  # lobes, accent, width, height, bend, then the harmonics
 
-# Which (lobes + 2 * accent) mod 5 belong to a split: 24 combinations of lobes and accent are seen, 8 unseen, 8 choice.
+# The remainders (lobes + 2 * accent) % 5 of a split: of 40 combinations 24 are seen, 8 unseen and 8 choice.
 REGIONS: dict[Split, tuple[int, ...]] = {"seen": (0, 1, 2), "unseen": (3,), "choice": (4,)}
 
 # Emblem places: direction from the top in radians, share of the radius, mirrored in x, mirrored in y.
 PLACES = torch.tensor(
     [
         (0.0, 0.0, 0, 0),  # centre
-        (0.0, 0.56, 0, 0),  # top
-        (math.pi, 0.56, 0, 0),  # bottom
-        (math.pi / 2, 0.56, 1, 0),  # both sides
+        (0.0, 0.54, 0, 0),  # top
+        (math.pi, 0.54, 0, 0),  # bottom
+        (math.pi / 2, 0.54, 1, 0),  # both sides
         (math.pi / 4, 0.6, 1, 0),  # upper pair
         (3 * math.pi / 4, 0.6, 1, 0),  # lower pair
-        (0.0, 0.56, 0, 1),  # top and bottom
+        (0.0, 0.54, 0, 1),  # top and bottom
         (math.pi / 4, 0.6, 1, 1),  # four corners
     ]
 )
@@ -62,8 +62,9 @@ def draw_silhouettes(num: int, *, seed: int, split: Split) -> Tensor:
     basis = torch.cos(torch.arange(NUM_HARMONICS)[:, None] * theta)  # (H, 256)
     harmonics = 2 * radius @ basis.T / theta.shape[0]  # (num, H)
     harmonics[:, 0] /= 2
-    harmonics = harmonics / (harmonics @ basis).amax(1, keepdim=True)
-    stretch = 0.78 + 0.22 * draw[:, 7]
+    smooth = harmonics @ basis
+    harmonics *= torch.minimum(0.86 / smooth.square().mean(1).sqrt(), 1.1 / smooth.amax(1))[:, None]
+    stretch = 0.8 + 0.2 * draw[:, 7]
     tall = draw[:, 8] < 0.6
     width, height = torch.where(tall, stretch, 1.0), torch.where(tall, 1.0, stretch)
     bend = (draw[:, 6] - 0.5) * 0.5 * (draw[:, 5] > 0.6)
@@ -81,7 +82,7 @@ def _radii(lobes: Tensor, accent: Tensor, draw: Tensor) -> Tensor:
     def bump(at: Tensor | float, spread: float) -> Tensor:
         return torch.exp(-(((theta - at) / spread) ** 2))
 
-    depth, sharp, strength = 0.08 + 0.1 * draw[:, :1], draw[:, 1:2], 0.7 + 0.6 * draw[:, 2:3]
+    depth, sharp, strength = 0.07 + 0.08 * draw[:, :1], draw[:, 1:2], 0.6 + 0.5 * draw[:, 2:3]
     sign = torch.where(draw[:, 3:4] < 0.5, -1.0, 1.0)
     wave = sign * torch.cos(lobes[:, None] * theta)
     petal = 1 - 2 * torch.sin(lobes[:, None] * theta / 2).abs()  # pointed where it is 1
@@ -89,7 +90,7 @@ def _radii(lobes: Tensor, accent: Tensor, draw: Tensor) -> Tensor:
     ears = bump(0.45 + 0.35 * draw[:, 4:5], 0.2) - 0.5 * bump(0.0, 0.35)
     accents = torch.stack(
         [
-            -0.16 * bump(0.3, 0.8) + 0.0 * strength,  # gourd: a slim top
+            strength * -0.3 * bump(0.3, 0.7),  # gourd: a slim top
             0.3 * strength * ears,  # owl
             strength * (0.42 * bump(math.pi, 0.22) + 0.2 * bump(0.0, 0.5)),  # leaf: a tip below
             strength * (-0.26 * bump(1.5, 0.33) + 0.1 * bump(0.0, 0.4)),  # vase: a waist
@@ -98,12 +99,15 @@ def _radii(lobes: Tensor, accent: Tensor, draw: Tensor) -> Tensor:
         1,
     )  # (num, 5, 256)
     radius = radius + accents[torch.arange(len(accent)), accent]
-    return (radius / radius.amax(1, keepdim=True)).clamp(min=0.55)
+    return (radius / radius.amax(1, keepdim=True)).clamp(min=0.62)
 
 
 @dataclass(frozen=True)
 class Outline:
-    """An outline over a grid: `radius` and `reach` (B, H, W), and the unit-free position `u`, `v` inside it."""
+    """An outline over a grid, all (B, H, W): its radius in a pixel's direction and the pixel's own reach.
+
+    The position `u`, `v` is the body's with width and height undone.
+    """
 
     radius: Tensor
     reach: Tensor
@@ -144,38 +148,38 @@ def _wave(phase: Tensor, frequency: float, level: float) -> Tensor:
 
 
 def _dots(x: Tensor, y: Tensor) -> Tensor:
-    row = torch.round(y * 2.9)
-    along = x * 2.5 + 0.5 * row
-    return 0.125 - torch.hypot((along - torch.round(along)) / 2.5, y - row / 2.9)
+    row = torch.round(y * 3.6)
+    along = x * 3.1 + 0.5 * row
+    return 0.1 - torch.hypot((along - torch.round(along)) / 3.1, y - row / 3.6)
 
 
 def _checks(x: Tensor, y: Tensor) -> Tensor:
-    rate = 2 * math.pi * 1.45
+    rate = 2 * math.pi * 1.9
     return (torch.cos(rate * x) * torch.cos(rate * y) - 0.08) / rate
 
 
 def _zigzag(x: Tensor, y: Tensor) -> Tensor:
-    cell = x * 1.9
-    return _wave(y + 0.42 * (cell - torch.round(cell)).abs(), 2.3, 0.1)
+    cell = x * 2.3
+    return _wave(y + 0.4 * (cell - torch.round(cell)).abs(), 2.7, 0.1)
 
 
 def _net(x: Tensor, y: Tensor) -> Tensor:
-    rate = 2 * math.pi * 1.35
+    rate = 2 * math.pi * 1.6
     return (torch.maximum(torch.cos(rate * (x + y)), torch.cos(rate * (x - y))) - 0.8) / rate
 
 
 def _blotches(x: Tensor, y: Tensor) -> Tensor:
-    warp = torch.sin(5.3 * y + 1.0)
-    return (torch.sin(6.5 * x + 1.7 * warp + 0.6) + torch.sin(6.1 * y + 2.1 * torch.sin(4.3 * x)) - 0.55) / 8
+    warp = torch.sin(6.3 * y + 1.0)
+    return (torch.sin(8.0 * x + 1.6 * warp + 0.6) + torch.sin(7.5 * y + 1.8 * torch.sin(5.3 * x)) - 0.45) / 10
 
 
 PATTERNS: tuple[Field, ...] = (
     lambda x, y: -0.08 - y,  # dip: the lower half
-    lambda x, y: _wave(x, 2.1, 0.15),  # stripes
+    lambda x, y: _wave(x, 2.7, 0.15),  # stripes
     _dots,
     _checks,
     _zigzag,
-    lambda x, y: _wave(torch.hypot(x, y), 2.4, 0.1),  # rings
+    lambda x, y: _wave(torch.hypot(x, y), 2.8, 0.1),  # rings
     _net,
     _blotches,
 )
@@ -201,19 +205,19 @@ def _cross(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _heart(x: Tensor, y: Tensor) -> Tensor:
-    ax, y = x.abs(), y
+    ax = x.abs()
     lobe = torch.hypot(ax - 0.46, y - 0.34) - 0.54
     point = torch.maximum(0.745 * ax - 0.667 * y - 0.66, y - 0.34)
     return torch.minimum(lobe, point)
 
 
 def _crescent(x: Tensor, y: Tensor) -> Tensor:
-    return torch.maximum(torch.hypot(x, y) - 1.0, 0.78 - torch.hypot(x, y - 0.48))
+    return torch.maximum(torch.hypot(x, y) - 1.0, 0.7 - torch.hypot(x, y - 0.46))
 
 
 EMBLEMS: tuple[Field, ...] = (
     lambda x, y: torch.hypot(x, y) - 0.82,  # disc
-    lambda x, y: (torch.hypot(x, y) - 0.72).abs() - 0.27,  # ring
+    lambda x, y: (torch.hypot(x, y) - 0.74).abs() - 0.24,  # ring
     _star,
     _triangle,
     _cross,

@@ -1,0 +1,140 @@
+"""Episodes of the procedural world: a category per context, whose rule only its labelled pairs can tell.
+
+A pool is one silhouette in photos whose factors all vary. An episode lays a rule over a pool, so identity is
+defined on the fly: the same two photos are the same individual in one episode and different ones in the next.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vicp.data.seeds import generator
+from vicp.data.sources.world import FACTORS, NUM_VALUES, Rule
+from vicp.data.sources.world_render import render
+
+CANDIDATES = 16  # how many pairs a hard one is the hardest of
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Photos of one silhouette: images uint8 (n, 3, S, S) and their factor values (n, 6)."""
+
+    images: Tensor
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Labelled pairs as indices into a pool: left (K,), right (K,), same (K,) bool."""
+
+    left: Tensor
+    right: Tensor
+    same: Tensor
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One context and what is asked of it; support and batch share no identity under the rule.
+
+    Attributes:
+        pool: which pool.
+        rule: what makes an identity.
+        support: the K labelled pairs the LLM reads.
+        batch: the photos to embed, indices into the pool (P*k,).
+        identities: their identities under the rule (P*k,).
+        queries: held-out pairs within the batch, as indices into `batch`.
+    """
+
+    pool: int
+    rule: Rule
+    support: Pairs
+    batch: Tensor
+    identities: Tensor
+    queries: Pairs
+
+
+def render_pool(silhouette: Tensor, num: int, *, values_per_factor: int, size: int, seed: int) -> Pool:
+    """A pool that keeps a few values of each factor, so that pairs and triples of factors recur in it."""
+    draw = generator(seed, "pool")
+    kept = torch.stack([torch.randperm(NUM_VALUES, generator=draw)[:values_per_factor] for _ in FACTORS])
+    chosen = torch.randint(values_per_factor, (num, len(FACTORS)), generator=draw)
+    values = kept.T.gather(0, chosen)  # (n, 6)
+    return Pool(render(values, silhouette.expand(num, -1), size=size, generator=draw), values)
+
+
+def draw_episode(
+    pools: Sequence[Pool],
+    rules: Sequence[Rule],
+    *,
+    num_pairs: int,
+    num_identities: int,
+    num_photos: int,
+    num_queries: int,
+    hard_share: float,
+    draw: torch.Generator,
+) -> Episode:
+    """A random pool under a random rule (its number of factors first, so that sizes are equally frequent)."""
+    pool = int(torch.randint(len(pools), (), generator=draw))
+    sizes = sorted({len(rule.factors) for rule in rules})
+    size = sizes[int(torch.randint(len(sizes), (), generator=draw))]
+    of_size = [rule for rule in rules if len(rule.factors) == size]
+    rule = of_size[int(torch.randint(len(of_size), (), generator=draw))]
+    values = pools[pool].values
+    identities = rule.identities(values)  # (n,)
+    known = torch.unique(identities)
+    known = known[torch.randperm(len(known), generator=draw)]
+    for_support = torch.isin(identities, known[: len(known) // 2])
+    support_photos = for_support.nonzero().squeeze(1)
+    support = draw_pairs(support_photos, values, identities, num_pairs, hard_share=hard_share, draw=draw)
+    batch = _draw_batch(identities, known[len(known) // 2 :][:num_identities], num_photos, draw)
+    positions = torch.arange(len(batch))
+    queries = draw_pairs(
+        positions, values[batch], identities[batch], num_queries, hard_share=hard_share, draw=draw
+    )
+    return Episode(pool, rule, support, batch, identities[batch], queries)
+
+
+def draw_pairs(
+    photos: Tensor, values: Tensor, identities: Tensor, num: int, *, hard_share: float, draw: torch.Generator
+) -> Pairs:
+    """Pairs in random order, balanced where the photos allow it; a share of them hard: same and unlike, or different and alike.
+
+    If all pairs were hard, "unlike means same" would be a shortcut past the rule (notes from the bench, 7).
+
+    Args:
+        photos: indices to draw from (n',).
+        values: factor values of the whole pool (n, 6).
+        identities: of the whole pool (n,).
+        num: K.
+        hard_share: share of hard pairs, in [0, 1].
+        draw: the source of randomness.
+    """
+    wanted = torch.arange(num) < num // 2  # (K,) same?
+    wanted = wanted[torch.randperm(num, generator=draw)]
+    hard = torch.rand(num, generator=draw) < hard_share  # (K,)
+    anchors = photos[torch.randint(len(photos), (num,), generator=draw)]  # (K,)
+    allowed = identities[anchors][:, None] == identities[photos][None]  # (K, n')
+    allowed = allowed == wanted[:, None]
+    alike = (values[anchors][:, None] == values[photos][None]).sum(dim=-1)  # (K, n') factors in common
+    luck = torch.rand(allowed.shape, generator=draw)  # (K, n')
+    preference = torch.where(wanted[:, None], -alike, alike) * hard[:, None]
+    among = luck >= luck.topk(min(CANDIDATES, luck.shape[1]), dim=1).values[:, -1:]  # (K, n')
+    itself = anchors[:, None] == photos[None]
+    score = luck + preference * among - 1e6 * ~allowed - 1e7 * itself
+    partners = photos[score.argmax(dim=1)]  # (K,)
+    return Pairs(anchors, partners, identities[anchors] == identities[partners])
+
+
+def _draw_batch(identities: Tensor, chosen: Tensor, num_photos: int, draw: torch.Generator) -> Tensor:
+    """As many photos of each chosen identity as fit into `num_photos`, drawn with replacement where few."""
+    share = num_photos // len(chosen)
+    extra = num_photos - share * len(chosen)
+    photos = []
+    for position, identity in enumerate(chosen):
+        candidates = (identities == identity).nonzero().squeeze(1)
+        count = share + (position < extra)
+        order = torch.randperm(len(candidates), generator=draw)
+        photos.append(candidates[order.repeat(-(-count // len(candidates)))[:count]])
+    return torch.cat(photos)

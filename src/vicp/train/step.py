@@ -1,0 +1,118 @@
+"""One batch of episodes to its losses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vicp.data.episodes import Episode, Pairs
+from vicp.losses.alignment import alignment_loss
+from vicp.losses.icl import icl_loss, pair_loss
+from vicp.losses.objective import LossTerms, Objective, weigh
+from vicp.losses.triplet import triplet_loss
+from vicp.model.vicp import VICP, Reading
+
+ALIGNED_PAIRS = 8  # per context and step: transport between all pairs of photos would cost more than the ViT
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the model read: the contexts (C) and the latents of the photos asked about (C, P*k, Q, E)."""
+
+    reading: Reading
+    latents: Tensor
+
+
+def read_episodes(
+    model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode], labels: Tensor | None = None
+) -> Read:
+    """Reads the support of C episodes with the same K from cached tokens of the frozen backbone.
+
+    Args:
+        model: the model.
+        tokens: unprompted tokens of each pool (n, 1+N, D).
+        episodes: C of them.
+        labels: (C, K) bool to read in place of the true labels, for controls.
+    """
+    photos = [torch.cat([e.support.left, e.support.right, e.batch]) for e in episodes]
+    seen = torch.stack([tokens[e.pool][rows] for e, rows in zip(episodes, photos, strict=True)])
+    latents = model.connector(seen.float().flatten(0, 1)).unflatten(0, seen.shape[:2])  # (C, 2K+P*k, Q, E)
+    num_pairs = len(episodes[0].support.same)
+    left, right, batch = latents.split([num_pairs, num_pairs, latents.shape[1] - 2 * num_pairs], dim=1)
+    same = support_labels(episodes) if labels is None else labels
+    return Read(model.read(left, right, same), batch)
+
+
+def support_labels(episodes: Sequence[Episode]) -> Tensor:
+    """The true labels (C, K) bool."""
+    return torch.stack([e.support.same for e in episodes])
+
+
+def query_logits(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor:
+    """The verifier's log odds (C, R) on held-out pairs."""
+    left = _gather(read.latents, [e.queries.left for e in episodes])
+    right = _gather(read.latents, [e.queries.right for e in episodes])
+    return model.verify(left, right, read.reading.states)
+
+
+def warmup_step(
+    model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode], objective: Objective
+) -> LossTerms:
+    """Label and query-pair losses, from cached tokens alone: no ViT runs."""
+    read = read_episodes(model, tokens, episodes)
+    return weigh(
+        objective, icl=_icl(model, read, episodes), pair=_pair(query_logits(model, read, episodes), episodes)
+    )
+
+
+def joint_step(
+    model: VICP,
+    tokens: Sequence[Tensor],
+    pixels: Tensor,
+    episodes: Sequence[Episode],
+    objective: Objective,
+    *,
+    margin: float,
+    mining: str,
+) -> LossTerms:
+    """Every loss: the batch of each category (C, P*k, 3, S, S) is embedded under its own prompt."""
+    read = read_episodes(model, tokens, episodes)
+    photos_per_context = pixels.shape[1]
+    states = model.batched_prompt_states(read.reading.tokens, photos_per_context)
+    encoding = model.backbone.encode(pixels.flatten(0, 1), states)
+    embeddings = F.normalize(encoding.readout(model.backbone.readout).float(), dim=-1)  # (C*P*k, D)
+    categories = torch.arange(len(episodes)).repeat_interleave(photos_per_context)
+    identities = torch.cat([e.identities for e in episodes])
+    patches = encoding.patches.unflatten(0, (len(episodes), photos_per_context))  # (C, P*k, N, D)
+    aligned = [Pairs(*(t[:ALIGNED_PAIRS] for t in vars(e.queries).values())) for e in episodes]
+    alignment = None
+    if objective.alignment > 0:
+        alignment = alignment_loss(
+            _gather(patches, [pairs.left for pairs in aligned]).flatten(0, 1),
+            _gather(patches, [pairs.right for pairs in aligned]).flatten(0, 1),
+            torch.cat([pairs.same for pairs in aligned]),
+        )
+    return weigh(
+        objective,
+        identity=triplet_loss(embeddings, identities, margin=margin, mining=mining, categories=categories),
+        icl=_icl(model, read, episodes),
+        alignment=alignment,
+        pair=_pair(query_logits(model, read, episodes), episodes),
+    )
+
+
+def _icl(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor:
+    logits = model.reasoner.label_logits(read.reading.label_states)  # (C, K, V)
+    targets = model.reasoner.label_targets(support_labels(episodes))  # (C, K)
+    return icl_loss(logits.flatten(0, 1), targets.flatten())
+
+
+def _pair(logits: Tensor, episodes: Sequence[Episode]) -> Tensor:
+    return pair_loss(logits.flatten(), torch.cat([e.queries.same for e in episodes]))
+
+
+def _gather(values: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """Rows (C, R, ...) of values (C, n, ...)."""
+    return torch.stack([value[index] for value, index in zip(values, rows, strict=True)])

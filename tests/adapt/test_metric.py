@@ -1,0 +1,102 @@
+"""The metric: its closed form, and what it does for retrieval where identities hide behind nuisance."""
+
+import pytest
+import torch
+
+from vicp.adapt.metric import Metric, apply, fit_metric
+from vicp.evaluation.metrics import retrieval
+
+DIM = 16
+
+
+def draw(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def draw_photos(seed: int, num_identities: int, num_photos: int) -> torch.Tensor:
+    """Identities in dimensions 8 to 15, a nuisance twice as large in 0 to 7, away from the origin."""
+    identity = draw(seed, num_identities, 1, DIM)
+    identity[..., :8] = 0
+    nuisance = 0.3 * draw(seed + 1, num_identities, num_photos, DIM)
+    nuisance[..., :8] *= 2 / 0.3
+    return identity + nuisance + 2.0  # (identities, photos, D)
+
+
+def draw_support(seed: int, num_pairs: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    left, right = draw_photos(seed, num_pairs, 2).unbind(dim=1)
+    same = torch.arange(num_pairs) % 2 == 0
+    return left, torch.where(same[:, None], right, right.roll(1, dims=0)), same
+
+
+def mean_average_precision(embeddings: torch.Tensor, num_identities: int) -> float:
+    identities = torch.arange(num_identities).repeat_interleave(len(embeddings) // num_identities).numpy()
+    return retrieval(embeddings, embeddings, identities, identities, leave_one_out=True).map
+
+
+def test_the_metric_finds_identities_behind_nuisance():
+    photos = draw_photos(0, 30, 4).flatten(0, 1)
+    few, many = (apply(fit_metric(*draw_support(10, k)), photos) for k in (8, 64))
+    frozen = mean_average_precision(photos, 30)
+    assert frozen < 0.2
+    assert mean_average_precision(few, 30) > frozen + 0.1
+    assert mean_average_precision(many, 30) > 0.5
+
+
+def test_closed_form():
+    left, right, same = draw_support(1, 12)
+    metric = fit_metric(left, right, same, shrinkage=0.5)
+    scatter = torch.zeros(DIM, DIM)
+    for a, b, is_same in zip(left, right, same, strict=True):
+        middle = (a + b) / 2
+        if is_same:
+            scatter += torch.outer(a - middle, a - middle) + torch.outer(b - middle, b - middle)
+    scatter /= same.sum()
+    shrunk = scatter + 0.5 * scatter.trace() / DIM * torch.eye(DIM)
+    assert metric.weight.dtype == metric.mean.dtype == torch.float32
+    torch.testing.assert_close(metric.mean, torch.cat([left, right]).mean(dim=0))
+    torch.testing.assert_close(metric.weight, metric.weight.T)
+    torch.testing.assert_close(metric.weight @ shrunk @ metric.weight, torch.eye(DIM), atol=1e-4, rtol=0)
+    assert (torch.linalg.eigvalsh(metric.weight) > 0).all()
+
+
+def test_default_shrinkage_and_different_pairs_enter_the_mean_alone():
+    left, right, same = draw_support(2, 12)
+    metric = fit_metric(left, right, same)
+    torch.testing.assert_close(metric.weight, fit_metric(left, right, same, shrinkage=0.3).weight)
+    shifted = fit_metric(left, right + 5.0 * ~same[:, None], same)
+    torch.testing.assert_close(shifted.weight, metric.weight)
+    torch.testing.assert_close(shifted.mean, metric.mean + 5.0 / 4)  # half of the pairs, one photo of two
+
+
+def test_pairs_have_no_direction_and_scale_does_not_matter():
+    left, right, same = draw_support(3, 12)
+    photos, metric = draw(4, 5, DIM), fit_metric(left, right, same)
+    torch.testing.assert_close(fit_metric(right, left, same).weight, metric.weight)
+    larger = apply(fit_metric(10 * left, 10 * right, same), 10 * photos)
+    torch.testing.assert_close(larger, apply(metric, photos), atol=1e-5, rtol=0)
+
+
+def test_apply_by_hand():
+    metric = Metric(mean=torch.tensor([1.0, 1.0]), weight=torch.tensor([[3.0, 0.0], [0.0, 2.0]]))
+    embeddings = torch.tensor([[2.0, 3.0], [1.0, 0.0]], dtype=torch.float16)  # centred (1, 2), (0, -1)
+    result = apply(metric, embeddings)
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, torch.tensor([[0.6, 0.8], [0.0, -1.0]]))
+
+
+def test_wrong_arguments_are_refused():
+    left, right, same = draw_support(5, 6)
+    with pytest.raises(ValueError, match=r"left is \(6, 16\), right \(5, 16\)"):
+        fit_metric(left, right[1:], same)
+    with pytest.raises(ValueError, match=r"same \(6,\) torch.int64"):
+        fit_metric(left, right, same.long())
+    with pytest.raises(ValueError, match="shrinkage is 0"):
+        fit_metric(left, right, same, shrinkage=0)
+    with pytest.raises(ValueError, match="none of the 6 pairs is a same-pair"):
+        fit_metric(left, right, torch.zeros(6, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"variance within the same-pairs is 0\.0"):
+        fit_metric(left, left, same)
+    with pytest.raises(ValueError, match="variance within the same-pairs is nan"):
+        fit_metric(left * torch.nan, right, same)
+    with pytest.raises(ValueError, match=r"embeddings are \(6, 15\); expected \(B, 16\)"):
+        apply(fit_metric(left, right, same), left[:, 1:])
