@@ -1,11 +1,11 @@
-"""The settings of a run: frozen dataclasses whose defaults are the paper's; YAML and key=value hold differences."""
+"""The settings of a run: frozen dataclasses with the paper's defaults; YAML and key=value differ."""
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import yaml
 from omegaconf import OmegaConf
@@ -21,7 +21,7 @@ class PartConfig:
     """A part of the model that transformers provides."""
 
     source: str | None = None
-    """Hub name or folder of pretrained weights, used frozen; None builds it from `family` and `sizes`."""
+    """Hub name or folder of pretrained weights; None builds it from `family` and `sizes`."""
     family: str = ""
     """transformers' model type, such as `dinov2` or `llama`; not needed with a source."""
     sizes: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +66,8 @@ class ModelConfig:
 class PretrainConfig:
     """How mini's backbone is pretrained."""
 
+    teacher_steps: int = 1500
+    """Batches for the convolutional teacher, before the ViT."""
     num_steps: int = 1500
     batch_size: int = 64
     """Objects of the procedural world per step."""
@@ -76,7 +78,7 @@ class PretrainConfig:
     num_silhouettes: int = 256
     """Silhouettes of the procedural world to learn from."""
     photos: str | None = None
-    """Parquet of natural photos, for instance discrimination beside the world's factors; None leaves them out."""
+    """Parquet of natural photos, for instance discrimination beside the world's factors; None: none."""
     photo_column: str = "image"
     """Its column of encoded bytes."""
     temperature: float = 0.1
@@ -155,23 +157,16 @@ def load_config(kind: type[T], file: Path | None = None, overrides: Sequence[str
         ConfigError: a file that cannot be read, an unknown key (with the nearest valid one), a value of the
             wrong type.
     """
-    try:
-        layers = [OmegaConf.structured(kind)]
-        if file is not None:
-            layers.append(OmegaConf.create(_read_yaml(file)))
-        layers.append(OmegaConf.from_dotlist(list(overrides)))
-        return OmegaConf.to_object(OmegaConf.merge(*layers))  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise ConfigError(_explain(error, kind, file)) from error
+    layers = [] if file is None else [_read_yaml(file)]
+    _merge(kind, layers, where=f"{file}: ")  # the file alone first, so that an error says whose it is
+    return _merge(kind, [*layers, _read_overrides(overrides)])
 
 
 def config_from_dict(kind: type[T], values: dict[str, Any], *, where: str) -> T:
     """A config of `kind` from plain values, as read from a checkpoint's JSON; errors name `where`."""
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.create(values))
-        return OmegaConf.to_object(merged)  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise ConfigError(_explain(error, kind, Path(where))) from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: a config is a mapping of keys to values, got {type(values).__name__}")
+    return _merge(kind, [values], where=f"{where}: ")
 
 
 def dump_config(config: Any, file: Path) -> None:
@@ -189,6 +184,24 @@ def _plain(value: Any) -> Any:
             return value
 
 
+def _merge(kind: type[T], layers: Sequence[dict[str, Any]], *, where: str = "") -> T:
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), *map(OmegaConf.create, layers))
+        return cast(T, OmegaConf.to_object(merged))
+    except (OmegaConfBaseException, TypeError) as error:
+        raise ConfigError(where + _explain(error, kind, layers)) from error
+
+
+def _read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        if "=" not in override.lstrip("="):
+            raise ConfigError(f"'{override}': an override is written key=value, such as seed=1")
+    try:
+        return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides))))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the overrides {list(overrides)} ({_one_line(error)})") from error
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -200,15 +213,44 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return content
 
 
-def _explain(error: OmegaConfBaseException, kind: type, file: Path | None) -> str:
-    key = error.full_key or str(error.key or "")
-    where = f"{file}: " if file is not None else ""
+def _explain(error: Exception, kind: type, layers: Sequence[dict[str, Any]]) -> str:
     known = _keys(kind)
-    reason = str(error.msg or error).split("\n")[0]
-    if key in known or not key:
-        return f"{where}{key or 'config'}: {reason}"
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-    return f"{where}unknown key '{key}'" + (f", did you mean '{near[0]}'?" if near else "")
+    key = str(getattr(error, "full_key", None) or "")
+    if key and key not in known:
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+        return f"unknown key '{key}'" + (f", did you mean '{near[0]}'?" if near else "")
+    if not key:
+        key = _refused(kind, layers)
+    return f"{key}: {_one_line(getattr(error, 'msg', None) or error)}"
+
+
+def _refused(kind: type, layers: Sequence[dict[str, Any]]) -> str:
+    """The key that is refused alone: of a section or a tuple, OmegaConf does not say which."""
+    defaults = OmegaConf.structured(kind)
+    for layer in layers:
+        for key, value in _leaves(layer, OmegaConf.to_container(defaults)):
+            nested = value
+            for name in reversed(key.split(".")):
+                nested = {name: nested}
+            try:
+                OmegaConf.merge(defaults, OmegaConf.create(nested))
+            except (OmegaConfBaseException, TypeError):
+                return key
+    return "config"
+
+
+def _leaves(values: dict[str, Any], defaults: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Full keys and values, down to where either side is no mapping."""
+    for key, value in values.items():
+        default = defaults.get(key)
+        if isinstance(value, dict) and isinstance(default, dict):
+            yield from _leaves(value, default, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _one_line(error: object) -> str:
+    return str(error).strip().split("\n")[0].replace("Value '$VALUE' of type '$VALUE_TYPE'", "a value in it")
 
 
 def _keys(kind: type, prefix: str = "") -> list[str]:

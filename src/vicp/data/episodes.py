@@ -99,7 +99,9 @@ def draw_episode(
 def draw_pairs(
     photos: Tensor, values: Tensor, identities: Tensor, num: int, *, hard_share: float, draw: torch.Generator
 ) -> Pairs:
-    """Pairs in random order, balanced where the photos allow it; a share of them hard: same and unlike, or different and alike.
+    """Pairs in random order, balanced where the photos allow it, a share of them hard.
+
+    A hard pair is the same and unlike, or different and alike.
 
     If all pairs were hard, "unlike means same" would be a shortcut past the rule (notes from the bench, 7).
 
@@ -118,11 +120,11 @@ def draw_pairs(
     allowed = identities[anchors][:, None] == identities[photos][None]  # (K, n')
     allowed = allowed == wanted[:, None]
     alike = (values[anchors][:, None] == values[photos][None]).sum(dim=-1)  # (K, n') factors in common
-    luck = torch.rand(allowed.shape, generator=draw)  # (K, n')
-    preference = torch.where(wanted[:, None], -alike, alike) * hard[:, None]
-    among = luck >= luck.topk(min(CANDIDATES, luck.shape[1]), dim=1).values[:, -1:]  # (K, n')
     itself = anchors[:, None] == photos[None]
-    score = luck + preference * among - 1e6 * ~allowed - 1e7 * itself
+    luck = torch.rand(allowed.shape, generator=draw) - 10.0 * ~allowed - 100.0 * itself  # (K, n')
+    candidates = luck >= luck.topk(min(CANDIDATES, luck.shape[1]), dim=1).values[:, -1:]  # (K, n')
+    hardness = torch.where(wanted[:, None], -alike, alike).float().masked_fill(~candidates | ~allowed, -50.0)
+    score = luck + hardness * hard[:, None]
     partners = photos[score.argmax(dim=1)]  # (K,)
     return Pairs(anchors, partners, identities[anchors] == identities[partners])
 

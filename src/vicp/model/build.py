@@ -4,6 +4,8 @@ import logging
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -124,11 +126,14 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
         llm = _language_model(config.reasoner)
         label_ids = _label_ids(config.reasoner, config.label_words)
         reasoner = Reasoner(llm, label_ids=label_ids, frozen=config.freeze_reasoner)
-        qformer = Blip2QFormerModel(_qformer_config(config.connector, backbone.width))
         return VICP(
             config=config,
             backbone=backbone,
-            connector=Connector(qformer, num_latents=config.num_latents, out_dim=reasoner.width),
+            connector=Connector(
+                _qformer(config.connector, backbone.width),
+                num_latents=config.num_latents,
+                out_dim=reasoner.width,
+            ),
             comparison=Comparison(reasoner.width),
             reasoner=reasoner,
             head=VisualHead(
@@ -150,37 +155,58 @@ def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
 
 def _vision_model(part: PartConfig) -> PreTrainedModel:
     if part.source is None:
-        return AutoModel.from_config(_part_config(part, "model.backbone"))
-    model = _fetch(AutoModel, part.source, "model.backbone.source")
-    return getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model beside
+        model = _fresh(AutoModel, _part_config(part, "model.backbone"), "model.backbone")
+    else:
+        model = _fetch(AutoModel, part.source, "model.backbone.source")
+    model = getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model beside
+    if model.main_input_name != "pixel_values":
+        raise ConfigError(
+            f"model.backbone: {type(model).__name__} reads {model.main_input_name}, not photos; "
+            "give a vision transformer"
+        )
+    return model
 
 
 def _language_model(part: PartConfig) -> PreTrainedModel:
     if part.source is None:
-        return AutoModelForCausalLM.from_config(_part_config(part, "model.reasoner"))
+        wordless = {"bos_token_id": None, "eos_token_id": None}  # no tokenizer: nothing begins or ends a text
+        config = _part_config(part, "model.reasoner", defaults=wordless)
+        return _fresh(AutoModelForCausalLM, config, "model.reasoner")
     return _fetch(AutoModelForCausalLM, part.source, "model.reasoner.source")
+
+
+def _qformer(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerModel:
+    """The Q-Former that reads tokens of the backbone's width."""
+    config = _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.connector")
+    try:
+        return Blip2QFormerModel(config)
+    except ValueError as error:
+        raise ConfigError(f"model.connector: {_first_line(error)}") from error
+
+
+def _fresh(kind: Any, config: PretrainedConfig, key: str) -> PreTrainedModel:
+    try:
+        return kind.from_config(config)
+    except ValueError as error:  # a family that is no model of this kind, or widths that do not divide
+        raise ConfigError(f"{key}: {_first_line(error)}") from error
 
 
 def _fetch(kind: Any, source: str, key: str) -> PreTrainedModel:
     try:
         return kind.from_pretrained(source, dtype=torch.float32)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise WeightsError(
-            f"{key}: cannot load '{source}' ({reason}); give a transformers checkpoint's hub name or folder"
+            f"{key}: cannot load '{source}' ({_first_line(error)}); give a transformers checkpoint's hub name or folder"
         ) from error
 
 
-def _part_config(part: PartConfig, key: str) -> PretrainedConfig:
+def _part_config(part: PartConfig, key: str, *, defaults: dict[str, Any] | None = None) -> PretrainedConfig:
     try:
         kind = type(AutoConfig.for_model(part.family))
     except ValueError as error:
         raise ConfigError(f"{key}.family: transformers knows no model type '{part.family}'") from error
-    return _sized(kind, part.sizes, f"{key}.sizes")
-
-
-def _qformer_config(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerConfig:
-    return _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.connector")
+    fitting = {name: value for name, value in (defaults or {}).items() if hasattr(kind(), name)}
+    return _sized(kind, {**fitting, **part.sizes}, f"{key}.sizes")
 
 
 def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> PretrainedConfig:
@@ -191,20 +217,36 @@ def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> Pre
             raise ConfigError(f"{key}.{name}: no such field in {kind.__name__}")
     try:
         return kind(**sizes)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{key}: {str(error).splitlines()[0]}") from error
+    except (ValueError, TypeError, StrictDataclassError) as error:
+        raise ConfigError(f"{key}: {' '.join(str(error).split())}") from error
 
 
 def _label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | None:
-    """Vocabulary ids of the label words; None (learned label embeddings) without a tokenizer."""
+    """Vocabulary ids of the label words; None (learned label embeddings) without a tokenizer.
+
+    Of a word that the tokenizer splits, the last piece stands for it.
+    """
     if part.source is None:
         return None
     try:
         tokenizer = AutoTokenizer.from_pretrained(part.source)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        logger.warning("%s has no tokenizer (%s): label embeddings are learned instead", part.source, error)
+        reason = _first_line(error)
+        logger.warning("%s has no tokenizer (%s): label embeddings are learned instead", part.source, reason)
         return None
-    ids = tuple(tokenizer.encode(" " + word, add_special_tokens=False)[-1] for word in words)
-    if ids[0] == ids[1]:
-        raise ConfigError(f"model.label_words: the LLM's tokenizer makes the same token of {words}")
-    return ids[0], ids[1]
+    special = set(tokenizer.all_special_tokens)
+    if not tokenizer.get_vocab().keys() - special:  # what some families load from nothing
+        logger.warning("%s: its tokenizer is empty: label embeddings are learned instead", part.source)
+        return None
+    pieces = [tokenizer.encode(" " + word, add_special_tokens=False) for word in words]
+    different, same = (ids[-1] if ids else tokenizer.unk_token_id for ids in pieces)
+    if different == same or tokenizer.unk_token_id in (different, same):
+        raise ConfigError(
+            f"model.label_words: the tokenizer of {part.source} has no two tokens for {words}; "
+            "choose two words that it knows"
+        )
+    return different, same
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

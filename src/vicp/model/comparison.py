@@ -19,4 +19,5 @@ class Comparison(nn.Module):
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Comparison tokens (..., E) of pairs of latents (..., Q, E)."""
         features = torch.cat([(left - right).abs(), left * right, left + right], dim=-1)  # (..., Q, 3E)
-        return self.out(self.hidden(features).mean(dim=-2))  # (..., E)
+        tokens: Tensor = self.out(self.hidden(features).mean(dim=-2))  # (..., E)
+        return tokens

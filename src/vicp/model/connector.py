@@ -24,4 +24,5 @@ class Connector(nn.Module):
         """Latents (B, Q, E) of photos whose frozen tokens are (B, P+N, D)."""
         queries = self.queries.expand(tokens.shape[0], -1, -1)
         latents = self.qformer(query_embeds=queries, encoder_hidden_states=tokens).last_hidden_state
-        return self.project(latents)  # (B, Q, E)
+        projected: Tensor = self.project(latents)  # (B, Q, E)
+        return projected

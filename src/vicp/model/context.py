@@ -25,9 +25,7 @@ class Context:
     slots: Tensor
 
 
-def lay_out(
-    left: Tensor, right: Tensor, comparison: Tensor | None, labels: Tensor, prompt_slots: Tensor
-) -> Context:
+def lay_out(left: Tensor, right: Tensor, comparison: Tensor | None, labels: Tensor, prompt_slots: Tensor) -> Context:
     """The context of C categories with K pairs each; K may be 0 (the null context).
 
     Args:

@@ -14,9 +14,7 @@ class VisualHead(nn.Module):
             head cannot shrink the prompt into a constant.
     """
 
-    def __init__(
-        self, in_dim: int, out_dim: int, *, num_layers: int | None = None, norm: bool = True
-    ) -> None:
+    def __init__(self, in_dim: int, out_dim: int, *, num_layers: int | None = None, norm: bool = True) -> None:
         super().__init__()
         self.num_layers = num_layers
         self.hidden = nn.Sequential(nn.LayerNorm(in_dim), nn.Linear(in_dim, in_dim), nn.GELU())
@@ -25,7 +23,8 @@ class VisualHead(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Prompt tokens (C, M, D), or (C, L, M, D), from slot states (C, M, E)."""
-        tokens = self.out(self.hidden(states))  # (C, M, D) or (C, M, L*D)
+        tokens: Tensor = self.out(self.hidden(states))  # (C, M, D) or (C, M, L*D)
         if self.num_layers is not None:
-            tokens = tokens.unflatten(-1, (self.num_layers, -1)).transpose(1, 2)  # (C, L, M, D)
-        return self.norm(tokens)
+            tokens = tokens.reshape(*tokens.shape[:-1], self.num_layers, -1).transpose(1, 2)  # (C, L, M, D)
+        normed: Tensor = self.norm(tokens)
+        return normed

@@ -34,17 +34,22 @@ class CategoryPrompt:
     fingerprint: str
 
     def save(self, path: Path) -> None:
-        """Writes the prompt; the file appears whole or not at all."""
+        """Writes the prompt; the file appears whole or not at all.
+
+        Raises:
+            PromptError: it cannot be written there.
+        """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
         metadata = {"format": FORMAT, "fingerprint": self.fingerprint, "facts": json.dumps(facts)}
         part = path.with_name(path.name + ".part")
-        tensors = {name: getattr(self, name).detach().cpu().contiguous() for name in ("tokens", "states")}
+        tensors = {name: getattr(self, name).detach().cpu().contiguous().clone() for name in ("tokens", "states")}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, part, metadata=metadata)
             part.replace(path)
-        except OSError as error:
-            raise PromptError(f"{path}: cannot write the prompt ({error.strerror or error})") from error
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PromptError(f"{path}: cannot write the prompt ({reason})") from error
 
     @classmethod
     def load(cls, path: Path) -> "CategoryPrompt":
@@ -68,7 +73,9 @@ class CategoryPrompt:
                     tokens=file.get_tensor("tokens"),
                     states=file.get_tensor("states"),
                     fingerprint=metadata["fingerprint"],
-                    **facts,
+                    category=facts["category"],
+                    num_pairs=facts["num_pairs"],
+                    seed=facts["seed"],
                 )
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
             raise PromptError(f"{path}: damaged prompt ({error}); make it again with `vicp teach`") from error

@@ -19,9 +19,7 @@ class Reasoner(nn.Module):
         frozen: the paper's setting.
     """
 
-    def __init__(
-        self, llm: PreTrainedModel, *, label_ids: Sequence[int] | None = None, frozen: bool = True
-    ) -> None:
+    def __init__(self, llm: PreTrainedModel, *, label_ids: Sequence[int] | None = None, frozen: bool = True) -> None:
         super().__init__()
         self.llm = llm
         self.frozen = frozen
@@ -63,7 +61,8 @@ class Reasoner(nn.Module):
         """Scores of the next word (..., V) at states (..., E); V = 2 for learned label embeddings."""
         if self.label_ids is None:
             return states @ self.labels.T  # (..., 2)
-        return self.llm.get_output_embeddings()(states)  # (..., V)
+        logits: Tensor = self.llm.get_output_embeddings()(states)  # (..., V)
+        return logits
 
     def same_logits(self, states: Tensor) -> Tensor:
         """Log odds (...) of "same" against "different" at states (..., E)."""
@@ -84,9 +83,12 @@ class Reasoner(nn.Module):
                 "use fewer pairs, fewer latents per image, or an LLM with a longer context"
             )
         decoder = self.llm.get_decoder()
-        return decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state  # (C, T, E)
+        states: Tensor = decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state  # (C, T, E)
+        return states
 
     def _table(self) -> Tensor:
         if self.label_ids is None:
             return self.labels  # (2, E)
-        return self.llm.get_input_embeddings().weight[list(self.label_ids)]  # (2, E)
+        embed = self.llm.get_input_embeddings()  # called, not indexed: some families scale what they look up
+        table: Tensor = embed(torch.tensor(self.label_ids, device=embed.weight.device))  # (2, E)
+        return table

@@ -21,4 +21,5 @@ class Verifier(nn.Module):
         """
         context = self.gate(states.mean(dim=1, keepdim=True)).expand_as(comparison)  # (C, R, E)
         features = torch.cat([comparison, context, comparison * context], dim=-1)  # (C, R, 3E)
-        return self.score(features).squeeze(-1)  # (C, R)
+        scores: Tensor = self.score(features)  # (C, R, 1)
+        return scores.squeeze(-1)  # (C, R)

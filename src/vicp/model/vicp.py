@@ -68,7 +68,8 @@ class VICP(
 
     def latents(self, pixels: Tensor) -> Tensor:
         """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts."""
-        return self.connector(self.backbone.encode(pixels).tokens)
+        latents: Tensor = self.connector(self.backbone.encode(pixels).tokens)
+        return latents
 
     def read(self, left: Tensor, right: Tensor, same: Tensor) -> Reading:
         """Reads C contexts of K labelled pairs.
@@ -106,7 +107,8 @@ class VICP(
 
     def verify(self, a: Tensor, b: Tensor, states: Tensor) -> Tensor:
         """The verifier's log odds (C, R) for pairs of latents (C, R, Q, E) under states (C, M, E)."""
-        return self.verifier(self.comparison(a, b), states)
+        log_odds: Tensor = self.verifier(self.comparison(a, b), states)
+        return log_odds
 
     def batched_prompt_states(self, tokens: Tensor, photos_per_prompt: int) -> PromptStates:
         """Keys and values for a batch of C blocks of photos, a prompt each: tokens as in `Reading`."""
@@ -165,7 +167,7 @@ class VICP(
         return self.backbone.prompt_states(prompt.tokens)
 
     def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
-        """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W); None is the plain backbone."""
+        """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W); None: no prompt."""
         return self.backbone.embed(pixels, states)
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -174,22 +176,30 @@ class VICP(
         save_weights(self, save_directory)
 
     @classmethod
-    def _from_pretrained(
-        cls, *, model_id: str, local_files_only: bool = False, **hub_arguments: Any
-    ) -> "VICP":
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **hub_arguments: Any) -> "VICP":
+        """The model of that name, in eval mode: a preset, a checkpoint folder, or a repository of the hub.
+
+        A preset and a folder need no network: the mixin's own method would ask the hub first.
+
+        Args:
+            pretrained_model_name_or_path: a preset comes before a folder of the same name.
+            hub_arguments: of `huggingface_hub.snapshot_download`, such as `revision` or `local_files_only`.
+
+        Raises:
+            ConfigError: its config is not one of this version.
+            WeightsError: there is none, or it does not fit its config.
+        """
         from vicp.model.build import build_model
         from vicp.model.weights import find_checkpoint, load_weights
 
-        found = find_checkpoint(model_id)
+        name = str(pretrained_model_name_or_path)
+        found = find_checkpoint(name)
         if isinstance(found, ModelConfig):
             return build_model(found).eval()
-        if found.is_dir():
-            return load_weights(found)
-        try:
-            folder = snapshot_download(model_id, local_files_only=local_files_only, **hub_arguments)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise WeightsError(
-                f"'{model_id}' is no preset, no folder, and cannot be fetched ({reason})"
-            ) from error
-        return load_weights(Path(folder))
+        if not found.is_dir():
+            try:
+                found = Path(snapshot_download(name, **hub_arguments))
+            except (OSError, ValueError) as error:
+                reason = str(error).strip().split("\n")[0]
+                raise WeightsError(f"'{name}' is no preset, no folder, and cannot be fetched ({reason})") from error
+        return load_weights(found)

@@ -1,4 +1,4 @@
-"""Checkpoints: config.json and model.safetensors, holding only what has no source of its own."""
+"""Checkpoints: config.json and model.safetensors, holding only what cannot be had from a part's source."""
 
 import dataclasses
 import hashlib
@@ -21,12 +21,11 @@ SAMPLED_ELEMENTS = 1 << 22
 
 
 def own_tensors(model: VICP) -> dict[str, Tensor]:
-    """Parameters and buffers that travel in the checkpoint: those of parts without a source."""
-    foreign = [
-        prefix
-        for prefix, part in (("backbone.vit.", model.config.backbone), ("reasoner.llm.", model.config.reasoner))
-        if part.source is not None
-    ]
+    """Parameters and buffers that travel in the checkpoint: all but those of frozen parts with a source."""
+    config = model.config
+    foreign = ["backbone.vit."] if config.backbone.source is not None else []
+    if config.reasoner.source is not None and config.freeze_reasoner:
+        foreign.append("reasoner.llm.")
     return {name: t for name, t in model.state_dict().items() if not name.startswith(tuple(foreign))}
 
 
@@ -44,15 +43,17 @@ def save_weights(model: VICP, folder: Path) -> None:
         (folder / (CONFIG_NAME + ".part")).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         for name in (WEIGHTS_NAME, CONFIG_NAME):
             (folder / (name + ".part")).replace(folder / name)
-    except OSError as error:
-        raise WeightsError(f"{folder}: cannot write the checkpoint ({error.strerror or error})") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
 
 
 def load_weights(folder: Path) -> VICP:
     """The model a checkpoint folder holds, in eval mode.
 
     Raises:
-        WeightsError: no checkpoint there, a newer format, or tensors of other names or shapes.
+        ConfigError: its config has keys or values that this version does not know.
+        WeightsError: no checkpoint there, another format, or tensors of other names or shapes.
     """
     try:
         saved = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
@@ -61,8 +62,9 @@ def load_weights(folder: Path) -> VICP:
         raise WeightsError(
             f"{folder}: no usable VICP checkpoint ({error}); expected {CONFIG_NAME} and {WEIGHTS_NAME}"
         ) from error
-    if saved.get("format") != FORMAT:
-        raise WeightsError(f"{folder}: checkpoint format {saved.get('format')}, this version reads {FORMAT}")
+    if not isinstance(saved, dict) or saved.get("format") != FORMAT or "model" not in saved:
+        got = saved.get("format") if isinstance(saved, dict) else None
+        raise WeightsError(f"{folder / CONFIG_NAME}: checkpoint format {got}, this version reads {FORMAT}")
     model = build_model(config_from_dict(ModelConfig, saved["model"], where=str(folder / CONFIG_NAME)))
     copy_tensors(tensors, own_tensors(model), where=str(folder / WEIGHTS_NAME))
     return model.eval()
@@ -100,7 +102,8 @@ def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
 def fingerprint(module: nn.Module) -> str:
     """16 hex digits that change with any weight: names, types, shapes and bytes of every tensor.
 
-    Of a tensor above 4 M elements, 4 M evenly spaced ones are read, so that a billion parameters take a second.
+    Of a tensor above 8 M elements, 4 M to 8 M evenly spaced ones are read, so that a billion parameters take
+    a second.
     """
     digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(module.state_dict().items()):

@@ -1,4 +1,4 @@
-"""Pretrains mini's backbone: the factors of the procedural world, and telling natural photos apart."""
+"""Pretrains mini's backbone: the factors of the procedural world, a teacher's patches, natural photos told apart."""
 
 import logging
 import time
@@ -20,12 +20,13 @@ from vicp.errors import DataError
 from vicp.model.build import vision_backbone
 from vicp.train.resume import Checkpoint, append_log
 from vicp.train.schedule import set_learning_rate
+from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
 
 logger = logging.getLogger(__name__)
 
 
 class Pretrainer(nn.Module):
-    """A ViT with what its pretraining asks of it: every factor, and one vector per view.
+    """A ViT with what its pretraining asks of it: every factor, the teacher's patches, and one vector per view.
 
     The factor heads are MLPs, so that the features need not be linear in the factors.
     """
@@ -36,12 +37,13 @@ class Pretrainer(nn.Module):
         self.factors = nn.Sequential(
             nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, len(FACTORS) * NUM_VALUES)
         )
+        self.patches = nn.Linear(width, TEACHER_DIM)
         self.views = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 128))
 
-    def features(self, pixels: Tensor) -> Tensor:
-        """CLS and mean patch (B, 2D) of photos (B, 3, S, S)."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """CLS and mean patch (B, 2D), and the patch tokens (B, N, D), of photos (B, 3, S, S)."""
         tokens = self.vit(pixel_values=pixels).last_hidden_state  # (B, 1+N, D)
-        return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=-1)  # (B, 2D)
+        return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=-1), tokens[:, 1:]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class PretrainTerms:
     """The losses of one step and the share of factor values read right."""
 
     factors: Tensor
+    patches: Tensor
     views: Tensor
     accuracy: Tensor
 
@@ -72,18 +75,24 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
     silhouettes = draw_silhouettes(
         settings.num_silhouettes, seed=derive_seed(config.seed, "pretrain"), split="seen"
     )
-    checkpoint = Checkpoint(out / "pretrain.pt")
-    start = checkpoint.load(model, optimizer) if resume else 0
     out.mkdir(parents=True, exist_ok=True)
+    checkpoints = Checkpoint(out / "teacher.pt"), Checkpoint(out / "pretrain.pt")
+    if not resume:
+        for old in checkpoints:
+            old.path.unlink(missing_ok=True)
+    seed = derive_seed(config.seed, "teacher")
+    teacher = train_teacher(settings, silhouettes, transform, checkpoints[0], seed=seed)
+    checkpoint = checkpoints[1]
+    start = checkpoint.load(model, optimizer)
     dump_config(config, out / "pretrain.yaml")
 
     clock = time.monotonic()
     for step in range(start, settings.num_steps):
         rate = set_learning_rate(optimizer, step, settings.num_steps, peak=settings.learning_rate)
         draw = generator(config.seed, "pretrain", step)
-        terms = pretrain_step(model, silhouettes, photos, settings, transform, draw)
+        terms = pretrain_step(model, teacher, silhouettes, photos, settings, transform, draw)
         optimizer.zero_grad()
-        (terms.factors + terms.views).backward()
+        (terms.factors + terms.patches + terms.views).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if (step + 1) % config.train.log_every == 0:
@@ -99,6 +108,7 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
 
 def pretrain_step(
     model: Pretrainer,
+    teacher: Teacher,
     silhouettes: Tensor,
     photos: Tensor | None,
     settings: PretrainConfig,
@@ -112,11 +122,14 @@ def pretrain_step(
     if photos is not None:
         chosen = photos[torch.randint(len(photos), (settings.photos_per_step,), generator=draw)]
         pixels += [random_view(chosen, generator=draw), random_view(chosen, generator=draw)]
-    features = model.features(normalise(torch.cat(pixels), transform))  # (B + 2 * photos, 2D)
+    inputs = normalise(torch.cat(pixels), transform)
+    features, patches = model(inputs)  # (B + 2 * photos, 2D), (B + 2 * photos, N, D)
+    shown = teacher.patches(inputs, round(patches.shape[1] ** 0.5))
     logits = model.factors(features[: len(values)]).unflatten(-1, (len(FACTORS), NUM_VALUES))
     views = model.views(features[len(values) :])
     return PretrainTerms(
         factors=F.cross_entropy(logits.flatten(0, 1), values.flatten()),
+        patches=F.mse_loss(model.patches(patches), shown),
         views=two_view_loss(views, settings.temperature) if len(views) else logits.new_zeros(()),
         accuracy=(logits.argmax(dim=-1) == values).float().mean(),
     )

@@ -4,6 +4,7 @@ Every random draw of a step comes from (seed, step, purpose), so the step is all
 """
 
 import json
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ class Checkpoint:
             state = torch.load(self.path, weights_only=True)
             module.load_state_dict(state["module"])
             optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, KeyError, ValueError, EOFError) as error:
+        except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).split("\n")[0]
             raise WeightsError(
                 f"{self.path}: cannot resume from it ({reason}); give another --out, or remove it to start anew"

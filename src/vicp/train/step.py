@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +76,7 @@ def joint_step(
     objective: Objective,
     *,
     margin: float,
-    mining: str,
+    mining: Literal["batch_hard", "batch_all"],
 ) -> LossTerms:
     """Every loss: the batch of each category (C, P*k, 3, S, S) is embedded under its own prompt."""
     read = read_episodes(model, tokens, episodes)

@@ -1,0 +1,5 @@
+"""`python -m vicp`."""
+
+from vicp.cli import main
+
+main()

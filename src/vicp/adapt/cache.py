@@ -1,0 +1,76 @@
+"""Embeddings kept between runs, found again by photo bytes, weights, transform, prompt and precision."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vicp.errors import DataError
+
+
+def photo_key(data: bytes) -> bytes:
+    """16 bytes that stand for the photo's encoded bytes."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def default_cache_folder() -> Path:
+    """`VICP_CACHE`, else `vicp` in the user's cache folder."""
+    if "VICP_CACHE" in os.environ:
+        return Path(os.environ["VICP_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vicp"
+
+
+class EmbeddingCache:
+    """A SQLite file of embeddings; `space` names what made them, so that no two kinds ever mix.
+
+    Args:
+        folder: where the file lives; made if absent.
+
+    Raises:
+        DataError: the folder or file cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "embeddings.sqlite"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with self._connect() as database:
+                database.execute("pragma journal_mode = wal")
+                database.execute(
+                    "create table if not exists embeddings "
+                    "(space text, photo blob, embedding blob, primary key (space, photo)) without rowid"
+                )
+        except (OSError, sqlite3.Error) as error:
+            raise DataError(
+                f"{self.path}: cannot use the embedding cache ({error}); remove it, point VICP_CACHE "
+                "elsewhere, or pass --no-cache"
+            ) from error
+
+    def find(self, space: str, photos: Sequence[bytes]) -> dict[int, Tensor]:
+        """Position in `photos` -> embedding (D,) float32, for those that are known."""
+        found: dict[int, Tensor] = {}
+        with self._connect() as database:
+            for position, photo in enumerate(photos):
+                row = database.execute(
+                    "select embedding from embeddings where space = ? and photo = ?", (space, photo)
+                ).fetchone()
+                if row is not None:
+                    found[position] = torch.from_numpy(np.frombuffer(row[0], dtype=np.float32).copy())
+        return found
+
+    def add(self, space: str, photos: Iterable[bytes], embeddings: Tensor) -> None:
+        """Keeps embeddings (b, D) of photos; all of them or, if the process dies, none."""
+        rows = embeddings.float().cpu().numpy()
+        with self._connect() as database:
+            database.executemany(
+                "insert or replace into embeddings values (?, ?, ?)",
+                [(space, photo, row.tobytes()) for photo, row in zip(photos, rows, strict=True)],
+            )
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=30)

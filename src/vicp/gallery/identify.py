@@ -1,0 +1,177 @@
+"""Ranks the identities of a gallery for a photo, and compares two photos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.verifier import probability_same
+from vicp.data.records import PhotoTable
+from vicp.data.sources import open_photos
+from vicp.model.prompt import CategoryPrompt
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One identity of the gallery, by its photo closest to the query.
+
+    Attributes:
+        identity: its name.
+        similarity: cosine in [-1, 1].
+        photo: index of that photo in the gallery.
+    """
+
+    identity: str
+    similarity: float
+    photo: int
+
+
+def rank_identities(
+    query: Tensor, gallery: Tensor, identities: Sequence[str], *, top: int
+) -> list[list[Candidate]]:
+    """For each query the `top` identities, best first; an identity is as close as its closest photo.
+
+    Args:
+        query: embeddings (B, D), L2-normalised.
+        gallery: embeddings (G, D), L2-normalised.
+        identities: of the gallery's photos (G,).
+        top: how many identities to name; fewer where the gallery has fewer.
+    """
+    names = list(dict.fromkeys(identities))
+    member = {name: number for number, name in enumerate(names)}
+    owner = torch.tensor([member[name] for name in identities])  # (G,)
+    ranked = []
+    for similarity in query.float() @ gallery.float().T:  # (G,)
+        best = torch.full((len(names),), -2.0).scatter_reduce(0, owner, similarity, "amax")  # (I,)
+        chosen = best.topk(min(top, len(names))).indices.tolist()
+        closest = {i: int(torch.where(owner == i, similarity, -2.0).argmax()) for i in chosen}
+        ranked.append([Candidate(names[i], float(best[i]), closest[i]) for i in chosen])
+    return ranked
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Ranked identities for each query photo.
+
+    Attributes:
+        queries: names of the query photos (B,).
+        ranked: for each of them, the best identities.
+        gallery: the gallery's photos.
+        num_skipped: photos left out because they cannot be used.
+    """
+
+    queries: tuple[str, ...]
+    ranked: list[list[Candidate]]
+    gallery: PhotoTable
+    num_skipped: int
+
+    def summary(self) -> dict[str, Any]:
+        """The facts, for JSON."""
+        return {
+            "gallery": {"photos": len(self.gallery), "identities": len(set(self.gallery.identities))},
+            "skipped": self.num_skipped,
+            "queries": [
+                {
+                    "photo": name,
+                    "candidates": [
+                        {
+                            "identity": self._identity(c),
+                            "similarity": round(c.similarity, 4),
+                            "photo": self._photo(c),
+                        }
+                        for c in candidates
+                    ],
+                }
+                for name, candidates in zip(self.queries, self.ranked, strict=True)
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """The facts, for people."""
+        lines = []
+        for name, candidates in zip(self.queries, self.ranked, strict=True):
+            lines.append(name)
+            lines += [
+                f"  {rank}. {self._identity(c)}  similarity {c.similarity:.3f}  ({self._photo(c)})"
+                for rank, c in enumerate(candidates, start=1)
+            ]
+        if self.num_skipped:
+            lines.append(f"Left out {self.num_skipped} photos that cannot be used.")
+        return lines
+
+    def _identity(self, candidate: Candidate) -> str:
+        return str(self.gallery.frame["identity"].iloc[candidate.photo])
+
+    def _photo(self, candidate: Candidate) -> str:
+        return str(self.gallery.frame["path"].iloc[candidate.photo])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Two photos compared under a category's prompt.
+
+    Attributes:
+        similarity: cosine of their embeddings, in [-1, 1].
+        probability: the in-context verifier's P(same), as the model gives it.
+        category: the prompt's.
+    """
+
+    similarity: float
+    probability: float
+    category: str
+
+    def summary(self) -> dict[str, Any]:
+        """The facts, for JSON."""
+        return {"category": self.category, "similarity": self.similarity, "p_same": self.probability}
+
+    def lines(self) -> list[str]:
+        """The facts, for people."""
+        answer = "the same individual" if self.probability >= 0.5 else "different individuals"
+        return [
+            f"Probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
+            f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
+        ]
+
+
+def identify_photos(
+    embedder: Embedder,
+    gallery: Path,
+    photos: Sequence[Path],
+    *,
+    prompt: CategoryPrompt | None,
+    top: int,
+) -> Identified:
+    """Ranks the gallery's identities for every photo of `photos` (files, folders or tables).
+
+    Raises:
+        DataError: photos that cannot be used.
+        PromptError: the prompt belongs to another model.
+    """
+    known, rows = embedder.embed(open_photos(gallery, skip_bad=embedder.skip_bad), prompt)
+    asked, queries = [], []
+    skipped = len(known.skipped)
+    for source in photos:
+        table, embeddings = embedder.embed(open_photos(source, need_identity=False), prompt)
+        asked += [str(path) for path in table.frame["path"]]
+        queries.append(embeddings)
+        skipped += len(table.skipped)
+    ranked = rank_identities(torch.cat(queries), rows, known.identities, top=top)
+    return Identified(tuple(asked), ranked, known, skipped)
+
+
+def verify_photos(embedder: Embedder, a: Path, b: Path, *, prompt: CategoryPrompt) -> Verdict:
+    """Compares two photos under a category's prompt.
+
+    Raises:
+        DataError: a photo that cannot be used.
+        PromptError: the prompt belongs to another model.
+    """
+    pixels = torch.cat([embedder.pixels(open_photos(path, need_identity=False))[1][:1] for path in (a, b)])
+    left, right = embedder.embed_pixels(pixels, prompt)
+    latents = embedder.latents(pixels)
+    probability = probability_same(embedder.model, prompt, latents[:1], latents[1:])
+    return Verdict(float(left @ right), float(probability[0]), prompt.category)

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from vicp.adapt.cache import EmbeddingCache
+from vicp.adapt.embedding import Embedder
+from vicp.data.images import normalise
+from vicp.data.sources import open_photos
+from vicp.errors import DataError, PromptError
+from vicp.model.build import PRESETS, build_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(PRESETS["tiny"]).eval()
+
+
+def prompt_of(model, seed: int = 0):
+    draw = torch.Generator().manual_seed(seed)
+    latents = torch.randn(8, 4, 32, generator=draw)
+    return model.infer_prompt(latents[:4], latents[4:], torch.tensor([1, 0, 1, 0]).bool(), category="shoes")
+
+
+def test_embeddings_are_the_models_own_row_by_row(model, photo_folder: Path) -> None:
+    table = open_photos(photo_folder)
+    embedder = Embedder(model, batch_size=4)
+    kept, embeddings = embedder.embed(table)
+    _, pixels = embedder.pixels(table)
+    assert len(kept) == 15
+    expected = torch.cat([model.embed(normalise(p[None], embedder.transform)) for p in pixels])
+    torch.testing.assert_close(embeddings, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(15))
+
+
+def test_mirror_images_embed_alike(model, photo_folder: Path) -> None:
+    embedder = Embedder(model)
+    _, pixels = embedder.pixels(open_photos(photo_folder))
+    torch.testing.assert_close(embedder.embed_pixels(pixels), embedder.embed_pixels(pixels.flip(-1)))
+
+
+def test_cache_answers_the_second_time_and_tells_spaces_apart(model, photo_folder: Path, tmp_path: Path) -> None:
+    calls: list[int] = []
+    table = open_photos(photo_folder)
+    cache = EmbeddingCache(tmp_path / "cache")
+    embedder = Embedder(model, cache=cache, progress=lambda done, total: calls.append(done))
+    _, first = embedder.embed(table)
+    assert calls == [15]
+    _, second = embedder.embed(table)
+    assert calls == [15], "nothing was embedded again"
+    assert torch.equal(first, second)
+    _, prompted = embedder.embed(table, prompt_of(model))
+    assert calls == [15, 15]
+    assert not torch.allclose(first, prompted, atol=1e-4)
+
+
+def test_changed_photo_is_embedded_again(model, photo_folder: Path, tmp_path: Path) -> None:
+    embedder = Embedder(model, cache=EmbeddingCache(tmp_path / "cache"))
+    _, before = embedder.embed(open_photos(photo_folder))
+    (photo_folder / "blue" / "0.jpg").write_bytes((photo_folder / "red" / "0.jpg").read_bytes())
+    table, after = embedder.embed(open_photos(photo_folder))
+    names = list(table.frame["path"])
+    blue, red = names.index("blue/0.jpg"), names.index("red/0.jpg")
+    assert torch.equal(after[blue], after[red])
+    assert not torch.allclose(before[blue], after[blue], atol=1e-3)
+
+
+def test_bad_photos_are_all_named_at_once_or_skipped(model, photo_folder: Path) -> None:
+    (photo_folder / "red" / "0.jpg").write_bytes(b"")
+    (photo_folder / "blue" / "2.jpg").write_text("not a photo")
+    with pytest.raises(DataError, match=r"2 photos.*blue/2\.jpg.*red/0\.jpg"):
+        Embedder(model).embed(open_photos(photo_folder))
+    table, embeddings = Embedder(model, skip_bad=True).embed(open_photos(photo_folder))
+    assert len(table) == len(embeddings) == 13
+    assert len(table.skipped) == 2
+
+
+def test_prompt_of_another_model_is_refused(model, photo_folder: Path) -> None:
+    other = build_model(PRESETS["tiny"], seed=1).eval()
+    with pytest.raises(PromptError, match=model.fingerprint):
+        Embedder(other).embed(open_photos(photo_folder), prompt_of(model))
+
+
+def test_unusable_cache_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "embeddings.sqlite").write_bytes(b"this is no database" * 100)
+    with pytest.raises(DataError, match="--no-cache"):
+        EmbeddingCache(tmp_path)

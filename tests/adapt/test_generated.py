@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+
+from vicp.adapt.generated import LabelCheck, check_labels, infer_prompt, null_prompt
+from vicp.adapt.verifier import probability_same
+from vicp.data.support import Support
+from vicp.errors import PromptError
+from vicp.model.build import PRESETS, build_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(PRESETS["tiny"]).eval()
+
+
+@pytest.fixture
+def latents() -> torch.Tensor:
+    return torch.randn(10, 4, 32, generator=torch.Generator().manual_seed(3))
+
+
+SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))
+
+
+def test_prompt_reads_the_pairs_labels_and_all(model, latents) -> None:
+    own = infer_prompt(model, latents, SUPPORT, category="cat", seed=7)
+    assert (own.category, own.num_pairs, own.seed) == ("cat", 5, 7)
+    assert own.tokens.shape == (2, 4, 32), "prompts per layer (L, M, D)"
+    flipped = infer_prompt(model, latents, Support(SUPPORT.left, SUPPORT.right, ~SUPPORT.same), category="cat")
+    assert not torch.allclose(own.tokens, flipped.tokens, atol=1e-6)
+
+
+def test_null_prompt_reads_nothing(model, latents) -> None:
+    assert null_prompt(model, latents).num_pairs == 0
+    assert torch.equal(null_prompt(model, latents).tokens, null_prompt(model, latents.flip(0)).tokens)
+
+
+def test_label_check_sees_only_the_other_folds(model, latents) -> None:
+    check = check_labels(model, latents, SUPPORT, seed=0)
+    relabelled = SUPPORT.same.copy()
+    relabelled[2] = not relabelled[2]
+    again = check_labels(model, latents, Support(SUPPORT.left, SUPPORT.right, relabelled), seed=0)
+    assert check.probability[2] == pytest.approx(again.probability[2]), "its own label cannot sway the prediction"
+    assert not np.allclose(np.delete(check.probability, 2), np.delete(again.probability, 2), rtol=0, atol=1e-9)
+
+
+def test_too_few_pairs_to_check(model, latents) -> None:
+    three = Support(SUPPORT.left[:3], SUPPORT.right[:3], SUPPORT.same[:3])
+    assert check_labels(model, latents, three, seed=0) is None
+
+
+def test_suspects_come_most_suspicious_first() -> None:
+    check = LabelCheck(np.array([0.95, 0.04, 0.01, 0.99, 0.5]), np.array([True, True, True, False, False]))
+    assert check.suspects == [2, 3, 1]
+    assert check.accuracy == pytest.approx(2 / 5)
+
+
+def test_verifier_is_symmetric_and_checks_the_model(model, latents) -> None:
+    prompt = infer_prompt(model, latents, SUPPORT, category="cat")
+    there = probability_same(model, prompt, latents[:3], latents[3:6])
+    back = probability_same(model, prompt, latents[3:6], latents[:3])
+    torch.testing.assert_close(there, back)
+    assert ((there > 0) & (there < 1)).all()
+    with pytest.raises(PromptError, match="teach the category again"):
+        probability_same(build_model(PRESETS["tiny"], seed=2), prompt, latents[:1], latents[1:2])

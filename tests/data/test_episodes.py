@@ -1,0 +1,67 @@
+import pytest
+import torch
+
+from vicp.data.episodes import Pool, draw_episode, draw_pairs, render_pool
+from vicp.data.seeds import generator
+from vicp.data.sources.world import FACTORS, Rule, all_rules, draw_silhouettes
+
+
+@pytest.fixture(scope="module")
+def pool() -> Pool:
+    silhouette = draw_silhouettes(1, seed=0, split="seen")[0]
+    return render_pool(silhouette, 256, values_per_factor=3, size=16, seed=1)
+
+
+def episode(pool: Pool, rules, seed: int = 0, num_pairs: int = 12, hard_share: float = 0.5):
+    return draw_episode(
+        [pool],
+        rules,
+        num_pairs=num_pairs,
+        num_identities=3,
+        num_photos=12,
+        num_queries=10,
+        hard_share=hard_share,
+        draw=generator(seed, "test"),
+    )
+
+
+def test_pool_keeps_a_few_values_of_each_factor(pool: Pool) -> None:
+    assert [len(torch.unique(pool.values[:, f])) for f in range(len(FACTORS))] == [3] * 6
+    assert pool.images.shape == (256, 3, 16, 16)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_follow_the_rule_and_identities_are_disjoint(pool: Pool, seed: int) -> None:
+    drawn = episode(pool, all_rules(), seed)
+    identities = drawn.rule.identities(pool.values)
+    support = drawn.support
+    assert torch.equal(support.same, identities[support.left] == identities[support.right])
+    assert not (support.left == support.right).any()
+    taught = torch.unique(identities[torch.cat([support.left, support.right])])
+    assert not torch.isin(drawn.identities, taught).any()
+    assert torch.equal(drawn.identities, identities[drawn.batch])
+    queries = drawn.queries
+    assert torch.equal(queries.same, drawn.identities[queries.left] == drawn.identities[queries.right])
+
+
+def test_balance_and_empty_context(pool: Pool) -> None:
+    pairs_of_factors = [rule for rule in all_rules() if len(rule.factors) == 2]
+    assert episode(pool, pairs_of_factors).support.same.sum() == 6
+    assert len(episode(pool, pairs_of_factors, num_pairs=0).support.same) == 0
+
+
+def test_hard_pairs_contradict_likeness(pool: Pool) -> None:
+    rule = Rule((0, 3))
+    identities = rule.identities(pool.values)
+
+    def likeness(hard_share: float) -> tuple[float, float]:
+        pairs = draw_pairs(
+            torch.arange(256), pool.values, identities, 400, hard_share=hard_share, draw=generator(0, "pairs")
+        )
+        alike = (pool.values[pairs.left] == pool.values[pairs.right]).sum(dim=1).float()
+        return alike[pairs.same].mean().item(), alike[~pairs.same].mean().item()
+
+    (easy_same, easy_different), (hard_same, hard_different) = likeness(0.0), likeness(1.0)
+    assert easy_same > easy_different
+    assert hard_same < easy_same - 0.3
+    assert hard_different > easy_different + 0.5

@@ -1,0 +1,93 @@
+"""Connector, comparison, head and verifier: the small learned boxes."""
+
+import pytest
+import torch
+from tiny_models import randomise
+from transformers import Blip2QFormerConfig, Blip2QFormerModel
+
+from vicp.model.comparison import Comparison
+from vicp.model.connector import Connector
+from vicp.model.head import VisualHead
+from vicp.model.verifier import Verifier
+
+
+@pytest.fixture
+def connector() -> Connector:
+    config = Blip2QFormerConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        encoder_hidden_size=20,
+        cross_attention_frequency=1,
+    )
+    connector = Connector(Blip2QFormerModel(config), num_latents=3, out_dim=8).eval()
+    randomise(connector)
+    return connector
+
+
+def test_the_connector_is_the_q_former_on_learned_queries(connector: Connector) -> None:
+    tokens = torch.randn(2, 7, 20)
+    latents = connector(tokens)
+    assert latents.shape == (2, 3, 8)
+    output = connector.qformer(connector.queries.expand(2, -1, -1), encoder_hidden_states=tokens)
+    torch.testing.assert_close(latents, output.last_hidden_state @ connector.project.weight.T + connector.project.bias)
+
+
+def test_latents_depend_on_their_own_photo_and_not_on_patch_order(connector: Connector) -> None:
+    tokens = torch.randn(2, 7, 20)
+    changed = torch.stack([tokens[0], tokens[1] + 1.0])
+    before, after = connector(tokens), connector(changed)
+    torch.testing.assert_close(before[0], after[0])
+    assert (before[1] - after[1]).abs().max() > 1e-3
+    torch.testing.assert_close(connector(tokens[:, torch.randperm(7)]), before, atol=1e-5, rtol=1e-5)
+
+
+def test_comparison_is_symmetric_and_sees_a_difference() -> None:
+    comparison = Comparison(8)
+    left, right = torch.randn(2, 5, 3, 8), torch.randn(2, 5, 3, 8)
+    tokens = comparison(left, right)
+    assert tokens.shape == (2, 5, 8)
+    torch.testing.assert_close(tokens, comparison(right, left))
+    assert (tokens - comparison(left, left)).abs().max() > 0.1
+
+
+def test_comparison_by_hand() -> None:
+    comparison = Comparison(8)
+    left, right = torch.randn(3, 8), torch.randn(3, 8)
+    weight, bias = comparison.hidden.weight, comparison.hidden.bias
+    apart, product, total = (weight[:, i * 8 : (i + 1) * 8] for i in range(3))
+    hidden = [
+        apart @ (a - b).abs() + product @ (a * b) + total @ (a + b) + bias for a, b in zip(left, right, strict=True)
+    ]
+    torch.testing.assert_close(comparison(left, right), comparison.out(sum(hidden) / 3))
+
+
+def test_head_shapes_and_layers() -> None:
+    states = torch.randn(2, 5, 8)
+    assert VisualHead(8, 6)(states).shape == (2, 5, 6)
+    head = VisualHead(8, 6, num_layers=4, norm=False)
+    tokens = head(states)
+    assert tokens.shape == (2, 4, 5, 6)
+    flat = head.out(head.hidden(states))
+    for layer in range(4):
+        assert torch.equal(tokens[:, layer], flat[..., layer * 6 : (layer + 1) * 6])
+
+
+def test_head_norm_fixes_the_length_of_each_token() -> None:
+    head = VisualHead(8, 6, num_layers=4, norm=True)
+    tokens = head(torch.randn(2, 5, 8) * 100)
+    torch.testing.assert_close(tokens.mean(dim=-1), torch.zeros(2, 4, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(tokens.norm(dim=-1), torch.full((2, 4, 5), 6**0.5), atol=1e-2, rtol=0)
+
+
+def test_verifier_scores_each_pair_under_its_own_context() -> None:
+    verifier = Verifier(8)
+    comparison, states = torch.randn(2, 4, 8), torch.randn(2, 5, 8)
+    scores = verifier(comparison, states)
+    assert scores.shape == (2, 4)
+    alone = verifier(comparison[1:, 2:3], states[1:])
+    torch.testing.assert_close(scores[1:, 2:3], alone)
+    swapped = verifier(comparison, states.flip(0))
+    assert (scores - swapped).abs().min() > 1e-5
+    torch.testing.assert_close(verifier(comparison, states[:, torch.randperm(5)]), scores)  # slots have no order

@@ -1,0 +1,96 @@
+"""Imports go downwards only, `import vicp` is light, and no file is a drawer for odds and ends."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src"
+LEVELS = (
+    {"cli"},
+    {"service"},
+    {"gallery", "train", "evaluation"},
+    {"adapt"},
+    {"model", "losses", "data"},
+    {"config"},
+    {"errors"},
+)
+LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}
+MODULES = sorted((SOURCE / "vicp").rglob("*.py"))
+
+
+def part_of(module: str) -> str:
+    """`vicp.model.build` belongs to `model`."""
+    return [*module.split("."), ""][1]
+
+
+def imported(file: Path, source: str) -> Iterator[str]:
+    """Full names of the vicp modules that a file imports, at the top or inside a function."""
+    package = file.relative_to(SOURCE).parent.parts
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "vicp")
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            if module == "vicp":  # from vicp import model
+                yield from (f"vicp.{alias.name}" for alias in node.names)
+            elif module.startswith("vicp."):
+                yield module
+
+
+def breaches(file: Path, source: str) -> list[str]:
+    relative = file.relative_to(SOURCE).with_suffix("")
+    here = part_of(".".join(relative.parts))
+    if here not in LEVEL:  # vicp/__init__.py and __main__.py, which may name anything
+        return []
+    there = {part_of(name) for name in imported(file, source)} & LEVEL.keys()
+    return [f"{relative}: {here} imports {p}" for p in sorted(there) if p != here and LEVEL[p] <= LEVEL[here]]
+
+
+def test_imports_go_downwards_only() -> None:
+    found = [line for file in MODULES for line in breaches(file, file.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "is_breach"),
+    [
+        ("model/build.py", "from vicp.train.loop import train", True),
+        ("model/build.py", "import vicp.adapt", True),
+        ("model/build.py", "def f():\n    from vicp.losses import icl", True),
+        ("model/build.py", "from vicp import data", True),
+        ("model/build.py", "from ..data import records", True),
+        ("model/build.py", "from .. import data", True),
+        ("errors.py", "from .config import RunConfig", True),
+        ("gallery/store.py", "from vicp.evaluation import metrics", True),
+        ("model/build.py", "from vicp.config import ModelConfig\nfrom .backbone import Backbone", False),
+        ("model/build.py", "from vicp.model.backbone import Backbone\nimport torch", False),
+        ("cli.py", "from vicp.service import app\nfrom vicp.errors import VICPError", False),
+        ("train/loop.py", "from vicp.adapt import tuned\nfrom vicp.model.build import build_model", False),
+    ],
+)
+def test_the_walk_sees_a_breach(file: str, source: str, is_breach: bool) -> None:
+    assert bool(breaches(SOURCE / "vicp" / file, source)) is is_breach
+
+
+def test_every_part_has_its_level() -> None:
+    parts = {part_of(".".join(file.relative_to(SOURCE).with_suffix("").parts)) for file in MODULES}
+    assert parts - {"__init__", "__main__", "_version"} <= LEVEL.keys()
+
+
+@pytest.mark.parametrize("module", ["vicp", "vicp.cli"])
+def test_importing_is_light(module: str) -> None:
+    if module == "vicp.cli" and not (SOURCE / "vicp" / "cli.py").exists():
+        pytest.skip("no command line yet")
+    script = f"import sys, {module}; print([m for m in ('torch', 'transformers', 'pandas') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_no_drawers() -> None:
+    drawers = {"utils.py", "helpers.py", "common.py", "misc.py", "tools.py"}
+    assert [str(file) for file in MODULES if file.name in drawers] == []
