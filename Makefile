@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format mini clean
+.PHONY: setup demo test check format docs mini clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+docs: $(READY)
+	$(BIN)/python -m typer vicp.cli utils docs --name vicp --output docs/cli.md
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -91,3 +91,11 @@ def test_verifier_scores_each_pair_under_its_own_context() -> None:
     swapped = verifier(comparison, states.flip(0))
     assert (scores - swapped).abs().min() > 1e-5
     torch.testing.assert_close(verifier(comparison, states[:, torch.randperm(5)]), scores)  # slots have no order
+
+
+def test_verifier_by_hand() -> None:
+    verifier = Verifier(8)
+    comparison, states = torch.randn(1, 1, 8), torch.randn(1, 5, 8)
+    context = verifier.gate(states[0].mean(dim=0))
+    features = torch.cat([comparison[0, 0], context, comparison[0, 0] * context])
+    torch.testing.assert_close(verifier(comparison, states)[0], verifier.score(features))

@@ -193,3 +193,10 @@ def test_a_place_that_cannot_be_written(tiny: VICP, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot write the checkpoint"):
         save_weights(tiny, tmp_path / "file" / "checkpoint")
+
+
+def test_fingerprint_changes_with_settings_that_add_no_weights() -> None:
+    tiny = PRESETS["tiny"]
+    mean = replace(tiny, image_mean=(0.5, 0.5, 0.5))
+    plain = replace(tiny, compare_in_context=False)
+    assert len({build_model(config).fingerprint for config in (tiny, mean, plain)}) == 3

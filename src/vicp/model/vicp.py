@@ -125,10 +125,10 @@ class VICP(
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change with any weight."""
+        """16 hex digits that change with any weight, and with any setting that changes what a prompt means."""
         from vicp.model.weights import fingerprint
 
-        return fingerprint(self)
+        return fingerprint(self, self.config)
 
     def infer_prompt(
         self, left: Tensor, right: Tensor, same: Tensor, *, category: str, seed: int | None = None

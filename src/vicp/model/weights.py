@@ -99,13 +99,16 @@ def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
     return Path(name_or_path)
 
 
-def fingerprint(module: nn.Module) -> str:
-    """16 hex digits that change with any weight: names, types, shapes and bytes of every tensor.
+def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
+    """16 hex digits that change with any weight, and with any setting that changes what a prompt means.
 
     Of a tensor above 8 M elements, 4 M to 8 M evenly spaced ones are read, so that a billion parameters take
-    a second.
+    a second. Where the frozen parts came from does not count, only what they are.
     """
-    digest = hashlib.blake2b(digest_size=8)
+    settings = {} if config is None else dataclasses.asdict(config)
+    for part in ("backbone", "reasoner"):
+        settings.pop(part, None)
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         flat = tensor.detach().flatten()

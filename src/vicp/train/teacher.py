@@ -49,7 +49,8 @@ class Teacher(nn.Module):
         """Logits (B, 6, 8) of every factor of photos (B, 3, S, S)."""
         found = self.convolutions(pixels)  # (B, 128, S/8, S/8)
         pooled = [found.mean(dim=(2, 3)), found.amax(dim=(2, 3)), F.adaptive_avg_pool2d(found, 3).flatten(1)]
-        return self.classify(torch.cat(pooled, dim=1)).unflatten(-1, (len(FACTORS), NUM_VALUES))
+        logits: Tensor = self.classify(torch.cat(pooled, dim=1))
+        return logits.view(-1, len(FACTORS), NUM_VALUES)
 
     @torch.no_grad()
     def patches(self, pixels: Tensor, side: int) -> Tensor:
@@ -64,7 +65,8 @@ def train_teacher(
     """A teacher after `teacher_steps` batches of the world; goes on from its checkpoint where there is one."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        teacher = Teacher().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        teacher = Teacher()
+    teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(teacher.parameters(), lr=2e-3, weight_decay=0.02)
     for step in range(checkpoint.load(teacher, optimizer), settings.teacher_steps):
         set_learning_rate(optimizer, step, settings.teacher_steps, peak=2e-3)

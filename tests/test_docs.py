@@ -1,0 +1,44 @@
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import write_photo
+from tests.test_cli import vicp
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_readme_commands_run(photo_folder: Path, tmp_path: Path) -> None:
+    """The README's console block, on a folder of five individuals."""
+    shutil.copytree(photo_folder, tmp_path / "photos")
+    (tmp_path / "photos" / "red").rename(tmp_path / "photos" / "tom")
+    write_photo(tmp_path / "new" / "unknown.jpg", (215, 45, 42), seed=5)
+    block = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert block is not None
+    commands = [line.removeprefix("$ vicp ").split() for line in block[1].splitlines()]
+    assert len(commands) == 4
+    for command in commands:
+        result = vicp(*command, cwd=tmp_path)
+        assert result.returncode == 0, (command, result.stderr)
+
+
+def test_readme_python_runs() -> None:
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert block is not None
+    result = subprocess.run([sys.executable, "-c", block[1]], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_cli_reference_is_current(tmp_path: Path) -> None:
+    made = tmp_path / "cli.md"
+    command = [sys.executable, "-m", "typer", "vicp.cli", "utils", "docs", "--name", "vicp", "--output", str(made)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert made.read_text() == (ROOT / "docs" / "cli.md").read_text(), "run `make docs`"
+
+
+def test_every_link_in_the_docs_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
