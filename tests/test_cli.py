@@ -49,7 +49,11 @@ def test_teach_identify_verify(photo_folder: Path, tmp_path: Path) -> None:
 
 
 def test_own_pairs(photo_folder: Path, tmp_path: Path) -> None:
-    pairs = [("red/0.jpg", "red/1.jpg", "same"), ("red/0.jpg", "blue/1.jpg", "different"), ("blue/0.jpg", "blue/2.jpg", 1)]
+    pairs = [
+        ("red/0.jpg", "red/1.jpg", "same"),
+        ("red/0.jpg", "blue/1.jpg", "different"),
+        ("blue/0.jpg", "blue/2.jpg", 1),
+    ]
     pd.DataFrame(pairs, columns=["left", "right", "same"]).to_csv(tmp_path / "pairs.csv", index=False)
     arguments = ("teach", "shoes", "--category", "shoe", "--support", "pairs.csv", "--model", "tiny", "--json")
     facts = json.loads(vicp(*arguments, cwd=tmp_path).stdout)

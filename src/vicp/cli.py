@@ -52,9 +52,7 @@ def teach(
     from vicp.adapt.teach import teach_category
 
     with _embedder(model, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
-        taught = teach_category(
-            embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed
-        )
+        taught = teach_category(embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed)
     target = out or Path(f"{category}.prompt.safetensors")
     taught.prompt.save(target)
     _print(taught.summary(target), taught.lines(target), as_json)
@@ -148,13 +146,15 @@ def pretrain(
     overrides: OverridesArgument = None,
     config: ConfigOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Pretrain a small backbone on the procedural world and, where given, natural photos."""
     from vicp.config import RunConfig, load_config
     from vicp.train.pretrain import pretrain as run
 
     settings = load_config(RunConfig, config, overrides or [])
-    typer.echo(f"backbone saved to {run(settings, resume=resume)}")
+    folder = run(settings, resume=resume)
+    _print({"backbone": str(folder)}, [f"backbone saved to {folder}"], as_json)
 
 
 @app.command()
@@ -162,13 +162,15 @@ def train(
     overrides: OverridesArgument = None,
     config: ConfigOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a model on episodes of the procedural world."""
     from vicp.config import RunConfig, load_config
     from vicp.train.loop import train as run
 
     settings = load_config(RunConfig, config, overrides or [])
-    typer.echo(f"checkpoint saved to {run(settings, resume=resume)}")
+    folder = run(settings, resume=resume)
+    _print({"checkpoint": str(folder)}, [f"checkpoint saved to {folder}"], as_json)
 
 
 def main() -> None:
@@ -194,9 +196,7 @@ def _embedder(model: str, *, skip_bad: bool, cache: bool, task: str) -> Iterator
 
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with _progress(task) as progress:
-        yield Embedder(
-            VICP.from_pretrained(model).eval(), cache=store, skip_bad=skip_bad, progress=progress
-        )
+        yield Embedder(VICP.from_pretrained(model).eval(), cache=store, skip_bad=skip_bad, progress=progress)
 
 
 @contextmanager

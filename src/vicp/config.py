@@ -83,6 +83,8 @@ class PretrainConfig:
     """Its column of encoded bytes."""
     temperature: float = 0.1
     """Of the contrastive loss between two views."""
+    views_weight: float = 0.1
+    """Of that loss: at 1 its gradient drowns the others'."""
 
 
 @dataclass(frozen=True)

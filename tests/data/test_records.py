@@ -56,9 +56,7 @@ def test_photo_bytes_from_files(tmp_path: Path) -> None:
 
 
 def test_photo_bytes_from_an_unreadable_file(tmp_path: Path) -> None:
-    (tmp_path / "0.jpg").symlink_to(
-        "0.jpg"
-    )  # a permission would not stop root; a link to itself stops everyone
+    (tmp_path / "0.jpg").symlink_to("0.jpg")  # a permission would not stop root; a link to itself stops everyone
     with pytest.raises(DataError, match=r"cannot be read \(.*symbolic links\): .*0\.jpg"):
         table([("cat", "a")], tmp_path).photo_bytes(0)
 
@@ -70,12 +68,8 @@ def test_photo_bytes_from_the_table() -> None:
 
 
 def test_message_lists_rows_paths_and_reasons_on_one_line() -> None:
-    message = bad_photos_message(
-        [BadPhoto(3, "a b.jpg", "the file is empty"), BadPhoto(7, "c.jpg", "no such file")]
-    )
-    assert message.startswith(
-        "2 photos cannot be used: row 3 (a b.jpg): the file is empty; row 7 (c.jpg): no such"
-    )
+    message = bad_photos_message([BadPhoto(3, "a b.jpg", "the file is empty"), BadPhoto(7, "c.jpg", "no such file")])
+    assert message.startswith("2 photos cannot be used: row 3 (a b.jpg): the file is empty; row 7 (c.jpg): no such")
     assert message.endswith("--skip-bad to go on without them")
     assert "\n" not in message
 

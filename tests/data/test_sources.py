@@ -53,15 +53,11 @@ def test_folder_of_identities(tmp_path: Path) -> None:
 def test_flat_folder_only_without_identities(tmp_path: Path) -> None:
     photo(tmp_path / "1.jpg")
     assert read_folder(tmp_path, need_identity=False).frame["identity"].tolist() == [None]
-    with pytest.raises(
-        DataError, match=r"the 1 photos have no identities, expected .*make a folder per identity"
-    ):
+    with pytest.raises(DataError, match=r"the 1 photos have no identities, expected .*make a folder per identity"):
         read_folder(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "suffix", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "HEIF"]
-)
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "HEIF"])
 def test_every_photo_ending(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"a.{suffix}").write_bytes(b"")
     assert len(read_folder(tmp_path, need_identity=False)) == 1
@@ -103,9 +99,7 @@ def test_photos_too_deep(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", [".", "..", "tom"])
-def test_symlink_loops_end_and_are_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, target: str
-) -> None:
+def test_symlink_loops_end_and_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, target: str) -> None:
     root = tmp_path / "root"
     photo(root / "tom" / "1.jpg")
     (root / "zoe").symlink_to(root / target, target_is_directory=True)
@@ -191,9 +185,7 @@ def test_rows_without_identity_are_listed_or_skipped(tmp_path: Path, suffix: str
         frame.to_csv(path, index=False)
     else:
         frame.to_parquet(path)
-    with pytest.raises(
-        DataError, match=r"a\.\w+: 1 photo cannot be used: row 2 \(b.jpg\): no identity\. .*--skip-bad"
-    ):
+    with pytest.raises(DataError, match=r"a\.\w+: 1 photo cannot be used: row 2 \(b.jpg\): no identity\. .*--skip-bad"):
         read_table(path)
     photos = read_table(path, skip_bad=True)
     assert photos.identities == ("photos/1", "photos/3")
@@ -266,9 +258,7 @@ def test_a_table_that_is_a_folder(tmp_path: Path) -> None:
 def test_a_category_of_a_table_is_selected(tmp_path: Path) -> None:
     path = csv(tmp_path / "a.csv", "path,identity,category\na.jpg,1,cat\nb.jpg,1,shoe\n")
     assert open_photos(path, category="shoe").identities == ("shoe/1",)
-    with pytest.raises(
-        DataError, match=r"no category 'shoo', did you mean 'shoe'\? \(there are: cat, shoe\)"
-    ):
+    with pytest.raises(DataError, match=r"no category 'shoo', did you mean 'shoe'\? \(there are: cat, shoe\)"):
         open_photos(path, category="shoo")
 
 
@@ -277,9 +267,7 @@ def test_open_photos_takes_folders_tables_and_photos(tmp_path: Path) -> None:
     table = csv(tmp_path / "a.CSV", "path,identity\nmy cats/tom/1.jpg,tom\n")
     single = open_photos(tmp_path / "my cats" / "tom" / "1.jpg", category="cat", need_identity=False)
     assert single.frame.iloc[0].tolist() == [1, "1.jpg", "cat", None]
-    contents = {
-        source.photo_bytes(0) for source in (open_photos(tmp_path / "my cats"), open_photos(table), single)
-    }
+    contents = {source.photo_bytes(0) for source in (open_photos(tmp_path / "my cats"), open_photos(table), single)}
     assert len(contents) == 1
 
 

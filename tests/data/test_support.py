@@ -31,9 +31,7 @@ def check_valid(support: Support, identities: list[str], num_pairs: int) -> None
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from("abcde"), min_size=2, max_size=14), st.integers(1, 40), st.integers(0, 5))
-def test_every_drawn_support_is_valid_or_refused_rightly(
-    identities: list[str], num_pairs: int, seed: int
-) -> None:
+def test_every_drawn_support_is_valid_or_refused_rightly(identities: list[str], num_pairs: int, seed: int) -> None:
     same = sum(n * (n - 1) // 2 for n in Counter(identities).values())
     different = len(identities) * (len(identities) - 1) // 2 - same
     if num_pairs // 2 > same or num_pairs - num_pairs // 2 > different:
@@ -98,9 +96,7 @@ def test_too_few_pairs_says_how_many() -> None:
         draw_support(HERD, 0, seed=0)
 
 
-@pytest.mark.parametrize(
-    ("num_pairs", "num_changed"), [(2, 2), (4, 2), (8, 4), (16, 8), (64, 32), (5, 2), (7, 4)]
-)
+@pytest.mark.parametrize(("num_pairs", "num_changed"), [(2, 2), (4, 2), (8, 4), (16, 8), (64, 32), (5, 2), (7, 4)])
 def test_shuffled_labels_tell_nothing(num_pairs: int, num_changed: int) -> None:
     support = draw_support(HERD, num_pairs, seed=0)
     for seed in range(3):
@@ -144,8 +140,7 @@ def test_both_sides_of_a_split_can_be_used(sizes: list[int], share: float, seed:
             split_identities(identities, share_support=share, seed=seed)
         return
     support, rest = (
-        Counter(np.array(identities)[rows])
-        for rows in split_identities(identities, share_support=share, seed=seed)
+        Counter(np.array(identities)[rows]) for rows in split_identities(identities, share_support=share, seed=seed)
     )
     assert sum(count >= 2 for count in support.values()) >= 2
     assert len(rest) >= 2
@@ -218,9 +213,7 @@ def test_all_bad_pairs_in_one_message(tmp_path: Path, photos: PhotoTable) -> Non
 def test_pairs_of_several_categories(tmp_path: Path, photos: PhotoTable) -> None:
     frame = pd.concat([photos.frame, photos.frame.tail(1).assign(path="boot/5.jpg")], ignore_index=True)
     with pytest.raises(DataError, match=r"pairs\.csv: pairs of several categories \(cat, shoe\)"):
-        read_support(
-            written(tmp_path, "tom/1.jpg,zoe/3.jpg,0\n4.jpg,5.jpg,1\n"), PhotoTable(frame, photos.root)
-        )
+        read_support(written(tmp_path, "tom/1.jpg,zoe/3.jpg,0\n4.jpg,5.jpg,1\n"), PhotoTable(frame, photos.root))
 
 
 def test_a_repeated_pair_counts_once_and_is_said(

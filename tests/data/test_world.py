@@ -92,9 +92,7 @@ def test_radius_is_the_sum_of_harmonics_and_stays_near_the_unit_disc():
     silhouettes = draw_silhouettes(50, seed=0, split="choice")
     theta = torch.linspace(0, torch.pi, 40).expand(50, 40)
     harmonics = silhouettes[:, 5:]
-    expected = (
-        harmonics[:, :, None] * torch.cos(torch.arange(harmonics.shape[1])[:, None] * theta[:, None])
-    ).sum(1)
+    expected = (harmonics[:, :, None] * torch.cos(torch.arange(harmonics.shape[1])[:, None] * theta[:, None])).sum(1)
     torch.testing.assert_close(radius_at(theta.cos(), silhouettes), expected, atol=1e-4, rtol=0)
     assert expected.min() > 0.35
     assert expected.max() < 1.12
@@ -115,9 +113,7 @@ def test_photos_repeat_with_their_seed_alone():
 
 def test_two_photos_of_the_same_values_differ():
     silhouettes = draw_silhouettes(1, seed=0, split="seen").expand(2, -1)
-    first, second = render(
-        torch.zeros(2, 6, dtype=torch.int64), silhouettes, size=SIZE, generator=generator(0)
-    )
+    first, second = render(torch.zeros(2, 6, dtype=torch.int64), silhouettes, size=SIZE, generator=generator(0))
     assert (first.float() - second.float()).abs().mean() > 10
 
 
@@ -148,9 +144,7 @@ def test_colours_can_be_read_from_the_dip(factor, palette, above):
     values[:, 1], values[:, 5] = 0, 2 if above else 1  # the lower half dipped, the emblem in the other half
     photos = render(values, silhouettes, size=SIZE, generator=generator(3)).float() / 255
     region = (share < 0.6) & (y > 0.1 if above else y < -0.25)
-    colour = torch.stack(
-        [photo[:, where].median(1).values for photo, where in zip(photos, region, strict=True)]
-    )
+    colour = torch.stack([photo[:, where].median(1).values for photo, where in zip(photos, region, strict=True)])
     guess = torch.cdist(colour, palette).argmin(1)
     assert (guess == values[:, factor]).float().mean() > 0.75
 
@@ -191,9 +185,7 @@ def test_an_episode_refuses_more_identities_than_the_rule_has():
     silhouette = draw_silhouettes(1, seed=0, split="seen")[0]
     with pytest.raises(ValueError, match="rule border has 8 identities, got num_identities=9"):
         world_episode(silhouette, Rule((3,)), num_identities=9, photos_per_identity=1, size=SIZE, seed=0)
-    *_, identities = world_episode(
-        silhouette, Rule((3,)), num_identities=8, photos_per_identity=1, size=SIZE, seed=0
-    )
+    *_, identities = world_episode(silhouette, Rule((3,)), num_identities=8, photos_per_identity=1, size=SIZE, seed=0)
     assert sorted(identities.tolist()) == list(range(8))
 
 

@@ -13,9 +13,7 @@ from vicp.evaluation import metrics
 from vicp.evaluation.metrics import auc, bootstrap_interval, retrieval
 
 
-def draw_photos(
-    seed: int, num_photos: int, num_identities: int, dim: int = 8
-) -> tuple[torch.Tensor, np.ndarray]:
+def draw_photos(seed: int, num_photos: int, num_identities: int, dim: int = 8) -> tuple[torch.Tensor, np.ndarray]:
     generator = np.random.default_rng(seed)
     identities = generator.integers(num_identities, size=num_photos)
     centres = generator.normal(size=(num_identities, dim))
@@ -79,9 +77,7 @@ def test_rank5_counts_the_first_five():
 def test_a_full_sort_agrees(draw, leave_one_out):
     embeddings, identities = draw(0, 700, 90)  # more than one block of queries
     query, query_identities = (embeddings, identities) if leave_one_out else draw(1, 600, 100)
-    result = retrieval(
-        query, embeddings, query_identities, identities, leave_one_out=leave_one_out, block_size=64
-    )
+    result = retrieval(query, embeddings, query_identities, identities, leave_one_out=leave_one_out, block_size=64)
     precision, first_hit = naive(query, embeddings, query_identities, identities, leave_one_out)
     np.testing.assert_allclose(result.average_precision, precision, rtol=1e-12)
     np.testing.assert_array_equal(result.first_hit, first_hit)
@@ -125,9 +121,7 @@ def test_map_and_rank1_are_those_of_pytorch_metric_learning(leave_one_out):
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    seed=st.integers(0, 2**31), block_size=st.integers(1, 60), draw=st.sampled_from([draw_photos, draw_grid])
-)
+@given(seed=st.integers(0, 2**31), block_size=st.integers(1, 60), draw=st.sampled_from([draw_photos, draw_grid]))
 def test_gallery_order_and_block_size_change_nothing(seed, block_size, draw):
     (query, query_identities), (gallery, identities) = draw(seed, 9, 6), draw(seed + 1, 50, 6)
     order = np.random.default_rng(seed).permutation(50)

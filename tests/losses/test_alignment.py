@@ -54,9 +54,7 @@ def test_plan_has_uniform_marginals(seed, rows, columns):
     plan = sinkhorn_plan(draw_cost(seed, 2, rows, columns), epsilon=0.5, num_iterations=200)
     assert (plan >= 0).all()
     torch.testing.assert_close(plan.sum(dim=1), torch.full((2, columns), 1 / columns, dtype=plan.dtype))
-    torch.testing.assert_close(
-        plan.sum(dim=2), torch.full((2, rows), 1 / rows, dtype=plan.dtype), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(plan.sum(dim=2), torch.full((2, rows), 1 / rows, dtype=plan.dtype), atol=1e-6, rtol=0)
 
 
 def test_plan_is_float32_for_halves_and_survives_what_exp_does_not():

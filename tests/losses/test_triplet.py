@@ -95,9 +95,7 @@ def test_categories_keep_triplets_within_a_category(mining):
     mixed = torch.cat([cats, shoes])
     identities, categories = torch.cat([cat_ids, shoe_ids]), torch.tensor([0] * 16 + [1] * 16)
     loss = triplet_loss(mixed, identities, mining=mining, categories=categories)
-    counts = torch.tensor(
-        [count_violations(cats, cat_ids, mining), count_violations(shoes, shoe_ids, mining)]
-    )
+    counts = torch.tensor([count_violations(cats, cat_ids, mining), count_violations(shoes, shoe_ids, mining)])
     torch.testing.assert_close(loss, (torch.stack(apart) * counts).sum() / counts.sum())
     assert not torch.isclose(loss, triplet_loss(mixed, identities, mining=mining), rtol=1e-3)
 

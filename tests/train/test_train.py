@@ -113,9 +113,7 @@ def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
     world = make_world(model, config, "seen", 2)
     episodes = draw_batch(world, config.episodes, 4, 2, 0, "joint")
     pixels = torch.randn(2, 8, 3, 32, 32)
-    terms = joint_step(
-        model, world.tokens, pixels, episodes, Objective(pair=1.0), margin=0.1, mining="batch_all"
-    )
+    terms = joint_step(model, world.tokens, pixels, episodes, Objective(pair=1.0), margin=0.1, mining="batch_all")
     assert all(term is not None and term.isfinite() for term in vars(terms).values())
     terms.identity.backward()
     for part in (model.head, model.reasoner, model.connector, model.comparison):

@@ -62,9 +62,7 @@ class Embedder:
         states = None if prompt is None else self.model.prompt_states(prompt)
         precision = choose_precision()
         done = len(table) - len(missing)
-        for batch in load_pixels(
-            table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad
-        ):
+        for batch in load_pixels(table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad):
             with torch.inference_mode(), autocast(precision):
                 embeddings = self.model.embed(normalise(batch.pixels, self.transform), states)  # (b, D)
             known.update(zip(batch.indices.tolist(), embeddings, strict=True))

@@ -60,8 +60,7 @@ class Taught:
             lines.append(f"Left out {len(self.table.skipped)} photos that cannot be used.")
         if self.check is not None:
             lines.append(
-                f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right "
-                "(guessing: 50%)."
+                f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right (guessing: 50%)."
             )
         for k in self._suspects:
             pair = self._pair(k)

@@ -90,9 +90,7 @@ def draw_episode(
     support = draw_pairs(support_photos, values, identities, num_pairs, hard_share=hard_share, draw=draw)
     batch = _draw_batch(identities, known[len(known) // 2 :][:num_identities], num_photos, draw)
     positions = torch.arange(len(batch))
-    queries = draw_pairs(
-        positions, values[batch], identities[batch], num_queries, hard_share=hard_share, draw=draw
-    )
+    queries = draw_pairs(positions, values[batch], identities[batch], num_queries, hard_share=hard_share, draw=draw)
     return Episode(pool, rule, support, batch, identities[batch], queries)
 
 

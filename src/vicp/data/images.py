@@ -79,9 +79,7 @@ class ImageTransform:
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.fit not in ("squash", "pad", "crop"):
-            raise ValueError(
-                f"size {self.size}, fit {self.fit!r}: expected size >= 1 and squash, pad or crop"
-            )
+            raise ValueError(f"size {self.size}, fit {self.fit!r}: expected size >= 1 and squash, pad or crop")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean {self.mean}, std {self.std}: expected three numbers each, std above 0")
 
@@ -150,9 +148,7 @@ def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:
         ValueError: Another dtype or shape.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or 3 not in (pixels.shape[1], pixels.shape[3]):
-        raise ValueError(
-            f"got {pixels.dtype} {tuple(pixels.shape)}, expected uint8 (B, 3, S, S) or (B, S, S, 3)"
-        )
+        raise ValueError(f"got {pixels.dtype} {tuple(pixels.shape)}, expected uint8 (B, 3, S, S) or (B, S, S, 3)")
     if pixels.shape[1] != 3:
         pixels = pixels.permute(0, 3, 1, 2)  # (B, 3, S, S)
     mean = torch.tensor(transform.mean, device=pixels.device).view(1, 3, 1, 1)

@@ -59,9 +59,7 @@ class PhotoTable:
         unknown = self.frame["identity"].isna()
         if unknown.any():
             first = self.frame.loc[unknown, "path"].iloc[0]
-            raise DataError(
-                f"{int(unknown.sum())} photos have no identity (first: {first}): give every photo one"
-            )
+            raise DataError(f"{int(unknown.sum())} photos have no identity (first: {first}): give every photo one")
         escaped = [category.replace("%", "%25").replace("/", "%2F") for category in self.frame["category"]]
         return tuple(f"{c}/{i}" for c, i in zip(escaped, self.frame["identity"], strict=True))
 
@@ -126,14 +124,8 @@ def check_enough(table: PhotoTable) -> None:
     sizes = identities.groupby([table.frame["category"].to_numpy(), identities.to_numpy()]).size()
     per_category = sizes.groupby(level=0)
     if (per_category.size() < 2).all():
-        found = (
-            f"only one identity ({sizes.index[0][1]})"
-            if len(sizes) == 1
-            else "only one identity per category"
-        )
-        raise DataError(
-            f"{found} in {len(table)} photos: telling individuals apart needs at least two. Add another's"
-        )
+        found = f"only one identity ({sizes.index[0][1]})" if len(sizes) == 1 else "only one identity per category"
+        raise DataError(f"{found} in {len(table)} photos: telling individuals apart needs at least two. Add another's")
     if (sizes < 2).all():
         raise DataError(
             f"only one photo of each of the {len(sizes)} identities: a pair of the same identity needs "

@@ -42,9 +42,7 @@ class Support:
     def __post_init__(self) -> None:
         shapes = {self.left.shape, self.right.shape, self.same.shape}
         if len(shapes) != 1 or self.left.ndim != 1 or self.same.dtype != np.bool_:
-            raise ValueError(
-                f"got shapes {shapes} and {self.same.dtype}, expected three (K,), the last one bool"
-            )
+            raise ValueError(f"got shapes {shapes} and {self.same.dtype}, expected three (K,), the last one bool")
         if (self.left == self.right).any():
             raise ValueError("a photo is paired with itself")
 
@@ -98,9 +96,7 @@ def draw_support(identities: Sequence[str], num_pairs: int, *, seed: int) -> Sup
     return Support(left.copy(), right.copy(), (np.arange(num_pairs) < num_same)[order])
 
 
-def split_identities(
-    identities: Sequence[str], *, share_support: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def split_identities(identities: Sequence[str], *, share_support: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the support's identities and the rows of all other identities, both ascending.
 
     At least two identities with two photos go to the support; the rest keeps one such and another identity.
@@ -152,9 +148,7 @@ def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
     photos = _Photos(table)
     labels: dict[tuple[int, int], bool] = {}
     bad: list[BadPhoto] = []
-    for row, (left, right, word) in enumerate(
-        zip(frame["left"], frame["right"], frame["same"], strict=True), 1
-    ):
+    for row, (left, right, word) in enumerate(zip(frame["left"], frame["right"], frame["same"], strict=True), 1):
         try:
             pair, same = photos.pair(left, right), _read_same(word)
             if pair in labels:
@@ -169,9 +163,7 @@ def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
         raise DataError(f"{path}: no pairs, expected one per row")
     categories = table.select([a for a, _ in labels]).categories
     if len(categories) > 1:
-        raise DataError(
-            f"{path}: pairs of several categories ({', '.join(categories)}): write a file for each"
-        )
+        raise DataError(f"{path}: pairs of several categories ({', '.join(categories)}): write a file for each")
     left, right = np.array(list(labels), dtype=np.int64).T  # (K,), (K,)
     return Support(left.copy(), right.copy(), np.array(list(labels.values())))
 
@@ -213,9 +205,7 @@ def _same_pairs(photos: list[np.ndarray], count: int, rng: np.random.Generator) 
             yield int(photos[position][first]), int(photos[position][second])
 
 
-def _different_pairs(
-    photos: list[np.ndarray], count: int, rng: np.random.Generator
-) -> Iterator[tuple[int, int]]:
+def _different_pairs(photos: list[np.ndarray], count: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
     """Yield `count` distinct pairs of photos of two identities."""
     sizes = [len(rows) for rows in photos]
     quota: Counter[tuple[int, int]] = Counter()
@@ -233,9 +223,7 @@ def _different_pairs(
             yield int(photos[a][code // sizes[b]]), int(photos[b][code % sizes[b]])
 
 
-def _take_turns(
-    room: Mapping[Group, int], count: int, quota: Counter[Group], rng: np.random.Generator
-) -> None:
+def _take_turns(room: Mapping[Group, int], count: int, quota: Counter[Group], rng: np.random.Generator) -> None:
     """Raise the quotas by one at a time, in rounds of random order, until they add up to `count`."""
     while (missing := count - quota.total()) > 0:
         open_groups = [group for group in room if quota[group] < room[group]]
@@ -272,9 +260,7 @@ class _Photos:
         if a == b:
             raise DataError("a photo paired with itself")
         if self._categories[a] != self._categories[b]:
-            raise DataError(
-                f"two categories, {self._categories[a]} and {self._categories[b]}: pairs need one"
-            )
+            raise DataError(f"two categories, {self._categories[a]} and {self._categories[b]}: pairs need one")
         return min(a, b), max(a, b)
 
     def _find(self, name: str) -> int:

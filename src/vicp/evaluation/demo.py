@@ -58,9 +58,7 @@ def run_demo(
     if not tasks:
         raise DataError(f"no category can be shown: {'; '.join(skipped)}")
     others = [*tasks[1:], tasks[0]] if len(tasks) > 1 else [_world_task(embedder, num_pairs, seed)]
-    categories = [
-        _report_category(embedder, task, other, seed) for task, other in zip(tasks, others, strict=True)
-    ]
+    categories = [_report_category(embedder, task, other, seed) for task, other in zip(tasks, others, strict=True)]
     return DemoReport(
         source=source,
         model=embedder.model.fingerprint,
@@ -104,9 +102,7 @@ def _world_task(embedder: Embedder, num_pairs: int, seed: int) -> Task:
 def _report_category(embedder: Embedder, task: Task, other: Task, seed: int) -> CategoryReport:
     seed = derive_seed(seed, task.category)
     context = report_context(embedder, task, other, seed=seed)
-    check = check_labels(
-        embedder.model, embedder.latents(task.support_pixels), task.support, seed=seed
-    )
+    check = check_labels(embedder.model, embedder.latents(task.support_pixels), task.support, seed=seed)
     identities = np.array(task.test_table.identities)
     rank_lists, (query, hit) = _rank_lists(task, context, seed)
     return CategoryReport(
@@ -128,9 +124,7 @@ def _result(found: Retrieval, identities: np.ndarray, seed: int) -> MethodResult
     return MethodResult(map=found.map, rank1=found.rank1, low=low, high=high)
 
 
-def _rank_lists(
-    task: Task, context: ContextReport, seed: int
-) -> tuple[tuple[RankList, ...], tuple[int, int]]:
+def _rank_lists(task: Task, context: ContextReport, seed: int) -> tuple[tuple[RankList, ...], tuple[int, int]]:
     """Ranked photos of a few random queries that have a positive; and one query with its best right photo."""
     identities = np.array(task.test_table.identities)
     similarity = cosine_similarity(context.own, context.own).fill_diagonal_(-2)  # (n, n)
@@ -150,9 +144,7 @@ def _rank_lists(
             )
             for i in best
         )
-        lists.append(
-            RankList(_thumbnail(task, query), _name(task, query), _identity(task, query), hits)
-        )
+        lists.append(RankList(_thumbnail(task, query), _name(task, query), _identity(task, query), hits))
     right = torch.from_numpy(identities == identities[queries[0]])
     partner = int(torch.where(right, similarity[queries[0]], -2.0).argmax())
     return tuple(lists), (int(queries[0]), partner)

@@ -90,9 +90,7 @@ def retrieval(
         raise ValueError(f"block_size is {block_size}; expected at least 1")
     query_codes, gallery_codes = _encode(query_identities, gallery_identities, query.device)
     if leave_one_out and not (torch.equal(query_codes, gallery_codes) and torch.equal(query, gallery)):
-        raise ValueError(
-            "leave_one_out ranks each row against all the others: pass the same rows as query and gallery"
-        )
+        raise ValueError("leave_one_out ranks each row against all the others: pass the same rows as query and gallery")
     query, gallery = _normalise_on_grid(query), _normalise_on_grid(gallery)
     by_identity = torch.argsort(gallery_codes, stable=True)  # (G,)
     precision = np.empty(len(query), dtype=np.float64)
@@ -121,9 +119,7 @@ def auc(scores: NDArray[Any], same: NDArray[np.bool_]) -> float:
         ValueError: shapes that do not fit, scores that are not finite, or pairs of one kind only.
     """
     if scores.ndim != 1 or same.shape != scores.shape or same.dtype != np.bool_:
-        raise ValueError(
-            f"scores are {scores.shape}, same is {same.shape} {same.dtype}; expected (P,) and (P,) bool"
-        )
+        raise ValueError(f"scores are {scores.shape}, same is {same.shape} {same.dtype}; expected (P,) and (P,) bool")
     if not np.isfinite(scores).all():
         raise ValueError("scores hold values that are not finite; expected finite numbers")
     positive, negative = scores[same], np.sort(scores[~same])
@@ -163,9 +159,7 @@ def bootstrap_interval(
     usable = ~np.isnan(values)
     names, codes = np.unique(groups[usable], return_inverse=True)
     if len(names) < 2:
-        raise ValueError(
-            f"{len(names)} identities have a value; an interval over identities needs at least 2"
-        )
+        raise ValueError(f"{len(names)} identities have a value; an interval over identities needs at least 2")
     sums, counts = np.bincount(codes, weights=values[usable]), np.bincount(codes)  # (identities,) each
     generator = np.random.default_rng(seed)
     means = np.empty(num_draws)
@@ -179,8 +173,7 @@ def bootstrap_interval(
 def _check_side(name: str, embeddings: Tensor, identities: NDArray[Any], width: int) -> None:
     if embeddings.ndim != 2 or embeddings.shape[1] != width or identities.shape != (len(embeddings),):
         raise ValueError(
-            f"{name} is {tuple(embeddings.shape)} with identities {identities.shape}; "
-            f"expected (n, {width}) and (n,)"
+            f"{name} is {tuple(embeddings.shape)} with identities {identities.shape}; expected (n, {width}) and (n,)"
         )
     if not torch.isfinite(embeddings).all():
         raise ValueError(f"{name} holds values that are not finite; expected finite embeddings")

@@ -30,9 +30,7 @@ class Candidate:
     photo: int
 
 
-def rank_identities(
-    query: Tensor, gallery: Tensor, identities: Sequence[str], *, top: int
-) -> list[list[Candidate]]:
+def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *, top: int) -> list[list[Candidate]]:
     """For each query the `top` identities, best first; an identity is as close as its closest photo.
 
     Args:

@@ -42,9 +42,7 @@ def sinkhorn_plan(cost: Tensor, *, epsilon: float = 0.1, num_iterations: int = 5
     return torch.exp(kernel + row + column)
 
 
-def ot_distance(
-    patches_a: Tensor, patches_b: Tensor, *, epsilon: float = 0.1, num_iterations: int = 50
-) -> Tensor:
+def ot_distance(patches_a: Tensor, patches_b: Tensor, *, epsilon: float = 0.1, num_iterations: int = 50) -> Tensor:
     """The optimal-transport distance between the patch tokens of two photos, <P, C> with C = 1 - cosine.
 
     The backward pass holds P constant: by the envelope theorem that is the gradient of the smoothed transport

@@ -72,6 +72,4 @@ def _at_least_float32(tensor: Tensor) -> Tensor:
 
 def _check_label_shapes(logits: Tensor, targets: Tensor) -> None:
     if logits.ndim != 2 or targets.shape != logits.shape[:1]:
-        raise ValueError(
-            f"logits are {tuple(logits.shape)}, targets {tuple(targets.shape)}; expected (P, V) and (P,)"
-        )
+        raise ValueError(f"logits are {tuple(logits.shape)}, targets {tuple(targets.shape)}; expected (P, V) and (P,)")

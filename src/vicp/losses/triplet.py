@@ -68,9 +68,7 @@ def triplet_loss(
     return violation.sum() / (violation > 0).sum().clamp(min=1)
 
 
-def _pair_masks(
-    identities: Tensor, categories: Tensor | None, exclude: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _pair_masks(identities: Tensor, categories: Tensor | None, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
     """Which pairs are positives and which negatives, each (B, B) bool; never a photo with itself."""
     same = identities[:, None] == identities[None, :]  # (B, B)
     allowed = ~torch.eye(len(identities), dtype=torch.bool, device=identities.device)  # (B, B)
@@ -97,9 +95,7 @@ def _all_violations(similarity: Tensor, positive: Tensor, negative: Tensor, marg
     return violation.masked_fill(~negative[anchor], 0.0)
 
 
-def _check_shapes(
-    embeddings: Tensor, identities: Tensor, categories: Tensor | None, exclude: Tensor | None
-) -> None:
+def _check_shapes(embeddings: Tensor, identities: Tensor, categories: Tensor | None, exclude: Tensor | None) -> None:
     if embeddings.ndim != 2 or len(embeddings) == 0:
         raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}; expected (B, D) with B > 0")
     size = len(embeddings)
@@ -109,6 +105,4 @@ def _check_shapes(
         ("exclude", exclude, (size, size)),
     ):
         if tensor is not None and tuple(tensor.shape) != expected:
-            raise ValueError(
-                f"{name} has shape {tuple(tensor.shape)}; expected {expected} to fit the embeddings"
-            )
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}; expected {expected} to fit the embeddings")

@@ -18,9 +18,7 @@ def choose_precision(wanted: Precision = "auto", device: str = "cpu") -> Literal
     return "bfloat16" if features.get("amx_bf16") or features.get("avx512_bf16") else "float32"
 
 
-def autocast(
-    precision: Literal["float32", "bfloat16"], device: str = "cpu"
-) -> AbstractContextManager[object]:
+def autocast(precision: Literal["float32", "bfloat16"], device: str = "cpu") -> AbstractContextManager[object]:
     """Runs matrix products in `precision`."""
     if precision == "float32":
         return nullcontext()

@@ -17,7 +17,9 @@ from vicp.data.seeds import derive_seed, generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_silhouettes, draw_values
 from vicp.data.sources.world_render import render
 from vicp.errors import DataError
+from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
+from vicp.train.muon import Muon
 from vicp.train.resume import Checkpoint, append_log
 from vicp.train.schedule import set_learning_rate
 from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
@@ -31,9 +33,11 @@ class Pretrainer(nn.Module):
     The factor heads are MLPs, so that the features need not be linear in the factors.
     """
 
-    def __init__(self, vit: nn.Module, width: int) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        self.vit = vit
+        width = backbone.width
+        self.vit = backbone.vit.requires_grad_(True).train()
+        self.vit.set_attn_implementation("eager")  # faster than SDPA in training on a CPU
         self.factors = nn.Sequential(
             nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, len(FACTORS) * NUM_VALUES)
         )
@@ -61,29 +65,24 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
 
     Raises:
         DataError: `pretrain.photos` cannot be read.
+        WeightsError: the run to resume is damaged.
     """
     settings, out = config.pretrain, Path(config.out)
     transform = ImageTransform(config.model.image_size, config.model.image_mean, config.model.image_std)
-    backbone = vision_backbone(config.model, seed=derive_seed(config.seed, "backbone"))
-    vit = backbone.vit.requires_grad_(True).train()
-    vit.set_attn_implementation("eager")  # faster than SDPA in training on a CPU
-    model = Pretrainer(vit, backbone.width)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
     photos = None if settings.photos is None else natural_photos(settings, transform)
-    silhouettes = draw_silhouettes(
-        settings.num_silhouettes, seed=derive_seed(config.seed, "pretrain"), split="seen"
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoints = Checkpoint(out / "teacher.pt"), Checkpoint(out / "pretrain.pt")
+    silhouettes = draw_silhouettes(settings.num_silhouettes, seed=derive_seed(config.seed, "pretrain"), split="seen")
+    taught, checkpoint = Checkpoint(out / "teacher.pt"), Checkpoint(out / "pretrain.pt")
     if not resume:
-        for old in checkpoints:
+        for old in (taught, checkpoint):
             old.path.unlink(missing_ok=True)
     seed = derive_seed(config.seed, "teacher")
-    teacher = train_teacher(settings, silhouettes, transform, checkpoints[0], seed=seed)
-    checkpoint = checkpoints[1]
+    teacher = train_teacher(settings, silhouettes, transform, taught, seed=seed)
+    model = start_pretrainer(config, silhouettes, transform)
+    optimizer = Muon(
+        model, ["vit.encoder"], learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     start = checkpoint.load(model, optimizer)
+    out.mkdir(parents=True, exist_ok=True)
     dump_config(config, out / "pretrain.yaml")
 
     clock = time.monotonic()
@@ -92,18 +91,56 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
         draw = generator(config.seed, "pretrain", step)
         terms = pretrain_step(model, teacher, silhouettes, photos, settings, transform, draw)
         optimizer.zero_grad()
-        (terms.factors + terms.patches + terms.views).backward()
+        (terms.factors + terms.patches + settings.views_weight * terms.views).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if (step + 1) % config.train.log_every == 0:
+        done = step + 1
+        if done % config.train.log_every == 0:
             values = {name: value.item() for name, value in vars(terms).items()}
-            seconds = (time.monotonic() - clock) / (step + 1 - start)
-            append_log(out / "pretrain.jsonl", {"step": step + 1, **values, "lr": rate, "s/step": seconds})
-            logger.info("step %d %s %.2f s/step", step + 1, values, seconds)
-        if (step + 1) % config.train.save_every == 0 or step + 1 == settings.num_steps:
-            checkpoint.save(model, optimizer, step + 1)
-    vit.eval().save_pretrained(out / "backbone")
+            seconds = (time.monotonic() - clock) / (done - start)
+            append_log(out / "pretrain.jsonl", {"step": done, **values, "lr": rate, "s/step": seconds})
+            logger.info("step %d %s", done, {name: round(value, 3) for name, value in values.items()})
+        if done % config.train.save_every == 0 or done == settings.num_steps:
+            checkpoint.save(model, optimizer, done)
+    model.vit.eval().save_pretrained(out / "backbone")
     return out / "backbone"
+
+
+def start_pretrainer(config: RunConfig, silhouettes: Tensor, transform: ImageTransform) -> Pretrainer:
+    """A fresh ViT whose patch embedding whitens, and its heads, from the config's seed."""
+    seed = derive_seed(config.seed, "backbone")
+    draw = generator(config.seed, "whitening")
+    values = draw_values(256, generator=draw)
+    shapes = silhouettes[torch.randint(len(silhouettes), (256,), generator=draw)]
+    pixels = normalise(render(values, shapes, size=transform.size, generator=draw), transform)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Pretrainer(vision_backbone(config.model, seed=seed))
+    embeddings = model.vit.embeddings
+    whiten_patches(embeddings.patch_embeddings.projection, pixels)
+    nn.init.normal_(embeddings.position_embeddings, std=0.2, generator=draw)
+    return model
+
+
+@torch.no_grad()
+def whiten_patches(projection: nn.Conv2d, pixels: Tensor) -> None:
+    """Sets a patch embedding to the whitened principal components of patches.
+
+    Fine texture has a thousandth of the variance of plain colour; under random filters a ViT is long in finding it.
+
+    Args:
+        projection: (D, 3, p, p) filters, set in place, the strongest components first.
+        pixels: normalised photos (B, 3, S, S).
+    """
+    patches = F.unfold(pixels, projection.kernel_size, stride=projection.stride).transpose(1, 2).flatten(0, 1)
+    patches = patches - patches.mean(dim=0)  # (B*N, 3*p*p)
+    variance, components = torch.linalg.eigh(patches.T @ patches / len(patches))  # ascending
+    variance = variance.flip(0)[: projection.out_channels]
+    components = components.flip(1)[:, : projection.out_channels]  # (3*p*p, <= D)
+    floor = 0.003 * patches.var()  # what is weaker is sensor noise
+    filters = 0.5 * components * (variance + floor).rsqrt()
+    projection.weight[: filters.shape[1]] = filters.T.reshape(-1, *projection.weight.shape[1:])
+    projection.bias.zero_()
 
 
 def pretrain_step(
@@ -149,6 +186,7 @@ def natural_photos(settings: PretrainConfig, transform: ImageTransform) -> Tenso
     try:
         column = pq.read_table(settings.photos, columns=[settings.photo_column]).column(0)
     except (OSError, ValueError) as error:
-        raise DataError(f"pretrain.photos: cannot read {settings.photos} ({error})") from error
+        reason = str(error).splitlines()[0]
+        raise DataError(f"pretrain.photos: cannot read '{settings.photos}' ({reason})") from error
     pixels = [torch.from_numpy(photo_pixels(data.as_py(), transform)) for data in column]
     return torch.stack(pixels).permute(0, 3, 1, 2).contiguous()  # (n, 3, S, S)

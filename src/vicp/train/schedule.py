@@ -14,5 +14,5 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, num_steps: in
         done = (step - warmup) / max(1, num_steps - warmup)
         rate = peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("scale", 1.0)
     return rate

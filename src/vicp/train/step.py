@@ -58,14 +58,10 @@ def query_logits(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor
     return model.verify(left, right, read.reading.states)
 
 
-def warmup_step(
-    model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode], objective: Objective
-) -> LossTerms:
+def warmup_step(model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode], objective: Objective) -> LossTerms:
     """Label and query-pair losses, from cached tokens alone: no ViT runs."""
     read = read_episodes(model, tokens, episodes)
-    return weigh(
-        objective, icl=_icl(model, read, episodes), pair=_pair(query_logits(model, read, episodes), episodes)
-    )
+    return weigh(objective, icl=_icl(model, read, episodes), pair=_pair(query_logits(model, read, episodes), episodes))
 
 
 def joint_step(

@@ -93,9 +93,7 @@ def _photo_paths(root: Path) -> list[Path]:
             if entry.is_dir():
                 real = entry.resolve()
                 if real in visited or start.is_relative_to(real):
-                    _log.warning(
-                        "not entered, its photos are read elsewhere or it loops: %s -> %s", entry, real
-                    )
+                    _log.warning("not entered, its photos are read elsewhere or it loops: %s -> %s", entry, real)
                     continue
                 visited.add(real)
                 waiting.append(entry)
@@ -119,9 +117,6 @@ def _entries(folder: Path) -> list[Path]:
 def _natural(path: Path) -> list[list[tuple[bool, int, str]]]:
     """Return a sort key that orders the numbers in names by value: cat2 before cat10."""
     return [
-        [
-            (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece)
-            for piece in re.split(r"(\d+)", part)
-        ]
+        [(not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in re.split(r"(\d+)", part)]
         for part in path.parts
     ]

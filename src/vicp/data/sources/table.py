@@ -52,9 +52,7 @@ def read_table(
         raise DataError(f"{path}: {bad_photos_message(bad)}")
     frame = frame[~frame["row"].isin([photo.row for photo in bad])].reset_index(drop=True)
     if frame.empty:
-        raise DataError(
-            f"{path}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else "")
-        )
+        raise DataError(f"{path}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else ""))
     table = PhotoTable(frame, None if "image" in frame else path.parent, tuple(bad))
     return table.of_category(category) if category is not None else table
 
@@ -70,15 +68,11 @@ def read_csv(path: Path) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}): save it as CSV UTF-8") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(
-            f"{path}: not a CSV with a header and one row per line ({str(error).strip()})"
-        ) from error
+        raise DataError(f"{path}: not a CSV with a header and one row per line ({str(error).strip()})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(
-            f"{path}: rows have more values than the header has names: quote values that hold commas"
-        )
+        raise DataError(f"{path}: rows have more values than the header has names: quote values that hold commas")
     return frame.fillna("").rename(columns=str.strip)
 
 
@@ -91,9 +85,7 @@ def require_columns(path: Path, got: list[str], expected: tuple[str, ...]) -> No
     missing = [name for name in expected if name not in got]
     if missing:
         hints = "; ".join(f"no column {name!r}{nearest(name, got)}" for name in missing)
-        separator = (
-            " Values are to be separated by commas." if len(got) == 1 and re.search(r"[;\t]", got[0]) else ""
-        )
+        separator = " Values are to be separated by commas." if len(got) == 1 and re.search(r"[;\t]", got[0]) else ""
         raise DataError(f"{path}: {hints}. Expected {', '.join(expected)}: rename or add them.{separator}")
 
 
@@ -106,9 +98,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             _log.info("%s: columns passed over: %s", path, ", ".join(ignored))
         frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
     except pyarrow.ArrowInvalid as error:
-        raise DataError(
-            f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})"
-        ) from error
+        raise DataError(f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     return frame

@@ -49,9 +49,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not self.factors or list(self.factors) != sorted(set(self.factors) & set(range(len(FACTORS)))):
-            raise ValueError(
-                f"factors must be sorted, distinct and in 0..{len(FACTORS) - 1}, got {self.factors}"
-            )
+            raise ValueError(f"factors must be sorted, distinct and in 0..{len(FACTORS) - 1}, got {self.factors}")
 
     @property
     def name(self) -> str:
@@ -186,9 +184,7 @@ def world_photos(
     rules = [r for r in (unseen if split == "unseen" else seen) if len(r.factors) > 1]
     rules = [r for r in rules if r.num_identities >= num_identities]
     if not rules:
-        raise ValueError(
-            f"no rule has {num_identities} identities, the most is {NUM_VALUES**3}: ask for fewer"
-        )
+        raise ValueError(f"no rule has {num_identities} identities, the most is {NUM_VALUES**3}: ask for fewer")
     order = torch.randperm(len(rules), generator=named_generator(seed, "photo rules", split)).tolist()
     silhouettes = draw_silhouettes(num_categories, seed=seed, split=split)
     tables = []

@@ -88,9 +88,7 @@ def draw_nuisance(num: int, generator: torch.Generator) -> Nuisance:
 
     lens = uniform((-0.25, 0.25), (0.006, 0.03))
     return Nuisance(
-        pose=uniform(
-            around(math.pi / 6), (0.78, 0.96), around(0.08), around(0.08), around(0.12), around(0.1)
-        ),
+        pose=uniform(around(math.pi / 6), (0.78, 0.96), around(0.08), around(0.08), around(0.12), around(0.1)),
         texture=uniform((0.92, 1.1), around(0.1), around(0.07), around(0.07)),
         marks=uniform((0.93, 1.1), around(0.15), (0.085, 0.11)),
         hues=uniform(*[around(0.045)] * 18).view(num, 6, 3),
@@ -122,9 +120,7 @@ def render(values: Tensor, silhouettes: Tensor, *, size: int, generator: torch.G
         ValueError: values and silhouettes that are not one row per photo.
     """
     if values.shape != (len(silhouettes), 6):
-        raise ValueError(
-            f"values must be ({len(silhouettes)}, 6), one row per silhouette, got {tuple(values.shape)}"
-        )
+        raise ValueError(f"values must be ({len(silhouettes)}, 6), one row per silhouette, got {tuple(values.shape)}")
     nuisance = draw_nuisance(len(values), generator)
     images = torch.empty(len(values), 3, size, size, dtype=torch.uint8)
     step = max(1, CHUNK_PIXELS // size**2)
@@ -143,9 +139,7 @@ def body_grid(pose: Tensor, size: int) -> tuple[Tensor, Tensor]:
     across, up = axis - shift_x, -axis - shift_y  # (B, size)
     cos, sin = angle.cos() / scale, angle.sin() / scale
     stretch = 1 + aspect
-    x = ((cos + shear * sin) * stretch * across)[:, None, :] + ((sin - shear * cos) * stretch * up)[
-        :, :, None
-    ]
+    x = ((cos + shear * sin) * stretch * across)[:, None, :] + ((sin - shear * cos) * stretch * up)[:, :, None]
     y = (-sin * across)[:, None, :] + (cos * up)[:, :, None]
     return x, y
 
@@ -166,9 +160,7 @@ def depth_inside(gap: Tensor, scale: Tensor) -> Tensor:
 
 
 def _bent(x: Tensor, y: Tensor, silhouettes: Tensor) -> Tensor:
-    return torch.addcmul(
-        x + 0.3 * silhouettes[:, 4, None, None], silhouettes[:, 4, None, None], y * y, value=-1
-    )
+    return torch.addcmul(x + 0.3 * silhouettes[:, 4, None, None], silhouettes[:, 4, None, None], y * y, value=-1)
 
 
 def _edge(pixels: Tensor) -> Tensor:
@@ -191,9 +183,7 @@ def _scene(values: Tensor, silhouettes: Tensor, nuisance: Nuisance, size: int) -
     pattern = _edge(_pattern(x, y, values[:, 1], nuisance.texture) * scale) * _edge(depth - 1.5 * width)
     dash = outline.v / outline.reach
     for _ in range(4):
-        dash = torch.addcmul(
-            dash.new_tensor(-1.0), dash, dash, value=2
-        )  # cos(16 theta) by doubling the angle
+        dash = torch.addcmul(dash.new_tensor(-1.0), dash, dash, value=2)  # cos(16 theta) by doubling the angle
     band = solid - _edge(depth - width + line / 2)
 
     weights = torch.empty(len(x), 6, size, size)
@@ -307,9 +297,7 @@ def _occlude(photo: Tensor, nuisance: Nuisance) -> Tensor:
     along = angle.cos() * y - angle.sin() * x
     half = torch.where(bar < 0.6, half, 1.7 * half)
     inside = half - torch.where(bar < 0.6, across.abs(), torch.hypot(across, along))
-    colour = (
-        nuisance.occluder[rows, 5:, None, None] * (0.6 + 0.4 * (inside / half).clamp(0, 1).sqrt())[:, None]
-    )
+    colour = nuisance.occluder[rows, 5:, None, None] * (0.6 + 0.4 * (inside / half).clamp(0, 1).sqrt())[:, None]
     photo[rows] = torch.lerp(photo[rows], colour, _edge(inside * (size / 2))[:, None])
     return photo
 

@@ -1,0 +1,81 @@
+"""Muon: steps of equal size in every direction of a weight matrix (Jordan et al., 2024), AdamW for all else.
+
+`torch.optim.Muon` orthogonalises in bfloat16, which processors without it run hundreds of times slower than float32;
+and it leaves the other parameters to a second optimiser. """
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MATRIX_RATE = 10.0  # times AdamW's rate
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for the matrices of `hidden`, AdamW for every other parameter of `module` that is trained.
+
+    Args:
+        module: what is trained.
+        hidden: names of submodules whose two-dimensional weights are matrices between hidden layers (embeddings
+            and readouts are not).
+        learning_rate: AdamW's; Muon's is 10 times it.
+        weight_decay: AdamW's; times the rate, it shrinks matrices too.
+    """
+
+    def __init__(
+        self, module: nn.Module, hidden: Iterable[str], *, learning_rate: float, weight_decay: float
+    ) -> None:
+        prefixes = tuple(name + "." for name in hidden)
+        trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        matrices = [p for name, p in trained if name.startswith(prefixes) and p.ndim == 2]
+        chosen = {id(p) for p in matrices}
+        others = [p for _, p in trained if id(p) not in chosen]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "muon": True, "scale": MATRIX_RATE},
+            {"params": others, "muon": False, "scale": 1.0},
+        ]
+        super().__init__(groups, {"lr": learning_rate, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step for every parameter that has a gradient."""
+        for group in self.param_groups:
+            update = self._orthogonal if group["muon"] else self._adam
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    step = update(parameter, self.state[parameter])
+                    parameter.mul_(1 - group["lr"] / group["scale"] * group["weight_decay"])
+                    parameter.add_(step, alpha=-group["lr"])
+
+    @staticmethod
+    def _orthogonal(parameter: Tensor, state: dict[str, Any], momentum: float = 0.95) -> Tensor:
+        average = state.setdefault("momentum", torch.zeros_like(parameter))
+        average.lerp_(parameter.grad, 1 - momentum)
+        step = orthogonalise(parameter.grad.lerp(average, momentum))
+        return step * max(1.0, parameter.shape[0] / parameter.shape[1]) ** 0.5
+
+    @staticmethod
+    def _adam(parameter: Tensor, state: dict[str, Any], beta1: float = 0.9, beta2: float = 0.95) -> Tensor:
+        if not state:
+            state.update(step=0, first=torch.zeros_like(parameter), second=torch.zeros_like(parameter))
+        state["step"] += 1
+        state["first"].lerp_(parameter.grad, 1 - beta1)
+        state["second"].lerp_(parameter.grad.square(), 1 - beta2)
+        first = state["first"] / (1 - beta1 ** state["step"])
+        second = state["second"] / (1 - beta2 ** state["step"])
+        return first / (second.sqrt() + 1e-8)
+
+
+def orthogonalise(matrix: Tensor, num_iterations: int = 5) -> Tensor:
+    """Nearly the closest matrix (m, n) whose singular values are all alike, by Newton-Schulz iteration.
+
+    The quintic's coefficients (Muon) bring singular values into about [0.7, 1.2], which is enough, fast.
+    """
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)
+    for _ in range(num_iterations):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x.T if tall else x
