@@ -32,7 +32,8 @@ def test_teach_identify_verify(photo_folder: Path, tmp_path: Path) -> None:
     prompt = tmp_path / "shoe.prompt.safetensors"
     assert prompt.is_file()
 
-    unknown = write_photo(tmp_path / "new photo é.jpg", (40, 205, 55), seed=9)
+    write_photo(tmp_path / "new photo é.jpg", (40, 205, 55), seed=9)
+    unknown = "new photo é.jpg"
     found = vicp(
         "identify", "shoes", unknown, "--prompt", prompt, "--top", 3, "--model", "tiny", "--json", cwd=tmp_path
     )
@@ -87,9 +88,9 @@ def test_bad_photos_stop_every_command_and_name_each(photo_folder: Path, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("teach", "nowhere", "--category", "x"), "no such file or folder: nowhere"),
-        (("identify", "shoes", "nowhere.jpg"), "nowhere.jpg"),
-        (("identify", "shoes", "shoes/red/0.jpg", "--prompt", "none.safetensors"), "vicp teach"),
+        (("teach", "nowhere", "--category", "x", "--model", "tiny"), "no such file or folder: nowhere"),
+        (("identify", "shoes", "nowhere.jpg", "--model", "tiny"), "nowhere.jpg"),
+        (("identify", "shoes", "shoes/red/0.jpg", "--prompt", "none.safetensors", "--model", "tiny"), "vicp teach"),
         (("teach", "shoes", "--category", "x", "--model", "./nowhere"), "nowhere"),
         (("train", "train.learning_rat=1"), "did you mean 'train.learning_rate'"),
         (("train", "--config", "missing.yaml"), "missing.yaml"),
@@ -121,3 +122,30 @@ def test_help_needs_no_heavy_import(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
     for command in ("teach", "identify", "verify", "demo", "pretrain", "train"):
         assert vicp(command, "--help", cwd=tmp_path).returncode == 0
+
+
+def test_bad_questions_are_all_named_before_the_gallery_is_read(photo_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"")
+    (tmp_path / "text.jpg").write_text("no photo")
+    arguments = ("identify", "shoes", "shoes/red/0.jpg", "broken.jpg", "text.jpg", "--model", "tiny", "--no-cache")
+    one_line_error(vicp(*arguments, cwd=tmp_path), "broken.jpg", "text.jpg", "--skip-bad")
+    found = json.loads(vicp(*arguments, "--skip-bad", "--json", cwd=tmp_path).stdout)
+    assert (found["skipped"], [q["photo"] for q in found["queries"]]) == (2, ["shoes/red/0.jpg"])
+
+
+def test_teach_takes_one_category_of_several(photo_folder: Path, tmp_path: Path) -> None:
+    photo_folder.rename(tmp_path / "shoe")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "shoe").rename(tmp_path / "all" / "shoe")
+    for name in ("x", "y"):
+        for shot in range(2):
+            write_photo(tmp_path / "all" / "hat" / name / f"{shot}.jpg", (99, 99, 30 * shot), seed=shot)
+    teach = ("teach", "all", "--pairs", 4, "--model", "tiny", "--json")
+    assert json.loads(vicp(*teach, "--category", "shoe", cwd=tmp_path).stdout)["photos"] == 15
+    one_line_error(vicp(*teach, "--category", "shoo", cwd=tmp_path), "shoo", "shoe")
+
+
+def test_verify_wants_two_photos(photo_folder: Path, tmp_path: Path) -> None:
+    vicp("teach", "shoes", "--category", "shoe", "--pairs", 4, "--model", "tiny", cwd=tmp_path)
+    arguments = ("verify", "shoes", "shoes/red/0.jpg", "--prompt", "shoe.prompt.safetensors", "--model", "tiny")
+    one_line_error(vicp(*arguments, cwd=tmp_path), "expected two photos")

@@ -41,7 +41,9 @@ def teach(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
     category: Annotated[str, typer.Option(help="What the photos show.")],
     out: Annotated[Path | None, typer.Option(help="The prompt file to write [NAME.prompt.safetensors].")] = None,
-    pairs: Annotated[int, typer.Option(min=2, help="How many labelled pairs to draw from known identities.")] = 64,
+    pairs: Annotated[
+        int | None, typer.Option(min=2, help="How many labelled pairs to draw from known identities [64, if they fit].")
+    ] = None,
     support: Annotated[Path | None, typer.Option(help="Your own pairs: a CSV with left,right,same.")] = None,
     model: ModelOption = "mini",
     seed: SeedOption = 0,
@@ -175,17 +177,13 @@ def train(
 
 def main() -> None:
     """Runs a command; an error of the input is one line on stderr and exit code 2."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("transformers", "huggingface_hub", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("vicp").setLevel(logging.INFO)
     try:
         app()
     except VICPError as error:
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
 
 
 @contextmanager

@@ -100,7 +100,7 @@ class EpisodeConfig:
     """Categories per warm-up step."""
     joint_contexts: int = 4
     """Categories per joint step."""
-    pairs: tuple[int, ...] = (0, 4, 8, 16, 16, 16, 32)
+    pairs: tuple[int, ...] = (0, 4, 8, 16, 16, 24, 30)
     """K is drawn from these, per step."""
     query_pairs: int = 48
     """Held-out pairs per context, for the query-pair loss."""
@@ -135,6 +135,10 @@ class TrainConfig:
     align_weight: float = 0.01
     pair_weight: float = 0.0
     """Of the query-pair loss (ours)."""
+    agreement_weight: float = 0.0
+    """Of reading off a comparison token in which factors of the world its photos agree (ours)."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """Muon, for the matrices of Q-Former and LLM, learns in fewer steps (ours)."""
     log_every: int = 20
     save_every: int = 100
 
@@ -172,8 +176,17 @@ def config_from_dict(kind: type[T], values: dict[str, Any], *, where: str) -> T:
 
 
 def dump_config(config: Any, file: Path) -> None:
-    """Writes the resolved config as YAML."""
-    file.write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False), encoding="utf-8")
+    """Writes the resolved config as YAML.
+
+    Raises:
+        ConfigError: it cannot be written there.
+    """
+    text = yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot write the settings ({error.strerror})") from error
 
 
 def _plain(value: Any) -> Any:

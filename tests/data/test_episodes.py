@@ -40,6 +40,7 @@ def test_labels_follow_the_rule_and_identities_are_disjoint(pool: Pool, seed: in
     taught = torch.unique(identities[torch.cat([support.left, support.right])])
     assert not torch.isin(drawn.identities, taught).any()
     assert torch.equal(drawn.identities, identities[drawn.batch])
+    assert len(torch.unique(drawn.batch)) == 12, "no photo twice"
     queries = drawn.queries
     assert torch.equal(queries.same, drawn.identities[queries.left] == drawn.identities[queries.right])
 

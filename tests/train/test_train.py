@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from vicp.config import EpisodeConfig, PretrainConfig, RunConfig, TrainConfig, dump_config
-from vicp.errors import DataError, WeightsError
+from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.losses.objective import Objective
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
-from vicp.train.loop import draw_batch, make_world, start_model, train
+from vicp.train.loop import start_model, train
 from vicp.train.pretrain import pretrain, two_view_loss
-from vicp.train.step import joint_step, warmup_step
+from vicp.train.step import Trainee, joint_step, warmup_step
 from vicp.train.validate import check_context
+from vicp.train.world import draw_batch, make_world
 
 
 def tiny_run(out: Path, **train_settings: object) -> RunConfig:
@@ -39,7 +40,10 @@ def tiny_run(out: Path, **train_settings: object) -> RunConfig:
         ),
         pretrain=PretrainConfig(teacher_steps=3, num_steps=6, batch_size=8, num_silhouettes=4),
         train=dataclasses.replace(
-            TrainConfig(warmup_steps=3, joint_steps=3, pair_weight=1.0, log_every=1, save_every=2), **train_settings
+            TrainConfig(
+                warmup_steps=3, joint_steps=3, pair_weight=1.0, agreement_weight=1.0, log_every=1, save_every=2
+            ),
+            **train_settings,
         ),
         out=str(out),
     )
@@ -83,6 +87,19 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+def test_resuming_with_other_settings_is_refused(tmp_path: Path) -> None:
+    train(tiny_run(tmp_path))
+    with pytest.raises(ConfigError, match=r"another train\.margin, "):
+        train(tiny_run(tmp_path, margin=0.3), resume=True)
+
+
+def test_contexts_too_long_for_the_llm_are_refused_at_once(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path)
+    config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, pairs=(4, 900)))
+    with pytest.raises(ConfigError, match=r"episodes\.pairs: 900 pairs.*takes 204"):
+        train(config)
+
+
 def test_damaged_checkpoint_says_so(tmp_path: Path) -> None:
     (tmp_path / "train.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(WeightsError, match=r"train\.pt.*cannot resume"):
@@ -94,12 +111,13 @@ def test_training_learns_the_held_out_pairs(tmp_path: Path) -> None:
     config = tiny_run(tmp_path)
     model = start_model(config)
     world = make_world(model, config, "seen", 2)
-    objective = Objective(alignment=0.0, pair=1.0)
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    objective = Objective(alignment=0.0, pair=1.0, agreement=1.0)
+    trainee = Trainee(model)
+    optimizer = torch.optim.AdamW([p for p in trainee.parameters() if p.requires_grad], lr=3e-3)
     episodes = draw_batch(world, config.episodes, 4, 3, 0, "fixed")
     first = None
     for _ in range(40):
-        terms = warmup_step(model, world.tokens, episodes, objective)
+        terms = warmup_step(trainee, world, episodes, objective)
         first = first or terms.total.item()
         optimizer.zero_grad()
         terms.total.backward()
@@ -112,8 +130,8 @@ def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
     model = start_model(config)
     world = make_world(model, config, "seen", 2)
     episodes = draw_batch(world, config.episodes, 4, 2, 0, "joint")
-    pixels = torch.randn(2, 8, 3, 32, 32)
-    terms = joint_step(model, world.tokens, pixels, episodes, Objective(pair=1.0), margin=0.1, mining="batch_all")
+    objective = Objective(pair=1.0, agreement=1.0)
+    terms = joint_step(Trainee(model), world, episodes, objective, margin=0.1, mining="batch_all")
     assert all(term is not None and term.isfinite() for term in vars(terms).values())
     terms.identity.backward()
     for part in (model.head, model.reasoner, model.connector, model.comparison):

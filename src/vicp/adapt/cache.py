@@ -3,7 +3,8 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,24 +38,21 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "embeddings.sqlite"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with self._connect() as database:
-                database.execute("pragma journal_mode = wal")
-                database.execute(
-                    "create table if not exists embeddings "
-                    "(space text, photo blob, embedding blob, primary key (space, photo)) without rowid"
-                )
-        except (OSError, sqlite3.Error) as error:
-            raise DataError(
-                f"{self.path}: cannot use the embedding cache ({error}); remove it, point VICP_CACHE "
-                "elsewhere, or pass --no-cache"
-            ) from error
+        with self._open(make=True) as database:
+            database.execute("pragma journal_mode = wal")
+            database.execute(
+                "create table if not exists embeddings "
+                "(space text, photo blob, embedding blob, primary key (space, photo)) without rowid"
+            )
 
     def find(self, space: str, photos: Sequence[bytes]) -> dict[int, Tensor]:
-        """Position in `photos` -> embedding (D,) float32, for those that are known."""
+        """Position in `photos` -> embedding (D,) float32, for those that are known.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
         found: dict[int, Tensor] = {}
-        with self._connect() as database:
+        with self._open() as database:
             for position, photo in enumerate(photos):
                 row = database.execute(
                     "select embedding from embeddings where space = ? and photo = ?", (space, photo)
@@ -64,13 +62,28 @@ class EmbeddingCache:
         return found
 
     def add(self, space: str, photos: Iterable[bytes], embeddings: Tensor) -> None:
-        """Keeps embeddings (b, D) of photos; all of them or, if the process dies, none."""
+        """Keeps embeddings (b, D) of photos; all of them or, if the process dies, none.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
         rows = embeddings.float().cpu().numpy()
-        with self._connect() as database:
+        with self._open() as database:
             database.executemany(
                 "insert or replace into embeddings values (?, ?, ?)",
                 [(space, photo, row.tobytes()) for photo, row in zip(photos, rows, strict=True)],
             )
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=30)
+    @contextmanager
+    def _open(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction; what goes wrong in it is the user's disk, not a traceback."""
+        try:
+            if make:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=30)) as database, database:
+                yield database
+        except (OSError, sqlite3.Error) as error:
+            raise DataError(
+                f"{self.path}: cannot use the embedding cache ({error}); remove it, point VICP_CACHE "
+                "elsewhere, or pass --no-cache"
+            ) from error

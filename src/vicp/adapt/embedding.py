@@ -79,7 +79,7 @@ class Embedder:
         Raises:
             DataError: photos that cannot be used, all of them listed, unless `skip_bad`.
         """
-        return self._without(table, check_photos(table))
+        return self._without(table, check_photos(table, progress=self.progress))
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Decoded photos (n, 3, S, S) uint8 and the table of those n.

@@ -14,7 +14,7 @@ from vicp.data.support import Support, draw_support, read_support
 from vicp.errors import DataError
 from vicp.model.prompt import CategoryPrompt
 
-NUM_SUSPECTS = 5
+NUM_PAIRS, NUM_SUSPECTS = 64, 5
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Taught:
         table: the photos the pairs point into.
         support: the pairs.
         check: the LLM's predictions of held-out labels; None below four pairs.
+        num_dropped: pairs left out because one of their photos cannot be used.
     """
 
     prompt: CategoryPrompt
     table: PhotoTable
     support: Support
     check: LabelCheck | None
+    num_dropped: int = 0
 
     def summary(self, target: Path) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -41,6 +43,7 @@ class Taught:
             "photos": len(self.table),
             "skipped": len(self.table.skipped),
             "pairs": len(self.support),
+            "dropped_pairs": self.num_dropped,
             "same_pairs": int(self.support.same.sum()),
             "label_accuracy": None if self.check is None else self.check.accuracy,
             "suspects": [self._pair(k) for k in self._suspects],
@@ -57,12 +60,15 @@ class Taught:
             f"of {used} photos out of {len(self.table)}."
         ]
         if self.table.skipped:
-            lines.append(f"Left out {len(self.table.skipped)} photos that cannot be used.")
+            pairs = f" and {self.num_dropped} pairs with them" if self.num_dropped else ""
+            lines.append(f"Left out {len(self.table.skipped)} photos that cannot be used{pairs}.")
         if self.check is not None:
+            guess = max(num_same, len(self.support) - num_same) / len(self.support)
             lines.append(
-                f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right (guessing: 50%)."
+                f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right "
+                f"(always the same answer: {guess:.0%})."
             )
-        for k in self._suspects:
+        for k in self._suspects[:NUM_SUSPECTS]:
             pair = self._pair(k)
             said = "same" if pair["same"] else "different"
             lines.append(f"Look again: {pair['left']} and {pair['right']} are labelled {said}.")
@@ -70,7 +76,7 @@ class Taught:
 
     @property
     def _suspects(self) -> list[int]:
-        return [] if self.check is None else self.check.suspects[:NUM_SUSPECTS]
+        return [] if self.check is None else self.check.suspects
 
     def _pair(self, k: int) -> dict[str, Any]:
         name = self.table.frame["path"].iloc
@@ -86,7 +92,7 @@ def teach_category(
     photos: Path,
     *,
     category: str,
-    num_pairs: int,
+    num_pairs: int | None,
     support_file: Path | None,
     seed: int,
 ) -> Taught:
@@ -96,7 +102,7 @@ def teach_category(
         embedder: the model.
         photos: a folder or table; of several categories in it, `category` is the one taught.
         category: what the photos show.
-        num_pairs: K, drawn from the identities where no pairs are given.
+        num_pairs: K, drawn from the identities where no pairs are given; None is 64, or what fits the LLM.
         support_file: pairs as a CSV with left, right, same; the identities are then not needed.
         seed: of the draw.
 
@@ -105,15 +111,18 @@ def teach_category(
     """
     drawn = support_file is None
     table = open_photos(photos, need_identity=drawn, skip_bad=embedder.skip_bad)
-    if category in table.categories and len(table.categories) > 1:
+    if len(table.categories) > 1:
         table = table.of_category(category)
     if support_file is None:
         check_enough(table)
         table = embedder.usable(table)
+        num_pairs = num_pairs or min(NUM_PAIRS, embedder.model.max_pairs or NUM_PAIRS)
         support = draw_support(table.identities, num_pairs, seed=seed)
+        num_dropped = 0
     else:
         support = read_support(support_file, table)
-        table, support = _usable_pairs(embedder, table, support)
+        table, usable = _usable_pairs(embedder, table, support)
+        num_dropped, support = len(support) - len(usable), usable
     used = np.unique(np.concatenate([support.left, support.right]))
     _, pixels = embedder.pixels(table.select(used))
     latents, own = embedder.latents(pixels), _renumber(support, used)
@@ -122,6 +131,7 @@ def teach_category(
         table=table,
         support=support,
         check=check_labels(embedder.model, latents, own, seed=seed),
+        num_dropped=num_dropped,
     )
 
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from vicp.errors import PromptError
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.vicp import VICP
 
@@ -14,10 +13,6 @@ def probability_same(model: VICP, prompt: CategoryPrompt, a: Tensor, b: Tensor) 
     Raises:
         PromptError: the prompt belongs to another model.
     """
-    if prompt.fingerprint != model.fingerprint:
-        raise PromptError(
-            f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
-            f"{model.fingerprint}: use that model, or teach the category again"
-        )
+    model.check_prompt(prompt)
     with torch.inference_mode():
         return model.verify(a[None], b[None], prompt.states[None])[0].sigmoid()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vicp.data.loading import check_photos
-from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, check_enough
+from vicp.data.records import BadPhoto, PhotoTable, check_enough
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 
@@ -45,8 +45,10 @@ class Checked:
             )
         if self.warning:
             lines.append(self.warning)
-        lines.append(bad_photos_message(self.bad) if self.bad else "Every photo can be used.")
-        return lines
+        if not self.bad:
+            return [*lines, "Every photo can be used."]
+        lines.append(f"{len(self.bad)} photos cannot be used:")
+        return lines + [f"  row {photo.row} ({photo.path}): {photo.reason}" for photo in self.bad]
 
     def _category(self, name: str) -> dict[str, Any]:
         identities = self.table.frame.loc[self.table.frame["category"] == name, "identity"]
@@ -67,14 +69,13 @@ def check_source(source: Path, *, progress: Callable[[int, int], None]) -> Check
         DataError: there is no such source, or nothing in it makes sense.
     """
     try:
-        table = open_photos(source, skip_bad=True)
-    except DataError:  # without identities it can still be a gallery's queries
-        table = open_photos(source, need_identity=False, skip_bad=True)
-    bad = [*table.skipped, *check_photos(table)]
-    progress(len(table), len(table))
-    try:
-        check_enough(table)
-        warning = ""
-    except DataError as error:
-        warning = str(error)
+        table, warning = open_photos(source, skip_bad=True), ""
+    except DataError as error:  # without identities it can still be a gallery's queries
+        table, warning = open_photos(source, need_identity=False, skip_bad=True), str(error)
+    bad = [*table.skipped, *check_photos(table, progress=progress)]
+    if not warning:
+        try:
+            check_enough(table)
+        except DataError as error:
+            warning = str(error)
     return Checked(table, tuple(bad), warning)

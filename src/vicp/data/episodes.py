@@ -13,6 +13,7 @@ from torch import Tensor
 from vicp.data.seeds import generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, Rule
 from vicp.data.sources.world_render import render
+from vicp.errors import ConfigError
 
 CANDIDATES = 16  # how many pairs a hard one is the hardest of
 
@@ -88,7 +89,7 @@ def draw_episode(
     for_support = torch.isin(identities, known[: len(known) // 2])
     support_photos = for_support.nonzero().squeeze(1)
     support = draw_pairs(support_photos, values, identities, num_pairs, hard_share=hard_share, draw=draw)
-    batch = _draw_batch(identities, known[len(known) // 2 :][:num_identities], num_photos, draw)
+    batch = _draw_batch(identities, known[len(known) // 2 :], num_identities, num_photos, draw)
     positions = torch.arange(len(batch))
     queries = draw_pairs(positions, values[batch], identities[batch], num_queries, hard_share=hard_share, draw=draw)
     return Episode(pool, rule, support, batch, identities[batch], queries)
@@ -127,14 +128,21 @@ def draw_pairs(
     return Pairs(anchors, partners, identities[anchors] == identities[partners])
 
 
-def _draw_batch(identities: Tensor, chosen: Tensor, num_photos: int, draw: torch.Generator) -> Tensor:
-    """As many photos of each chosen identity as fit into `num_photos`, drawn with replacement where few."""
-    share = num_photos // len(chosen)
-    extra = num_photos - share * len(chosen)
+def _draw_batch(
+    identities: Tensor, allowed: Tensor, num_identities: int, num_photos: int, draw: torch.Generator
+) -> Tensor:
+    """`num_photos` different photos of at most `num_identities` identities, those with photos enough first."""
+    counts = (identities[None] == allowed[:, None]).sum(dim=1)  # one per allowed identity
+    share = -(-num_photos // min(num_identities, len(allowed)))
+    chosen = allowed[(counts < share).int().argsort(stable=True)][:num_identities]
     photos = []
-    for position, identity in enumerate(chosen):
+    for identity in chosen:
         candidates = (identities == identity).nonzero().squeeze(1)
-        count = share + (position < extra)
-        order = torch.randperm(len(candidates), generator=draw)
-        photos.append(candidates[order.repeat(-(-count // len(candidates)))[:count]])
-    return torch.cat(photos)
+        photos.append(candidates[torch.randperm(len(candidates), generator=draw)[:share]])
+    batch = torch.cat(photos)[:num_photos]
+    if len(batch) < num_photos:
+        raise ConfigError(
+            f"episodes.photos: a pool has too few photos for {num_photos} of {len(chosen)} identities; "
+            "raise episodes.photos_per_silhouette or lower episodes.photos"
+        )
+    return batch

@@ -74,8 +74,15 @@ def load_pixels(
     return batches()
 
 
-def check_photos(table: PhotoTable, *, threads: int = 2) -> list[BadPhoto]:
+def check_photos(
+    table: PhotoTable, *, threads: int = 2, progress: Callable[[int, int], None] | None = None
+) -> list[BadPhoto]:
     """Return the photos that cannot be read and decoded, in order; every file is read to its end.
+
+    Args:
+        table: The photos.
+        threads: Photos decoded at once.
+        progress: Called with photos done and photos in all.
 
     Raises:
         ValueError: `threads` below 1.
@@ -87,8 +94,10 @@ def check_photos(table: PhotoTable, *, threads: int = 2) -> list[BadPhoto]:
         decode_photo(data, min_side=_CHECK_SIDE)
 
     bad: list[BadPhoto] = []
-    for _ in _decoded(table, decode, range(len(table)), threads=threads, ahead=4 * threads, bad=bad):
-        pass
+    good = _decoded(table, decode, range(len(table)), threads=threads, ahead=4 * threads, bad=bad)
+    for index, _ in good:
+        if progress is not None:
+            progress(index + 1, len(table))
     return bad
 
 

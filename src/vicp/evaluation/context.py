@@ -112,7 +112,10 @@ def report_context(embedder: Embedder, task: Task, other: Task, *, seed: int) ->
 def _metric(embedder: Embedder, task: Task, test: Tensor) -> Tensor:
     frozen = embedder.embed_pixels(task.support_pixels)
     left, right = torch.from_numpy(task.support.left), torch.from_numpy(task.support.right)
-    fitted = metric.fit_metric(frozen[left], frozen[right], torch.from_numpy(task.support.same))
+    try:
+        fitted = metric.fit_metric(frozen[left], frozen[right], torch.from_numpy(task.support.same))
+    except ValueError as error:
+        raise DataError(f"{task.category}: the same-pairs give no metric ({error})") from error
     return metric.apply(fitted, test)
 
 

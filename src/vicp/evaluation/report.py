@@ -208,7 +208,7 @@ def report_lines(report: DemoReport) -> list[str]:
         interval = f"{percent(result.low)} to {percent(result.high)}"
         row = f"{key:{width}}  {percent(result.map):>5}  {interval:>13}  {percent(result.rank1):>8}"
         lines.append(f"{row}  {METHODS.get(key, '')}".rstrip())
-    return lines
+    return lines + [f"Left out: {reason}" for reason in report.skipped]
 
 
 def write_report(report: DemoReport, out: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.verifier import probability_same
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
+from vicp.errors import DataError
 from vicp.model.prompt import CategoryPrompt
 
 
@@ -77,6 +79,7 @@ class Identified:
                     "photo": name,
                     "candidates": [
                         {
+                            "category": str(self.gallery.frame["category"].iloc[c.photo]),
                             "identity": self._identity(c),
                             "similarity": round(c.similarity, 4),
                             "photo": self._photo(c),
@@ -149,16 +152,32 @@ def identify_photos(
         DataError: photos that cannot be used.
         PromptError: the prompt belongs to another model.
     """
-    known, rows = embedder.embed(open_photos(gallery, skip_bad=embedder.skip_bad), prompt)
-    asked, queries = [], []
-    skipped = len(known.skipped)
-    for source in photos:
-        table, embeddings = embedder.embed(open_photos(source, need_identity=False), prompt)
-        asked += [str(path) for path in table.frame["path"]]
-        queries.append(embeddings)
-        skipped += len(table.skipped)
-    ranked = rank_identities(torch.cat(queries), rows, known.identities, top=top)
-    return Identified(tuple(asked), ranked, known, skipped)
+    asked = [embedder.embed(table, prompt) for table in _queries(photos, skip_bad=embedder.skip_bad)]
+    known = open_photos(gallery, skip_bad=embedder.skip_bad)
+    if prompt is not None and prompt.category in known.categories:
+        known = known.of_category(prompt.category)
+    known, rows = embedder.embed(known, prompt)
+    return Identified(
+        queries=tuple(str(path) for table, _ in asked for path in table.frame["path"]),
+        ranked=rank_identities(torch.cat([embeddings for _, embeddings in asked]), rows, known.identities, top=top),
+        gallery=known,
+        num_skipped=len(known.skipped) + sum(len(table.skipped) for table, _ in asked),
+    )
+
+
+def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
+    """What is asked about: one table of all files, named as the user would, and the tables that hold bytes."""
+    opened = [(path, open_photos(path, need_identity=False, skip_bad=skip_bad)) for path in photos]
+    files = []
+    for _, table in opened:
+        if table.root is not None:
+            files.append(table.frame.assign(path=[str(table.root / name) for name in table.frame["path"]]))
+    tables = [table for _, table in opened if table.root is None]
+    if files:
+        frame = pd.concat(files, ignore_index=True)
+        skipped = tuple(bad for _, table in opened if table.root is not None for bad in table.skipped)
+        tables.insert(0, PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path(), skipped))
+    return tables
 
 
 def verify_photos(embedder: Embedder, a: Path, b: Path, *, prompt: CategoryPrompt) -> Verdict:
@@ -168,8 +187,10 @@ def verify_photos(embedder: Embedder, a: Path, b: Path, *, prompt: CategoryPromp
         DataError: a photo that cannot be used.
         PromptError: the prompt belongs to another model.
     """
-    pixels = torch.cat([embedder.pixels(open_photos(path, need_identity=False))[1][:1] for path in (a, b)])
-    left, right = embedder.embed_pixels(pixels, prompt)
-    latents = embedder.latents(pixels)
+    table = _queries([a, b], skip_bad=False)
+    if len(table) != 1 or len(table[0]) != 2:
+        raise DataError(f"{a} and {b}: expected two photos, one file each")
+    _, (left, right) = embedder.embed(table[0], prompt)
+    latents = embedder.latents(embedder.pixels(table[0])[1])
     probability = probability_same(embedder.model, prompt, latents[:1], latents[1:])
     return Verdict(float(left @ right), float(probability[0]), prompt.category)

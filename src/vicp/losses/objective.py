@@ -11,8 +11,8 @@ from torch import Tensor
 class Objective:
     """The weight of each loss. A weight of 0 keeps the term in the log and out of the total.
 
-    The paper prints no weights; those of icl and alignment are its authors' code's. `pair` is our addition,
-    off by default.
+    The paper prints no weights; those of icl and alignment are its authors' code's. `pair` and `agreement`
+    are our additions, off by default.
 
     Raises:
         ValueError: a weight that is negative or not finite.
@@ -22,6 +22,7 @@ class Objective:
     icl: float = 1.0
     alignment: float = 0.01
     pair: float = 0.0
+    agreement: float = 0.0
 
     def __post_init__(self) -> None:
         for name, weight in asdict(self).items():
@@ -37,6 +38,7 @@ class LossTerms:
     icl: Tensor | None
     alignment: Tensor | None
     pair: Tensor | None
+    agreement: Tensor | None
     total: Tensor
 
 
@@ -47,6 +49,7 @@ def weigh(
     icl: Tensor | None = None,
     alignment: Tensor | None = None,
     pair: Tensor | None = None,
+    agreement: Tensor | None = None,
 ) -> LossTerms:
     """The weighted sum of the losses given, with each term kept by name.
 
@@ -59,6 +62,7 @@ def weigh(
         icl: () L_ICL.
         alignment: () L_align.
         pair: () the query-pair loss.
+        agreement: () the factors of the procedural world that a pair agrees in, read off its comparison token.
 
     Raises:
         ValueError: no term is given whose weight is above 0: there would be nothing to train on.
@@ -70,9 +74,10 @@ def weigh(
             (objective.icl, icl),
             (objective.alignment, alignment),
             (objective.pair, pair),
+            (objective.agreement, agreement),
         )
         if term is not None and weight > 0
     ]
     if not weighted:
         raise ValueError(f"no loss to train on: none of the terms given has a weight above 0 in {objective}")
-    return LossTerms(identity, icl, alignment, pair, total=torch.stack(weighted).sum())
+    return LossTerms(identity, icl, alignment, pair, agreement, total=torch.stack(weighted).sum())

@@ -1,6 +1,7 @@
 """A category's prompt as a value: a small safetensors file that knows which model it belongs to."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class CategoryPrompt:
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
         metadata = {"format": FORMAT, "fingerprint": self.fingerprint, "facts": json.dumps(facts)}
-        part = path.with_name(path.name + ".part")
+        part = path.parent / (path.name + ".part")
         tensors = {name: getattr(self, name).detach().cpu().contiguous().clone() for name in ("tokens", "states")}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ class CategoryPrompt:
         Raises:
             PromptError: the file is missing, damaged or no prompt.
         """
-        if not path.is_file():
+        if not os.path.isfile(path):  # false, too, for names no disk can hold
             raise PromptError(f"{path}: no such prompt; `vicp teach` makes one")
         try:
             with safe_open(path, framework="pt") as file:

@@ -153,17 +153,29 @@ class VICP(
             fingerprint=self.fingerprint,
         )
 
+    @property
+    def max_pairs(self) -> int | None:
+        """The most pairs K whose context fits the LLM; None where it does not say how much it takes."""
+        if self.reasoner.max_positions is None:
+            return None
+        tokens_per_pair = 2 * self.config.num_latents + self.config.compare_in_context + 1
+        return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
+
+    def check_prompt(self, prompt: CategoryPrompt) -> None:
+        """Raises `PromptError` for a prompt that another model made."""
+        if prompt.fingerprint != self.fingerprint:
+            raise PromptError(
+                f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
+                f"{self.fingerprint}: use that model, or teach the category again"
+            )
+
     def prompt_states(self, prompt: CategoryPrompt) -> PromptStates:
         """Keys and values of a prompt for `embed`, computed once per prompt.
 
         Raises:
             PromptError: the prompt was made by another model.
         """
-        if prompt.fingerprint != self.fingerprint:
-            raise PromptError(
-                f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
-                f"{self.fingerprint}: use that model, or teach the category again"
-            )
+        self.check_prompt(prompt)
         return self.backbone.prompt_states(prompt.tokens)
 
     def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:

@@ -92,10 +92,11 @@ def copy_tensors(source: dict[str, Tensor], target: dict[str, Tensor], *, where:
 
 
 def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
-    """A folder, the packaged checkpoint of a preset, or a preset without one (its config)."""
-    packaged = Path(__file__).parent.parent / "checkpoints" / name_or_path
+    """A folder, the packaged checkpoint of `mini`, or the config of a preset that ships without one."""
+    if name_or_path == "mini":
+        return Path(__file__).parent.parent / "checkpoints" / name_or_path
     if name_or_path in PRESETS:
-        return packaged if packaged.is_dir() else PRESETS[name_or_path]
+        return PRESETS[name_or_path]
     return Path(name_or_path)
 
 

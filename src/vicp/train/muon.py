@@ -1,7 +1,8 @@
 """Muon: steps of equal size in every direction of a weight matrix (Jordan et al., 2024), AdamW for all else.
 
 `torch.optim.Muon` orthogonalises in bfloat16, which processors without it run hundreds of times slower than float32;
-and it leaves the other parameters to a second optimiser. """
+and it leaves the other parameters to a second optimiser.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,9 +24,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: AdamW's; times the rate, it shrinks matrices too.
     """
 
-    def __init__(
-        self, module: nn.Module, hidden: Iterable[str], *, learning_rate: float, weight_decay: float
-    ) -> None:
+    def __init__(self, module: nn.Module, hidden: Iterable[str], *, learning_rate: float, weight_decay: float) -> None:
         prefixes = tuple(name + "." for name in hidden)
         trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         matrices = [p for name, p in trained if name.startswith(prefixes) and p.ndim == 2]

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from vicp.config import PretrainConfig, RunConfig, dump_config
 from vicp.data.augment import random_view
 from vicp.data.images import ImageTransform, normalise, photo_pixels
+from vicp.data.records import BadPhoto, list_rows
 from vicp.data.seeds import derive_seed, generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_silhouettes, draw_values
 from vicp.data.sources.world_render import render
-from vicp.errors import DataError
+from vicp.errors import ConfigError, DataError
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
 from vicp.train.muon import Muon
-from vicp.train.resume import Checkpoint, append_log
+from vicp.train.resume import Checkpoint, append_log, check_same_settings, start_log
 from vicp.train.schedule import set_learning_rate
 from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
 
@@ -64,13 +65,19 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
     """Trains the backbone of `config.model` and saves it in transformers' format; returns its folder.
 
     Raises:
+        ConfigError: a backbone that has weights already, or of another family.
         DataError: `pretrain.photos` cannot be read.
         WeightsError: the run to resume is damaged.
     """
     settings, out = config.pretrain, Path(config.out)
+    if config.model.backbone.source is not None or config.model.backbone.family != "dinov2":
+        raise ConfigError("model.backbone: pretraining starts from nothing; expected family dinov2 and no source")
     transform = ImageTransform(config.model.image_size, config.model.image_mean, config.model.image_std)
     photos = None if settings.photos is None else natural_photos(settings, transform)
     silhouettes = draw_silhouettes(settings.num_silhouettes, seed=derive_seed(config.seed, "pretrain"), split="seen")
+    if resume:
+        check_same_settings(config, out / "pretrain.yaml")
+    dump_config(config, out / "pretrain.yaml")
     taught, checkpoint = Checkpoint(out / "teacher.pt"), Checkpoint(out / "pretrain.pt")
     if not resume:
         for old in (taught, checkpoint):
@@ -78,12 +85,9 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
     seed = derive_seed(config.seed, "teacher")
     teacher = train_teacher(settings, silhouettes, transform, taught, seed=seed)
     model = start_pretrainer(config, silhouettes, transform)
-    optimizer = Muon(
-        model, ["vit.encoder"], learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimizer = Muon(model, ["vit.encoder"], learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
     start = checkpoint.load(model, optimizer)
-    out.mkdir(parents=True, exist_ok=True)
-    dump_config(config, out / "pretrain.yaml")
+    start_log(out / "pretrain.jsonl", start)
 
     clock = time.monotonic()
     for step in range(start, settings.num_steps):
@@ -188,5 +192,12 @@ def natural_photos(settings: PretrainConfig, transform: ImageTransform) -> Tenso
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"pretrain.photos: cannot read '{settings.photos}' ({reason})") from error
-    pixels = [torch.from_numpy(photo_pixels(data.as_py(), transform)) for data in column]
+    pixels, bad = [], []
+    for row, data in enumerate(column, start=1):
+        try:
+            pixels.append(torch.from_numpy(photo_pixels(data.as_py(), transform)))
+        except (DataError, TypeError) as error:
+            bad.append(BadPhoto(row, str(settings.photos), str(error)))
+    if bad or not pixels:
+        raise DataError(f"pretrain.photos: {len(bad)} of {len(column)} photos cannot be used: {list_rows(bad)}")
     return torch.stack(pixels).permute(0, 3, 1, 2).contiguous()  # (n, 3, S, S)

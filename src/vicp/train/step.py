@@ -6,16 +6,32 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from vicp.data.episodes import Episode, Pairs
+from vicp.data.images import normalise
+from vicp.data.sources.world import FACTORS
 from vicp.losses.alignment import alignment_loss
 from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.losses.triplet import triplet_loss
 from vicp.model.vicp import VICP, Reading
+from vicp.train.world import World
 
 ALIGNED_PAIRS = 8  # per context and step: transport between all pairs of photos would cost more than the ViT
+
+
+class Trainee(nn.Module):
+    """The model, and a readout that only training needs: in which factors do the photos of a pair agree?
+
+    The world knows. Told so, comparison tokens say something from the first steps on, and the LLM can turn to what
+    the labels make of it; without, it has to learn both at once.
+    """
+
+    def __init__(self, model: VICP) -> None:
+        super().__init__()
+        self.model = model
+        self.agreement = nn.Linear(model.reasoner.width, len(FACTORS))
 
 
 @dataclass(frozen=True)
@@ -58,46 +74,63 @@ def query_logits(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor
     return model.verify(left, right, read.reading.states)
 
 
-def warmup_step(model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode], objective: Objective) -> LossTerms:
-    """Label and query-pair losses, from cached tokens alone: no ViT runs."""
-    read = read_episodes(model, tokens, episodes)
-    return weigh(objective, icl=_icl(model, read, episodes), pair=_pair(query_logits(model, read, episodes), episodes))
+def warmup_step(trainee: Trainee, world: World, episodes: Sequence[Episode], objective: Objective) -> LossTerms:
+    """Label, query-pair and agreement losses, from cached tokens alone: no ViT runs."""
+    read = read_episodes(trainee.model, world.tokens, episodes)
+    return weigh(
+        objective,
+        icl=_icl(trainee.model, read, episodes),
+        pair=_pair(query_logits(trainee.model, read, episodes), episodes),
+        agreement=_agreement(trainee, world, read, episodes),
+    )
 
 
 def joint_step(
-    model: VICP,
-    tokens: Sequence[Tensor],
-    pixels: Tensor,
+    trainee: Trainee,
+    world: World,
     episodes: Sequence[Episode],
     objective: Objective,
     *,
     margin: float,
     mining: Literal["batch_hard", "batch_all"],
 ) -> LossTerms:
-    """Every loss: the batch of each category (C, P*k, 3, S, S) is embedded under its own prompt."""
-    read = read_episodes(model, tokens, episodes)
-    photos_per_context = pixels.shape[1]
-    states = model.batched_prompt_states(read.reading.tokens, photos_per_context)
-    encoding = model.backbone.encode(pixels.flatten(0, 1), states)
+    """Every loss: the photos of each category's batch are embedded under its own prompt."""
+    model = trainee.model
+    read = read_episodes(model, world.tokens, episodes)
+    photos = torch.stack([world.pools[e.pool].images[e.batch] for e in episodes])  # (C, P*k, 3, S, S)
+    states = model.batched_prompt_states(read.reading.tokens, photos.shape[1])
+    encoding = model.backbone.encode(normalise(photos.flatten(0, 1), world.transform), states)
     embeddings = F.normalize(encoding.readout(model.backbone.readout).float(), dim=-1)  # (C*P*k, D)
-    categories = torch.arange(len(episodes)).repeat_interleave(photos_per_context)
+    categories = torch.arange(len(episodes)).repeat_interleave(photos.shape[1])
     identities = torch.cat([e.identities for e in episodes])
-    patches = encoding.patches.unflatten(0, (len(episodes), photos_per_context))  # (C, P*k, N, D)
-    aligned = [Pairs(*(t[:ALIGNED_PAIRS] for t in vars(e.queries).values())) for e in episodes]
-    alignment = None
-    if objective.alignment > 0:
-        alignment = alignment_loss(
-            _gather(patches, [pairs.left for pairs in aligned]).flatten(0, 1),
-            _gather(patches, [pairs.right for pairs in aligned]).flatten(0, 1),
-            torch.cat([pairs.same for pairs in aligned]),
-        )
+    patches = encoding.patches.unflatten(0, photos.shape[:2])  # (C, P*k, N, D)
     return weigh(
         objective,
         identity=triplet_loss(embeddings, identities, margin=margin, mining=mining, categories=categories),
         icl=_icl(model, read, episodes),
-        alignment=alignment,
+        alignment=_alignment(patches, episodes) if objective.alignment > 0 else None,
         pair=_pair(query_logits(model, read, episodes), episodes),
+        agreement=_agreement(trainee, world, read, episodes),
     )
+
+
+def _alignment(patches: Tensor, episodes: Sequence[Episode]) -> Tensor:
+    """L_align of the first few query pairs of each context, patches (C, P*k, N, D)."""
+    pairs = [Pairs(*(rows[:ALIGNED_PAIRS] for rows in vars(e.queries).values())) for e in episodes]
+    return alignment_loss(
+        _gather(patches, [p.left for p in pairs]).flatten(0, 1),
+        _gather(patches, [p.right for p in pairs]).flatten(0, 1),
+        torch.cat([p.same for p in pairs]),
+    )
+
+
+def _agreement(trainee: Trainee, world: World, read: Read, episodes: Sequence[Episode]) -> Tensor:
+    """How well the comparison tokens of the query pairs tell the factors in which their photos agree."""
+    left, right = ([getattr(e.queries, side) for e in episodes] for side in ("left", "right"))
+    tokens = trainee.model.comparison(_gather(read.latents, left), _gather(read.latents, right))  # (C, R, E)
+    values = torch.stack([world.pools[e.pool].values[e.batch] for e in episodes])  # (C, P*k, 6)
+    agree = _gather(values, left) == _gather(values, right)  # (C, R, 6)
+    return F.binary_cross_entropy_with_logits(trainee.agreement(tokens), agree.float())
 
 
 def _icl(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor:

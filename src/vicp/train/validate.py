@@ -38,6 +38,7 @@ def check_context(model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Epis
         right = (query_logits(model, read, episodes) > 0) == truth
         return float(right.float().mean()), read.reading.tokens
 
+    model.eval()
     with torch.inference_mode():
         own, prompts = accuracy(labels)
         flat = prompts.flatten(1)

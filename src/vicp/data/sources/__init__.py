@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from stat import S_ISDIR
 
 import pandas as pd
 
@@ -30,10 +31,14 @@ def open_photos(
         DataError: The source does not exist, is of another kind, or holds something that cannot be used.
     """
     path = Path(source)
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise DataError(f"no such file or folder: {path}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if S_ISDIR(mode):
         return read_folder(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
-    if not path.exists():
-        raise DataError(f"no such file or folder: {path}")
     suffix = path.suffix.lower()
     if suffix in (".csv", ".parquet", ".pq"):
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
