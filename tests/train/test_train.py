@@ -89,7 +89,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_resuming_with_other_settings_is_refused(tmp_path: Path) -> None:
     train(tiny_run(tmp_path))
-    with pytest.raises(ConfigError, match=r"another train\.margin, "):
+    with pytest.raises(ConfigError, match=r"another train\.margin;"):
         train(tiny_run(tmp_path, margin=0.3), resume=True)
 
 

@@ -36,9 +36,11 @@ def train(config: RunConfig, *, resume: bool = False) -> Path:
     settings, out = config.train, Path(config.out)
     if resume:
         check_same_settings(config, out / "train.yaml")
-    trainee = Trainee(start_model(config))
-    model = trainee.model
+    model = start_model(config)
     check_fits(config, model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "trainee"))
+        trainee = Trainee(model)
     optimizer = make_optimizer(trainee, settings)
     objective = Objective(
         icl=settings.icl_weight,

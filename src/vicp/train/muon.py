@@ -43,27 +43,27 @@ class Muon(torch.optim.Optimizer):
             update = self._orthogonal if group["muon"] else self._adam
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    step = update(parameter, self.state[parameter])
+                    step = update(parameter, parameter.grad, self.state[parameter])
                     parameter.mul_(1 - group["lr"] / group["scale"] * group["weight_decay"])
                     parameter.add_(step, alpha=-group["lr"])
 
     @staticmethod
-    def _orthogonal(parameter: Tensor, state: dict[str, Any], momentum: float = 0.95) -> Tensor:
-        average = state.setdefault("momentum", torch.zeros_like(parameter))
-        average.lerp_(parameter.grad, 1 - momentum)
-        step = orthogonalise(parameter.grad.lerp(average, momentum))
-        return step * max(1.0, parameter.shape[0] / parameter.shape[1]) ** 0.5
+    def _orthogonal(parameter: Tensor, grad: Tensor, state: dict[str, Any], momentum: float = 0.95) -> Tensor:
+        average: Tensor = state.setdefault("momentum", torch.zeros_like(parameter))
+        average.lerp_(grad, 1 - momentum)
+        step = orthogonalise(grad.lerp(average, momentum))
+        return step.mul(float(max(1.0, parameter.shape[0] / parameter.shape[1]) ** 0.5))
 
     @staticmethod
-    def _adam(parameter: Tensor, state: dict[str, Any], beta1: float = 0.9, beta2: float = 0.95) -> Tensor:
+    def _adam(
+        parameter: Tensor, grad: Tensor, state: dict[str, Any], beta1: float = 0.9, beta2: float = 0.95
+    ) -> Tensor:
         if not state:
             state.update(step=0, first=torch.zeros_like(parameter), second=torch.zeros_like(parameter))
         state["step"] += 1
-        state["first"].lerp_(parameter.grad, 1 - beta1)
-        state["second"].lerp_(parameter.grad.square(), 1 - beta2)
-        first = state["first"] / (1 - beta1 ** state["step"])
-        second = state["second"] / (1 - beta2 ** state["step"])
-        return first / (second.sqrt() + 1e-8)
+        first: Tensor = state["first"].lerp_(grad, 1 - beta1) / (1 - beta1 ** state["step"])
+        second: Tensor = state["second"].lerp_(grad.square(), 1 - beta2) / (1 - beta2 ** state["step"])
+        return first.div(second.sqrt() + 1e-8)
 
 
 def orthogonalise(matrix: Tensor, num_iterations: int = 5) -> Tensor:
@@ -73,7 +73,7 @@ def orthogonalise(matrix: Tensor, num_iterations: int = 5) -> Tensor:
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    x = x.div(x.norm() + 1e-7)
     for _ in range(num_iterations):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x

@@ -144,7 +144,8 @@ def whiten_patches(projection: nn.Conv2d, pixels: Tensor) -> None:
     floor = 0.003 * patches.var()  # what is weaker is sensor noise
     filters = 0.5 * components * (variance + floor).rsqrt()
     projection.weight[: filters.shape[1]] = filters.T.reshape(-1, *projection.weight.shape[1:])
-    projection.bias.zero_()
+    if projection.bias is not None:
+        projection.bias.zero_()
 
 
 def pretrain_step(
