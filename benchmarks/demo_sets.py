@@ -19,6 +19,8 @@ from vicp.evaluation.demo import PROTOCOL, run_demo, world_table
 from vicp.evaluation.report import METHODS, MethodResult, mean_results
 from vicp.model.vicp import VICP
 
+RESULTS = Path(__file__).parent.parent / "results" / "demo"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -28,19 +30,24 @@ def main() -> None:
     parser.add_argument("--model", default="mini")
     arguments = parser.parse_args()
     embedder = Embedder(VICP.from_pretrained(arguments.model).eval())
-    names = [path.name for path in arguments.tables]
-    results = {
-        "command": f"python benchmarks/demo_sets.py {' '.join(names)} --pairs {arguments.pairs} "
-        f"--draws {arguments.draws} --model {arguments.model}",
-        "model": embedder.model.fingerprint,
-        "protocol": PROTOCOL,
-        "unit": "mAP in percent",
-        "sets": {},
-    }
+    settings = f"--pairs {arguments.pairs} --draws {arguments.draws} --model {arguments.model}"
+    results = earlier_results(embedder.model.fingerprint, settings)
     for path in [None, *arguments.tables]:
         name = "procedural world" if path is None else path.stem
-        results["sets"][name] = measure(embedder, path, arguments.pairs, arguments.draws)
-        write_results(results)
+        if name not in results["sets"]:
+            results["sets"][name] = measure(embedder, path, arguments.pairs, arguments.draws)
+            tables = [f"{done}.parquet" for done in results["sets"] if done != "procedural world"]
+            results["command"] = " ".join(["python benchmarks/demo_sets.py", *tables, settings])
+            write_results(results)
+
+
+def earlier_results(model: str, settings: str) -> dict[str, object]:
+    """What an earlier run of the same model and settings measured, so that a stopped run goes on."""
+    if RESULTS.with_suffix(".json").exists():
+        earlier = json.loads(RESULTS.with_suffix(".json").read_text(encoding="utf-8"))
+        if earlier["model"] == model and earlier["command"].endswith(settings):
+            return earlier
+    return {"command": "", "model": model, "protocol": PROTOCOL, "unit": "mAP in percent", "sets": {}}
 
 
 def measure(embedder: Embedder, path: Path | None, num_pairs: int, draws: int) -> dict[str, object]:
@@ -72,9 +79,8 @@ def interval(draws: Sequence[MethodResult]) -> dict[str, object]:
 
 
 def write_results(results: dict[str, object]) -> None:
-    folder = Path(__file__).parent.parent / "results"
-    folder.mkdir(exist_ok=True)
-    (folder / "demo.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     rows = [
         "# What the context is worth",
         "",
@@ -89,7 +95,7 @@ def write_results(results: dict[str, object]) -> None:
         rows.append(
             f"| {name} | {found['categories']} | {found['queries']} | {cells} | {found['label_accuracy']:.0%} |"
         )
-    (folder / "demo.md").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    RESULTS.with_suffix(".md").write_text("\n".join([*rows, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":
