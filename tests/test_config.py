@@ -152,3 +152,14 @@ def test_from_plain_values() -> None:
 def test_plain_values_that_do_not_fit(values: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         config_from_dict(ModelConfig, values, where="config.json")
+
+
+def test_the_shipped_config_and_checkpoint_are_the_preset() -> None:
+    import json
+
+    from vicp.model.build import PRESETS
+
+    root = Path(__file__).parent.parent
+    assert load_config(RunConfig, root / "configs" / "mini.yaml").model == PRESETS["mini"]
+    saved = json.loads((root / "src" / "vicp" / "checkpoints" / "mini" / "config.json").read_text())
+    assert config_from_dict(ModelConfig, saved["model"], where="mini") == PRESETS["mini"]
