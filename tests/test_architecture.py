@@ -14,7 +14,7 @@ LEVELS = (
     {"service"},
     {"gallery", "train", "evaluation"},
     {"adapt"},
-    {"model", "losses", "data"},
+    {"model", "losses", "metrics", "data"},
     {"config"},
     {"errors"},
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vicp.adapt.metric import Metric, apply, fit_metric
-from vicp.evaluation.metrics import retrieval
+from vicp.metrics import retrieval
 
 DIM = 16
 

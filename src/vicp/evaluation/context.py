@@ -14,7 +14,7 @@ from vicp.adapt.generated import infer_prompt, null_prompt
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support, draw_support, split_identities
 from vicp.errors import DataError
-from vicp.evaluation.metrics import Retrieval, retrieval
+from vicp.metrics import Retrieval, retrieval
 from vicp.model.prompt import CategoryPrompt
 
 

@@ -17,7 +17,7 @@ from vicp.data.sources.world import world_photos
 from vicp.errors import DataError
 from vicp.evaluation.context import ContextReport, Task, make_task, report_context
 from vicp.evaluation.matches import draw_matches
-from vicp.evaluation.metrics import Retrieval, bootstrap_interval
+from vicp.metrics import Retrieval, bootstrap_interval
 from vicp.evaluation.report import CategoryReport, DemoReport, Hit, MethodResult, RankList
 from vicp.losses.alignment import sinkhorn_plan
 from vicp.losses.triplet import cosine_similarity

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from vicp.evaluation import metrics
-from vicp.evaluation.metrics import auc, bootstrap_interval, retrieval
+from vicp import metrics
+from vicp.metrics import auc, bootstrap_interval, retrieval
 
 
 def draw_photos(seed: int, num_photos: int, num_identities: int, dim: int = 8) -> tuple[torch.Tensor, np.ndarray]:
