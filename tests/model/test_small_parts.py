@@ -5,9 +5,11 @@ import torch
 from tiny_models import randomise
 from transformers import Blip2QFormerConfig, Blip2QFormerModel
 
+from vicp.errors import ConfigError
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
 from vicp.model.head import VisualHead
+from vicp.model.precision import choose_precision
 from vicp.model.verifier import Verifier
 
 
@@ -99,3 +101,12 @@ def test_verifier_by_hand() -> None:
     context = verifier.gate(states[0].mean(dim=0))
     features = torch.cat([comparison[0, 0], context, comparison[0, 0] * context])
     torch.testing.assert_close(verifier(comparison, states)[0], verifier.score(features))
+
+
+def test_the_environment_decides_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VICP_PRECISION", "bfloat16")
+    assert choose_precision() == "bfloat16"
+    assert choose_precision("float32") == "float32"
+    monkeypatch.setenv("VICP_PRECISION", "half")
+    with pytest.raises(ConfigError, match="VICP_PRECISION is 'half'"):
+        choose_precision()

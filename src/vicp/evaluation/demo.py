@@ -17,10 +17,10 @@ from vicp.data.sources.world import world_photos
 from vicp.errors import DataError
 from vicp.evaluation.context import ContextReport, Task, make_task, report_context
 from vicp.evaluation.matches import draw_matches
-from vicp.metrics import Retrieval, bootstrap_interval
 from vicp.evaluation.report import CategoryReport, DemoReport, Hit, MethodResult, RankList
 from vicp.losses.alignment import sinkhorn_plan
 from vicp.losses.triplet import cosine_similarity
+from vicp.metrics import Retrieval, bootstrap_interval
 
 PROTOCOL = (
     "VICP retrieval: per category, every test photo against all others, f(x) + f(mirror x), cosine similarity; "
