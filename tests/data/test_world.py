@@ -18,7 +18,6 @@ from vicp.data.sources.world import (
     split_rules,
     world_episode,
     world_photos,
-    world_pool,
 )
 from vicp.data.sources.world_object import EMBLEMS, NOUNS, PATTERNS, radius_at, trace
 from vicp.data.sources.world_render import BODY, PATTERN, body_grid, draw_nuisance, render
@@ -99,16 +98,16 @@ def test_radius_is_the_sum_of_harmonics_and_stays_near_the_unit_disc():
 
 
 def test_photos_repeat_with_their_seed_alone():
-    silhouette = draw_silhouettes(1, seed=0, split="seen")[0]
-    images, values = world_pool(silhouette, 6, size=SIZE, seed=7)
-    again, same_values = world_pool(silhouette, 6, size=SIZE, seed=7)
-    other, other_values = world_pool(silhouette, 6, size=SIZE, seed=8)
-    assert images.shape == (6, 3, SIZE, SIZE)
-    assert images.dtype == torch.uint8
-    assert torch.equal(images, again)
-    assert torch.equal(values, same_values)
-    assert not torch.equal(images, other)
-    assert not torch.equal(values, other_values)
+    silhouette, rule = draw_silhouettes(1, seed=0, split="seen")[0], Rule((0, 4))
+    images, again, other = (
+        world_episode(silhouette, rule, num_identities=3, photos_per_identity=2, size=SIZE, seed=seed)
+        for seed in (7, 7, 8)
+    )
+    assert images[0].shape == (6, 3, SIZE, SIZE)
+    assert images[0].dtype == torch.uint8
+    assert all(torch.equal(one, two) for one, two in zip(images, again, strict=True))
+    assert not torch.equal(images[0], other[0])
+    assert not torch.equal(images[1], other[1])
 
 
 def test_two_photos_of_the_same_values_differ():

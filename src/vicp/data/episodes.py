@@ -37,19 +37,19 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Episode:
-    """One context and what is asked of it; support and batch share no identity under the rule.
+    """One context and what is asked of it; support and batch share no identity.
 
     Attributes:
-        pool: which pool.
-        rule: what makes an identity.
+        pool: which pool, or category.
+        rule: what makes an identity in the procedural world; None for real photos.
         support: the K labelled pairs the LLM reads.
         batch: the photos to embed, indices into the pool (P*k,).
-        identities: their identities under the rule (P*k,).
+        identities: their identities (P*k,); rows of one identity are neighbours.
         queries: held-out pairs within the batch, as indices into `batch`.
     """
 
     pool: int
-    rule: Rule
+    rule: Rule | None
     support: Pairs
     batch: Tensor
     identities: Tensor

@@ -87,18 +87,45 @@ def check_photos(
     Raises:
         ValueError: `threads` below 1.
     """
-    if threads < 1:
-        raise ValueError(f"threads {threads} must be at least 1")
 
     def decode(data: bytes) -> None:
         decode_photo(data, min_side=_CHECK_SIDE)
 
     bad: list[BadPhoto] = []
-    good = _decoded(table, decode, range(len(table)), threads=threads, ahead=4 * threads, bad=bad)
-    for index, _ in good:
-        if progress is not None:
-            progress(index + 1, len(table))
+    deque(read_photos(table, decode, threads=threads, progress=progress, bad=bad), maxlen=0)
     return bad
+
+
+def read_photos(
+    table: PhotoTable,
+    read: Callable[[bytes], T],
+    *,
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+    bad: list[BadPhoto],
+) -> Iterator[tuple[int, T]]:
+    """Return an iterator over (index, what `read` makes of the photo) for every good photo, in order.
+
+    Args:
+        table: The photos.
+        read: Called in a thread with the encoded photo; a DataError says that it cannot be used.
+        threads: Photos read at once.
+        progress: Called with photos done and photos in all.
+        bad: The photos that cannot be used are appended here, in order.
+
+    Raises:
+        ValueError: `threads` below 1.
+    """
+    if threads < 1:
+        raise ValueError(f"threads {threads} must be at least 1")
+
+    def results() -> Iterator[tuple[int, T]]:
+        for index, result in _decoded(table, read, range(len(table)), threads=threads, ahead=4 * threads, bad=bad):
+            if progress is not None:
+                progress(index + 1, len(table))
+            yield index, result
+
+    return results()
 
 
 def without(table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vicp.errors import DataError
 
-OPTIONAL_COLUMNS = ("split", "camera", "sequence", "date", "domain", "viewpoint")
+OPTIONAL_COLUMNS = ("split", "fold", "camera", "sequence", "date", "domain", "viewpoint")
 _MAX_LISTED = 20
 
 
@@ -98,6 +98,36 @@ class PhotoTable:
         if name not in self.categories:
             raise DataError(f"no category {name!r}{nearest(name, self.categories)}")
         return self.select((self.frame["category"] == name).to_numpy(dtype=bool))
+
+
+def usable_table(
+    source: Path, frame: pd.DataFrame, reasons: Sequence[str], *, root: Path | None, skip_bad: bool
+) -> PhotoTable:
+    """Return the rows of a source that nothing speaks against, as the photo table.
+
+    Args:
+        source: What was read, for messages.
+        frame: All rows of the source, with the columns of the photo table but `row`; a bad row may hold None.
+        reasons: Why a row cannot be used; "" where it can.
+        root: See `PhotoTable`.
+        skip_bad: Leave out bad rows and list them in `skipped`, instead of raising.
+
+    Raises:
+        DataError: Rows are bad (all of them in one message), or none is left.
+    """
+    bad = []
+    for row, (path, reason) in enumerate(zip(frame["path"], reasons, strict=True), 1):
+        name = "no path" if path is None else str(path)
+        readable = name.encode("utf-8", "replace").decode()
+        if reason or readable != name:
+            bad.append(BadPhoto(row, readable, reason or "its name is not valid UTF-8: rename it"))
+    if bad and not skip_bad:
+        raise DataError(f"{source}: {bad_photos_message(bad)}")
+    if len(bad) == len(reasons):
+        raise DataError(f"{source}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else ""))
+    numbered = pd.DataFrame({"row": range(1, len(frame) + 1)}).join(frame)
+    usable = numbered.drop(index=[photo.row - 1 for photo in bad]).reset_index(drop=True)
+    return PhotoTable(usable, root, tuple(bad))
 
 
 def bad_photos_message(bad: Sequence[BadPhoto]) -> str:

@@ -1,14 +1,21 @@
 """Photos on disk -> the photo table: one file per kind of source, each a plain function."""
 
 import os
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR
 
 import pandas as pd
 
 from vicp.data.records import PhotoTable
-from vicp.data.sources.folder import PHOTO_SUFFIXES, read_folder
+from vicp.data.sources.cute import is_cute, read_cute
+from vicp.data.sources.disk import PHOTO_SUFFIXES
+from vicp.data.sources.folder import read_folder
+from vicp.data.sources.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
+from vicp.data.sources.petface import is_petface, read_petface
+from vicp.data.sources.shopid10k import is_shopid10k, read_shopid10k
 from vicp.data.sources.table import read_table
+from vicp.data.sources.wildlife import is_wildlife, read_wildlife
 from vicp.errors import DataError
 
 
@@ -22,8 +29,9 @@ def open_photos(
     """Return the photos of a folder, a CSV or Parquet file, or a single photo.
 
     Args:
-        source: A folder, or a file whose ending says what it is.
-        category: See `read_folder` and `read_table`.
+        source: A data set in the layout it is published in, any other folder as in `read_folder`, or a file whose
+            ending says what it is.
+        category: The one category to keep; where the source tells no categories, the name of the only one.
         need_identity: Whether every photo must have an identity.
         skip_bad: Leave out bad rows instead of raising.
 
@@ -38,7 +46,7 @@ def open_photos(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if S_ISDIR(mode):
-        return read_folder(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
+        return _open_folder(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
     suffix = path.suffix.lower()
     if suffix in (".csv", ".parquet", ".pq"):
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
@@ -52,3 +60,20 @@ def open_photos(
     frame = pd.DataFrame({"row": [1], "path": [path.name], "category": [category or "photos"]})
     frame["identity"] = pd.Series([None], dtype=object)
     return PhotoTable(frame, path.parent)
+
+
+def _open_folder(root: Path, *, category: str | None, need_identity: bool, skip_bad: bool) -> PhotoTable:
+    """Return the photos of a folder, which the first layout that fits may read."""
+    layouts = (
+        (is_shopid10k, read_shopid10k),  # before PetFace, whose layout it has
+        (is_petface, read_petface),
+        (is_market, read_market),
+        (is_veri, read_veri),
+        (is_msmt17, read_msmt17),
+        (is_wildlife, partial(read_wildlife, need_identity=need_identity)),
+        (is_cute, read_cute),  # after those that are told by a name of their own
+    )
+    for fits, read in layouts:
+        if fits(root):
+            return read(root, category=category, skip_bad=skip_bad)
+    return read_folder(root, category=category, need_identity=need_identity, skip_bad=skip_bad)

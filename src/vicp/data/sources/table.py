@@ -4,12 +4,13 @@ import logging
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from vicp.data.records import OPTIONAL_COLUMNS, BadPhoto, PhotoTable, bad_photos_message, nearest
+from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, nearest, usable_table
 from vicp.errors import DataError
 
 _COLUMNS = ("path", "image", "category", "identity", *OPTIONAL_COLUMNS)
@@ -46,14 +47,27 @@ def read_table(
     frame = read_csv(path).drop(columns="image", errors="ignore") if is_csv else _read_parquet(path)
     source = "image" if "image" in frame else "path"
     require_columns(path, list(frame.columns), (source, "identity") if need_identity else (source,))
-    frame = _clean(frame, category)
-    bad = _bad_rows(frame, need_identity)
-    if bad and not skip_bad:
-        raise DataError(f"{path}: {bad_photos_message(bad)}")
-    frame = frame[~frame["row"].isin([photo.row for photo in bad])].reset_index(drop=True)
-    if frame.empty:
-        raise DataError(f"{path}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else ""))
-    table = PhotoTable(frame, None if "image" in frame else path.parent, tuple(bad))
+    return clean_table(path, frame, category=category, need_identity=need_identity, skip_bad=skip_bad)
+
+
+def clean_table(
+    path: Path, frame: pd.DataFrame, *, category: str | None, need_identity: bool, skip_bad: bool
+) -> PhotoTable:
+    """Return the photo table of a file's rows: values as text, bad rows found; see `read_table`.
+
+    Args:
+        path: The file, whose folder paths are relative to.
+        frame: Its rows, with a column `path` or `image`.
+        category: See `read_table`.
+        need_identity: See `read_table`.
+        skip_bad: See `read_table`.
+
+    Raises:
+        DataError: Rows are bad, or none is left.
+    """
+    clean = _clean(frame, category)
+    root = None if "image" in clean else path.parent
+    table = usable_table(path, clean, _reasons(clean, need_identity), root=root, skip_bad=skip_bad)
     return table.of_category(category) if category is not None else table
 
 
@@ -106,39 +120,35 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _clean(frame: pd.DataFrame, category: str | None) -> pd.DataFrame:
     """Return the columns of the photo table, in its order, as text; missing values become None or ""."""
-    clean = pd.DataFrame({"row": range(1, len(frame) + 1)})
-    unnamed = pd.Series([f"row-{row}" for row in clean["row"]], dtype=object)
-    clean["path"] = _text(frame["path"]) if "path" in frame else unnamed
-    default = pd.Series([category or "photos"] * len(frame), dtype=object)
-    clean["category"] = _text(frame["category"]) if "category" in frame else default
-    clean["identity"] = (
-        _text(frame["identity"]) if "identity" in frame else pd.Series([None] * len(frame), dtype=object)
-    )
+    clean: dict[str, list[Any]] = {}
+    clean["path"] = _text(frame["path"]) if "path" in frame else [f"row-{i}" for i in range(1, len(frame) + 1)]
+    clean["category"] = _text(frame["category"]) if "category" in frame else [category or "photos"] * len(frame)
+    clean["identity"] = _text(frame["identity"]) if "identity" in frame else [None] * len(frame)
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             clean[name] = [value or "" for value in _text(frame[name])]
     if "image" in frame:
-        clean["image"] = frame["image"].to_numpy(dtype=object)
-    return clean
+        clean["image"] = list(frame["image"].to_numpy(dtype=object))
+    return pd.DataFrame(clean, dtype=object)
 
 
-def _text(column: pd.Series) -> "pd.Series[str]":
+def _text(column: pd.Series) -> list[str | None]:
     """Return a column as text, None where nothing stands; a column of whole numbers loses any ".0"."""
     values = [None if pd.isna(value) else str(value).strip() for value in column.astype(object)]
     values = [None if value in _MISSING else value for value in values]
     present = [value for value in values if value is not None]
     if all(_WHOLE_NUMBER.fullmatch(value) for value in present):
         values = [value.split(".")[0] if value is not None else None for value in values]
-    return pd.Series(values, dtype=object)
+    return values
 
 
-def _bad_rows(frame: pd.DataFrame, need_identity: bool) -> list[BadPhoto]:
-    """Return every row that names no photo, no category or no identity, or a photo named before."""
-    bad: list[BadPhoto] = []
+def _reasons(frame: pd.DataFrame, need_identity: bool) -> list[str]:
+    """Return why each row cannot be used, "" where it can: what it does not name, or that it was named before."""
+    reasons: list[str] = []
     first_row: dict[str, int] = {}
     images = frame["image"] if "image" in frame else [b" "] * len(frame)
-    columns = (frame["row"], frame["path"], frame["category"], frame["identity"], images)
-    for row, path, category, identity, image in zip(*columns, strict=True):
+    rows = zip(frame["path"], frame["category"], frame["identity"], images, strict=True)
+    for row, (path, category, identity, image) in enumerate(rows, 1):
         reason = ""
         if path is None:
             reason = "no path"
@@ -150,6 +160,5 @@ def _bad_rows(frame: pd.DataFrame, need_identity: bool) -> list[BadPhoto]:
             reason = "no category"
         elif identity is None and need_identity:
             reason = "no identity"
-        if reason:
-            bad.append(BadPhoto(int(row), path or "no path", reason))
-    return bad
+        reasons.append(reason)
+    return reasons

@@ -29,10 +29,10 @@ __all__ = [
     "all_rules",
     "draw_silhouettes",
     "draw_values",
+    "encode_png",
     "split_rules",
     "world_episode",
     "world_photos",
-    "world_pool",
 ]
 
 FACTORS: tuple[str, ...] = ("body", "pattern", "pattern_colour", "border", "emblem", "place")
@@ -102,23 +102,6 @@ def split_rules(seed: int, unseen_share: float = 0.25) -> tuple[tuple[Rule, ...]
 def draw_values(num: int, *, generator: torch.Generator) -> Tensor:
     """Factor values (num, 6), int64, uniform in 0..7."""
     return torch.randint(NUM_VALUES, (num, len(FACTORS)), generator=generator)
-
-
-def world_pool(silhouette: Tensor, num: int, *, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Photos of one silhouette with all six factors varying, so that any rule may be laid over them.
-
-    Args:
-        silhouette: outline parameters (S,).
-        num: how many photos.
-        size: height and width in pixels.
-        seed: decides values and photos.
-
-    Returns:
-        Images (num, 3, size, size), uint8, and values (num, 6).
-    """
-    values = draw_values(num, generator=named_generator(seed, "pool values"))
-    rng = named_generator(seed, "pool photos")
-    return render(values, silhouette.expand(num, -1), size=size, generator=rng), values
 
 
 def world_episode(
@@ -212,7 +195,7 @@ def _table(
     table = pd.DataFrame(
         {
             "path": [f"{noun}/{name}/{shot:02d}.png" for name, shot in zip(names, shots, strict=True)],
-            "image": [_png(image) for image in images],
+            "image": [encode_png(image) for image in images],
             "category": f"{noun} · {rule.name}",
             "identity": names,
             "rule": rule.name,
@@ -221,7 +204,8 @@ def _table(
     return table.assign(**{name: values[:, i].numpy() for i, name in enumerate(FACTORS)})
 
 
-def _png(image: Tensor) -> bytes:
+def encode_png(image: Tensor) -> bytes:
+    """An image (3, S, S) uint8 as a PNG."""
     buffer = io.BytesIO()
     Image.fromarray(image.permute(1, 2, 0).numpy()).save(buffer, format="PNG")
     return buffer.getvalue()

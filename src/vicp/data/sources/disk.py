@@ -1,0 +1,95 @@
+"""What lies in a folder: its photos, in natural order, however many there are."""
+
+import logging
+import os
+import re
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from vicp.errors import DataError
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
+_IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+_log = logging.getLogger(__name__)
+
+
+def list_photos(root: Path) -> list[str]:
+    """Return every photo below a folder, as a path relative to it with "/", in natural order (2 before 10).
+
+    Each folder is listed once and each real folder entered once, links followed; no photo is looked at. Hidden
+    files are passed over, files that are not photos too, but those are counted in the log.
+
+    Raises:
+        DataError: A folder cannot be read.
+    """
+    start = root.resolve()
+    visited = {_file_id(folder) for folder in (start, *start.parents)}
+    waiting = deque([""])
+    contents: dict[str, list[str]] = {}  # folder -> its photos and, ending in "/", the folders to enter
+    others: Counter[str] = Counter()
+    while waiting:
+        folder = waiting.popleft()
+        names = contents.setdefault(folder, [])
+        for entry in _entries(root / folder):
+            if entry.name.startswith(".") or entry.name in _IGNORED_NAMES:
+                continue
+            suffix = os.path.splitext(entry.name)[1].lower()
+            if entry.is_dir():
+                if (real := _file_id(entry.path)) in visited:
+                    _log.warning("not entered, its photos are read elsewhere or it loops: %s", entry.path)
+                    continue
+                visited.add(real)
+                names.append(f"{entry.name}/")
+                waiting.append(f"{folder}{entry.name}/")
+            elif suffix in PHOTO_SUFFIXES:
+                names.append(entry.name)
+            else:
+                others[suffix or "no ending"] += 1
+    if others:
+        kinds = ", ".join(f"{count} x {suffix}" for suffix, count in sorted(others.items()))
+        _log.warning("%s: ignored %d files that are not photos (%s)", root, others.total(), kinds)
+    return list(_in_order(contents, ""))
+
+
+def list_folders(root: Path) -> list[str]:
+    """Return the names of the folders in a folder, in natural order; none if there is no such folder.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if not root.is_dir():
+        return []
+    return [entry.name for entry in _entries(root) if not entry.name.startswith(".") and entry.is_dir()]
+
+
+def _in_order(contents: Mapping[str, list[str]], folder: str) -> Iterator[str]:
+    for name in contents[folder]:
+        if name.endswith("/"):
+            yield from _in_order(contents, folder + name)
+        else:
+            yield folder + name
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: _natural(entry.name))
+    except OSError as error:
+        raise DataError(f"folder cannot be read ({error.strerror}): {folder}") from error
+
+
+def _file_id(folder: str | Path) -> tuple[int, int]:
+    """Return what two names of the same real folder have in common."""
+    try:
+        found = os.stat(folder)
+    except OSError as error:
+        raise DataError(f"folder cannot be read ({error.strerror}): {folder}") from error
+    return found.st_dev, found.st_ino
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Return a sort key that orders the numbers in names by value: cat2 before cat10."""
+    pieces = re.split(r"(\d+)", name)
+    return [(not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]

@@ -1,0 +1,49 @@
+"""The photo table -> a CSV or Parquet file that `open_photos` reads."""
+
+import os
+from pathlib import Path
+
+from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable
+from vicp.errors import DataError
+
+
+def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> None:
+    """Writes the table whole or not at all; a file that is there is replaced.
+
+    Paths become relative to the file's folder. Photos that the table holds as bytes go along, into Parquet.
+
+    Args:
+        table: the photos.
+        out: a file ending in .csv, .parquet or .pq; its folder is made.
+        source: what the photos were read from, which is never replaced: it may hold more than the photo table.
+
+    Raises:
+        DataError: another ending, bytes of photos into a CSV, the source itself, or a file that cannot be written.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in (".csv", ".parquet", ".pq"):
+        raise DataError(f"{out}: cannot tell which table to write, expected a name ending in .csv, .parquet or .pq")
+    if suffix == ".csv" and table.root is None:
+        raise DataError(f"{out}: a CSV cannot hold the photos of this source: give a name ending in .parquet")
+    if source is not None and out.exists() and out.samefile(source):
+        raise DataError(f"{out}: holds the photos themselves and is not replaced: give another name")
+    columns = ("path", "category", "identity", *OPTIONAL_COLUMNS, "image")
+    frame = table.frame[[name for name in columns if name in table.frame]]
+    part = out.with_name(f"{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{out}: its folder cannot be made ({error.strerror})") from error
+    try:
+        if table.root is not None:
+            folder = os.path.relpath(table.root.resolve(), out.parent.resolve())
+            frame = frame.assign(path=[Path(folder, path).as_posix() for path in frame["path"]])
+        if suffix == ".csv":
+            frame.to_csv(part, index=False, encoding="utf-8")
+        else:
+            frame.to_parquet(part, index=False)
+        os.replace(part, out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)
