@@ -29,6 +29,17 @@ class PartConfig:
 
 
 @dataclass(frozen=True)
+class SetTransformerConfig:
+    """Sizes of the set transformer that can stand where the LLM does."""
+
+    width: int = 192
+    """E, in place of the LLM's."""
+    layers: int = 2
+    """Layers over the pairs, and as many from them to the prompt slots."""
+    heads: int = 3
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """One VICP model; the defaults are the paper's recipe (design.md 3.7)."""
 
@@ -38,16 +49,31 @@ class ModelConfig:
     """Fields of transformers' `Blip2QFormerConfig`; its own defaults are BLIP-2's."""
     num_latents: int = 32
     """Q, latents per image."""
+    latents_of: Literal["image", "pair"] = "image"
+    """What the context holds of a pair: Q latents of each photo, or Q that a merger makes of both (Q per pair)."""
+    connector_input: Literal["all", "patches", "cls"] = "all"
+    """Which of a photo's tokens the Q-Former reads."""
     num_prompts: int = 32
     """M, prompt tokens; not in print, the authors' code has 32."""
     prompts_per_layer: bool = True
     """A set of M tokens per ViT layer, or one set for all."""
     head_norm: bool = False
     """LayerNorm on the head's output (ours)."""
+    head: Literal["mlp", "linear"] = "mlp"
+    """The authors' code has one linear layer."""
+    head_zero_init: bool = False
+    """The head starts with prompt tokens of zeros, as in the authors' code."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
+    generator: Literal["llm", "set_transformer"] = "llm"
+    """What reads the context; to a set transformer the order of the pairs means nothing, and `reasoner` is unused."""
+    set_transformer: SetTransformerConfig = field(default_factory=SetTransformerConfig)
     freeze_reasoner: bool = True
     """The LLM takes no gradient; without a source it must be trained to be of use."""
+    random_reasoner: bool = False
+    """The source's architecture with random weights; without a source they are random anyway."""
+    label_embeddings: Literal["words", "learned"] = "words"
+    """The LLM's own words where it has a tokenizer, or two learned vectors in any case."""
     label_words: tuple[str, str] = ("different", "same")
     """Words of the LLM's vocabulary that stand for the labels, where it has a tokenizer."""
     readout: Literal["cls", "mean", "both"] = "cls"
@@ -88,10 +114,43 @@ class PretrainConfig:
 
 
 @dataclass(frozen=True)
+class DataConfig:
+    """Which photos are trained on."""
+
+    photos: str | None = None
+    """A folder, table or data set of photos with identities; None is rule episodes of the procedural world
+    (identity defined on the fly), `world` a table of it with one rule per category."""
+    split: str = "train"
+    """Rows of this split are trained on, where the photos have splits."""
+    fold: int | None = None
+    """Of cross-category folds (a column `fold`, ShopID10K's own): this one is never trained on."""
+    categories: tuple[str, ...] = ()
+    """Only these; empty is all."""
+    held_out: tuple[str, ...] = ()
+    """Categories for validation alone; empty keeps a fifth of them, at least one."""
+    validate_on: Literal["categories", "identities"] = "categories"
+    """Categories that are not trained on, or other identities of the trained ones (the upper bound, Supervised)."""
+    support_pairs: int = 0
+    """Above 0, training sees only the photos of so many labelled pairs of each category (Triplet+)."""
+    flip: bool = True
+    """Mirror every photo with probability one half (the paper's only augmentation)."""
+    keep_features: bool = True
+    """Keep the frozen backbone's tokens of support photos, memory-mapped under `out`; off encodes them every step."""
+    threads: int = 2
+    """Photos decoded at once."""
+    world_categories: int = 20
+    """Silhouettes of `photos: world`, each with a rule."""
+    world_identities: int = 24
+    world_photos: int = 6
+    """Photos of each identity there."""
+
+
+@dataclass(frozen=True)
 class EpisodeConfig:
-    """What the generator is trained on (notes: identity defined on the fly)."""
+    """What one step sees: categories, the pairs of their context, and the photos to embed."""
 
     num_silhouettes: int = 48
+    """Pools of the procedural world, where its rule episodes are trained on."""
     photos_per_silhouette: int = 512
     """Size of a pool whose factors all vary."""
     values_per_factor: int = 4
@@ -99,7 +158,7 @@ class EpisodeConfig:
     contexts: int = 6
     """Categories per warm-up step."""
     joint_contexts: int = 4
-    """Categories per joint step."""
+    """Categories per joint step; the paper's batch is of one."""
     pairs: tuple[int, ...] = (0, 4, 8, 16, 16, 24, 30)
     """K is drawn from these, per step."""
     query_pairs: int = 48
@@ -111,25 +170,56 @@ class EpisodeConfig:
     hard_share: float = 0.5
     """Share of pairs that contradict what the photos' likeness suggests."""
     validation_silhouettes: int = 6
-    """Pools of the `choice` split, which decide nothing but what is logged."""
+    """Pools of the world's `choice` split, for validation."""
     validation_episodes: int = 48
+    """Episodes of held-out categories that a validation runs."""
+    validation_pairs: int = 16
+    """K there."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the generator is trained."""
+    """How a method is trained: VICP, or a baseline on the same photos."""
 
+    method: Literal["vicp", "static", "finetune"] = "vicp"
+    """VICP; one learned prompt for all categories (VPT); or the backbone itself, without prompts."""
+    loss: Literal["triplet", "arcface", "adaface", "supcon"] = "triplet"
+    """What a baseline's embeddings are trained with; VICP has its own objective."""
+    tune: Literal["all", "lora"] = "all"
+    """`finetune` trains every weight, or low-rank updates of the attention."""
+    lora_rank: int = 8
+    lora_layers: int | None = None
+    """Only the last layers get an update; None is all of them."""
     backbone: str | None = None
     """Folder of a pretrained vision model to start `model.backbone` from, where that has no source."""
     warmup_steps: int = 1000
-    """On cached tokens, with the label and query-pair losses alone."""
+    """VICP only: on features of the frozen backbone, with the label and query-pair losses alone."""
     joint_steps: int = 500
-    """With prompted photos and every loss."""
+    """With embedded photos and every loss."""
+    epochs: float = 0.0
+    """Above 0, passes over the training photos in place of `joint_steps`."""
     learning_rate: float = 1e-4
+    schedule: Literal["cosine", "constant"] = "cosine"
+    rate_warmup: float = 0.05
+    """Share of a phase over which the rate rises from 0."""
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    accumulate: int = 1
+    """Batches per step: their gradients are averaged."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of matrix products; auto is bfloat16 where the processor multiplies it natively."""
+    gradient_checkpointing: bool = False
+    """Compute the layers of LLM and ViT twice instead of keeping what they made: less memory, more time."""
+    shard_llm: bool = False
+    """Several processes split the layers of the frozen LLM among them (FSDP2), for one too large for each."""
     margin: float = 0.1
     """Triplet margin."""
+    class_margin: float | None = None
+    """ArcFace's angle in radians (None: 0.5) or AdaFace's m (None: 0.4)."""
+    class_scale: float | None = None
+    """s of ArcFace and AdaFace; None: 64."""
+    temperature: float = 0.1
+    """Of the supervised contrastive loss."""
     mining: Literal["batch_hard", "batch_all"] = "batch_hard"
     icl_weight: float = 1.0
     align_weight: float = 0.01
@@ -141,6 +231,11 @@ class TrainConfig:
     """Muon, for the matrices of Q-Former and LLM, learns in fewer steps (ours)."""
     log_every: int = 20
     save_every: int = 100
+    """Steps between checkpoints, each with a validation."""
+    patience: int = 0
+    """End after this many validations without a better one; 0 never does."""
+    trackers: tuple[str, ...] = ("tensorboard",)
+    """Where curves go beside `train.jsonl`: tensorboard, wandb."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +244,7 @@ class RunConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     episodes: EpisodeConfig = field(default_factory=EpisodeConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     seed: int = 0
@@ -159,13 +255,28 @@ class RunConfig:
 def load_config(kind: type[T], file: Path | None = None, overrides: Sequence[str] = ()) -> T:
     """A config of `kind`: its defaults, then a YAML file, then `key.sub=value` overrides.
 
+    A YAML file with a key `extends: OTHER.yaml`, relative to it, holds what differs from that file.
+
     Raises:
         ConfigError: a file that cannot be read, an unknown key (with the nearest valid one), a value of the
             wrong type.
     """
-    layers = [] if file is None else [_read_yaml(file)]
-    _merge(kind, layers, where=f"{file}: ")  # the file alone first, so that an error says whose it is
+    layers = []
+    for source in [] if file is None else _lineage(file):
+        layers.append({key: value for key, value in _read_yaml(source).items() if key != "extends"})
+        _merge(kind, layers, where=f"{source}: ")  # file by file first, so that an error says whose it is
     return _merge(kind, [*layers, _read_overrides(overrides)])
+
+
+def _lineage(file: Path) -> list[Path]:
+    """The file and those it extends, the first to be read first."""
+    files = [file]
+    while (parent := _read_yaml(files[0]).get("extends")) is not None:
+        found = files[0].parent / str(parent)
+        if found in files:
+            raise ConfigError(f"{files[0]}: extends {parent}, which extends this file")
+        files.insert(0, found)
+    return files
 
 
 def config_from_dict(kind: type[T], values: dict[str, Any], *, where: str) -> T:

@@ -5,9 +5,12 @@
     ├── DataError      photos, tables or support pairs that cannot be used
     ├── WeightsError   a checkpoint that is missing, damaged or of another shape
     ├── PromptError    a category prompt that is damaged or belongs to another model
-    └── GalleryError   a gallery that cannot answer
+    ├── GalleryError   a gallery that cannot answer
+    └── TrainingError  a run that ended before its time
+        └── StoppedError   because somebody asked it to; it is saved
 
-A message says what, got, expected, next step. The command line prints it on one line and exits with 2.
+A message says what, got, expected, next step. The command line prints it on one line and exits
+with 2, or 130 when somebody stopped it.
 """
 
 
@@ -33,3 +36,11 @@ class PromptError(VICPError):
 
 class GalleryError(VICPError):
     """A gallery that cannot answer."""
+
+
+class TrainingError(VICPError):
+    """A run that ended before its time."""
+
+
+class StoppedError(TrainingError):
+    """A run that was asked to stop, and saved where it was."""

@@ -198,3 +198,40 @@ def test_embeddings_are_unit_readouts() -> None:
         embeddings, vectors = backbone.embed(pixels), backbone.encode(pixels).readout(mode)
         assert embeddings.shape == (2, dim) == (2, backbone.embedding_dim)
         torch.testing.assert_close(embeddings, vectors / vectors.norm(dim=1, keepdim=True))
+
+
+def test_unfrozen_it_trains_and_passes_the_mode_on(family: Family, vit: PreTrainedModel) -> None:
+    vit.requires_grad_(True)
+    next(vit.parameters()).requires_grad_(False)
+    backbone = Backbone(vit, frozen=False)
+    assert backbone.train() is backbone
+    assert all(module.training for module in backbone.modules())
+    assert not any(module.training for module in backbone.eval().modules())
+    assert [p.requires_grad for p in vit.parameters()] == [False] + [True] * (len(list(vit.parameters())) - 1)
+    backbone.embed(random(2, 3, 32, 32))[:, 0].sum().backward()
+    assert all(p.grad is not None for p in backbone.layers[0].parameters())
+    frozen = Backbone(vit)
+    assert not any(module.training for module in frozen.train().modules())
+    assert not any(p.requires_grad for p in vit.parameters())
+
+
+def test_unfrozen_dropout_works_in_training_alone() -> None:
+    config = VISION_CONFIGS["vit"]()
+    config.hidden_dropout_prob = 0.5
+    backbone = Backbone(AutoModel.from_config(config), frozen=False)
+    pixels = random(1, 3, 32, 32)
+    backbone.eval()
+    assert torch.equal(backbone.embed(pixels), backbone.embed(pixels))
+    backbone.train()
+    assert not torch.equal(backbone.embed(pixels), backbone.embed(pixels))
+
+
+@torch.no_grad()
+def test_features_are_embeddings_before_they_are_normalised(backbone: Backbone) -> None:
+    pixels = random(2, 3, 32, 32)
+    states = backbone.prompt_states(random(4, WIDTH))
+    features = backbone.features(pixels, states)
+    assert torch.equal(features, backbone.encode(pixels, states).prefix[:, 0])
+    assert torch.equal(backbone.embed(pixels, states), nn.functional.normalize(features, dim=-1))
+    assert (features.norm(dim=1) - 1).abs().min() > 0.1
+    assert backbone.bfloat16().features(pixels.bfloat16()).dtype == torch.float32

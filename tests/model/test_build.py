@@ -8,11 +8,22 @@ import torch
 from tiny_models import VISION_CONFIGS, randomise
 from transformers import AutoModel, CLIPConfig, CLIPModel, CLIPTextConfig
 
-from vicp.config import ModelConfig, PartConfig, RunConfig, load_config
+from vicp.config import ModelConfig, PartConfig, RunConfig, SetTransformerConfig, load_config
 from vicp.errors import ConfigError, VICPError, WeightsError
 from vicp.model.build import MINI, PRESETS, TINY, build_model, vision_backbone
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+SIGLIP = PartConfig(
+    family="siglip_vision_model",
+    sizes={
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "image_size": 32,
+        "patch_size": 8,
+    },
+)
 
 
 @pytest.mark.parametrize("family", list(VISION_CONFIGS))
@@ -72,6 +83,22 @@ def test_the_seed_decides_the_weights_and_nothing_else() -> None:
         ({"backbone": TINY.reasoner}, "model.backbone: LlamaModel reads input_ids, not photos"),
         ({"reasoner": TINY.backbone}, "model.reasoner: .*Dinov2Config"),
         ({"reasoner": PartConfig(family="llama", sizes={"layers": 2})}, "model.reasoner.sizes.layers"),
+        (
+            {"generator": "set_transformer", "random_reasoner": True},
+            "model.random_reasoner: model.generator is set_transformer, so there is no LLM",
+        ),
+        (
+            {"generator": "set_transformer", "set_transformer": SetTransformerConfig(width=0, layers=-1)},
+            "model.set_transformer: width is 0, expected 1 or more; layers is -1, expected 1 or more",
+        ),
+        (
+            {"generator": "set_transformer", "set_transformer": SetTransformerConfig(width=32, heads=5)},
+            "model.set_transformer: width is 32, which 5 heads do not divide",
+        ),
+        (
+            {"connector_input": "cls", "backbone": SIGLIP},
+            "model.connector_input: 'cls', but SiglipVisionModel has no CLS token",
+        ),
         ({"connector": {"num_layers": 2}}, "model.connector.num_layers: no such field"),
         ({"connector": {**TINY.connector, "hidden_size": 33}}, "model.connector: The hidden size"),
     ],

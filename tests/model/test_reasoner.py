@@ -10,8 +10,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from vicp.config import PartConfig
 from vicp.errors import ConfigError, WeightsError
-from vicp.model.build import _label_ids, _language_model
-from vicp.model.context import lay_out
+from vicp.model.parts import label_ids, language_model
 from vicp.model.reasoner import Reasoner
 
 WIDTH = 24
@@ -35,10 +34,10 @@ def llama() -> PreTrainedModel:
 def test_label_words_come_from_the_tokenizer(family: str, tmp_path: Path) -> None:
     llm = AutoModelForCausalLM.from_config(LANGUAGE_CONFIGS[family]())
     part = PartConfig(source=str(save_language_model(llm, tmp_path)))
-    label_ids = _label_ids(part, ("different", "same"))
-    assert label_ids == (VOCABULARY["different"], VOCABULARY["same"]) == (4, 2)
+    words = label_ids(part, ("different", "same"))
+    assert words == (VOCABULARY["different"], VOCABULARY["same"]) == (4, 2)
 
-    reasoner = Reasoner(_language_model(part), label_ids=label_ids)
+    reasoner = Reasoner(language_model(part), label_ids=words)
     same = torch.tensor([[True, False]])
     table = llm.get_input_embeddings().weight
     assert torch.equal(reasoner.label_embeddings(same), table[[2, 4]][None])
@@ -76,7 +75,7 @@ def test_a_source_without_a_tokenizer_learns_labels(
 ) -> None:
     """GPT-2's tokenizer loads from nothing, empty."""
     AutoModelForCausalLM.from_config(LANGUAGE_CONFIGS[family]()).save_pretrained(tmp_path)
-    assert _label_ids(PartConfig(source=str(tmp_path)), ("different", "same")) is None
+    assert label_ids(PartConfig(source=str(tmp_path)), ("different", "same")) is None
     (record,) = caplog.records
     assert "label embeddings are learned instead" in record.getMessage()
     assert "\n" not in record.getMessage()
@@ -88,12 +87,12 @@ def test_words_that_are_not_two_tokens_are_refused(
 ) -> None:
     part = PartConfig(source=str(save_language_model(llama, tmp_path)))
     with pytest.raises(ConfigError, match=r"model\.label_words: .* has no two tokens for"):
-        _label_ids(part, words)
+        label_ids(part, words)
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"model\.reasoner\.source: cannot load '.*nothing'"):
-        _language_model(PartConfig(source=str(tmp_path / "nothing")))
+        language_model(PartConfig(source=str(tmp_path / "nothing")))
 
 
 def test_frozen_passes_gradients_and_takes_none(llm: PreTrainedModel) -> None:
@@ -117,8 +116,8 @@ def test_not_frozen_learns_and_trains(llama: PreTrainedModel) -> None:
 
 
 def label_logits(reasoner: Reasoner, left: Tensor, right: Tensor, same: Tensor) -> Tensor:
-    context = lay_out(left, right, None, reasoner.label_embeddings(same), torch.zeros(2, WIDTH))
-    return reasoner.label_logits(reasoner(context.embeddings)[:, context.before_labels])  # (C, K, V)
+    _, states = reasoner.read(torch.cat([left, right], dim=2), None, same, torch.zeros(2, WIDTH))
+    return reasoner.label_logits(states)  # (C, K, V)
 
 
 @torch.no_grad()

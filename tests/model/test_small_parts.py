@@ -1,5 +1,7 @@
 """Connector, comparison, head and verifier: the small learned boxes."""
 
+from typing import Literal
+
 import pytest
 import torch
 from tiny_models import randomise
@@ -9,6 +11,7 @@ from vicp.errors import ConfigError
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
 from vicp.model.head import VisualHead
+from vicp.model.pairing import PairLatents
 from vicp.model.precision import choose_precision
 from vicp.model.verifier import Verifier
 
@@ -81,6 +84,37 @@ def test_head_norm_fixes_the_length_of_each_token() -> None:
     tokens = head(torch.randn(2, 5, 8) * 100)
     torch.testing.assert_close(tokens.mean(dim=-1), torch.zeros(2, 4, 5), atol=1e-5, rtol=0)
     torch.testing.assert_close(tokens.norm(dim=-1), torch.full((2, 4, 5), 6**0.5), atol=1e-2, rtol=0)
+
+
+def test_a_linear_head_is_linear() -> None:
+    one, other = torch.randn(2, 2, 5, 8).unbind()
+    for kind, linear in (("linear", True), ("mlp", False)):
+        head = VisualHead(8, 6, num_layers=4, norm=False, kind=kind)
+        gap = head(one + other) - head(one) - head(other) + head(torch.zeros(2, 5, 8))
+        assert (gap.abs().max() < 1e-5) == linear
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_a_zero_initialised_head_starts_with_prompts_of_zeros_and_learns(kind: Literal["linear", "mlp"]) -> None:
+    head = VisualHead(8, 6, norm=False, kind=kind, zero_init=True)
+    tokens = head(torch.randn(2, 5, 8))
+    assert torch.equal(tokens, torch.zeros(2, 5, 6))
+    tokens.sum().backward()
+    assert head.out.weight.grad is not None
+    assert head.out.weight.grad.abs().max() > 0.1
+
+
+def test_merged_latents_know_no_first_photo_but_tell_the_two_apart() -> None:
+    pairing = PairLatents(8, num_latents=3, num_heads=2)
+    randomise(pairing)
+    left, right = torch.randn(2, 4, 5, 3, 8).unbind()
+    merged = pairing(left, right)
+    assert merged.shape == (4, 5, 3, 8)
+    assert torch.equal(merged, pairing(right, left))
+    torch.testing.assert_close(merged[1:2, 2:3], pairing(left[1:2, 2:3], right[1:2, 2:3]))
+    swapped = [torch.cat([a[..., :1, :], b[..., 1:, :]], dim=-2) for a, b in ((left, right), (right, left))]
+    assert (pairing(*swapped) - merged).abs().max() > 1e-3  # the same latents in all, on other sides
+    assert pairing(left[:, :0], right[:, :0]).shape == (4, 0, 3, 8)
 
 
 def test_verifier_scores_each_pair_under_its_own_context() -> None:

@@ -17,7 +17,10 @@ def test_reading_follows_the_figure(tiny: VICP, support: Support) -> None:
     left, right, same = (part[None] for part in support)
     reading = tiny.read(left, right, same)
     context = lay_out(
-        left, right, tiny.comparison(left, right), tiny.reasoner.label_embeddings(same), tiny.prompt_slots
+        torch.cat([left, right], dim=2),
+        tiny.comparison(left, right),
+        tiny.reasoner.label_embeddings(same),
+        tiny.prompt_slots,
     )
     states = tiny.reasoner(context.embeddings)
     per_pair = 4 + 4 + 1 + 1  # latents of two photos, comparison, label

@@ -12,7 +12,7 @@ from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, save_language_model
 from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM
 
-from vicp.config import ModelConfig, PartConfig, config_from_dict
+from vicp.config import ModelConfig, PartConfig, SetTransformerConfig, config_from_dict
 from vicp.errors import ConfigError, WeightsError
 from vicp.model import weights as weights_module
 from vicp.model.build import PRESETS, TINY, build_model
@@ -193,6 +193,18 @@ def test_a_place_that_cannot_be_written(tiny: VICP, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot write the checkpoint"):
         save_weights(tiny, tmp_path / "file" / "checkpoint")
+
+
+def test_settings_that_came_later_leave_older_models_their_fingerprint() -> None:
+    mini = VICP.from_pretrained("mini")
+    assert mini.fingerprint == "0583c24514956a7a"  # prompts have been saved with it
+    saved = json.loads((weights_module.find_checkpoint("mini") / "config.json").read_text())["model"]
+    assert saved.keys() == weights_module.FIRST_SETTINGS | {"backbone", "reasoner"}
+    layer = torch.nn.Linear(2, 2)
+    later = replace(mini.config, set_transformer=SetTransformerConfig(heads=1))
+    assert fingerprint(layer, later) != fingerprint(layer, mini.config)
+    elsewhere = replace(mini.config, backbone=PartConfig(source="elsewhere"))
+    assert fingerprint(layer, elsewhere) == fingerprint(layer, mini.config)
 
 
 def test_fingerprint_changes_with_settings_that_add_no_weights() -> None:

@@ -1,4 +1,4 @@
-"""The frozen vision transformer; prompts enter as extra keys and values of every layer (design: injection).
+"""The vision transformer, frozen in VICP; prompts enter as extra keys and values of every layer (design: injection).
 
 A prompt token joins the tokens of every layer and what the layer makes of it is dropped, so it acts only as
 one more key and value per layer, and these depend on the prompt alone. `Backbone.prompt_states` computes them
@@ -86,25 +86,27 @@ def _join(prompt: Tensor, states: Tensor) -> Tensor:
 
 
 class Backbone(nn.Module):
-    """A frozen transformers vision model whose attention takes prompts.
+    """A transformers vision model whose attention takes prompts.
 
     Args:
         vit: any transformers vision transformer that asks `AttentionInterface` for its attention
-            (Dinov2, Dinov2WithRegisters, DINOv3ViT, CLIPVision, ViT); it is frozen here.
+            (Dinov2, Dinov2WithRegisters, DINOv3ViT, CLIPVision, ViT).
         readout: which tokens become the embedding.
+        frozen: in eval for good, without gradients; otherwise each parameter keeps its `requires_grad`.
     """
 
-    def __init__(self, vit: PreTrainedModel, *, readout: Readout = "cls") -> None:
+    def __init__(self, vit: PreTrainedModel, *, readout: Readout = "cls", frozen: bool = True) -> None:
         super().__init__()
         AttentionInterface.register(ATTENTION, prompted_attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         vit.set_attn_implementation(ATTENTION)
-        self.vit = vit.eval().requires_grad_(False)
+        self.vit = vit.eval().requires_grad_(False) if frozen else vit
         self.readout: Readout = readout
+        self.frozen = frozen
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Stays in eval: the backbone is frozen."""
-        return super().train(False)
+        """Itself in that mode; in eval whatever the mode where it is frozen."""
+        return super().train(mode and not self.frozen)
 
     @property
     def layers(self) -> list[nn.Module]:
@@ -169,7 +171,8 @@ class Backbone(nn.Module):
         if "interpolate_pos_encoding" in inspect.signature(self.vit.forward).parameters:
             arguments["interpolate_pos_encoding"] = self._needs_interpolation(pixels)
         tokens = self.vit(pixel_values=pixels, **arguments).last_hidden_state  # (B, P+N, D)
-        if hasattr(self.vit, "post_layernorm"):  # CLIP norms its pooled token only
+        if hasattr(self.vit, "post_layernorm") and "siglip" not in self.vit.config.model_type:
+            # CLIP norms its pooled token only; SigLIP has normed them all.
             tokens = self.vit.post_layernorm(tokens)
         num_patches = self.num_patches(pixels.shape[-2], pixels.shape[-1])
         prefix, patches = tokens.split([tokens.shape[1] - num_patches, num_patches], dim=1)
@@ -177,7 +180,11 @@ class Backbone(nn.Module):
 
     def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
         """L2-normalised float32 embeddings (B, `embedding_dim`) of B photos (B, 3, H, W)."""
-        return nn.functional.normalize(self.encode(pixels, states).readout(self.readout).float(), dim=-1)
+        return nn.functional.normalize(self.features(pixels, states), dim=-1)
+
+    def features(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
+        """Embeddings as `embed`, before they are normalised: (B, `embedding_dim`) float32."""
+        return self.encode(pixels, states).readout(self.readout).float()
 
     def num_patches(self, height: int, width: int) -> int:
         """N for photos of height x width pixels."""

@@ -12,10 +12,14 @@ class Connector(nn.Module):
         qformer: transformers' Q-Former; its `encoder_hidden_size` is D.
         num_latents: Q.
         out_dim: E, the LLM's width.
+        seen: which of a photo's P+N tokens the Q-Former reads; None is all.
     """
 
-    def __init__(self, qformer: Blip2QFormerModel, *, num_latents: int, out_dim: int) -> None:
+    def __init__(
+        self, qformer: Blip2QFormerModel, *, num_latents: int, out_dim: int, seen: slice | None = None
+    ) -> None:
         super().__init__()
+        self.seen = seen or slice(None)
         self.qformer = qformer
         self.queries = nn.Parameter(torch.randn(1, num_latents, qformer.config.hidden_size) * 0.02)
         self.project = nn.Linear(qformer.config.hidden_size, out_dim)
@@ -23,6 +27,7 @@ class Connector(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Latents (B, Q, E) of photos whose frozen tokens are (B, P+N, D)."""
         queries = self.queries.expand(tokens.shape[0], -1, -1)
-        latents = self.qformer(query_embeds=queries, encoder_hidden_states=tokens).last_hidden_state
+        seen = tokens[:, self.seen]
+        latents = self.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state  # (B, Q, width)
         projected: Tensor = self.project(latents)  # (B, Q, E)
         return projected

@@ -1,7 +1,7 @@
 """Lays K labelled pairs and M prompt slots out as one LLM sequence, and says where each part sits.
 
-Paper: T_k = [I_i ; I_j ; L_k] for k = 1..K, then P_learn, one causal sequence. Our switch puts a comparison
-token before each label.
+Paper: T_k = [I_i ; I_j ; L_k] for k = 1..K, then P_learn, one causal sequence; or T_k = [I_k ; L_k] with latents
+per pair. Our switch puts a comparison token before each label.
 """
 
 from dataclasses import dataclass
@@ -25,24 +25,23 @@ class Context:
     slots: Tensor
 
 
-def lay_out(left: Tensor, right: Tensor, comparison: Tensor | None, labels: Tensor, prompt_slots: Tensor) -> Context:
+def lay_out(latents: Tensor, comparison: Tensor | None, labels: Tensor, prompt_slots: Tensor) -> Context:
     """The context of C categories with K pairs each; K may be 0 (the null context).
 
     Args:
-        left: latents of the pairs' first photos (C, K, Q, E).
-        right: latents of their second photos (C, K, Q, E).
+        latents: of each pair: of the first photo, then of the second (C, K, 2Q, E), or of the pair (C, K, Q, E).
         comparison: comparison tokens (C, K, E), or None for the paper's layout.
         labels: embedding of each pair's label word (C, K, E).
         prompt_slots: the learnable slots (M, E).
     """
-    num_contexts, num_pairs, _, width = left.shape
-    parts = [left, right, *([] if comparison is None else [comparison[:, :, None]]), labels[:, :, None]]
+    num_contexts, num_pairs, _, width = latents.shape
+    parts = [latents, *([] if comparison is None else [comparison[:, :, None]]), labels[:, :, None]]
     pairs = torch.cat(parts, dim=2)  # (C, K, S, E), S tokens a pair
     tokens_per_pair = pairs.shape[2]
     slots = prompt_slots.expand(num_contexts, -1, -1)  # (C, M, E)
     embeddings = torch.cat([pairs.reshape(num_contexts, -1, width), slots], dim=1)  # (C, T, E)
     first_slot = num_pairs * tokens_per_pair
-    device = left.device
+    device = latents.device
     return Context(
         embeddings=embeddings,
         before_labels=torch.arange(num_pairs, device=device) * tokens_per_pair + tokens_per_pair - 2,

@@ -2,8 +2,10 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -16,11 +18,11 @@ FORMAT = "vicp-prompt-1"
 
 @dataclass(frozen=True)
 class CategoryPrompt:
-    """What the LLM made of one category's labelled pairs.
+    """Prompt tokens, and what the LLM made of the category's labelled pairs.
 
     Attributes:
         tokens: prompt tokens (M, D), or (L, M, D) for prompts per layer.
-        states: slot states (M, E), for the in-context verifier.
+        states: slot states (M, E), for the in-context verifier; None where no LLM read the pairs.
         category: what the pairs show.
         num_pairs: K.
         seed: of the support draw; None where the user gave the pairs.
@@ -28,7 +30,7 @@ class CategoryPrompt:
     """
 
     tokens: Tensor
-    states: Tensor
+    states: Tensor | None
     category: str
     num_pairs: int
     seed: int | None
@@ -41,16 +43,8 @@ class CategoryPrompt:
             PromptError: it cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
-        metadata = {"format": FORMAT, "fingerprint": self.fingerprint, "facts": json.dumps(facts)}
-        part = path.parent / (path.name + ".part")
-        tensors = {name: getattr(self, name).detach().cpu().contiguous().clone() for name in ("tokens", "states")}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, part, metadata=metadata)
-            part.replace(path)
-        except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PromptError(f"{path}: cannot write the prompt ({reason})") from error
+        tensors = {"tokens": self.tokens, "states": self.states}
+        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
     def load(cls, path: Path) -> "CategoryPrompt":
@@ -59,24 +53,75 @@ class CategoryPrompt:
         Raises:
             PromptError: the file is missing, damaged or no prompt.
         """
-        if not os.path.isfile(path):  # false, too, for names no disk can hold
-            raise PromptError(f"{path}: no such prompt; `vicp teach` makes one")
+        file = read_prompt_file(path, formats=(FORMAT,))
         try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("format") != FORMAT:
-                    raise PromptError(
-                        f"{path}: not a category prompt (format {metadata.get('format')!r}, expected "
-                        f"{FORMAT!r}); `vicp teach` makes one"
-                    )
-                facts = json.loads(metadata["facts"])
-                return cls(
-                    tokens=file.get_tensor("tokens"),
-                    states=file.get_tensor("states"),
-                    fingerprint=metadata["fingerprint"],
-                    category=facts["category"],
-                    num_pairs=facts["num_pairs"],
-                    seed=facts["seed"],
+            return cls(
+                tokens=file.tensors["tokens"],
+                states=file.tensors.get("states"),
+                fingerprint=file.fingerprint,
+                category=file.facts["category"],
+                num_pairs=file.facts["num_pairs"],
+                seed=file.facts["seed"],
+            )
+        except KeyError as error:
+            raise damaged(path, error) from error
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """What stands in a file of a prompt or adaptation: which format, tensors by name, and plain facts."""
+
+    format_name: str
+    fingerprint: str
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def write_prompt_file(
+    path: Path, tensors: Mapping[str, Tensor | None], facts: dict[str, Any], *, fingerprint: str, format_name: str
+) -> None:
+    """Writes a safetensors file, whole or not at all, without the tensors that are None.
+
+    Raises:
+        PromptError: it cannot be written there.
+    """
+    metadata = {"format": format_name, "fingerprint": fingerprint, "facts": json.dumps(facts)}
+    own = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    part = path.parent / (path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(own, part, metadata=metadata)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PromptError(f"{path}: cannot write the prompt ({reason})") from error
+
+
+def read_prompt_file(path: Path, *, formats: tuple[str, ...]) -> PromptFile:
+    """Reads a file that `write_prompt_file` wrote in one of these formats.
+
+    Raises:
+        PromptError: the file is missing, damaged or of another format.
+    """
+    if not os.path.isfile(path):  # false, too, for names no disk can hold
+        raise PromptError(f"{path}: no such prompt; `vicp teach` makes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") not in formats:
+                raise PromptError(
+                    f"{path}: not a category prompt (format {metadata.get('format')!r}, expected "
+                    f"{' or '.join(map(repr, formats))}); `vicp teach` makes one"
                 )
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-            raise PromptError(f"{path}: damaged prompt ({error}); make it again with `vicp teach`") from error
+            facts = json.loads(metadata["facts"])
+            if not isinstance(facts, dict):
+                raise TypeError(f"facts are {type(facts).__name__}, expected a mapping")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no dict)
+            return PromptFile(metadata["format"], metadata["fingerprint"], facts, tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> PromptError:
+    """The error for a file that has the right format but not what belongs in it."""
+    return PromptError(f"{path}: damaged prompt ({error}); make it again with `vicp teach`")

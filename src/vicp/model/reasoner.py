@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from vicp.errors import ConfigError
+from vicp.model.context import lay_out
 
 
 class Reasoner(nn.Module):
@@ -46,6 +47,19 @@ class Reasoner(nn.Module):
         """The longest context the LLM was made for, in positions; None where it does not say."""
         limit = getattr(self.llm.config, "max_position_embeddings", None)
         return None if limit is None else int(limit)
+
+    def read(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """Slot states (C, M, E), and the states before each label (C, K, E), of C contexts of K pairs.
+
+        Args:
+            latents: of each pair (C, K, S, E).
+            comparison: comparison tokens (C, K, E), or None.
+            same: labels (C, K) bool.
+            slots: the learnable slots (M, E).
+        """
+        context = lay_out(latents, comparison, self.label_embeddings(same), slots)
+        states = self(context.embeddings)  # (C, T, E)
+        return states[:, context.slots], states[:, context.before_labels]
 
     def label_embeddings(self, same: Tensor) -> Tensor:
         """Embeddings (..., E) of the label words of pairs with `same` (...) bool."""

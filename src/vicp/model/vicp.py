@@ -11,23 +11,25 @@ from torch import Tensor, nn
 from vicp.config import ModelConfig
 from vicp.errors import PromptError, WeightsError
 from vicp.model.backbone import Backbone, PromptStates
+from vicp.model.checkpointing import checkpoint_layers
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
-from vicp.model.context import lay_out
 from vicp.model.head import VisualHead
+from vicp.model.pairing import PairLatents
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.reasoner import Reasoner
+from vicp.model.set_reader import SetReader
 from vicp.model.verifier import Verifier
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the LLM made of C contexts.
+    """What the LLM, or the set transformer in its place, made of C contexts.
 
     Attributes:
         tokens: prompt tokens (C, M, D) or (C, L, M, D).
         states: slot states (C, M, E), what the verifier reads.
-        label_states: states before each label (C, K, E), where the LLM predicts it.
+        label_states: states (C, K, E) that have not seen each pair's own label, and predict it.
     """
 
     tokens: Tensor
@@ -52,9 +54,10 @@ class VICP(
         backbone: Backbone,
         connector: Connector,
         comparison: Comparison,
-        reasoner: Reasoner,
+        reasoner: Reasoner | SetReader,
         head: VisualHead,
         verifier: Verifier,
+        pairing: PairLatents | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -64,7 +67,21 @@ class VICP(
         self.reasoner = reasoner
         self.head = head
         self.verifier = verifier
+        self.pairing = pairing
+        self.checkpointing = False
         self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
+
+    def train(self, mode: bool = True) -> "VICP":
+        """Frozen parts stay in eval; layers that checkpoint go on doing so."""
+        super().train(mode)
+        for part in (self.backbone, self.reasoner):
+            checkpoint_layers(part, on=self.checkpointing)
+        return self
+
+    def set_gradient_checkpointing(self, on: bool) -> None:
+        """Layers of ViT and LLM keep their inputs alone and run again in the backward pass: memory for time."""
+        self.checkpointing = on
+        self.train(self.training)
 
     def latents(self, pixels: Tensor) -> Tensor:
         """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts."""
@@ -80,14 +97,12 @@ class VICP(
             same: labels (C, K) bool.
         """
         comparison = self.comparison(left, right) if self.config.compare_in_context else None
-        labels = self.reasoner.label_embeddings(same)  # (C, K, E)
-        context = lay_out(left, right, comparison, labels, self.prompt_slots)
-        states = self.reasoner(context.embeddings)  # (C, T, E)
-        slots = states[:, context.slots]  # (C, M, E)
-        return Reading(self.head(slots), slots, states[:, context.before_labels])
+        pairs = torch.cat([left, right], dim=2) if self.pairing is None else self.pairing(left, right)  # (C, K, S, E)
+        slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
+        return Reading(self.head(slots), slots, labels)
 
     def predict(self, left: Tensor, right: Tensor, same: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """The LLM's own log odds (R,) that held-out pairs are the same, each appended to one context.
+        """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
 
         Args:
             left: the context's latents (K, Q, E).
@@ -158,7 +173,8 @@ class VICP(
         """The most pairs K whose context fits the LLM; None where it does not say how much it takes."""
         if self.reasoner.max_positions is None:
             return None
-        tokens_per_pair = 2 * self.config.num_latents + self.config.compare_in_context + 1
+        latents_per_pair = self.config.num_latents * (2 if self.pairing is None else 1)
+        tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 
     def check_prompt(self, prompt: CategoryPrompt) -> None:

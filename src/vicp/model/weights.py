@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,13 +19,19 @@ from vicp.model.vicp import VICP
 CONFIG_NAME, WEIGHTS_NAME = "config.json", "model.safetensors"
 FORMAT = 1
 SAMPLED_ELEMENTS = 1 << 22
+FIRST_SETTINGS = frozenset(
+    {
+        *("connector", "num_latents", "num_prompts", "prompts_per_layer", "head_norm", "compare_in_context"),
+        *("freeze_reasoner", "label_words", "readout", "image_size", "image_mean", "image_std", "image_fit"),
+    }
+)
 
 
 def own_tensors(model: VICP) -> dict[str, Tensor]:
     """Parameters and buffers that travel in the checkpoint: all but those of frozen parts with a source."""
     config = model.config
     foreign = ["backbone.vit."] if config.backbone.source is not None else []
-    if config.reasoner.source is not None and config.freeze_reasoner:
+    if config.reasoner.source is not None and config.freeze_reasoner and not config.random_reasoner:
         foreign.append("reasoner.llm.")
     return {name: t for name, t in model.state_dict().items() if not name.startswith(tuple(foreign))}
 
@@ -104,11 +111,10 @@ def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
     """16 hex digits that change with any weight, and with any setting that changes what a prompt means.
 
     Of a tensor above 8 M elements, 4 M to 8 M evenly spaced ones are read, so that a billion parameters take
-    a second. Where the frozen parts came from does not count, only what they are.
+    a second. Where the frozen parts came from does not count, only what they are. A setting that is not among the
+    first ones counts where it is not at its default, so that models from before it keep their fingerprint.
     """
-    settings = {} if config is None else dataclasses.asdict(config)
-    for part in ("backbone", "reasoner"):
-        settings.pop(part, None)
+    settings = {} if config is None else _settings(config)
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -116,3 +122,13 @@ def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
         sampled = flat[:: max(1, flat.numel() // SAMPLED_ELEMENTS)].contiguous().cpu()
         digest.update(sampled.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _settings(config: ModelConfig) -> dict[str, Any]:
+    """The settings that the fingerprint reads."""
+    settings, defaults = dataclasses.asdict(config), dataclasses.asdict(ModelConfig())
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in FIRST_SETTINGS or (name not in ("backbone", "reasoner") and value != defaults[name])
+    }

@@ -1,0 +1,179 @@
+"""Vision checkpoints as transformers lays them out: a folder, or the same on the hub, and the photos they expect."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.utils import cached_file
+
+from vicp.config import ModelConfig, PartConfig
+from vicp.errors import WeightsError
+from vicp.model.backbone import Backbone, Readout
+from vicp.model.build import vision_backbone
+
+logger = logging.getLogger(__name__)
+
+PREPROCESSOR_NAME = "preprocessor_config.json"
+PROCESSOR_NAME = "processor_config.json"  # newer checkpoints of image and text hold the preprocessor in here
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+USUAL_SIZE, LARGEST_ASSUMED_SIZE = 224, 256
+Fit = Literal["squash", "pad", "crop"]
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """The photos a checkpoint expects.
+
+    Attributes:
+        size: pixels a side.
+        mean: per channel, of values in [0, 1].
+        std: per channel, of values in [0, 1].
+        fit: what makes a photo square.
+    """
+
+    size: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    fit: Fit = "squash"
+
+
+def save_backbone(
+    vit: PreTrainedModel,
+    folder: Path,
+    *,
+    image_size: int,
+    image_mean: tuple[float, float, float],
+    image_std: tuple[float, float, float],
+    image_fit: Fit,
+) -> None:
+    """Writes a checkpoint that `load_backbone` and transformers read, each file whole or not at all.
+
+    Args:
+        vit: without LoRA; `merge_lora` makes such a one.
+        folder: made where it is missing.
+        image_size: pixels a side.
+        image_mean: per channel, of values in [0, 1].
+        image_std: per channel, of values in [0, 1].
+        image_fit: what makes a photo square; transformers has no "pad", others will squash.
+
+    Raises:
+        ValueError: the vit has LoRA that is not merged.
+        WeightsError: the folder cannot be written.
+    """
+    if hasattr(vit, "peft_config"):
+        raise ValueError("the vit has LoRA, which a plain checkpoint cannot hold; save what merge_lora returns")
+    square = {"height": image_size, "width": image_size}
+    preprocessor = {
+        "image_processor_type": "BitImageProcessor",  # DINOv2's and CLIP's: resize, crop, normalise
+        "do_resize": True,
+        "size": {"shortest_edge": image_size} if image_fit == "crop" else square,
+        "resample": 3,  # bicubic
+        "do_center_crop": image_fit == "crop",
+        "crop_size": square,
+        "do_normalize": True,
+        "image_mean": list(image_mean),
+        "image_std": list(image_std),
+        "image_fit": image_fit,
+    }
+    part = folder / ".part"
+    try:
+        vit.save_pretrained(part)
+        (part / PREPROCESSOR_NAME).write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
+        for file in sorted(part.iterdir(), reverse=True):  # config.json, which makes it a checkpoint, last
+            file.replace(folder / file.name)
+        part.rmdir()
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
+
+
+def load_backbone(source: str, *, readout: Readout = "cls") -> tuple[Backbone, ImageSettings]:
+    """A frozen backbone from any vision transformer of transformers, and the photos it expects.
+
+    The preprocessor's `crop_size` is the size, or its `size` where it does not crop. Without a preprocessor it is
+    the config's image size up to 256 pixels and 224 above: DINOv2's config says 518, the size of its last
+    training, and its preprocessor 224. Mean and deviation are ImageNet's unless the preprocessor has others.
+    A centre crop becomes the fit "crop", which takes the whole middle square; transformers may resize to a
+    little more first and so cut off its border. Everything else is squashed.
+
+    Args:
+        source: hub name or folder; of CLIP, the vision half is taken.
+        readout: which tokens become the embedding.
+
+    Raises:
+        ConfigError: a model that reads no photos.
+        WeightsError: no checkpoint there, a damaged preprocessor, or no vision transformer that we can run.
+    """
+    backbone = vision_backbone(ModelConfig(backbone=PartConfig(source=source), readout=readout))
+    settings = _image_settings(source, backbone.vit.config)
+    try:
+        with torch.no_grad():
+            backbone.embed(torch.zeros(1, 3, settings.size, settings.size))
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise WeightsError(
+            f"{source}: {type(backbone.vit).__name__} gives no {readout} embedding of a photo of {settings.size} "
+            f"pixels ({reason}); give a vision transformer such as DINOv2, or another readout"
+        ) from error
+    return backbone, settings
+
+
+def _image_settings(source: str, config: PretrainedConfig) -> ImageSettings:
+    """What the preprocessor says, or the config where there is none."""
+    saved = _preprocessor(source)
+    if saved is None:
+        size = _side(getattr(config, "image_size", USUAL_SIZE), source)
+        settings = ImageSettings(size if size <= LARGEST_ASSUMED_SIZE else USUAL_SIZE)
+        message = "%s has no %s: taking photos of %d pixels, ImageNet's mean and deviation"
+        logger.warning(message, source, PREPROCESSOR_NAME, settings.size)
+        return settings
+    cropped = saved.get("crop_size") if saved.get("do_center_crop") is not False else None
+    fit: Fit = saved.get("image_fit") or ("crop" if saved.get("do_center_crop") else "squash")
+    if saved.get("do_normalize") is False:
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    else:
+        mean = _channels(saved.get("image_mean") or IMAGENET_MEAN, source)
+        std = _channels(saved.get("image_std") or IMAGENET_STD, source)
+    if fit not in ("squash", "pad", "crop") or min(std) <= 0:
+        raise WeightsError(f"{source}: fit {fit!r}, image_std {std}; expected squash, pad or crop and numbers above 0")
+    return ImageSettings(_side(cropped or saved.get("size") or USUAL_SIZE, source), mean=mean, std=std, fit=fit)
+
+
+def _preprocessor(source: str) -> dict[str, Any] | None:
+    """The image processor's settings as they are written, None where a checkpoint has none."""
+    for name in (PROCESSOR_NAME, PREPROCESSOR_NAME):
+        try:
+            path = cached_file(source, name)
+        except OSError:  # transformers has no narrower error for a file that is not there
+            continue
+        try:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{source}: {name} is damaged ({error}); fetch the checkpoint again") from error
+        if name == PROCESSOR_NAME:
+            saved = saved.get("image_processor") if isinstance(saved, dict) else None
+        if isinstance(saved, dict):
+            return saved
+    return None
+
+
+def _side(size: object, source: str) -> int:
+    """Pixels a side of the square that a size in any of transformers' spellings describes."""
+    match size:
+        case int(side) | {"shortest_edge": int(side)} if side > 0:
+            return side
+        case {"height": int(height), "width": int(width)} | [int(height), int(width)] if height == width > 0:
+            return height
+    raise WeightsError(f"{source}: expects photos of size {size}; only squares are supported")
+
+
+def _channels(values: object, source: str) -> tuple[float, float, float]:
+    match values:
+        case [int() | float() as red, int() | float() as green, int() | float() as blue]:
+            return float(red), float(green), float(blue)
+    raise WeightsError(f"{source}: image_mean or image_std is {values}; expected a number for each of three channels")

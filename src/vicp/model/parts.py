@@ -1,0 +1,148 @@
+"""The parts that transformers provides: from a source, or of given sizes; and the words a source has for the labels."""
+
+import logging
+from typing import Any
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Blip2QFormerConfig,
+    Blip2QFormerModel,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from vicp.config import PartConfig
+from vicp.errors import ConfigError, WeightsError
+
+logger = logging.getLogger(__name__)
+
+
+def vision_model(part: PartConfig) -> PreTrainedModel:
+    """The vision transformer of `model.backbone`, in float32.
+
+    Raises:
+        ConfigError: family or sizes make no sense, or it reads no photos.
+        WeightsError: its source cannot be had.
+    """
+    if part.source is None:
+        model = _fresh(AutoModel, _part_config(part, "model.backbone"), "model.backbone")
+    else:
+        model = _fetch(AutoModel, part.source, "model.backbone.source", dtype=torch.float32)
+    model = getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model beside
+    if model.main_input_name != "pixel_values":
+        raise ConfigError(
+            f"model.backbone: {type(model).__name__} reads {model.main_input_name}, not photos; "
+            "give a vision transformer"
+        )
+    return model
+
+
+def language_model(part: PartConfig, *, random: bool = False) -> PreTrainedModel:
+    """The causal LM of `model.reasoner`, in float32.
+
+    Args:
+        part: where it comes from.
+        random: of a source, only the architecture.
+
+    Raises:
+        ConfigError: family or sizes make no sense.
+        WeightsError: its source cannot be had.
+    """
+    if part.source is None:
+        wordless = {"bos_token_id": None, "eos_token_id": None}  # no tokenizer: nothing begins or ends a text
+        config = _part_config(part, "model.reasoner", defaults=wordless)
+    elif random:
+        config = _fetch(AutoConfig, part.source, "model.reasoner.source")
+    else:
+        return _fetch(AutoModelForCausalLM, part.source, "model.reasoner.source", dtype=torch.float32)
+    return _fresh(AutoModelForCausalLM, config, "model.reasoner")
+
+
+def qformer(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerModel:
+    """The Q-Former that reads tokens of the backbone's width.
+
+    Raises:
+        ConfigError: the sizes make no sense.
+    """
+    config = _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.connector")
+    try:
+        return Blip2QFormerModel(config)
+    except ValueError as error:
+        raise ConfigError(f"model.connector: {_first_line(error)}") from error
+
+
+def label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | None:
+    """Vocabulary ids of the label words; None (learned label embeddings) without a tokenizer.
+
+    Of a word that the tokenizer splits, the last piece stands for it.
+
+    Raises:
+        ConfigError: it does not tell the two words apart.
+    """
+    if part.source is None:
+        return None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(part.source)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = _first_line(error)
+        logger.warning("%s has no tokenizer (%s): label embeddings are learned instead", part.source, reason)
+        return None
+    special = set(tokenizer.all_special_tokens)
+    if not tokenizer.get_vocab().keys() - special:  # what some families load from nothing
+        logger.warning("%s: its tokenizer is empty: label embeddings are learned instead", part.source)
+        return None
+    pieces = [tokenizer.encode(" " + word, add_special_tokens=False) for word in words]
+    different, same = (ids[-1] if ids else tokenizer.unk_token_id for ids in pieces)
+    if different == same or tokenizer.unk_token_id in (different, same):
+        raise ConfigError(
+            f"model.label_words: the tokenizer of {part.source} has no two tokens for {words}; "
+            "choose two words that it knows"
+        )
+    return different, same
+
+
+def _fresh(kind: Any, config: PretrainedConfig, key: str) -> PreTrainedModel:
+    try:
+        return kind.from_config(config, dtype=torch.float32)
+    except ValueError as error:  # a family that is no model of this kind, or widths that do not divide
+        raise ConfigError(f"{key}: {_first_line(error)}") from error
+
+
+def _fetch(kind: Any, source: str, key: str, **options: Any) -> Any:
+    try:
+        return kind.from_pretrained(source, **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(
+            f"{key}: cannot load '{source}' ({_first_line(error)}); give a transformers checkpoint's hub name or folder"
+        ) from error
+
+
+def _part_config(part: PartConfig, key: str, *, defaults: dict[str, Any] | None = None) -> PretrainedConfig:
+    try:
+        kind = type(AutoConfig.for_model(part.family))
+    except ValueError as error:
+        raise ConfigError(f"{key}.family: transformers knows no model type '{part.family}'") from error
+    fitting = {name: value for name, value in (defaults or {}).items() if hasattr(kind(), name)}
+    return _sized(kind, {**fitting, **part.sizes}, f"{key}.sizes")
+
+
+def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> PretrainedConfig:
+    """A transformers config of these sizes; transformers itself would take an unknown field in silence."""
+    known = kind()
+    for name in sizes:
+        if not hasattr(known, name):
+            raise ConfigError(f"{key}.{name}: no such field in {kind.__name__}")
+    try:
+        return kind(**sizes)
+    except (ValueError, TypeError, StrictDataclassError) as error:
+        raise ConfigError(f"{key}: {' '.join(str(error).split())}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

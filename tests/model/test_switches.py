@@ -1,0 +1,244 @@
+"""Every switch of the model: it is built, learns in all its parts, does what it says, and survives a checkpoint."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, VOCABULARY, randomise, save_language_model
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
+from vicp.errors import WeightsError
+from vicp.model.build import TINY, build_model
+from vicp.model.vicp import VICP
+from vicp.model.weights import own_tensors
+
+SAME = torch.tensor([True, False, True])
+SETS = {"generator": "set_transformer", "set_transformer": SetTransformerConfig(width=24, layers=2, heads=2)}
+LLM = "reasoner.llm."
+SWITCHES: dict[str, tuple[dict[str, Any], set[str]]] = {  # what is set, and the parts it brings
+    "latents_of": ({"latents_of": "pair"}, {"pairing."}),
+    "latents_of, no comparison": ({"latents_of": "pair", "compare_in_context": False}, {"pairing."}),
+    "patches": ({"connector_input": "patches"}, {"connector."}),
+    "cls": ({"connector_input": "cls"}, {"connector."}),
+    "label_embeddings": ({"label_embeddings": "learned"}, {"reasoner.labels"}),
+    "head": ({"head": "linear", "head_norm": False}, {"head."}),
+    "head_zero_init": ({"head_zero_init": True, "head_norm": False}, {"head.out."}),
+    "the authors' head": ({"head": "linear", "head_zero_init": True, "head_norm": False}, {"head.out."}),
+    "random_reasoner": ({"random_reasoner": True, "freeze_reasoner": True}, {"connector."}),
+    "random_reasoner, trained": ({"random_reasoner": True}, {"connector.", LLM + "model.layers."}),
+    "generator": (SETS, {"reasoner."}),
+    "generator, no comparison": ({**SETS, "compare_in_context": False}, {"reasoner."}),
+    "generator, latents_of": ({**SETS, "latents_of": "pair"}, {"reasoner.", "pairing."}),
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> PartConfig:
+    """A small pretrained LLM with a tokenizer."""
+    llm = AutoModelForCausalLM.from_config(LANGUAGE_CONFIGS["llama"]())
+    randomise(llm)
+    return PartConfig(source=str(save_language_model(llm.bfloat16(), tmp_path / "llm")))
+
+
+@pytest.fixture(params=SWITCHES)
+def config(request: pytest.FixtureRequest, source: PartConfig) -> ModelConfig:
+    return replace(TINY, reasoner=source, **SWITCHES[request.param][0])
+
+
+def run(model: VICP, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Embeddings under the prompt of three pairs, log odds of their labels, and the verifier's of the pairs."""
+    latents = model.latents(photos)[None]
+    reading = model.read(latents[:, :3], latents[:, 3:], SAME[None])
+    embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)))
+    odds = model.verify(latents[:, :3], latents[:, 3:], reading.states)
+    return embeddings, model.reasoner.same_logits(reading.label_states), odds
+
+
+def read(model: VICP, latents: Tensor, same: Tensor = SAME) -> Tensor:
+    """Slot states (M, E) of three pairs of latents (6, Q, E)."""
+    return model.read(latents[None, :3], latents[None, 3:], same[None]).states[0]
+
+
+def test_gradients_reach_every_part(config: ModelConfig, photos: Tensor, request: pytest.FixtureRequest) -> None:
+    model = build_model(config).train()
+    embeddings, labels, odds = run(model, photos)
+    assert embeddings.shape == (6, 32)
+    assert labels.shape == odds.shape == (1, 3)
+    ((embeddings @ torch.linspace(-1, 1, 32)).sum() + labels.sum() + odds.sum()).backward()
+    trained = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    words = {LLM + "lm_head.weight", LLM + "model.embed_tokens.weight"} if labels_are_learned(model) else set()
+    assert {name for name, gradient in trained.items() if gradient is None} <= words
+    for part in SWITCHES[request.node.callspec.params["config"]][1]:
+        gradients = [g for name, g in trained.items() if name.startswith(part) and g is not None]
+        assert gradients
+        assert max(g.abs().max() for g in gradients) > 1e-5
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert any(name.startswith(LLM) for name in frozen) == (config.freeze_reasoner and config.generator == "llm")
+
+
+def labels_are_learned(model: VICP) -> bool:
+    return hasattr(model.reasoner, "labels")
+
+
+@torch.no_grad()
+def test_a_checkpoint_brings_it_back(config: ModelConfig, photos: Tensor, tmp_path: Path) -> None:
+    model = build_model(config, seed=3).eval()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+        assert (name in own_tensors(model)) >= parameter.requires_grad
+    model.save_pretrained(tmp_path / "saved")
+    loaded = VICP.from_pretrained(tmp_path / "saved")
+    assert loaded.config == config
+    assert loaded.fingerprint == model.fingerprint
+    for before, after in zip(run(model, photos), run(loaded, photos), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_every_switch_has_its_own_fingerprint() -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"latents_of": "pair"},
+        {"connector_input": "patches"},
+        {"connector_input": "cls"},
+        {"label_embeddings": "learned"},
+        {"head": "linear"},
+        {"head_zero_init": True},
+        {"random_reasoner": True},
+        SETS,
+        {**SETS, "set_transformer": SetTransformerConfig(width=24, layers=2, heads=4)},
+    ]
+    assert len({build_model(replace(TINY, **change)).fingerprint for change in changes}) == len(changes)
+
+
+@pytest.mark.parametrize("family", ["dinov2", "dinov2_with_registers", "dinov3_vit", "clip_vision_model"])
+@pytest.mark.parametrize("reads", ["all", "patches", "cls"])
+@torch.no_grad()
+def test_the_q_former_reads_the_tokens_it_is_given(reads: str, family: str) -> None:
+    sizes = {name: value for name, value in VISION_CONFIGS[family]().to_dict().items() if name in PART_SIZES}
+    backbone = PartConfig(family=family, sizes=sizes)
+    model = build_model(replace(TINY, backbone=backbone, connector_input=reads)).eval()
+    tokens = torch.randn(1, 20, 32)
+    num_prefix = 1 + sizes.get("num_register_tokens", 0)
+    before = model.connector(tokens)
+    for place, matters in ((0, reads != "patches"), (num_prefix, reads != "cls"), (19, reads != "cls")):
+        changed = tokens.clone()
+        changed[:, place] += torch.linspace(-1, 1, 32)
+        assert ((model.connector(changed) - before).abs().max() > 1e-5) == matters
+    changed = tokens.clone()
+    changed[:, 1:num_prefix] += torch.linspace(-1, 1, 32)  # registers
+    assert torch.equal(model.connector(changed), before) == (num_prefix == 1 or reads != "all")
+
+
+PART_SIZES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "image_size",
+    "patch_size",
+    "num_register_tokens",
+)
+
+
+@pytest.mark.parametrize("generator", ["llm", "set_transformer"])
+@torch.no_grad()
+def test_latents_per_pair_have_no_first_photo_and_take_fewer_positions(generator: str) -> None:
+    config = replace(TINY, generator=generator, set_transformer=SETS["set_transformer"])
+    per_image, per_pair = build_model(config).eval(), build_model(replace(config, latents_of="pair")).eval()
+    randomise(per_pair)
+    latents = torch.randn(6, 4, per_pair.reasoner.width)
+    swapped = torch.cat([latents[3:], latents[:3]])
+    states = read(per_pair, latents)
+    torch.testing.assert_close(read(per_pair, swapped), states)
+    other = latents.clone()
+    other[4] += 1
+    assert (read(per_pair, other) - states).abs().max() > 1e-3
+    if generator == "llm":
+        assert (read(per_image, swapped) - read(per_image, latents)).abs().max() > 1e-4  # T_k = [I_i ; I_j ; L_k]
+        assert (per_image.max_pairs, per_pair.max_pairs) == ((2048 - 4) // 10, (2048 - 4) // 6)
+    else:
+        assert per_pair.max_pairs is None
+
+
+@torch.no_grad()
+def test_label_embeddings(source: PartConfig) -> None:
+    words = build_model(replace(TINY, reasoner=source))
+    learned = build_model(replace(TINY, reasoner=source, label_embeddings="learned"))
+    assert words.reasoner.label_ids == (VOCABULARY["different"], VOCABULARY["same"])
+    assert learned.reasoner.label_ids is None
+    assert torch.equal(learned.reasoner.label_embeddings(SAME), learned.reasoner.labels[[1, 0, 1]])
+    assert learned.reasoner.labels.requires_grad
+
+
+@torch.no_grad()
+def test_a_random_reasoner_has_the_architecture_and_not_the_weights(source: PartConfig) -> None:
+    config = replace(TINY, reasoner=source, freeze_reasoner=True)
+    pretrained = build_model(config).reasoner.llm
+    random, again, other = (
+        build_model(replace(config, random_reasoner=True), seed=seed).reasoner.llm for seed in (1, 1, 2)
+    )
+    for name, tensor in pretrained.state_dict().items():
+        drawn = random.state_dict()[name]
+        assert (drawn.shape, drawn.dtype) == (tensor.shape, torch.float32)
+        assert not torch.equal(drawn, tensor)
+        assert torch.equal(drawn, again.state_dict()[name])
+        assert torch.equal(drawn, other.state_dict()[name]) == ("norm" in name)  # norms start as ones
+    assert not any(p.requires_grad for p in random.parameters())
+
+
+def test_the_weights_of_a_random_reasoner_travel_and_those_of_a_pretrained_one_do_not(source: PartConfig) -> None:
+    for change, travels in (({}, False), ({"random_reasoner": True}, True)):
+        model = build_model(replace(TINY, reasoner=source, freeze_reasoner=True, **change))
+        assert any(name.startswith(LLM) for name in own_tensors(model)) == travels
+
+
+def test_a_random_reasoner_needs_its_source(tmp_path: Path) -> None:
+    nowhere = PartConfig(source=str(tmp_path / "nothing"))
+    with pytest.raises(WeightsError, match=r"model\.reasoner\.source: cannot load '.*nothing'"):
+        build_model(replace(TINY, reasoner=nowhere, random_reasoner=True))
+
+
+@torch.no_grad()
+def test_a_zero_initialised_head_makes_the_same_prompt_of_every_context(photos: Tensor) -> None:
+    model = build_model(replace(TINY, head_zero_init=True, head_norm=False)).eval()
+    latents = model.latents(photos)[None]
+    for same in (SAME, ~SAME):
+        tokens = model.read(latents[:, :3], latents[:, 3:], same[None]).tokens
+        assert torch.equal(tokens, torch.zeros(1, 2, 4, 32))
+
+
+@torch.no_grad()
+def test_with_a_set_transformer_only_the_set_of_pairs_counts() -> None:
+    model = build_model(replace(TINY, **SETS)).eval()
+    randomise(model)
+    left, right = torch.randn(2, 5, 4, 24).unbind()
+    same, order = torch.tensor([True, False, True, True, False]), torch.tensor([3, 0, 4, 2, 1])
+    prompt = model.infer_prompt(left, right, same, category="cat").tokens
+    shuffled = model.infer_prompt(left[order], right[order], same[order], category="cat").tokens
+    torch.testing.assert_close(shuffled, prompt, atol=1e-5, rtol=1e-5)
+    for other in ((left, right, ~same), (left.flip(0), right, same)):
+        assert (model.infer_prompt(*other, category="cat").tokens - prompt).abs().max() > 1e-3
+    assert not any(name.startswith(LLM) for name in model.state_dict())
+
+
+@torch.no_grad()
+def test_a_set_transformer_predicts_held_out_pairs_one_at_a_time() -> None:
+    model = build_model(replace(TINY, **SETS)).eval()
+    randomise(model)
+    left, right = torch.randn(2, 3, 4, 24).unbind()
+    a, b = torch.randn(2, 2, 4, 24).unbind()
+    together = model.predict(left, right, SAME, a, b)
+    for index in range(2):
+        pairs = [torch.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
+        for guess in (True, False):  # the label of the pair in question is not looked at
+            states = model.read(*pairs, torch.cat([SAME, torch.tensor([guess])])[None]).label_states[:, -1]
+            answer = model.reasoner.same_logits(states)
+            torch.testing.assert_close(together[index : index + 1], answer, atol=1e-5, rtol=1e-4)
+    assert (together[0] - together[1]).abs() > 1e-4
+    assert (together - model.predict(left, right, ~SAME, a, b)).abs().max() > 1e-3
+    none = torch.zeros(0, 4, 24)
+    assert model.predict(none, none, SAME[:0], a, b).isfinite().all()  # the null context
