@@ -21,7 +21,7 @@ from vicp.errors import ConfigError, DataError
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
 from vicp.train.muon import Muon
-from vicp.train.resume import Checkpoint, append_log, check_same_settings, start_log
+from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log
 from vicp.train.schedule import set_learning_rate
 from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
 
@@ -86,7 +86,7 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
     teacher = train_teacher(settings, silhouettes, transform, taught, seed=seed)
     model = start_pretrainer(config, silhouettes, transform)
     optimizer = Muon(model, ["vit.encoder"], learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
-    start = checkpoint.load(model, optimizer)
+    start = checkpoint.load(model, optimizer).step
     start_log(out / "pretrain.jsonl", start)
 
     clock = time.monotonic()
@@ -105,7 +105,7 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
             append_log(out / "pretrain.jsonl", {"step": done, **values, "lr": rate, "s/step": seconds})
             logger.info("step %d %s", done, {name: round(value, 3) for name, value in values.items()})
         if done % config.train.save_every == 0 or done == settings.num_steps:
-            checkpoint.save(model, optimizer, done)
+            checkpoint.save(model, optimizer, Standing(done))
     model.vit.eval().save_pretrained(out / "backbone")
     return out / "backbone"
 

@@ -1,4 +1,4 @@
-"""What a run needs to go on: weights, optimiser and step, written whole or not at all.
+"""What a run needs to go on: weights, optimiser and how far it is, written whole or not at all.
 
 Every random draw of a step comes from (seed, step, purpose), so the step is all the RNG state there is.
 """
@@ -18,18 +18,43 @@ from vicp.errors import ConfigError, WeightsError
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far a run is.
+
+    Attributes:
+        step: steps done.
+        best: the best validation's score so far; None before the first.
+        stale: validations since then.
+    """
+
+    step: int = 0
+    best: float | None = None
+    stale: int = 0
+
+    def after(self, step: int, score: float) -> "Standing":
+        """The standing after a validation; a score that is NaN (nothing was ranked yet) does not count."""
+        if score != score:
+            return Standing(step, self.best, self.stale)
+        if self.best is None or score > self.best:
+            return Standing(step, score, 0)
+        return Standing(step, self.best, self.stale + 1)
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """One resumable file: the modules being trained, their optimiser, and the steps done."""
+    """One resumable file: what is trained, its optimiser, and how far the run is; frozen weights stay out."""
 
     path: Path
 
-    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Replaces the file by the state after `step` steps.
+    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
+        """Replaces the file by the state now.
 
         Raises:
             WeightsError: it cannot be written; the last good one stays.
         """
-        state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+        frozen = _frozen(module)
+        trained = {name: tensor for name, tensor in module.state_dict().items() if name not in frozen}
+        state = {"module": trained, "optimizer": optimizer.state_dict(), **asdict(standing)}
         part = self.path.with_suffix(".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,26 +62,36 @@ class Checkpoint:
             part.replace(self.path)
         except (OSError, RuntimeError) as error:
             part.unlink(missing_ok=True)
-            raise WeightsError(f"{self.path}: cannot write the checkpoint ({error})") from error
+            reason = str(error).split("\n")[0]
+            raise WeightsError(
+                f"{self.path}: cannot write the checkpoint ({reason}); the last good one is still there: make room, "
+                "then go on with --resume"
+            ) from error
 
-    def load(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-        """Puts the state back and returns the steps done; 0 where there is no file.
+    def load(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> Standing:
+        """Puts the state back and returns how far it is; the start where there is no file.
 
         Raises:
             WeightsError: the file is damaged or of another model.
         """
         if not self.path.exists():
-            return 0
+            return Standing()
         try:
-            state = torch.load(self.path, weights_only=True)
-            module.load_state_dict(state["module"])
+            state = torch.load(self.path, weights_only=True, map_location="cpu")
+            keys = module.load_state_dict(state["module"], strict=False)
+            if wrong := [*keys.unexpected_keys, *(set(keys.missing_keys) - _frozen(module))]:
+                raise ValueError(f"other tensors than this model's: {', '.join(sorted(wrong)[:3])}")
             optimizer.load_state_dict(state["optimizer"])
+            return Standing(int(state["step"]), state.get("best"), int(state.get("stale", 0)))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).split("\n")[0]
             raise WeightsError(
                 f"{self.path}: cannot resume from it ({reason}); give another out=FOLDER, or remove it to start anew"
             ) from error
-        return int(state["step"])
+
+
+def _frozen(module: nn.Module) -> set[str]:
+    return {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
 
 
 def check_same_settings(config: RunConfig, saved: Path) -> None:
@@ -78,14 +113,37 @@ def check_same_settings(config: RunConfig, saved: Path) -> None:
 
 
 def start_log(path: Path, step: int) -> None:
-    """Makes way for a log that begins at `step`: what an earlier run wrote goes when a new one starts."""
-    if step == 0:
-        path.unlink(missing_ok=True)
+    """Makes way for a log that goes on after `step`: what was written of later steps will come again.
+
+    Raises:
+        WeightsError: it cannot be written.
+    """
+    try:
+        if not path.exists():
+            return
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and step > 0 and json.loads(line)["step"] <= step]
+        part = path.with_suffix(".part")
+        part.write_text("".join(kept), encoding="utf-8")
+        part.replace(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path}: cannot go on with this log ({error}); remove it, or give another out=FOLDER"
+        ) from error
 
 
 def append_log(path: Path, values: Mapping[str, Any]) -> None:
-    """Adds one line of JSON to a log, floats to five digits."""
+    """Adds one line of JSON to a log, floats to five digits.
+
+    Raises:
+        WeightsError: it cannot be written.
+    """
     rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(rounded) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(rounded) + "\n")
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot write the log ({error.strerror}); make room, then go on with --resume"
+        ) from error

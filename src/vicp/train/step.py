@@ -1,6 +1,5 @@
-"""One batch of episodes to its losses."""
+"""One step of VICP: a batch in, every loss by name out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,141 +7,141 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vicp.data.episodes import Episode, Pairs
-from vicp.data.images import normalise
+from vicp.data.images import ImageTransform, normalise
 from vicp.data.sources.world import FACTORS
 from vicp.losses.alignment import alignment_loss
 from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.losses.triplet import triplet_loss
 from vicp.model.vicp import VICP, Reading
-from vicp.train.world import World
+from vicp.train.batch import Batch, take_rows
+from vicp.train.gather import gather
 
 ALIGNED_PAIRS = 8  # per context and step: transport between all pairs of photos would cost more than the ViT
 
 
 class Trainee(nn.Module):
-    """The model, and a readout that only training needs: in which factors do the photos of a pair agree?
+    """The model with its losses, and a readout that only training needs: in which factors do two photos agree?
 
-    The world knows. Told so, comparison tokens say something from the first steps on, and the LLM can turn to what
-    the labels make of it; without, it has to learn both at once.
+    The procedural world knows. Told so, comparison tokens say something from the first steps on, and the LLM can
+    turn to what the labels make of it; without, it has to learn both at once.
+
+    Args:
+        model: the model.
+        transform: how pixels become its input.
+        objective: weight of each loss.
+        margin: of the triplet loss.
+        mining: of its triplets.
     """
 
-    def __init__(self, model: VICP) -> None:
+    def __init__(
+        self,
+        model: VICP,
+        *,
+        transform: ImageTransform,
+        objective: Objective,
+        margin: float = 0.1,
+        mining: Literal["batch_hard", "batch_all"] = "batch_hard",
+    ) -> None:
         super().__init__()
         self.model = model
         self.agreement = nn.Linear(model.reasoner.width, len(FACTORS))
+        self.transform, self.objective = transform, objective
+        self.margin, self.mining = margin, mining
+
+    @property
+    def needs_asked(self) -> bool:
+        """Whether the photos to embed are looked at without prompts too, for held-out pairs."""
+        return self.objective.pair > 0 or self.objective.agreement > 0
+
+    def forward(self, batch: Batch) -> LossTerms:
+        """Every loss; without photos (the warm-up) those that need no ViT."""
+        read = read_batch(self.model, batch)
+        identity, alignment = (None, None) if batch.photos is None else self._prompted(batch, read.reading)
+        return weigh(
+            self.objective,
+            identity=identity,
+            icl=self._icl(read.reading, batch.same),
+            alignment=alignment,
+            pair=None if read.asked is None else pair_loss(_flat(query_logits(self.model, read, batch)), _same(batch)),
+            agreement=None if read.asked is None or batch.values is None else self._agreement(read.asked, batch),
+        )
+
+    def _prompted(self, batch: Batch, reading: Reading) -> tuple[Tensor, Tensor | None]:
+        """L_ID and L_align: the photos of each category are embedded under its own prompt."""
+        photos = batch.photos
+        assert photos is not None
+        states = self.model.batched_prompt_states(reading.tokens, photos.shape[1])
+        encoding = self.model.backbone.encode(normalise(photos.flatten(0, 1), self.transform), states)
+        readout = encoding.readout(self.model.backbone.readout).float()
+        embeddings = gather(F.normalize(readout, dim=-1).unflatten(0, photos.shape[:2]))  # (C, n, D)
+        categories = torch.arange(len(photos), device=photos.device).repeat_interleave(embeddings.shape[1])
+        identity = triplet_loss(
+            embeddings.flatten(0, 1),
+            batch.identities.flatten(),
+            margin=self.margin,
+            mining=self.mining,
+            categories=categories,
+        )
+        if self.objective.alignment == 0:
+            return identity, None
+        patches = gather(encoding.patches.unflatten(0, photos.shape[:2]))  # (C, n, N, D)
+        left, right, same = (side[:, :ALIGNED_PAIRS] for side in vars(batch.queries).values())
+        left, right = (take_rows(patches, rows).flatten(0, 1) for rows in (left, right))
+        return identity, alignment_loss(left, right, same.flatten())
+
+    def _icl(self, reading: Reading, same: Tensor) -> Tensor:
+        logits = self.model.reasoner.label_logits(reading.label_states)  # (C, K, V)
+        return icl_loss(logits.flatten(0, 1), self.model.reasoner.label_targets(same).flatten())
+
+    def _agreement(self, asked: Tensor, batch: Batch) -> Tensor:
+        """How well the comparison tokens of held-out pairs tell the factors in which their photos agree."""
+        left, right = batch.queries.left, batch.queries.right
+        tokens = self.model.comparison(take_rows(asked, left), take_rows(asked, right))  # (C, R, E)
+        assert batch.values is not None
+        agree = take_rows(batch.values, left) == take_rows(batch.values, right)  # (C, R, 6)
+        return F.binary_cross_entropy_with_logits(self.agreement(tokens).float(), agree.float())
 
 
 @dataclass(frozen=True)
 class Read:
-    """What the model read: the contexts (C) and the latents of the photos asked about (C, P*k, Q, E)."""
+    """What the model read: the contexts (C), and latents of the photos asked about (C, n, Q, E), if wanted."""
 
     reading: Reading
-    latents: Tensor
+    asked: Tensor | None
 
 
-def read_episodes(
-    model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode], labels: Tensor | None = None
-) -> Read:
-    """Reads the support of C episodes with the same K from cached tokens of the frozen backbone.
-
-    Args:
-        model: the model.
-        tokens: unprompted tokens of each pool (n, 1+N, D).
-        episodes: C of them.
-        labels: (C, K) bool to read in place of the true labels, for controls.
-    """
-    photos = [torch.cat([e.support.left, e.support.right, e.batch]) for e in episodes]
-    seen = torch.stack([tokens[e.pool][rows] for e, rows in zip(episodes, photos, strict=True)])
-    latents = model.connector(seen.float().flatten(0, 1)).unflatten(0, seen.shape[:2])  # (C, 2K+P*k, Q, E)
-    num_pairs = len(episodes[0].support.same)
-    left, right, batch = latents.split([num_pairs, num_pairs, latents.shape[1] - 2 * num_pairs], dim=1)
-    same = support_labels(episodes) if labels is None else labels
-    return Read(model.read(left, right, same), batch)
+def read_batch(model: VICP, batch: Batch) -> Read:
+    """Reads the support of C episodes from unprompted tokens of the frozen backbone."""
+    assert batch.support is not None
+    num_support = batch.support.shape[1]
+    tokens = batch.support if batch.asked is None else torch.cat([batch.support, batch.asked], dim=1)
+    latents = _latents(model, tokens)  # (C, 2K+n, Q, E)
+    left, right = latents[:, : num_support // 2], latents[:, num_support // 2 : num_support]
+    reading = model.read(left, right, batch.same)
+    return Read(reading, None if batch.asked is None else latents[:, num_support:])
 
 
-def support_labels(episodes: Sequence[Episode]) -> Tensor:
-    """The true labels (C, K) bool."""
-    return torch.stack([e.support.same for e in episodes])
+def _latents(model: VICP, tokens: Tensor) -> Tensor:
+    """Latents (C, n, Q, E) of tokens (C, n, P+N, D); n may be 0, which the Q-Former does not take."""
+    if tokens.shape[1] == 0:
+        shape = (*tokens.shape[:2], model.config.num_latents, model.reasoner.width)
+        return torch.zeros(shape, device=tokens.device)
+    latents: Tensor = model.connector(tokens.float().flatten(0, 1))
+    split: Tensor = latents.unflatten(0, tokens.shape[:2])
+    return split
 
 
-def query_logits(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor:
+def query_logits(model: VICP, read: Read, batch: Batch) -> Tensor:
     """The verifier's log odds (C, R) on held-out pairs."""
-    left = _gather(read.latents, [e.queries.left for e in episodes])
-    right = _gather(read.latents, [e.queries.right for e in episodes])
+    assert read.asked is not None
+    left, right = (take_rows(read.asked, rows) for rows in (batch.queries.left, batch.queries.right))
     return model.verify(left, right, read.reading.states)
 
 
-def warmup_step(trainee: Trainee, world: World, episodes: Sequence[Episode], objective: Objective) -> LossTerms:
-    """Label, query-pair and agreement losses, from cached tokens alone: no ViT runs."""
-    read = read_episodes(trainee.model, world.tokens, episodes)
-    return weigh(
-        objective,
-        icl=_icl(trainee.model, read, episodes),
-        pair=_pair(query_logits(trainee.model, read, episodes), episodes),
-        agreement=_agreement(trainee, world, read, episodes),
-    )
+def _flat(logits: Tensor) -> Tensor:
+    return logits.float().flatten()
 
 
-def joint_step(
-    trainee: Trainee,
-    world: World,
-    episodes: Sequence[Episode],
-    objective: Objective,
-    *,
-    margin: float,
-    mining: Literal["batch_hard", "batch_all"],
-) -> LossTerms:
-    """Every loss: the photos of each category's batch are embedded under its own prompt."""
-    model = trainee.model
-    read = read_episodes(model, world.tokens, episodes)
-    photos = torch.stack([world.pools[e.pool].images[e.batch] for e in episodes])  # (C, P*k, 3, S, S)
-    states = model.batched_prompt_states(read.reading.tokens, photos.shape[1])
-    encoding = model.backbone.encode(normalise(photos.flatten(0, 1), world.transform), states)
-    embeddings = F.normalize(encoding.readout(model.backbone.readout).float(), dim=-1)  # (C*P*k, D)
-    categories = torch.arange(len(episodes)).repeat_interleave(photos.shape[1])
-    identities = torch.cat([e.identities for e in episodes])
-    patches = encoding.patches.unflatten(0, photos.shape[:2])  # (C, P*k, N, D)
-    return weigh(
-        objective,
-        identity=triplet_loss(embeddings, identities, margin=margin, mining=mining, categories=categories),
-        icl=_icl(model, read, episodes),
-        alignment=_alignment(patches, episodes) if objective.alignment > 0 else None,
-        pair=_pair(query_logits(model, read, episodes), episodes),
-        agreement=_agreement(trainee, world, read, episodes),
-    )
-
-
-def _alignment(patches: Tensor, episodes: Sequence[Episode]) -> Tensor:
-    """L_align of the first few query pairs of each context, patches (C, P*k, N, D)."""
-    pairs = [Pairs(*(rows[:ALIGNED_PAIRS] for rows in vars(e.queries).values())) for e in episodes]
-    return alignment_loss(
-        _gather(patches, [p.left for p in pairs]).flatten(0, 1),
-        _gather(patches, [p.right for p in pairs]).flatten(0, 1),
-        torch.cat([p.same for p in pairs]),
-    )
-
-
-def _agreement(trainee: Trainee, world: World, read: Read, episodes: Sequence[Episode]) -> Tensor:
-    """How well the comparison tokens of the query pairs tell the factors in which their photos agree."""
-    left, right = ([getattr(e.queries, side) for e in episodes] for side in ("left", "right"))
-    tokens = trainee.model.comparison(_gather(read.latents, left), _gather(read.latents, right))  # (C, R, E)
-    values = torch.stack([world.pools[e.pool].values[e.batch] for e in episodes])  # (C, P*k, 6)
-    agree = _gather(values, left) == _gather(values, right)  # (C, R, 6)
-    return F.binary_cross_entropy_with_logits(trainee.agreement(tokens), agree.float())
-
-
-def _icl(model: VICP, read: Read, episodes: Sequence[Episode]) -> Tensor:
-    logits = model.reasoner.label_logits(read.reading.label_states)  # (C, K, V)
-    targets = model.reasoner.label_targets(support_labels(episodes))  # (C, K)
-    return icl_loss(logits.flatten(0, 1), targets.flatten())
-
-
-def _pair(logits: Tensor, episodes: Sequence[Episode]) -> Tensor:
-    return pair_loss(logits.flatten(), torch.cat([e.queries.same for e in episodes]))
-
-
-def _gather(values: Tensor, rows: Sequence[Tensor]) -> Tensor:
-    """Rows (C, R, ...) of values (C, n, ...)."""
-    return torch.stack([value[index] for value, index in zip(values, rows, strict=True)])
+def _same(batch: Batch) -> Tensor:
+    return batch.queries.same.flatten()

@@ -15,7 +15,7 @@ from vicp.data.images import ImageTransform, normalise
 from vicp.data.seeds import generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_values
 from vicp.data.sources.world_render import render
-from vicp.train.resume import Checkpoint
+from vicp.train.resume import Checkpoint, Standing
 from vicp.train.schedule import set_learning_rate
 
 TEACHER_DIM = 128
@@ -68,7 +68,7 @@ def train_teacher(
         teacher = Teacher()
     teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(teacher.parameters(), lr=2e-3, weight_decay=0.02)
-    for step in range(checkpoint.load(teacher, optimizer), settings.teacher_steps):
+    for step in range(checkpoint.load(teacher, optimizer).step, settings.teacher_steps):
         set_learning_rate(optimizer, step, settings.teacher_steps, peak=2e-3)
         draw = generator(seed, "teacher", step)
         values = draw_values(64, generator=draw)
@@ -82,5 +82,5 @@ def train_teacher(
         if (step + 1) % 100 == 0 or step + 1 == settings.teacher_steps:
             right = (logits.argmax(dim=-1) == values).float().mean(dim=0).tolist()
             logger.info("teacher step %d loss %.3f %s", step + 1, loss.item(), [round(r, 2) for r in right])
-            checkpoint.save(teacher, optimizer, step + 1)
+            checkpoint.save(teacher, optimizer, Standing(step + 1))
     return teacher.eval().requires_grad_(False)

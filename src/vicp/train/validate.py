@@ -1,51 +1,144 @@
-"""Does the model listen to its context? Held-out episodes, own labels against false ones."""
+"""The context report's short form: held-out episodes, ranked with the own support and with false ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.episodes import Episode
+from vicp.data.images import ImageTransform, normalise
+from vicp.data.seeds import generator
+from vicp.metrics import retrieval
+from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.vicp import VICP
-from vicp.train.step import query_logits, read_episodes, support_labels
+from vicp.train.batch import Batch
+from vicp.train.step import query_logits, read_batch
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """mAP in percent of a method without a context, on held-out episodes."""
+
+    map: float
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is best in."""
+        return self.map
 
 
 @dataclass(frozen=True)
 class ContextCheck:
-    """Accuracy of the verifier on held-out pairs, and how far prompts differ between contexts.
+    """Does the model listen to its context? Means over held-out episodes; None where not computed.
 
     Attributes:
-        own: share of held-out pairs right, with the support's own labels.
-        flipped: the same with every support label inverted; well below `own` when labels are read.
-        shuffled: the same with the labels permuted.
         spread: distance of prompts from their mean over contexts, over their length; 0 is a static prompt.
+        labels: share of the support's labels that the LLM foresees.
+        verifier: share of held-out pairs the verifier gets right, with the support's own labels.
+        flipped: the same with every label of the support inverted; far below `verifier` when labels are read.
+        own: mAP in percent with the category's own support.
+        other: with that of another episode.
+        shuffled: with the own pairs and permuted labels.
+        null: with no pairs.
+        frozen: without a prompt.
     """
 
-    own: float
-    flipped: float
-    shuffled: float
     spread: float
+    labels: float
+    verifier: float | None
+    flipped: float | None
+    own: float | None = None
+    other: float | None = None
+    shuffled: float | None = None
+    null: float | None = None
+    frozen: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is best in: `own`."""
+        return float("nan") if self.own is None else self.own
 
 
-def check_context(model: VICP, tokens: Sequence[Tensor], episodes: Sequence[Episode]) -> ContextCheck:
-    """Runs held-out episodes (all with the same K) under true and false labels."""
-    truth = torch.stack([e.queries.same for e in episodes])  # (C, R)
-    labels = support_labels(episodes)
+def check_ranking(
+    backbone: Backbone, exam: Sequence[Batch], transform: ImageTransform, prompt: Tensor | None = None
+) -> Ranking:
+    """Ranks the photos of each held-out episode; `prompt` holds static prompt tokens, if any."""
+    backbone.eval()
+    with torch.no_grad():
+        states = None if prompt is None else backbone.prompt_states(prompt)
+        return Ranking(_mean([_map(backbone, batch, transform, states) for batch in exam]))
 
-    def accuracy(given: Tensor) -> tuple[float, Tensor]:
-        read = read_episodes(model, tokens, episodes, given)
-        right = (query_logits(model, read, episodes) > 0) == truth
-        return float(right.float().mean()), read.reading.tokens
 
+def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform, *, rank: bool = True) -> ContextCheck:
+    """Runs held-out episodes (one a batch, all with the same K) under true and false contexts.
+
+    Args:
+        model: the model.
+        exam: the episodes.
+        transform: how pixels become its input.
+        rank: embed and rank the photos too; off in the warm-up, when prompts mean nothing yet.
+    """
     model.eval()
-    with torch.inference_mode():
-        own, prompts = accuracy(labels)
-        flat = prompts.flatten(1)
-        spread = (flat - flat.mean(dim=0)).norm(dim=1).mean() / flat.norm(dim=1).mean()
-        return ContextCheck(
-            own=own,
-            flipped=accuracy(~labels)[0],
-            shuffled=accuracy(labels.roll(labels.shape[1] // 2 + 1, dims=1))[0],
-            spread=float(spread),
+    device = next(model.parameters()).device
+    batches = [batch.to(device) for batch in exam]
+    with torch.no_grad():
+        prompts, labels, verifier, flipped = [], [], [], []
+        for batch in batches:
+            read = read_batch(model, batch)
+            prompts.append(read.reading.tokens[0].float().flatten())
+            foreseen = model.reasoner.same_logits(read.reading.label_states) > 0
+            labels.append(float((foreseen == batch.same).float().mean()))
+            if batch.asked is not None:
+                truth = batch.queries.same
+                verifier.append(float(((query_logits(model, read, batch) > 0) == truth).float().mean()))
+                false = replace(batch, same=~batch.same)
+                said = query_logits(model, read_batch(model, false), false)
+                flipped.append(float(((said > 0) == truth).float().mean()))
+        check = ContextCheck(
+            spread=_spread(torch.stack(prompts)),
+            labels=_mean(labels),
+            verifier=_mean(verifier) if verifier else None,
+            flipped=_mean(flipped) if flipped else None,
         )
+        return replace(check, **_rows(model, batches, transform)) if rank else check
+
+
+def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> dict[str, float]:
+    """MAP in percent under each context."""
+    found: dict[str, list[float]] = {name: [] for name in ("own", "other", "shuffled", "null", "frozen")}
+    for number, batch in enumerate(batches):
+        neighbour = batches[(number + 1) % len(batches)]
+        order = torch.randperm(batch.same.shape[1], generator=generator("shuffled labels", number))
+        assert batch.support is not None
+        contexts = {
+            "own": batch,
+            "other": replace(batch, support=neighbour.support, same=neighbour.same),
+            "shuffled": replace(batch, same=batch.same[:, order.to(batch.same.device)]),
+            "null": replace(batch, support=batch.support[:, :0], same=batch.same[:, :0]),
+        }
+        for name, context in contexts.items():
+            tokens = read_batch(model, replace(context, asked=None)).reading.tokens[0]
+            states = model.backbone.prompt_states(tokens)
+            found[name].append(_map(model.backbone, batch, transform, states))
+        found["frozen"].append(_map(model.backbone, batch, transform, None))
+    return {name: _mean(values) for name, values in found.items()}
+
+
+def _map(backbone: Backbone, batch: Batch, transform: ImageTransform, states: PromptStates | None) -> float:
+    """MAP in percent of one episode's photos, each ranked against the others."""
+    assert batch.photos is not None
+    pixels = batch.photos[0].to(next(backbone.parameters()).device)
+    embeddings = torch.cat([backbone.embed(normalise(block, transform), states) for block in pixels.split(64)])
+    identities = batch.identities[0].cpu().numpy()
+    return 100 * retrieval(embeddings.cpu(), embeddings.cpu(), identities, identities, leave_one_out=True).map
+
+
+def _spread(prompts: Tensor) -> float:
+    """Of prompts (C, M*D): 0 where all are the same."""
+    distance = (prompts - prompts.mean(dim=0)).norm(dim=1)
+    return float(distance.mean() / prompts.norm(dim=1).mean())
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))

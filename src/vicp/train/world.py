@@ -1,4 +1,4 @@
-"""What the generator is trained on: pools of the procedural world, with the tokens a frozen backbone makes of them."""
+"""Rule episodes: pools of the procedural world, with the tokens a frozen backbone makes of them."""
 
 import logging
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vicp.config import EpisodeConfig, RunConfig
+from vicp.config import EpisodeConfig
 from vicp.data.episodes import Episode, Pool, draw_episode, render_pool
 from vicp.data.images import ImageTransform, normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.data.sources.world import RULE_SEED, Rule, Split, draw_silhouettes, split_rules
-from vicp.model.vicp import VICP
+from vicp.model.backbone import Backbone
 
 logger = logging.getLogger(__name__)
 
@@ -22,49 +22,58 @@ class World:
 
     transform: ImageTransform
     pools: list[Pool]
-    tokens: list[Tensor]
+    cached: list[Tensor]
     rules: tuple[Rule, ...]
 
+    def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
+        """An episode of a random pool under a random rule, decided by the seed."""
+        return draw_episode(
+            self.pools,
+            self.rules,
+            num_pairs=num_pairs or 0,
+            num_identities=settings.identities,
+            num_photos=settings.photos,
+            num_queries=settings.query_pairs,
+            hard_share=settings.hard_share,
+            draw=generator(*seed),
+        )
 
-def make_world(model: VICP, config: RunConfig, split: Split, num_silhouettes: int) -> World:
-    """Renders the pools of a split and encodes them once: the backbone is frozen, its tokens never change."""
-    settings = config.episodes
-    transform = ImageTransform(config.model.image_size, config.model.image_mean, config.model.image_std)
-    silhouettes = draw_silhouettes(num_silhouettes, seed=derive_seed(config.seed, "train"), split=split)
+    def pixels(self, pool: int, rows: Tensor) -> Tensor:
+        """Photos (n, 3, S, S) uint8."""
+        return self.pools[pool].images[rows]
+
+    def tokens(self, pool: int, rows: Tensor) -> Tensor:
+        """Unprompted tokens (n, P+N, D) float16."""
+        return self.cached[pool][rows]
+
+    def values(self, pool: int, rows: Tensor) -> Tensor:
+        """Factor values (n, 6)."""
+        return self.pools[pool].values[rows]
+
+
+def make_world(
+    backbone: Backbone, settings: EpisodeConfig, split: Split, *, num: int, transform: ImageTransform, seed: int
+) -> World:
+    """Renders `num` pools of a split and encodes them once: the backbone is frozen, its tokens never change."""
+    silhouettes = draw_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
     pools = [
         render_pool(
             silhouette,
             settings.photos_per_silhouette,
             values_per_factor=settings.values_per_factor,
             size=transform.size,
-            seed=derive_seed(config.seed, split, index),
+            seed=derive_seed(seed, split, index),
         )
         for index, silhouette in enumerate(silhouettes)
     ]
     logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     seen, _ = split_rules(RULE_SEED)
-    return World(transform, pools, [encode_pool(model, pool, transform) for pool in pools], seen)
+    return World(transform, pools, [encode(backbone, pool.images, transform) for pool in pools], seen)
 
 
-@torch.inference_mode()
-def encode_pool(model: VICP, pool: Pool, transform: ImageTransform) -> Tensor:
-    """Unprompted tokens (n, 1+N, D) float16 of a pool."""
-    blocks = pool.images.split(128)
-    return torch.cat([model.backbone.encode(normalise(b, transform)).tokens.half() for b in blocks])
-
-
-def draw_batch(world: World, settings: EpisodeConfig, num_pairs: int, num: int, *seed: int | str) -> list[Episode]:
-    """`num` episodes with K = `num_pairs` each."""
-    return [
-        draw_episode(
-            world.pools,
-            world.rules,
-            num_pairs=num_pairs,
-            num_identities=settings.identities,
-            num_photos=settings.photos,
-            num_queries=settings.query_pairs,
-            hard_share=settings.hard_share,
-            draw=generator(*seed, "episode", index),
-        )
-        for index in range(num)
-    ]
+@torch.no_grad()
+def encode(backbone: Backbone, photos: Tensor, transform: ImageTransform) -> Tensor:
+    """Unprompted tokens (n, P+N, D) float16 of photos (n, 3, S, S) uint8, in main memory."""
+    device = next(backbone.parameters()).device
+    blocks = [normalise(block.to(device), transform) for block in photos.split(128)]
+    return torch.cat([backbone.encode(block).tokens.half().cpu() for block in blocks])

@@ -1,0 +1,124 @@
+"""The grounds of a run: what it is trained on and what it is validated on, with features of the frozen backbone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vicp.config import RunConfig
+from vicp.data.images import ImageTransform
+from vicp.data.records import PhotoTable
+from vicp.data.seeds import derive_seed
+from vicp.model.backbone import Backbone
+from vicp.model.weights import fingerprint
+from vicp.train.batch import Batch, Ground, Shard, collate
+from vicp.train.division import divide_photos
+from vicp.train.features import FeatureStore
+from vicp.train.photos import PhotoSet, big_enough, photos_name
+from vicp.train.world import encode, make_world
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What a run is trained on, and what it is validated on.
+
+    Attributes:
+        train: for training.
+        held_out: for validation: categories, or identities, that training does not see.
+        num_photos: of `train`; what a rule episode may show has no end, and counts as 0.
+        num_identities: of `train`; 0 where every episode defines them anew.
+    """
+
+    train: Ground
+    held_out: Ground
+    num_photos: int
+    num_identities: int
+
+
+def image_transform(config: RunConfig) -> ImageTransform:
+    """How photos become the model's input."""
+    model = config.model
+    return ImageTransform(model.image_size, model.image_mean, model.image_std, model.image_fit)
+
+
+def make_grounds(config: RunConfig, backbone: Backbone, *, num_pairs: int | None, shard: Shard) -> Grounds:
+    """Opens the photos of a run.
+
+    Args:
+        config: the run's.
+        backbone: frozen, on its device.
+        num_pairs: the largest K that is drawn; None for methods without a context.
+        shard: this process.
+
+    Raises:
+        ConfigError: settings that the photos cannot meet.
+        DataError: photos that cannot be opened.
+    """
+    transform, episodes = image_transform(config), config.episodes
+    if config.data.photos is None:
+        seen, choice = episodes.num_silhouettes, episodes.validation_silhouettes
+        train = make_world(backbone, episodes, "seen", num=seen, transform=transform, seed=config.seed)
+        held_out = make_world(backbone, episodes, "choice", num=choice, transform=transform, seed=config.seed)
+        return Grounds(train, held_out, num_photos=0, num_identities=0)
+    table, other = divide_photos(config.data, size=transform.size, seed=config.seed)
+    exam_pairs = None if num_pairs is None else episodes.validation_pairs
+    return Grounds(
+        _photo_set(config, backbone, table, num_pairs, key="data.photos", shard=shard, flip=config.data.flip),
+        _photo_set(config, backbone, other, exam_pairs, key="data.held_out", shard=shard, flip=False),
+        num_photos=len(table),
+        num_identities=len(set(table.identities)),
+    )
+
+
+def draw_exam(grounds: Grounds, config: RunConfig, *, support: bool, asked: bool) -> list[Batch]:
+    """Held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
+    settings, ground = config.episodes, grounds.held_out
+    num_pairs = settings.validation_pairs if support else None
+    episodes = [
+        ground.draw(settings, num_pairs, config.seed, "exam", number) for number in range(settings.validation_episodes)
+    ]
+    return [collate(ground, [episode], support=support, asked=asked, photos=True) for episode in episodes]
+
+
+def _photo_set(
+    config: RunConfig,
+    backbone: Backbone,
+    table: PhotoTable,
+    num_pairs: int | None,
+    *,
+    key: str,
+    shard: Shard,
+    flip: bool,
+) -> PhotoSet:
+    transform = image_transform(config)
+
+    def make_tokens(pixels: Tensor) -> Tensor:
+        return encode(backbone, pixels, transform)
+
+    store = None
+    if config.data.keep_features and num_pairs is not None:
+        weights = fingerprint(backbone)
+        shape = make_tokens(torch.zeros(1, 3, transform.size, transform.size, dtype=torch.uint8)).shape[1:]
+        store = FeatureStore(
+            Path(config.out) / "features",
+            name=photos_name(table, weights, transform.fingerprint),
+            num_rows=2 * len(table),
+            shape=(shape[0], shape[1]),
+            writer=shard.rank,
+        )
+    return PhotoSet(
+        table=table,
+        categories=big_enough(table, config.episodes, num_pairs, key=key),
+        transform=transform,
+        flip=flip,
+        threads=config.data.threads,
+        encode=make_tokens,
+        store=store,
+    )
+
+
+def pairs_of_step(config: RunConfig, step: int) -> int:
+    """K of a step, drawn from `episodes.pairs`."""
+    choices = config.episodes.pairs
+    return choices[derive_seed(config.seed, "pairs", step) % len(choices)]

@@ -1,0 +1,40 @@
+"""Ctrl-C, and what a cluster sends before it takes the machine away: finish the step, save, then stop."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopAsked:
+    """Whether somebody asked the run to stop; asked a second time, it stops at once."""
+
+    def __init__(self) -> None:
+        self.by: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.by is not None
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """The signals' handler."""
+        if self.by is not None:
+            raise KeyboardInterrupt
+        self.by = signal.Signals(number).name
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopAsked]:
+    """Handles SIGINT and SIGTERM while a run goes on; in other threads than the main one, nothing does."""
+    stop = StopAsked()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, stop.ask) for number in SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

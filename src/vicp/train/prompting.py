@@ -1,0 +1,130 @@
+"""VICP as a job: episodes with their context, first on cached tokens, then with prompted photos."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+
+from vicp.config import RunConfig
+from vicp.data.seeds import derive_seed
+from vicp.errors import ConfigError, WeightsError
+from vicp.losses.objective import Objective
+from vicp.model.backbone import Backbone
+from vicp.model.build import build_model
+from vicp.model.vicp import VICP
+from vicp.model.weights import copy_tensors
+from vicp.train.batch import Batch, Shard, collate
+from vicp.train.ground import draw_exam, image_transform, make_grounds, pairs_of_step
+from vicp.train.job import Job, num_joint_steps, photos_per_step
+from vicp.train.step import Trainee
+from vicp.train.validate import ContextCheck, check_context
+
+
+def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
+    """Training of the generator; the backbone, and the LLM unless told otherwise, stay frozen.
+
+    Raises:
+        ConfigError: settings that contradict each other, or the photos.
+        DataError: photos that cannot be used.
+        WeightsError: `train.backbone` does not fit.
+    """
+    settings, episodes = config.train, config.episodes
+    model = start_model(config).to(device)
+    check_fits(config, model)
+    model.set_gradient_checkpointing(settings.gradient_checkpointing)
+    trainee = make_trainee(config, model).to(device)
+    grounds = make_grounds(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
+    exam = draw_exam(grounds, config, support=True, asked=trainee.needs_asked)
+    num_warmup = settings.warmup_steps
+
+    def draw(step: int) -> list[Batch]:
+        warm = step < num_warmup
+        contexts, num_pairs = (episodes.contexts if warm else episodes.joint_contexts), pairs_of_step(config, step)
+        batches = []
+        for micro in range(settings.accumulate):
+            numbers = range(micro * contexts, (micro + 1) * contexts)
+            drawn = [grounds.train.draw(episodes, num_pairs, config.seed, step, "episode", n) for n in numbers]
+            batches.append(
+                collate(grounds.train, drawn, support=True, asked=trainee.needs_asked, photos=not warm, shard=shard)
+            )
+        return batches
+
+    def validate(warm: bool) -> ContextCheck:
+        check = check_context(model, exam, image_transform(config), rank=not warm)
+        model.train()
+        return check
+
+    def save(folder: Path) -> None:
+        model.save_pretrained(folder)
+
+    return Job(
+        trainee=trainee,
+        matrices=(
+            "model.connector.qformer",
+            "model.reasoner.llm.model.layers",
+            "model.reasoner.pairs",  # of the set transformer
+            "model.reasoner.queries",
+        ),
+        num_warmup=num_warmup,
+        num_steps=num_warmup + num_joint_steps(config, grounds.num_photos),
+        photos_per_step=photos_per_step(config),
+        draw=draw,
+        validate=validate,
+        save=save,
+    )
+
+
+def make_trainee(config: RunConfig, model: VICP) -> Trainee:
+    """The model with the losses of `train`; what is fresh in it comes from the seed."""
+    settings = config.train
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "trainee"))
+        return Trainee(
+            model,
+            transform=image_transform(config),
+            objective=Objective(
+                icl=settings.icl_weight,
+                alignment=settings.align_weight,
+                pair=settings.pair_weight,
+                agreement=settings.agreement_weight,
+            ),
+            margin=settings.margin,
+            mining=settings.mining,
+        )
+
+
+def check_fits(config: RunConfig, model: VICP) -> None:
+    """Raises `ConfigError` if a context that may be drawn is longer than the LLM was made for."""
+    wanted = {
+        "episodes.pairs": max(config.episodes.pairs),
+        "episodes.validation_pairs": config.episodes.validation_pairs,
+    }
+    for key, num_pairs in wanted.items():
+        if model.max_pairs is not None and num_pairs > model.max_pairs:
+            raise ConfigError(
+                f"{key}: {num_pairs} pairs do not fit the LLM, which takes "
+                f"{model.max_pairs} of {config.model.num_latents} latents per image"
+            )
+
+
+def start_model(config: RunConfig) -> VICP:
+    """A fresh model from the config's seed, its backbone from `train.backbone` where that is given."""
+    model = build_model(config.model, seed=derive_seed(config.seed, "model"))
+    start_backbone(config, model.backbone)
+    return model.train()
+
+
+def start_backbone(config: RunConfig, backbone: Backbone) -> None:
+    """Copies the weights of `train.backbone` into a backbone of the same architecture.
+
+    Raises:
+        WeightsError: it cannot be loaded, or has other tensors.
+    """
+    source = config.train.backbone
+    if source is None:
+        return
+    try:
+        pretrained = AutoModel.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"train.backbone: cannot load '{source}'; `vicp pretrain` makes one") from error
+    copy_tensors(pretrained.state_dict(), backbone.vit.state_dict(), where=source)

@@ -1,0 +1,182 @@
+"""One run: its job, optimiser and files, and what is done with them at each step."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import broadcast_object_list
+from torch import nn
+from transformers.utils.logging import disable_progress_bar
+
+from vicp.config import RunConfig, TrainConfig
+from vicp.data.seeds import derive_seed
+from vicp.errors import ConfigError
+from vicp.losses.objective import LossTerms
+from vicp.model.precision import autocast, choose_precision
+from vicp.train.baseline import baseline_job
+from vicp.train.batch import Batch, Shard
+from vicp.train.job import Job
+from vicp.train.muon import Muon
+from vicp.train.prompting import vicp_job
+from vicp.train.resume import Checkpoint, Standing
+from vicp.train.schedule import set_learning_rate
+from vicp.train.sharding import check_sharding, shard_llm
+from vicp.train.track import check_trackers
+
+CLASS_RATE = 10.0  # times the rate of the rest
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the loop works with.
+
+    Attributes:
+        config: the settings.
+        accelerator: devices and processes.
+        job: the method.
+        trainee: the job's, ready for several processes.
+        optimizer: of what is trained.
+    """
+
+    config: RunConfig
+    accelerator: Accelerator
+    job: Job
+    trainee: nn.Module
+    optimizer: torch.optim.Optimizer
+
+    @property
+    def out(self) -> Path:
+        """The run's folder."""
+        return Path(self.config.out)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What `--resume` goes on from."""
+        return Checkpoint(self.out / "train.pt")
+
+    def take_step(self, step: int, batches: Sequence[Batch]) -> dict[str, float]:
+        """Moves the weights by the mean gradient of the batches; returns the losses, the rate and the speed."""
+        clock, settings, job = time.monotonic(), self.config.train, self.job
+        rate = set_learning_rate(
+            self.optimizer,
+            *_phase(step, job),
+            peak=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.rate_warmup,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.config.seed, "dropout", step))
+            terms = [self._backward(batch, last=batch is batches[-1], share=1 / len(batches)) for batch in batches]
+        nn.utils.clip_grad_norm_(job.trainee.parameters(), settings.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        seconds = time.monotonic() - clock
+        numbers = {**_means(terms), "lr": rate, "s/step": seconds}
+        return numbers | ({"img/s": job.photos_per_step / seconds} if step >= job.num_warmup else {})
+
+    def validate(self, step: int) -> dict[str, float]:
+        """What the exam says, and its `score`; the main process takes it and tells the others."""
+        found: list[dict[str, float]] = [{}]
+        if self.accelerator.is_main_process or self.config.train.shard_llm:  # all have a part of a split LLM
+            precision = choose_precision(self.config.train.precision, self.accelerator.device.type)
+            with autocast(precision, self.accelerator.device.type):
+                check = self.job.validate(step < self.job.num_warmup)
+            numbers = {n: float("nan") if v is None else v for n, v in dataclasses.asdict(check).items()}
+            found = [{**numbers, "score": check.score}]
+        broadcast_object_list(found)
+        return found[0]
+
+    def save(self, standing: Standing, *, improved: bool) -> None:
+        """Writes what `--resume` goes on from and, if it is the best so far, what users load."""
+        if self.accelerator.is_main_process:
+            if improved:
+                self.job.save(self.out / "best")
+            self.checkpoint.save(self.job.trainee, self.optimizer, standing)
+        self.accelerator.wait_for_everyone()
+
+    def finish(self, standing: Standing) -> Path:
+        """Writes the last model; returns the folder of the best, or of the last where none was ranked."""
+        if self.accelerator.is_main_process:
+            self.job.save(self.out / "last")
+        self.accelerator.wait_for_everyone()
+        return self.out / ("last" if standing.best is None else "best")
+
+    def anyone(self, flag: bool) -> bool:
+        """Whether the flag is up in any process."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        flags = torch.tensor(float(flag), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flags) > 0)
+
+    def _backward(self, batch: Batch, *, last: bool, share: float) -> LossTerms:
+        device = self.accelerator.device
+        alone = nullcontext() if last else self.accelerator.no_sync(self.trainee)
+        with alone:
+            with autocast(choose_precision(self.config.train.precision, device.type), device.type):
+                terms: LossTerms = self.trainee(batch.to(device))
+            (terms.total * share).backward()
+        return terms
+
+
+def start_run(config: RunConfig) -> Run:
+    """Everything ready for the first step.
+
+    Raises:
+        ConfigError: settings that contradict each other, the photos, or the number of processes.
+        DataError: photos that cannot be used.
+        WeightsError: `train.backbone` does not fit.
+    """
+    check_trackers(config.train.trackers)
+    disable_progress_bar()  # transformers has one for each file it saves
+    accelerator = Accelerator(
+        cpu=not torch.accelerator.is_available(),  # said aloud, or several processes on CPUs do not find each other
+        mixed_precision="no",  # autocast is ours, and known to `VICP_PRECISION`
+        log_with=list(config.train.trackers) or None,
+        project_dir=config.out,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # the head, in the warm-up
+    )
+    shard = Shard(accelerator.process_index, accelerator.num_processes)
+    if config.episodes.photos % shard.num:
+        raise ConfigError(
+            f"episodes.photos: {config.episodes.photos} photos do not divide among {shard.num} processes; "
+            f"give a multiple of {shard.num}"
+        )
+    check_sharding(config, shard.num)
+    make = vicp_job if config.train.method == "vicp" else baseline_job
+    job = make(config, device=accelerator.device, shard=shard)
+    if config.train.shard_llm:
+        shard_llm(job.trainee)
+    optimizer = make_optimizer(job, config.train)
+    return Run(config, accelerator, job, job.trainee, optimizer)
+
+
+def make_optimizer(job: Job, settings: TrainConfig) -> torch.optim.Optimizer:
+    """The paper's AdamW, or Muon for the matrices between hidden layers.
+
+    What only the loss has (class vectors of ArcFace and AdaFace) starts from nothing, at ten times the rate.
+    """
+    if settings.optimizer == "adamw":
+        trained = [(name, p) for name, p in job.trainee.named_parameters() if p.requires_grad]
+        fresh = [p for name, p in trained if name.startswith("loss.")]
+        groups = [{"params": [p for name, p in trained if not name.startswith("loss.")], "scale": 1.0}]
+        groups += [{"params": fresh, "scale": CLASS_RATE}] if fresh else []
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return Muon(job.trainee, job.matrices, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def _phase(step: int, job: Job) -> tuple[int, int]:
+    """Steps done and to do in the current phase: the rate starts anew with the photos."""
+    if step < job.num_warmup:
+        return step, job.num_warmup
+    return step - job.num_warmup, job.num_steps - job.num_warmup
+
+
+def _means(terms: Sequence[LossTerms]) -> dict[str, float]:
+    """Each loss by name, averaged over the batches of a step."""
+    names = [name for name, value in vars(terms[0]).items() if value is not None]
+    return {name: sum(float(vars(t)[name].detach()) for t in terms) / len(terms) for name in names}

@@ -1,0 +1,43 @@
+"""A frozen LLM too large for one device: its layers split among the processes, gathered one at a time (FSDP2)."""
+
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
+from torch.nn.parallel import DistributedDataParallel
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from vicp.config import RunConfig
+from vicp.errors import ConfigError
+
+
+def check_sharding(config: RunConfig, num_processes: int) -> None:
+    """Raises `ConfigError` for a run whose LLM cannot be split."""
+    if not config.train.shard_llm:
+        return
+    if num_processes == 1 or config.train.method != "vicp" or config.model.generator != "llm":
+        raise ConfigError(
+            "train.shard_llm: there is nothing to split in one process, or without an LLM; give --processes 2 or more "
+            "and train.method=vicp, or leave it out"
+        )
+    if config.model.reasoner.source is None or not config.model.freeze_reasoner or config.model.random_reasoner:
+        raise ConfigError(
+            "train.shard_llm: only a frozen LLM with a source is split, since its weights are in no checkpoint; "
+            "set model.reasoner.source and model.freeze_reasoner=true, or leave it out"
+        )
+
+
+def shard_llm(trainee: nn.Module) -> None:
+    """Splits the LLM's layers among the processes, and has DDP leave the LLM alone: it takes no gradient."""
+    llm = trainee.get_submodule("model.reasoner.llm")
+    device = next(llm.parameters()).device.type
+    # A group of its own: layers are gathered while DDP sums gradients, and those two must not wait for each other.
+    mesh = DeviceMesh.from_group(dist.new_group(), device)
+    for layer in llm.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            fully_shard(layer, mesh=mesh, reshard_after_forward=True)
+    frozen = {id(parameter) for parameter in llm.parameters()}
+    names = [name for name, parameter in trainee.named_parameters() if id(parameter) in frozen]
+    buffers = [name for name, buffer in trainee.named_buffers() if ".llm." in f".{name}"]
+    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(trainee, names + buffers)
+    dist.barrier()

@@ -1,0 +1,71 @@
+"""`vicp ablate`: every combination with every seed, one table, and nothing twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_runs import tiny_photo_run
+
+from vicp.config import dump_config
+from vicp.errors import ConfigError, DataError
+from vicp.train.ablate import Variant, ablate, best_check, write_table
+
+
+def test_a_table_of_two_settings_and_two_seeds(tmp_path: Path) -> None:
+    dump_config(tiny_photo_run(tmp_path / "base", warmup_steps=0), tmp_path / "run.yaml")
+    out = tmp_path / "results" / "prompts"
+    vary = ["model.num_prompts=1,4"]
+    variants = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, out=out)
+    assert [v.name for v in variants] == ["model.num_prompts=1", "model.num_prompts=4"]
+    assert [len(v.checks) for v in variants] == [2, 2]
+    assert len({check["own"] for v in variants for check in v.checks}) == 4
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("train.jsonl")}
+    assert len(stamps) == 4
+    again = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, out=out)
+    assert again == variants
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("train.jsonl")} == stamps, "no run is run twice"
+    lines = write_table(variants, out, command="vicp ablate", num_seeds=2)
+    assert lines[6].startswith("| setting | own | other | shuffled | null | frozen |")
+    assert lines[8].startswith("| `model.num_prompts=1` | ")
+    facts = json.loads((tmp_path / "results" / "prompts.json").read_text())
+    mean = sum(check["own"] for check in variants[1].checks) / 2
+    assert facts["rows"][1]["own"]["mean"] == pytest.approx(mean, abs=1e-3)
+    assert facts["rows"][1]["runs"][0]["own"] == variants[1].checks[0]["own"]
+
+
+def test_intervals_by_hand() -> None:
+    checks = [{"own": 10.0, "null": 4.0, "other": 5.0}, {"own": 12.0, "null": 6.0, "other": 6.0}]
+    variant = Variant("x", checks)
+    assert variant.interval("own") == pytest.approx((11.0, 12.706 * 2**0.5 / 2**0.5), abs=1e-3)  # t of 1 degree, 97.5 %
+    assert variant.gain == pytest.approx((5.5, 12.706 * 0.5), abs=1e-3)  # over `other`, the better on average
+    assert variant.interval("map") is None
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        ([], "nothing to vary"),
+        (["model.num_prompts"], "--vary model.num_prompts: expected key=a,b,c"),
+        (["model.num_promts=1,2"], "unknown key 'model.num_promts', did you mean 'model.num_prompts'"),
+        (["model.num_prompts=1,x"], "model.num_prompts: "),
+    ],
+)
+def test_a_key_that_does_not_fit_is_known_before_any_run(tmp_path: Path, vary: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ablate(None, [], vary, num_seeds=1, out=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_best_validation_counts(tmp_path: Path) -> None:
+    rows = [
+        {"step": 0, "own": 9.0, "score": 9.0},
+        {"step": 2, "own": 3.0, "score": 3.0},
+        {"step": 3, "total": 1.0},
+        {"step": 4, "own": 2.0, "score": 2.0},
+    ]
+    log = tmp_path / "train.jsonl"
+    log.write_text("\n".join(map(json.dumps, rows)))
+    assert best_check(log)["own"] == 3.0
+    log.write_text("")
+    with pytest.raises(DataError, match=r"no validation in it"):
+        best_check(log)

@@ -1,0 +1,63 @@
+"""Tokens kept on disk: encoded once, found again, whole after a kill."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vicp.errors import DataError
+from vicp.train.features import FeatureStore
+
+
+class Encoder:
+    """Row r becomes a block of r's; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def __call__(self, rows: np.ndarray) -> torch.Tensor:
+        self.asked.append(rows.tolist())
+        return torch.from_numpy(rows).float()[:, None, None].expand(-1, 2, 3)
+
+
+def store(folder: Path, name: str = "a") -> FeatureStore:
+    return FeatureStore(folder, name=name, num_rows=10, shape=(2, 3))
+
+
+def test_a_row_is_encoded_once(tmp_path: Path) -> None:
+    kept, encode = store(tmp_path), Encoder()
+    assert kept.tokens(np.array([3, 1, 3]), encode)[:, 0, 0].tolist() == [3, 1, 3]
+    assert kept.tokens(np.array([1, 7]), encode)[:, 1, 2].tolist() == [1, 7]
+    assert encode.asked == [[1, 3], [7]]
+    assert len(kept) == 3
+    kept.close()
+    again = store(tmp_path)
+    assert len(again) == 3
+    assert again.tokens(np.array([7, 3, 0]), encode)[:, 0, 0].tolist() == [7, 3, 0]
+    assert encode.asked[2:] == [[0]]
+
+
+def test_other_weights_have_a_file_of_their_own(tmp_path: Path) -> None:
+    store(tmp_path).tokens(np.array([1]), Encoder())
+    assert len(store(tmp_path, "b")) == 0
+
+
+@pytest.mark.parametrize("cut", [1, 8, 11])
+def test_an_entry_cut_short_is_forgotten(tmp_path: Path, cut: int) -> None:
+    kept, encode = store(tmp_path), Encoder()
+    kept.tokens(np.array([1, 2]), encode)
+    kept.tokens(np.array([5, 6]), encode)
+    journal = tmp_path / "a.rows-0"
+    journal.write_bytes(journal.read_bytes()[:-cut])
+    again = store(tmp_path)
+    assert len(again) == 2
+    again.tokens(np.array([5, 6]), encode)
+    assert len(store(tmp_path)) == 4
+    assert encode.asked == [[1, 2], [5, 6], [5, 6]], "as the same batch"
+
+
+def test_no_place_to_keep_them(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot keep features.*data\.keep_features=false"):
+        store(tmp_path / "file")

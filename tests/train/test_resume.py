@@ -1,0 +1,147 @@
+"""Runs that are killed, stopped, or out of disk lose nothing."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_runs import losses, tiny_photo_run, tiny_run
+
+from vicp.config import RunConfig, dump_config
+from vicp.errors import WeightsError
+from vicp.train.loop import train
+from vicp.train.resume import Checkpoint, Standing, append_log, start_log
+
+
+def start(config: RunConfig, settings: Path) -> subprocess.Popen[str]:
+    """`vicp train --resume` in a process of its own."""
+    dump_config(config, settings)
+    command = [sys.executable, "-m", "vicp", "train", "--resume", "--config", str(settings)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def wait_for_step(process: subprocess.Popen[str], log: Path, step: int) -> None:
+    """Until the log tells of that step, or the process has ended."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if log.exists() and any(
+            json.loads(line)["step"] >= step for line in log.read_text().splitlines(True) if line.endswith("\n")
+        ):
+            return
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("make", [tiny_run, tiny_photo_run])
+def test_a_run_killed_again_and_again_ends_in_the_same_bits(tmp_path: Path, make) -> None:
+    settings = {"warmup_steps": 2, "joint_steps": 10, "save_every": 3, "accumulate": 2}
+    whole = train(make(tmp_path / "whole", **settings)).parent / "last"
+    config = make(tmp_path / "killed", **settings)
+    log = tmp_path / "killed" / "train.jsonl"
+    luck = random.Random(0)
+    for step in (1, 5, 8):
+        process = start(config, tmp_path / "run.yaml")
+        wait_for_step(process, log, step)
+        time.sleep(luck.random() * 0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    train(config, resume=True)
+    expected = load_file(whole / "model.safetensors")
+    found = load_file(tmp_path / "killed" / "last" / "model.safetensors")
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    whole_losses = {step: row["total"] for step, row in losses(tmp_path / "whole").items()}
+    assert {step: row["total"] for step, row in losses(tmp_path / "killed").items()} == whole_losses
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    config = tiny_run(tmp_path / "run", joint_steps=4000, save_every=4000)
+    process = start(config, tmp_path / "run.yaml")
+    wait_for_step(process, tmp_path / "run" / "train.jsonl", 2)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    last = said.strip().splitlines()[-1]
+    assert last.startswith(f"error: {number.name} stopped the run after step ")
+    assert "--resume" in last
+    saved = torch.load(tmp_path / "run" / "train.pt", weights_only=True)
+    assert f"after step {saved['step']} of 4003" in last
+    assert saved["step"] < 4003
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    if (
+        mount is None
+        or subprocess.run([mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True).returncode
+    ):
+        pytest.skip("this user cannot mount a small disk to fill")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(small_disk: Path) -> None:
+    module = torch.nn.Linear(200, 1000)  # 0.8 MB
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    checkpoint = Checkpoint(small_disk / "train.pt")
+    checkpoint.save(module, optimizer, Standing(1))
+    good = module.weight.detach().clone()
+    (small_disk / "filler").write_bytes(b"x" * 1_800_000)
+    with torch.no_grad():
+        module.weight.add_(1)
+    with pytest.raises(WeightsError, match=r"train\.pt: cannot write.*last good one is still there.*--resume"):
+        checkpoint.save(module, optimizer, Standing(2))
+    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "train.pt"]
+    assert checkpoint.load(module, optimizer) == Standing(1)
+    assert torch.equal(module.weight, good)
+
+
+def test_frozen_weights_stay_out_of_the_checkpoint(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2).requires_grad_(False), torch.nn.Linear(2, 2))
+    optimizer = torch.optim.SGD(module[1].parameters(), lr=0.1)
+    Checkpoint(tmp_path / "a.pt").save(module, optimizer, Standing(3, best=1.5, stale=2))
+    assert set(torch.load(tmp_path / "a.pt", weights_only=True)["module"]) == {"1.weight", "1.bias"}
+    assert Checkpoint(tmp_path / "a.pt").load(module, optimizer) == Standing(3, 1.5, 2)
+    with pytest.raises(WeightsError, match=r"other tensors than this model's: 1\.bias"):
+        Checkpoint(tmp_path / "a.pt").load(torch.nn.Sequential(module[0], torch.nn.Linear(2, 2, bias=False)), optimizer)
+
+
+def test_standing_counts_validations_that_are_no_better() -> None:
+    standing = Standing()
+    for step, (score, expected) in enumerate(
+        [(float("nan"), (None, 0)), (3.0, (3.0, 0)), (2.0, (3.0, 1)), (3.0, (3.0, 2)), (4.0, (4.0, 0))]
+    ):
+        standing = standing.after(step, score)
+        assert (standing.step, standing.best, standing.stale) == (step, *expected)
+
+
+def test_early_stop(tmp_path: Path) -> None:
+    train(tiny_run(tmp_path, learning_rate=0.0, warmup_steps=1, joint_steps=40, save_every=1, patience=2))
+    assert max(losses(tmp_path)) == 4  # one of the warm-up, the first ranked, two that are no better
+
+
+def test_a_log_goes_on_where_the_checkpoint_does(tmp_path: Path) -> None:
+    log = tmp_path / "train.jsonl"
+    for step in (1, 2, 3):
+        append_log(log, {"step": step, "total": step / 3})
+    log.write_text(log.read_text() + '{"step": 4, "tot')  # killed while it wrote
+    start_log(log, 2)
+    assert [json.loads(line) for line in log.read_text().splitlines()] == [
+        {"step": 1, "total": 0.33333},
+        {"step": 2, "total": 0.66667},
+    ]
+    start_log(log, 0)
+    assert log.read_text() == ""

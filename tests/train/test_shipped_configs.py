@@ -1,0 +1,69 @@
+"""Every config in configs/ makes two steps, at tiny sizes and on the procedural world."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from tiny_runs import checks, losses, tiny_photo_run, tiny_run
+
+from vicp.config import RunConfig, load_config
+from vicp.model.build import PRESETS
+from vicp.model.folder import load_backbone
+from vicp.train.loop import train
+from vicp.train.pretrain import pretrain
+
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
+SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
+
+
+def shrunk(config: RunConfig, out: Path) -> RunConfig:
+    """The same switches with tiny parts, few photos and two steps."""
+    tiny, sizes = PRESETS["tiny"], tiny_photo_run(out)
+    parts = {name: getattr(tiny, name) for name in ("backbone", "reasoner", "connector", "image_size")}
+    small = {name: getattr(sizes.episodes, name) for name in ("identities", "photos", "query_pairs", "joint_contexts")}
+    pools = {"num_silhouettes": 2, "photos_per_silhouette": 64, "values_per_factor": 2, "contexts": 2}
+    exam = {"validation_silhouettes": 1, "validation_episodes": 2, "validation_pairs": 4}
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, **parts, num_latents=4, num_prompts=4),
+        data=dataclasses.replace(
+            sizes.data if config.data.photos else config.data,
+            validate_on=config.data.validate_on,
+            support_pairs=min(config.data.support_pairs, 8),
+            keep_features=config.data.keep_features,
+        ),
+        episodes=dataclasses.replace(config.episodes, **small, **pools, **exam, pairs=(4,)),
+        train=dataclasses.replace(
+            config.train,
+            backbone=None,
+            warmup_steps=min(config.train.warmup_steps, 1),
+            epochs=0,
+            joint_steps=2,
+            log_every=1,
+            save_every=2,
+            lora_layers=None if config.train.lora_layers is None else 1,
+        ),
+        pretrain=dataclasses.replace(tiny_run(out).pretrain, photos=None),
+        out=str(out),
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_config_runs(name: str, tmp_path: Path) -> None:
+    config = shrunk(load_config(RunConfig, CONFIGS / name), tmp_path / "run")
+    if name == "mini-backbone.yaml":
+        load_backbone(str(pretrain(config)))
+        return
+    folder = train(config)
+    assert folder == tmp_path / "run" / "best"
+    done = 2 + config.train.warmup_steps
+    assert list(losses(tmp_path / "run")) == list(range(1, done + 1))
+    assert checks(tmp_path / "run")[done]["score"] > 0
+    assert (tmp_path / "run" / "curves").exists() == ("tensorboard" in config.train.trackers)
+
+
+def test_fold_k_is_fold_k() -> None:
+    for fold in range(5):
+        config = load_config(RunConfig, CONFIGS / "paper" / f"shopid10k-fold{fold}.yaml")
+        assert (config.data.fold, config.out) == (fold, f"runs/paper/shopid10k-fold{fold}")
+        assert (config.episodes.photos, config.episodes.pairs, config.train.epochs) == (256, (64,), 10)
