@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vicp.adapt.embedding import Embedder
+from vicp.adapt.opening import open_model
 from vicp.data.sources import open_photos
 from vicp.evaluation.demo import PROTOCOL, run_demo, world_table
 from vicp.evaluation.report import METHODS, MethodResult, mean_results
-from vicp.model.vicp import VICP
 
 RESULTS = Path(__file__).parent.parent / "results" / "demo"
 
@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3, choices=range(2, 100), metavar="2..99")
     parser.add_argument("--model", default="mini")
     arguments = parser.parse_args()
-    embedder = Embedder(VICP.from_pretrained(arguments.model).eval())
+    embedder = open_model(arguments.model)
     settings = f"--pairs {arguments.pairs} --draws {arguments.draws} --model {arguments.model}"
-    results = earlier_results(embedder.model.fingerprint, settings)
+    results = earlier_results(embedder.fingerprint, settings)
     for path in [None, *arguments.tables]:
         name = "procedural world" if path is None else path.stem
         if name not in results["sets"]:

@@ -6,16 +6,18 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vicp.errors import VICPError
+from vicp.errors import ConfigError, StoppedError, VICPError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from vicp.adapt.adaptation import Adaptation
     from vicp.adapt.embedding import Embedder
 
 app = typer.Typer(
@@ -24,15 +26,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Look at photo tables and folders.", no_args_is_help=True)
+data_app = typer.Typer(help="Look at photo tables and folders, and split them.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
-ModelOption = Annotated[str, typer.Option(help="A checkpoint: `mini` (in the package), a folder, or a hub name.")]
+AdaptMethod = Literal["auto", "null", "static", "generated", "metric", "tuned"]
+MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
+ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
+AnyModelOption = Annotated[str | None, typer.Option("--model", help=MODEL_HELP, show_default="mini")]
+BackboneOption = Annotated[
+    str | None, typer.Option(help="In place of a VICP model: any transformers vision model, by folder or hub name.")
+]
+AdaptOption = Annotated[
+    AdaptMethod,
+    typer.Option("--adapt", help="How to use the pairs; auto chooses on individuals held out of them."),
+]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without photos that cannot be used.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 CacheOption = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep embeddings between runs.")]
 SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")]
 OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as key.sub=value.")]
 
 
@@ -45,7 +58,9 @@ def teach(
         int | None, typer.Option(min=2, help="How many labelled pairs to draw from known identities [64, if they fit].")
     ] = None,
     support: Annotated[Path | None, typer.Option(help="Your own pairs: a CSV with left,right,same.")] = None,
-    model: ModelOption = "mini",
+    model: AnyModelOption = None,
+    backbone: BackboneOption = None,
+    adapt: AdaptOption = "auto",
     seed: SeedOption = 0,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
@@ -53,10 +68,12 @@ def teach(
     """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
     from vicp.adapt.teach import teach_category
 
-    with _embedder(model, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
-        taught = teach_category(embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed)
+    with _embedder(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
+        taught = teach_category(
+            embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed, adapt=adapt
+        )
     target = out or Path(f"{category}.prompt.safetensors")
-    taught.prompt.save(target)
+    taught.adaptation.save(target)
     _print(taught.summary(target), taught.lines(target), as_json)
 
 
@@ -66,7 +83,8 @@ def identify(
     photo: Annotated[list[Path], typer.Argument(help="Photos, folders or tables to identify.")],
     prompt: Annotated[Path | None, typer.Option(help="The category's prompt, from `vicp teach`.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
-    model: ModelOption = "mini",
+    model: AnyModelOption = None,
+    backbone: BackboneOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
@@ -74,8 +92,8 @@ def identify(
     """Name the individuals of a gallery that each photo looks most like, best first."""
     from vicp.gallery.identify import identify_photos
 
-    with _embedder(model, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        found = identify_photos(embedder, gallery, photo, prompt=_prompt(prompt), top=top)
+    with _embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
+        found = identify_photos(embedder, gallery, photo, adaptation=_adaptation(prompt), top=top)
     _print(found.summary(), found.lines(), as_json)
 
 
@@ -84,14 +102,16 @@ def verify(
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
     prompt: Annotated[Path, typer.Option(help="The category's prompt, from `vicp teach`.")],
-    model: ModelOption = "mini",
+    model: AnyModelOption = None,
+    backbone: BackboneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The similarity, and what the taught pairs make of them."""
+    from vicp.adapt.adaptation import Adaptation
     from vicp.gallery.identify import verify_photos
 
-    with _embedder(model, skip_bad=False, cache=False, task="Embedding") as embedder:
-        verdict = verify_photos(embedder, a, b, prompt=_prompt(prompt))
+    with _embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
+        verdict = verify_photos(embedder, a, b, adaptation=Adaptation.load(prompt))
     _print(verdict.summary(), verdict.lines(), as_json)
 
 
@@ -111,7 +131,7 @@ def demo(
     from vicp.evaluation.demo import run_demo, world_table
     from vicp.evaluation.report import report_dict, report_lines, write_report
 
-    with _embedder(model, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
+    with _embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
         if photos is None:
             table = world_table(num_categories=categories, seed=seed)
         else:
@@ -133,21 +153,47 @@ def data_check(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Read every photo and say what is there and what cannot be used; exit 1 if anything cannot."""
+    """Read every photo: what is there, what cannot be used, what leaks between splits; exit 1 on either of these."""
     from vicp.data.check import check_source
 
     with _progress("Checking") as progress:
         checked = check_source(photos, progress=progress)
     _print(checked.summary(), checked.lines(), as_json)
-    if checked.bad:
+    if not checked.passed:
         raise typer.Exit(1)
+
+
+@data_app.command("split")
+def data_split(
+    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
+    out: Annotated[Path, typer.Option(help="The table to write (.csv, or .parquet, which can hold the photos).")],
+    folds: Annotated[int, typer.Option(min=0, help="Into how many folds categories are dealt.")] = 5,
+    val_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for validation.")] = 0.1,
+    test_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for the test.")] = 0.5,
+    by: Annotated[
+        Literal["identity", "time", "camera"],
+        typer.Option(help="What splits do not share; time: test photos are later."),
+    ] = "identity",
+    seed: SeedOption = 0,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Deal photos into train, val and test, and categories into folds: a table for training and evaluation."""
+    from vicp.data.sources import open_photos
+    from vicp.data.split import split_photos
+    from vicp.data.write import write_table
+
+    table = open_photos(photos, skip_bad=skip_bad)
+    split = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
+    write_table(split.table, out, source=photos)
+    _print({**split.summary(), "table": str(out)}, [*split.lines(), f"{out} holds the table"], as_json)
 
 
 @app.command()
 def pretrain(
     overrides: OverridesArgument = None,
     config: ConfigOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")] = False,
+    resume: ResumeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain a small backbone on the procedural world and, where given, natural photos."""
@@ -163,16 +209,40 @@ def pretrain(
 def train(
     overrides: OverridesArgument = None,
     config: ConfigOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")] = False,
+    resume: ResumeOption = False,
+    processes: Annotated[int, typer.Option(min=1, help="How many share each batch: one per GPU, say.")] = 1,
+    skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model on episodes of the procedural world."""
+    """Train VICP or a baseline: on the procedural world, or on your photos (data.photos=...)."""
     from vicp.config import RunConfig, load_config
-    from vicp.train.loop import train as run
+    from vicp.train.launch import launch
 
-    settings = load_config(RunConfig, config, overrides or [])
-    folder = run(settings, resume=resume)
-    _print({"checkpoint": str(folder)}, [f"checkpoint saved to {folder}"], as_json)
+    settings = load_config(RunConfig, config, [*(overrides or []), *(["data.skip_bad=true"] if skip_bad else [])])
+    folder = launch(settings, num_processes=processes, resume=resume, bar=True)
+    _print({"checkpoint": str(folder)}, [f"best checkpoint: {folder}"], as_json)
+
+
+@app.command()
+def ablate(
+    overrides: OverridesArgument = None,
+    config: ConfigOption = None,
+    vary: Annotated[
+        list[str] | None, typer.Option(help="A key and its values: key=a,b,c. Several give every combination.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds to run each with.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder of the runs, and stem of OUT.md and OUT.json.")] = Path("ablation"),
+    as_json: JsonOption = False,
+) -> None:
+    """Train one config with a key varied, over seeds, and write one table; goes on where it was stopped."""
+    from vicp.train.ablate import ablate as run
+    from vicp.train.ablate import write_table
+
+    variants = run(config, overrides or [], vary or [], num_seeds=seeds, out=out)
+    lines = write_table(variants, out, command=shlex.join(["vicp", *sys.argv[1:]]), num_seeds=seeds)
+    _print(
+        {"table": f"{out}.md", "rows": [v.name for v in variants]}, [*lines, "", f"Wrote {out}.md and .json."], as_json
+    )
 
 
 def main() -> None:
@@ -183,18 +253,26 @@ def main() -> None:
         app()
     except VICPError as error:
         typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
-        sys.exit(2)
+        sys.exit(130 if isinstance(error, StoppedError) else 2)
 
 
 @contextmanager
-def _embedder(model: str, *, skip_bad: bool, cache: bool, task: str) -> Iterator["Embedder"]:
-    from vicp.adapt.cache import EmbeddingCache, default_cache_folder
-    from vicp.adapt.embedding import Embedder
-    from vicp.model.vicp import VICP
+def _embedder(
+    model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
+) -> Iterator["Embedder"]:
+    """A VICP model or, where one is named, a bare backbone; ready for photos."""
+    from transformers.utils.logging import disable_progress_bar
 
+    from vicp.adapt.cache import EmbeddingCache, default_cache_folder
+    from vicp.adapt.opening import open_backbone, open_model
+
+    disable_progress_bar()  # of loading weights, which takes no time
+    if model is not None and backbone is not None:
+        raise ConfigError(f"--model {model} and --backbone {backbone}: give one of the two")
+    opened = open_model(model or "mini") if backbone is None else open_backbone(backbone)
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with _progress(task) as progress:
-        yield Embedder(VICP.from_pretrained(model).eval(), cache=store, skip_bad=skip_bad, progress=progress)
+        yield replace(opened, cache=store, skip_bad=skip_bad, progress=progress)
 
 
 @contextmanager
@@ -211,10 +289,10 @@ def _progress(task: str) -> Iterator[Any]:
         yield lambda done, total: bar.update(number, completed=done, total=total)
 
 
-def _prompt(path: Path | None) -> Any:
-    from vicp.model.prompt import CategoryPrompt
+def _adaptation(path: Path | None) -> "Adaptation | None":
+    from vicp.adapt.adaptation import Adaptation
 
-    return None if path is None else CategoryPrompt.load(path)
+    return None if path is None else Adaptation.load(path)
 
 
 def _print(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:

@@ -136,6 +136,8 @@ class DataConfig:
     """Mirror every photo with probability one half (the paper's only augmentation)."""
     keep_features: bool = True
     """Keep the frozen backbone's tokens of support photos, memory-mapped under `out`; off encodes them every step."""
+    skip_bad: bool = False
+    """Look at every photo before training, and go on without those that cannot be used."""
     threads: int = 2
     """Photos decoded at once."""
     world_categories: int = 20

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.generated import LabelCheck, check_labels, infer_prompt, null_prompt
+from vicp.adapt.opening import embedder_of
 from vicp.adapt.verifier import probability_same
 from vicp.data.support import Support
 from vicp.errors import PromptError
@@ -14,6 +16,11 @@ def model():
     return build_model(PRESETS["tiny"]).eval()
 
 
+@pytest.fixture(scope="module")
+def embedder(model):
+    return embedder_of(model)
+
+
 @pytest.fixture
 def latents() -> torch.Tensor:
     return torch.randn(10, 4, 32, generator=torch.Generator().manual_seed(3))
@@ -22,17 +29,17 @@ def latents() -> torch.Tensor:
 SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))
 
 
-def test_prompt_reads_the_pairs_labels_and_all(model, latents) -> None:
-    own = infer_prompt(model, latents, SUPPORT, category="cat", seed=7)
+def test_prompt_reads_the_pairs_labels_and_all(embedder, latents) -> None:
+    own = infer_prompt(embedder, latents, SUPPORT, category="cat", seed=7)
     assert (own.category, own.num_pairs, own.seed) == ("cat", 5, 7)
     assert own.tokens.shape == (2, 4, 32), "prompts per layer (L, M, D)"
-    flipped = infer_prompt(model, latents, Support(SUPPORT.left, SUPPORT.right, ~SUPPORT.same), category="cat")
+    flipped = infer_prompt(embedder, latents, Support(SUPPORT.left, SUPPORT.right, ~SUPPORT.same), category="cat")
     assert not torch.allclose(own.tokens, flipped.tokens, atol=1e-6)
 
 
-def test_null_prompt_reads_nothing(model, latents) -> None:
-    assert null_prompt(model, latents).num_pairs == 0
-    assert torch.equal(null_prompt(model, latents).tokens, null_prompt(model, latents.flip(0)).tokens)
+def test_null_prompt_reads_nothing(embedder, latents) -> None:
+    assert null_prompt(embedder, latents).num_pairs == 0
+    assert torch.equal(null_prompt(embedder, latents).tokens, null_prompt(embedder, latents.flip(0)).tokens)
 
 
 def test_label_check_sees_only_the_other_folds(model, latents) -> None:
@@ -55,11 +62,11 @@ def test_suspects_come_most_suspicious_first() -> None:
     assert check.accuracy == pytest.approx(2 / 5)
 
 
-def test_verifier_is_symmetric_and_checks_the_model(model, latents) -> None:
-    prompt = infer_prompt(model, latents, SUPPORT, category="cat")
-    there = probability_same(model, prompt, latents[:3], latents[3:6])
-    back = probability_same(model, prompt, latents[3:6], latents[:3])
+def test_verifier_is_symmetric_and_checks_the_model(embedder, latents) -> None:
+    own = Adaptation.of(infer_prompt(embedder, latents, SUPPORT, category="cat"))
+    there = probability_same(embedder, own, latents[:3], latents[3:6])
+    back = probability_same(embedder, own, latents[3:6], latents[:3])
     torch.testing.assert_close(there, back)
     assert ((there > 0) & (there < 1)).all()
     with pytest.raises(PromptError, match="teach the category again"):
-        probability_same(build_model(PRESETS["tiny"], seed=2), prompt, latents[:1], latents[1:2])
+        probability_same(embedder_of(build_model(PRESETS["tiny"], seed=2)), own, latents[:1], latents[1:2])

@@ -11,7 +11,7 @@ from tiny_runs import checks, losses
 from vicp.adapt.opening import open_backbone
 from vicp.config import DataConfig, EpisodeConfig, PartConfig, RunConfig, TrainConfig
 from vicp.data.sources.world import Rule, draw_silhouettes, encode_png, world_episode
-from vicp.errors import ConfigError
+from vicp.errors import ConfigError, DataError, TrainingError
 from vicp.model.build import PRESETS
 from vicp.model.folder import save_backbone
 from vicp.model.vicp import VICP
@@ -133,6 +133,39 @@ def test_contradictory_settings_are_named(
     merged = {"held_out": (), **data}
     with pytest.raises(ConfigError, match=message):
         train(dataclasses.replace(config, data=dataclasses.replace(config.data, **merged)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"log_every": 0, "save_every": -1}, r"train\.log_every is 0; expected at least 1; train\.save_every is -1"),
+        ({"clip_norm": 0.0}, r"train\.clip_norm is 0\.0; expected more than 0"),
+        ({"method": "vicp", "loss": "arcface"}, r"train\.loss=arcface is for baselines"),
+        ({"method": "static", "tune": "lora"}, r"train\.tune=lora tunes a backbone"),
+        ({"joint_steps": 0}, r"train\.joint_steps is 0, so there is nothing to do"),
+    ],
+)
+def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(run_on(start, tmp_path, **{"method": "finetune", **settings}))
+    assert not (tmp_path / "train.yaml").exists()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(start: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"the loss of step \d+ is (nan|inf).*lower train\.learning_rate"):
+        train(run_on(start, tmp_path, method="finetune", loss="supcon", learning_rate=1e12, joint_steps=40))
+
+
+def test_bad_photos_are_named_or_skipped(start: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(start / "photos.parquet")
+    table.at[7, "image"] = b"not a photo"
+    table.to_parquet(tmp_path / "photos.parquet")
+    config = run_on(start, tmp_path / "run", method="finetune", joint_steps=12)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, photos=str(tmp_path / "photos.parquet")))
+    with pytest.raises(DataError, match=r"training met photos that cannot be used: row 8 .*--skip-bad"):
+        train(config)
+    train(dataclasses.replace(config, data=dataclasses.replace(config.data, skip_bad=True)))
+    assert max(losses(tmp_path / "run")) == 12
 
 
 def test_batches_that_no_category_can_fill(start: Path, tmp_path: Path) -> None:

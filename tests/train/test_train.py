@@ -140,3 +140,14 @@ def test_two_view_loss_by_hand() -> None:
     views = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     expected = torch.log(torch.exp(torch.tensor(1.0)) + 2) - 1  # partner at cosine 1, two strangers at 0
     torch.testing.assert_close(two_view_loss(views, 1.0), expected)
+
+
+def test_gradient_checkpointing_and_bfloat16_change_no_more_than_rounding(tmp_path: Path) -> None:
+    train(tiny_run(tmp_path / "plain", precision="float32"))
+    train(tiny_run(tmp_path / "checkpointed", precision="float32", gradient_checkpointing=True))
+    train(tiny_run(tmp_path / "half", precision="bfloat16"))
+    plain, checkpointed, half = (losses(tmp_path / name) for name in ("plain", "checkpointed", "half"))
+    for step, row in plain.items():
+        assert checkpointed[step]["total"] == pytest.approx(row["total"], abs=1e-4)
+        assert half[step]["total"] == pytest.approx(row["total"], rel=0.05)
+    assert any(half[step]["total"] != row["total"] for step, row in plain.items())

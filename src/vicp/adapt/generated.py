@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.support_photos import SupportPhotos
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.model.prompt import CategoryPrompt
@@ -39,27 +42,51 @@ class LabelCheck:
         return [int(i) for i in np.argsort(of_given, kind="stable") if of_given[i] < SUSPECT]
 
 
+def adapt(embedder: Embedder, support: SupportPhotos) -> Adaptation:
+    """The paper's adaptation: photos embedded under the prompt that the LLM emits for the support.
+
+    Raises:
+        ConfigError: a bare backbone, which has no LLM.
+    """
+    latents = embedder.latents(support.pixels) if support.latents is None else support.latents
+    return Adaptation.of(infer_prompt(embedder, latents, support.pairs, category=support.category, seed=support.seed))
+
+
 def infer_prompt(
-    model: VICP, latents: Tensor, support: Support, *, category: str, seed: int | None = None
+    embedder: Embedder, latents: Tensor, support: Support, *, category: str, seed: int | None = None
 ) -> CategoryPrompt:
     """The prompt of a category from its support.
 
     Args:
-        model: the model.
+        embedder: of a VICP model.
         latents: of every photo the support points into (n, Q, E).
-        support: K pairs; an empty one gives the null prompt.
+        support: K pairs; an empty one gives the null prompt. Of more than the LLM takes, a random part is read.
         category: what the photos show.
         seed: of the support draw, for the record.
+
+    Raises:
+        ConfigError: a bare backbone, which has no LLM.
     """
+    model = embedder.full_model
+    support = _as_fits(support, model.max_pairs, seed or 0)
     left, right, same = _tensors(latents, support)
-    return model.infer_prompt(left, right, same, category=category, seed=seed)
+    with torch.inference_mode():
+        reading = model.read(left[None], right[None], same[None])
+    return CategoryPrompt(
+        tokens=reading.tokens[0].float().clone(),
+        states=reading.states[0].float().clone(),
+        category=category,
+        num_pairs=len(support),
+        seed=seed,
+        fingerprint=embedder.fingerprint,  # the model's own method would hash its weights anew
+    )
 
 
-def null_prompt(model: VICP, latents: Tensor) -> CategoryPrompt:
+def null_prompt(embedder: Embedder, latents: Tensor) -> CategoryPrompt:
     """What the LLM emits when it reads no pair at all."""
     nothing = np.zeros(0, dtype=np.int64)
     empty = Support(nothing, nothing, np.zeros(0, dtype=np.bool_))
-    return infer_prompt(model, latents, empty, category="nothing")
+    return infer_prompt(embedder, latents, empty, category="nothing")
 
 
 def check_labels(
@@ -72,13 +99,22 @@ def check_labels(
     left, right, same = _tensors(latents, support)
     order = np.random.default_rng(derive_seed(seed, "label check")).permutation(num_pairs)
     probability = np.zeros(num_pairs)
+    limit = None if model.max_pairs is None else model.max_pairs - 1  # the pair that is asked about comes last
     with torch.inference_mode():
         for fold in np.array_split(order, NUM_FOLDS):
-            rest = torch.from_numpy(np.setdiff1d(order, fold))
+            rest = torch.from_numpy(np.sort(order[~np.isin(order, fold)][:limit]))
             for rows in torch.from_numpy(fold).split(batch_size):
                 logits = model.predict(left[rest], right[rest], same[rest], left[rows], right[rows])
                 probability[rows.numpy()] = logits.sigmoid().double().numpy()
     return LabelCheck(probability, support.same)
+
+
+def _as_fits(support: Support, max_pairs: int | None, seed: int) -> Support:
+    if max_pairs is None or len(support) <= max_pairs:
+        return support
+    rng = np.random.default_rng(derive_seed(seed, "pairs that fit"))
+    rows = np.sort(rng.permutation(len(support))[:max_pairs])
+    return Support(support.left[rows], support.right[rows], support.same[rows])
 
 
 def _tensors(latents: Tensor, support: Support) -> tuple[Tensor, Tensor, Tensor]:

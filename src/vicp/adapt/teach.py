@@ -1,35 +1,38 @@
-"""Teaches a category: choose or read the support, let the LLM read it, and say how well it understood."""
+"""Teaches a category: draw or read the pairs, adapt to them, and say how and how well."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vicp.adapt import choose
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.candidates import Adapt
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.generated import LabelCheck, check_labels, infer_prompt
+from vicp.adapt.generated import LabelCheck, check_labels
+from vicp.adapt.support_photos import draw_as_many, pairs_within, see_support
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.sources import open_photos
 from vicp.data.support import Support, draw_support, read_support
 from vicp.errors import DataError
-from vicp.model.prompt import CategoryPrompt
 
 NUM_PAIRS, NUM_SUSPECTS = 64, 5
 
 
 @dataclass(frozen=True)
 class Taught:
-    """A category's prompt and how it came about.
+    """A category's adaptation and how it came about.
 
     Attributes:
-        prompt: the result.
+        adaptation: the result.
         table: the photos the pairs point into.
         support: the pairs.
-        check: the LLM's predictions of held-out labels; None below four pairs.
+        check: the LLM's predictions of held-out labels; None below four pairs and without an LLM.
         num_dropped: pairs left out because one of their photos cannot be used.
     """
 
-    prompt: CategoryPrompt
+    adaptation: Adaptation
     table: PhotoTable
     support: Support
     check: LabelCheck | None
@@ -37,9 +40,10 @@ class Taught:
 
     def summary(self, target: Path) -> dict[str, Any]:
         """The facts, for JSON."""
+        recipe, choice = self.adaptation.recipe, self.adaptation.choice
         return {
             "prompt": str(target),
-            "category": self.prompt.category,
+            "category": self.adaptation.category,
             "photos": len(self.table),
             "skipped": len(self.table.skipped),
             "pairs": len(self.support),
@@ -47,8 +51,9 @@ class Taught:
             "same_pairs": int(self.support.same.sum()),
             "label_accuracy": None if self.check is None else self.check.accuracy,
             "suspects": [self._pair(k) for k in self._suspects],
-            "model": self.prompt.fingerprint,
-            "seed": self.prompt.seed,
+            "model": self.adaptation.fingerprint,
+            "seed": self.adaptation.seed,
+            "adapt": asdict(recipe) | ({} if choice is None else asdict(choice)),
         }
 
     def lines(self, target: Path) -> list[str]:
@@ -72,6 +77,9 @@ class Taught:
             pair = self._pair(k)
             said = "same" if pair["same"] else "different"
             lines.append(f"Look again: {pair['left']} and {pair['right']} are labelled {said}.")
+        if self.adaptation.choice is not None:
+            reason = self.adaptation.choice.reason
+            lines.append(f"{reason[0].upper()}{reason[1:]}.")
         return [*lines, f"Wrote {target}."]
 
     @property
@@ -95,60 +103,61 @@ def teach_category(
     num_pairs: int | None,
     support_file: Path | None,
     seed: int,
+    adapt: Adapt = "auto",
 ) -> Taught:
-    """A prompt from labelled pairs of photos.
+    """An adaptation from labelled pairs of photos.
 
     Args:
-        embedder: the model.
+        embedder: a VICP model or a bare backbone.
         photos: a folder or table; of several categories in it, `category` is the one taught.
         category: what the photos show.
-        num_pairs: K, drawn from the identities where no pairs are given; None is 64, or what fits the LLM.
-        support_file: pairs as a CSV with left, right, same; the identities are then not needed.
+        num_pairs: K, drawn from the identities where no pairs are given; None is 64 or as many as there are.
+        support_file: pairs as a CSV with left, right, same; the identities are then not looked at.
         seed: of the draw.
+        adapt: the method, or "auto" for the one that does best on identities held out of the support.
 
     Raises:
+        ConfigError: the method needs a VICP model or a static prompt, and there is none.
         DataError: photos or pairs that cannot be used.
     """
     drawn = support_file is None
     table = open_photos(photos, need_identity=drawn, skip_bad=embedder.skip_bad)
     if len(table.categories) > 1:
         table = table.of_category(category)
+    num_dropped = 0
     if support_file is None:
-        check_enough(table)
-        table = embedder.usable(table)
-        num_pairs = num_pairs or min(NUM_PAIRS, embedder.model.max_pairs or NUM_PAIRS)
-        support = draw_support(table.identities, num_pairs, seed=seed)
-        num_dropped = 0
+        table, pairs = _draw_pairs(embedder, table, num_pairs, seed)
     else:
-        support = read_support(support_file, table)
-        table, usable = _usable_pairs(embedder, table, support)
-        num_dropped, support = len(support) - len(usable), usable
-    used = np.unique(np.concatenate([support.left, support.right]))
-    _, pixels = embedder.pixels(table.select(used))
-    latents, own = embedder.latents(pixels), _renumber(support, used)
-    return Taught(
-        prompt=infer_prompt(embedder.model, latents, own, category=category, seed=seed if drawn else None),
-        table=table,
-        support=support,
-        check=check_labels(embedder.model, latents, own, seed=seed),
-        num_dropped=num_dropped,
+        given = read_support(support_file, table)
+        table, pairs = _usable_pairs(embedder, table, given)
+        num_dropped = len(given) - len(pairs)
+    identities = table.identities if drawn else None
+    support = see_support(
+        embedder, table, pairs, category=category, identities=identities, seed=seed if drawn else None
     )
+    check = None
+    if embedder.model is not None and support.latents is not None:
+        check = check_labels(embedder.model, support.latents, support.pairs, seed=seed)
+    return Taught(choose.adapt(embedder, support, adapt), table, pairs, check, num_dropped)
+
+
+def _draw_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> tuple[PhotoTable, Support]:
+    """The photos that can be used, and pairs drawn from their identities."""
+    check_enough(table)
+    table = embedder.usable(table)
+    if num_pairs is not None:
+        return table, draw_support(table.identities, num_pairs, seed=seed)
+    limit = None if embedder.model is None else embedder.model.max_pairs
+    return table, draw_as_many(table.identities, min(NUM_PAIRS, limit or NUM_PAIRS), seed=seed)
 
 
 def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> tuple[PhotoTable, Support]:
     """The photos the pairs need and, of the pairs, those whose photos can both be used."""
     used = np.unique(np.concatenate([support.left, support.right]))
-    support = _renumber(support, used)
     wanted = table.select(used)
     kept = embedder.usable(wanted)
     good = wanted.frame["row"].isin(kept.frame["row"]).to_numpy()
-    whole = good[support.left] & good[support.right]
-    if not whole.any():
+    pairs = pairs_within(support, used[good])
+    if not len(pairs):
         raise DataError("no labelled pair is left: each has a photo that cannot be used")
-    pairs = Support(support.left[whole], support.right[whole], support.same[whole])
-    return kept, _renumber(pairs, np.flatnonzero(good))
-
-
-def _renumber(support: Support, used: np.ndarray) -> Support:
-    """The support as positions in `used`, which is ascending."""
-    return Support(np.searchsorted(used, support.left), np.searchsorted(used, support.right), support.same)
+    return kept, pairs

@@ -3,16 +3,26 @@
 import torch
 from torch import Tensor
 
-from vicp.model.prompt import CategoryPrompt
-from vicp.model.vicp import VICP
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.embedding import Embedder
 
 
-def probability_same(model: VICP, prompt: CategoryPrompt, a: Tensor, b: Tensor) -> Tensor:
+def can_verify(embedder: Embedder, adaptation: Adaptation) -> bool:
+    """Whether there are slot states for the verifier, and a model that has one."""
+    return embedder.model is not None and adaptation.prompt is not None and adaptation.prompt.states is not None
+
+
+def probability_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: Tensor) -> Tensor:
     """P(same) (R,) of R pairs of latents (R, Q, E); as the model gives it, not calibrated on the category.
 
     Raises:
-        PromptError: the prompt belongs to another model.
+        ConfigError: a bare backbone, which has no verifier.
+        PromptError: the adaptation belongs to another model.
+        ValueError: the adaptation carries no slot states.
     """
-    model.check_prompt(prompt)
+    embedder.check(adaptation)
+    if adaptation.prompt is None or adaptation.prompt.states is None:
+        raise ValueError("the adaptation carries no slot states: no LLM read its pairs")
     with torch.inference_mode():
-        return model.verify(a[None], b[None], prompt.states[None])[0].sigmoid()
+        log_odds = embedder.full_model.verify(a[None], b[None], adaptation.prompt.states[None])
+        return log_odds[0].sigmoid()

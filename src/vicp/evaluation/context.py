@@ -1,18 +1,19 @@
 """The context report of one category: the same photos ranked with the category's own pairs and without their help."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt import metric
+from vicp.adapt import whitening
+from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.generated import infer_prompt, null_prompt
+from vicp.adapt.support_photos import draw_as_many
 from vicp.data.records import PhotoTable
-from vicp.data.support import Support, draw_support, split_identities
+from vicp.data.support import Support, split_identities
 from vicp.errors import DataError
 from vicp.metrics import Retrieval, retrieval
 from vicp.model.prompt import CategoryPrompt
@@ -75,7 +76,7 @@ def make_task(
         support_pixels=pixels[torch.from_numpy(support_rows)],
         test_table=test_table,
         test_pixels=pixels[torch.from_numpy(test_rows)],
-        support=_as_many(support_table.identities, num_pairs, seed),
+        support=draw_as_many(support_table.identities, num_pairs, seed=seed),
     )
 
 
@@ -85,19 +86,22 @@ def report_context(embedder: Embedder, task: Task, other: Task, *, seed: int) ->
     Rows: own, other (the pairs of another category), shuffled (own pairs, labels shuffled), null (no pairs),
     frozen (no prompt), metric (closed form from the same-pairs, on frozen features).
     """
-    model, support = embedder.model, task.support
+    support = task.support
     latents = embedder.latents(task.support_pixels)
-    own = infer_prompt(model, latents, support, category=task.category, seed=seed)
+    own = infer_prompt(embedder, latents, support, category=task.category, seed=seed)
     prompts = {
         "own": own,
         "other": infer_prompt(
-            model, embedder.latents(other.support_pixels), other.support, category=other.category, seed=seed
+            embedder, embedder.latents(other.support_pixels), other.support, category=other.category, seed=seed
         ),
-        "shuffled": infer_prompt(model, latents, support.shuffled(seed), category=task.category, seed=seed),
-        "null": null_prompt(model, latents),
+        "shuffled": infer_prompt(embedder, latents, support.shuffled(seed), category=task.category, seed=seed),
+        "null": null_prompt(embedder, latents),
         "frozen": None,
     }
-    embeddings = {name: embedder.embed_pixels(task.test_pixels, prompt) for name, prompt in prompts.items()}
+    embeddings = {
+        name: embedder.embed_pixels(task.test_pixels, None if prompt is None else Adaptation.of(prompt))
+        for name, prompt in prompts.items()
+    }
     embeddings["metric"] = _metric(embedder, task, embeddings["frozen"])
     identities = np.array(task.test_table.identities)
     return ContextReport(
@@ -113,17 +117,7 @@ def _metric(embedder: Embedder, task: Task, test: Tensor) -> Tensor:
     frozen = embedder.embed_pixels(task.support_pixels)
     left, right = torch.from_numpy(task.support.left), torch.from_numpy(task.support.right)
     try:
-        fitted = metric.fit_metric(frozen[left], frozen[right], torch.from_numpy(task.support.same))
+        fitted = whitening.fit_metric(frozen[left], frozen[right], torch.from_numpy(task.support.same))
     except ValueError as error:
         raise DataError(f"{task.category}: the same-pairs give no metric ({error})") from error
-    return metric.apply(fitted, test)
-
-
-def _as_many(identities: Sequence[str], num_pairs: int, seed: int) -> Support:
-    while True:
-        try:
-            return draw_support(identities, num_pairs, seed=seed)
-        except DataError:
-            if num_pairs <= 2:
-                raise
-            num_pairs //= 2
+    return whitening.apply(fitted, test)

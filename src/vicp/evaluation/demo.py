@@ -61,7 +61,7 @@ def run_demo(
     categories = [_report_category(embedder, task, other, seed) for task, other in zip(tasks, others, strict=True)]
     return DemoReport(
         source=source,
-        model=embedder.model.fingerprint,
+        model=embedder.fingerprint,
         command=command,
         seconds=time.monotonic() - clock,
         seed=seed,
@@ -102,7 +102,7 @@ def _world_task(embedder: Embedder, num_pairs: int, seed: int) -> Task:
 def _report_category(embedder: Embedder, task: Task, other: Task, seed: int) -> CategoryReport:
     seed = derive_seed(seed, task.category)
     context = report_context(embedder, task, other, seed=seed)
-    check = check_labels(embedder.model, embedder.latents(task.support_pixels), task.support, seed=seed)
+    check = check_labels(embedder.full_model, embedder.latents(task.support_pixels), task.support, seed=seed)
     identities = np.array(task.test_table.identities)
     rank_lists, (query, hit) = _rank_lists(task, context, seed)
     return CategoryReport(
@@ -152,10 +152,10 @@ def _rank_lists(task: Task, context: ContextReport, seed: int) -> tuple[tuple[Ra
 
 def _match_picture(embedder: Embedder, task: Task, context: ContextReport, query: int, hit: int) -> bytes:
     """The two photos with the patches joined that optimal transport matches, under the category's prompt."""
-    model, photos = embedder.model, task.test_pixels[[query, hit]]
+    photos = task.test_pixels[[query, hit]]
     with torch.inference_mode():
-        states = model.prompt_states(context.prompt)
-        patches = model.backbone.encode(normalise(photos, embedder.transform), states).patches.float()
+        states = embedder.backbone.prompt_states(context.prompt.tokens)
+        patches = embedder.backbone.encode(normalise(photos, embedder.transform), states).patches.float()
         plan = sinkhorn_plan(1 - cosine_similarity(patches[:1], patches[1:]))[0]  # (N, N)
     side = round(patches.shape[1] ** 0.5)
     enlarged = replace(embedder.transform, size=DRAWN_SIZE)

@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.verifier import probability_same
+from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
-from vicp.model.prompt import CategoryPrompt
 
 
 @dataclass(frozen=True)
@@ -113,29 +113,50 @@ class Identified:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Two photos compared under a category's prompt.
+    """Two photos compared under a category's adaptation.
 
     Attributes:
         similarity: cosine of their embeddings, in [-1, 1].
-        probability: the in-context verifier's P(same), as the model gives it.
-        category: the prompt's.
+        probability: the in-context verifier's P(same), as the model gives it; None without a verifier.
+        threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
+        threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
+        category: the adaptation's.
     """
 
     similarity: float
-    probability: float
+    probability: float | None
+    threshold: float | None
+    threshold_accuracy: float | None
     category: str
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
-        return {"category": self.category, "similarity": self.similarity, "p_same": self.probability}
+        return {
+            "category": self.category,
+            "similarity": self.similarity,
+            "p_same": self.probability,
+            "threshold": self.threshold,
+            "threshold_accuracy": self.threshold_accuracy,
+        }
 
     def lines(self) -> list[str]:
         """The facts, for people."""
-        answer = "the same individual" if self.probability >= 0.5 else "different individuals"
-        return [
-            f"Probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
-            f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
-        ]
+        lines = []
+        if self.probability is not None:
+            answer = "the same individual" if self.probability >= 0.5 else "different individuals"
+            lines.append(
+                f"Probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
+                f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
+            )
+        else:
+            lines.append(f"Similarity {self.similarity:.3f}.")
+        if self.threshold is not None and self.threshold_accuracy is not None:
+            side = "above" if self.similarity > self.threshold else "not above"
+            lines.append(
+                f"That is {side} {self.threshold:.3f}, which told {self.threshold_accuracy:.0%} of the pairs taught "
+                f"for '{self.category}' apart when they were held out."
+            )
+        return lines
 
 
 def identify_photos(
@@ -143,20 +164,20 @@ def identify_photos(
     gallery: Path,
     photos: Sequence[Path],
     *,
-    prompt: CategoryPrompt | None,
+    adaptation: Adaptation | None,
     top: int,
 ) -> Identified:
     """Ranks the gallery's identities for every photo of `photos` (files, folders or tables).
 
     Raises:
         DataError: photos that cannot be used.
-        PromptError: the prompt belongs to another model.
+        PromptError: the adaptation belongs to another model.
     """
-    asked = [embedder.embed(table, prompt) for table in _queries(photos, skip_bad=embedder.skip_bad)]
+    asked = [embedder.embed(table, adaptation) for table in _queries(photos, skip_bad=embedder.skip_bad)]
     known = open_photos(gallery, skip_bad=embedder.skip_bad)
-    if prompt is not None and prompt.category in known.categories:
-        known = known.of_category(prompt.category)
-    known, rows = embedder.embed(known, prompt)
+    if adaptation is not None and adaptation.category in known.categories:
+        known = known.of_category(adaptation.category)
+    known, rows = embedder.embed(known, adaptation)
     return Identified(
         queries=tuple(str(path) for table, _ in asked for path in table.frame["path"]),
         ranked=rank_identities(torch.cat([embeddings for _, embeddings in asked]), rows, known.identities, top=top),
@@ -180,17 +201,26 @@ def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
     return tables
 
 
-def verify_photos(embedder: Embedder, a: Path, b: Path, *, prompt: CategoryPrompt) -> Verdict:
-    """Compares two photos under a category's prompt.
+def verify_photos(embedder: Embedder, a: Path, b: Path, *, adaptation: Adaptation) -> Verdict:
+    """Compares two photos under a category's adaptation.
 
     Raises:
         DataError: a photo that cannot be used.
-        PromptError: the prompt belongs to another model.
+        PromptError: the adaptation belongs to another model.
     """
     table = _queries([a, b], skip_bad=False)
     if len(table) != 1 or len(table[0]) != 2:
         raise DataError(f"{a} and {b}: expected two photos, one file each")
-    _, (left, right) = embedder.embed(table[0], prompt)
-    latents = embedder.latents(embedder.pixels(table[0])[1])
-    probability = probability_same(embedder.model, prompt, latents[:1], latents[1:])
-    return Verdict(float(left @ right), float(probability[0]), prompt.category)
+    _, (left, right) = embedder.embed(table[0], adaptation)
+    probability = None
+    if can_verify(embedder, adaptation):
+        latents = embedder.latents(embedder.pixels(table[0])[1])
+        probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
+    choice = adaptation.choice
+    return Verdict(
+        similarity=float(left @ right),
+        probability=probability,
+        threshold=None if choice is None else choice.threshold,
+        threshold_accuracy=None if choice is None else choice.threshold_accuracy,
+        category=adaptation.category,
+    )

@@ -1,14 +1,19 @@
 """Which photos are trained on, and which are kept for validation."""
 
+import logging
+
 import numpy as np
 
 from vicp.config import DataConfig
-from vicp.data.records import PhotoTable, nearest
+from vicp.data.loading import check_photos, without
+from vicp.data.records import PhotoTable, list_rows, nearest
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.data.sources.world import world_photos
 from vicp.data.support import draw_support, split_identities
 from vicp.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 
 def divide_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable, PhotoTable]:
@@ -18,7 +23,7 @@ def divide_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable
         ConfigError: a category that is not there, or nothing left to train on.
         DataError: photos that cannot be opened.
     """
-    table = _world(data, size, seed) if data.photos == "world" else open_photos(str(data.photos))
+    table = _world(data, size, seed) if data.photos == "world" else _opened(data)
     if data.categories:
         table = _of_categories(table, data.categories, "data.categories")
     if data.validate_on == "identities":
@@ -28,6 +33,16 @@ def divide_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable
     if seen.all():
         raise ConfigError("data.held_out: no category is left to train on; name fewer, or give more categories")
     return _few(_of_split(table.select(~seen), data.split), data, seed), table.select(seen)
+
+
+def _opened(data: DataConfig) -> PhotoTable:
+    table = open_photos(str(data.photos), skip_bad=data.skip_bad)
+    if not data.skip_bad:
+        return table
+    table = without(table, check_photos(table, threads=data.threads))
+    if table.skipped:
+        logger.warning("%d photos cannot be used and are left out: %s", len(table.skipped), list_rows(table.skipped))
+    return table
 
 
 def _world(data: DataConfig, size: int, seed: int) -> PhotoTable:

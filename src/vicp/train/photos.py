@@ -14,7 +14,7 @@ from vicp.data.episodes import Episode, Pairs
 from vicp.data.images import ImageTransform
 from vicp.data.loading import load_pixels
 from vicp.data.photo_episodes import Category, categories_of, draw_photo_episode
-from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError, DataError
 from vicp.train.features import FeatureStore
@@ -76,7 +76,10 @@ class PhotoSet:
         blocks = load_pixels(self.table, self.transform, indices=indices, threads=self.threads, bad=bad)
         photos = [block.pixels for block in blocks]
         if bad:
-            raise DataError(f"{bad_photos_message(bad)} (`vicp data check` finds all of them)")
+            raise DataError(
+                f"training met photos that cannot be used: {list_rows(bad)}; `vicp data check` finds all of them: "
+                "correct or remove them, or start anew with --skip-bad"
+            )
         stacked = torch.cat(photos)
         return torch.where((rows % 2 == 1)[:, None, None, None], stacked.flip(-1), stacked)
 

@@ -1,6 +1,7 @@
 """One run: its job, optimiser and files, and what is done with them at each step."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -15,11 +16,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from vicp.config import RunConfig, TrainConfig
 from vicp.data.seeds import derive_seed
-from vicp.errors import ConfigError
+from vicp.errors import ConfigError, TrainingError
 from vicp.losses.objective import LossTerms
 from vicp.model.precision import autocast, choose_precision
 from vicp.train.baseline import baseline_job
 from vicp.train.batch import Batch, Shard
+from vicp.train.check import check_settings
 from vicp.train.job import Job
 from vicp.train.muon import Muon
 from vicp.train.prompting import vicp_job
@@ -72,11 +74,17 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.config.seed, "dropout", step))
             terms = [self._backward(batch, last=batch is batches[-1], share=1 / len(batches)) for batch in batches]
+        losses = _means(terms)
+        if not math.isfinite(losses["total"]):
+            raise TrainingError(
+                f"the loss of step {step + 1} is {losses['total']}; what was saved is in {self.out}: lower "
+                "train.learning_rate, or set train.precision=float32"
+            )
         nn.utils.clip_grad_norm_(job.trainee.parameters(), settings.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         seconds = time.monotonic() - clock
-        numbers = {**_means(terms), "lr": rate, "s/step": seconds}
+        numbers = {**losses, "lr": rate, "s/step": seconds}
         return numbers | ({"img/s": job.photos_per_step / seconds} if step >= job.num_warmup else {})
 
     def validate(self, step: int) -> dict[str, float]:
@@ -131,6 +139,7 @@ def start_run(config: RunConfig) -> Run:
         DataError: photos that cannot be used.
         WeightsError: `train.backbone` does not fit.
     """
+    check_settings(config)
     check_trackers(config.train.trackers)
     disable_progress_bar()  # transformers has one for each file it saves
     accelerator = Accelerator(

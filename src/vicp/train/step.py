@@ -115,7 +115,8 @@ def read_batch(model: VICP, batch: Batch) -> Read:
     """Reads the support of C episodes from unprompted tokens of the frozen backbone."""
     assert batch.support is not None
     num_support = batch.support.shape[1]
-    tokens = batch.support if batch.asked is None else torch.cat([batch.support, batch.asked], dim=1)
+    tokens = batch.support.float()  # autocast joins no float16
+    tokens = tokens if batch.asked is None else torch.cat([tokens, batch.asked.float()], dim=1)
     latents = _latents(model, tokens)  # (C, 2K+n, Q, E)
     left, right = latents[:, : num_support // 2], latents[:, num_support // 2 : num_support]
     reading = model.read(left, right, batch.same)
@@ -127,7 +128,7 @@ def _latents(model: VICP, tokens: Tensor) -> Tensor:
     if tokens.shape[1] == 0:
         shape = (*tokens.shape[:2], model.config.num_latents, model.reasoner.width)
         return torch.zeros(shape, device=tokens.device)
-    latents: Tensor = model.connector(tokens.float().flatten(0, 1))
+    latents: Tensor = model.connector(tokens.flatten(0, 1))
     split: Tensor = latents.unflatten(0, tokens.shape[:2])
     return split
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vicp.adapt.metric import Metric, apply, fit_metric
+from vicp.adapt.whitening import Metric, apply, fit_groups, fit_metric
 from vicp.metrics import retrieval
 
 DIM = 16
@@ -100,3 +100,30 @@ def test_wrong_arguments_are_refused():
         fit_metric(left * torch.nan, right, same)
     with pytest.raises(ValueError, match=r"embeddings are \(6, 15\); expected \(B, 16\)"):
         apply(fit_metric(left, right, same), left[:, 1:])
+
+
+def test_groups_of_two_are_pairs():
+    left, right, _ = draw_support(6, 12)
+    pairs = fit_metric(left, right, torch.ones(12, dtype=torch.bool), shrinkage=0.5)
+    photos, groups = torch.cat([left, right]), torch.arange(12).repeat(2).numpy()
+    groups_metric = fit_groups(photos, groups, [0.1, 0.5])[1]
+    torch.testing.assert_close(groups_metric.weight, pairs.weight)
+    torch.testing.assert_close(groups_metric.mean, pairs.mean)
+
+
+def test_larger_groups_by_hand():
+    photos = torch.tensor([[0.0, 0.0], [2.0, 0.0], [4.0, 3.0], [10.0, 0.0], [10.0, 1.0], [-5.0, 5.0]])
+    # Squares around the means of the first two groups, 8 + 6 and 0.5 on the diagonal, 6 off it; 6 photos less 3 groups.
+    scatter = torch.tensor([[8.0, 6.0], [6.0, 6.5]]) / 3
+    shrunk = scatter + 0.2 * scatter.trace() / 2 * torch.eye(2)
+    metric = fit_groups(photos, torch.tensor([7, 7, 7, 3, 3, 9]).numpy(), [0.2])[0]
+    torch.testing.assert_close(metric.weight @ shrunk @ metric.weight, torch.eye(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(metric.mean, torch.tensor([3.5, 1.5]))
+
+
+def test_groups_must_say_something():
+    photos = draw(7, 4, DIM)
+    with pytest.raises(ValueError, match="none of the 4 photos"):
+        fit_groups(photos, torch.arange(4).numpy(), [0.3])
+    with pytest.raises(ValueError, match="shrinkage is -1"):
+        fit_groups(photos, torch.tensor([0, 0, 1, 1]).numpy(), [0.3, -1])

@@ -1,0 +1,177 @@
+"""An adaptation as a value: what a category's support has decided about how its photos are embedded.
+
+Embedding functions of one shape: the features of a photo (frozen, prompted, or both side by side), then a linear
+map if there is one. Which features and which map is what the methods of this package differ in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vicp.adapt.whitening import Metric, apply
+from vicp.model import prompt as prompt_file
+from vicp.model.prompt import CategoryPrompt, damaged, read_prompt_file, write_prompt_file
+
+FORMAT = "vicp-adaptation-1"
+Method = Literal["null", "static", "generated", "metric", "tuned"]
+Features = Literal["frozen", "prompted", "both"]
+Start = Literal["generated", "static", "random"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an adaptation is made from a support; hashable, so that scores can be kept by recipe.
+
+    Attributes:
+        method: one of the package's.
+        features: what of a photo is read: its frozen embedding, its prompted one, or both side by side.
+        start: where the prompt tokens come from, where `features` has prompted ones.
+        shrinkage: of the metric.
+        steps: of tuning.
+        rate: of tuning.
+    """
+
+    method: Method = "null"
+    features: Features = "frozen"
+    start: Start | None = None
+    shrinkage: float | None = None
+    steps: int | None = None
+    rate: float | None = None
+
+    def __str__(self) -> str:
+        """The recipe in words, such as "metric on frozen and generated photos, shrinkage 0.3"."""
+        seen = {"frozen": "frozen", "prompted": f"{self.start}", "both": f"frozen and {self.start}"}[self.features]
+        match self.method:
+            case "metric":
+                return f"metric on {seen} photos, shrinkage {self.shrinkage:g}"
+            case "tuned" if not self.steps:
+                return "tokens of the support's photos as a prompt"
+            case "tuned":
+                return f"tuned from {self.start}, {self.steps} steps at {self.rate:g}"
+            case _:
+                return self.method
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Why an adaptation is what it is.
+
+    Attributes:
+        reason: a sentence for people.
+        scores: share of held-out comparisons ranked right, by candidate; empty where none could be held out.
+        threshold: the similarity that best tells held-out same-pairs from different ones; None if unknown.
+        threshold_accuracy: the share of held-out pairs on the right side of it, both kinds weighing the same.
+    """
+
+    reason: str
+    scores: dict[str, float]
+    threshold: float | None = None
+    threshold_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """A category's embedding function, for the model whose fingerprint it carries.
+
+    Attributes:
+        recipe: how it was made.
+        category: what the support shows.
+        num_pairs: K.
+        seed: of the support draw; None where the user gave the pairs.
+        fingerprint: of the model it is for.
+        prompt: its tokens make the prompted features; its slot states, if any, are the verifier's.
+        metric: applied to the features; None leaves them as they are.
+        choice: why this one; None for an adaptation that was not chosen.
+    """
+
+    recipe: Recipe
+    category: str
+    num_pairs: int
+    seed: int | None
+    fingerprint: str
+    prompt: CategoryPrompt | None = None
+    metric: Metric | None = None
+    choice: Choice | None = None
+
+    def __post_init__(self) -> None:
+        if self.recipe.features != "frozen" and self.prompt is None:
+            raise ValueError(f"{self.recipe.features} features need a prompt")
+
+    @classmethod
+    def of(cls, prompt: CategoryPrompt) -> "Adaptation":
+        """The paper's adaptation: photos embedded under the prompt that the LLM emitted."""
+        recipe = Recipe("generated", "prompted", "generated")
+        return cls(recipe, prompt.category, prompt.num_pairs, prompt.seed, prompt.fingerprint, prompt)
+
+    @property
+    def views(self) -> tuple[CategoryPrompt | None, ...]:
+        """The prompts a photo is embedded under, None for the frozen backbone; `finish` takes them in this order."""
+        match self.recipe.features:
+            case "frozen":
+                return (None,)
+            case "prompted":
+                return (self.prompt,)
+            case "both":
+                return (None, self.prompt)
+
+    def finish(self, views: Sequence[Tensor]) -> Tensor:
+        """Embeddings (n, D') of photos from their L2-normalised embeddings (n, D) in each view."""
+        features = join(views)  # (n, D')
+        return features if self.metric is None else apply(self.metric, features)
+
+    def save(self, path: Path) -> None:
+        """Writes the adaptation; the file appears whole or not at all.
+
+        Raises:
+            PromptError: it cannot be written there.
+        """
+        facts = {
+            "category": self.category,
+            "num_pairs": self.num_pairs,
+            "seed": self.seed,
+            "recipe": asdict(self.recipe),
+            "choice": None if self.choice is None else asdict(self.choice),
+        }
+        tensors = {
+            "tokens": None if self.prompt is None else self.prompt.tokens,
+            "states": None if self.prompt is None else self.prompt.states,
+            "metric.mean": None if self.metric is None else self.metric.mean,
+            "metric.weight": None if self.metric is None else self.metric.weight,
+        }
+        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+
+    @classmethod
+    def load(cls, path: Path) -> "Adaptation":
+        """Reads an adaptation, or a prompt alone, which is the paper's.
+
+        Raises:
+            PromptError: the file is missing, damaged or neither.
+        """
+        file = read_prompt_file(path, formats=(FORMAT, prompt_file.FORMAT))
+        if file.format_name == prompt_file.FORMAT:
+            return cls.of(CategoryPrompt.load(path))
+        try:
+            return _from_file(file.facts, file.tensors, file.fingerprint)
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged(path, error) from error
+
+
+def join(views: Sequence[Tensor]) -> Tensor:
+    """Features (n, sum of D): each view's L2-normalised embeddings side by side, normalised again."""
+    return views[0] if len(views) == 1 else F.normalize(torch.cat(list(views), dim=1), dim=1)
+
+
+def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Adaptation:
+    category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
+    prompt = metric = None
+    if "tokens" in tensors:
+        prompt = CategoryPrompt(tensors["tokens"], tensors.get("states"), category, num_pairs, seed, fingerprint)
+    if "metric.weight" in tensors:
+        metric = Metric(mean=tensors["metric.mean"], weight=tensors["metric.weight"])
+    choice = None if facts["choice"] is None else Choice(**facts["choice"])
+    return Adaptation(Recipe(**facts["recipe"]), category, num_pairs, seed, fingerprint, prompt, metric, choice)

@@ -1,0 +1,70 @@
+"""What there is to choose from, by method; the usual settings first, for of equal candidates the first is taken."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from vicp.adapt.adaptation import Features, Recipe, Start
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.metric import SHRINKAGE
+
+Adapt = Literal["auto", "null", "static", "generated", "metric", "tuned"]
+SHRINKAGES = (SHRINKAGE, 1.0, 0.1, 3.0, 0.03)
+STEPS, RATES = (5, 10, 20, 30), (2e-2, 5e-3)
+NULL = Recipe()
+STATIC = Recipe("static", "prompted", "static")
+GENERATED = Recipe("generated", "prompted", "generated")
+RANDOM = Recipe("tuned", "prompted", "random", steps=0)  # where tuning may start; worth something now and then
+
+
+def prompts(embedder: Embedder) -> list[Recipe]:
+    """Photos under each prompt there is."""
+    there = [] if embedder.static is None else [STATIC]
+    return there if embedder.model is None else [*there, GENERATED]
+
+
+def cheap(embedder: Embedder, method: Adapt) -> list[Recipe]:
+    """Nothing at all, and the candidates of a method that take no gradient step."""
+    match method:
+        case "null":
+            return [NULL]
+        case "static":
+            return [NULL, STATIC]
+        case "generated":
+            return [NULL, GENERATED]
+        case "metric":
+            return [NULL, *_metrics("frozen", None), *_prompted_metrics(prompts(embedder))]
+        case "tuned":
+            return [NULL, RANDOM, *prompts(embedder)]
+        case "auto":
+            there = prompts(embedder)
+            return [NULL, *_metrics("frozen", None), RANDOM, *there, *_prompted_metrics(there)]
+
+
+def tunings(start: Start | None, method: Adapt) -> list[Recipe]:
+    """Numbers of steps at each rate; all of them only where tuning was asked for, since it is by far the dearest."""
+    rates, ends = (RATES, STEPS) if method == "tuned" else (RATES[:1], STEPS[:-1])
+    return [Recipe("tuned", "prompted", start, steps=steps, rate=rate) for rate in rates for steps in ends]
+
+
+def default(embedder: Embedder, method: Adapt) -> Recipe:
+    """What to do where there is nothing to choose by."""
+    match method:
+        case "auto" | "null":
+            return NULL
+        case "static":
+            return STATIC
+        case "generated":
+            return GENERATED
+        case "metric":
+            return Recipe("metric", "frozen", shrinkage=SHRINKAGE)
+        case "tuned":
+            return tunings([RANDOM, *prompts(embedder)][-1].start, method)[0]
+
+
+def _prompted_metrics(there: Sequence[Recipe]) -> list[Recipe]:
+    kinds: tuple[Features, ...] = ("both", "prompted")
+    return [recipe for kind in kinds for prompt in there for recipe in _metrics(kind, prompt.start)]
+
+
+def _metrics(features: Features, start: Start | None) -> list[Recipe]:
+    return [Recipe("metric", features, start, shrinkage=shrinkage) for shrinkage in SHRINKAGES]

@@ -1,0 +1,129 @@
+"""Chooses an adaptation by leave-identities-out on the support: never by photos it will be judged on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicp.adapt import generated
+from vicp.adapt.adaptation import Adaptation, Choice, Recipe
+from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit, fit_many
+from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance, is_gain
+from vicp.adapt.support_photos import SupportPhotos
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What candidates are worth on identities held out of a support.
+
+    Attributes:
+        similarity: (n, n) by candidate; row a comes from the fold that holds photo a out.
+        comparisons: which of its entries count.
+    """
+
+    similarity: dict[Recipe, NDArray[np.float64]]
+    comparisons: Comparisons
+
+    def shares(self, recipe: Recipe) -> NDArray[np.float64]:
+        """The share of comparisons ranked right, by photo (photos,)."""
+        return self.comparisons.shares(self.similarity[recipe])
+
+    def by_group(self, recipe: Recipe) -> NDArray[np.float64]:
+        """The same by group (groups,)."""
+        return self.comparisons.by_group(self.shares(recipe))
+
+    def score(self, recipe: Recipe) -> float:
+        """The mean over groups: identities with many photos count no more than others."""
+        return float(self.by_group(recipe).mean())
+
+    def best(self, recipes: Sequence[Recipe]) -> Recipe:
+        """The candidate with the highest score, of several the first."""
+        return max(recipes, key=self.score)
+
+
+def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto") -> Adaptation:
+    """The adaptation of that method, its settings chosen on the support; "auto" chooses the method too.
+
+    Raises:
+        ConfigError: the method needs a VICP model or a static prompt, and there is none.
+        DataError: the same-pairs give no metric.
+    """
+    trial = try_out(embedder, support, method)
+    candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
+    if candidates:
+        recipe, choice = _decide(trial, candidates, asked=method != "auto")
+    else:
+        recipe = default(embedder, method)
+        few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
+        choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
+    return replace(_with_states(embedder, support, fit(embedder, support, recipe)), choice=choice)
+
+
+def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt) -> Trial:
+    """What a method's candidates, and nothing, are worth on identities held out; empty if too few can be.
+
+    Tuning starts from the best of the prompts there are.
+    """
+    folds = deal_folds(support)
+    trial = Trial({}, Comparisons.of(support, folds))
+    if folds:
+        trial = _extend(trial, embedder, support, folds, cheap(embedder, method))
+    if folds and method in ("auto", "tuned"):
+        start = trial.best([r for r in trial.similarity if r.start is not None and r.method != "metric"]).start
+        trial = _extend(trial, embedder, support, folds, tunings(start, method))
+    return trial
+
+
+def _extend(
+    trial: Trial, embedder: Embedder, support: SupportPhotos, folds: list[np.ndarray], recipes: Sequence[Recipe]
+) -> Trial:
+    """The trial with more candidates: those that every fold can fit."""
+    comparisons, everything = trial.comparisons, np.arange(len(support))
+    found = {recipe: np.full((len(support), len(support)), np.nan) for recipe in recipes}
+    for number, fold in enumerate(folds, 1):
+        rest = np.setdiff1d(everything, fold)
+        seen = everything if comparisons.across else fold
+        for recipe, embeddings in fit_many(embedder.quiet(), support, rest, recipes, seen=seen):
+            found[recipe][fold] = (embeddings[fold] @ embeddings.T).double().numpy()
+        embedder.progress(number, len(folds))
+    fitted = {recipe: own for recipe, own in found.items() if not np.isnan(own[comparisons.same]).any()}
+    return replace(trial, similarity=trial.similarity | fitted)
+
+
+def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple[Recipe, Choice]:
+    """The best candidate and why; nothing at all if that may well do as well and no method was asked for."""
+    best = trial.best(candidates)
+    chosen, why = (best, "as asked") if asked else _doubt(trial, best)
+    right = f"{trial.score(chosen):.2f} of held-out comparisons right"
+    against = "" if chosen == NULL else f"; nothing: {trial.score(NULL):.2f}"
+    threshold, accuracy = trial.comparisons.threshold(trial.similarity[chosen])
+    scores = {str(recipe): round(trial.score(recipe), 4) for recipe in trial.similarity}
+    return chosen, Choice(f"chose {_name(chosen)}, {why} ({right}{against})", scores, threshold, accuracy)
+
+
+def _doubt(trial: Trial, best: Recipe) -> tuple[Recipe, str]:
+    """The best candidate, or nothing where it is not clearly better than that, or than guessing; and why."""
+    if best == NULL:
+        return NULL, "which no adaptation beats on held-out individuals"
+    if not is_above_chance(trial.by_group(best)):
+        return NULL, "for on held-out individuals no adaptation is clearly better than guessing"
+    if not is_gain(trial.shares(best), trial.shares(NULL)):
+        return NULL, f"for {best} is not clearly better on held-out individuals ({trial.score(best):.2f})"
+    return best, "the best on held-out individuals"
+
+
+def _with_states(embedder: Embedder, support: SupportPhotos, adaptation: Adaptation) -> Adaptation:
+    """The same with the slot states of the support, which the verifier reads whatever photos are embedded with."""
+    if embedder.model is None or (adaptation.prompt is not None and adaptation.prompt.states is not None):
+        return adaptation
+    own = generated.adapt(embedder, support).prompt
+    if own is None or adaptation.prompt is None:
+        return replace(adaptation, prompt=own)
+    return replace(adaptation, prompt=replace(adaptation.prompt, states=own.states))
+
+
+def _name(recipe: Recipe) -> str:
+    return "nothing" if recipe == NULL else str(recipe)

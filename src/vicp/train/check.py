@@ -1,0 +1,70 @@
+"""Settings of a run that make no sense, all of them in one message, before anything is opened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from vicp.config import RunConfig
+from vicp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The least value of some keys, and whether it is one itself."""
+
+    least: float
+    keys: tuple[str, ...]
+    included: bool = True
+
+
+BOUNDS = (
+    Bound(1, ("train.accumulate", "train.log_every", "train.save_every", "train.lora_rank", "data.threads")),
+    Bound(1, ("episodes.contexts", "episodes.joint_contexts", "episodes.identities", "episodes.validation_episodes")),
+    Bound(1, ("episodes.query_pairs", "data.world_categories", "data.world_photos")),
+    Bound(2, ("episodes.photos", "data.world_identities")),
+    Bound(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
+    Bound(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
+    Bound(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
+    Bound(0, ("episodes.validation_pairs",)),
+    Bound(0, ("train.clip_norm", "train.temperature"), included=False),
+)
+SHARES = ("train.rate_warmup", "episodes.hard_share")
+
+
+def check_settings(config: RunConfig) -> None:
+    """Raises `ConfigError` for settings out of range, or that contradict each other."""
+    wrong = [*_out_of_range(config), *_contradictions(config)]
+    if wrong:
+        raise ConfigError("; ".join(wrong))
+
+
+def _out_of_range(config: RunConfig) -> Iterator[str]:
+    for bound in BOUNDS:
+        for key in bound.keys:
+            value = _value(config, key)
+            if not (value >= bound.least if bound.included else value > bound.least):
+                yield f"{key} is {value}; expected {'at least' if bound.included else 'more than'} {bound.least:g}"
+    yield from (f"{key} is {_value(config, key)}; expected at most 1" for key in SHARES if _value(config, key) > 1)
+    if not config.episodes.pairs or min(config.episodes.pairs) < 0:
+        yield f"episodes.pairs is {list(config.episodes.pairs)}; expected numbers of pairs, such as [0, 8, 16]"
+
+
+def _contradictions(config: RunConfig) -> Iterator[str]:
+    train, data = config.train, config.data
+    if train.method == "vicp" and train.loss != "triplet":
+        yield f"train.loss={train.loss} is for baselines, VICP has its own objective; set train.method, or leave it out"
+    if train.method != "finetune" and train.tune == "lora":
+        yield f"train.tune=lora tunes a backbone, which {train.method} keeps frozen; set train.method=finetune"
+    if train.epochs > 0 and data.photos is None:
+        yield "train.epochs counts passes over photos, and rule episodes have no end; set joint_steps, or data.photos"
+    if train.epochs == 0 and train.joint_steps + (train.warmup_steps if train.method == "vicp" else 0) == 0:
+        yield "train.joint_steps is 0, so there is nothing to do; give steps, or train.epochs"
+    if data.support_pairs and data.validate_on == "categories":
+        yield "data.support_pairs is of the category that is asked about; set data.validate_on=identities"
+    if data.fold is not None and data.held_out:
+        yield "data.fold and data.held_out both say what is held out; give one of them"
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    part, name = key.split(".")
+    return getattr(getattr(config, part), name)

@@ -1,0 +1,44 @@
+"""Supports whose embeddings are drawn, so that what is in them is known."""
+
+import numpy as np
+import torch
+
+from vicp.adapt.support_photos import SupportPhotos, draw_as_many, relate_identities
+from vicp.data.support import Support
+
+DIM = 32  # of the tiny backbone
+
+
+def draw(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def nuisance_embeddings(seed: int, num_identities: int, num_photos: int, nuisance: float = 2.0) -> torch.Tensor:
+    """Identities in dimensions 8 to 31 and, in 0 to 7, something larger that differs from photo to photo."""
+    identity, photo = draw(seed, num_identities, 1, DIM), 0.3 * draw(seed + 1, num_identities, num_photos, DIM)
+    identity[..., :8] = 0
+    photo[..., :8] *= nuisance / 0.3
+    return torch.nn.functional.normalize((identity + photo).flatten(0, 1), dim=1)  # (n, D)
+
+
+def support_of(
+    embeddings: torch.Tensor, identities: np.ndarray, *, num_pairs: int = 32, seed: int = 0
+) -> SupportPhotos:
+    """A support of these photos whose pixels are noise: only the frozen embeddings say anything."""
+    names = [str(identity) for identity in identities]
+    groups, relation = relate_identities(names)
+    return SupportPhotos(
+        category="thing",
+        pixels=torch.randint(0, 256, (len(embeddings), 3, 32, 32), dtype=torch.uint8),
+        pairs=draw_as_many(names, num_pairs, seed=seed),
+        groups=groups,
+        relation=relation,
+        frozen=embeddings,
+        latents=None,
+        seed=seed,
+    )
+
+
+def pairs_of(*rows: tuple[int, int, bool]) -> Support:
+    left, right, same = zip(*rows, strict=True)
+    return Support(np.array(left), np.array(right), np.array(same))

@@ -1,0 +1,102 @@
+"""Adaptations as values, and on disk."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vicp.adapt.adaptation import Adaptation, Choice, Recipe
+from vicp.adapt.whitening import Metric
+from vicp.errors import PromptError
+from vicp.model.prompt import CategoryPrompt
+
+FACTS = ("Katze — 猫", 8, None, "0123456789abcdef")
+
+
+def draw(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def metric_on_both() -> Adaptation:
+    return Adaptation(
+        Recipe("metric", "both", "generated", shrinkage=0.3),
+        *FACTS,
+        prompt=CategoryPrompt(draw(2, 4, 6), draw(4, 5), *FACTS),
+        metric=Metric(mean=draw(12), weight=draw(12, 12)),
+        choice=Choice("because", {"null": 0.5, "metric on frozen photos, shrinkage 0.3": 0.75}, 0.25, 0.875),
+    )
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    own = metric_on_both()
+    own.save(tmp_path / "new" / "cat")
+    loaded = Adaptation.load(tmp_path / "new" / "cat")
+    assert (loaded.recipe, loaded.choice) == (own.recipe, own.choice)
+    assert (loaded.category, loaded.num_pairs, loaded.seed, loaded.fingerprint) == FACTS
+    assert torch.equal(loaded.prompt.tokens, own.prompt.tokens)
+    assert torch.equal(loaded.prompt.states, own.prompt.states)
+    views = [draw(3, 6), draw(3, 6) + 1]
+    assert torch.equal(loaded.finish(views), own.finish(views))
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["cat"]
+
+
+def test_nothing_at_all_can_be_saved(tmp_path: Path) -> None:
+    Adaptation(Recipe(), *FACTS).save(tmp_path / "cat")
+    loaded = Adaptation.load(tmp_path / "cat")
+    assert loaded == Adaptation(Recipe(), *FACTS)
+    assert torch.equal(loaded.finish([draw(3, 6)]), draw(3, 6))
+
+
+def test_features_side_by_side_weigh_the_same_before_the_metric() -> None:
+    own = Adaptation(Recipe("generated", "both", "generated"), *FACTS, prompt=metric_on_both().prompt)
+    frozen, prompted = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8]])
+    joined = own.finish([frozen, prompted])
+    torch.testing.assert_close(joined, torch.tensor([[1.0, 0.0, 0.6, 0.8]]) / 2**0.5)
+    assert own.views == (None, own.prompt)
+
+
+def test_a_prompt_file_of_the_first_format_is_a_generated_adaptation(tmp_path: Path) -> None:
+    metadata = {
+        "format": "vicp-prompt-1",
+        "fingerprint": "feed",
+        "facts": '{"category": "cat", "num_pairs": 3, "seed": 7}',
+    }
+    tokens, states = draw(4, 6), draw(4, 5)
+    save_file({"tokens": tokens, "states": states}, tmp_path / "old", metadata=metadata)
+    loaded = Adaptation.load(tmp_path / "old")
+    assert loaded.recipe == Recipe("generated", "prompted", "generated")
+    assert (loaded.category, loaded.num_pairs, loaded.seed, loaded.fingerprint) == ("cat", 3, 7, "feed")
+    assert torch.equal(loaded.prompt.tokens, tokens)
+    assert torch.equal(loaded.prompt.states, states)
+    assert (loaded.metric, loaded.choice) == (None, None)
+
+
+@pytest.mark.parametrize("keep", [0, 40, -10])
+def test_damaged(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "cat"
+    metric_on_both().save(path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(PromptError, match="damaged prompt"):
+        Adaptation.load(path)
+
+
+@pytest.mark.parametrize("facts", ["{}", '{"category": "cat", "num_pairs": 1, "seed": 0, "recipe": {"x": 1}}', "[]"])
+def test_damaged_facts(tmp_path: Path, facts: str) -> None:
+    metadata = {"format": "vicp-adaptation-1", "fingerprint": "f", "facts": facts}
+    save_file({"tokens": draw(1, 2)}, tmp_path / "cat", metadata=metadata)
+    with pytest.raises(PromptError, match="damaged prompt"):
+        Adaptation.load(tmp_path / "cat")
+
+
+def test_other_files_are_no_prompts(tmp_path: Path) -> None:
+    save_file({"tokens": draw(1, 2)}, tmp_path / "weights", metadata={"format": "pt"})
+    with pytest.raises(PromptError, match=r"not a category prompt .*'vicp-adaptation-1' or 'vicp-prompt-1'"):
+        Adaptation.load(tmp_path / "weights")
+    with pytest.raises(PromptError, match="no such prompt"):
+        Adaptation.load(tmp_path / "nowhere")
+
+
+def test_prompted_features_need_a_prompt() -> None:
+    with pytest.raises(ValueError, match="need a prompt"):
+        Adaptation(Recipe("tuned", "prompted", "random"), *FACTS)

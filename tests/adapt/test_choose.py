@@ -1,0 +1,211 @@
+"""The choice on held-out identities: what it finds, and that it finds nothing where there is nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.adapt.synthetic import DIM, draw, nuisance_embeddings, pairs_of, support_of
+
+from vicp.adapt import candidates, choose
+from vicp.adapt.adaptation import Recipe
+from vicp.adapt.candidates import NULL, RANDOM, SHRINKAGES
+from vicp.adapt.choose import Trial
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit, fit_many
+from vicp.adapt.leave_out import Comparisons, deal_folds
+from vicp.adapt.opening import embedder_of
+from vicp.adapt.support_photos import SupportPhotos, relate_pairs
+from vicp.adapt.whitening import apply, fit_groups
+from vicp.data.images import normalise
+from vicp.errors import ConfigError, DataError
+from vicp.metrics import retrieval
+from vicp.model.build import PRESETS, build_model
+
+
+@pytest.fixture(scope="module")
+def full() -> Embedder:
+    return embedder_of(build_model(PRESETS["tiny"]).eval())
+
+
+@pytest.fixture(scope="module")
+def bare(full: Embedder) -> Embedder:
+    return replace(full, model=None)
+
+
+def nuisance_support(seed: int, num_identities: int = 16) -> SupportPhotos:
+    embeddings = nuisance_embeddings(seed, num_identities, 3)
+    return support_of(embeddings, np.repeat(np.arange(num_identities), 3), seed=seed)
+
+
+def with_latents(full: Embedder, support: SupportPhotos) -> SupportPhotos:
+    return replace(support, latents=full.latents(support.pixels))
+
+
+def test_where_nuisance_drowns_identities_the_metric_is_chosen_and_helps_new_ones(bare) -> None:
+    chosen = choose.adapt(bare, nuisance_support(0))
+    assert (chosen.recipe.method, chosen.recipe.features) == ("metric", "frozen")
+    scores = chosen.choice.scores
+    assert scores[str(chosen.recipe)] == max(scores.values())
+    assert scores[str(chosen.recipe)] > scores["null"] + 0.08
+    assert "chose metric on frozen photos" in chosen.choice.reason
+    assert f"nothing: {scores['null']:.2f}" in chosen.choice.reason
+    others, identities = nuisance_embeddings(99, 20, 4), np.repeat(np.arange(20), 4)
+    found = [
+        retrieval(rows, rows, identities, identities, leave_one_out=True).map
+        for rows in (others, chosen.finish([others]))
+    ]
+    assert found[1] > found[0] + 0.1
+
+
+def test_labels_that_mean_nothing_leave_photos_as_they_are(bare, monkeypatch) -> None:
+    monkeypatch.setattr(candidates, "STEPS", (5, 10))  # fewer, for time
+    kept = 0
+    for seed in range(10):
+        embeddings = torch.nn.functional.normalize(draw(seed, 36, DIM), dim=1)
+        support = support_of(embeddings, np.random.default_rng(seed).permutation(36) // 3, seed=seed)
+        kept += choose.adapt(bare, support).recipe == NULL
+    assert kept >= 8
+
+
+def test_easy_photos_are_left_as_they_are(bare) -> None:
+    embeddings = torch.eye(DIM)[:8].repeat_interleave(3, dim=0) + 0.01 * draw(0, 24, DIM)
+    support = support_of(torch.nn.functional.normalize(embeddings, dim=1), np.repeat(np.arange(8), 3))
+    chosen = choose.adapt(bare, support)
+    assert chosen.recipe == NULL
+    assert chosen.choice.scores["null"] == 1
+    assert "which no adaptation beats" in chosen.choice.reason
+
+
+def test_the_choice_can_be_had_again(bare) -> None:
+    support = nuisance_support(1, 8)
+    assert choose.adapt(bare, support).choice == choose.adapt(bare, support).choice
+
+
+def test_fitting_many_is_fitting_each(full) -> None:
+    support = with_latents(full, nuisance_support(2, 6))
+    full = replace(full, static=draw(3, 2, 4, DIM))
+    recipes = [
+        NULL,
+        RANDOM,
+        Recipe("generated", "prompted", "generated"),
+        Recipe("static", "prompted", "static"),
+    ]
+    recipes += [Recipe("metric", kind, "generated", shrinkage=s) for kind in ("prompted", "both") for s in (0.1, 1.0)]
+    recipes += [Recipe("metric", "frozen", shrinkage=0.3)]
+    recipes += [Recipe("tuned", "prompted", "static", steps=s, rate=r) for s in (1, 3) for r in (2e-2, 5e-3)]
+    everything = np.arange(len(support))
+    together = dict(fit_many(full, support, everything, recipes, seen=everything))
+    assert set(together) == set(recipes)
+    for recipe in recipes:
+        alone = fit(full, support, recipe)
+        assert alone.recipe == recipe
+        views = [support.frozen if p is None else _prompted(full, support, p) for p in alone.views]
+        torch.testing.assert_close(together[recipe], alone.finish(views), atol=1e-4, rtol=0)
+
+
+def _prompted(full: Embedder, support: SupportPhotos, prompt) -> torch.Tensor:
+    with torch.inference_mode():
+        states = full.backbone.prompt_states(prompt.tokens)
+        return full.backbone.embed(normalise(support.pixels, full.transform), states)
+
+
+def test_held_out_labels_do_not_reach_what_is_fitted(full) -> None:
+    support = with_latents(full, nuisance_support(4, 8))
+    fold = deal_folds(support)[0]
+    rest = np.setdiff1d(np.arange(len(support)), fold)
+    flipped = support.pairs.same ^ (np.isin(support.pairs.left, fold) | np.isin(support.pairs.right, fold))
+    assert flipped.sum() != support.pairs.same.sum()
+    groups = support.groups.copy()
+    groups[fold] = 0
+    other = replace(support, pairs=replace(support.pairs, same=flipped), groups=groups)
+    recipes = [Recipe("generated", "prompted", "generated"), Recipe("metric", "frozen", shrinkage=0.3)]
+    recipes += [Recipe("tuned", "prompted", "generated", steps=2, rate=2e-2)]
+    one, two = (dict(fit_many(full, s, rest, recipes, seen=fold)) for s in (support, other))
+    for recipe in recipes:
+        assert torch.equal(one[recipe][fold], two[recipe][fold]), recipe
+
+
+def test_a_held_out_metric_is_centred_on_all_photos(bare) -> None:
+    support = nuisance_support(4, 8)
+    fold = deal_folds(support)[0]
+    rest = np.setdiff1d(np.arange(len(support)), fold)
+    recipe = Recipe("metric", "frozen", shrinkage=0.3)
+    ((_, embeddings),) = fit_many(bare, support, rest, [recipe], seen=fold)
+    metric = replace(fit_groups(support.frozen[rest], support.groups[rest], [0.3])[0], mean=support.frozen.mean(dim=0))
+    torch.testing.assert_close(embeddings, apply(metric, support.frozen))
+
+
+def test_a_gain_that_may_be_luck_is_no_reason() -> None:
+    support = support_of(torch.eye(12), np.repeat(np.arange(4), 3))
+    comparisons = Comparisons.of(support, [np.arange(12)])
+    null = np.where(support.relation == 1, 0.9, 0.1)
+    null[0, 1:3] = null[5, 3:5] = 0  # two of twelve photos are wrong
+    some, most = null.copy(), null.copy()
+    some[0, 1:3], some[1, 0], most[0, 1:3], most[5, 3:5] = 0.9, 0.05, 0.9, 0.9
+    metric, static = Recipe("metric", "frozen", shrinkage=0.3), Recipe("static", "prompted", "static")
+    trial = Trial({NULL: null, metric: some, static: most}, comparisons)
+    assert choose._doubt(trial, static) == (static, "the best on held-out individuals")
+    assert choose._doubt(trial, metric)[0] == NULL
+    assert "shrinkage 0.3 is not clearly better" in choose._doubt(trial, metric)[1]
+
+
+def test_a_method_asked_for_is_used_and_its_settings_chosen(full) -> None:
+    support = with_latents(full, nuisance_support(5, 8))
+    metric = choose.adapt(full, support, "metric")
+    assert metric.recipe.method == "metric"
+    assert metric.recipe.shrinkage in SHRINKAGES
+    assert "as asked" in metric.choice.reason
+    tuned = choose.adapt(full, support, "tuned")
+    assert tuned.recipe.method == "tuned"
+    generated = choose.adapt(full, support, "generated")
+    assert list(generated.choice.scores) == ["null", "generated"]
+    null = choose.adapt(full, support, "null")
+    assert null.recipe == NULL
+    states = generated.prompt.states
+    assert all(torch.equal(a.prompt.states, states) for a in (metric, tuned, null)), "the verifier reads them"
+
+
+def test_too_few_pairs_to_choose(full, bare) -> None:
+    support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
+    chosen = choose.adapt(bare, support)
+    assert chosen.recipe == NULL
+    assert chosen.choice.reason.startswith("nothing, for there are too few pairs to choose: that takes 4 individuals")
+    assert (chosen.choice.scores, chosen.choice.threshold) == ({}, None)
+    assert choose.adapt(bare, support, "metric").recipe == Recipe("metric", "frozen", shrinkage=0.3)
+    assert choose.adapt(bare, support, "tuned").recipe.start == "random"
+    assert choose.adapt(full, with_latents(full, support), "tuned").recipe.start == "generated"
+    assert choose.adapt(full, with_latents(full, support), "generated").recipe.method == "generated"
+
+
+def test_pairs_without_identities_do(bare) -> None:
+    embeddings = nuisance_embeddings(7, 24, 2)
+    pairs = pairs_of(
+        *((2 * k, 2 * k + 1, True) for k in range(12)), *((24 + 2 * k, 27 + 2 * k, False) for k in range(10))
+    )
+    groups, relation = relate_pairs(pairs, [str(i) for i in range(48)])
+    support = replace(support_of(embeddings, np.arange(24).repeat(2)), pairs=pairs, groups=groups, relation=relation)
+    chosen = choose.adapt(bare, support)
+    assert chosen.recipe.method == "metric"
+    assert chosen.choice.scores[str(chosen.recipe)] > chosen.choice.scores["null"]
+
+
+def test_same_pairs_alone_give_a_metric(bare) -> None:
+    pairs = pairs_of(*((2 * k, 2 * k + 1, True) for k in range(6)))
+    groups, relation = relate_pairs(pairs, [str(i) for i in range(12)])
+    support = support_of(nuisance_embeddings(8, 6, 2), np.arange(6).repeat(2), num_pairs=2)
+    support = replace(support, pairs=pairs, groups=groups, relation=relation)
+    assert choose.adapt(bare, support, "metric").recipe == Recipe("metric", "frozen", shrinkage=0.3)
+    assert choose.adapt(bare, support).recipe == NULL
+
+
+def test_what_is_missing_is_said(bare) -> None:
+    support = nuisance_support(9, 6)
+    with pytest.raises(ConfigError, match="bare backbone: give --model"):
+        choose.adapt(bare, support, "generated")
+    with pytest.raises(ConfigError, match=r"static\.prompt\.safetensors"):
+        choose.adapt(bare, support, "static")
+    twins = replace(support, frozen=support.frozen[::3].repeat_interleave(3, dim=0))
+    with pytest.raises(DataError, match="'thing' give no metric"):
+        choose.adapt(bare, twins, "metric")
+    assert choose.adapt(bare, twins).recipe.method != "metric"

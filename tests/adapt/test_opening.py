@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import Dinov2Config, Dinov2Model
+
+from vicp.adapt.opening import embedder_of, open_backbone, open_model
+from vicp.errors import WeightsError
+from vicp.model.build import PRESETS, build_model
+from vicp.model.folder import save_backbone
+from vicp.model.prompt import CategoryPrompt
+
+MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
+
+
+def save_vit(folder: Path, *, seed: int = 0, mean: tuple[float, float, float] = MEAN) -> str:
+    torch.manual_seed(seed)
+    vit = Dinov2Model(
+        Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8)
+    )
+    save_backbone(vit, folder, image_size=32, image_mean=mean, image_std=STD, image_fit="squash")
+    return str(folder)
+
+
+def test_a_bare_backbone_brings_its_own_photos_and_fingerprint(tmp_path: Path) -> None:
+    embedder = open_backbone(save_vit(tmp_path / "vit"))
+    assert (embedder.transform.size, embedder.transform.mean, embedder.transform.std) == (32, MEAN, STD)
+    assert (embedder.model, embedder.static) == (None, None)
+    prints = {
+        embedder.fingerprint,
+        open_backbone(save_vit(tmp_path / "other", seed=1)).fingerprint,
+        open_backbone(save_vit(tmp_path / "brighter", mean=(0.0, 0.2, 0.3))).fingerprint,
+        open_backbone(str(tmp_path / "vit"), readout="mean").fingerprint,
+    }
+    assert len(prints) == 4
+    assert open_backbone(str(tmp_path / "vit")).fingerprint == embedder.fingerprint
+
+
+def test_no_backbone_there(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="nowhere"):
+        open_backbone(str(tmp_path / "nowhere"))
+
+
+def test_a_static_prompt_comes_with_its_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = build_model(PRESETS["tiny"]).eval()
+    model.save_pretrained(tmp_path)
+    assert open_model(str(tmp_path)).static is None
+    assert open_model(str(tmp_path)).fingerprint == embedder_of(model).fingerprint == model.fingerprint
+    tokens = torch.randn(2, 4, 32)
+    path = tmp_path / "static.prompt.safetensors"
+    CategoryPrompt(tokens, None, "anything", 0, None, model.fingerprint).save(path)
+    assert torch.equal(open_model(str(tmp_path)).static, tokens)
+    CategoryPrompt(tokens, None, "anything", 0, None, "0123").save(path)
+    assert open_model(str(tmp_path)).static is None
+    assert "belongs to model 0123" in caplog.text

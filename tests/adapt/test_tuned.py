@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.adapt.synthetic import support_of
+
+from vicp.adapt import tuned
+from vicp.adapt.opening import embedder_of
+from vicp.model.build import PRESETS, build_model
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return embedder_of(build_model(PRESETS["tiny"]).eval())
+
+
+@pytest.fixture(scope="module")
+def support(embedder):
+    """Six identities of four photos: a colour each, half drowned in noise."""
+    draw = torch.Generator().manual_seed(0)
+    colours = torch.randint(0, 256, (6, 1, 3, 1, 1), generator=draw)
+    noise = torch.randint(0, 256, (6, 4, 3, 32, 32), generator=draw)
+    pixels = ((colours + noise) // 2).flatten(0, 1).to(torch.uint8)
+    photos = support_of(embedder.embed_pixels(pixels, mirror=False), np.repeat(np.arange(6), 4), num_pairs=24)
+    return replace(photos, pixels=pixels)
+
+
+def test_tuning_lowers_its_loss_and_touches_nothing_but_the_prompt(embedder, support) -> None:
+    before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
+    start = tuned.random_start(embedder, support)
+    first = start.prompt.tokens.clone()
+    after = tuned.adapt(embedder, support, start, steps=15, rate=2e-2)
+    everything = np.arange(len(support))
+    losses = [float(tuned.batch_loss(embedder, support, a.prompt.tokens, everything)) for a in (start, after)]
+    assert losses[1] < 0.95 * losses[0]
+    assert torch.equal(start.prompt.tokens, first)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in embedder.model.state_dict().items())
+    assert all(parameter.grad is None for parameter in embedder.backbone.parameters())
+    assert (after.recipe.steps, after.recipe.rate, after.recipe.start) == (15, 2e-2, "random")
+
+
+def test_a_path_passes_where_shorter_ones_end(embedder, support) -> None:
+    start = tuned.random_start(embedder, support)
+    path = list(tuned.path(embedder, support, start, steps=[2, 5], rate=2e-2))
+    assert [a.recipe.steps for a in path] == [2, 5]
+    alone = tuned.adapt(embedder, support, start, steps=2, rate=2e-2)
+    assert torch.equal(path[0].prompt.tokens, alone.prompt.tokens)
+    assert not torch.equal(path[0].prompt.tokens, path[1].prompt.tokens)
+
+
+def test_the_size_of_the_start_does_not_matter(embedder, support) -> None:
+    start = tuned.random_start(embedder, support)
+    larger = replace(start, prompt=replace(start.prompt, tokens=100 * start.prompt.tokens))
+    near, far = (tuned.adapt(embedder, support, a, steps=3, rate=2e-2).prompt.tokens for a in (start, larger))
+    torch.testing.assert_close(far / 100, near, atol=5e-3, rtol=0)
+
+
+def test_a_random_start_is_made_of_what_layers_read(embedder, support) -> None:
+    start = tuned.random_start(embedder, support)
+    assert start.prompt.tokens.shape == (2, tuned.NUM_PROMPTS, 32)
+    inputs = tuned._layer_inputs(embedder, support.pixels)
+    for layer, tokens in zip(inputs, start.prompt.tokens, strict=True):
+        assert torch.cdist(tokens, layer).min(dim=1).values.max() < 1e-2, "cdist itself is rough"
+    frozen, prompted = (embedder.embed_pixels(support.pixels, a) for a in (None, start))
+    assert (frozen * prompted).sum(dim=1).min() > 0.9, "the start is near the frozen model"
+
+
+def test_the_loss_by_hand() -> None:
+    embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    relation = torch.tensor([[1, 1, -1, 0], [1, 1, 0, 0], [-1, 0, 1, 0], [0, 0, 0, 1]])
+    expected = np.log1p(np.exp((0 - 1) / tuned.TEMPERATURE))
+    assert float(tuned.ranking_loss(embeddings, relation)) == pytest.approx(expected)
+    assert float(tuned.ranking_loss(embeddings, torch.eye(4))) == 0

@@ -1,0 +1,102 @@
+"""Adaptation from the command line, with a bare backbone and with a model."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.adapt.test_opening import save_vit
+from tests.conftest import write_photo
+from tests.test_cli import one_line_error, vicp
+from vicp.cli import main
+
+TEACH = ("teach", "shoes", "--category", "shoe", "--json")
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def vit(tmp_path: Path) -> str:
+    return save_vit(tmp_path / "vit")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """What a command prints on stdout or, where it fails, on stderr; in this process, for time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VICP_CACHE", str(tmp_path / "cache"))
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["vicp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert ended.value.code == (0 if out else 2)
+        return out or err
+
+    return run
+
+
+def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    facts = json.loads(run(*TEACH, "--backbone", vit, "--adapt", "metric"))
+    assert (facts["pairs"], facts["photos"], facts["label_accuracy"], facts["suspects"]) == (16, 15, None, [])
+    adapt = facts["adapt"]
+    assert (adapt["method"], adapt["features"], adapt["steps"]) == ("metric", "frozen", None)
+    assert adapt["scores"][f"metric on frozen photos, shrinkage {adapt['shrinkage']:g}"] > 0.9
+
+    write_photo(tmp_path / "new.jpg", (40, 205, 55), seed=9)
+    use = ("--prompt", "shoe.prompt.safetensors", "--backbone", vit, "--json")
+    found = [json.loads(run("identify", "shoes", "new.jpg", *use)) for _ in range(2)]
+    assert found[0]["queries"][0]["candidates"][0]["identity"] == "green"
+    assert found[0] == found[1], "the cache holds what stands before the metric"
+
+    green, red = (json.loads(run("verify", "new.jpg", f"shoes/{name}/0.jpg", *use)) for name in ("green", "red"))
+    assert (green["p_same"], red["p_same"]) == (None, None)
+    threshold, accuracy = adapt["threshold"], adapt["threshold_accuracy"]
+    assert green["similarity"] > threshold > red["similarity"]
+    told = run("verify", "new.jpg", "shoes/green/0.jpg", *use[:-1])
+    assert f"above {threshold:.3f}, which told {accuracy:.0%} of the pairs" in told
+    assert "P(same)" not in told
+
+
+def test_auto_says_what_it_chose_and_why(photo_folder: Path, vit: str, run: Run) -> None:
+    adapt = json.loads(run(*TEACH, "--pairs", 12, "--backbone", vit))["adapt"]
+    scores = adapt["scores"]
+    assert {"null", "tuned from random, 5 steps at 0.02", "metric on frozen photos, shrinkage 0.3"} <= set(scores)
+    assert "generated" not in scores
+    text = run(*TEACH[:-1], "--pairs", 12, "--backbone", vit)
+    assert f"{adapt['reason'][0].upper()}{adapt['reason'][1:]}.\n" in text
+
+
+def test_a_model_keeps_its_verifier_whatever_is_chosen(photo_folder: Path, run: Run) -> None:
+    use = ("verify", "shoes/red/0.jpg", "shoes/red/1.jpg", "--prompt", "shoe.prompt.safetensors", "--model", "tiny")
+    answers = set()
+    for method in ("null", "generated", "metric"):
+        facts = json.loads(run(*TEACH, "--pairs", 12, "--model", "tiny", "--adapt", method))
+        assert facts["adapt"]["method"] == method
+        assert 0 <= facts["label_accuracy"] <= 1
+        answers.add(json.loads(run(*use, "--json"))["p_same"])
+    assert len(answers) == 1
+    assert "P(same)" in run(*use)
+
+
+def test_errors_are_one_line(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    both = run(*TEACH, "--model", "tiny", "--backbone", vit)
+    assert both == f"error: --model tiny and --backbone {vit}: give one of the two\n"
+    assert "bare backbone: give --model" in run(*TEACH, "--adapt", "generated", "--backbone", vit)
+    assert "static.prompt.safetensors" in run(*TEACH, "--adapt", "static", "--model", "tiny")
+    rows = [("red/0.jpg", "red/1.jpg", 1), ("red/1.jpg", "red/2.jpg", 1), ("red/0.jpg", "red/2.jpg", 0)]
+    pd.DataFrame(rows, columns=["left", "right", "same"]).to_csv(tmp_path / "pairs.csv", index=False)
+    contradiction = run(*TEACH, "--support", "pairs.csv", "--backbone", vit)
+    assert "red/0.jpg and red/2.jpg. Correct the labels" in contradiction
+
+
+def test_an_adaptation_fits_no_other_backbone(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    run(*TEACH, "--adapt", "null", "--backbone", vit)
+    use = ("identify", "shoes", "shoes/red/0.jpg", "--prompt", "shoe.prompt.safetensors")
+    other = save_vit(tmp_path / "other", seed=1)
+    assert "teach the category again" in run(*use, "--backbone", other)
+    one_line_error(vicp(*use, "--model", "tiny", cwd=tmp_path), "belongs to model", "teach the category again")
