@@ -15,6 +15,7 @@ LEVELS = (
     {"gallery", "train", "evaluation"},
     {"adapt"},
     {"model", "losses", "metrics", "data"},
+    {"config_files"},
     {"config"},
     {"errors"},
 )

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from vicp.config import ModelConfig, PartConfig, RunConfig, TrainConfig, config_from_dict, dump_config, load_config
+from vicp.config import ModelConfig, PartConfig, RunConfig, TrainConfig
+from vicp.config_files import config_from_dict, dump_config, load_config
 from vicp.errors import ConfigError
 
 SHIPPED = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))

@@ -197,7 +197,8 @@ def pretrain(
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain a small backbone on the procedural world and, where given, natural photos."""
-    from vicp.config import RunConfig, load_config
+    from vicp.config import RunConfig
+    from vicp.config_files import load_config
     from vicp.train.pretrain import pretrain as run
 
     settings = load_config(RunConfig, config, overrides or [])
@@ -215,7 +216,8 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train VICP or a baseline: on the procedural world, or on your photos (data.photos=...)."""
-    from vicp.config import RunConfig, load_config
+    from vicp.config import RunConfig
+    from vicp.config_files import load_config
     from vicp.train.launch import launch
 
     settings = load_config(RunConfig, config, [*(overrides or []), *(["data.skip_bad=true"] if skip_bad else [])])

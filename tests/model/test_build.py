@@ -8,7 +8,8 @@ import torch
 from tiny_models import VISION_CONFIGS, randomise
 from transformers import AutoModel, CLIPConfig, CLIPModel, CLIPTextConfig
 
-from vicp.config import ModelConfig, PartConfig, RunConfig, SetTransformerConfig, load_config
+from vicp.config import ModelConfig, PartConfig, RunConfig, SetTransformerConfig
+from vicp.config_files import load_config
 from vicp.errors import ConfigError, VICPError, WeightsError
 from vicp.model.build import MINI, PRESETS, TINY, build_model, vision_backbone
 

@@ -12,7 +12,8 @@ from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, save_language_model
 from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM
 
-from vicp.config import ModelConfig, PartConfig, SetTransformerConfig, config_from_dict
+from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
+from vicp.config_files import config_from_dict
 from vicp.errors import ConfigError, WeightsError
 from vicp.model import weights as weights_module
 from vicp.model.build import PRESETS, TINY, build_model

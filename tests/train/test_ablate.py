@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import tiny_photo_run
 
-from vicp.config import dump_config
+from vicp.config_files import dump_config
 from vicp.errors import ConfigError, DataError
 from vicp.train.ablate import Variant, ablate, best_check, write_table
 

@@ -15,7 +15,8 @@ from tests.model.tiny_models import LANGUAGE_CONFIGS, save_language_model
 from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run
 from transformers import LlamaForCausalLM
 
-from vicp.config import PartConfig, RunConfig, dump_config
+from vicp.config import PartConfig, RunConfig
+from vicp.config_files import dump_config
 from vicp.errors import ConfigError, TrainingError
 from vicp.train.batch import Shard
 from vicp.train.launch import launch

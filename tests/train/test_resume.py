@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file
 from tiny_runs import losses, tiny_photo_run, tiny_run
 
-from vicp.config import RunConfig, dump_config
+from vicp.config import RunConfig
+from vicp.config_files import dump_config
 from vicp.errors import WeightsError
 from vicp.train.loop import train
 from vicp.train.resume import Checkpoint, Standing, append_log, start_log

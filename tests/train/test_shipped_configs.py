@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import checks, losses, tiny_photo_run, tiny_run
 
-from vicp.config import RunConfig, load_config
+from vicp.config import RunConfig
+from vicp.config_files import load_config
 from vicp.model.build import PRESETS
 from vicp.model.folder import load_backbone
 from vicp.train.loop import train

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vicp.config import ModelConfig, config_from_dict
+from vicp.config import ModelConfig
+from vicp.config_files import config_from_dict
 from vicp.errors import WeightsError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 from scipy.stats import t as student
 
-from vicp.config import RunConfig, load_config
+from vicp.config import RunConfig
+from vicp.config_files import load_config
 from vicp.errors import ConfigError, DataError
 from vicp.train.loop import train
 

@@ -4,7 +4,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from vicp.config import RunConfig, dump_config
+from vicp.config import RunConfig
+from vicp.config_files import dump_config
 from vicp.errors import StoppedError
 from vicp.train.ahead import ahead
 from vicp.train.interrupt import stop_on_signals

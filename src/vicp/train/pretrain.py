@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vicp.config import PretrainConfig, RunConfig, dump_config
+from vicp.config import PretrainConfig, RunConfig
+from vicp.config_files import dump_config
 from vicp.data.augment import random_view
 from vicp.data.images import ImageTransform, normalise, photo_pixels
 from vicp.data.records import BadPhoto, list_rows

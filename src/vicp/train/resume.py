@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from vicp.config import RunConfig, load_config
+from vicp.config import RunConfig
+from vicp.config_files import load_config
 from vicp.errors import ConfigError, WeightsError
 
 
