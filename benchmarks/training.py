@@ -1,6 +1,6 @@
 """What training costs: every method, cached features, two processes, and the paper's preset part by part.
 
-    python benchmarks/training.py [--steps 4] [--photos 16]
+    python benchmarks/training.py [--steps 2] [--photos 16]
 
 Writes results/training.md and .json. Every line is a run of its own in a process of its own (that is how its peak
 memory is known), on the same photos of the procedural world, with random weights: speed does not depend on them.
@@ -40,7 +40,7 @@ LLAMA_1B = {  # TinyLlama's widths; vocabulary of two label words, room for 64 p
     "vocab_size": 2,
     "max_position_embeddings": 8192,
 }
-FULL_DEPTH, CPU_DEPTH = 22, 2
+FULL_DEPTH, CPU_DEPTH = 22, 1
 METHODS: dict[str, dict[str, Any]] = {
     "VICP": {"method": "vicp"},
     "static prompts, per layer": {"method": "static"},
@@ -55,7 +55,7 @@ PARTS = {"Q-Former": "connector", "LLM": "reasoner", "visual head": "head", "ViT
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=4, help="timed steps, after one that is not")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps, after one that is not")
     parser.add_argument("--photos", type=int, default=16, help="photos per step")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -93,7 +93,6 @@ def main() -> None:
                     pairs=64,
                     train={"precision": "bfloat16", "gradient_checkpointing": True},
                 ),
-                "float32": run("paper float32", pairs=64, train={"precision": "float32"}),
             },
         }
     write_results(facts)

@@ -285,7 +285,8 @@ def _progress(task: str) -> Iterator[Any]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar: Progress = Bar(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    bar: Progress = Bar(*columns, console=console, transient=True, disable=not console.file.isatty())
     with bar:
         number = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(number, completed=done, total=total)

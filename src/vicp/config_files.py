@@ -58,7 +58,9 @@ def dump_config(config: Any, file: Path) -> None:
     text = yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        part = file.with_suffix(".part")  # on a full disk the file there was stays
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
     except OSError as error:
         raise ConfigError(f"{file}: cannot write the settings ({error.strerror})") from error
 

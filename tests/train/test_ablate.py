@@ -24,6 +24,8 @@ def test_a_table_of_two_settings_and_two_seeds(tmp_path: Path) -> None:
     again = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, out=out)
     assert again == variants
     assert {path: path.stat().st_mtime_ns for path in out.rglob("train.jsonl")} == stamps, "no run is run twice"
+    with pytest.raises(ConfigError, match=r"another train\.joint_steps"):
+        ablate(tmp_path / "run.yaml", ["train.joint_steps=3"], vary, num_seeds=2, out=out)
     lines = write_table(variants, out, command="vicp ablate", num_seeds=2)
     assert lines[6].startswith("| setting | own | other | shuffled | null | frozen |")
     assert lines[8].startswith("| `model.num_prompts=1` | ")
@@ -68,4 +70,7 @@ def test_the_best_validation_counts(tmp_path: Path) -> None:
     assert best_check(log)["own"] == 3.0
     log.write_text("")
     with pytest.raises(DataError, match=r"no validation in it"):
+        best_check(log)
+    log.write_text('{"own": 1.0}')
+    with pytest.raises(DataError, match=r"cannot be read \(KeyError\('step'\)\)"):
         best_check(log)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -55,6 +56,14 @@ def test_an_entry_cut_short_is_forgotten(tmp_path: Path, cut: int) -> None:
     again.tokens(np.array([5, 6]), encode)
     assert len(store(tmp_path)) == 4
     assert encode.asked == [[1, 2], [5, 6], [5, 6]], "as the same batch"
+
+
+def test_files_are_given_back(tmp_path: Path) -> None:
+    process = psutil.Process()
+    kept = store(tmp_path)
+    assert sum("a.rows-0" in file.path for file in process.open_files()) == 1
+    del kept
+    assert not any(str(tmp_path) in file.path for file in process.open_files())
 
 
 def test_no_place_to_keep_them(tmp_path: Path) -> None:

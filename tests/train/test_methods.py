@@ -118,7 +118,11 @@ def test_a_trained_baseline_opens_as_a_backbone(start: Path, tmp_path: Path) -> 
     ("data", "settings", "message"),
     [
         ({"held_out": ("c9",)}, {}, r"data\.held_out: no category 'c9' \(there are: c0, c1"),
-        ({"held_out": tuple(f"c{i}" for i in range(8))}, {}, r"data\.held_out: no category is left"),
+        (
+            {"held_out": tuple(f"c{i}" for i in range(8))},
+            {},
+            r"data\.held_out: no category is left.*data\.validate_on=identities",
+        ),
         ({"fold": 1}, {}, r"data\.fold: these photos have no column fold"),
         ({"categories": ("x",)}, {}, r"data\.categories: no category 'x'"),
         ({"photos": None}, {"loss": "arcface"}, r"train\.loss: arcface needs identities that stay"),
@@ -143,6 +147,10 @@ def test_contradictory_settings_are_named(
         ({"method": "vicp", "loss": "arcface"}, r"train\.loss=arcface is for baselines"),
         ({"method": "static", "tune": "lora"}, r"train\.tune=lora tunes a backbone"),
         ({"joint_steps": 0}, r"train\.joint_steps is 0, so there is nothing to do"),
+        ({"margin": 0.0}, r"train\.margin is 0; a baseline's triplet loss expects more than 0"),
+        ({"loss": "arcface", "class_margin": -1.0}, r"train\.class_margin is -1\.0; expected more than 0"),
+        ({"learning_rate": float("inf")}, r"train\.learning_rate is inf; expected finite and at least 0"),
+        ({"method": "vicp", "warmup_steps": 3, "icl_weight": 0.0}, r"train\.warmup_steps: .* it has no loss"),
     ],
 )
 def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict[str, Any], message: str) -> None:
@@ -151,8 +159,31 @@ def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict
     assert not (tmp_path / "train.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("part", "settings", "message"),
+    [
+        ("model", {"num_prompts": 0}, r"model\.num_prompts is 0; expected at least 1"),
+        ("model", {"image_std": (0.0, 1.0, 1.0)}, r"model\.image_std: .*std above 0"),
+        ("episodes", {"identities": 1}, r"episodes\.identities is 1; expected at least 2"),
+        ("episodes", {"validation_silhouettes": 0}, r"episodes\.validation_silhouettes is 0; expected at least 1"),
+        (
+            "data",
+            {"photos": "world", "world_identities": 1000, "held_out": ()},
+            r"world_identities: .* most is 512",
+        ),
+    ],
+)
+def test_other_settings_that_make_no_sense(
+    start: Path, tmp_path: Path, part: str, settings: dict[str, Any], message: str
+) -> None:
+    config = run_on(start, tmp_path)
+    config = dataclasses.replace(config, **{part: dataclasses.replace(getattr(config, part), **settings)})
+    with pytest.raises(ConfigError, match=message):
+        train(config)
+
+
 def test_a_loss_that_is_not_finite_ends_the_run(start: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"the loss of step \d+ is (nan|inf).*lower train\.learning_rate"):
+    with pytest.raises(TrainingError, match=r"(loss|gradient) of step \d+ is (nan|inf).*lower train\.learning_rate"):
         train(run_on(start, tmp_path, method="finetune", loss="supcon", learning_rate=1e12, joint_steps=40))
 
 

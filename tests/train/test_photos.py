@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from vicp.config import DataConfig, EpisodeConfig, RunConfig
 from vicp.errors import ConfigError
@@ -93,6 +94,17 @@ def test_kept_tokens_are_what_the_backbone_says(tmp_path: Path) -> None:
     assert kept.store is not None
     assert len(kept.store) == 3
     assert kept.tokens(0, rows[:0]).shape == (0, *first.shape[1:])
+
+
+def test_photos_of_the_same_names_elsewhere_have_tokens_of_their_own(tmp_path: Path) -> None:
+    stores = []
+    for name, colour in (("whole", "red"), ("cropped", "blue")):
+        for path in (f"{c}/{i}/{n}.png" for c in "ab" for i in range(4) for n in range(2)):
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), colour).save(tmp_path / name / path)
+        photos = ground(tmp_path / "run", photos=str(tmp_path / name), world_categories=1)
+        stores.append(photos.tokens(0, torch.tensor([0])))
+    assert not torch.equal(*stores)
 
 
 def test_shards_are_the_batch(tmp_path: Path) -> None:

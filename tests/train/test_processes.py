@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 from tests.model.tiny_models import LANGUAGE_CONFIGS, save_language_model
-from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run
+from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run, tiny_run
 from transformers import LlamaForCausalLM
 
 from vicp.config import PartConfig, RunConfig
@@ -64,16 +65,31 @@ def test_shards_share_a_batch_without_overlap() -> None:
 
 
 def test_photos_must_divide_among_processes(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"episodes\.photos: 8 photos do not divide among 3 processes"):
+    with pytest.raises(
+        TrainingError, match=r"^episodes\.photos: 8 photos do not divide among 3 processes; give a multiple of 3$"
+    ):
         launch(tiny_photo_run(tmp_path), num_processes=3)
     with pytest.raises(ConfigError, match="--processes 0"):
         launch(tiny_photo_run(tmp_path), num_processes=0)
 
 
+def test_a_loss_of_weight_zero_is_logged_and_not_waited_for(tmp_path: Path) -> None:
+    settings = {"agreement_weight": 0.0, "warmup_steps": 2, "joint_steps": 1}
+    train(tiny_run(tmp_path / "one", **settings))
+    launch(tiny_run(tmp_path / "two", **settings), num_processes=2)
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert one.keys() == two.keys() == {1, 2, 3}
+    for step, row in one.items():
+        assert two[step]["agreement"] == pytest.approx(row["agreement"], abs=TOLERANCE)
+        assert two[step]["total"] == pytest.approx(row["total"], abs=TOLERANCE)
+
+
 def start(config: RunConfig, settings: Path) -> subprocess.Popen[str]:
     dump_config(config, settings)
     command = [sys.executable, "-m", "vicp", "train", "--processes", "2", "--config", str(settings)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
 
 
 def wait_for(log: Path, process: subprocess.Popen[str]) -> None:
@@ -98,10 +114,11 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error(tmp_path: Path) -> 
     assert "Traceback" not in said
 
 
-def test_ctrl_c_saves_in_several_processes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["the launcher", "all of them, as a terminal does"])
+def test_ctrl_c_saves_in_several_processes(tmp_path: Path, send: Callable[[int, int], None]) -> None:
     process = start(tiny_baseline(tmp_path / "run", joint_steps=100_000, save_every=100_000), tmp_path / "run.yaml")
     wait_for(tmp_path / "run" / "train.jsonl", process)
-    process.send_signal(signal.SIGINT)
+    send(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert said.strip().splitlines()[-1].startswith("error: SIGINT stopped the run")

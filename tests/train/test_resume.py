@@ -1,5 +1,6 @@
 """Runs that are killed, stopped, or out of disk lose nothing."""
 
+import dataclasses
 import json
 import os
 import random
@@ -8,19 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_runs import losses, tiny_photo_run, tiny_run
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run, tiny_run
 
 from vicp.config import RunConfig
-from vicp.config_files import dump_config
-from vicp.errors import WeightsError
+from vicp.config_files import dump_config, load_config
+from vicp.errors import ConfigError, TrainingError, WeightsError
+from vicp.train.batch import Batch
+from vicp.train.interrupt import StopAsked
 from vicp.train.loop import train
-from vicp.train.resume import Checkpoint, Standing, append_log, start_log
+from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log
+from vicp.train.run import Run, start_run
 
 
 def start(config: RunConfig, settings: Path) -> subprocess.Popen[str]:
@@ -77,6 +82,69 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Signa
     saved = torch.load(tmp_path / "run" / "train.pt", weights_only=True)
     assert f"after step {saved['step']} of 4003" in last
     assert saved["step"] < 4003
+    assert set(checks(tmp_path / "run")) == {0}, "a validation could take longer than a cluster waits"
+
+
+def test_one_signal_twice_is_one_and_a_later_one_stops_at_once() -> None:
+    stop = StopAsked()
+    for _ in range(2):
+        stop.ask(signal.SIGINT, None)
+    assert stop.by == "SIGINT"
+    stop._since -= 3
+    with pytest.raises(KeyboardInterrupt):
+        stop.ask(signal.SIGINT, None)
+
+
+def test_a_fresh_start_forgets_the_run_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(tiny_baseline(tmp_path, joint_steps=2))
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "take_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_baseline(tmp_path, joint_steps=2, margin=0.3))
+    train(tiny_baseline(tmp_path, joint_steps=2, margin=0.3), resume=True)
+    assert set(losses(tmp_path)) == {1, 2}, "from the start, not from the end of another run"
+
+
+def test_curves_go_on_where_the_checkpoint_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, take_step = tiny_baseline(tmp_path, joint_steps=6, trackers=("tensorboard",)), Run.take_step
+
+    def killed(run: Run, step: int, *batches: Sequence[Batch], **since: float) -> dict[str, float]:
+        if step == 5:
+            raise KeyboardInterrupt
+        return take_step(run, step, *batches, **since)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "take_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    train(config, resume=True)
+    curves = EventAccumulator(str(tmp_path / "curves" / "vicp")).Reload()
+    assert [event.step for event in curves.Scalars("total")] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in curves.Scalars("map")] == [0, 2, 4, 6]
+
+
+def test_what_decides_nothing_may_change_on_resume(tmp_path: Path) -> None:
+    config = tiny_photo_run(tmp_path, joint_steps=1)
+    dump_config(config, tmp_path / "train.yaml")
+    other = dataclasses.replace(config.data, keep_features=False, threads=7)
+    check_same_settings(dataclasses.replace(config, data=other, out="moved"), tmp_path / "train.yaml")
+    other = dataclasses.replace(other, flip=False)
+    with pytest.raises(ConfigError, match=r"another data\.flip; "):
+        check_same_settings(dataclasses.replace(config, data=other), tmp_path / "train.yaml")
+
+
+def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path: Path) -> None:
+    run = start_run(tiny_baseline(tmp_path))
+    weight = next(p for p in run.job.trainee.parameters() if p.requires_grad)
+    weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = weight.detach().clone()
+    with pytest.raises(TrainingError, match=r"the gradient of step 1 is (nan|inf)"):
+        run.take_step(0, run.job.draw(0))
+    assert torch.equal(weight, before)
 
 
 @pytest.fixture
@@ -110,6 +178,16 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(small_disk: Path) -> None:
     assert torch.equal(module.weight, good)
 
 
+def test_a_full_disk_leaves_the_settings(small_disk: Path) -> None:
+    config = tiny_run(small_disk)
+    dump_config(config, small_disk / "train.yaml")
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filler").write_bytes(b"x" * 4_000_000)
+    with pytest.raises(ConfigError, match=r"train\.yaml: cannot write the settings"):
+        dump_config(dataclasses.replace(config, seed=5), small_disk / "train.yaml")
+    assert load_config(RunConfig, small_disk / "train.yaml") == config
+
+
 def test_frozen_weights_stay_out_of_the_checkpoint(tmp_path: Path) -> None:
     module = torch.nn.Sequential(torch.nn.Linear(2, 2).requires_grad_(False), torch.nn.Linear(2, 2))
     optimizer = torch.optim.SGD(module[1].parameters(), lr=0.1)
@@ -130,8 +208,11 @@ def test_standing_counts_validations_that_are_no_better() -> None:
 
 
 def test_early_stop(tmp_path: Path) -> None:
-    train(tiny_run(tmp_path, learning_rate=0.0, warmup_steps=1, joint_steps=40, save_every=1, patience=2))
+    config = tiny_run(tmp_path, learning_rate=0.0, warmup_steps=1, joint_steps=40, save_every=1, patience=2)
+    train(config)
     assert max(losses(tmp_path)) == 4  # one of the warm-up, the first ranked, two that are no better
+    train(config, resume=True)
+    assert max(losses(tmp_path)) == 4, "it was over"
 
 
 def test_a_log_goes_on_where_the_checkpoint_does(tmp_path: Path) -> None:

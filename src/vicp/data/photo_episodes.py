@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -31,9 +32,14 @@ class Category:
         """How many photos there are."""
         return sum(map(len, self.photos))
 
+    @cached_property
+    def repeated(self) -> np.ndarray:
+        """The identities that have two photos or more, as indices into `photos`; looked for once, drawn from often."""
+        return np.flatnonzero([len(rows) > 1 for rows in self.photos])
+
     def fits(self, *, num_photos: int, num_identities: int, num_pairs: int | None) -> bool:
         """Whether every episode of these sizes can be drawn; for K pairs, half of the identities go to the support."""
-        sizes = np.sort([len(rows) for rows in self.photos if len(rows) > 1])
+        sizes = np.sort([len(self.photos[i]) for i in self.repeated])
         share = -(-num_photos // num_identities)
         if num_pairs is None:
             return len(sizes) >= 2 and int(np.minimum(sizes, share).sum()) >= num_photos
@@ -84,7 +90,7 @@ def draw_photo_episode(
     rng = np.random.default_rng(derive_seed(seed, "photo episode"))
     pool = int(rng.integers(len(categories)))
     category = categories[pool]
-    repeated = rng.permutation([i for i, rows in enumerate(category.photos) if len(rows) > 1])
+    repeated = rng.permutation(category.repeated)
     half = 0 if num_pairs is None else len(repeated) // 2
     support = _draw_support(category, repeated[: min(half, max(num_pairs or 0, 2))], num_pairs or 0, seed)
     chosen = _draw_batch(category, repeated[half:], num_identities, num_photos, rng)

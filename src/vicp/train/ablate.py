@@ -17,6 +17,7 @@ from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError, DataError
 from vicp.train.loop import train
+from vicp.train.resume import check_same_settings
 
 logger = logging.getLogger(__name__)
 ROWS = ("own", "other", "shuffled", "null", "frozen", "map", "labels", "verifier", "spread")
@@ -79,6 +80,7 @@ def ablate(
     found: dict[tuple[str, ...], list[dict[str, float]]] = {chosen: [] for chosen in variants}
     for number, ((chosen, seed), settings) in enumerate(runs.items(), start=1):
         logger.info("run %d of %d: %s seed %d", number, len(runs), " ".join(chosen), seed)
+        check_same_settings(settings, Path(settings.out) / "train.yaml")  # a table is of one base
         if not (Path(settings.out) / "last").exists():
             train(settings, resume=True, bar=True)
         found[chosen].append(best_check(Path(settings.out) / "train.jsonl"))
@@ -93,9 +95,9 @@ def best_check(log: Path) -> dict[str, float]:
     """
     try:
         rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise DataError(f"{log}: cannot be read ({error}); remove its folder to run it again") from error
-    checks = [row for row in rows if "total" not in row and row["step"] > 0]
+        checks = [row for row in rows if "total" not in row and row["step"] > 0]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{log}: cannot be read ({error!r}); remove its folder to run it again") from error
     if not checks:
         raise DataError(f"{log}: no validation in it; remove its folder to run it again")
     ranked = [row for row in checks if "score" in row]

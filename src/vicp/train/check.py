@@ -1,5 +1,6 @@
 """Settings of a run that make no sense, all of them in one message, before anything is opened."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from vicp.errors import ConfigError
 
 @dataclass(frozen=True)
 class Bound:
-    """The least value of some keys, and whether it is one itself."""
+    """The least value of some keys, and whether it is one itself; None, where a key allows it, has no bound."""
 
     least: float
     keys: tuple[str, ...]
@@ -19,14 +20,16 @@ class Bound:
 
 BOUNDS = (
     Bound(1, ("train.accumulate", "train.log_every", "train.save_every", "train.lora_rank", "data.threads")),
-    Bound(1, ("episodes.contexts", "episodes.joint_contexts", "episodes.identities", "episodes.validation_episodes")),
-    Bound(1, ("episodes.query_pairs", "data.world_categories", "data.world_photos")),
-    Bound(2, ("episodes.photos", "data.world_identities")),
+    Bound(1, ("episodes.contexts", "episodes.joint_contexts", "episodes.validation_episodes", "episodes.query_pairs")),
+    Bound(1, ("episodes.num_silhouettes", "episodes.validation_silhouettes", "episodes.photos_per_silhouette")),
+    Bound(1, ("episodes.values_per_factor", "data.world_categories", "data.world_photos")),
+    Bound(1, ("model.num_prompts", "model.num_latents", "model.image_size")),
+    Bound(2, ("episodes.photos", "episodes.identities", "data.world_identities")),
     Bound(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
     Bound(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
     Bound(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
     Bound(0, ("episodes.validation_pairs",)),
-    Bound(0, ("train.clip_norm", "train.temperature"), included=False),
+    Bound(0, ("train.clip_norm", "train.temperature", "train.class_margin", "train.class_scale"), included=False),
 )
 SHARES = ("train.rate_warmup", "episodes.hard_share")
 
@@ -42,8 +45,11 @@ def _out_of_range(config: RunConfig) -> Iterator[str]:
     for bound in BOUNDS:
         for key in bound.keys:
             value = _value(config, key)
-            if not (value >= bound.least if bound.included else value > bound.least):
-                yield f"{key} is {value}; expected {'at least' if bound.included else 'more than'} {bound.least:g}"
+            if value is None:
+                continue
+            if math.isinf(value) or not (value >= bound.least if bound.included else value > bound.least):
+                kind = ("finite and " if math.isinf(value) else "") + ("at least" if bound.included else "more than")
+                yield f"{key} is {value}; expected {kind} {bound.least:g}"
     yield from (f"{key} is {_value(config, key)}; expected at most 1" for key in SHARES if _value(config, key) > 1)
     if not config.episodes.pairs or min(config.episodes.pairs) < 0:
         yield f"episodes.pairs is {list(config.episodes.pairs)}; expected numbers of pairs, such as [0, 8, 16]"
@@ -53,6 +59,14 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
     train, data = config.train, config.data
     if train.method == "vicp" and train.loss != "triplet":
         yield f"train.loss={train.loss} is for baselines, VICP has its own objective; set train.method, or leave it out"
+    if train.method != "vicp" and train.loss == "triplet" and train.margin == 0:
+        yield "train.margin is 0; a baseline's triplet loss expects more than 0"
+    told = train.icl_weight + train.pair_weight + (train.agreement_weight if data.photos is None else 0)
+    if train.method == "vicp" and train.warmup_steps > 0 and told == 0:
+        yield (
+            "train.warmup_steps: the warm-up has no photos, so with train.icl_weight=0 and train.pair_weight=0 it has "
+            "no loss; set train.warmup_steps=0, or one of them"
+        )
     if train.method != "finetune" and train.tune == "lora":
         yield f"train.tune=lora tunes a backbone, which {train.method} keeps frozen; set train.method=finetune"
     if train.epochs > 0 and data.photos is None:

@@ -31,7 +31,10 @@ def divide_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable
     held_out = _held_out(table, data, seed)
     seen = table.frame["category"].isin(held_out).to_numpy(dtype=bool)
     if seen.all():
-        raise ConfigError("data.held_out: no category is left to train on; name fewer, or give more categories")
+        raise ConfigError(
+            f"data.held_out: no category is left to train on, all are for validation ({', '.join(held_out)}); name "
+            "fewer, give more, or validate on other identities of the same ones with data.validate_on=identities"
+        )
     return _few(_of_split(table.select(~seen), data.split), data, seed), table.select(seen)
 
 
@@ -46,14 +49,17 @@ def _opened(data: DataConfig) -> PhotoTable:
 
 
 def _world(data: DataConfig, size: int, seed: int) -> PhotoTable:
-    frame = world_photos(
-        num_categories=data.world_categories,
-        num_identities=data.world_identities,
-        photos_per_identity=data.world_photos,
-        size=size,
-        seed=derive_seed(seed, "world table"),
-        split="seen",
-    )
+    try:
+        frame = world_photos(
+            num_categories=data.world_categories,
+            num_identities=data.world_identities,
+            photos_per_identity=data.world_photos,
+            size=size,
+            seed=derive_seed(seed, "world table"),
+            split="seen",
+        )
+    except ValueError as error:
+        raise ConfigError(f"data.world_identities: {error}") from error
     return PhotoTable(frame.assign(row=range(1, len(frame) + 1)), None)
 
 

@@ -1,6 +1,7 @@
 """Tokens of the frozen backbone, kept on disk: they never change, so each photo is encoded once and no more."""
 
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +17,11 @@ class FeatureStore:
 
     A journal beside it names the rows that are there. Each call adds its rows to it in one write, after their
     tokens: a killed process loses the last call whole, and encodes it again as the same batch, to the same bits.
+    `close` gives the files back; so does the last reference that goes.
 
     Args:
         folder: made if absent.
-        name: what the tokens depend on: weights, transform, photos.
+        name: what the tokens depend on: photos, weights, transform.
         num_rows: how many rows there can be; the file is sparse until they come.
         shape: T, D.
         writer: number of this process; each keeps a journal of its own.
@@ -36,6 +38,7 @@ class FeatureStore:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT)
             self._journal = os.open(folder / f"{name}.rows-{writer}", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self.close = weakref.finalize(self, _close, self._file, self._journal)
             os.ftruncate(self._file, num_rows * self._row_bytes)
             self._known = self._read_journal(num_rows)
         except OSError as error:
@@ -56,11 +59,6 @@ class FeatureStore:
     def __len__(self) -> int:
         """How many rows are there."""
         return int(self._known.sum())
-
-    def close(self) -> None:
-        """Gives the files back."""
-        os.close(self._file)
-        os.close(self._journal)
 
     def _write(self, rows: np.ndarray, tokens: Tensor) -> None:
         blocks = tokens.half().cpu().contiguous().numpy()
@@ -88,3 +86,8 @@ class FeatureStore:
         return DataError(
             f"{self.path}: cannot keep features ({error.strerror}); make room, or set data.keep_features=false"
         )
+
+
+def _close(*files: int) -> None:
+    for file in files:
+        os.close(file)

@@ -28,6 +28,6 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        summed = gradients[0].contiguous()
+        summed = gradients[0].clone(memory_format=torch.contiguous_format)  # the one given is not ours to change
         dist.all_reduce(summed)
         return summed.chunk(dist.get_world_size(), dim=1)[dist.get_rank()]

@@ -10,6 +10,7 @@ from vicp.config import RunConfig
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
+from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.weights import fingerprint
 from vicp.train.batch import Batch, Ground, Shard, collate
@@ -37,9 +38,16 @@ class Grounds:
 
 
 def image_transform(config: RunConfig) -> ImageTransform:
-    """How photos become the model's input."""
+    """How photos become the model's input.
+
+    Raises:
+        ConfigError: a mean or deviation that makes no sense.
+    """
     model = config.model
-    return ImageTransform(model.image_size, model.image_mean, model.image_std, model.image_fit)
+    try:
+        return ImageTransform(model.image_size, model.image_mean, model.image_std, model.image_fit)
+    except ValueError as error:
+        raise ConfigError(f"model.image_size, model.image_mean, model.image_std: {error}") from error
 
 
 def make_grounds(config: RunConfig, backbone: Backbone, *, num_pairs: int | None, shard: Shard) -> Grounds:
@@ -102,7 +110,7 @@ def _photo_set(
         shape = make_tokens(torch.zeros(1, 3, transform.size, transform.size, dtype=torch.uint8)).shape[1:]
         store = FeatureStore(
             Path(config.out) / "features",
-            name=photos_name(table, weights, transform.fingerprint),
+            name=photos_name(table, str(config.data.photos), weights, transform.fingerprint),
             num_rows=2 * len(table),
             shape=(shape[0], shape[1]),
             writer=shard.rank,

@@ -2,11 +2,13 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ECHO = 2.0  # seconds in which a signal is the first one again: the terminal sends it, and the launcher passes it on
 
 
 class StopAsked:
@@ -14,15 +16,17 @@ class StopAsked:
 
     def __init__(self) -> None:
         self.by: str | None = None
+        self._since = 0.0
 
     def __bool__(self) -> bool:
         return self.by is not None
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """The signals' handler."""
-        if self.by is not None:
+        if self.by is None:
+            self.by, self._since = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self._since > ECHO:
             raise KeyboardInterrupt
-        self.by = signal.Signals(number).name
 
 
 @contextmanager

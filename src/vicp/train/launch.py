@@ -43,8 +43,8 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
         raise TrainingError(_what_died(error, config.out)) from error
     except SignalException as error:
         raise StoppedError(
-            f"{error.sigval.name} stopped the run; it is saved in {config.out}: give the same command with --resume "
-            "to go on"
+            f"{error.sigval.name} stopped the run; what was saved is in {config.out}: give the same command with "
+            "--resume to go on"
         ) from error
     return Path(folders[0])
 
@@ -64,6 +64,8 @@ def _what_died(error: ChildFailedError, out: str) -> str:
     words = message.get("message", message) if isinstance(message, dict) else message
     reason = " ".join(str(words).split()) or f"exit code {failure.exitcode}"
     name = failure.signal_name() if failure.exitcode < 0 else ""
+    if reason.startswith(f"{ConfigError.__name__}: "):  # known before the first step: there is nothing to go on with
+        return reason.removeprefix(f"{ConfigError.__name__}: ")
     for kind in VICPError.__subclasses__():
         reason = reason.removeprefix(f"{kind.__name__}: ")
     return (

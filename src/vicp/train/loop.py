@@ -1,6 +1,7 @@
 """The training loop: step, log, validate, save; the same for VICP and every baseline."""
 
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
     standing = run.checkpoint.load(job.trainee, run.optimizer) if resume else Standing()
     run = replace(run, trainee=run.accelerator.prepare_model(job.trainee))
     if main:
+        if not resume:
+            run.checkpoint.forget()
         dump_config(config, out / "train.yaml")
     with (
         stop_on_signals() as stop,
@@ -50,20 +53,25 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
     ):
         if standing.step == 0:
             track.write(0, run.validate(0))
-        for step, batches in ahead(job.draw, standing.step, job.num_steps):
-            numbers, done = run.take_step(step, batches), step + 1
+        clock, end = time.monotonic(), standing.step if standing.over(settings.patience) else job.num_steps
+        for step, batches in ahead(job.draw, standing.step, end):
+            numbers, done = run.take_step(step, batches, since=clock), step + 1
             (track.write if done % settings.log_every == 0 else track.show)(done, numbers)
             stopped = run.anyone(bool(stop))
-            if done % settings.save_every == 0 or done == job.num_steps or stopped:
+            due, before = done % settings.save_every == 0 or done == job.num_steps, standing
+            standing = replace(standing, step=done)
+            if due:
                 check = run.validate(step)
-                before, standing = standing, standing.after(done, check["score"])
+                standing = standing.after(done, check["score"])
                 track.write(done, check)
+            if due or stopped:  # who stops a run may not wait for a validation
                 run.save(standing, improved=standing.best != before.best)
             if stopped and done < job.num_steps:
                 raise StoppedError(_how_to_go_on(stop.by, done, job.num_steps, out))
-            if settings.patience and standing.stale >= settings.patience:
+            if standing.over(settings.patience):
                 logger.info("step %d: the last %d validations were no better, so this is the end", done, standing.stale)
                 break
+            clock = time.monotonic()
         return run.finish(standing)
 
 

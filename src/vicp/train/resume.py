@@ -17,6 +17,8 @@ from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError, WeightsError
 
+FREE = ("out", "data.threads", "data.keep_features", "train.trackers")  # decide where and how fast, not what
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -40,12 +42,27 @@ class Standing:
             return Standing(step, score, 0)
         return Standing(step, self.best, self.stale + 1)
 
+    def over(self, patience: int) -> bool:
+        """Whether so many validations were no better; a patience of 0 has no end."""
+        return 0 < patience <= self.stale
+
 
 @dataclass(frozen=True)
 class Checkpoint:
     """One resumable file: what is trained, its optimiser, and how far the run is; frozen weights stay out."""
 
     path: Path
+
+    def forget(self) -> None:
+        """Removes the file of an earlier run, which `--resume` would take for this one's.
+
+        Raises:
+            WeightsError: it cannot be removed.
+        """
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise WeightsError(f"{self.path}: cannot remove it ({error.strerror}); give another out=FOLDER") from error
 
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
         """Replaces the file by the state now.
@@ -106,6 +123,7 @@ def check_same_settings(config: RunConfig, saved: Path) -> None:
         for key in (now[part] if isinstance(now[part], dict) else [""])
         if before[part] != now[part] and (key == "" or before[part][key] != now[part][key])
     ]
+    changed = [key for key in changed if key not in FREE]
     if changed:
         raise ConfigError(
             f"{saved.parent}: this run was started with another {', '.join(changed)}; "
@@ -127,7 +145,7 @@ def start_log(path: Path, step: int) -> None:
         part = path.with_suffix(".part")
         part.write_text("".join(kept), encoding="utf-8")
         part.replace(path)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: cannot go on with this log ({error}); remove it, or give another out=FOLDER"
         ) from error

@@ -61,9 +61,18 @@ class Run:
         """What `--resume` goes on from."""
         return Checkpoint(self.out / "train.pt")
 
-    def take_step(self, step: int, batches: Sequence[Batch]) -> dict[str, float]:
-        """Moves the weights by the mean gradient of the batches; returns the losses, the rate and the speed."""
-        clock, settings, job = time.monotonic(), self.config.train, self.job
+    def take_step(self, step: int, batches: Sequence[Batch], *, since: float | None = None) -> dict[str, float]:
+        """Moves the weights by the mean gradient of the batches; returns the losses, the rate and the speed.
+
+        Args:
+            step: steps done before.
+            batches: of this step.
+            since: when the step began, by the monotonic clock, waiting for its batches included; None: now.
+
+        Raises:
+            TrainingError: a loss or gradient is not finite; the weights are as they were.
+        """
+        clock, settings, job = time.monotonic() if since is None else since, self.config.train, self.job
         rate = set_learning_rate(
             self.optimizer,
             *_phase(step, job),
@@ -75,12 +84,13 @@ class Run:
             torch.manual_seed(derive_seed(self.config.seed, "dropout", step))
             terms = [self._backward(batch, last=batch is batches[-1], share=1 / len(batches)) for batch in batches]
         losses = _means(terms)
-        if not math.isfinite(losses["total"]):
-            raise TrainingError(
-                f"the loss of step {step + 1} is {losses['total']}; what was saved is in {self.out}: lower "
-                "train.learning_rate, or set train.precision=float32"
-            )
-        nn.utils.clip_grad_norm_(job.trainee.parameters(), settings.clip_norm)
+        norm = float(nn.utils.clip_grad_norm_(job.trainee.parameters(), settings.clip_norm))
+        for name, value in (("loss", losses["total"]), ("gradient", norm)):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the {name} of step {step + 1} is {value}; what was saved is in {self.out}: lower "
+                    "train.learning_rate, or set train.precision=float32"
+                )
         self.optimizer.step()
         self.optimizer.zero_grad()
         seconds = time.monotonic() - clock

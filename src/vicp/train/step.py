@@ -1,6 +1,6 @@
 """One step of VICP: a batch in, every loss by name out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -55,10 +55,10 @@ class Trainee(nn.Module):
         return self.objective.pair > 0 or self.objective.agreement > 0
 
     def forward(self, batch: Batch) -> LossTerms:
-        """Every loss; without photos (the warm-up) those that need no ViT."""
+        """Every loss; without photos (the warm-up) those that need no ViT. What is only logged has no gradient."""
         read = read_batch(self.model, batch)
         identity, alignment = (None, None) if batch.photos is None else self._prompted(batch, read.reading)
-        return weigh(
+        terms = weigh(
             self.objective,
             identity=identity,
             icl=self._icl(read.reading, batch.same),
@@ -66,6 +66,9 @@ class Trainee(nn.Module):
             pair=None if read.asked is None else pair_loss(_flat(query_logits(self.model, read, batch)), _same(batch)),
             agreement=None if read.asked is None or batch.values is None else self._agreement(read.asked, batch),
         )
+        # DDP waits for a gradient through everything that a module returns.
+        logged = {n: t.detach() for n, t in vars(terms).items() if t is not None and vars(self.objective).get(n) == 0}
+        return replace(terms, **logged)
 
     def _prompted(self, batch: Batch, reading: Reading) -> tuple[Tensor, Tensor | None]:
         """L_ID and L_align: the photos of each category are embedded under its own prompt."""

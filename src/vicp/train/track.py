@@ -42,7 +42,8 @@ class Track:
         if accelerator.is_main_process:
             start_log(self._log, start)
         accelerator.project_configuration = ProjectConfiguration(str(out), logging_dir=str(out / "curves"))
-        accelerator.init_trackers("vicp", init_kwargs={"tensorboard": {"purge_step": start}})
+        first = start + 1 if start else 0  # to be written; steps from there on are purged
+        accelerator.init_trackers("vicp", init_kwargs={"tensorboard": {"purge_step": first}})
 
     def __enter__(self) -> "Track":
         return self
