@@ -111,7 +111,8 @@ class DataConfig:
     split: str = "train"
     """Rows of this split are trained on, where the photos have splits."""
     fold: int | None = None
-    """Of cross-category folds (a column `fold`, ShopID10K's own): this one is never trained on."""
+    """Of cross-category folds (a column `fold`, ShopID10K's own): this one is for the final test, neither trained nor
+    validated on; validation is then on other splits of the other folds, where the photos have splits."""
     categories: tuple[str, ...] = ()
     """Only these; empty is all."""
     held_out: tuple[str, ...] = ()

@@ -66,8 +66,10 @@ def test_splits_and_folds_of_a_table(tmp_path: Path) -> None:
     pd.DataFrame(rows).to_csv(tmp_path / "photos.csv", index=False)
     data = DataConfig(photos=str(tmp_path / "photos.csv"), fold=1)
     train, held_out = divide_photos(data, size=32, seed=0)
-    assert (train.categories, held_out.categories) == (("a", "c"), ("b",))
-    assert set(train.frame["split"]) == {"train"}
+    assert (train.categories, held_out.categories) == (("a", "c"), ("a", "c")), "fold 1 is for the final test"
+    assert (set(train.frame["split"]), set(held_out.frame["split"])) == ({"train"}, {"test"})
+    train, held_out = divide_photos(dataclasses.replace(data, held_out=("c",)), size=32, seed=0)
+    assert (train.categories, held_out.categories) == (("a",), ("c",))
     assert len(held_out) == 8, "all of an unseen category"
     with pytest.raises(ConfigError, match=r"data\.fold: no photo is in fold 7 \(there are: 0, 1, 2\)"):
         divide_photos(dataclasses.replace(data, fold=7), size=32, seed=0)

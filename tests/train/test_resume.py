@@ -95,18 +95,17 @@ def test_one_signal_twice_is_one_and_a_later_one_stops_at_once() -> None:
         stop.ask(signal.SIGINT, None)
 
 
-def test_a_fresh_start_forgets_the_run_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train(tiny_baseline(tmp_path, joint_steps=2))
-
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "take_step", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train(tiny_baseline(tmp_path, joint_steps=2, margin=0.3))
-    train(tiny_baseline(tmp_path, joint_steps=2, margin=0.3), resume=True)
-    assert set(losses(tmp_path)) == {1, 2}, "from the start, not from the end of another run"
+def test_a_finished_run_is_not_overwritten(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path)
+    train(config)
+    before = (tmp_path / "train.pt").read_bytes()
+    with pytest.raises(ConfigError, match=r"holds a run already .*give --resume"):
+        train(config)
+    assert (tmp_path / "train.pt").read_bytes() == before
+    train(config, resume=True)
+    (tmp_path / "train.pt").unlink()
+    with pytest.raises(ConfigError, match="holds a run already"):
+        train(config)
 
 
 def test_curves_go_on_where_the_checkpoint_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,8 +221,8 @@ def test_a_log_goes_on_where_the_checkpoint_does(tmp_path: Path) -> None:
     log.write_text(log.read_text() + '{"step": 4, "tot')  # killed while it wrote
     start_log(log, 2)
     assert [json.loads(line) for line in log.read_text().splitlines()] == [
-        {"step": 1, "total": 0.33333},
-        {"step": 2, "total": 0.66667},
+        {"step": 1, "total": 0.333333},
+        {"step": 2, "total": 0.666667},
     ]
     start_log(log, 0)
     assert log.read_text() == ""

@@ -75,8 +75,6 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
         yield "train.joint_steps is 0, so there is nothing to do; give steps, or train.epochs"
     if data.support_pairs and data.validate_on == "categories":
         yield "data.support_pairs is of the category that is asked about; set data.validate_on=identities"
-    if data.fold is not None and data.held_out:
-        yield "data.fold and data.held_out both say what is held out; give one of them"
 
 
 def _value(config: RunConfig, key: str) -> Any:

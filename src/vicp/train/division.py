@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+import pandas as pd
 
 from vicp.config import DataConfig
 from vicp.data.loading import check_photos, without
@@ -28,6 +29,11 @@ def divide_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable
         table = _of_categories(table, data.categories, "data.categories")
     if data.validate_on == "identities":
         return _by_identity(table, data, seed)
+    if data.fold is not None:
+        table = _without_fold(table, data.fold)
+        other = _other_splits(table, data.split)
+        if len(other) and not data.held_out:
+            return _few(_of_split(table, data.split), data, seed), other
     held_out = _held_out(table, data, seed)
     seen = table.frame["category"].isin(held_out).to_numpy(dtype=bool)
     if seen.all():
@@ -81,18 +87,28 @@ def _of_split(table: PhotoTable, split: str) -> PhotoTable:
     return table.select(rows)
 
 
+def _without_fold(table: PhotoTable, fold: int) -> PhotoTable:
+    """The categories of the other folds: this one is for the final test, and chooses nothing."""
+    if "fold" not in table.frame:
+        raise ConfigError("data.fold: these photos have no column fold; `vicp data split --folds 5` makes it")
+    rows = (table.frame["fold"] == str(fold)).to_numpy(dtype=bool)
+    if not rows.any():
+        there = ", ".join(sorted(set(table.frame["fold"])))
+        raise ConfigError(f"data.fold: no photo is in fold {fold} (there are: {there})")
+    return table.select(~rows)
+
+
+def _other_splits(table: PhotoTable, split: str) -> PhotoTable:
+    """The rows of `val`, or where there are none, of any split but the one that is trained on."""
+    splits = table.frame["split"] if "split" in table.frame else pd.Series([""] * len(table))
+    val = (splits == "val").to_numpy(dtype=bool)
+    return table.select(val if val.any() else (~splits.isin(["", split])).to_numpy(dtype=bool))
+
+
 def _held_out(table: PhotoTable, data: DataConfig, seed: int) -> tuple[str, ...]:
     """Names of the categories for validation."""
     if data.held_out:
         return _of_categories(table, data.held_out, "data.held_out").categories
-    if data.fold is not None:
-        if "fold" not in table.frame:
-            raise ConfigError("data.fold: these photos have no column fold; `vicp data split --folds 5` makes it")
-        rows = (table.frame["fold"] == str(data.fold)).to_numpy(dtype=bool)
-        if not rows.any():
-            there = ", ".join(sorted(set(table.frame["fold"])))
-            raise ConfigError(f"data.fold: no photo is in fold {data.fold} (there are: {there})")
-        return table.select(rows).categories
     names = np.random.default_rng(derive_seed(seed, "held out")).permutation(table.categories)
     return tuple(str(name) for name in names[: max(1, len(names) // 5)])
 

@@ -1,6 +1,7 @@
 """The training loop: step, log, validate, save; the same for VICP and every baseline."""
 
 import logging
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from vicp.errors import StoppedError
 from vicp.train.ahead import ahead
 from vicp.train.interrupt import stop_on_signals
 from vicp.train.progress import training_bar
-from vicp.train.resume import Standing, check_same_settings
+from vicp.train.resume import Standing, check_is_new, check_same_settings
 from vicp.train.run import start_run
 from vicp.train.track import Track
 
@@ -30,7 +31,7 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
         bar: show a progress bar, where there is a terminal.
 
     Raises:
-        ConfigError: settings that contradict each other.
+        ConfigError: settings that contradict each other, or a folder that holds another run.
         DataError: photos that cannot be used.
         WeightsError: a checkpoint that does not fit, is damaged or cannot be written.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
@@ -38,21 +39,22 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
     settings, out = config.train, Path(config.out)
     if resume:
         check_same_settings(config, out / "train.yaml")
+    else:
+        check_is_new(out)
     run = start_run(config)
     job, main = run.job, run.accelerator.is_main_process
     standing = run.checkpoint.load(job.trainee, run.optimizer) if resume else Standing()
     run = replace(run, trainee=run.accelerator.prepare_model(job.trainee))
     if main:
-        if not resume:
-            run.checkpoint.forget()
         dump_config(config, out / "train.yaml")
     with (
         stop_on_signals() as stop,
         training_bar(f"training {settings.method}", job.num_steps, visible=bar and main) as show,
         Track(out, run.accelerator, start=standing.step, show=show) as track,
     ):
-        if standing.step == 0:
-            track.write(0, run.validate(0))
+        untrained = run.validate(0) if standing.step == 0 else {}
+        if untrained:
+            track.write(0, untrained)
         clock, end = time.monotonic(), standing.step if standing.over(settings.patience) else job.num_steps
         for step, batches in ahead(job.draw, standing.step, end):
             numbers, done = run.take_step(step, batches, since=clock), step + 1
@@ -72,6 +74,10 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
                 logger.info("step %d: the last %d validations were no better, so this is the end", done, standing.stale)
                 break
             clock = time.monotonic()
+        if standing.best is not None and standing.best <= untrained.get("score", -math.inf):
+            logger.warning(
+                "no validation was better than the start's, %.1f: the run has not helped", untrained["score"]
+            )
         return run.finish(standing)
 
 

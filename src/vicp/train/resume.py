@@ -53,17 +53,6 @@ class Checkpoint:
 
     path: Path
 
-    def forget(self) -> None:
-        """Removes the file of an earlier run, which `--resume` would take for this one's.
-
-        Raises:
-            WeightsError: it cannot be removed.
-        """
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise WeightsError(f"{self.path}: cannot remove it ({error.strerror}); give another out=FOLDER") from error
-
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
         """Replaces the file by the state now.
 
@@ -102,7 +91,7 @@ class Checkpoint:
             optimizer.load_state_dict(state["optimizer"])
             return Standing(int(state["step"]), state.get("best"), int(state.get("stale", 0)))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).split("\n")[0]
+            reason = str(error).split("\n")[0] or type(error).__name__
             raise WeightsError(
                 f"{self.path}: cannot resume from it ({reason}); give another out=FOLDER, or remove it to start anew"
             ) from error
@@ -110,6 +99,16 @@ class Checkpoint:
 
 def _frozen(module: nn.Module) -> set[str]:
     return {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+
+
+def check_is_new(out: Path) -> None:
+    """Raises `ConfigError` if a folder holds a run already, which a new one would overwrite."""
+    there = [name for name in ("train.pt", "best", "last") if (out / name).exists()]
+    if there:
+        raise ConfigError(
+            f"{out}: holds a run already ({', '.join(there)}); give --resume to go on with it, another out=FOLDER, or "
+            "remove it to start anew"
+        )
 
 
 def check_same_settings(config: RunConfig, saved: Path) -> None:
@@ -152,12 +151,12 @@ def start_log(path: Path, step: int) -> None:
 
 
 def append_log(path: Path, values: Mapping[str, Any]) -> None:
-    """Adds one line of JSON to a log, floats to five digits.
+    """Adds one line of JSON to a log, floats to six significant digits.
 
     Raises:
         WeightsError: it cannot be written.
     """
-    rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+    rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in values.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:

@@ -64,4 +64,4 @@ class Track:
             known = {name: value for name, value in numbers.items() if value == value}
             append_log(self._log, {"step": step, **known})
             self._accelerator.log(known, step=step)
-            logger.info("step %d %s", step, {name: round(value, 4) for name, value in known.items()})
+            logger.info("step %d %s", step, {name: float(f"{value:.4g}") for name, value in known.items()})
