@@ -1,6 +1,6 @@
 """What training costs: every method, cached features, two processes, and the paper's preset part by part.
 
-    python benchmarks/training.py [--steps 2] [--photos 16]
+    python benchmarks/training.py [--steps 2] [--photos 16] [--only processes]
 
 Writes results/training.md and .json. Every line is a run of its own in a process of its own (that is how its peak
 memory is known), on the same photos of the procedural world, with random weights: speed does not depend on them.
@@ -57,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=2, help="timed steps, after one that is not")
     parser.add_argument("--photos", type=int, default=16, help="photos per step")
+    parser.add_argument("--only", choices=["methods", "features", "processes", "paper"], help="measure this part anew")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -72,29 +73,29 @@ def main() -> None:
             request = {"photos": photos, "depth": depth, "out": str(Path(folder) / name), **settings}
             return in_a_process(request, arguments.steps)
 
-        facts = {
-            "command": f"python benchmarks/training.py --steps {arguments.steps} --photos {arguments.photos}",
-            "machine": {
-                "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
-                "cores": os.cpu_count(),
-                "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-                "torch": torch.__version__,
-            },
-            "precision": choose_precision("auto", "cuda" if torch.cuda.is_available() else "cpu"),
-            "photos_per_step": photos,
-            "llm_layers": depth,
-            "methods": {name: run(name, train=settings, pairs=8) for name, settings in METHODS.items()},
-            "features": features(run),
-            "processes": processes(run),
-            "paper": {
-                "bf16": run("paper bf16", pairs=64, train={"precision": "bfloat16"}),
-                "bf16, checkpointing": run(
-                    "paper bf16 checkpointing",
-                    pairs=64,
-                    train={"precision": "bfloat16", "gradient_checkpointing": True},
-                ),
-            },
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "methods": lambda: {name: run(name, train=settings, pairs=8) for name, settings in METHODS.items()},
+            "features": lambda: features(run),
+            "processes": lambda: processes(run),
+            "paper": lambda: paper(run),
         }
+        if arguments.only:
+            facts = json.loads((RESULTS / "training.json").read_text())
+            facts[arguments.only] = parts[arguments.only]()
+        else:
+            facts = {
+                "command": f"python benchmarks/training.py --steps {arguments.steps} --photos {arguments.photos}",
+                "machine": {
+                    "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+                    "cores": os.cpu_count(),
+                    "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+                    "torch": torch.__version__,
+                },
+                "precision": choose_precision("auto", "cuda" if torch.cuda.is_available() else "cpu"),
+                "photos_per_step": photos,
+                "llm_layers": depth,
+                **{name: measure_part() for name, measure_part in parts.items()},
+            }
     write_results(facts)
 
 
@@ -113,6 +114,15 @@ def processes(run: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     one = run("one process", train=METHODS["Triplet"], processes=1)
     two = run("two processes", train=METHODS["Triplet"], processes=2)
     return {"one": one, "two": two, "ratio": two["images_per_second"] / one["images_per_second"]}
+
+
+def paper(run: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """The paper's preset in bfloat16, with and without gradient checkpointing."""
+    checkpointing = {"precision": "bfloat16", "gradient_checkpointing": True}
+    return {
+        "bf16": run("paper bf16", pairs=64, train={"precision": "bfloat16"}),
+        "bf16, checkpointing": run("paper bf16 checkpointing", pairs=64, train=checkpointing),
+    }
 
 
 def config_of(request: dict[str, Any]) -> RunConfig:
@@ -229,9 +239,11 @@ def now() -> float:
 def in_a_process(request: dict[str, Any], num_steps: int) -> dict[str, Any]:
     """`measure` in a fresh process; several processes share the cores."""
     threads = max(1, (os.cpu_count() or 1) // request.get("processes", 1))
+    enough = torch.cuda.device_count() >= 2 or "processes" not in request  # else two processes meet on the CPU
+    hidden = {} if enough else {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, __file__, "--one", json.dumps(request), "--steps", str(num_steps)],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), **hidden},
         capture_output=True,
         text=True,
         check=False,
@@ -275,7 +287,7 @@ def write_results(facts: dict[str, Any]) -> None:
         f"Triplet, the same batch: {facts['processes']['one']['images_per_second']:.1f} images/s in one process with "
         f"all cores, {facts['processes']['two']['images_per_second']:.1f} in two that share them: "
         f"**{facts['processes']['ratio']:.2f} times**."
-        + ("" if machine["accelerator"] else " On one machine's cores two processes have nothing to gain."),
+        + ("" if machine["accelerator"] else " Both have the same cores."),
         "",
         "## The paper's preset, 64 pairs of context",
         "",

@@ -55,7 +55,7 @@ def test_a_split_llm_gives_the_losses_of_a_whole_one(tmp_path: Path) -> None:
     assert one.keys() == two.keys()
     assert all(two[step]["total"] == pytest.approx(one[step]["total"], abs=TOLERANCE) for step in one)
     with pytest.raises(ConfigError, match=r"train\.shard_llm: there is nothing to split in one process"):
-        train(dataclasses.replace(config, train=split))
+        train(dataclasses.replace(config, train=split, out=str(tmp_path / "alone")))
 
 
 def test_shards_share_a_batch_without_overlap() -> None:

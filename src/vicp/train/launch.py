@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -26,7 +28,6 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
     if num_processes == 1:
         return train(config, resume=resume, bar=bar)
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # its words are for its own developers
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // num_processes)))
     settings = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -38,7 +39,8 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
         signals_to_handle="SIGTERM,SIGINT",
     )
     try:
-        folders = elastic_launch(settings, _one_process)(config, resume, bar)
+        with _shared_cores(num_processes):
+            folders = elastic_launch(settings, _one_process)(config, resume, bar)
     except ChildFailedError as error:
         raise TrainingError(_what_died(error, config.out)) from error
     except SignalException as error:
@@ -47,6 +49,19 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
             "--resume to go on"
         ) from error
     return Path(folders[0])
+
+
+@contextmanager
+def _shared_cores(num_processes: int) -> Iterator[None]:
+    """Children that start meanwhile compute with their share of the cores, unless the environment says otherwise."""
+    if "OMP_NUM_THREADS" in os.environ:
+        yield
+        return
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // num_processes))
+    try:
+        yield
+    finally:
+        del os.environ["OMP_NUM_THREADS"]
 
 
 @record
