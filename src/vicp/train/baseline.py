@@ -19,9 +19,9 @@ from vicp.model.folder import save_backbone
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.static import StaticPrompt
 from vicp.model.tuning import add_lora, merge_lora
-from vicp.train.batch import Batch, Shard, collate
+from vicp.train.batch import Batch, Shard
 from vicp.train.gather import gather
-from vicp.train.ground import Grounds, draw_exam, image_transform, make_grounds
+from vicp.train.ground import Grounds, draw_exam, draw_step, image_transform, make_grounds
 from vicp.train.job import Job, num_joint_steps, photos_per_step
 from vicp.train.prompting import start_backbone
 from vicp.train.validate import Ranking, check_ranking
@@ -74,7 +74,7 @@ def baseline_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Jo
         DataError: photos that cannot be used.
         WeightsError: `train.backbone` does not fit.
     """
-    settings, episodes = config.train, config.episodes
+    settings = config.train
     if config.data.photos is None and settings.loss in CLASSIFIERS:
         raise ConfigError(
             f"train.loss: {settings.loss} needs identities that stay, which rule episodes have not; "
@@ -87,12 +87,8 @@ def baseline_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Jo
     exam = draw_exam(grounds, config, support=False, asked=False)
 
     def draw(step: int) -> list[Batch]:
-        size, batches = episodes.joint_contexts, []
-        for micro in range(settings.accumulate):
-            numbers = range(micro * size, (micro + 1) * size)
-            drawn = [grounds.train.draw(episodes, None, config.seed, step, "episode", n) for n in numbers]
-            batches.append(collate(grounds.train, drawn, support=False, asked=False, photos=True, shard=shard))
-        return batches
+        contexts = config.episodes.joint_contexts
+        return draw_step(grounds.train, config, step, None, contexts=contexts, asked=False, photos=True, shard=shard)
 
     def validate(warm: bool) -> Ranking:
         prompt = None if trainee.prompt is None else trainee.prompt().detach()

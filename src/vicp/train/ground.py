@@ -79,6 +79,27 @@ def make_grounds(config: RunConfig, backbone: Backbone, *, num_pairs: int | None
     )
 
 
+def draw_step(
+    ground: Ground,
+    config: RunConfig,
+    step: int,
+    num_pairs: int | None,
+    *,
+    contexts: int,
+    asked: bool,
+    photos: bool,
+    shard: Shard,
+) -> list[Batch]:
+    """The `train.accumulate` batches of a step, C episodes each; what they hold depends on seed and step alone."""
+    batches = []
+    for micro in range(config.train.accumulate):
+        numbers = range(micro * contexts, (micro + 1) * contexts)
+        drawn = [ground.draw(config.episodes, num_pairs, config.seed, step, "episode", n) for n in numbers]
+        support = num_pairs is not None
+        batches.append(collate(ground, drawn, support=support, asked=asked, photos=photos, shard=shard))
+    return batches
+
+
 def draw_exam(grounds: Grounds, config: RunConfig, *, support: bool, asked: bool) -> list[Batch]:
     """Held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
     settings, ground = config.episodes, grounds.held_out

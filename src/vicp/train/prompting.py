@@ -13,8 +13,8 @@ from vicp.model.backbone import Backbone
 from vicp.model.build import build_model
 from vicp.model.vicp import VICP
 from vicp.model.weights import copy_tensors
-from vicp.train.batch import Batch, Shard, collate
-from vicp.train.ground import draw_exam, image_transform, make_grounds, pairs_of_step
+from vicp.train.batch import Batch, Shard
+from vicp.train.ground import draw_exam, draw_step, image_transform, make_grounds, pairs_of_step
 from vicp.train.job import Job, num_joint_steps, photos_per_step
 from vicp.train.step import Trainee
 from vicp.train.validate import ContextCheck, check_context
@@ -39,15 +39,17 @@ def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
 
     def draw(step: int) -> list[Batch]:
         warm = step < num_warmup
-        contexts, num_pairs = (episodes.contexts if warm else episodes.joint_contexts), pairs_of_step(config, step)
-        batches = []
-        for micro in range(settings.accumulate):
-            numbers = range(micro * contexts, (micro + 1) * contexts)
-            drawn = [grounds.train.draw(episodes, num_pairs, config.seed, step, "episode", n) for n in numbers]
-            batches.append(
-                collate(grounds.train, drawn, support=True, asked=trainee.needs_asked, photos=not warm, shard=shard)
-            )
-        return batches
+        contexts = episodes.contexts if warm else episodes.joint_contexts
+        return draw_step(
+            grounds.train,
+            config,
+            step,
+            pairs_of_step(config, step),
+            contexts=contexts,
+            asked=trainee.needs_asked,
+            photos=not warm,
+            shard=shard,
+        )
 
     def validate(warm: bool) -> ContextCheck:
         check = check_context(model, exam, image_transform(config), rank=not warm)
