@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
-from vicp import metrics
-from vicp.metrics import auc, bootstrap_interval, retrieval
+from vicp.metrics import retrieval
+from vicp.metrics.grid import exact_similarity, to_grid
 
 
 def draw_photos(seed: int, num_photos: int, num_identities: int, dim: int = 8) -> tuple[torch.Tensor, np.ndarray]:
@@ -146,11 +146,14 @@ def test_a_copy_of_a_negative_ties_with_its_original_exactly(seed, block_size):
 
 def test_similarities_are_summed_without_rounding():
     """The promise behind the invariants: on the grid, every order of addition gives the same number."""
-    embeddings = metrics._normalise_on_grid(draw_photos(6, 40, 3, dim=384)[0]).double()
-    terms = embeddings[:20] * embeddings[20:]  # (20, 384)
-    order = torch.from_numpy(np.random.default_rng(0).permutation(384))
-    assert torch.equal(terms.cumsum(dim=1)[:, -1], terms[:, order].cumsum(dim=1)[:, -1])
-    assert torch.equal(terms.sum(dim=1), (embeddings[:20] @ embeddings[20:].T).diagonal())
+    grid = to_grid(draw_photos(6, 40, 3, dim=384)[0])
+    left, right = grid[:20].astype(np.float64), grid[20:].astype(np.float64)
+    terms = left * right  # (20, 384)
+    order = np.random.default_rng(0).permutation(384)
+    expected = exact_similarity(grid[:20], grid[20:])
+    np.testing.assert_array_equal(terms.cumsum(axis=1)[:, -1], expected)
+    np.testing.assert_array_equal(terms[:, order].cumsum(axis=1)[:, -1], expected)
+    np.testing.assert_array_equal((left @ right.T).diagonal(), expected)
 
 
 def test_identities_may_be_strings_or_integers():
@@ -192,63 +195,125 @@ def test_wrong_arguments_are_refused():
             retrieval(query, gallery, names, identities, leave_one_out=True)
 
 
-@settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 2**31))
-def test_auc_is_that_of_sklearn(seed):
-    generator = np.random.default_rng(seed)
-    same = generator.random(60) < 0.3
-    same[:2] = [True, False]
-    scores = generator.normal(size=60).round(1) + same  # rounded, so that scores tie
-    assert auc(scores, same) == pytest.approx(roc_auc_score(same, scores), abs=1e-12)
+def naive_details(query, gallery, query_identities, gallery_identities):
+    """Everything a ranking says, from the full matrix of exact similarities."""
+    query, gallery = to_grid(query).astype(np.float64), to_grid(gallery).astype(np.float64)
+    similarity = query @ gallery.T
+    negative = np.where(query_identities[:, None] == gallery_identities, -np.inf, similarity)
+    penalty, best = [], []
+    for row, name in enumerate(query_identities):
+        positive = np.sort(similarity[row][gallery_identities == name])
+        best.append(positive[-1] if len(positive) else np.nan)
+        last = (negative[row] >= positive[0]).sum() + len(positive) if len(positive) else np.nan
+        penalty.append(len(positive) / last)
+    return negative.argmax(axis=1), negative.max(axis=1), np.array(best), np.array(penalty)
 
 
-def test_auc_by_hand():
-    assert auc(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False])) == pytest.approx(2.5 / 4)
+@pytest.mark.parametrize("draw", [draw_photos, draw_grid])
+@pytest.mark.parametrize("dim", [4, 8, 700])
+def test_worst_mistakes_and_penalties_are_those_of_the_full_matrix(draw, dim):
+    arguments = {} if draw is draw_grid else {"dim": dim}
+    (query, query_identities), (gallery, identities) = draw(1, 130, 40, **arguments), draw(2, 900, 40, **arguments)
+    result = retrieval(query, gallery, query_identities, identities, block_size=100)
+    mistake, score, best, penalty = naive_details(query, gallery, query_identities, identities)
+    np.testing.assert_array_equal(result.mistake, mistake)
+    np.testing.assert_array_equal(result.mistake_score, score)
+    np.testing.assert_array_equal(result.best_positive, best)
+    np.testing.assert_allclose(result.inverse_penalty, penalty, rtol=1e-12)
+    assert result.minp == pytest.approx(np.nanmean(penalty), rel=1e-12)
 
 
-def test_auc_refuses_wrong_arguments():
-    scores, same = np.array([0.1, 0.2]), np.array([True, False])
-    with pytest.raises(ValueError, match=r"same is \(2,\) int"):
-        auc(scores, same.astype(int))
-    with pytest.raises(ValueError, match=r"scores are \(1,\)"):
-        auc(scores[:1], same)
-    with pytest.raises(ValueError, match="not finite"):
-        auc(scores * np.nan, same)
-    with pytest.raises(ValueError, match="0 same-pairs and 1 different-pairs"):
-        auc(scores[1:], same[1:])
+def test_threads_and_row_order_change_no_bit():
+    """Near-duplicates, so that float32 cannot tell most of them apart and thousands are compared again."""
+    generator = np.random.default_rng(3)
+    base = generator.normal(size=(60, 96))
+    gallery = torch.from_numpy(base[generator.integers(60, size=3000)] + 1e-6 * generator.normal(size=(3000, 96)))
+    query = torch.from_numpy(base[generator.integers(60, size=1200)] + 1e-6 * generator.normal(size=(1200, 96)))
+    names, asked = generator.integers(30, size=3000), generator.integers(30, size=1200)
+    precision, first_hit = naive_exact(query, gallery, asked, names)
+    threads, order = torch.get_num_threads(), generator.permutation(3000)
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            for block_size, rows in ((4096, np.arange(3000)), (999, order)):
+                found = retrieval(query, gallery[rows], asked, names[rows], block_size=block_size)
+                np.testing.assert_allclose(found.average_precision, precision, rtol=1e-12)
+                np.testing.assert_array_equal(found.first_hit, first_hit)
+                if count == 1 and block_size == 4096:
+                    first = found
+                np.testing.assert_array_equal(found.average_precision, first.average_precision)
+                np.testing.assert_array_equal(found.mistake_score, first.mistake_score)
+                assert found.map == first.map
+        shuffled = generator.permutation(1200)
+        assert retrieval(query[shuffled], gallery, asked[shuffled], names).map == first.map
+    finally:
+        torch.set_num_threads(threads)
 
 
-def test_interval_is_that_of_the_mean_over_identities():
-    """Ten photos of an identity that all say the same are one observation, not ten."""
-    values = np.random.default_rng(0).normal(0.5, 0.1, size=200)
-    low, high = bootstrap_interval(values.repeat(10), np.arange(200).repeat(10), seed=1, num_draws=4000)
-    error = values.std() / np.sqrt(200)
-    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
-    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
+def naive_exact(query, gallery, query_identities, gallery_identities):
+    """AP and first hit by full sort of exact similarities."""
+    similarity = to_grid(query).astype(np.float64) @ to_grid(gallery).astype(np.float64).T
+    precisions, firsts = [], []
+    for row, name in enumerate(query_identities):
+        positive = gallery_identities == name
+        ranks = np.flatnonzero(positive[np.lexsort((positive, -similarity[row]))]) + 1
+        precisions.append((np.arange(1, len(ranks) + 1) / ranks).mean())
+        firsts.append(ranks[0])
+    return np.array(precisions), np.array(firsts)
 
 
-def test_interval_weighs_identities_by_their_queries():
-    # Draws of two from {a: one query of 1, b: three of 0}: mean 1, 1/4 or 0; 95 % reaches both ends.
-    values, groups = np.array([1.0, 0.0, 0.0, 0.0]), np.array(["a", "b", "b", "b"])
-    assert bootstrap_interval(values, groups, seed=0) == (0.0, 1.0)
-    draws = [bootstrap_interval(values, groups, seed=seed, num_draws=1)[0] for seed in range(40)]
-    assert set(draws) == {0.0, 0.25, 1.0}
+def test_mean_ties_count_half():
+    same = torch.ones(5, 3)
+    identities = np.array([7, 8, 9, 7, 8])
+    result = retrieval(same[:1], same, np.array([7]), identities, ties="mean")
+    # Three negatives tie with both positives: 1.5 of them stand before each.
+    assert result.average_precision.tolist() == [pytest.approx((1 / 2.5 + 2 / 3.5) / 2)]
+    assert result.first_hit.tolist() == [3]
+    assert retrieval(same[:1], same, np.array([7]), identities).first_hit.tolist() == [4]
 
 
-def test_interval_is_seeded_and_leaves_nan_out():
-    values, groups = np.random.default_rng(2).random(50), np.arange(50) % 20
-    first = bootstrap_interval(values, groups, seed=3)
-    assert bootstrap_interval(values, groups, seed=3) == first
-    assert bootstrap_interval(values, groups, seed=4) != first
-    padded = bootstrap_interval(np.append(values, np.nan), np.append(groups, 99), seed=3)
-    assert padded == first
+def test_photos_of_the_same_camera_are_left_out():
+    """Market-1501: of the query's identity, photos of the query's camera are neither right nor wrong."""
+    gallery = on_circle([1.0, 2.0, 3.0, 4.0])
+    identities, cameras = np.array(["a", "b", "a", "c"]), np.array([0, 0, 1, -1])
+    query, name = on_circle([0.0]), np.array(["a"])
+    found = retrieval(query, gallery, name, identities, query_groups=np.array([0]), gallery_groups=cameras)
+    assert found.average_precision.tolist() == [1 / 2]  # b, a
+    everything = retrieval(query, gallery, name, identities)
+    assert everything.average_precision.tolist() == [pytest.approx((1 + 2 / 3) / 2)]
+    unknown = retrieval(query, gallery, name, identities, query_groups=np.array([-1]), gallery_groups=cameras)
+    assert unknown.map == everything.map
+    with pytest.raises(ValueError, match="give both or neither"):
+        retrieval(query, gallery, name, identities, query_groups=np.array([0]))
+    with pytest.raises(ValueError, match=r"gallery_groups are \(2,\); expected \(4,\)"):
+        retrieval(query, gallery, name, identities, query_groups=np.array([0]), gallery_groups=cameras[:2])
 
 
-def test_interval_refuses_wrong_arguments():
-    values, groups = np.array([0.1, 0.2]), np.array([1, 2])
-    with pytest.raises(ValueError, match=r"values are \(2,\), groups \(1,\)"):
-        bootstrap_interval(values, groups[:1], seed=0)
-    with pytest.raises(ValueError, match="num_draws is 0"):
-        bootstrap_interval(values, groups, seed=0, num_draws=0)
-    with pytest.raises(ValueError, match="1 identities have a value"):
-        bootstrap_interval(np.array([0.1, np.nan]), groups, seed=0)
+def test_a_querys_own_photo_is_left_out_though_it_looks_different_now():
+    gallery, query = on_circle([0.0, 50.0, 10.0]), on_circle([5.0, 48.0])
+    identities = np.array(["a", "a", "b"])
+    found = retrieval(query, gallery, identities[:2], identities, own_rows=np.array([0, -1]))
+    assert found.average_precision.tolist() == [1 / 2, pytest.approx((1 + 2 / 3) / 2)]
+    with pytest.raises(ValueError, match="another identity"):
+        retrieval(query, gallery, identities[:2], identities, own_rows=np.array([2, -1]))
+    with pytest.raises(ValueError, match="below 3"):
+        retrieval(query, gallery, identities[:2], identities, own_rows=np.array([3, -1]))
+
+
+def test_cmc_by_hand():
+    gallery = on_circle([1.0, 2.0, 3.0])
+    found = retrieval(on_circle([0.0, 0.0]), gallery, np.array(["a", "c"]), np.array(["a", "b", "c"]))
+    assert found.cmc(4).tolist() == [0.5, 0.5, 1.0, 1.0]
+
+
+def test_map_is_that_of_torchmetrics():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchmetrics.retrieval import RetrievalMAP
+    (query, asked), (gallery, identities) = draw_photos(5, 60, 20), draw_photos(6, 150, 20)
+    similarity = torch.nn.functional.normalize(query, dim=1) @ torch.nn.functional.normalize(gallery, dim=1).T
+    similarity += 1  # what is not above zero counts as wrong in torchmetrics
+    target = torch.from_numpy(asked[:, None] == identities)
+    indexes = torch.arange(60)[:, None].expand_as(similarity)
+    expected = RetrievalMAP(empty_target_action="skip")(similarity.flatten(), target.flatten(), indexes.flatten())
+    assert retrieval(query, gallery, asked, identities).map == pytest.approx(float(expected), abs=1e-6)
