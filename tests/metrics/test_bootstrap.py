@@ -61,3 +61,10 @@ def test_equal_seeds_pair_the_differences():
     difference = bootstrap_means(b, groups, seed=5) - bootstrap_means(a, groups, seed=5)
     np.testing.assert_allclose(difference, 0.1, atol=1e-12)
     np.testing.assert_allclose(bootstrap_means(b - a, groups, seed=5), difference, atol=1e-12)
+
+
+def test_one_support_is_paired_with_several():
+    """Identities are drawn alike however many supports there are, through all of the resamples."""
+    groups, a = np.arange(90) % 30, np.random.default_rng(1).random(90)
+    several = bootstrap_means(np.stack([a, a, a]), groups, seed=5)
+    np.testing.assert_allclose(several, bootstrap_means(a, groups, seed=5), atol=1e-12)

@@ -8,10 +8,14 @@ from tiny_runs import checks, losses, tiny_photo_run, tiny_run
 
 from vicp.config import RunConfig
 from vicp.config_files import load_config
-from vicp.model.build import PRESETS
+from vicp.model.build import PRESETS, vision_backbone
 from vicp.model.folder import load_backbone
+from vicp.model.vicp import VICP
+from vicp.model.weights import fingerprint
+from vicp.train.job import photos_per_step
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain
+from vicp.train.prompting import start_backbone
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
@@ -68,3 +72,16 @@ def test_fold_k_is_fold_k() -> None:
         config = load_config(RunConfig, CONFIGS / "paper" / f"shopid10k-fold{fold}.yaml")
         assert (config.data.fold, config.out) == (fold, f"runs/paper/shopid10k-fold{fold}")
         assert (config.episodes.photos, config.episodes.pairs, config.train.epochs) == (256, (64,), 10)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("mini-baselines/")])
+def test_minis_baselines_start_from_its_backbone_and_see_as_much(name: str) -> None:
+    config = load_config(RunConfig, CONFIGS / name)
+    backbone, mini = vision_backbone(config.model, seed=1), VICP.from_pretrained("mini")
+    start_backbone(config, backbone)
+    assert fingerprint(backbone) == fingerprint(mini.backbone)
+    assert (backbone.readout, config.model.image_size) == (mini.config.readout, mini.config.image_size)
+    recipe = load_config(RunConfig, CONFIGS / "mini-baselines" / "recipe.yaml")
+    assert (config.episodes, config.train.joint_steps, photos_per_step(config)) == (recipe.episodes, 240, 96)
+    assert config.data.photos == ("world" if config.train.loss in ("arcface", "adaface") else None)
+    assert config.out == f"runs/{name.removesuffix('.yaml')}"

@@ -50,12 +50,14 @@ def bootstrap_means(
     if len(names) < 2:
         raise ValueError(f"{len(names)} identities have a value; an interval over identities needs at least 2")
     sums, counts = _by_identity(table[:, ~np.isnan(table).all(axis=0)], codes, len(names))  # (S, identities) each
-    generator = np.random.default_rng(seed)
+    of_identities, of_supports = (np.random.default_rng([seed, part]) for part in range(2))
     means = []
     for start in range(0, num_draws, _AT_A_TIME):
         num = min(_AT_A_TIME, num_draws - start)
-        weight = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=num)  # (num, identities)
-        supports = generator.multinomial(len(table), np.full(len(table), 1 / len(table)), size=num)  # (num, S)
+        weight = of_identities.multinomial(
+            len(names), np.full(len(names), 1 / len(names)), size=num
+        )  # (num, identities)
+        supports = of_supports.multinomial(len(table), np.full(len(table), 1 / len(table)), size=num)  # (num, S)
         total = ((supports @ sums) * weight).sum(axis=1)
         means.append(total / ((supports @ counts) * weight).sum(axis=1))
     return np.concatenate(means)

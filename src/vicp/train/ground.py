@@ -66,8 +66,9 @@ def make_grounds(config: RunConfig, backbone: Backbone, *, num_pairs: int | None
     transform, episodes = image_transform(config), config.episodes
     if config.data.photos is None:
         seen, choice = episodes.num_silhouettes, episodes.validation_silhouettes
-        train = make_world(backbone, episodes, "seen", num=seen, transform=transform, seed=config.seed)
-        held_out = make_world(backbone, episodes, "choice", num=choice, transform=transform, seed=config.seed)
+        encoder = None if num_pairs is None else backbone
+        train = make_world(encoder, episodes, "seen", num=seen, transform=transform, seed=config.seed)
+        held_out = make_world(encoder, episodes, "choice", num=choice, transform=transform, seed=config.seed)
         return Grounds(train, held_out, num_photos=0, num_identities=0)
     table, other = divide_photos(config.data, size=transform.size, seed=config.seed)
     exam_pairs = None if num_pairs is None else episodes.validation_pairs

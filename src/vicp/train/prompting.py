@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, PreTrainedModel
 
 from vicp.config import RunConfig
 from vicp.data.seeds import derive_seed
@@ -123,10 +123,15 @@ def start_backbone(config: RunConfig, backbone: Backbone) -> None:
         WeightsError: it cannot be loaded, or has other tensors.
     """
     source = config.train.backbone
-    if source is None:
-        return
+    if source is not None:
+        copy_tensors(_vision_model(source).state_dict(), backbone.vit.state_dict(), where=f"train.backbone: {source}")
+
+
+def _vision_model(source: str) -> PreTrainedModel:
+    """The vision model of the packaged `mini`, or of a folder."""
+    if source == "mini":
+        return VICP.from_pretrained(source).backbone.vit
     try:
-        pretrained = AutoModel.from_pretrained(source)
+        return AutoModel.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise WeightsError(f"train.backbone: cannot load '{source}'; `vicp pretrain` makes one") from error
-    copy_tensors(pretrained.state_dict(), backbone.vit.state_dict(), where=source)

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class World:
-    """Pools to draw episodes from, their cached tokens (n, 1+N, D) float16, and the rules in force."""
+    """Pools to draw episodes from, their cached tokens (n, 1+N, D) float16 if any, and the rules in force."""
 
     transform: ImageTransform
     pools: list[Pool]
@@ -52,9 +52,24 @@ class World:
 
 
 def make_world(
-    backbone: Backbone, settings: EpisodeConfig, split: Split, *, num: int, transform: ImageTransform, seed: int
+    backbone: Backbone | None,
+    settings: EpisodeConfig,
+    split: Split,
+    *,
+    num: int,
+    transform: ImageTransform,
+    seed: int,
 ) -> World:
-    """Renders `num` pools of a split and encodes them once: the backbone is frozen, its tokens never change."""
+    """Renders `num` pools of a split and encodes them once: the backbone is frozen, its tokens never change.
+
+    Args:
+        backbone: None for methods that look at no tokens.
+        settings: sizes of the pools.
+        split: of the silhouettes.
+        num: how many pools.
+        transform: the size of the photos, and how they become the backbone's input.
+        seed: of silhouettes and photos.
+    """
     silhouettes = draw_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
     pools = [
         render_pool(
@@ -68,7 +83,8 @@ def make_world(
     ]
     logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     seen, _ = split_rules(RULE_SEED)
-    return World(transform, pools, [encode(backbone, pool.images, transform) for pool in pools], seen)
+    tokens = [] if backbone is None else [encode(backbone, pool.images, transform) for pool in pools]
+    return World(transform, pools, tokens, seen)
 
 
 @torch.no_grad()
