@@ -128,8 +128,9 @@ def demo(
 ) -> None:
     """Show what a few labelled pairs are worth, on categories the model has never met."""
     from vicp.data.sources import open_photos
-    from vicp.evaluation.demo import run_demo, world_table
+    from vicp.evaluation.demo import run_demo
     from vicp.evaluation.report import report_dict, report_lines, write_report
+    from vicp.evaluation.world_exam import world_table
 
     with _embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
         if photos is None:
@@ -146,6 +147,67 @@ def demo(
         )
     write_report(report, out)
     _print(report_dict(report), [*report_lines(report), f"{out / 'report.html'} shows it"], as_json)
+
+
+@app.command()
+def evaluate(
+    method: Annotated[
+        list[str],
+        typer.Argument(help="A checkpoint, a config, `frozen:MODEL`, or a baseline's name; {fold} is the fold's."),
+    ],
+    photos: Annotated[Path | None, typer.Option(help="A folder or table of photos [the procedural world].")] = None,
+    protocol: Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")] = "vicp-retrieval",
+    pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per support.")] = 32,
+    support_draws: Annotated[int, typer.Option(min=1, help="Supports per category.")] = 5,
+    adapt: Annotated[
+        str | None, typer.Option(help="Ways to use the pairs, with commas between [all but tuned].")
+    ] = None,
+    rerank: Annotated[
+        str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")
+    ] = None,
+    shortlist: Annotated[int, typer.Option(min=2, help="How many photos a second stage re-orders.")] = 50,
+    share_support: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Share of the individuals to teach from.")
+    ] = 0.5,
+    exclude: Annotated[
+        str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
+    ] = None,
+    diagnose: Annotated[bool, typer.Option(help="Look closer at each category with the first method.")] = True,
+    out: Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")] = Path("evaluation"),
+    seed: SeedOption = 0,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
+    from vicp.evaluation.evaluate import Request, evaluate_photos
+    from vicp.evaluation.evaluation_json import evaluation_dict
+    from vicp.evaluation.evaluation_report import evaluation_lines, write_evaluation
+    from vicp.evaluation.taking import make_plan
+
+    _quiet_loading()
+    plan = make_plan(
+        protocol,
+        num_pairs=pairs,
+        num_draws=support_draws,
+        seed=seed,
+        adaptations=_names(adapt),
+        stages=_names(rerank),
+        shortlist=shortlist,
+    )
+    request = Request(
+        methods=tuple(method),
+        plan=plan,
+        source=photos,
+        out=out,
+        command=shlex.join(["vicp", *sys.argv[1:]]),
+        share_support=share_support,
+        exclude=exclude,
+        diagnose=diagnose,
+    )
+    with _progress("Evaluating") as progress:
+        evaluation = evaluate_photos(request, skip_bad=skip_bad, progress=progress)
+    write_evaluation(evaluation, out)
+    _print(evaluation_dict(evaluation), [*evaluation_lines(evaluation), f"{out / 'report.html'} shows it"], as_json)
 
 
 @data_app.command("check")
@@ -263,12 +325,10 @@ def _embedder(
     model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
 ) -> Iterator["Embedder"]:
     """A VICP model or, where one is named, a bare backbone; ready for photos."""
-    from transformers.utils.logging import disable_progress_bar
-
     from vicp.adapt.cache import EmbeddingCache, default_cache_folder
     from vicp.adapt.opening import open_backbone, open_model
 
-    disable_progress_bar()  # of loading weights, which takes no time
+    _quiet_loading()
     if model is not None and backbone is not None:
         raise ConfigError(f"--model {model} and --backbone {backbone}: give one of the two")
     opened = open_model(model or "mini") if backbone is None else open_backbone(backbone)
@@ -290,6 +350,17 @@ def _progress(task: str) -> Iterator[Any]:
     with bar:
         number = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+def _quiet_loading() -> None:
+    """No progress bars of loading weights, which takes no time."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+
+
+def _names(text: str | None) -> list[str]:
+    return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _adaptation(path: Path | None) -> "Adaptation | None":

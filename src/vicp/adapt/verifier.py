@@ -16,6 +16,15 @@ def probability_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: T
     """P(same) (R,) of R pairs of latents (R, Q, E); as the model gives it, not calibrated on the category.
 
     Raises:
+        As `log_odds_same`.
+    """
+    return log_odds_same(embedder, adaptation, a, b).sigmoid()
+
+
+def log_odds_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: Tensor) -> Tensor:
+    """The log odds (R,) of `probability_same`, for ranking: near 0 and 1, probabilities of pairs become equal.
+
+    Raises:
         ConfigError: a bare backbone, which has no verifier.
         PromptError: the adaptation belongs to another model.
         ValueError: the adaptation carries no slot states.
@@ -24,5 +33,4 @@ def probability_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: T
     if adaptation.prompt is None or adaptation.prompt.states is None:
         raise ValueError("the adaptation carries no slot states: no LLM read its pairs")
     with torch.inference_mode():
-        log_odds = embedder.full_model.verify(a[None], b[None], adaptation.prompt.states[None])
-        return log_odds[0].sigmoid()
+        return embedder.full_model.verify(a[None], b[None], adaptation.prompt.states[None])[0]

@@ -3,18 +3,13 @@
 The page is self-contained (photos inside, no scripts, no network) and says first whether the context helped.
 """
 
-import base64
-import contextlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from vicp.errors import DataError
+from vicp.evaluation.report_files import json_text, page_text, percent, write_files
 
 METHODS: dict[str, str] = {
     "own": "Prompt from this category's own labelled pairs.",
@@ -217,21 +212,7 @@ def write_report(report: DemoReport, out: Path) -> None:
     Raises:
         DataError: the folder cannot be written.
     """
-    files = {
-        "report.json": json.dumps(report_dict(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "report.html": _page(report),
-    }
-    for name, text in files.items():
-        part = out / f"{name}.part"
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(text.encode("utf-8", errors="replace"))  # file names may hold lone surrogates
-            part.replace(out / name)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            reason = error.strerror or error
-            raise DataError(f"{out / name}: cannot write the report ({reason}); choose another folder") from error
+    write_files(out, {"report.json": json_text(report_dict(report)), "report.html": _page(report)})
 
 
 def ordered(keys: Mapping[str, Any] | set[str]) -> list[str]:
@@ -239,30 +220,16 @@ def ordered(keys: Mapping[str, Any] | set[str]) -> list[str]:
     return [key for key in METHODS if key in keys] + sorted(set(keys) - set(METHODS))
 
 
-def percent(fraction: float) -> str:
-    """A fraction as percent with one decimal, without the sign."""
-    return f"{100 * fraction:.1f}"
-
-
 def _own_leads(category: CategoryReport, rivals: list[str]) -> bool:
     return all(category.results["own"].map > category.results[key].map for key in rivals)
 
 
 def _page(report: DemoReport) -> str:
-    environment = Environment(
-        loader=PackageLoader("vicp.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, data_uri=_data_uri, ordered=ordered)
     claim, _, figures = verdict(report).partition(": ")
-    return environment.get_template("demo.html").render(
-        report=report, means=mean_results(report), methods=METHODS, claim=claim, figures=figures
-    )
-
-
-def _data_uri(photo: bytes) -> str:
-    kind = "png" if photo.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(photo).decode('ascii')}"
+    values = {
+        "report": report,
+        "means": mean_results(report),
+        "claim": claim,
+        "figures": figures,
+    }
+    return page_text("demo.html", values, words={"methods": METHODS, "ordered": ordered})

@@ -20,6 +20,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 ATTENTION = "vicp_prompted"
 Readout = Literal["cls", "mean", "both"]
 Extend = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
+Observe = Callable[[Tensor, Tensor, float | None], None]  # query (B, H, P+N, d), key (B, H, M+P+N, d), scaling
 PromptStates = dict[nn.Module, tuple[Tensor, Tensor]]  # attention module -> keys, values (1 or B, H, M, d)
 
 
@@ -56,6 +57,8 @@ def prompted_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     extend: Extend | None = None,
+    observe: Observe | None = None,
+    scaling: float | None = None,
     **kwargs: object,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention of transformers, over keys and values that `extend` may lengthen.
@@ -67,11 +70,15 @@ def prompted_attention(
         value: (B, H, P+N, d).
         attention_mask: handed on as it is.
         extend: None is the plain model bit for bit.
-        kwargs: scaling and dropout, handed on as they are.
+        observe: is shown what attends to what; changes nothing.
+        scaling: of the products of query and key; None is d ** -0.5.
+        kwargs: dropout, handed on as it is.
     """
     if extend is not None:
         key, value = extend(module, key, value)  # (B, H, M+P+N, d)
-    output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    if observe is not None:
+        observe(query, key, scaling)
+    output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     return output, None
 
 
@@ -153,14 +160,17 @@ class Backbone(nn.Module):
             layer(layer_tokens, extend=record, **_without_photo(layer, layer_tokens))
         return states
 
-    def encode(self, pixels: Tensor, states: PromptStates | None = None) -> Encoding:
+    def encode(
+        self, pixels: Tensor, states: PromptStates | None = None, *, observe: Observe | None = None
+    ) -> Encoding:
         """Tokens of B photos under a prompt; None is the plain model bit for bit.
 
         Args:
             pixels: normalised photos (B, 3, H, W).
             states: from `prompt_states`.
+            observe: called by the attention of each layer, first to last, with its queries and keys.
         """
-        arguments: dict[str, object] = {}
+        arguments: dict[str, object] = {} if observe is None else {"observe": observe}
         if states is not None:
 
             def extend(module: nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,11 +196,16 @@ class Backbone(nn.Module):
         """Embeddings as `embed`, before they are normalised: (B, `embedding_dim`) float32."""
         return self.encode(pixels, states).readout(self.readout).float()
 
-    def num_patches(self, height: int, width: int) -> int:
-        """N for photos of height x width pixels."""
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of patches in photos of height x width pixels; their product is N."""
         size = self.vit.config.patch_size
         patch_height, patch_width = (size, size) if isinstance(size, int) else size
-        return int((height // patch_height) * (width // patch_width))
+        return height // patch_height, width // patch_width
+
+    def num_patches(self, height: int, width: int) -> int:
+        """N for photos of height x width pixels."""
+        rows, columns = self.grid(height, width)
+        return rows * columns
 
     def _needs_interpolation(self, pixels: Tensor) -> bool:
         size = self.vit.config.image_size

@@ -1,0 +1,150 @@
+"""What a method answers to an exam with one support: the ranking of every query, and the verification pairs' scores."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vicp.data.records import PhotoTable
+from vicp.evaluation.exam import Exam, Rows
+from vicp.evaluation.rerank import reranked_retrieval
+from vicp.evaluation.shortlist import Shortlist, find_shortlist
+from vicp.metrics import Retrieval, retrieval
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a method made of an exam.
+
+    Attributes:
+        found: what each query found.
+        pair_scores: (P,) similarity of the exam's verification pairs; (0,) where it has none, or for a second stage.
+    """
+
+    found: Retrieval
+    pair_scores: NDArray[np.float64]
+
+    def arrays(self) -> Arrays:
+        """Everything by name, for a file."""
+        found = {field.name: getattr(self.found, field.name) for field in fields(Retrieval)}
+        return found | {"pair_scores": self.pair_scores}
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays) -> "Answer":
+        """The answer from what `arrays` gave.
+
+        Raises:
+            KeyError: something is missing.
+        """
+        found = Retrieval(**{field.name: arrays[field.name] for field in fields(Retrieval)})  # type: ignore[arg-type]
+        return cls(found, arrays["pair_scores"].astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Paper:
+    """An exam with the photos it is about.
+
+    Attributes:
+        exam: whose rows are those of the photo table.
+        rows: (n,) ascending, every row of the table that the exam needs, without the support's.
+        identities: (n,) "category/identity" of these.
+        pixels: (n, 3, S, S) uint8.
+    """
+
+    exam: Exam
+    rows: Rows
+    identities: NDArray[np.str_]
+    pixels: Tensor
+
+    @property
+    def query(self) -> Rows:
+        """Positions of the queries among `rows`."""
+        return np.searchsorted(self.rows, self.exam.query)
+
+    @property
+    def gallery(self) -> Rows:
+        """Positions of the gallery among `rows`."""
+        return np.searchsorted(self.rows, self.exam.gallery)
+
+    @property
+    def own_rows(self) -> Rows | None:
+        """The gallery row that is the query itself, where each photo is looked up among the others."""
+        return np.arange(len(self.exam.query)) if self.exam.leave_one_out else None
+
+    @property
+    def groups(self) -> tuple[Rows | None, Rows | None]:
+        """Codes of queries and gallery whose photos of one identity are not looked in."""
+        groups = self.exam.groups
+        return (None, None) if groups is None else (groups[self.exam.query], groups[self.exam.gallery])
+
+
+def rows_of(exam: Exam) -> Rows:
+    """The rows of the table that an exam asks about, ascending."""
+    pairs = () if exam.pairs is None else (exam.pairs.left, exam.pairs.right)
+    return np.unique(np.concatenate([exam.query, exam.gallery, *pairs]))
+
+
+def identities_of(table: PhotoTable, rows: Rows) -> NDArray[np.str_]:
+    """The identities (n,), category and name, of rows of the table."""
+    return np.array(table.identities)[rows]
+
+
+def answer(paper: Paper, embeddings: Tensor) -> Answer:
+    """The answer that embeddings (n, D) of the paper's photos give."""
+    query, gallery = embeddings[paper.query], embeddings[paper.gallery]
+    query_groups, gallery_groups = paper.groups
+    found = retrieval(
+        query,
+        gallery,
+        paper.identities[paper.query],
+        paper.identities[paper.gallery],
+        own_rows=paper.own_rows,
+        query_groups=query_groups,
+        gallery_groups=gallery_groups,
+    )
+    return Answer(found, _pair_scores(paper, embeddings))
+
+
+def shortlist_of(paper: Paper, embeddings: Tensor, *, size: int) -> Shortlist:
+    """The first `size` gallery photos of each query."""
+    query_groups, gallery_groups = paper.groups
+    return find_shortlist(
+        embeddings[paper.query],
+        embeddings[paper.gallery],
+        size=min(size, len(paper.exam.gallery)),
+        own_rows=paper.own_rows,
+        query_identities=paper.identities[paper.query],
+        gallery_identities=paper.identities[paper.gallery],
+        query_groups=query_groups,
+        gallery_groups=gallery_groups,
+    )
+
+
+def second_answer(paper: Paper, embeddings: Tensor, shortlist: Shortlist, scores: NDArray[np.floating]) -> Answer:
+    """The answer after a second stage has scored the shortlist."""
+    query_groups, gallery_groups = paper.groups
+    found = reranked_retrieval(
+        embeddings[paper.query],
+        embeddings[paper.gallery],
+        paper.identities[paper.query],
+        paper.identities[paper.gallery],
+        shortlist=shortlist,
+        scores=scores,
+        own_rows=paper.own_rows,
+        query_groups=query_groups,
+        gallery_groups=gallery_groups,
+    )
+    return Answer(found, np.zeros(0))
+
+
+def _pair_scores(paper: Paper, embeddings: Tensor) -> NDArray[np.float64]:
+    if paper.exam.pairs is None:
+        return np.zeros(0)
+    left, right = (np.searchsorted(paper.rows, side) for side in (paper.exam.pairs.left, paper.exam.pairs.right))
+    unit = embeddings.double() / embeddings.double().norm(dim=1, keepdim=True).clamp_min(1e-12)
+    blocks = [slice(start, start + 8192) for start in range(0, len(left), 8192)]
+    found = [(unit[left[block]] * unit[right[block]]).sum(dim=1).numpy() for block in blocks]
+    return np.concatenate([np.zeros(0), *found])

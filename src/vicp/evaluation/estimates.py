@@ -1,0 +1,147 @@
+"""Values with intervals from answers: bootstrap over identities and support draws, paired, averaged over categories."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicp.data.seeds import derive_seed
+from vicp.evaluation.answer import Answer
+from vicp.evaluation.results import Estimate
+from vicp.metrics import OpenSet, Retrieval, bootstrap_means, interval, open_set, verification
+
+NUM_RESAMPLES, NUM_PAIR_RESAMPLES = 1000, 200
+FPR, FPIR = 1e-2, 0.1
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A value and what it would have been with other identities and supports.
+
+    Attributes:
+        value: as measured.
+        resampled: (R,) the value in each resample; those of equal seeds are paired.
+    """
+
+    value: float
+    resampled: Floats
+
+    def estimate(self) -> Estimate:
+        """The value with its 95 % interval."""
+        return Estimate(self.value, *interval(self.resampled))
+
+    def minus(self, other: "Sample") -> "Sample":
+        """The difference, resample by resample."""
+        return Sample(self.value - other.value, self.resampled - other.resampled)
+
+
+def mean_of(samples: Sequence[Sample]) -> Sample:
+    """The mean over categories, whose resamples do not depend on each other."""
+    return Sample(float(np.mean([sample.value for sample in samples])), np.mean([s.resampled for s in samples], axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Sitting:
+    """Who is asked in one exam, as the estimates need it.
+
+    Attributes:
+        identities: (Q,) of the queries.
+        left: (P,) identities of the verification pairs' first photos; (0,) without pairs.
+        right: (P,) of the second.
+        open_set: whether queries of unknown identity count.
+        seed: of the resamples; equal for all rows of an exam, which pairs them.
+    """
+
+    identities: NDArray[np.str_]
+    left: NDArray[np.str_]
+    right: NDArray[np.str_]
+    open_set: bool
+    seed: int
+
+
+def estimate_all(answers: Sequence[Answer], sitting: Sitting) -> dict[str, Sample]:
+    """Every metric of an exam by the keys of METRICS, from one answer per support draw."""
+    found = [each.found for each in answers]
+    samples = {name: per_query(found, sitting, read) for name, read in _PER_QUERY.items()}
+    if all(len(each.pair_scores) for each in answers):
+        samples |= _verification(answers, sitting)
+    if sitting.open_set:
+        samples |= _open_set(found, sitting)
+    return samples
+
+
+def estimate_map(answers: Sequence[Answer], sitting: Sitting) -> Sample:
+    """The mAP alone."""
+    return per_query([each.found for each in answers], sitting, _PER_QUERY["map"])
+
+
+def per_query(found: Sequence[Retrieval], sitting: Sitting, read: Callable[[Retrieval], Floats]) -> Sample:
+    """The mean over queries and support draws of something each query has; NaN does not count."""
+    values = np.stack([read(each) for each in found])  # (S, Q)
+    seed = derive_seed(sitting.seed, "identities")
+    means = bootstrap_means(values, sitting.identities, seed=seed, num_draws=NUM_RESAMPLES)
+    return Sample(float(np.nanmean(values)), means)
+
+
+def _hit_within(k: int) -> Callable[[Retrieval], Floats]:
+    return lambda found: np.where(found.first_hit > 0, (found.first_hit <= k).astype(np.float64), np.nan)
+
+
+_PER_QUERY: dict[str, Callable[[Retrieval], Floats]] = {
+    "map": lambda found: found.average_precision,
+    "rank1": _hit_within(1),
+    "rank5": _hit_within(5),
+    "minp": lambda found: found.inverse_penalty,
+}
+
+
+def _verification(answers: Sequence[Answer], sitting: Sitting) -> dict[str, Sample]:
+    """AUC, accuracy, TPR and FNMR of the pairs; a resample weighs a pair by how often its identities are drawn."""
+    same = sitting.left == sitting.right
+    names, codes = np.unique(np.concatenate([sitting.left, sitting.right]), return_inverse=True)
+    left, right = codes[: len(same)], codes[len(same) :]
+    scores = [each.pair_scores for each in answers]
+    rng = np.random.default_rng(derive_seed(sitting.seed, "pairs"))
+
+    def measure(draw: int, weights: Floats | None) -> Floats:
+        curve = verification(scores[draw], same, weights=weights)
+        return np.array([curve.auc, curve.accuracy, curve.tpr_at(FPR), curve.fnmr_at(FPR)])
+
+    whole = np.mean([measure(draw, None) for draw in range(len(scores))], axis=0)
+    resampled = []
+    for _ in range(NUM_PAIR_RESAMPLES):
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names)).astype(np.float64)
+        weights = np.where(same, times[left], times[left] * times[right])
+        both = weights[same].any() and weights[~same].any()
+        draw = int(rng.integers(len(scores)))
+        resampled.append(measure(draw, weights) if both else np.full(4, np.nan))
+    columns = np.array(resampled).T
+    keys = ("auc", "acc", "tpr_at_fpr_1e-2", "fnmr_at_fmr_1e-2")
+    return {key: Sample(float(v), column) for key, v, column in zip(keys, whole, columns, strict=True)}
+
+
+def _open_set(found: Sequence[Retrieval], sitting: Sitting) -> dict[str, Sample]:
+    """AUROC of known and new, and FNIR at an FPIR, with identities resampled within the known and the new."""
+    matches = [open_set(each) for each in found]
+    known = found[0].first_hit > 0
+    rng = np.random.default_rng(derive_seed(sitting.seed, "open set"))
+    whole = np.mean([[each.auroc, each.fnir_at(FPIR)] for each in matches], axis=0)
+    sides = [_rows_by_identity(sitting.identities[known]), _rows_by_identity(sitting.identities[~known])]
+    resampled = []
+    for _ in range(NUM_PAIR_RESAMPLES):
+        mine = matches[int(rng.integers(len(matches)))]
+        a, b = (np.concatenate([side[i] for i in rng.integers(len(side), size=len(side))]) for side in sides)
+        drawn = OpenSet(mine.known[a], mine.right[a], mine.unknown[b])
+        resampled.append([drawn.auroc, drawn.fnir_at(FPIR)])
+    columns = np.array(resampled).T
+    keys = ("auroc_new", "fnir_at_fpir_1e-1")
+    return {key: Sample(float(v), column) for key, v, column in zip(keys, whole, columns, strict=True)}
+
+
+def _rows_by_identity(identities: NDArray[np.str_]) -> list[NDArray[np.int64]]:
+    order = np.argsort(identities, kind="stable")
+    ends = np.flatnonzero(np.append(identities[order][1:] != identities[order][:-1], True)) + 1
+    return [order[start:end] for start, end in pairwise([0, *ends.tolist()])]

@@ -1,0 +1,165 @@
+"""The methods of an evaluation by name: what a name stands for, how it is opened, and how it may use the pairs."""
+
+import glob
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vicp.adapt.embedding import Embedder
+from vicp.config import RunConfig
+from vicp.config_files import load_config
+from vicp.data.records import nearest
+from vicp.errors import ConfigError
+from vicp.evaluation.checkpoints import PACKAGED, Checkpoint, find
+
+ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "auto")
+DEAREST = "tuned"  # minutes per support: tried where it is asked for
+BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
+FOLD = "{fold}"
+FROZEN = "frozen:"
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is evaluated.
+
+    Attributes:
+        name: as typed; with `{fold}` in it, each fold of the photos has a checkpoint of its own.
+        adaptations: what it can do with labelled pairs, in the order of ADAPTATIONS.
+    """
+
+    name: str
+    adaptations: tuple[str, ...]
+
+
+def parse_method(text: str) -> Method:
+    """The method of that name, after a look at whether it is there; nothing is opened yet.
+
+    A name is `mini`; a checkpoint's folder or hub name; a config of `vicp train`, for its run's best checkpoint; a
+    baseline, for that of `runs/baselines/NAME` or `runs/mini-baselines/NAME` below the working directory; or
+    `frozen:` with the first or a vision model of transformers, for the backbone without anything that was learned
+    for it.
+
+    Raises:
+        ConfigError: there is no such thing, or not for every fold that is there.
+    """
+    names = [text.replace(FOLD, fold) for fold in _folds(text)] if FOLD in text else [text]
+    if not names:
+        raise ConfigError(f"'{text}': there is no file or folder for any {FOLD}")
+    found = [_find(name) for name in names]
+    if text.startswith(FROZEN):
+        return Method(text, _possible(has_model=False, has_static=False))
+    return Method(
+        text,
+        _possible(has_model=all(c.has_model for c in found), has_static=all(c.has_static for c in found)),
+    )
+
+
+def find_method(method: Method, *, fold: str = "") -> Checkpoint:
+    """The method's checkpoint, not opened: asked for each fold before the first, it saves hours.
+
+    Args:
+        method: from `parse_method`.
+        fold: of the exam; it counts where the method has a checkpoint per fold.
+
+    Raises:
+        ConfigError: there is none for this fold, or the photos have no folds.
+    """
+    if FOLD in method.name and not fold:
+        raise ConfigError(f"'{method.name}': these photos have no folds; name one checkpoint, without {FOLD}")
+    return _find(method.name.replace(FOLD, fold))
+
+
+def open_method(method: Method, *, fold: str = "") -> Embedder:
+    """What photos are embedded with: a VICP model or a backbone, with its static prompt, if any.
+
+    Args:
+        method: from `parse_method`.
+        fold: as of `find_method`.
+
+    Raises:
+        ConfigError: as of `find_method`.
+        WeightsError: the checkpoint is damaged.
+        PromptError: its static prompt is.
+    """
+    checkpoint = find_method(method, fold=fold)
+    return checkpoint.open_plain() if method.name.startswith(FROZEN) else checkpoint.open()
+
+
+def adaptations_of(embedder: Embedder, asked: Sequence[str] | None) -> tuple[str, ...]:
+    """The adaptations to evaluate, each once: those asked for, or else all but tuning.
+
+    Raises:
+        ConfigError: one of those asked for does not exist, or needs what this embedder has not.
+    """
+    possible = _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
+    for name in asked or ():
+        if name not in ADAPTATIONS:
+            raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
+        if name not in possible:
+            need = "a VICP model" if name == "generated" else "a static prompt beside the checkpoint"
+            raise ConfigError(f"adaptation {name} needs {need}; this method can do: {', '.join(possible)}")
+    return tuple(dict.fromkeys(asked)) if asked else tuple(name for name in possible if name != DEAREST)
+
+
+def _possible(*, has_model: bool, has_static: bool) -> tuple[str, ...]:
+    there = {"generated": has_model, "static": has_static}
+    return tuple(name for name in ADAPTATIONS if there.get(name, True))
+
+
+def _find(name: str) -> Checkpoint:
+    """The checkpoint that a name without `{fold}` stands for."""
+    source = name.removeprefix(FROZEN)
+    if source.endswith((".yaml", ".yml")):
+        return _of_config(Path(source))
+    is_name = "/" not in source and source != PACKAGED and not Path(source).exists()
+    found = _of_baseline(source) if is_name else find(source)
+    if found is None:
+        best = Path(source) / "best"
+        raise ConfigError(
+            f"'{name}': no checkpoint there{f'; see {best}' if best.is_dir() else nearest(source, _known())}"
+        )
+    return found
+
+
+def _of_config(file: Path) -> Checkpoint:
+    if not file.is_file():
+        there = sorted(str(other) for other in file.parent.glob("*.yaml"))
+        raise ConfigError(f"{file}: no such config{nearest(str(file), there) if there else ''}")
+    best = Path(load_config(RunConfig, file).out) / "best"
+    found = find(str(best)) if best.is_dir() else None
+    if found is None:
+        raise ConfigError(f"{best} has no checkpoint yet: train it with vicp train --config {file}")
+    return found
+
+
+def _of_baseline(name: str) -> Checkpoint:
+    places = [Path("runs", folder, name, "best") for folder in BASELINE_FOLDERS]
+    there = {place: found for place in places if place.is_dir() and (found := find(str(place)))}
+    if len(there) > 1:
+        raise ConfigError(f"'{name}' is both {' and '.join(map(str, there))}: give one of these folders")
+    if there:
+        return next(iter(there.values()))
+    configs = [file for folder in BASELINE_FOLDERS if (file := Path("configs", folder, f"{name}.yaml")).is_file()]
+    how = f"; train it with vicp train --config {configs[0]}" if configs else nearest(name, _known())
+    raise ConfigError(f"'{name}': no checkpoint in {' or '.join(map(str, places))}{how}")
+
+
+def _known() -> list[str]:
+    """Names that would do: the packaged checkpoint, and runs below the working directory."""
+    baselines = [path.parent.name for folder in BASELINE_FOLDERS for path in Path("runs", folder).glob("*/best")]
+    runs = [str(path) for pattern in ("*/best", "*/*/best") for path in Path("runs").glob(pattern)]
+    return [PACKAGED, *sorted(set(baselines)), *sorted(runs)]
+
+
+def _folds(name: str) -> list[str]:
+    """What `{fold}` may stand for: wherever the name, so completed, is a file, a folder or a baseline."""
+    source = name.removeprefix(FROZEN)
+    found: set[str] = set()
+    for pattern in (source, *(str(Path("runs", folder, source, "best")) for folder in BASELINE_FOLDERS)):
+        first, *rest = pattern.split(FOLD)
+        regex = re.escape(first) + "([^/]+)" + r"\1".join(map(re.escape, rest))
+        paths = glob.glob("*".join(map(glob.escape, pattern.split(FOLD))))
+        found.update(match[1] for path in paths if (match := re.fullmatch(regex, path)))
+    return sorted(found)

@@ -1,0 +1,77 @@
+"""What every report shares: figures in percent, one page from a template, files that appear whole or not at all."""
+
+import base64
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vicp.errors import DataError
+
+
+def percent(fraction: float) -> str:
+    """A fraction as percent with one decimal, without the sign for percent."""
+    return f"{100 * fraction:.1f}"
+
+
+def signed(fraction: float) -> str:
+    """A difference of fractions in points with one decimal and its sign; zero has none."""
+    points = round(100 * fraction, 1)
+    return f"{points:+.1f}" if points else "0.0"
+
+
+def data_uri(picture: bytes) -> str:
+    """An encoded PNG or JPEG as a URI that holds it."""
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """JSON for people and programs.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not know.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def page_text(template: str, values: Mapping[str, object], *, words: Mapping[str, object]) -> str:
+    """A page from one of `templates/`, whatever stands in `values` escaped.
+
+    Args:
+        template: its file.
+        values: what this page is about.
+        words: functions and names that the template's imported macros may use as well.
+    """
+    environment = Environment(
+        loader=PackageLoader("vicp.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, signed=signed, data_uri=data_uri)
+    environment.globals.update(words)
+    return environment.get_template(template).render(values)
+
+
+def write_files(out: Path, files: Mapping[str, str]) -> None:
+    """Writes texts by file name into a folder, which is made; each file appears whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    for name, text in files.items():
+        part = out / f"{name}.part"
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(text.encode("utf-8", errors="replace"))  # file names may hold lone surrogates
+            part.replace(out / name)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            reason = error.strerror or error
+            raise DataError(f"{out / name}: cannot write the report ({reason}); choose another folder") from error

@@ -1,0 +1,165 @@
+"""Rows of the results from what a method answered: by category, their means, the context report and its verdict."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vicp.evaluation.estimates import Sample, Sitting, estimate_all, estimate_map, mean_of
+from vicp.evaluation.exam import Exam
+from vicp.evaluation.results import CONTEXTS, ContextSummary, Estimate, Row
+from vicp.evaluation.sheet import Sheet
+
+ALTERNATIVES = ("other", "shuffled", "other_rule", "null", "static")
+"""What "own" must beat before anyone may say that the context is used: wrong, shuffled, absent or static ones."""
+
+_SOURCES = {
+    "own": "generated",
+    "static": "static",
+    "frozen": "null",
+    "metric": "metric",
+    "verifier": "generated + verifier",
+} | {name: f"context {name}" for name in ("other", "shuffled", "other_rule", "null")}
+_HIDDEN = tuple(f"context {name}" for name in CONTEXTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """One exam, what a method answered in it, and the samples of every row.
+
+    Attributes:
+        exam: the exam.
+        sitting: who was asked.
+        sheet: what was answered.
+        samples: by row and metric.
+        contexts: mAP by the keys of CONTEXTS.
+    """
+
+    exam: Exam
+    sitting: Sitting
+    sheet: Sheet
+    samples: Mapping[str, Mapping[str, Sample]]
+    contexts: Mapping[str, Sample]
+
+
+def mark(exam: Exam, sitting: Sitting, sheet: Sheet) -> Marked:
+    """The samples of all rows of a sheet."""
+    shown = {row: found for row, found in sheet.answers.items() if row not in _HIDDEN}
+    contexts = {name: sheet.answers[row] for name, row in _SOURCES.items() if row in sheet.answers}
+    return Marked(
+        exam,
+        sitting,
+        sheet,
+        {row: estimate_all(answers, _asked(row, sitting)) for row, answers in shown.items()},
+        {name: estimate_map(answers, sitting) for name, answers in contexts.items()},
+    )
+
+
+def _asked(row: str, sitting: Sitting) -> Sitting:
+    """A second stage orders photos anew, but has no scores that could tell known from new."""
+    return replace(sitting, open_set=False) if " + " in row else sitting
+
+
+def method_rows(method: str, protocol: str, marked: Sequence[Marked], *, num_draws: int) -> list[Row]:
+    """The rows of a method: for each adaptation and second stage the means, then every category."""
+    rows = []
+    for name in dict.fromkeys(row for each in marked for row in each.samples):
+        having = [each for each in marked if name in each.samples]
+
+        def row(category: str, part: Sequence[Marked], name: str = name) -> Row:
+            return _row(method, protocol, category, name, part, num_draws)
+
+        rows.append(row("mean", having))
+        rows += [row(f"mean of fold {fold}", part) for fold, part in _folds(having)]
+        rows += [row(each.exam.category, [each]) for each in having]
+    return rows
+
+
+def _folds(marked: Sequence[Marked]) -> list[tuple[str, list[Marked]]]:
+    folds = sorted({each.exam.fold for each in marked if each.exam.fold})
+    return [(fold, [each for each in marked if each.exam.fold == fold]) for fold in folds]
+
+
+def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Marked], num_draws: int) -> Row:
+    metrics = [key for key in part[0].samples[name] if all(key in each.samples[name] for each in part)]
+    values = {key: mean_of([each.samples[name][key] for each in part]) for key in metrics}
+    reads_pairs = name.split(" + ")[0] not in ("null", "static")
+    chosen: Counter[str] = Counter()
+    for each in part if name == "auto" else ():
+        chosen.update(each.sheet.chosen)
+    return Row(
+        method=method,
+        adaptation=name,
+        protocol=protocol,
+        category=category,
+        variant=part[0].exam.variant if len(part) == 1 else "",
+        values={key: sample.estimate() for key, sample in values.items()},
+        num_queries=sum(int((each.sheet.answers[name][0].found.first_hit > 0).sum()) for each in part),
+        num_gallery=sum(len(each.exam.gallery) for each in part),
+        num_identities=sum(len(set(each.sitting.identities.tolist())) for each in part),
+        num_pairs=max(each.sheet.num_pairs for each in part) if reads_pairs else 0,
+        num_draws=num_draws if reads_pairs else 1,
+        seconds=sum(each.sheet.seconds.get(name, 0.0) for each in part),
+        chosen=dict(chosen),
+        context=_context(part) if name == "generated" else None,
+        paper={},
+    )
+
+
+def _context(part: Sequence[Marked]) -> ContextSummary:
+    names = [name for name in CONTEXTS if all(name in each.contexts for each in part)]
+    samples = {name: mean_of([each.contexts[name] for each in part]) for name in names}
+    differences = {name: samples["own"].minus(samples[name]) for name in names if name != "own"}
+    cosines = {name for each in part for name in each.sheet.cosines}
+    guessing = [share for each in part for share in each.sheet.guessing]
+    return ContextSummary(
+        rows={name: sample.estimate() for name, sample in samples.items()},
+        differences={name: sample.estimate() for name, sample in differences.items()},
+        prompt_cosine={name: _mean([each.sheet.cosines.get(name) for each in part]) for name in sorted(cosines)},
+        label_accuracy=_label_accuracy(part),
+        guessing=_mean(guessing) if guessing else None,
+        verdict=context_verdict(
+            {name: sample.estimate() for name, sample in samples.items()},
+            {name: sample.estimate() for name, sample in differences.items()},
+        ),
+    )
+
+
+def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Estimate]) -> str:
+    """One sentence: does the category's own context beat every context that should not help?
+
+    The best alternative is the one of highest mAP; the figure is the paired difference and half of its interval.
+    """
+    rivals = [name for name in ALTERNATIVES if name in differences]
+    if not rivals:
+        return "Whether the context helps was not measured: there is nothing to compare it with."
+    best = max(rivals, key=lambda name: rows[name].value)
+    gap = differences[best]
+    assert gap.low is not None
+    assert gap.high is not None
+    figure = f"{100 * abs(gap.value):.1f} ± {50 * (gap.high - gap.low):.1f} mAP"
+    where = f"own {100 * rows['own'].value:.1f}, {best} {100 * rows[best].value:.1f}"
+    frozen = f"; plain backbone {100 * rows['frozen'].value:.1f}" if "frozen" in rows else ""
+    if gap.low > 0:
+        return f"The context adds {figure} over the best alternative ({where}{frozen})."
+    if gap.high < 0:
+        return f"The context hurts: {figure} below the best alternative ({where}{frozen})."
+    return f"The context does nothing here: {figure} from the best alternative ({where}{frozen})."
+
+
+def _label_accuracy(part: Sequence[Marked]) -> Estimate | None:
+    """Mean over categories and draws; the interval from a normal approximation over draws, where there are several."""
+    values = np.array([value for each in part for value in each.sheet.label_accuracy])
+    if not len(values):
+        return None
+    if len(values) < 3:
+        return Estimate(float(values.mean()))
+    half = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
+    return Estimate(float(values.mean()), max(float(values.mean()) - half, 0.0), min(float(values.mean()) + half, 1.0))
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """The mean of what is there; NaN where nothing is."""
+    there = [value for value in values if value is not None]
+    return float(np.mean(there)) if there else float("nan")

@@ -1,0 +1,243 @@
+"""The whole evaluation on small worlds: what it measures, how it goes on, and what it says of the context."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.generated import infer_prompt
+from vicp.adapt.opening import open_model
+from vicp.data.sources.world import FACTORS
+from vicp.errors import ConfigError
+from vicp.evaluation.answer import Answer, answer
+from vicp.evaluation.contexts import pairs_by_another_rule
+from vicp.evaluation.estimates import Sample, Sitting, estimate_all, mean_of
+from vicp.evaluation.evaluate import Request, evaluate
+from vicp.evaluation.evaluation_json import evaluation_dict
+from vicp.evaluation.methods import parse_method
+from vicp.evaluation.papers import open_paper
+from vicp.evaluation.protocol import draw_exams, find_protocol
+from vicp.evaluation.results import Estimate, Evaluation
+from vicp.evaluation.sheet import Sheet
+from vicp.evaluation.summary import context_verdict
+from vicp.evaluation.taking import draw_photos, make_plan
+from vicp.evaluation.world_exam import world_table
+from vicp.metrics import Retrieval, retrieval
+
+
+def request(out: Path, *methods: str, adapt: tuple[str, ...] = ("null", "generated"), draws: int = 2) -> Request:
+    plan = make_plan(
+        "vicp-retrieval",
+        num_pairs=16,
+        num_draws=draws,
+        seed=0,
+        adaptations=adapt,
+        stages=("k-reciprocal",),
+        shortlist=20,
+    )
+    return Request(methods, plan, None, out, "vicp evaluate", diagnose=False)
+
+
+def run(asked: Request) -> Evaluation:
+    table = world_table(num_categories=2, seed=0)
+    return evaluate(asked, [parse_method(name) for name in asked.methods], table, progress=lambda done, total: None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("evaluation")
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path) -> Evaluation:
+    """mini on two categories of the procedural world whose silhouettes and rules it never saw."""
+    return run(request(folder, "mini", "frozen:mini"))
+
+
+def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
+    rows = {(row.method, row.adaptation, row.category): row for row in done.rows}
+    categories = sorted({row.category for row in done.rows} - {"mean"})
+    assert len(categories) == 2
+    for method, adaptation in {(row.method, row.adaptation) for row in done.rows}:
+        mean = rows[method, adaptation, "mean"].values["map"].value
+        assert mean == pytest.approx(np.mean([rows[method, adaptation, c].values["map"].value for c in categories]))
+    assert {row.adaptation for row in done.rows if row.method == "mini"} == {
+        *("null", "generated", "generated + k-reciprocal", "generated + verifier")
+    }
+    assert {row.adaptation for row in done.rows if row.method == "frozen:mini"} == {"null", "null + k-reciprocal"}
+    plain, mini = rows["frozen:mini", "null", "mean"], rows["mini", "null", "mean"]
+    assert plain.values == mini.values
+    assert (plain.num_pairs, plain.num_draws) == (0, 1)
+    assert (rows["mini", "generated", "mean"].num_pairs, rows["mini", "generated", "mean"].num_draws) == (16, 2)
+
+
+def test_a_row_is_what_the_method_finds(done: Evaluation) -> None:
+    """The first category, embedded and ranked anew by hand."""
+    table, protocol = world_table(num_categories=2, seed=0), find_protocol("vicp-retrieval")
+    exams, _ = draw_exams(table, protocol, source=None, seed=0)
+    embedder, exam = open_model("mini"), exams[0]
+    plan = make_plan("vicp-retrieval", num_pairs=16, num_draws=2, seed=0, adaptations=(), stages=(), shortlist=20)
+    identities = np.array(table.identities)[exam.query]
+    assert not set(identities) & set(np.array(table.identities)[exam.support])
+    maps = []
+    for draw in range(2):
+        support = draw_photos(embedder, table, exam, plan, draw)
+        prompt = infer_prompt(embedder, support.latents, support.pairs, category=exam.category)
+        _, pixels = embedder.pixels(table.select(exam.query))
+        embeddings = embedder.embed_pixels(pixels, Adaptation.of(prompt))
+        maps.append(retrieval(embeddings, embeddings, identities, identities, leave_one_out=True).map)
+    row = next(r for r in done.rows if (r.adaptation, r.category) == ("generated", exam.category))
+    assert row.values["map"].value == pytest.approx(np.mean(maps), abs=1e-6)
+    assert maps[0] != maps[1]
+
+
+def test_the_context_report_of_the_world(done: Evaluation) -> None:
+    context = next(row.context for row in done.rows if row.adaptation == "generated" and row.category == "mean")
+    assert context is not None
+    assert (
+        list(context.rows) == [*("own", "other", "shuffled", "other_rule", "null", "static", "frozen", "verifier")]
+        or "static" not in context.rows
+    )
+    own = context.rows["own"].value
+    for name in ("other", "shuffled", "other_rule"):
+        assert context.rows[name].value < own - 0.1
+        assert context.differences[name].value == pytest.approx(own - context.rows[name].value)
+        low, high = context.differences[name].low, context.differences[name].high
+        assert low is not None
+        assert high is not None
+        assert low < context.differences[name].value < high
+    assert context.prompt_cosine["own draws"] > context.prompt_cosine["other"]
+    assert context.label_accuracy is not None
+    assert context.guessing == pytest.approx(0.5)
+    assert context.verdict.startswith("The context adds")
+
+
+def test_the_json_holds_what_is_promised(done: Evaluation) -> None:
+    rows = evaluation_dict(done)["rows"]
+    promised = {"method", "adaptation", "protocol", "category", "map", "rank1", "rank5", "auc", "acc", "interval"}
+    assert all(promised | {"seconds", "context"} <= set(row) for row in rows)
+    generated = next(row for row in rows if row["adaptation"] == "generated")
+    assert generated["interval"]["map"][0] < generated["map"] < generated["interval"]["map"][1]
+    assert generated["interval"]["auc"][0] < generated["auc"] < generated["interval"]["auc"][1]
+    assert json.loads(json.dumps(generated["context"]))["rows"]["own"]["map"] == generated["map"]
+
+
+def test_it_goes_on_with_what_is_missing(done: Evaluation, folder: Path) -> None:
+    parts = sorted((folder / "parts").rglob("*.npz"))
+    assert len(parts) == 4
+    kept, lost = parts[0], parts[-1]
+    before = kept.stat().st_mtime_ns
+    lost.write_bytes(lost.read_bytes()[:1000])  # as a killed process might leave it, if files were not whole or absent
+    again = run(request(folder, "mini", "frozen:mini"))
+    assert kept.stat().st_mtime_ns == before
+    assert [(r.method, r.adaptation, r.values) for r in again.rows] == [
+        (r.method, r.adaptation, r.values) for r in done.rows
+    ]
+
+
+def test_a_folder_of_another_evaluation_is_refused(done: Evaluation, folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds another evaluation \(different: draws\)"):
+        run(request(folder, "mini", draws=3))
+
+
+def test_a_checkpoint_that_has_changed_is_measured_anew(folder: Path, done: Evaluation, tmp_path: Path) -> None:
+    shutil.copytree(folder / "parts", tmp_path / "parts")
+    path = next((tmp_path / "parts").rglob("frozen*/*.npz"))
+    sheet = Sheet.load(path)
+    assert sheet is not None
+    dataclasses.replace(sheet, fingerprint="another", answers={}).save(path)
+    again = run(request(tmp_path, "mini", "frozen:mini"))
+    assert [r.values for r in again.rows] == [r.values for r in done.rows]
+
+
+def test_a_sheet_survives_its_file(folder: Path, done: Evaluation, tmp_path: Path) -> None:
+    path = next((folder / "parts").rglob("mini*/*.npz"))
+    sheet = Sheet.load(path)
+    assert sheet is not None
+    sheet.save(tmp_path / "again.npz")
+    other = Sheet.load(tmp_path / "again.npz")
+    assert other is not None
+    assert (other.seconds, other.cosines, other.label_accuracy) == (sheet.seconds, sheet.cosines, sheet.label_accuracy)
+    for row, answers in sheet.answers.items():
+        for mine, theirs in zip(answers, other.answers[row], strict=True):
+            np.testing.assert_array_equal(mine.found.average_precision, theirs.found.average_precision)
+            np.testing.assert_array_equal(mine.pair_scores, theirs.pair_scores)
+    assert Sheet.load(tmp_path / "nothing.npz") is None
+
+
+def test_another_rule_shares_no_factor_and_balances_its_labels() -> None:
+    table = world_table(num_categories=1, seed=0)
+    pairs = pairs_by_another_rule(table, 16, seed=1)
+    assert pairs is not None
+    own = table.frame["rule"].iloc[0].split("+")
+    agreeing = {
+        factor
+        for factor in FACTORS
+        if (
+            (table.frame[factor].to_numpy()[pairs.left] == table.frame[factor].to_numpy()[pairs.right]) == pairs.same
+        ).all()
+    }
+    assert len(agreeing - set(own)) == 1
+    assert int(pairs.same.sum()) == 8
+    plain = dataclasses.replace(table, frame=table.frame.drop(columns="rule"))
+    assert pairs_by_another_rule(plain, 16, seed=1) is None
+
+
+def test_scores_of_pairs_are_cosines_of_their_photos() -> None:
+    table = world_table(num_categories=1, seed=0)
+    exams, _ = draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=0)
+    embedder = open_model("mini")
+    with open_paper(embedder, table, exams[0]) as paper:
+        vectors = torch.randn(len(paper.rows), 7, generator=torch.Generator().manual_seed(0))
+        found = answer(paper, vectors)
+        pairs = exams[0].pairs
+        assert pairs is not None
+        for k in (0, 5, len(pairs.left) - 1):
+            a, b = (vectors[int(np.flatnonzero(paper.rows == side[k])[0])] for side in (pairs.left, pairs.right))
+            assert found.pair_scores[k] == pytest.approx(
+                float(torch.nn.functional.cosine_similarity(a, b, dim=0)), abs=1e-6
+            )
+
+
+def of_precision(values: list[float], pair_scores: list[float] | None = None) -> Answer:
+    array = np.array(values)
+    hits = np.where(array == 1, 1, 3)
+    found = Retrieval(array, hits, array, array, hits * 0, array * 0)
+    return Answer(found, np.array(pair_scores or []))
+
+
+def test_estimates_by_hand() -> None:
+    identities = np.array(["a", "a", "b"])
+    sitting = Sitting(identities, np.array(["a", "a", "b"]), np.array(["a", "b", "a"]), open_set=False, seed=0)
+    draws = [of_precision([1.0, 0.5, 0.0], [0.9, 0.1, 0.2]), of_precision([0.5, 0.5, 0.5], [0.3, 0.5, 0.1])]
+    samples = estimate_all(draws, sitting)
+    assert samples["map"].value == pytest.approx(0.5)
+    assert samples["rank1"].value == pytest.approx(1 / 6)
+    assert samples["rank5"].value == 1.0
+    assert samples["auc"].value == pytest.approx((1.0 + 0.5) / 2)
+    assert samples["acc"].value == pytest.approx((1.0 + 2 / 3) / 2)
+    assert samples["map"].estimate().low == pytest.approx(0.0)
+    both = mean_of([samples["map"], Sample(0.9, np.full(1000, 0.9))])
+    assert both.value == pytest.approx(0.7)
+    assert both.minus(both).resampled.tolist() == [0.0] * 1000
+
+
+@pytest.mark.parametrize(
+    ("own", "gap", "verdict"),
+    [
+        (0.41, Estimate(0.061, 0.05, 0.074), "adds 6.1 ± 1.2 mAP over the best alternative (own 41.0, null 34.9)."),
+        (0.35, Estimate(0.001, -0.02, 0.02), "does nothing here: 0.1 ± 2.0 mAP from the best alternative "
+         "(own 35.0, null 34.9)."),
+        (0.30, Estimate(-0.049, -0.06, -0.04), "hurts: 4.9 ± 1.0 mAP below the best alternative "
+         "(own 30.0, null 34.9)."),
+    ],
+)  # fmt: skip
+def test_the_verdict_follows_the_interval(own: float, gap: Estimate, verdict: str) -> None:
+    rows = {"own": Estimate(own), "null": Estimate(0.349), "other": Estimate(0.2)}
+    differences = {"null": gap, "other": Estimate(own - 0.2, 0.0, 0.9), "metric": Estimate(-0.5, -0.6, -0.4)}
+    assert context_verdict(rows, differences) == f"The context {verdict}"
