@@ -78,8 +78,8 @@ def diagnose_exam(
     """
     if len(pixels) != len(rows) or len(found.first_hit) != len(exam.query) or not (found.first_hit > 0).any():
         raise ValueError(
-            f"{len(rows)} rows, {len(pixels)} photos; {len(exam.query)} queries, {len(found.first_hit)} of them with "
-            f"a result, {found.num_queries} with an answer; expected equal numbers and an answer"
+            f"{len(rows)} rows and {len(pixels)} photos, {len(exam.query)} queries and {len(found.first_hit)} results, "
+            f"{found.num_queries} of them with an answer; expected equal numbers and an answer"
         )
     paper = Paper(exam, rows, identities_of(table, rows), pixels)
     embeddings = embedder.embed_pixels(pixels, adaptation, mirror=mirror)  # (n, D)
@@ -155,9 +155,9 @@ def _probe(
 
 
 def _errors(table: PhotoTable, exam: Exam, found: Retrieval) -> tuple[IdentityErrors, ...]:
-    shown = np.array([*table.frame["identity"].iloc[exam.gallery].astype(str), ""])  # mistake -1: no wrong photo
-    asked = np.array(table.frame["identity"].iloc[exam.query].astype(str))
-    return identity_errors(found.average_precision, found.first_hit, asked.astype(np.str_), shown[found.mistake])
+    shown, asked = (np.array(table.frame["identity"].iloc[side], dtype=np.str_) for side in (exam.gallery, exam.query))
+    wrong_first = shown[found.mistake]  # where nothing is wrong, -1 names the last photo, which then counts nowhere
+    return identity_errors(found.average_precision, found.first_hit, asked, wrong_first)
 
 
 def _suspects(table: PhotoTable, paper: Paper, embeddings: Tensor) -> tuple[SuspectLabel, ...]:

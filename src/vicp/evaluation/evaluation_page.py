@@ -34,6 +34,21 @@ from vicp.evaluation.evaluation_words import (
 from vicp.evaluation.report_files import page_text
 from vicp.evaluation.results import CONTEXTS, METRICS, Diagnosis, Evaluation, Row
 
+_WORDS = {
+    "METRICS": METRICS,
+    "MEANINGS": MEANINGS,
+    "CONTEXTS": CONTEXTS,
+    "row_name": row_name,
+    "interval_text": interval_text,
+    "adaptation_sentence": adaptation_sentence,
+    "chosen_words": chosen_words,
+    "confusion_words": confusion_words,
+    "cosine_sentence": cosine_sentence,
+    "counts_sentence": counts_sentence,
+    "difference_words": difference_words,
+    "label_sentence": label_sentence,
+}
+
 
 @dataclass(frozen=True)
 class Board:
@@ -101,20 +116,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
             "metrics": metrics_of(evaluation.rows),
             "limits": {"worst": WORST_SHOWN, "suspects": SUSPECTS_SHOWN},
         },
-        words={
-            "METRICS": METRICS,
-            "MEANINGS": MEANINGS,
-            "CONTEXTS": CONTEXTS,
-            "row_name": row_name,
-            "interval_text": interval_text,
-            "adaptation_sentence": adaptation_sentence,
-            "chosen_words": chosen_words,
-            "confusion_words": confusion_words,
-            "cosine_sentence": cosine_sentence,
-            "counts_sentence": counts_sentence,
-            "difference_words": difference_words,
-            "label_sentence": label_sentence,
-        },
+        words=_WORDS,
     )
 
 

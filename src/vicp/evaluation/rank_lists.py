@@ -69,7 +69,7 @@ def _closest(paper: Paper, embeddings: Tensor, queries: Rows, *, among: Rows, si
         own_rows=None if paper.own_rows is None else np.searchsorted(among, paper.own_rows[queries]),
         query_identities=paper.identities[asked],
         gallery_identities=paper.identities[known],
-        query_groups=None if query_groups is None else -1 + 0 * query_groups[queries],
+        query_groups=None if query_groups is None else query_groups[queries],
         gallery_groups=None if gallery_groups is None else gallery_groups[among],
     )
     return Shortlist(np.where(shortlist.filled, among[shortlist.rows], -1), shortlist.similarity)

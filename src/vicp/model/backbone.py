@@ -160,9 +160,7 @@ class Backbone(nn.Module):
             layer(layer_tokens, extend=record, **_without_photo(layer, layer_tokens))
         return states
 
-    def encode(
-        self, pixels: Tensor, states: PromptStates | None = None, *, observe: Observe | None = None
-    ) -> Encoding:
+    def encode(self, pixels: Tensor, states: PromptStates | None = None, *, observe: Observe | None = None) -> Encoding:
         """Tokens of B photos under a prompt; None is the plain model bit for bit.
 
         Args:
