@@ -89,8 +89,12 @@ def draw_attention_shift(
     }
     share = moved(without, with_prompt)
     amount = "less than 1 %" if 0 < share < 0.01 else percent(round(share, 2))
-    notes = ["", "", f"{amount} of its attention is elsewhere now"]
-    width, height = 3 * photo_size + 2 * _GAP, photo_size + _CAPTION
+    return _side_by_side(panels, ["", "", f"{amount} of its attention is elsewhere now"], photo_size)
+
+
+def _side_by_side(panels: dict[str, NDArray[np.float64]], notes: list[str], photo_size: int) -> bytes:
+    """Panels by caption, with the caption and a note under each."""
+    width, height = len(panels) * (photo_size + _GAP) - _GAP, photo_size + _CAPTION
     figure = Figure(figsize=(width * _SCALE / DPI, height * _SCALE / DPI), dpi=DPI, facecolor="white")
     for number, (caption, note) in enumerate(zip(panels, notes, strict=True)):
         left = number * (photo_size + _GAP)

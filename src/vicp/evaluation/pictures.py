@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from vicp.evaluation.canvas import (
     DASHES,
+    HEIGHT,
     INK,
     LINE,
     MEDIUM,
     PALETTE,
+    SMALL,
     SOFT,
     add_key,
     font,
@@ -26,9 +28,10 @@ from vicp.evaluation.canvas import (
 )
 from vicp.evaluation.identity_map import draw_identities
 from vicp.evaluation.results import Estimate
+from vicp.evaluation.similarity_picture import draw_similarities
 
 Floats = NDArray[np.floating]
-MAX_RANK, LEAST_RATE, OPERATING_RATE, NUM_BINS = 20, 1e-4, 1e-2, 50
+MAX_RANK, LEAST_RATE, OPERATING_RATE = 20, 1e-4, 1e-2
 __all__ = ["draw_bars", "draw_cmc", "draw_identities", "draw_roc", "draw_similarities"]
 
 
@@ -42,12 +45,12 @@ def draw_cmc(curves: Mapping[str, Floats]) -> bytes:
         ValueError: no curves, or one that does not ascend in [0, 1].
     """
     _check(curves.values())
-    figure, axes = new_axes()
+    figure, axes = new_axes(height=_height(curves))
     last = min(max(len(curve) for curve in curves.values()), MAX_RANK)
     for name, style in _styles({name: curve[0] for name, curve in curves.items()}).items():
         shares = curves[name][:MAX_RANK]
         axes.plot(np.arange(1, len(shares) + 1), shares, marker="o", markersize=6, clip_on=False, **style)
-    axes.set_xlim(0.6, last + 0.2)
+    axes.set_xlim(1 - 0.02 * last, last + 0.01 * last)
     axes.set_xticks([k for k in (1, 5, 10, 15, 20) if k <= last] if last > 5 else range(1, last + 1))
     lowest = min(float(curve[0]) for curve in curves.values())
     axes.set_ylim(max(np.floor(10 * lowest - 0.5) / 10, 0) if lowest > 0.3 else 0, 1)
@@ -67,7 +70,7 @@ def draw_roc(curves: Mapping[str, tuple[Floats, Floats]]) -> bytes:
         ValueError: no curves, or rates that do not ascend in [0, 1].
     """
     _check(rates for curve in curves.values() for rates in curve)
-    figure, axes = new_axes()
+    figure, axes = new_axes(height=_height(curves))
     starts = {name: max(float(false[false > 0].min(initial=1.0)), LEAST_RATE) for name, (false, _) in curves.items()}
     least = min(10 ** np.floor(np.log10(min(starts.values())) + 1e-9), 0.1)
     chance = np.geomspace(least, 1, 400)
@@ -91,55 +94,6 @@ def true_at(curve: tuple[Floats, Floats], rates: Floats) -> NDArray[np.float64]:
     false, true = (np.asarray(rates, dtype=np.float64) for rates in curve)
     order = np.searchsorted(false, rates, side="right")
     return np.concatenate([[0.0], true])[order]
-
-
-def draw_similarities(same: Floats, different: Floats, *, threshold: float | None) -> bytes:
-    """Two histograms of cosine similarity: pairs of photos of the same identity, and of different ones.
-
-    Args:
-        same: (P,) similarities.
-        different: (R,) similarities.
-        threshold: pairs of at least this similarity are called the same; None draws none.
-
-    Raises:
-        ValueError: pairs of one kind only, or values that are not finite.
-    """
-    if not (len(same) and len(different) and np.isfinite(same).all() and np.isfinite(different).all()):
-        raise ValueError(f"{len(same)} same and {len(different)} different pairs; expected some of each, all finite")
-    figure, axes = new_axes(grid="y")
-    edges, *shares = similarity_shares(same, different)
-    for name, pairs, share, colour in zip(
-        ("same identity", "different identities"), (same, different), shares, PALETTE[:2], strict=True
-    ):
-        called = "" if threshold is None else f"\n{100 * (pairs >= threshold).mean():.1f} % called the same"
-        label = f"{name}\n{len(pairs):,} pairs{called}"
-        axes.stairs(share, edges, fill=True, color=colour, alpha=0.35, linewidth=0)
-        axes.stairs(share, edges, color=colour, linewidth=2.4)
-        axes.plot([], [], color=colour, linewidth=9, label=label)
-    if threshold is not None:
-        axes.axvline(threshold, color=INK, linewidth=1.8, linestyle="--")
-        axes.text(
-            threshold,
-            1.02,
-            f"threshold {threshold:.2f}",
-            font=font(),
-            color=INK,
-            ha="center",
-            transform=axes.get_xaxis_transform(),
-        )
-    axes.set_ylim(0)
-    percent_axis(axes.yaxis)
-    name_axes(axes, "cosine similarity of two photos", "share of pairs")
-    add_key(axes, "")
-    return png(figure)
-
-
-def similarity_shares(same: Floats, different: Floats) -> tuple[Floats, Floats, Floats]:
-    """Edges (51,) of bins from the least to the greatest similarity, and the share of pairs (50,) of each kind."""
-    both = np.concatenate([same, different]).astype(np.float64)
-    edges = np.histogram_bin_edges(both, NUM_BINS)
-    of_same, of_different = (np.histogram(pairs, edges)[0] / len(pairs) for pairs in (same, different))
-    return edges, of_same, of_different
 
 
 def draw_bars(values: Mapping[str, Estimate], *, title: str) -> bytes:
@@ -169,7 +123,7 @@ def draw_bars(values: Mapping[str, Estimate], *, title: str) -> bytes:
     percent_axis(axes.xaxis)
     if any(value.low is not None and value.high is not None for value in values.values()):
         axes.set_xlabel("thin line: 95 % interval", font=font(), color=SOFT, labelpad=8)
-    axes.set_title(words(title, 80), font=font(MEDIUM, bold=True), color=INK, loc="left", pad=14)
+    figure.suptitle(words(title, 64), font=font(MEDIUM, bold=True), color=INK, x=0.012, ha="left")
     return png(figure)
 
 
@@ -203,6 +157,13 @@ def _styles(shares: Mapping[str, float]) -> dict[str, dict[str, Any]]:
         for number, (name, share) in enumerate(shares.items())
     }
     return {name: styles[name] for name in sorted(shares, key=lambda name: -shares[name])}
+
+
+def _height(names: Iterable[str]) -> float:
+    """Inches that a key of these names takes, and never less than those of other pictures."""
+    labels = [_label(0.0, name, 5) for name in names]
+    lines = len(labels) + sum(label.count("\n") for label in labels)
+    return max(HEIGHT, 0.9 + (1.22 * SMALL * lines + 0.75 * SMALL * len(labels)) / 72)
 
 
 def _label(share: float, name: str, width: int) -> str:

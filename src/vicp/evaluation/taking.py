@@ -116,13 +116,16 @@ def draw_photos(embedder: Embedder, table: PhotoTable, exam: Exam, plan: Plan, d
 def wanted(embedder: Embedder, plan: Plan) -> tuple[str, ...]:
     """The adaptations of the plan that this method can do; a plain backbone, say, generates no prompt.
 
+    With a generated prompt goes the static one, where there is one: the context report needs it.
+
     Raises:
         ConfigError: it can do none of them.
     """
     if plan.adaptations is None:
         return adaptations_of(embedder, None)
     possible = adaptations_of(embedder, None)
-    there = [name for name in plan.adaptations if name in (*possible, "tuned")]
+    asked = (*plan.adaptations, "static") if "generated" in plan.adaptations else plan.adaptations
+    there = [name for name in asked if name in (*possible, "tuned")]
     return adaptations_of(embedder, there or plan.adaptations)
 
 
@@ -145,12 +148,15 @@ def take_exam(
     quiet, desk = embedder.quiet(), _Desk()
     adaptations = wanted(embedder, plan)
 
-    def embed(adaptation: Adaptation | None) -> Tensor:
+    with desk.clock("null"):
+        frozen = quiet.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
+        desk.answers["null"].append(answer(paper, frozen))
+
+    def embed(adaptation: Adaptation) -> Tensor:
+        if all(prompt is None for prompt in adaptation.views):  # a metric, say: the photos look the same
+            return adaptation.finish([frozen])
         return quiet.embed_pixels(paper.pixels, adaptation, mirror=plan.protocol.mirror)
 
-    with desk.clock("null"):
-        frozen = embed(None)
-        desk.answers["null"].append(answer(paper, frozen))
     if embedder.model is None:
         _add_stages(desk, quiet, paper, plan, "null", None, frozen)
     supports, own = [], []
