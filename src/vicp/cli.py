@@ -173,6 +173,9 @@ def evaluate(
         str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
     ] = None,
     diagnose: Annotated[bool, typer.Option(help="Look closer at each category with the first method.")] = True,
+    published: Annotated[
+        Path | None, typer.Option(help="Printed numbers to show beside: a CSV with protocol,category,metric,value.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")] = Path("evaluation"),
     seed: SeedOption = 0,
     skip_bad: SkipBadOption = False,
@@ -203,6 +206,7 @@ def evaluate(
         share_support=share_support,
         exclude=exclude,
         diagnose=diagnose,
+        published=published,
     )
     with _progress("Evaluating") as progress:
         evaluation = evaluate_photos(request, skip_bad=skip_bad, progress=progress)

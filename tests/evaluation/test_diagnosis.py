@@ -16,9 +16,8 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import embedder_of
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
-from vicp.evaluation.answer import Paper, answer, rows_of
+from vicp.evaluation.answer import Paper, answer, pair_similarities, rows_of
 from vicp.evaluation.diagnosis import MOST_PROBED, diagnose_exam, draw_probed
-from vicp.evaluation.diagnosis_pictures import pair_similarities
 from vicp.evaluation.exam import Exam, Pairs
 from vicp.evaluation.probes import PROBES, chance_map, probe_verdict
 from vicp.evaluation.protocol import draw_exams, find_protocol
@@ -155,7 +154,7 @@ def test_a_bare_backbone_has_no_prompt_to_look_at(embedder: Embedder, world: tup
     assert exam.pairs is not None
     left, right = (np.searchsorted(paper.rows, side) for side in (exam.pairs.left, exam.pairs.right))
     expected = similarities(embeddings)[left, right]
-    assert pair_similarities(paper, embeddings, exam.pairs) == pytest.approx(expected, abs=1e-6)
+    assert pair_similarities(paper, embeddings) == pytest.approx(expected, abs=1e-6)
     unpaired, *_ = diagnose(bare, None, table, replace(exam, pairs=None))
     assert [caption.split()[0] for caption in unpaired.pictures] == ["A", "Which"]
 

@@ -67,7 +67,7 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
         mean = rows[method, adaptation, "mean"].values["map"].value
         assert mean == pytest.approx(np.mean([rows[method, adaptation, c].values["map"].value for c in categories]))
     assert {row.adaptation for row in done.rows if row.method == "mini"} == {
-        *("null", "generated", "generated + k-reciprocal", "generated + verifier")
+        *("null", "static", "generated", "generated + k-reciprocal", "generated + verifier")
     }
     assert {row.adaptation for row in done.rows if row.method == "frozen:mini"} == {"null", "null + k-reciprocal"}
     plain, mini = rows["frozen:mini", "null", "mean"], rows["mini", "null", "mean"]

@@ -11,8 +11,10 @@ from vicp.evaluation.exam import Exam, Rows
 from vicp.evaluation.rerank import reranked_retrieval
 from vicp.evaluation.shortlist import Shortlist, find_shortlist
 from vicp.metrics import Retrieval, retrieval
+from vicp.metrics.grid import exact_similarity, to_grid
 
 Arrays = dict[str, NDArray[np.generic]]
+_PAIRS = 4096  # compared at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ def answer(paper: Paper, embeddings: Tensor) -> Answer:
         query_groups=query_groups,
         gallery_groups=gallery_groups,
     )
-    return Answer(found, _pair_scores(paper, embeddings))
+    return Answer(found, pair_similarities(paper, embeddings))
 
 
 def shortlist_of(paper: Paper, embeddings: Tensor, *, size: int) -> Shortlist:
@@ -140,11 +142,12 @@ def second_answer(paper: Paper, embeddings: Tensor, shortlist: Shortlist, scores
     return Answer(found, np.zeros(0))
 
 
-def _pair_scores(paper: Paper, embeddings: Tensor) -> NDArray[np.float64]:
-    if paper.exam.pairs is None:
+def pair_similarities(paper: Paper, embeddings: Tensor) -> NDArray[np.float64]:
+    """Cosine similarity (P,) of the exam's verification pairs, exact; (0,) where it has none."""
+    pairs = paper.exam.pairs
+    if pairs is None:
         return np.zeros(0)
-    left, right = (np.searchsorted(paper.rows, side) for side in (paper.exam.pairs.left, paper.exam.pairs.right))
-    unit = embeddings.double() / embeddings.double().norm(dim=1, keepdim=True).clamp_min(1e-12)
-    blocks = [slice(start, start + 8192) for start in range(0, len(left), 8192)]
-    found = [(unit[left[block]] * unit[right[block]]).sum(dim=1).numpy() for block in blocks]
-    return np.concatenate([np.zeros(0), *found])
+    on_grid = to_grid(embeddings)  # (n, D)
+    left, right = (np.searchsorted(paper.rows, side) for side in (pairs.left, pairs.right))
+    blocks = [slice(start, start + _PAIRS) for start in range(0, len(left), _PAIRS)]
+    return np.concatenate([exact_similarity(on_grid[left[block]], on_grid[right[block]]) for block in blocks])

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.evaluation.answer import Answer
-from vicp.evaluation.pictures import draw_cmc, draw_roc
+from vicp.evaluation.pictures import draw_cmc, draw_roc, true_at
 from vicp.evaluation.summary import Marked
 from vicp.metrics import verification
 
 _RANKS, _MOST = 20, 8
-_RATES = np.concatenate([[0.0], np.logspace(-4, 0, 200)])
+_RATES = np.concatenate([[0.0], np.logspace(-4, 0, 201)])
 Floats = NDArray[np.float64]
 
 
@@ -46,13 +46,12 @@ def has_pairs(marked: Sequence[Marked], row: str) -> bool:
 
 
 def roc_curve(marked: Sequence[Marked], row: str) -> Floats:
-    """True matches at fixed rates of false ones, (201,), mean over draws and categories."""
+    """True matches at fixed rates of false ones, (202,), mean over draws and categories."""
     found = []
     for each in marked:
         same = each.sitting.left == each.sitting.right
         for answer in _answers(each, row):
-            false, true = verification(answer.pair_scores, same).curve()
-            found.append(np.interp(_RATES, false, true))
+            found.append(true_at(verification(answer.pair_scores, same).curve(), _RATES))
     mean: Floats = np.mean(found, axis=0)
     return mean
 

@@ -8,18 +8,16 @@ from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.data.records import PhotoTable
 from vicp.errors import ConfigError
-from vicp.evaluation.answer import Paper
-from vicp.evaluation.exam import Pairs, Rows
+from vicp.evaluation.answer import Paper, pair_similarities
+from vicp.evaluation.exam import Rows
 from vicp.evaluation.pictures import draw_identities, draw_similarities
 from vicp.evaluation.prompted_pictures import attention_picture, match_picture
 from vicp.evaluation.rank_lists import best_right
 from vicp.metrics import verification
-from vicp.metrics.grid import exact_similarity, to_grid
 from vicp.model.prompt import CategoryPrompt
 
 NUM_LOOKED = 2
 _LEAST_MAPPED = 5  # photos that t-SNE can place
-_BLOCK = 8192  # pairs compared at a time
 Pictures = dict[str, bytes]
 
 
@@ -55,20 +53,11 @@ def draw_pictures(
     }
 
 
-def pair_similarities(paper: Paper, embeddings: Tensor, pairs: Pairs) -> np.ndarray:
-    """Cosine similarity (P,) of the exam's verification pairs."""
-    on_grid = to_grid(embeddings)  # (n, D)
-    left, right = (np.searchsorted(paper.rows, side) for side in (pairs.left, pairs.right))
-    starts = range(0, len(left), _BLOCK)
-    blocks = [slice(start, start + _BLOCK) for start in starts]
-    return np.concatenate([exact_similarity(on_grid[left[block]], on_grid[right[block]]) for block in blocks])
-
-
 def _similarities(paper: Paper, embeddings: Tensor) -> Pictures:
     pairs = paper.exam.pairs
     if pairs is None or pairs.same.all() or not pairs.same.any():
         return {}
-    scores = pair_similarities(paper, embeddings, pairs)
+    scores = pair_similarities(paper, embeddings)
     best = verification(scores, pairs.same).best_threshold
     picture = draw_similarities(scores[pairs.same], scores[~pairs.same], threshold=best if np.isfinite(best) else None)
     return {"How similar two photos are, of one identity and of two, and the threshold that parts them best.": picture}

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from vicp.evaluation.methods import Method, find_method, open_method, parse_meth
 from vicp.evaluation.papers import open_paper
 from vicp.evaluation.parts import check_settings, part_path, table_fingerprint
 from vicp.evaluation.protocol import PROTOCOLS, draw_exams
+from vicp.evaluation.published import beside, read_published
 from vicp.evaluation.results import Diagnosis, Evaluation
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.summary import Marked, mark, method_rows
@@ -52,6 +52,7 @@ class Request:
         out: the folder of the report and of finished parts.
         command: that makes this report again.
         diagnose: look closer at every category, with the first method.
+        published: a CSV of numbers that others have printed, see `read_published`.
     """
 
     methods: tuple[str, ...]
@@ -62,6 +63,7 @@ class Request:
     share_support: float = 0.5
     exclude: str | None = None
     diagnose: bool = True
+    published: Path | None = None
 
 
 def evaluate_photos(request: Request, *, skip_bad: bool, progress: Progress) -> Evaluation:
@@ -78,6 +80,8 @@ def evaluate_photos(request: Request, *, skip_bad: bool, progress: Progress) -> 
         WeightsError: a checkpoint is damaged.
     """
     methods = [parse_method(name) for name in dict.fromkeys(request.methods)]
+    if request.published is not None:
+        read_published(request.published)  # before hours have passed
     if request.source is None:
         table = world_table(num_categories=WORLD_CATEGORIES, seed=request.plan.seed)
     else:
@@ -115,7 +119,12 @@ def evaluate(request: Request, methods: Sequence[Method], table: PhotoTable, *, 
     marked = {name: found for name, found in marked.items() if found}
     if not marked:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
-    rows = [method_rows(name, plan.protocol.name, found, num_draws=plan.num_draws) for name, found in marked.items()]
+    by_method = [
+        method_rows(name, plan.protocol.name, found, num_draws=plan.num_draws) for name, found in marked.items()
+    ]
+    rows = [row for of_method in by_method for row in of_method]
+    if request.published is not None:
+        rows = beside(rows, read_published(request.published))
     return Evaluation(
         protocol=plan.protocol.name,
         protocol_sentence=plan.protocol.sentence + _excluded(request),
@@ -125,7 +134,7 @@ def evaluate(request: Request, methods: Sequence[Method], table: PhotoTable, *, 
         seed=plan.seed,
         num_draws=plan.num_draws,
         methods={name: found[0].sheet.fingerprint for name, found in marked.items()},
-        rows=tuple(row for of_method in rows for row in of_method),
+        rows=tuple(rows),
         curves=draw_curves(marked),
         diagnoses=tuple(hall.diagnoses(methods[0])) if request.diagnose else (),
         skipped=tuple(skipped),
@@ -197,7 +206,7 @@ class Hall:
             adaptation = None
             if name == "generated":
                 adaptation = generated.adapt(embedder, draw_photos(embedder, self.table, exam, plan, 0))
-            with suppress(DataError), open_paper(embedder, self.table, exam) as paper:
+            with open_paper(embedder, self.table, exam) as paper:
                 found.append(
                     diagnose_exam(
                         embedder,

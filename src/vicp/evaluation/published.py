@@ -1,0 +1,61 @@
+"""Numbers that others have printed, put beside ours where the protocol and the category are the same."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from vicp.data.records import BadPhoto, list_rows, nearest
+from vicp.data.sources.table import read_csv, require_columns
+from vicp.errors import DataError
+from vicp.evaluation.protocol import PROTOCOLS
+from vicp.evaluation.results import METRICS, Row
+
+_COLUMNS = ("protocol", "category", "metric", "value")
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """The printed numbers of a CSV: protocol, category ("mean" for the mean), metric, value in percent; and method.
+
+    `method` may be missing or empty: then the number stands beside every method.
+
+    Raises:
+        DataError: the file cannot be read, lacks columns, or has bad rows: all of them in one message.
+    """
+    frame = read_csv(path)
+    require_columns(path, list(frame.columns), _COLUMNS)
+    frame = frame.assign(method=frame.get("method", ""))
+    bad = [
+        BadPhoto(number, f"{row['protocol']}, {row['category']}", reason)
+        for number, row in enumerate(frame.to_dict("records"), 1)
+        if (reason := _wrong(str(row["protocol"]), str(row["metric"]), str(row["value"])))
+    ]
+    if bad:
+        raise DataError(f"{path}: {len(bad)} numbers cannot be used: {list_rows(bad)}")
+    return frame.assign(value=frame["value"].astype(float) / 100)
+
+
+def beside(rows: Sequence[Row], published: pd.DataFrame) -> list[Row]:
+    """The rows with the printed numbers that belong to them."""
+    return [replace(row, paper=_of_row(row, published)) for row in rows]
+
+
+def _of_row(row: Row, published: pd.DataFrame) -> dict[str, float]:
+    same = (published["protocol"] == row.protocol) & (published["category"] == row.category)
+    same &= published["method"].isin(["", row.method])
+    return {
+        str(name): float(value) for name, value in zip(published["metric"][same], published["value"][same], strict=True)
+    }
+
+
+def _wrong(protocol: str, metric: str, value: str) -> str:
+    if protocol not in PROTOCOLS:
+        return f"no protocol {protocol!r}{nearest(protocol, list(PROTOCOLS))}"
+    if metric not in METRICS:
+        return f"no metric {metric!r}{nearest(metric, list(METRICS))}"
+    try:
+        inside = 0 <= float(value) <= 100
+    except ValueError:
+        inside = False
+    return "" if inside else f"value is {value!r}, expected percent from 0 to 100"
