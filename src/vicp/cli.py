@@ -155,12 +155,14 @@ def evaluate(
         list[str],
         typer.Argument(help="A checkpoint, a config, `frozen:MODEL`, or a baseline's name; {fold} is the fold's."),
     ],
-    photos: Annotated[Path | None, typer.Option(help="A folder or table of photos [the procedural world].")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder or table of photos.", show_default="the procedural world")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")] = "vicp-retrieval",
     pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per support.")] = 32,
     support_draws: Annotated[int, typer.Option(min=1, help="Supports per category.")] = 5,
     adapt: Annotated[
-        str | None, typer.Option(help="Ways to use the pairs, with commas between [all but tuned].")
+        str | None, typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned")
     ] = None,
     rerank: Annotated[
         str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")
