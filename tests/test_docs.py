@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import write_photo
 from tests.test_cli import vicp
 
@@ -24,11 +26,12 @@ def test_readme_commands_run(photo_folder: Path, tmp_path: Path) -> None:
         assert result.returncode == 0, (command, result.stderr)
 
 
-def test_readme_python_runs() -> None:
-    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+@pytest.mark.parametrize(("page", "prints"), [("README.md", ""), ("docs/evaluation.md", "1.0 1.0 1.0\n1.0\n")])
+def test_python_in_the_docs_runs(page: str, prints: str) -> None:
+    block = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
     assert block is not None
     result = subprocess.run([sys.executable, "-c", block[1]], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stdout) == (0, prints), result.stderr
 
 
 def test_cli_reference_is_current(tmp_path: Path) -> None:
@@ -39,6 +42,6 @@ def test_cli_reference_is_current(tmp_path: Path) -> None:
 
 
 def test_every_link_in_the_docs_leads_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

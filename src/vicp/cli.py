@@ -210,7 +210,7 @@ def evaluate(
         diagnose=diagnose,
         published=published,
     )
-    with _progress("Evaluating") as progress:
+    with _going_on(), _progress("Evaluating") as progress:
         evaluation = evaluate_photos(request, skip_bad=skip_bad, progress=progress)
     write_evaluation(evaluation, out)
     _print(evaluation_dict(evaluation), [*evaluation_lines(evaluation), f"{out / 'report.html'} shows it"], as_json)
@@ -316,7 +316,7 @@ def ablate(
 
 
 def main() -> None:
-    """Runs a command; an error of the input is one line on stderr and exit code 2."""
+    """Runs a command; an error of the input is one line on stderr and exit code 2, Ctrl-C one and 130."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vicp").setLevel(logging.INFO)
     try:
@@ -324,6 +324,19 @@ def main() -> None:
     except VICPError as error:
         typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
         sys.exit(130 if isinstance(error, StoppedError) else 2)
+    except SystemExit as ended:
+        if ended.code == 130:  # typer ends so on Ctrl-C, without a word
+            typer.echo("error: stopped", err=True)
+        raise
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Says on Ctrl-C that the command keeps what it has done."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise StoppedError("stopped: the same command goes on where it was") from stop
 
 
 @contextmanager

@@ -182,7 +182,7 @@ class TrainConfig:
     lora_layers: int | None = None
     """Only the last layers get an update; None is all of them."""
     backbone: str | None = None
-    """Folder of a pretrained vision model to start `model.backbone` from, where that has no source."""
+    """Folder of a pretrained vision model, or `mini`, to start `model.backbone` from, where that has no source."""
     warmup_steps: int = 1000
     """VICP only: on features of the frozen backbone, with the label and query-pair losses alone."""
     joint_steps: int = 500

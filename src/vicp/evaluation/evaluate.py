@@ -21,7 +21,7 @@ from vicp.evaluation.curves import draw_curves
 from vicp.evaluation.diagnosis import diagnose_exam
 from vicp.evaluation.estimates import Sitting
 from vicp.evaluation.exam import Exam
-from vicp.evaluation.methods import Method, find_method, open_method, parse_method
+from vicp.evaluation.methods import Method, check_asked, find_method, open_method, parse_method
 from vicp.evaluation.papers import open_paper
 from vicp.evaluation.parts import check_settings, part_path, table_fingerprint
 from vicp.evaluation.protocol import PROTOCOLS, draw_exams
@@ -101,6 +101,7 @@ def evaluate(request: Request, methods: Sequence[Method], table: PhotoTable, *, 
         seed=plan.seed,
     )
     for method in methods:
+        check_asked(method, plan.adaptations)
         for fold in sorted({exam.fold for exam in exams}):
             find_method(method, fold=fold)
     check_settings(request.out, _settings(request, table))

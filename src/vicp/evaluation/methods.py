@@ -95,12 +95,26 @@ def adaptations_of(embedder: Embedder, asked: Sequence[str] | None) -> tuple[str
     """
     possible = _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
     for name in asked or ():
-        if name not in ADAPTATIONS:
-            raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
-        if name not in possible:
-            need = "a VICP model" if name == "generated" else "a static prompt beside the checkpoint"
-            raise ConfigError(f"adaptation {name} needs {need}; this method can do: {', '.join(possible)}")
+        _check(name, "this method", possible)
     return tuple(dict.fromkeys(asked)) if asked else tuple(name for name in possible if name != DEAREST)
+
+
+def check_asked(method: Method, asked: Sequence[str] | None) -> None:
+    """Whether the method can do one of the adaptations asked for, before anything is opened or written.
+
+    Raises:
+        ConfigError: it can do none of them.
+    """
+    if asked and not set(asked) & set(method.adaptations):
+        _check(asked[0], method.name, method.adaptations)
+
+
+def _check(name: str, method: str, possible: Sequence[str]) -> None:
+    if name not in ADAPTATIONS:
+        raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
+    if name not in possible:
+        need = "a VICP model" if name == "generated" else "a static prompt beside the checkpoint"
+        raise ConfigError(f"adaptation {name} needs {need}; {method} can do: {', '.join(possible)}")
 
 
 def _possible(*, has_model: bool, has_static: bool) -> tuple[str, ...]:
