@@ -1,0 +1,42 @@
+"""The command line: parse, call one library function, print. Nothing heavy is imported before a command needs it."""
+
+import logging
+import sys
+
+import typer
+
+from vicp.cli.data import data_check, data_split
+from vicp.cli.evaluation import evaluate
+from vicp.cli.photos import demo, identify, teach, verify
+from vicp.cli.training import ablate, pretrain, train
+from vicp.errors import StoppedError, VICPError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Tell individuals of any category apart from a handful of labelled pairs of photos.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Look at photo tables and folders, and split them.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+for _command in (teach, identify, verify, demo, evaluate, pretrain, train, ablate):
+    app.command()(_command)
+data_app.command("check")(data_check)
+data_app.command("split")(data_split)
+
+
+def main() -> None:
+    """Runs a command; an error of the input is one line on stderr and exit code 2, Ctrl-C one and 130."""
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("vicp").setLevel(logging.INFO)
+    try:
+        app()
+    except VICPError as error:
+        typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
+        sys.exit(130 if isinstance(error, StoppedError) else 2)
+    except SystemExit as ended:
+        if ended.code == 130:  # typer ends so on Ctrl-C, without a word
+            typer.echo("error: stopped", err=True)
+        raise

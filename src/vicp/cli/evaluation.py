@@ -1,0 +1,98 @@
+"""The command that measures: evaluate."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vicp.cli.shared import (
+    JsonOption,
+    SeedOption,
+    SkipBadOption,
+    print_result,
+    progress_bar,
+    quiet_loading,
+    split_names,
+)
+from vicp.errors import StoppedError
+
+
+def evaluate(
+    method: Annotated[
+        list[str],
+        typer.Argument(help="A checkpoint, a config, `frozen:MODEL`, or a baseline's name; {fold} is the fold's."),
+    ],
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder or table of photos.", show_default="the procedural world")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")] = "vicp-retrieval",
+    pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per support.")] = 32,
+    support_draws: Annotated[int, typer.Option(min=1, help="Supports per category.")] = 5,
+    adapt: Annotated[
+        str | None, typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned")
+    ] = None,
+    rerank: Annotated[
+        str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")
+    ] = None,
+    shortlist: Annotated[int, typer.Option(min=2, help="How many photos a second stage re-orders.")] = 50,
+    share_support: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Share of the individuals to teach from.")
+    ] = 0.5,
+    exclude: Annotated[
+        str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
+    ] = None,
+    diagnose: Annotated[bool, typer.Option(help="Look closer at each category with the first method.")] = True,
+    published: Annotated[
+        Path | None, typer.Option(help="Printed numbers to show beside: a CSV with protocol,category,metric,value.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")] = Path("evaluation"),
+    seed: SeedOption = 0,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
+    from vicp.evaluation.evaluate import Request, evaluate_photos
+    from vicp.evaluation.evaluation_json import evaluation_dict
+    from vicp.evaluation.evaluation_report import evaluation_lines, write_evaluation
+    from vicp.evaluation.taking import make_plan
+
+    quiet_loading()
+    plan = make_plan(
+        protocol,
+        num_pairs=pairs,
+        num_draws=support_draws,
+        seed=seed,
+        adaptations=split_names(adapt),
+        stages=split_names(rerank),
+        shortlist=shortlist,
+    )
+    request = Request(
+        methods=tuple(method),
+        plan=plan,
+        source=photos,
+        out=out,
+        command=shlex.join(["vicp", *sys.argv[1:]]),
+        share_support=share_support,
+        exclude=exclude,
+        diagnose=diagnose,
+        published=published,
+    )
+    with _going_on(), progress_bar("Evaluating") as progress:
+        evaluation = evaluate_photos(request, skip_bad=skip_bad, progress=progress)
+    write_evaluation(evaluation, out)
+    print_result(
+        evaluation_dict(evaluation), [*evaluation_lines(evaluation), f"{out / 'report.html'} shows it"], as_json
+    )
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Says on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise StoppedError("stopped: the same command goes on where it was") from stop

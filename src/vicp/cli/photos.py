@@ -1,0 +1,118 @@
+"""Commands for one's own photos: teach, identify, verify, demo."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vicp.cli.shared import (
+    AdaptOption,
+    AnyModelOption,
+    BackboneOption,
+    CacheOption,
+    JsonOption,
+    ModelOption,
+    SeedOption,
+    SkipBadOption,
+    load_adaptation,
+    open_embedder,
+    print_result,
+)
+
+
+def teach(
+    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
+    category: Annotated[str, typer.Option(help="What the photos show.")],
+    out: Annotated[Path | None, typer.Option(help="The prompt file to write [NAME.prompt.safetensors].")] = None,
+    pairs: Annotated[
+        int | None, typer.Option(min=2, help="How many labelled pairs to draw from known identities [64, if they fit].")
+    ] = None,
+    support: Annotated[Path | None, typer.Option(help="Your own pairs: a CSV with left,right,same.")] = None,
+    model: AnyModelOption = None,
+    backbone: BackboneOption = None,
+    adapt: AdaptOption = "auto",
+    seed: SeedOption = 0,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
+    from vicp.adapt.teach import teach_category
+
+    with open_embedder(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
+        taught = teach_category(
+            embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed, adapt=adapt
+        )
+    target = out or Path(f"{category}.prompt.safetensors")
+    taught.adaptation.save(target)
+    print_result(taught.summary(target), taught.lines(target), as_json)
+
+
+def identify(
+    gallery: Annotated[Path, typer.Argument(help="Photos of known individuals: a folder or a table.")],
+    photo: Annotated[list[Path], typer.Argument(help="Photos, folders or tables to identify.")],
+    prompt: Annotated[Path | None, typer.Option(help="The category's prompt, from `vicp teach`.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
+    model: AnyModelOption = None,
+    backbone: BackboneOption = None,
+    skip_bad: SkipBadOption = False,
+    cache: CacheOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Name the individuals of a gallery that each photo looks most like, best first."""
+    from vicp.gallery.identify import identify_photos
+
+    with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
+        found = identify_photos(embedder, gallery, photo, adaptation=load_adaptation(prompt), top=top)
+    print_result(found.summary(), found.lines(), as_json)
+
+
+def verify(
+    a: Annotated[Path, typer.Argument(help="A photo.")],
+    b: Annotated[Path, typer.Argument(help="Another photo.")],
+    prompt: Annotated[Path, typer.Option(help="The category's prompt, from `vicp teach`.")],
+    model: AnyModelOption = None,
+    backbone: BackboneOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do two photos show the same individual? The similarity, and what the taught pairs make of them."""
+    from vicp.adapt.adaptation import Adaptation
+    from vicp.gallery.identify import verify_photos
+
+    with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
+        verdict = verify_photos(embedder, a, b, adaptation=Adaptation.load(prompt))
+    print_result(verdict.summary(), verdict.lines(), as_json)
+
+
+def demo(
+    photos: Annotated[Path | None, typer.Option(help="Any photo table or folder [the procedural world].")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")] = Path("demo"),
+    pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per category.")] = 32,
+    categories: Annotated[int, typer.Option(min=1, help="Categories of the procedural world.")] = 6,
+    model: ModelOption = "mini",
+    seed: SeedOption = 0,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a few labelled pairs are worth, on categories the model has never met."""
+    from vicp.data.sources import open_photos
+    from vicp.evaluation.demo import run_demo
+    from vicp.evaluation.report import report_dict, report_lines, write_report
+    from vicp.evaluation.world_exam import world_table
+
+    with open_embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
+        if photos is None:
+            table = world_table(num_categories=categories, seed=seed)
+        else:
+            table = open_photos(photos, skip_bad=skip_bad)
+        report = run_demo(
+            embedder,
+            table,
+            source="the procedural world" if photos is None else photos.name,
+            command=shlex.join(["vicp", *sys.argv[1:]]),
+            num_pairs=pairs,
+            seed=seed,
+        )
+    write_report(report, out)
+    print_result(report_dict(report), [*report_lines(report), f"{out / 'report.html'} shows it"], as_json)

@@ -1,0 +1,97 @@
+"""What commands share: their options, the model they open, the bar they show, what they print."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from vicp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from vicp.adapt.adaptation import Adaptation
+    from vicp.adapt.embedding import Embedder
+
+AdaptMethod = Literal["auto", "null", "static", "generated", "metric", "tuned"]
+MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
+ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
+AnyModelOption = Annotated[str | None, typer.Option("--model", help=MODEL_HELP, show_default="mini")]
+BackboneOption = Annotated[
+    str | None, typer.Option(help="In place of a VICP model: any transformers vision model, by folder or hub name.")
+]
+AdaptOption = Annotated[
+    AdaptMethod,
+    typer.Option("--adapt", help="How to use the pairs; auto chooses on individuals held out of them."),
+]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without photos that cannot be used.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+CacheOption = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep embeddings between runs.")]
+SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]
+ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")]
+OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as key.sub=value.")]
+
+
+@contextmanager
+def open_embedder(
+    model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
+) -> Iterator["Embedder"]:
+    """A VICP model or, where one is named, a bare backbone; ready for photos."""
+    from vicp.adapt.cache import EmbeddingCache, default_cache_folder
+    from vicp.adapt.opening import open_backbone, open_model
+
+    quiet_loading()
+    if model is not None and backbone is not None:
+        raise ConfigError(f"--model {model} and --backbone {backbone}: give one of the two")
+    opened = open_model(model or "mini") if backbone is None else open_backbone(backbone)
+    store = EmbeddingCache(default_cache_folder()) if cache else None
+    with progress_bar(task) as progress:
+        yield replace(opened, cache=store, skip_bad=skip_bad, progress=progress)
+
+
+def quiet_loading() -> None:
+    """No progress bars of loading weights, which takes no time."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+
+
+@contextmanager
+def progress_bar(task: str) -> Iterator[Any]:
+    """A bar on stderr, for terminals; called with photos done and photos in all."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    bar: Progress = Bar(*columns, console=console, transient=True, disable=not console.file.isatty())
+    with bar:
+        number = bar.add_task(task, total=None)
+        yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+def split_names(text: str | None) -> list[str]:
+    """The names between commas."""
+    return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def load_adaptation(path: Path | None) -> "Adaptation | None":
+    """The adaptation in a prompt file, if one is given."""
+    from vicp.adapt.adaptation import Adaptation
+
+    return None if path is None else Adaptation.load(path)
+
+
+def print_result(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    """Prints the facts for programs, or the lines for people."""
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        for line in lines:
+            typer.echo(line)

@@ -1,0 +1,65 @@
+"""Commands that train: pretrain, train, ablate."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vicp.cli.shared import ConfigOption, JsonOption, OverridesArgument, ResumeOption, SkipBadOption, print_result
+
+
+def pretrain(
+    overrides: OverridesArgument = None,
+    config: ConfigOption = None,
+    resume: ResumeOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Pretrain a small backbone on the procedural world and, where given, natural photos."""
+    from vicp.config import RunConfig
+    from vicp.config_files import load_config
+    from vicp.train.pretrain import pretrain as run
+
+    settings = load_config(RunConfig, config, overrides or [])
+    folder = run(settings, resume=resume)
+    print_result({"backbone": str(folder)}, [f"backbone saved to {folder}"], as_json)
+
+
+def train(
+    overrides: OverridesArgument = None,
+    config: ConfigOption = None,
+    resume: ResumeOption = False,
+    processes: Annotated[int, typer.Option(min=1, help="How many share each batch: one per GPU, say.")] = 1,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train VICP or a baseline: on the procedural world, or on your photos (data.photos=...)."""
+    from vicp.config import RunConfig
+    from vicp.config_files import load_config
+    from vicp.train.launch import launch
+
+    settings = load_config(RunConfig, config, [*(overrides or []), *(["data.skip_bad=true"] if skip_bad else [])])
+    folder = launch(settings, num_processes=processes, resume=resume, bar=True)
+    print_result({"checkpoint": str(folder)}, [f"best checkpoint: {folder}"], as_json)
+
+
+def ablate(
+    overrides: OverridesArgument = None,
+    config: ConfigOption = None,
+    vary: Annotated[
+        list[str] | None, typer.Option(help="A key and its values: key=a,b,c. Several give every combination.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds to run each with.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder of the runs, and stem of OUT.md and OUT.json.")] = Path("ablation"),
+    as_json: JsonOption = False,
+) -> None:
+    """Train one config with a key varied, over seeds, and write one table; goes on where it was stopped."""
+    from vicp.train.ablate import ablate as run
+    from vicp.train.ablate import write_table
+
+    variants = run(config, overrides or [], vary or [], num_seeds=seeds, out=out)
+    lines = write_table(variants, out, command=shlex.join(["vicp", *sys.argv[1:]]), num_seeds=seeds)
+    print_result(
+        {"table": f"{out}.md", "rows": [v.name for v in variants]}, [*lines, "", f"Wrote {out}.md and .json."], as_json
+    )
