@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from tests.test_cli import one_line_error, vicp
+from tests.test_cli import vicp
+from vicp.cli import main
 from vicp.data.sources.world import world_photos
 
+Refused = Callable[..., str]
 COMMON = ("--adapt", "null,generated", "--support-draws", "1", "--pairs", "8")
 
 
@@ -40,7 +44,13 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 def start(photos: Path, out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vicp", "evaluate", "mini", "frozen:mini", "--photos", str(photos)]
     command += ["--out", str(out), *COMMON, "--no-diagnose"]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a background job ignores it, and its children too
+    try:
+        return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for_part(process: subprocess.Popen[str], out: Path) -> Path:
@@ -53,8 +63,50 @@ def wait_for_part(process: subprocess.Popen[str], out: Path) -> Path:
     raise AssertionError(f"no part was finished: {process.communicate()}")
 
 
-def rows(report: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in report["rows"]]
+def measured(value: Any) -> Any:
+    """A report without what two runs of one evaluation differ in; the diagnoses, which only one of them made."""
+    if isinstance(value, dict):
+        return {key: measured(v) for key, v in value.items() if key not in ("seconds", "command", "diagnoses")}
+    return [measured(v) for v in value] if isinstance(value, list) else value
+
+
+def files(folder: Path) -> dict[Path, int]:
+    """Every file and folder below, with when it was last written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def goes_on(photos: Path, out: Path, expected: dict[str, Any]) -> None:
+    """The same command keeps every finished part and ends in the report of an undisturbed run."""
+    kept = {path: written for path, written in files(out).items() if path.suffix == ".npz"}
+    assert kept
+    assert not (out / "report.json").exists()
+    again = start(photos, out)
+    _, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
+    after = files(out)
+    assert {path: after[path] for path in kept} == kept
+    assert measured(json.loads((out / "report.json").read_text())) == measured(expected)
+    assert sorted(path.suffix for path in after if path.is_file()) == [".html", *[".json"] * 2, ".md", *[".npz"] * 4]
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """The one line that `vicp evaluate` says before it writes anything; in this process, for time."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused(*arguments: object) -> str:
+        before = files(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["vicp", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert (ended.value.code, out) == (2, "")
+        assert err.startswith("error: ")
+        assert err.strip().count("\n") == 0
+        assert files(tmp_path) == before
+        return err
+
+    return refused
 
 
 def test_the_report_holds_what_is_promised(whole: tuple[Path, dict[str, Any]]) -> None:
@@ -65,32 +117,30 @@ def test_the_report_holds_what_is_promised(whole: tuple[Path, dict[str, Any]]) -
     page = (out / "report.html").read_text()
     assert page.count("data:image/") > 10
     assert all(row["category"] in page for row in printed["rows"])
-    assert "The context" in (out / "report.md").read_text().split("##")[0]
+    title, verdict = (out / "report.md").read_text().splitlines()[:3:2]
+    assert title.startswith("# Best of 5: mini (generated + verifier) ")
+    assert "The context adds" in verdict
 
 
 def test_a_killed_evaluation_goes_on(photos: Path, whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     process = start(photos, tmp_path)
-    part = wait_for_part(process, tmp_path)
+    wait_for_part(process, tmp_path)
     process.kill()
     process.communicate()
-    assert not (tmp_path / "report.json").exists()
-    before = part.stat().st_mtime_ns
-    again = start(photos, tmp_path)
-    _, errors = again.communicate(timeout=300)
-    assert again.returncode == 0, errors
-    assert part.stat().st_mtime_ns == before
-    assert rows(json.loads((tmp_path / "report.json").read_text())) == rows(whole[1])
-    assert not list(tmp_path.rglob("*.part"))
+    assert process.returncode == -signal.SIGKILL
+    goes_on(photos, tmp_path, whole[1])
 
 
-def test_ctrl_c_is_one_line(photos: Path, tmp_path: Path) -> None:
+def test_ctrl_c_is_one_line_and_it_goes_on(photos: Path, whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     process = start(photos, tmp_path)
     wait_for_part(process, tmp_path)
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in errors
-    assert errors.strip().splitlines()[-1] == "error: stopped: the same command goes on where it was"
+    *finished, last = errors.splitlines()
+    assert all(line.endswith(" s") for line in finished), errors
+    assert last == "error: stopped: the same command goes on where it was"
+    goes_on(photos, tmp_path, whole[1])
 
 
 @pytest.mark.parametrize(
@@ -100,37 +150,53 @@ def test_ctrl_c_is_one_line(photos: Path, tmp_path: Path) -> None:
         (("minni",), "did you mean 'mini'?"),
         (("mini", "--adapt", "metrik"), "did you mean 'metric'?"),
         (("mini", "--rerank", "verifyer"), "did you mean 'verifier'?"),
-        (("frozen:mini", "--adapt", "generated"), "adaptation generated needs a VICP model"),
+        (
+            ("frozen:mini", "--adapt", "generated"),
+            "adaptation generated needs a VICP model; frozen:mini can do: null, ",
+        ),
+        (("mini", "frozen:mini", "--adapt", "generated"), "frozen:mini can do: null, metric, tuned, auto"),
         (("frozen:mini", "--exclude", "camera"), "photos cannot be left out by 'camera'"),
-        (("frozen:mini", "--protocol", "petface-verification"), "petface-verification needs"),
         (("frozen:mini", "--published", "nowhere.csv"), "nowhere.csv"),
     ],
 )
-def test_wrong_input_is_one_line(photos: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
-    out = tmp_path / "out"
-    one_line_error(vicp("evaluate", *arguments, "--photos", photos, "--out", out, cwd=tmp_path), message)
-    assert not (out / "report.json").exists()
+def test_a_wrong_request_is_one_line(photos: Path, refused: Refused, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refused(*arguments, "--photos", photos, "--out", "out")
 
 
-def test_another_evaluation_in_the_folder_is_refused(photos: Path, whole: tuple[Path, dict[str, Any]]) -> None:
-    out, _ = whole
-    before = (out / "report.json").read_bytes()
-    result = vicp("evaluate", "mini", "--photos", photos, "--out", out, *COMMON[:-1], "6", cwd=out)
-    one_line_error(result, "holds another evaluation (different: pairs)")
-    assert (out / "report.json").read_bytes() == before
+def test_photos_to_evaluate_nothing_on_are_one_line(
+    photos: Path, photo_folder: Path, tmp_path: Path, refused: Refused
+) -> None:
+    assert "no such file or folder: nowhere" in refused("frozen:mini", "--photos", "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused("frozen:mini", "--photos", "empty")
+    table = pd.read_parquet(photos)
+    table[table["identity"] == table["identity"].iloc[0]].to_parquet(tmp_path / "one.parquet")
+    assert table["category"].iloc[0] in refused("frozen:mini", "--photos", "one.parquet")
+    verification = ("--photos", "shoes", "--protocol", "petface-verification")
+    assert "petface-verification needs" in refused("frozen:mini", *verification)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(photos: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_one_line(
+    photos: Path, whole: tuple[Path, dict[str, Any]], tmp_path: Path, refused: Refused
+) -> None:
+    ask = ("frozen:mini", "--photos", photos, "--adapt", "null", "--out")
     (tmp_path / "file").write_text("not a folder")
-    out = tmp_path / "file" / "out"
-    result = vicp("evaluate", "frozen:mini", "--photos", photos, "--out", out, "--adapt", "null", cwd=tmp_path)
-    one_line_error(result, str(out))
+    assert "choose another folder" in refused(*ask, "file")
+    assert "choose another folder" in refused(*ask, "file/out")
+    before = files(whole[0])
+    assert "holds another evaluation (different: pairs)" in refused(
+        "mini", "--photos", photos, "--out", whole[0], *COMMON[:-1], "6"
+    )
+    assert files(whole[0]) == before
 
 
-def test_a_truncated_photo_is_named_or_skipped(photo_folder: Path, tmp_path: Path) -> None:
-    victim = sorted(photo_folder.rglob("*.jpg"))[0]
+def test_a_truncated_photo_is_named_or_skipped(photo_folder: Path, tmp_path: Path, refused: Refused) -> None:
+    victim = photo_folder / "green" / "1.jpg"
     victim.write_bytes(victim.read_bytes()[:300])
-    arguments = ("evaluate", "frozen:mini", "--photos", str(photo_folder), "--adapt", "null", "--no-diagnose")
-    one_line_error(vicp(*arguments, "--out", tmp_path / "out", cwd=tmp_path), victim.name)
-    result = vicp(*arguments, "--out", tmp_path / "out", "--skip-bad", cwd=tmp_path)
+    ask = ("frozen:mini", "--photos", "shoes", "--adapt", "null", "--no-diagnose", "--out", "out")
+    message = refused(*ask)
+    assert "green/1.jpg" in message
+    assert "--skip-bad" in message
+    result = vicp("evaluate", *ask, "--skip-bad", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    assert {row["adaptation"] for row in json.loads(result.stdout)["rows"]} == {"null"}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -60,7 +61,8 @@ class Sheet:
             part.write_bytes(buffer.getvalue())
             part.replace(path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise DataError(f"{path}: cannot write ({error.strerror or error}); choose another --out") from error
 
     @classmethod

@@ -171,7 +171,7 @@ def take_exam(
                 embeddings = embed(adaptation)
                 desk.answers[name].append(answer(paper, embeddings))
             if name == "auto":
-                desk.chosen[str(adaptation.recipe)] += 1
+                desk.chosen[adaptation.recipe.method] += 1
             if name == "generated":
                 _add_stages(desk, quiet, paper, plan, name, adaptation, embeddings)
         if "generated" in adaptations:
