@@ -78,7 +78,7 @@ def test_fold_k_is_fold_k() -> None:
 def test_minis_baselines_start_from_its_backbone_and_see_as_much(name: str) -> None:
     config = load_config(RunConfig, CONFIGS / name)
     backbone, mini = vision_backbone(config.model, seed=1), VICP.from_pretrained("mini")
-    start_backbone(config, backbone)
+    start_backbone(config, backbone.vit)
     assert fingerprint(backbone) == fingerprint(mini.backbone)
     assert (backbone.readout, config.model.image_size) == (mini.config.readout, mini.config.image_size)
     recipe = load_config(RunConfig, CONFIGS / "mini-baselines" / "recipe.yaml")

@@ -136,7 +136,7 @@ def _start(config: RunConfig) -> Backbone:
     """The backbone a baseline starts from: frozen under a static prompt, else with the weights that it tunes."""
     settings = config.train
     backbone = vision_backbone(config.model, seed=derive_seed(config.seed, "model"))
-    start_backbone(config, backbone)
+    start_backbone(config, backbone.vit)
     if settings.method == "static":
         return backbone
     if settings.tune == "lora":

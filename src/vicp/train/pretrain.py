@@ -22,6 +22,7 @@ from vicp.errors import ConfigError, DataError
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
 from vicp.train.muon import Muon
+from vicp.train.prompting import start_backbone
 from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log
 from vicp.train.schedule import set_learning_rate
 from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
@@ -112,7 +113,11 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
 
 
 def start_pretrainer(config: RunConfig, silhouettes: Tensor, transform: ImageTransform) -> Pretrainer:
-    """A fresh ViT whose patch embedding whitens, and its heads, from the config's seed."""
+    """A ViT with its heads: from `train.backbone`, or fresh from the seed with a patch embedding that whitens.
+
+    Raises:
+        WeightsError: `train.backbone` does not fit.
+    """
     seed = derive_seed(config.seed, "backbone")
     draw = generator(config.seed, "whitening")
     values = draw_values(256, generator=draw)
@@ -121,6 +126,9 @@ def start_pretrainer(config: RunConfig, silhouettes: Tensor, transform: ImageTra
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Pretrainer(vision_backbone(config.model, seed=seed))
+    if config.train.backbone is not None:
+        start_backbone(config, model.vit)
+        return model
     embeddings = model.vit.embeddings
     whiten_patches(embeddings.patch_embeddings.projection, pixels)
     nn.init.normal_(embeddings.position_embeddings, std=0.2, generator=draw)

@@ -9,7 +9,6 @@ from vicp.config import RunConfig
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, WeightsError
 from vicp.losses.objective import Objective
-from vicp.model.backbone import Backbone
 from vicp.model.build import build_model
 from vicp.model.vicp import VICP
 from vicp.model.weights import copy_tensors
@@ -112,19 +111,19 @@ def check_fits(config: RunConfig, model: VICP) -> None:
 def start_model(config: RunConfig) -> VICP:
     """A fresh model from the config's seed, its backbone from `train.backbone` where that is given."""
     model = build_model(config.model, seed=derive_seed(config.seed, "model"))
-    start_backbone(config, model.backbone)
+    start_backbone(config, model.backbone.vit)
     return model.train()
 
 
-def start_backbone(config: RunConfig, backbone: Backbone) -> None:
-    """Copies the weights of `train.backbone` into a backbone of the same architecture.
+def start_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
+    """Copies the weights of `train.backbone` into a vision model of the same architecture.
 
     Raises:
         WeightsError: it cannot be loaded, or has other tensors.
     """
     source = config.train.backbone
     if source is not None:
-        copy_tensors(_vision_model(source).state_dict(), backbone.vit.state_dict(), where=f"train.backbone: {source}")
+        copy_tensors(_vision_model(source).state_dict(), vit.state_dict(), where=f"train.backbone: {source}")
 
 
 def _vision_model(source: str) -> PreTrainedModel:
