@@ -53,6 +53,8 @@ class ModelConfig:
     """The head starts with prompt tokens of zeros, as in the authors' code."""
     metric_rank: int = 0
     """Directions of the readout that the context scales, beside the prompt tokens (ours); 0: none, as in the paper."""
+    glance: bool = False
+    """One more latent per photo, the last: its readout, linearly (ours)."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
     generator: Literal["llm", "set_transformer"] = "llm"

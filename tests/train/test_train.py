@@ -17,7 +17,7 @@ from vicp.train.batch import Batch, Shard, collate
 from vicp.train.ground import image_transform, make_grounds
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain, two_view_loss
-from vicp.train.prompting import make_trainee, start_metric, start_model
+from vicp.train.prompting import make_trainee, start_directions, start_model
 from vicp.train.validate import check_context
 from vicp.train.world import World, make_world
 
@@ -104,7 +104,7 @@ def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path) -
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=6))
     model = start_model(config)
     world = world_of(model, config, "seen", 2)
-    start_metric(model, world, config)
+    start_directions(model, world, config)
     assert model.metric_head.centre.abs().sum() > 0
     trainee = make_trainee(config, model)
     for photos in (False, True):

@@ -9,6 +9,7 @@ from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
+from vicp.model.glance import Glance
 from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
 from vicp.model.pairing import PairLatents
@@ -120,8 +121,9 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
                 num_latents=config.num_latents,
                 out_dim=reasoner.width,
                 seen=_seen_tokens(config, backbone),
+                glance=_glance(config, reasoner.width, backbone),
             ),
-            comparison=Comparison(reasoner.width),
+            comparison=Comparison(reasoner.width, glance=config.glance),
             reasoner=reasoner,
             head=VisualHead(
                 reasoner.width,
@@ -145,12 +147,10 @@ def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
 
 
 def _seen_tokens(config: ModelConfig, backbone: Backbone) -> slice | None:
-    """What the Q-Former reads; P is counted on a blank photo, for families differ in what precedes the patches."""
+    """What the Q-Former reads; families differ in what precedes the patches."""
     if config.connector_input == "all":
         return None
-    with torch.no_grad():
-        blank = torch.zeros(1, 3, config.image_size, config.image_size)
-        num_prefix = backbone.encode(blank).prefix.shape[1]
+    num_prefix = _num_prefix(config, backbone)
     if config.connector_input == "patches":
         return slice(num_prefix, None)
     if num_prefix == 0:
@@ -158,6 +158,19 @@ def _seen_tokens(config: ModelConfig, backbone: Backbone) -> slice | None:
             f"model.connector_input: 'cls', but {type(backbone.vit).__name__} has no CLS token; use 'patches'"
         )
     return slice(0, 1)
+
+
+def _num_prefix(config: ModelConfig, backbone: Backbone) -> int:
+    """P, counted on a blank photo."""
+    with torch.no_grad():
+        return backbone.encode(torch.zeros(1, 3, config.image_size, config.image_size)).prefix.shape[1]
+
+
+def _glance(config: ModelConfig, width: int, backbone: Backbone) -> Glance | None:
+    if not config.glance:
+        return None
+    num_prefix = _num_prefix(config, backbone)
+    return Glance(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
 
 
 def _reasoner(config: ModelConfig) -> Reasoner | SetReader:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vicp.model.directions import principal_directions
+
 SCALE = 4.0  # a gain of a fresh head per unit of its output: directions that count must outweigh all the others
 
 
@@ -53,12 +55,7 @@ class MetricHead(nn.Module):
 
         What tells individuals apart may vary little: read at their own size, its directions would be slow to learn.
         """
-        self.centre.copy_(readouts.float().mean(dim=0))
-        centred = readouts.double() - readouts.double().mean(dim=0)
-        variance, components = torch.linalg.eigh(centred.T @ centred / len(centred))  # ascending
-        rank = len(self.read)
-        deviation = variance.flip(0)[:rank].clamp_min(0).sqrt()
-        directions = components.flip(1)[:, :rank].T  # (r, D')
-        typical = deviation.median()
-        self.read.copy_(directions * (typical / (deviation + 0.1 * typical))[:, None])
-        self.write.copy_(directions)
+        found = principal_directions(readouts, len(self.read))
+        self.centre.copy_(found.centre)
+        self.read.copy_(found.directions * (found.deviation.median() / found.deviation)[:, None])
+        self.write.copy_(found.directions)

@@ -180,7 +180,8 @@ class VICP(
         """The most pairs K whose context fits the LLM; None where it does not say how much it takes."""
         if self.reasoner.max_positions is None:
             return None
-        latents_per_pair = self.config.num_latents * (2 if self.pairing is None else 1)
+        per_image = self.connector.latents_per_image
+        latents_per_pair = 2 * per_image if self.pairing is None else self.config.num_latents
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 

@@ -18,7 +18,7 @@ from vicp.train.job import Job, num_joint_steps, photos_per_step
 from vicp.train.step import Trainee
 from vicp.train.validate import ContextCheck, check_context
 
-METRIC_EPISODES = 64  # whose photos set the directions that a fresh metric head starts from
+DIRECTION_EPISODES = 64  # whose photos set the directions that fresh parts start from
 
 
 def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
@@ -36,7 +36,7 @@ def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
     trainee = make_trainee(config, model).to(device)
     grounds = make_grounds(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
     if settings.start is None:
-        start_metric(model, grounds.train, config)
+        start_directions(model, grounds.train, config)
     exam = draw_exam(grounds, config, support=True, asked=trainee.needs_asked)
     num_warmup = settings.warmup_steps
 
@@ -99,14 +99,16 @@ def make_trainee(config: RunConfig, model: VICP) -> Trainee:
         )
 
 
-def start_metric(model: VICP, ground: Ground, config: RunConfig) -> None:
-    """Sets the directions of a fresh metric head by the readouts of photos to train on."""
-    if model.metric_head is None:
+def start_directions(model: VICP, ground: Ground, config: RunConfig) -> None:
+    """Sets the directions of a fresh metric head and glance by the readouts of photos to train on."""
+    parts = [part for part in (model.metric_head, model.connector.glance) if part is not None]
+    if not parts:
         return
-    episodes = [ground.draw(config.episodes, 0, config.seed, "metric", n) for n in range(METRIC_EPISODES)]
+    episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
     tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
-    encoding = model.backbone.split(tokens, config.model.image_size)
-    model.metric_head.start_from(encoding.readout(model.backbone.readout).to(model.metric_head.centre.device))
+    readouts = model.backbone.split(tokens, config.model.image_size).readout(model.backbone.readout)
+    for part in parts:
+        part.start_from(readouts.to(model.prompt_slots.device))
 
 
 def check_fits(config: RunConfig, model: VICP) -> None:

@@ -160,7 +160,7 @@ def read_batch(model: VICP, batch: Batch) -> Read:
 def _latents(model: VICP, tokens: Tensor) -> Tensor:
     """Latents (C, n, Q, E) of tokens (C, n, P+N, D); n may be 0, which the Q-Former does not take."""
     if tokens.shape[1] == 0:
-        shape = (*tokens.shape[:2], model.config.num_latents, model.reasoner.width)
+        shape = (*tokens.shape[:2], model.connector.latents_per_image, model.reasoner.width)
         return torch.zeros(shape, device=tokens.device)
     latents: Tensor = model.connector(tokens.flatten(0, 1))
     split: Tensor = latents.unflatten(0, tokens.shape[:2])
