@@ -196,7 +196,8 @@ class TrainConfig:
     lora_layers: int | None = None
     """Only the last layers get an update; None is all of them."""
     backbone: str | None = None
-    """Folder of a pretrained vision model, or `mini`, to start `model.backbone` from, where that has no source."""
+    """Folder of a pretrained vision model or of a VICP checkpoint, or `mini`, to start `model.backbone` from, where
+    that has no source."""
     start: str | None = None
     """VICP only: folder of a checkpoint of the same architecture to start from, backbone and LLM with it."""
     warmup_steps: int = 1000

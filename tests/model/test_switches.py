@@ -30,7 +30,12 @@ SWITCHES: dict[str, tuple[dict[str, Any], set[str]]] = {  # what is set, and the
     "the authors' head": ({"head": "linear", "head_zero_init": True, "head_norm": False}, {"head.out."}),
     "random_reasoner": ({"random_reasoner": True, "freeze_reasoner": True}, {"connector."}),
     "random_reasoner, trained": ({"random_reasoner": True}, {"connector.", LLM + "model.layers."}),
+    "metric_rank": ({"metric_rank": 9}, {"metric_head."}),
+    "glance": ({"glance": True, "readout": "both"}, {"connector.glance.", "comparison.glance."}),
+    "glance, no comparison": ({"glance": True, "compare_in_context": False}, {"connector.glance."}),
+    "glance, latents_of": ({"glance": True, "latents_of": "pair"}, {"connector.glance.", "pairing."}),
     "generator": (SETS, {"reasoner."}),
+    "generator, glance and metric": ({**SETS, "glance": True, "metric_rank": 9}, {"connector.glance.", "metric_head."}),
     "generator, no comparison": ({**SETS, "compare_in_context": False}, {"reasoner."}),
     "generator, latents_of": ({**SETS, "latents_of": "pair"}, {"reasoner.", "pairing."}),
 }
@@ -53,7 +58,7 @@ def run(model: VICP, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings under the prompt of three pairs, log odds of their labels, and the verifier's of the pairs."""
     latents = model.latents(photos)[None]
     reading = model.read(latents[:, :3], latents[:, 3:], SAME[None])
-    embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)))
+    embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)), reading.gains)
     odds = model.verify(latents[:, :3], latents[:, 3:], reading.states)
     return embeddings, model.reasoner.same_logits(reading.label_states), odds
 
@@ -66,9 +71,9 @@ def read(model: VICP, latents: Tensor, same: Tensor = SAME) -> Tensor:
 def test_gradients_reach_every_part(config: ModelConfig, photos: Tensor, request: pytest.FixtureRequest) -> None:
     model = build_model(config).train()
     embeddings, labels, odds = run(model, photos)
-    assert embeddings.shape == (6, 32)
+    assert embeddings.shape == (6, model.backbone.embedding_dim)
     assert labels.shape == odds.shape == (1, 3)
-    ((embeddings @ torch.linspace(-1, 1, 32)).sum() + labels.sum() + odds.sum()).backward()
+    ((embeddings @ torch.linspace(-1, 1, embeddings.shape[1])).sum() + labels.sum() + odds.sum()).backward()
     trained = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
     words = {LLM + "lm_head.weight", LLM + "model.embed_tokens.weight"} if labels_are_learned(model) else set()
     assert {name for name, gradient in trained.items() if gradient is None} <= words
@@ -103,6 +108,8 @@ def test_every_switch_has_its_own_fingerprint() -> None:
     changes: list[dict[str, Any]] = [
         {},
         {"latents_of": "pair"},
+        {"metric_rank": 9},
+        {"glance": True},
         {"connector_input": "patches"},
         {"connector_input": "cls"},
         {"label_embeddings": "learned"},

@@ -136,6 +136,13 @@ def test_training_starts_from_a_checkpoint_and_may_freeze_its_llm(tmp_path: Path
     assert not torch.equal(read.head.out.weight, model.head.out.weight)
 
 
+def test_a_backbone_comes_from_a_vicp_checkpoint_too(tmp_path: Path) -> None:
+    first = train(tiny_run(tmp_path / "first", joint_steps=0))
+    vit = start_model(dataclasses.replace(tiny_run(tmp_path / "b", backbone=str(first)), seed=7)).backbone.vit
+    expected = VICP.from_pretrained(first).backbone.vit.state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in vit.state_dict().items())
+
+
 def test_a_start_of_another_architecture_is_refused(tmp_path: Path) -> None:
     first = train(tiny_run(tmp_path / "first", joint_steps=0))
     config = tiny_run(tmp_path / "other", start=str(first))

@@ -99,6 +99,15 @@ def copy_tensors(source: dict[str, Tensor], target: dict[str, Tensor], *, where:
             tensor.copy_(source[name])
 
 
+def is_checkpoint(folder: Path) -> bool:
+    """Whether the config of a folder says that it holds a VICP model, and not one of transformers."""
+    try:
+        saved = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(saved, dict) and {"format", "model"} <= saved.keys()
+
+
 def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
     """A folder, the packaged checkpoint of `mini`, or the config of a preset that ships without one."""
     if name_or_path == "mini":

@@ -11,7 +11,7 @@ from vicp.errors import ConfigError, WeightsError
 from vicp.losses.objective import Objective
 from vicp.model.build import build_model
 from vicp.model.vicp import VICP
-from vicp.model.weights import copy_tensors, load_weights, own_tensors
+from vicp.model.weights import copy_tensors, is_checkpoint, load_weights, own_tensors
 from vicp.train.batch import Batch, Ground, Shard
 from vicp.train.ground import draw_exam, draw_step, image_transform, make_grounds, pairs_of_step
 from vicp.train.job import Job, num_joint_steps, photos_per_step
@@ -148,8 +148,8 @@ def start_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
 
 
 def _vision_model(source: str) -> PreTrainedModel:
-    """The vision model of the packaged `mini`, or of a folder."""
-    if source == "mini":
+    """The vision model of the packaged `mini`, of a VICP checkpoint's folder, or of one that transformers wrote."""
+    if source == "mini" or is_checkpoint(Path(source)):
         return VICP.from_pretrained(source).backbone.vit
     try:
         return AutoModel.from_pretrained(source)
