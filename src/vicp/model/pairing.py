@@ -28,16 +28,16 @@ class PairLatents(nn.Module):
         self.mlp = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Latents (..., Q, E) of pairs of latents (..., Q, E)."""
-        one, other = left.flatten(0, -3), right.flatten(0, -3)  # (R, Q, E)
+        """Latents (..., Q, E) of pairs of latents (..., Q', E)."""
+        one, other = left.flatten(0, -3), right.flatten(0, -3)  # (R, Q', E)
         forth, back = (
             torch.cat([first + self.sides[0], second + self.sides[1]], dim=1)
             for first, second in ((one, other), (other, one))
         )
-        seen = self.norm(torch.cat([forth, back]))  # (2R, 2Q, E)
+        seen = self.norm(torch.cat([forth, back]))  # (2R, 2Q', E)
         queries = self.queries.expand(len(seen), -1, -1)  # (2R, Q, E)
         merged = queries + self.attention(queries, seen, seen, need_weights=False)[0]
         merged = merged + self.mlp(merged)
         forth, back = merged.chunk(2)
-        pairs: Tensor = ((forth + back) / 2).reshape(left.shape)  # (..., Q, E)
+        pairs: Tensor = ((forth + back) / 2).unflatten(0, left.shape[:-2])  # (..., Q, E)
         return pairs
