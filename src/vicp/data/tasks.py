@@ -74,9 +74,7 @@ class Task:
     def pairs(self, num_pairs: int) -> Pairs:
         """K labelled pairs of the support: half of them same, about half hard; rows of the pool."""
         draw = generator(self.plan.seed, "support", num_pairs)
-        return draw_pairs(
-            self.support, self.pool.values, self.identities, num_pairs, hard_share=HARD_SHARE, draw=draw
-        )
+        return draw_pairs(self.support, self.pool.values, self.identities, num_pairs, hard_share=HARD_SHARE, draw=draw)
 
     def other_rules(self) -> list[Rule]:
         """Rules of the same size, those that share the fewest factors with the task's own first, ties at random."""
@@ -134,7 +132,7 @@ def make_task(plan: TaskPlan, *, size: int) -> Task:
     known = known[torch.randperm(len(known), generator=draw)]
     taught, asked = known[: len(known) // 2], known[len(known) // 2 :]
     support = torch.isin(identities, taught).nonzero().squeeze(1)
-    rows = []
+    rows: list[Tensor] = []
     for identity in asked:
         own = (identities == identity).nonzero().squeeze(1)
         if len(own) > 1 and len(rows) < MAX_IDENTITIES:
