@@ -90,6 +90,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--choice-tasks", type=int, default=6, help="to choose settings on; 0 takes the usual ones")
     parser.add_argument("--photos", type=int, default=NUM_PHOTOS, help="of a task's pool")
     parser.add_argument("--choose-steps", action="store_true", help="chosen_* may take gradient steps")
+    parser.add_argument("--real-pairs", nargs="+", type=int, default=list(CHOICE_K), help="K on real photos")
     parser.add_argument("--draws", type=int, default=5, help="supports per category of real photos")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "context", help="folder of finished parts")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "context", help="stem of .json and .md")
@@ -109,6 +110,8 @@ def command(asked: argparse.Namespace) -> str:
     for name, usual in (("tasks", 24), ("choice_tasks", 6), ("photos", NUM_PHOTOS), ("draws", 5)):
         value = getattr(asked, name)
         words += [f"--{name.replace('_', '-')}", str(value)] if value != usual else []
+    if asked.real_pairs != list(CHOICE_K):
+        words += ["--real-pairs", *map(str, asked.real_pairs)]
     return shlex.join([*words, *(["--choose-steps"] if asked.choose_steps else [])])
 
 
@@ -249,7 +252,7 @@ def real_sets(asked: argparse.Namespace) -> RealSets:
     paths = sorted(asked.sets.glob("*.parquet")) if asked.sets else []
     triplet = None if asked.triplet is None else str(asked.triplet)
     photos = [path for path in paths if "omniglot" not in path.stem]  # drawn characters
-    return RealSets(photos, asked.draws, asked.runs / "real", tuple(asked.checkpoints), triplet)
+    return RealSets(photos, asked.real_pairs, asked.draws, asked.runs / "real", tuple(asked.checkpoints), triplet)
 
 
 def write(

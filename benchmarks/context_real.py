@@ -26,7 +26,7 @@ from vicp.evaluation.taking import Adapting, Plan, adapt_support
 from vicp.evaluation.task_methods import TUNED, Bench
 from vicp.metrics import interval
 
-SEED, SHORTLIST, KS = 0, 50, (16, 64)
+SEED, SHORTLIST = 0, 50
 ADAPTATIONS = ("static", "generated", "metric", "tuned", "auto")
 OF_CHECKPOINT = {
     "frozen": "null",
@@ -50,6 +50,7 @@ class RealSets:
 
     Attributes:
         paths: a Parquet table each.
+        ks: numbers of pairs K.
         draws: supports per category.
         runs: folder of finished parts.
         names: of the checkpoints, one per training seed.
@@ -57,6 +58,7 @@ class RealSets:
     """
 
     paths: Sequence[Path]
+    ks: Sequence[int]
     draws: int
     runs: Path
     names: tuple[str, ...]
@@ -109,7 +111,7 @@ def real_rows(sets: RealSets, benches: Sequence[Bench], *, num_sets: int) -> dic
             continue
         table = open_photos(path)
         exams, _ = draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
-        for k in KS:
+        for k in sets.ks:
             rows = rows_of_set(sets, benches, path, table, exams, k, measure=number < num_sets)
             for method, row in rows.items():
                 found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
