@@ -51,6 +51,8 @@ class ModelConfig:
     """The authors' code has one linear layer."""
     head_zero_init: bool = False
     """The head starts with prompt tokens of zeros, as in the authors' code."""
+    metric_rank: int = 0
+    """Directions of the readout that the context scales, beside the prompt tokens (ours); 0: none, as in the paper."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
     generator: Literal["llm", "set_transformer"] = "llm"
@@ -87,6 +89,8 @@ class PretrainConfig:
     """Objects of the procedural world per step."""
     photos_per_step: int = 16
     """Natural photos per step, each in two views."""
+    dressed_per_step: int = 0
+    """Natural photos per step in a hue, a texture, a decal and a light that the backbone is to tell."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     num_silhouettes: int = 256
@@ -99,6 +103,8 @@ class PretrainConfig:
     """Of the contrastive loss between two views."""
     views_weight: float = 0.1
     """Of that loss: at 1 its gradient drowns the others'."""
+    dressed_weight: float = 0.5
+    """Of telling what dressed photos wear."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,12 @@ class EpisodeConfig:
     """P*k, photos per category in a batch."""
     hard_share: float = 0.5
     """Share of pairs that contradict what the photos' likeness suggests."""
+    natural_photos: str | None = None
+    """Parquet of photos for rule episodes beside the world's: dressed in factors, one of which is the photo itself."""
+    natural_column: str = "image"
+    """Its column of encoded bytes."""
+    natural_pools: int = 0
+    """Pools of such photos, each of a few photos in many dresses."""
     validation_silhouettes: int = 6
     """Pools of the world's `choice` split, for validation."""
     validation_episodes: int = 48
@@ -183,6 +195,8 @@ class TrainConfig:
     """Only the last layers get an update; None is all of them."""
     backbone: str | None = None
     """Folder of a pretrained vision model, or `mini`, to start `model.backbone` from, where that has no source."""
+    start: str | None = None
+    """VICP only: folder of a checkpoint of the same architecture to start from, backbone and LLM with it."""
     warmup_steps: int = 1000
     """VICP only: on features of the frozen backbone, with the label and query-pair losses alone."""
     joint_steps: int = 500
@@ -216,6 +230,9 @@ class TrainConfig:
     align_weight: float = 0.01
     pair_weight: float = 0.0
     """Of the query-pair loss (ours)."""
+    contrastive_weight: float = 0.0
+    """Of the supervised contrastive loss within a category (ours): of prompted photos, and in the warm-up of photos
+    under the emitted metric alone, where `model.metric_rank` has one."""
     agreement_weight: float = 0.0
     """Of reading off a comparison token in which factors of the world its photos agree (ours)."""
     optimizer: Literal["adamw", "muon"] = "adamw"

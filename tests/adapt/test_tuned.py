@@ -32,7 +32,7 @@ def test_tuning_lowers_its_loss_and_touches_nothing_but_the_prompt(embedder, sup
     first = start.prompt.tokens.clone()
     after = tuned.adapt(embedder, support, start, steps=15, rate=2e-2)
     everything = np.arange(len(support))
-    losses = [float(tuned.batch_loss(embedder, support, a.prompt.tokens, everything)) for a in (start, after)]
+    losses = [float(tuned.batch_loss(embedder, support, a.prompt, everything)) for a in (start, after)]
     assert losses[1] < 0.95 * losses[0]
     assert torch.equal(start.prompt.tokens, first)
     assert all(torch.equal(tensor, before[name]) for name, tensor in embedder.model.state_dict().items())

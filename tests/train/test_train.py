@@ -2,19 +2,22 @@ import dataclasses
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from tiny_runs import losses, tiny_run
+from transformers import AutoModel
 
 from vicp.config import RunConfig
+from vicp.data.sources.world import encode_png
 from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
-from vicp.train.batch import Batch, collate
-from vicp.train.ground import image_transform
+from vicp.train.batch import Batch, Shard, collate
+from vicp.train.ground import image_transform, make_grounds
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain, two_view_loss
-from vicp.train.prompting import make_trainee, start_model
+from vicp.train.prompting import make_trainee, start_metric, start_model
 from vicp.train.validate import check_context
 from vicp.train.world import World, make_world
 
@@ -94,6 +97,96 @@ def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
     for part in (model.head, model.reasoner, model.connector, model.comparison):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
     assert all(p.grad is None for p in model.backbone.parameters())
+
+
+def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path, contrastive_weight=1.0)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=6))
+    model = start_model(config)
+    world = world_of(model, config, "seen", 2)
+    start_metric(model, world, config)
+    assert model.metric_head.centre.abs().sum() > 0
+    trainee = make_trainee(config, model)
+    for photos in (False, True):
+        terms = trainee(batch_of(world, config, num_pairs=4, num=2, seed="metric", photos=photos))
+        trainee.zero_grad()
+        terms.contrastive.backward()
+        for part in (model.metric_head, model.reasoner, model.comparison):
+            assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters()), photos
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.head.parameters()) == photos
+
+
+def test_without_a_metric_the_warm_up_ranks_nothing(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path, contrastive_weight=1.0)
+    model = start_model(config)
+    batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="none", photos=False)
+    terms = make_trainee(config, model)(batch)
+    assert terms.identity is None
+    assert terms.contrastive is None
+
+
+def test_training_starts_from_a_checkpoint_and_may_freeze_its_llm(tmp_path: Path) -> None:
+    """As mini is made: the LLM learns to read contexts, then it is frozen and the rest goes on."""
+    first = train(tiny_run(tmp_path / "reader", joint_steps=0))
+    config = tiny_run(tmp_path / "frozen", warmup_steps=0, start=str(first))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, freeze_reasoner=True))
+    model, read = VICP.from_pretrained(train(config)), VICP.from_pretrained(first)
+    for name, parameter in read.reasoner.llm.named_parameters():
+        assert torch.equal(parameter, model.reasoner.llm.get_parameter(name)), "the LLM stays frozen"
+    assert not torch.equal(read.head.out.weight, model.head.out.weight)
+
+
+def test_a_start_of_another_architecture_is_refused(tmp_path: Path) -> None:
+    first = train(tiny_run(tmp_path / "first", joint_steps=0))
+    config = tiny_run(tmp_path / "other", start=str(first))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, num_prompts=7))
+    with pytest.raises(WeightsError, match=r"train\.start: .*prompt_slots is \(4, 32\), expected \(7, 32\)"):
+        train(config)
+
+
+def natural(config: RunConfig, file: Path) -> RunConfig:
+    """The same with dressed photos beside the drawn objects."""
+    photos = torch.randint(256, (40, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pd.DataFrame({"image": [encode_png(photo) for photo in photos]}).to_parquet(file)
+    episodes = dataclasses.replace(config.episodes, natural_photos=str(file), natural_pools=2)
+    return dataclasses.replace(config, episodes=episodes)
+
+
+def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> None:
+    config = natural(tiny_run(tmp_path / "run"), tmp_path / "photos.parquet")
+    model = start_model(config)
+    grounds = make_grounds(config, model.backbone, num_pairs=4, shard=Shard())
+    drawn = [grounds.train.draw(config.episodes, 4, "natural", number) for number in range(20)]
+    assert {episode.pool for episode in drawn} == {0, 1, 2, 3}
+    for episode in drawn:
+        values = grounds.train.values(episode.pool, episode.batch)
+        own, other = (values[:, :6], values[:, 6:]) if episode.pool < 2 else (values[:, 6:], values[:, :6])
+        assert (own >= 0).all()
+        assert (other == -1).all()
+        assert torch.equal(episode.rule.identities(own), episode.identities)
+    assert (train(config) / "config.json").is_file()
+
+
+def test_dressed_photos_need_photos(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path)
+    config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, natural_pools=2))
+    with pytest.raises(ConfigError, match=r"episodes\.natural_pools: there are no natural photos"):
+        train(config)
+
+
+def test_pretraining_starts_from_a_backbone_and_learns_what_photos_wear(tmp_path: Path) -> None:
+    config = natural(tiny_run(tmp_path / "a"), tmp_path / "photos.parquet")
+    first = pretrain(config)
+    photos = {"photos": str(tmp_path / "photos.parquet"), "photos_per_step": 2, "dressed_per_step": 4}
+    settings = dataclasses.replace(config.pretrain, num_steps=1, **photos)
+    config = dataclasses.replace(config, pretrain=settings, out=str(tmp_path / "b"))
+    again = dataclasses.replace(config, train=dataclasses.replace(config.train, backbone=str(first)))
+    folder = pretrain(again)
+    before, after = (AutoModel.from_pretrained(f).state_dict() for f in (first, folder))
+    moved = max((before[name] - after[name]).abs().max().item() for name in before)
+    assert 0 < moved < 0.1, "one step away from where it started"
+    row = json.loads((tmp_path / "b" / "pretrain.jsonl").read_text().splitlines()[-1])
+    assert 1 < row["dressed"] < 4, "about log 8"
 
 
 def test_context_check_tells_a_static_model(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ class Adaptation:
         tensors = {
             "tokens": None if self.prompt is None else self.prompt.tokens,
             "states": None if self.prompt is None else self.prompt.states,
+            "gains": None if self.prompt is None else self.prompt.gains,
             "metric.mean": None if self.metric is None else self.metric.mean,
             "metric.weight": None if self.metric is None else self.metric.weight,
         }
@@ -170,7 +171,8 @@ def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
     prompt = metric = None
     if "tokens" in tensors:
-        prompt = CategoryPrompt(tensors["tokens"], tensors.get("states"), category, num_pairs, seed, fingerprint)
+        states, gains = tensors.get("states"), tensors.get("gains")
+        prompt = CategoryPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, gains)
     if "metric.weight" in tensors:
         metric = Metric(mean=tensors["metric.mean"], weight=tensors["metric.weight"])
     choice = None if facts["choice"] is None else Choice(**facts["choice"])

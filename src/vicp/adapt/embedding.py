@@ -97,9 +97,9 @@ class Embedder:
         done = len(table) - len(missing)
         for batch in load_pixels(table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad):
             photos = normalise(batch.pixels, self.transform)
-            for space, found, view in zip(spaces, known, states, strict=True):
+            for space, found, prompt, view in zip(spaces, known, views, states, strict=True):
                 with torch.inference_mode(), autocast(precision):
-                    embeddings = self.backbone.embed(photos, view)  # (b, D)
+                    embeddings = self.look(photos, prompt, view)  # (b, D)
                 found.update(zip(batch.indices.tolist(), embeddings, strict=True))
                 if self.cache is not None:
                     self.cache.add(space, [keys[i] for i in batch.indices], embeddings)
@@ -158,11 +158,23 @@ class Embedder:
             for number, block in enumerate(pixels.split(self.batch_size)):
                 photos = normalise(block, self.transform)
                 photos = torch.cat([photos, photos.flip(-1)]) if mirror else photos  # (2b, 3, S, S)
-                for own, view in zip(rows, states, strict=True):
-                    both = self.backbone.embed(photos, view).view(-1, len(block), self.backbone.embedding_dim)
+                for own, prompt, view in zip(rows, views, states, strict=True):
+                    both = self.look(photos, prompt, view).view(-1, len(block), self.backbone.embedding_dim)
                     own.append(torch.nn.functional.normalize(both.sum(dim=0), dim=-1))  # (b, D)
                 self.progress(min((number + 1) * self.batch_size, len(pixels)), len(pixels))
         return _finish(adaptation, [torch.cat(own) for own in rows])
+
+    def look(self, photos: Tensor, prompt: CategoryPrompt | None, states: PromptStates | None) -> Tensor:
+        """L2-normalised embeddings (b, D) of normalised photos (b, 3, S, S) under a prompt: its tokens, and its metric.
+
+        Args:
+            photos: as the backbone takes them.
+            prompt: None for the frozen backbone.
+            states: keys and values of the prompt's tokens.
+        """
+        if self.model is None or prompt is None:
+            return self.backbone.embed(photos, states)
+        return self.model.embed(photos, states, prompt.gains)
 
     def _views(self, adaptation: Adaptation | None) -> tuple[CategoryPrompt | None, ...]:
         if adaptation is None:
@@ -190,7 +202,9 @@ class Embedder:
     def _space(self, prompt: CategoryPrompt | None) -> str:
         key = "none"
         if prompt is not None:
-            key = hashlib.blake2b(np.ascontiguousarray(prompt.tokens.numpy()).tobytes(), digest_size=8).hexdigest()
+            parts = [prompt.tokens] if prompt.gains is None else [prompt.tokens, prompt.gains]
+            data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in parts)
+            key = hashlib.blake2b(data, digest_size=8).hexdigest()
         readout = self.backbone.readout
         return f"{self.fingerprint}/{readout}/{self.transform.fingerprint}/{key}/{choose_precision()}"
 

@@ -47,7 +47,7 @@ def path(
     batches = _batches(support, derive_seed(support.seed or 0, "tuned"))
     source: Start = start.recipe.start or "random"
     for step in range(1, max(steps) + 1):
-        loss = batch_loss(embedder, support, size * tokens, next(batches))
+        loss = batch_loss(embedder, support, replace(start.prompt, tokens=size * tokens), next(batches))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -56,11 +56,11 @@ def path(
             yield replace(start, recipe=recipe, prompt=replace(start.prompt, tokens=(size * tokens).detach()))
 
 
-def batch_loss(embedder: Embedder, support: SupportPhotos, tokens: Tensor, rows: np.ndarray) -> Tensor:
-    """The loss (scalar) of photos at `rows` under prompt tokens; 0 where nothing can be compared."""
+def batch_loss(embedder: Embedder, support: SupportPhotos, prompt: CategoryPrompt, rows: np.ndarray) -> Tensor:
+    """The loss (scalar) of photos at `rows` under a prompt; 0 where nothing can be compared."""
     with autocast(choose_precision()):
-        states = embedder.backbone.prompt_states(tokens)
-        embeddings = embedder.backbone.embed(normalise(support.pixels[rows], embedder.transform), states)  # (b, D)
+        states = embedder.backbone.prompt_states(prompt.tokens)
+        embeddings = embedder.look(normalise(support.pixels[rows], embedder.transform), prompt, states)  # (b, D)
     return ranking_loss(embeddings, torch.from_numpy(support.relation[np.ix_(rows, rows)]))
 
 

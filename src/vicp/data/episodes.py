@@ -75,9 +75,11 @@ def draw_episode(
     num_queries: int,
     hard_share: float,
     draw: torch.Generator,
+    among: range | None = None,
 ) -> Episode:
-    """A random pool under a random rule (its number of factors first, so that sizes are equally frequent)."""
-    pool = int(torch.randint(len(pools), (), generator=draw))
+    """A random pool (`among` these, or all) under a random rule (its number of factors first, then which)."""
+    among = range(len(pools)) if among is None else among
+    pool = among[int(torch.randint(len(among), (), generator=draw))]
     sizes = sorted({len(rule.factors) for rule in rules})
     size = sizes[int(torch.randint(len(sizes), (), generator=draw))]
     of_size = [rule for rule in rules if len(rule.factors) == size]

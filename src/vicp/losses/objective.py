@@ -11,8 +11,8 @@ from torch import Tensor
 class Objective:
     """The weight of each loss. A weight of 0 keeps the term in the log and out of the total.
 
-    The paper prints no weights; those of icl and alignment are its authors' code's. `pair` and `agreement`
-    are our additions, off by default.
+    The paper prints no weights; those of icl and alignment are its authors' code's. `pair`,
+    `agreement` and `contrastive` are our additions, off by default.
 
     Raises:
         ValueError: a weight that is negative or not finite.
@@ -23,6 +23,7 @@ class Objective:
     alignment: float = 0.01
     pair: float = 0.0
     agreement: float = 0.0
+    contrastive: float = 0.0
 
     def __post_init__(self) -> None:
         for name, weight in asdict(self).items():
@@ -39,6 +40,7 @@ class LossTerms:
     alignment: Tensor | None
     pair: Tensor | None
     agreement: Tensor | None
+    contrastive: Tensor | None
     total: Tensor
 
 
@@ -50,10 +52,11 @@ def weigh(
     alignment: Tensor | None = None,
     pair: Tensor | None = None,
     agreement: Tensor | None = None,
+    contrastive: Tensor | None = None,
 ) -> LossTerms:
     """The weighted sum of the losses given, with each term kept by name.
 
-    L = w_identity * L_ID + w_icl * L_ICL + w_alignment * L_align + w_pair * L_pair, absent terms and terms of
+    L = w_identity * L_ID + w_icl * L_ICL + w_alignment * L_align + w_pair * L_pair + ..., absent terms and terms of
     weight 0 left out (so that a NaN in an unused term does no harm).
 
     Args:
@@ -63,6 +66,7 @@ def weigh(
         alignment: () L_align.
         pair: () the query-pair loss.
         agreement: () the factors of the procedural world that a pair agrees in, read off its comparison token.
+        contrastive: () the supervised contrastive loss within each category.
 
     Raises:
         ValueError: no term is given whose weight is above 0: there would be nothing to train on.
@@ -75,9 +79,10 @@ def weigh(
             (objective.alignment, alignment),
             (objective.pair, pair),
             (objective.agreement, agreement),
+            (objective.contrastive, contrastive),
         )
         if term is not None and weight > 0
     ]
     if not weighted:
         raise ValueError(f"no loss to train on: none of the terms given has a weight above 0 in {objective}")
-    return LossTerms(identity, icl, alignment, pair, agreement, total=torch.stack(weighted).sum())
+    return LossTerms(identity, icl, alignment, pair, agreement, contrastive, total=torch.stack(weighted).sum())

@@ -44,10 +44,10 @@ class Encoding:
     def readout(self, mode: Readout) -> Tensor:
         """One vector per photo: CLS (B, D), the mean patch (B, D), or both side by side (B, 2D)."""
         if mode == "cls":
-            return self.prefix[:, 0]  # (B, D)
+            return self.prefix[..., 0, :]  # (B, D)
         if mode == "mean":
-            return self.patches.mean(dim=1)  # (B, D)
-        return torch.cat([self.prefix[:, 0], self.patches.mean(dim=1)], dim=-1)  # (B, 2D)
+            return self.patches.mean(dim=-2)  # (B, D)
+        return torch.cat([self.prefix[..., 0, :], self.patches.mean(dim=-2)], dim=-1)  # (B, 2D)
 
 
 def prompted_attention(
@@ -182,9 +182,11 @@ class Backbone(nn.Module):
         if hasattr(self.vit, "post_layernorm") and "siglip" not in self.vit.config.model_type:
             # CLIP norms its pooled token only; SigLIP has normed them all.
             tokens = self.vit.post_layernorm(tokens)
-        num_patches = self.num_patches(pixels.shape[-2], pixels.shape[-1])
-        prefix, patches = tokens.split([tokens.shape[1] - num_patches, num_patches], dim=1)
-        return Encoding(prefix, patches)
+        return _split(tokens, self.num_patches(pixels.shape[-2], pixels.shape[-1]))
+
+    def split(self, tokens: Tensor, size: int) -> Encoding:
+        """The encoding whose `tokens` are these (..., P+N, D), of photos of size x size pixels."""
+        return _split(tokens, self.num_patches(size, size))
 
     def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
         """L2-normalised float32 embeddings (B, `embedding_dim`) of B photos (B, 3, H, W)."""
@@ -208,6 +210,11 @@ class Backbone(nn.Module):
     def _needs_interpolation(self, pixels: Tensor) -> bool:
         size = self.vit.config.image_size
         return tuple(pixels.shape[-2:]) != ((size, size) if isinstance(size, int) else tuple(size))
+
+
+def _split(tokens: Tensor, num_patches: int) -> Encoding:
+    prefix, patches = tokens.split([tokens.shape[-2] - num_patches, num_patches], dim=-2)
+    return Encoding(prefix, patches)
 
 
 def _without_photo(layer: nn.Module, tokens: Tensor) -> dict[str, object]:

@@ -10,6 +10,7 @@ from vicp.model.backbone import Backbone
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
 from vicp.model.head import VisualHead
+from vicp.model.metric_head import MetricHead
 from vicp.model.pairing import PairLatents
 from vicp.model.parts import label_ids, language_model, qformer, vision_model
 from vicp.model.reasoner import Reasoner
@@ -132,6 +133,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
             ),
             verifier=Verifier(reasoner.width),
             pairing=_pairing(config, reasoner.width),
+            metric_head=_metric_head(config, reasoner.width, backbone.embedding_dim),
         )
 
 
@@ -183,3 +185,13 @@ def _pairing(config: ModelConfig, width: int) -> PairLatents | None:
         return None
     heads = width // HEAD_DIM if width % HEAD_DIM == 0 else 1
     return PairLatents(width, num_latents=config.num_latents, num_heads=heads)
+
+
+def _metric_head(config: ModelConfig, width: int, embedding_dim: int) -> MetricHead | None:
+    if config.metric_rank == 0:
+        return None
+    if not 0 < config.metric_rank <= embedding_dim:
+        raise ConfigError(
+            f"model.metric_rank is {config.metric_rank}; expected 0 to {embedding_dim}, the length of the embedding"
+        )
+    return MetricHead(width, embedding_dim, num_slots=config.num_prompts, rank=config.metric_rank)

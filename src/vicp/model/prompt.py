@@ -27,6 +27,7 @@ class CategoryPrompt:
         num_pairs: K.
         seed: of the support draw; None where the user gave the pairs.
         fingerprint: of the model that made it; it fits no other.
+        gains: of the readout's metric (r,); None where the model emits prompt tokens alone.
     """
 
     tokens: Tensor
@@ -35,6 +36,7 @@ class CategoryPrompt:
     num_pairs: int
     seed: int | None
     fingerprint: str
+    gains: Tensor | None = None
 
     def save(self, path: Path) -> None:
         """Writes the prompt; the file appears whole or not at all.
@@ -43,7 +45,7 @@ class CategoryPrompt:
             PromptError: it cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
-        tensors = {"tokens": self.tokens, "states": self.states}
+        tensors = {"tokens": self.tokens, "states": self.states, "gains": self.gains}
         write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
@@ -58,6 +60,7 @@ class CategoryPrompt:
             return cls(
                 tokens=file.tensors["tokens"],
                 states=file.tensors.get("states"),
+                gains=file.tensors.get("gains"),
                 fingerprint=file.fingerprint,
                 category=file.facts["category"],
                 num_pairs=file.facts["num_pairs"],

@@ -15,6 +15,7 @@ from vicp.model.checkpointing import checkpoint_layers
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
 from vicp.model.head import VisualHead
+from vicp.model.metric_head import MetricHead
 from vicp.model.pairing import PairLatents
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.reasoner import Reasoner
@@ -30,11 +31,13 @@ class Reading:
         tokens: prompt tokens (C, M, D) or (C, L, M, D).
         states: slot states (C, M, E), what the verifier reads.
         label_states: states (C, K, E) that have not seen each pair's own label, and predict it.
+        gains: of the readout's metric (C, r); None where the head emits prompt tokens alone.
     """
 
     tokens: Tensor
     states: Tensor
     label_states: Tensor
+    gains: Tensor | None = None
 
 
 class VICP(
@@ -58,6 +61,7 @@ class VICP(
         head: VisualHead,
         verifier: Verifier,
         pairing: PairLatents | None = None,
+        metric_head: MetricHead | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -68,6 +72,7 @@ class VICP(
         self.head = head
         self.verifier = verifier
         self.pairing = pairing
+        self.metric_head = metric_head
         self.checkpointing = False
         self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
 
@@ -99,7 +104,8 @@ class VICP(
         comparison = self.comparison(left, right) if self.config.compare_in_context else None
         pairs = torch.cat([left, right], dim=2) if self.pairing is None else self.pairing(left, right)  # (C, K, S, E)
         slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
-        return Reading(self.head(slots), slots, labels)
+        gains = None if self.metric_head is None else self.metric_head(slots)  # (C, r)
+        return Reading(self.head(slots), slots, labels, gains)
 
     def predict(self, left: Tensor, right: Tensor, same: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
@@ -162,6 +168,7 @@ class VICP(
         return CategoryPrompt(
             tokens=reading.tokens[0].float().clone(),
             states=reading.states[0].float().clone(),
+            gains=None if reading.gains is None else reading.gains[0].float().clone(),
             category=category,
             num_pairs=len(same),
             seed=seed,
@@ -194,9 +201,21 @@ class VICP(
         self.check_prompt(prompt)
         return self.backbone.prompt_states(prompt.tokens)
 
-    def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
-        """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W); None: no prompt."""
-        return self.backbone.embed(pixels, states)
+    def embed(self, pixels: Tensor, states: PromptStates | None = None, gains: Tensor | None = None) -> Tensor:
+        """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
+
+        Args:
+            pixels: normalised photos.
+            states: from `prompt_states`; None: no prompt tokens.
+            gains: of the prompt (r,), or one row per photo (B, r); None: no metric.
+        """
+        return self.finish(self.backbone.features(pixels, states), gains)
+
+    def finish(self, readouts: Tensor, gains: Tensor | None) -> Tensor:
+        """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric if the prompt has one."""
+        if self.metric_head is None or gains is None:
+            return nn.functional.normalize(readouts.float(), dim=-1)
+        return self.metric_head.embed(readouts, gains)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         from vicp.model.weights import save_weights

@@ -10,6 +10,7 @@ from vicp.config import RunConfig
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
+from vicp.data.sources.world import Split
 from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.weights import fingerprint
@@ -17,7 +18,7 @@ from vicp.train.batch import Batch, Ground, Shard, collate
 from vicp.train.division import divide_photos
 from vicp.train.features import FeatureStore
 from vicp.train.photos import PhotoSet, big_enough, photos_name
-from vicp.train.world import encode, make_world
+from vicp.train.world import World, encode, make_world
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,14 @@ def make_grounds(config: RunConfig, backbone: Backbone, *, num_pairs: int | None
     if config.data.photos is None:
         seen, choice = episodes.num_silhouettes, episodes.validation_silhouettes
         encoder = None if num_pairs is None else backbone
-        train = make_world(encoder, episodes, "seen", num=seen, transform=transform, seed=config.seed)
-        held_out = make_world(encoder, episodes, "choice", num=choice, transform=transform, seed=config.seed)
+        natural = episodes.natural_pools
+
+        def world(split: Split, num: int, num_natural: int) -> World:
+            return make_world(
+                encoder, episodes, split, num=num, num_natural=num_natural, transform=transform, seed=config.seed
+            )
+
+        train, held_out = world("seen", seen, natural), world("choice", choice, min(natural, choice))
         return Grounds(train, held_out, num_photos=0, num_identities=0)
     table, other = divide_photos(config.data, size=transform.size, seed=config.seed)
     exam_pairs = None if num_pairs is None else episodes.validation_pairs

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,12 +12,12 @@ from torch import Tensor, nn
 from vicp.config import PretrainConfig, RunConfig
 from vicp.config_files import dump_config
 from vicp.data.augment import random_view
-from vicp.data.images import ImageTransform, normalise, photo_pixels
-from vicp.data.records import BadPhoto, list_rows
+from vicp.data.images import ImageTransform, normalise
+from vicp.data.natural import NATURAL_FACTORS, dress, read_photos
 from vicp.data.seeds import derive_seed, generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_silhouettes, draw_values
 from vicp.data.sources.world_render import render
-from vicp.errors import ConfigError, DataError
+from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
 from vicp.train.muon import Muon
@@ -28,6 +27,7 @@ from vicp.train.schedule import set_learning_rate
 from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
 
 logger = logging.getLogger(__name__)
+WORN = [NATURAL_FACTORS.index(name) for name in ("hue", "texture", "decal", "light")]
 
 
 class Pretrainer(nn.Module):
@@ -43,6 +43,9 @@ class Pretrainer(nn.Module):
         self.vit.set_attn_implementation("eager")  # faster than SDPA in training on a CPU
         self.factors = nn.Sequential(
             nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, len(FACTORS) * NUM_VALUES)
+        )
+        self.dressed = nn.Sequential(
+            nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, len(WORN) * NUM_VALUES)
         )
         self.patches = nn.Linear(width, TEACHER_DIM)
         self.views = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 128))
@@ -60,6 +63,7 @@ class PretrainTerms:
     factors: Tensor
     patches: Tensor
     views: Tensor
+    dressed: Tensor
     accuracy: Tensor
 
 
@@ -75,7 +79,9 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
     if config.model.backbone.source is not None or config.model.backbone.family != "dinov2":
         raise ConfigError("model.backbone: pretraining starts from nothing; expected family dinov2 and no source")
     transform = ImageTransform(config.model.image_size, config.model.image_mean, config.model.image_std)
-    photos = None if settings.photos is None else natural_photos(settings, transform)
+    photos = None
+    if settings.photos is not None:
+        photos = read_photos(settings.photos, settings.photo_column, transform, key="pretrain.photos")
     silhouettes = draw_silhouettes(settings.num_silhouettes, seed=derive_seed(config.seed, "pretrain"), split="seen")
     if resume:
         check_same_settings(config, out / "pretrain.yaml")
@@ -97,7 +103,8 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
         draw = generator(config.seed, "pretrain", step)
         terms = pretrain_step(model, teacher, silhouettes, photos, settings, transform, draw)
         optimizer.zero_grad()
-        (terms.factors + terms.patches + settings.views_weight * terms.views).backward()
+        natural = settings.views_weight * terms.views + settings.dressed_weight * terms.dressed
+        (terms.factors + terms.patches + natural).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         done = step + 1
@@ -173,17 +180,29 @@ def pretrain_step(
     if photos is not None:
         chosen = photos[torch.randint(len(photos), (settings.photos_per_step,), generator=draw)]
         pixels += [random_view(chosen, generator=draw), random_view(chosen, generator=draw)]
+    worn = draw_values(settings.dressed_per_step if photos is not None else 0, generator=draw)
+    if photos is not None and len(worn):
+        shown, scenes = photos[torch.randint(len(photos), (2 * NUM_VALUES,), generator=draw)].chunk(2)
+        pixels.append(dress(shown, scenes, worn, generator=draw))
     inputs = normalise(torch.cat(pixels), transform)
     features, patches = model(inputs)  # (B + 2 * photos, 2D), (B + 2 * photos, N, D)
     shown = teacher.patches(inputs, round(patches.shape[1] ** 0.5))
     logits = model.factors(features[: len(values)]).unflatten(-1, (len(FACTORS), NUM_VALUES))
-    views = model.views(features[len(values) :])
+    views = model.views(features[len(values) : len(features) - len(worn)])
     return PretrainTerms(
         factors=F.cross_entropy(logits.flatten(0, 1), values.flatten()),
         patches=F.mse_loss(model.patches(patches), shown),
         views=two_view_loss(views, settings.temperature) if len(views) else logits.new_zeros(()),
+        dressed=_told(model.dressed(features[len(features) - len(worn) :]), worn[:, WORN]),
         accuracy=(logits.argmax(dim=-1) == values).float().mean(),
     )
+
+
+def _told(logits: Tensor, values: Tensor) -> Tensor:
+    """Cross-entropy of factor values (B, F) from logits (B, F * 8); 0 without photos."""
+    if not len(values):
+        return logits.sum()
+    return F.cross_entropy(logits.unflatten(-1, (-1, NUM_VALUES)).flatten(0, 1), values.flatten())
 
 
 def two_view_loss(views: Tensor, temperature: float) -> Tensor:
@@ -193,21 +212,3 @@ def two_view_loss(views: Tensor, temperature: float) -> Tensor:
     logits = logits.masked_fill(torch.eye(len(views), dtype=torch.bool), float("-inf"))
     partner = torch.arange(len(views)).roll(len(views) // 2)
     return F.cross_entropy(logits, partner)
-
-
-def natural_photos(settings: PretrainConfig, transform: ImageTransform) -> Tensor:
-    """The photos of a Parquet column, uint8 (n, 3, S, S)."""
-    try:
-        column = pq.read_table(settings.photos, columns=[settings.photo_column]).column(0)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"pretrain.photos: cannot read '{settings.photos}' ({reason})") from error
-    pixels, bad = [], []
-    for row, data in enumerate(column, start=1):
-        try:
-            pixels.append(torch.from_numpy(photo_pixels(data.as_py(), transform)))
-        except (DataError, TypeError) as error:
-            bad.append(BadPhoto(row, str(settings.photos), str(error)))
-    if bad or not pixels:
-        raise DataError(f"pretrain.photos: {len(bad)} of {len(column)} photos cannot be used: {list_rows(bad)}")
-    return torch.stack(pixels).permute(0, 3, 1, 2).contiguous()  # (n, 3, S, S)

@@ -11,12 +11,14 @@ from vicp.errors import ConfigError, WeightsError
 from vicp.losses.objective import Objective
 from vicp.model.build import build_model
 from vicp.model.vicp import VICP
-from vicp.model.weights import copy_tensors
-from vicp.train.batch import Batch, Shard
+from vicp.model.weights import copy_tensors, load_weights, own_tensors
+from vicp.train.batch import Batch, Ground, Shard
 from vicp.train.ground import draw_exam, draw_step, image_transform, make_grounds, pairs_of_step
 from vicp.train.job import Job, num_joint_steps, photos_per_step
 from vicp.train.step import Trainee
 from vicp.train.validate import ContextCheck, check_context
+
+METRIC_EPISODES = 64  # whose photos set the directions that a fresh metric head starts from
 
 
 def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
@@ -33,6 +35,8 @@ def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
     model.set_gradient_checkpointing(settings.gradient_checkpointing)
     trainee = make_trainee(config, model).to(device)
     grounds = make_grounds(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
+    if settings.start is None:
+        start_metric(model, grounds.train, config)
     exam = draw_exam(grounds, config, support=True, asked=trainee.needs_asked)
     num_warmup = settings.warmup_steps
 
@@ -88,10 +92,21 @@ def make_trainee(config: RunConfig, model: VICP) -> Trainee:
                 alignment=settings.align_weight,
                 pair=settings.pair_weight,
                 agreement=settings.agreement_weight,
+                contrastive=settings.contrastive_weight,
             ),
             margin=settings.margin,
             mining=settings.mining,
         )
+
+
+def start_metric(model: VICP, ground: Ground, config: RunConfig) -> None:
+    """Sets the directions of a fresh metric head by the readouts of photos to train on."""
+    if model.metric_head is None:
+        return
+    episodes = [ground.draw(config.episodes, 0, config.seed, "metric", n) for n in range(METRIC_EPISODES)]
+    tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
+    encoding = model.backbone.split(tokens, config.model.image_size)
+    model.metric_head.start_from(encoding.readout(model.backbone.readout).to(model.metric_head.centre.device))
 
 
 def check_fits(config: RunConfig, model: VICP) -> None:
@@ -111,7 +126,11 @@ def check_fits(config: RunConfig, model: VICP) -> None:
 def start_model(config: RunConfig) -> VICP:
     """A fresh model from the config's seed, its backbone from `train.backbone` where that is given."""
     model = build_model(config.model, seed=derive_seed(config.seed, "model"))
-    start_backbone(config, model.backbone.vit)
+    start = config.train.start
+    if start is None:
+        start_backbone(config, model.backbone.vit)
+    else:
+        copy_tensors(own_tensors(load_weights(Path(start))), own_tensors(model), where=f"train.start: {start}")
     return model.train()
 
 

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vicp.data.images import ImageTransform, normalise
+from vicp.data.natural import NATURAL_FACTORS
 from vicp.data.sources.world import FACTORS
 from vicp.losses.alignment import alignment_loss
+from vicp.losses.contrastive import contrastive_loss
 from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.losses.triplet import triplet_loss
@@ -18,6 +20,19 @@ from vicp.train.batch import Batch, take_rows
 from vicp.train.gather import gather
 
 ALIGNED_PAIRS = 8  # per context and step: transport between all pairs of photos would cost more than the ViT
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Photos as their categories' prompts show them.
+
+    Attributes:
+        embeddings: L2-normalised (C, n, D'), of all processes.
+        patches: patch tokens (C * n, N, D) of this process; None where no photo went through the backbone.
+    """
+
+    embeddings: Tensor
+    patches: Tensor | None
 
 
 class Trainee(nn.Module):
@@ -45,19 +60,20 @@ class Trainee(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        self.agreement = nn.Linear(model.reasoner.width, len(FACTORS))
+        self.agreement = nn.Linear(model.reasoner.width, len(FACTORS) + len(NATURAL_FACTORS))
         self.transform, self.objective = transform, objective
         self.margin, self.mining = margin, mining
 
     @property
     def needs_asked(self) -> bool:
         """Whether the photos to embed are looked at without prompts too, for held-out pairs."""
-        return self.objective.pair > 0 or self.objective.agreement > 0
+        return self.objective.pair > 0 or self.objective.agreement > 0 or self.model.metric_head is not None
 
     def forward(self, batch: Batch) -> LossTerms:
         """Every loss; without photos (the warm-up) those that need no ViT. What is only logged has no gradient."""
         read = read_batch(self.model, batch)
-        identity, alignment = (None, None) if batch.photos is None else self._prompted(batch, read.reading)
+        seen = self._embed(batch, read.reading)
+        identity, alignment, contrastive = (None, None, None) if seen is None else self._ranked(seen, batch)
         terms = weigh(
             self.objective,
             identity=identity,
@@ -65,20 +81,30 @@ class Trainee(nn.Module):
             alignment=alignment,
             pair=None if read.asked is None else pair_loss(_flat(query_logits(self.model, read, batch)), _same(batch)),
             agreement=None if read.asked is None or batch.values is None else self._agreement(read.asked, batch),
+            contrastive=contrastive,
         )
         # DDP waits for a gradient through everything that a module returns.
         logged = {n: t.detach() for n, t in vars(terms).items() if t is not None and vars(self.objective).get(n) == 0}
         return replace(terms, **logged)
 
-    def _prompted(self, batch: Batch, reading: Reading) -> tuple[Tensor, Tensor | None]:
-        """L_ID and L_align: the photos of each category are embedded under its own prompt."""
-        photos = batch.photos
-        assert photos is not None
-        states = self.model.batched_prompt_states(reading.tokens, photos.shape[1])
-        encoding = self.model.backbone.encode(normalise(photos.flatten(0, 1), self.transform), states)
-        readout = encoding.readout(self.model.backbone.readout).float()
-        embeddings = gather(F.normalize(readout, dim=-1).unflatten(0, photos.shape[:2]))  # (C, n, D)
-        categories = torch.arange(len(photos), device=photos.device).repeat_interleave(embeddings.shape[1])
+    def _embed(self, batch: Batch, reading: Reading) -> Seen | None:
+        """The photos of each category under its own prompt; in the warm-up, under its metric alone, if it has one."""
+        model = self.model
+        if batch.photos is not None:
+            states = model.batched_prompt_states(reading.tokens, batch.photos.shape[1])
+            encoding = model.backbone.encode(normalise(batch.photos.flatten(0, 1), self.transform), states)
+            readouts = encoding.readout(model.backbone.readout).unflatten(0, batch.photos.shape[:2])  # (C, n, D')
+            return Seen(gather(model.finish(readouts, _per_photo(reading.gains))), encoding.patches)
+        if batch.asked is None or reading.gains is None:
+            return None
+        encoding = model.backbone.split(batch.asked.float(), self.transform.size)
+        readouts = encoding.readout(model.backbone.readout)  # (C, n, D')
+        return Seen(model.finish(readouts, _per_photo(reading.gains)), None)
+
+    def _ranked(self, seen: Seen, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
+        """L_ID, L_align where there are patches and a weight, and the contrastive loss."""
+        embeddings = seen.embeddings  # (C, n, D')
+        categories = torch.arange(len(embeddings), device=embeddings.device).repeat_interleave(embeddings.shape[1])
         identity = triplet_loss(
             embeddings.flatten(0, 1),
             batch.identities.flatten(),
@@ -86,12 +112,14 @@ class Trainee(nn.Module):
             mining=self.mining,
             categories=categories,
         )
-        if self.objective.alignment == 0:
-            return identity, None
-        patches = gather(encoding.patches.unflatten(0, photos.shape[:2]))  # (C, n, N, D)
+        contrastive = contrastive_loss(embeddings, batch.identities)
+        if self.objective.alignment == 0 or seen.patches is None:
+            return identity, None, contrastive
+        assert batch.photos is not None
+        patches = gather(seen.patches.unflatten(0, batch.photos.shape[:2]))  # (C, n, N, D)
         left, right, same = (side[:, :ALIGNED_PAIRS] for side in vars(batch.queries).values())
         left, right = (take_rows(patches, rows).flatten(0, 1) for rows in (left, right))
-        return identity, alignment_loss(left, right, same.flatten())
+        return identity, alignment_loss(left, right, same.flatten()), contrastive
 
     def _icl(self, reading: Reading, same: Tensor) -> Tensor:
         logits = self.model.reasoner.label_logits(reading.label_states)  # (C, K, V)
@@ -102,8 +130,11 @@ class Trainee(nn.Module):
         left, right = batch.queries.left, batch.queries.right
         tokens = self.model.comparison(take_rows(asked, left), take_rows(asked, right))  # (C, R, E)
         assert batch.values is not None
-        agree = take_rows(batch.values, left) == take_rows(batch.values, right)  # (C, R, 6)
-        return F.binary_cross_entropy_with_logits(self.agreement(tokens).float(), agree.float())
+        values = take_rows(batch.values, left)  # (C, R, F)
+        agree = (values == take_rows(batch.values, right)).float()
+        known = (values >= 0).float()
+        losses = F.binary_cross_entropy_with_logits(self.agreement(tokens).float(), agree, reduction="none")
+        return (losses * known).sum() / known.sum().clamp_min(1)
 
 
 @dataclass(frozen=True)
@@ -141,6 +172,11 @@ def query_logits(model: VICP, read: Read, batch: Batch) -> Tensor:
     assert read.asked is not None
     left, right = (take_rows(read.asked, rows) for rows in (batch.queries.left, batch.queries.right))
     return model.verify(left, right, read.reading.states)
+
+
+def _per_photo(gains: Tensor | None) -> Tensor | None:
+    """Gains (C, 1, r), to broadcast over the photos of each context."""
+    return None if gains is None else gains[:, None]
 
 
 def _flat(logits: Tensor) -> Tensor:

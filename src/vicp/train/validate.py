@@ -1,6 +1,6 @@
 """The context report's short form: held-out episodes, ranked with the own support and with false ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +11,8 @@ from vicp.data.images import ImageTransform, normalise
 from vicp.data.seeds import generator
 from vicp.losses.icl import pair_loss
 from vicp.metrics import retrieval
-from vicp.model.backbone import Backbone, PromptStates
-from vicp.model.vicp import VICP
+from vicp.model.backbone import Backbone
+from vicp.model.vicp import VICP, Reading
 from vicp.train.batch import Batch
 from vicp.train.step import query_logits, read_batch
 
@@ -68,9 +68,14 @@ def check_ranking(
 ) -> Ranking:
     """Ranks the photos of each held-out episode; `prompt` holds static prompt tokens, if any."""
     backbone.eval()
+    device = next(backbone.parameters()).device
     with torch.no_grad():
         states = None if prompt is None else backbone.prompt_states(prompt)
-        return Ranking(_mean([_map(backbone, batch, transform, states) for batch in exam]))
+
+        def embed(photos: Tensor) -> Tensor:
+            return backbone.embed(photos, states)
+
+        return Ranking(_mean([_map(embed, batch.to(device), transform) for batch in exam]))
 
 
 def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform, *, rank: bool = True) -> ContextCheck:
@@ -114,6 +119,12 @@ def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform,
 def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> dict[str, float]:
     """MAP in percent under each context."""
     found: dict[str, list[float]] = {name: [] for name in ("own", "other", "shuffled", "null", "frozen")}
+
+    def prompted(reading: Reading) -> Callable[[Tensor], Tensor]:
+        states = model.backbone.prompt_states(reading.tokens[0])
+        gains = None if reading.gains is None else reading.gains[0]
+        return lambda photos: model.embed(photos, states, gains)
+
     for number, batch in enumerate(batches):
         neighbour = batches[(number + 1) % len(batches)]
         order = torch.randperm(batch.same.shape[1], generator=generator("shuffled labels", number))
@@ -125,18 +136,17 @@ def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> d
             "null": replace(batch, support=batch.support[:, :0], same=batch.same[:, :0]),
         }
         for name, context in contexts.items():
-            tokens = read_batch(model, replace(context, asked=None)).reading.tokens[0]
-            states = model.backbone.prompt_states(tokens)
-            found[name].append(_map(model.backbone, batch, transform, states))
-        found["frozen"].append(_map(model.backbone, batch, transform, None))
+            found[name].append(
+                _map(prompted(read_batch(model, replace(context, asked=None)).reading), batch, transform)
+            )
+        found["frozen"].append(_map(model.backbone.embed, batch, transform))
     return {name: _mean(values) for name, values in found.items()}
 
 
-def _map(backbone: Backbone, batch: Batch, transform: ImageTransform, states: PromptStates | None) -> float:
+def _map(embed: Callable[[Tensor], Tensor], batch: Batch, transform: ImageTransform) -> float:
     """MAP in percent of one episode's photos, each ranked against the others."""
     assert batch.photos is not None
-    pixels = batch.photos[0].to(next(backbone.parameters()).device)
-    embeddings = torch.cat([backbone.embed(normalise(block, transform), states) for block in pixels.split(64)])
+    embeddings = torch.cat([embed(normalise(block, transform)) for block in batch.photos[0].split(64)])
     identities = batch.identities[0].cpu().numpy()
     return 100 * retrieval(embeddings.cpu(), embeddings.cpu(), identities, identities, leave_one_out=True).map
 

@@ -1,4 +1,4 @@
-"""Rule episodes: pools of the procedural world, with the tokens a frozen backbone makes of them."""
+"""Rule episodes: pools of drawn objects and of dressed photos, with the tokens a frozen backbone makes of them."""
 
 import logging
 from dataclasses import dataclass
@@ -9,33 +9,46 @@ from torch import Tensor
 from vicp.config import EpisodeConfig
 from vicp.data.episodes import Episode, Pool, draw_episode, render_pool
 from vicp.data.images import ImageTransform, normalise
+from vicp.data.natural import NATURAL_FACTORS, dress_pool, natural_rules, read_photos
 from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import RULE_SEED, Rule, Split, draw_silhouettes, split_rules
+from vicp.data.sources.world import RULE_SEED, Rule, Split, all_rules, draw_silhouettes, split_rules
+from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Kind:
+    """Pools of one kind, and the rules in force there."""
+
+    pools: range
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
 class World:
-    """Pools to draw episodes from, their cached tokens (n, 1+N, D) float16 if any, and the rules in force."""
+    """Pools to draw episodes from, drawn objects first; their tokens (n, P+N, D) float16, if any; and their kinds."""
 
     transform: ImageTransform
     pools: list[Pool]
     cached: list[Tensor]
-    rules: tuple[Rule, ...]
+    kinds: tuple[Kind, ...]
 
     def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
-        """An episode of a random pool under a random rule, decided by the seed."""
+        """An episode of a random pool under a random rule, decided by the seed; kinds of pools come equally often."""
+        draw = generator(*seed)
+        kind = self.kinds[int(torch.randint(len(self.kinds), (), generator=draw)) if len(self.kinds) > 1 else 0]
         return draw_episode(
             self.pools,
-            self.rules,
+            kind.rules,
+            among=kind.pools,
             num_pairs=num_pairs or 0,
             num_identities=settings.identities,
             num_photos=settings.photos,
             num_queries=settings.query_pairs,
             hard_share=settings.hard_share,
-            draw=generator(*seed),
+            draw=draw,
         )
 
     def pixels(self, pool: int, rows: Tensor) -> Tensor:
@@ -47,8 +60,10 @@ class World:
         return self.cached[pool][rows]
 
     def values(self, pool: int, rows: Tensor) -> Tensor:
-        """Factor values (n, 6)."""
-        return self.pools[pool].values[rows]
+        """Factor values (n, 12): of drawn objects, then of dressed photos; -1 for the factors of the other kind."""
+        own = self.pools[pool].values[rows]  # (n, 6)
+        none = torch.full((len(own), len(NATURAL_FACTORS)), -1)
+        return torch.cat([own, none] if pool in self.kinds[0].pools else [none, own], dim=1)
 
 
 def make_world(
@@ -59,16 +74,22 @@ def make_world(
     num: int,
     transform: ImageTransform,
     seed: int,
+    num_natural: int = 0,
 ) -> World:
-    """Renders `num` pools of a split and encodes them once: the backbone is frozen, its tokens never change.
+    """Renders the pools of a split and encodes them once: the backbone is frozen, its tokens never change.
 
     Args:
         backbone: None for methods that look at no tokens.
-        settings: sizes of the pools.
-        split: of the silhouettes.
-        num: how many pools.
+        settings: sizes of the pools, and where natural photos are.
+        split: of the silhouettes; natural photos have one half for training, the other for validation.
+        num: how many pools of drawn objects.
         transform: the size of the photos, and how they become the backbone's input.
         seed: of silhouettes and photos.
+        num_natural: how many pools of dressed photos.
+
+    Raises:
+        ConfigError: pools of natural photos are asked for, and no photos given, or too few.
+        DataError: they cannot be read.
     """
     silhouettes = draw_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
     pools = [
@@ -81,10 +102,37 @@ def make_world(
         )
         for index, silhouette in enumerate(silhouettes)
     ]
-    logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     seen, _ = split_rules(RULE_SEED)
+    kinds = [Kind(range(num), seen)]
+    if num_natural:
+        pools += _natural_pools(settings, split, num=num_natural, transform=transform, seed=seed)
+        kinds.append(Kind(range(num, len(pools)), natural_rules(all_rules())))
+    logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     tokens = [] if backbone is None else [encode(backbone, pool.images, transform) for pool in pools]
-    return World(transform, pools, tokens, seen)
+    return World(transform, pools, tokens, tuple(kinds))
+
+
+def _natural_pools(
+    settings: EpisodeConfig, split: Split, *, num: int, transform: ImageTransform, seed: int
+) -> list[Pool]:
+    if settings.natural_photos is None:
+        raise ConfigError(
+            "episodes.natural_pools: there are no natural photos; name a Parquet in episodes.natural_photos"
+        )
+    photos = read_photos(settings.natural_photos, settings.natural_column, transform, key="episodes.natural_photos")
+    half = len(photos) // 2
+    photos = photos[:half] if split == "seen" else photos[half:]
+    if len(photos) < 16:
+        raise ConfigError(f"episodes.natural_photos: {2 * half} photos; expected 32 or more")
+    return [
+        dress_pool(
+            photos,
+            settings.photos_per_silhouette,
+            values_per_factor=settings.values_per_factor,
+            seed=derive_seed(seed, "natural", split, index),
+        )
+        for index in range(num)
+    ]
 
 
 @torch.no_grad()

@@ -1,0 +1,64 @@
+"""The metric head: slot states become a low-rank metric of the readout (ours, not the paper's).
+
+M prompt tokens must move what every layer attends to before the embedding changes. The context often knows more than
+they pass on, so the head may also say directly which directions of the readout count: W = I + U diag(g) V, with
+directions U and V that are learned once and gains g that are emitted for each category.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SCALE = 4.0  # a gain of a fresh head per unit of its output: directions that count must outweigh all the others
+
+
+class MetricHead(nn.Module):
+    """Emits the gains of a category, and embeds readouts under them.
+
+    Args:
+        in_dim: E.
+        out_dim: D', the length of the readout.
+        num_slots: M.
+        rank: r, how many directions there are.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, *, num_slots: int, rank: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(in_dim)
+        self.pool = nn.Linear(num_slots, 1, bias=False)
+        self.hidden = nn.Sequential(nn.Linear(in_dim, 2 * in_dim), nn.GELU())
+        self.out = nn.Linear(2 * in_dim, rank)
+        self.centre = nn.Parameter(torch.zeros(out_dim))
+        self.read = nn.Parameter(torch.randn(rank, out_dim) / out_dim**0.5)  # V
+        self.write = nn.Parameter(torch.randn(rank, out_dim) / out_dim**0.5)  # U, transposed
+        nn.init.constant_(self.pool.weight, 1 / num_slots)
+        nn.init.normal_(self.out.weight, std=0.02)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Gains (C, r) from slot states (C, M, E)."""
+        pooled = self.pool(self.norm(states).mT).squeeze(-1)  # (C, E)
+        gains: Tensor = SCALE * self.out(self.hidden(pooled))  # (C, r)
+        return gains
+
+    def embed(self, readouts: Tensor, gains: Tensor) -> Tensor:
+        """L2-normalised float32 embeddings (..., D') of readouts (..., D') under gains (r,) or (..., r)."""
+        centred = readouts.float() - self.centre
+        moved = ((centred @ self.read.T) * gains.float()) @ self.write  # (..., D')
+        return F.normalize(centred + moved, dim=-1)
+
+    @torch.no_grad()
+    def start_from(self, readouts: Tensor) -> None:
+        """Sets the directions to the principal components of readouts (n, D'), all read at the same size.
+
+        What tells individuals apart may vary little: read at their own size, its directions would be slow to learn.
+        """
+        self.centre.copy_(readouts.float().mean(dim=0))
+        centred = readouts.double() - readouts.double().mean(dim=0)
+        variance, components = torch.linalg.eigh(centred.T @ centred / len(centred))  # ascending
+        rank = len(self.read)
+        deviation = variance.flip(0)[:rank].clamp_min(0).sqrt()
+        directions = components.flip(1)[:, :rank].T  # (r, D')
+        typical = deviation.median()
+        self.read.copy_(directions * (typical / (deviation + 0.1 * typical))[:, None])
+        self.write.copy_(directions)

@@ -1,0 +1,85 @@
+"""The metric that the context emits beside its prompt tokens."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vicp.errors import ConfigError
+from vicp.model.build import TINY, build_model
+from vicp.model.metric_head import MetricHead
+from vicp.model.prompt import CategoryPrompt
+
+
+def head_by_hand() -> MetricHead:
+    head = MetricHead(8, 2, num_slots=3, rank=2)
+    with torch.no_grad():
+        head.centre.copy_(torch.tensor([1.0, 0.0]))
+        head.read.copy_(torch.eye(2))
+        head.write.copy_(torch.eye(2))
+    return head
+
+
+def test_embedding_by_hand():
+    """(4, 4) about (1, 0) is (3, 4); gains (1, -0.5) make it (6, 2)."""
+    found = head_by_hand().embed(torch.tensor([[4.0, 4.0]]), torch.tensor([1.0, -0.5]))
+    torch.testing.assert_close(found, F.normalize(torch.tensor([[6.0, 2.0]]), dim=1))
+
+
+def test_no_gain_is_the_centred_readout():
+    found = head_by_hand().embed(torch.tensor([[4.0, 4.0]]), torch.zeros(2))
+    torch.testing.assert_close(found, torch.tensor([[0.6, 0.8]]))
+
+
+def test_gains_of_each_context_move_its_own_photos():
+    head = head_by_hand()
+    readouts, gains = torch.randn(2, 5, 2), torch.tensor([[0.0, 3.0], [2.0, 0.0]])
+    together = head.embed(readouts, gains[:, None])
+    apart = torch.stack([head.embed(r, g) for r, g in zip(readouts, gains, strict=True)])
+    torch.testing.assert_close(together, apart)
+
+
+def test_directions_start_as_principal_components_of_one_size():
+    generator = torch.Generator().manual_seed(0)
+    readouts = torch.randn(4000, 3, generator=generator) * torch.tensor([9.0, 3.0, 1.0]) + 5
+    head = MetricHead(8, 3, num_slots=2, rank=3)
+    head.start_from(readouts)
+    torch.testing.assert_close(head.centre.detach(), readouts.mean(dim=0))
+    torch.testing.assert_close(head.write.detach().abs(), torch.eye(3), atol=0.02, rtol=0)
+    read = ((readouts - head.centre) @ head.read.T).std(dim=0)  # 3 / (deviation + 0.3) times the deviation
+    torch.testing.assert_close(read, torch.tensor([2.90, 2.73, 2.31]), atol=0.1, rtol=0)
+
+
+def test_a_model_with_a_metric_emits_gains_that_the_labels_move_and_a_prompt_keeps_them(tmp_path: Path):
+    model = build_model(dataclasses.replace(TINY, metric_rank=5)).eval()
+    left, right = torch.randn(2, 3, 4, 32).unbind(0)
+    same = torch.tensor([True, False, True])
+    prompt = model.infer_prompt(left, right, same, category="cat")
+    flipped = model.infer_prompt(left, right, ~same, category="cat")
+    assert prompt.gains is not None
+    assert flipped.gains is not None
+    assert prompt.gains.shape == (5,)
+    assert not torch.allclose(prompt.gains, flipped.gains)
+    prompt.save(tmp_path / "cat.safetensors")
+    again = CategoryPrompt.load(tmp_path / "cat.safetensors")
+    assert again.gains is not None
+    assert torch.equal(again.gains, prompt.gains)
+    pixels = torch.randn(2, 3, 32, 32)
+    states = model.prompt_states(prompt)
+    under = model.embed(pixels, states, prompt.gains)
+    torch.testing.assert_close(under, model.metric_head.embed(model.backbone.features(pixels, states), prompt.gains))
+    assert not torch.allclose(under, model.embed(pixels, states))
+
+
+def test_without_a_rank_there_is_no_metric():
+    model = build_model(TINY).eval()
+    assert model.metric_head is None
+    left = torch.randn(1, 4, 32)
+    assert model.infer_prompt(left, left, torch.tensor([True]), category="cat").gains is None
+
+
+def test_a_rank_beyond_the_embedding_is_refused():
+    with pytest.raises(ConfigError, match=r"model\.metric_rank is 33; expected 0 to 32"):
+        build_model(dataclasses.replace(TINY, metric_rank=33))
