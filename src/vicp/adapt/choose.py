@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vicp.adapt import generated
-from vicp.adapt.adaptation import Adaptation, Choice, Recipe
+from vicp.adapt.adaptation import Adaptation, Choice, Recipe, Start
 from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
@@ -76,7 +77,7 @@ def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt, *, steps:
     folds = deal_folds(support)
     trial = Trial({}, Comparisons.of(support, folds))
     if folds:
-        trial = _extend(trial, embedder, support, folds, cheap(embedder, method))
+        trial = _extend(trial, embedder, support, folds, cheap(embedder, method, steps=steps))
     if folds and (method == "tuned" or (method == "auto" and steps)):
         start = trial.best([r for r in trial.similarity if r.start is not None and r.method != "metric"]).start
         trial = _extend(trial, embedder, support, folds, tunings(start, method))
@@ -89,10 +90,11 @@ def _extend(
     """The trial with more candidates: those that every fold can fit."""
     comparisons, everything = trial.comparisons, np.arange(len(support))
     found = {recipe: np.full((len(support), len(support)), np.nan) for recipe in recipes}
+    seen_once: dict[Start, Tensor] = {}
     for number, fold in enumerate(folds, 1):
         rest = np.setdiff1d(everything, fold)
         seen = everything if comparisons.across else fold
-        for recipe, embeddings in fit_many(embedder.quiet(), support, rest, recipes, seen=seen):
+        for recipe, embeddings in fit_many(embedder.quiet(), support, rest, recipes, seen=seen, kept=seen_once):
             found[recipe][fold] = (embeddings[fold] @ embeddings.T).double().numpy()
         embedder.progress(number, len(folds))
     fitted = {recipe: own for recipe, own in found.items() if not np.isnan(own[comparisons.same]).any()}
