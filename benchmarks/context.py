@@ -12,13 +12,14 @@ import argparse
 import functools
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from context_bars import real_bars, world_bars
 from context_page import page
-from context_real import RealSets, real_rows
+from context_real import RealSets, RealTable, real_rows
 from context_tables import Values, context_facts
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
@@ -26,10 +27,12 @@ from vicp.data.tasks import NUM_PHOTOS, SEED, Task, TaskPlan, Test, make_task, p
 from vicp.errors import VICPError
 from vicp.evaluation.methods import open_method, parse_method
 from vicp.evaluation.report_files import json_text, write_files
+from vicp.evaluation.task_bench import Bench, subject
 from vicp.evaluation.task_choices import KINDS, Candidate, candidates, choose_settings, try_candidate
-from vicp.evaluation.task_methods import Bench, run_method, subject
+from vicp.evaluation.task_methods import run_method
 from vicp.evaluation.task_parts import PartKey, finish_part, read_part
 
+T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 CONTROL_K, ALL_K, UNREAD = (16,), (4, 16, 64), (0,)
 CHOICE_K = (16, 64)  # for K = 4 the settings of 16 are taken
@@ -59,21 +62,23 @@ class Row:
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     triplet = None if asked.triplet is None else open_method(parse_method(str(asked.triplet))).quiet()
-    benches = open_benches(asked.checkpoints, triplet, asked)
     readers = open_benches(asked.set_transformer, triplet, asked)
+    benches, choices = settle(asked, open_benches(asked.checkpoints, triplet, asked), measure=False)
+    real = real_rows(real_sets(asked), benches, measure=False)
     tests: list[Test] = [test for test in ("A", "B") if test in asked.only]
     for test in tests:
         run_rows(asked, test, [row for row in table_rows(benches, readers) if row.method not in DEAR])
-    write(asked, benches, readers)
-    benches, choices = settle(asked, benches)
+        write(asked, benches, readers, choices, real)
+    if tests and set(KINDS) & set(asked.methods):
+        benches, choices = settle(asked, benches, measure=True)
+        real = real_rows(real_sets(asked), benches, measure=False)  # with these settings
     for test in tests:
         run_rows(asked, test, [row for row in table_rows(benches, readers) if row.method in DEAR])
-        write(asked, benches, readers, choices)
-    if "real" in asked.only and asked.sets is not None:
-        for done in range(1, len(real_sets(asked).paths) + 1):
-            write(asked, benches, readers, choices, num_sets=done)
-    elif not tests:
-        write(asked, benches, readers, choices)
+        write(asked, benches, readers, choices, real)
+    sets = real_sets(asked)
+    for path in sets.paths if "real" in asked.only else ():
+        real |= real_rows(replace(sets, paths=[path]), benches, measure=True)
+        write(asked, benches, readers, choices, real)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -191,28 +196,35 @@ def task_of(plan: TaskPlan, size: int) -> Task:
     return _TASKS[key]
 
 
-def settle(asked: argparse.Namespace, benches: tuple[Bench, ...]) -> tuple[tuple[Bench, ...], list[dict[str, Any]]]:
+def settle(
+    asked: argparse.Namespace, benches: tuple[Bench, ...], *, measure: bool
+) -> tuple[tuple[Bench, ...], list[dict[str, Any]]]:
     """The benches with settings chosen on the choice split with the first checkpoint, as far as they have been tried.
 
-    Tries what is asked for; a method whose trials are not complete keeps the usual settings.
+    To `measure` is to try what is asked for; a method whose trials are not complete keeps the usual settings.
     """
     bench, tried = benches[0], {}
     for method in KINDS:
         for k in CHOICE_K:
-            for candidate in candidates(method, has_triplet=bench.triplet is not None):
-                found = try_on_all(asked, method, bench, k, candidate)
-                if found:
-                    tried[method, k, candidate] = found
+            options = candidates(method, has_triplet=bench.triplet is not None)
+            wanted = measure and method in asked.methods
+            trials = {option: try_on_all(asked, method, bench, k, option, measure=wanted) for option in options}
+            if all(trials.values()):
+                tried.update({(method, k, option): found for option, found in trials.items()})
     settled, choices = choose_settings(bench, tried)
-    for_four = lambda chosen: {**{(m, 4): v for (m, k), v in chosen.items() if k == 16}, **chosen}  # noqa: E731
-    settings = {"tuned": for_four(settled.tuned), "retrained": for_four(settled.retrained)}
-    return tuple(replace(each, **settings) for each in benches), choices
+    tuned, retrained = for_four(settled.tuned), for_four(settled.retrained)
+    return tuple(replace(each, tuned=tuned, retrained=retrained) for each in benches), choices
+
+
+def for_four(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:
+    """The same, where K = 4 takes what was chosen for 16."""
+    return {**{(method, 4): settings for (method, k), settings in chosen.items() if k == 16}, **chosen}
 
 
 def try_on_all(
-    asked: argparse.Namespace, method: str, bench: Bench, k: int, candidate: Candidate
+    asked: argparse.Namespace, method: str, bench: Bench, k: int, candidate: Candidate, *, measure: bool
 ) -> list[dict[int, float]]:
-    """MAP by number of steps, of each choice task; nothing where they are not all there and not asked for."""
+    """MAP by number of steps, of each choice task; nothing where they are neither there nor to be measured."""
     start = bench.triplet if candidate.from_triplet else bench.embedder
     assert start is not None
     model = start.fingerprint if candidate.from_triplet or method.startswith("tuned") else subject("frozen", bench, 0)
@@ -225,8 +237,7 @@ def try_on_all(
             print(f"{plan.name} {method} K={k} {candidate}: {by_steps}", file=sys.stderr, flush=True)
             return {"map": {str(steps): value for steps, value in by_steps.items()}}
 
-        wanted = method in asked.methods and {"A", "B"} & {*asked.only}
-        part = finish_part(asked.runs, key, facts, make) if wanted else read_part(asked.runs, key, facts)
+        part = finish_part(asked.runs, key, facts, make) if measure else read_part(asked.runs, key, facts)
         if part is None:
             return []
         found.append({int(steps): value for steps, value in part["map"].items()})
@@ -259,16 +270,16 @@ def write(
     asked: argparse.Namespace,
     benches: tuple[Bench, ...],
     readers: tuple[Bench, ...],
-    choices: Sequence[dict[str, Any]] = (),
-    *,
-    num_sets: int = 0,
+    choices: Sequence[dict[str, Any]],
+    real: RealTable,
 ) -> None:
-    """The results of all parts that are there; of real sets, the first so many are measured where they are not."""
+    """The results of all that is there."""
     rows = table_rows(benches, readers)
     tests = {test: collect(asked, test, rows) for test in ("A", "B")}
-    real = real_rows(real_sets(asked), benches, num_sets=num_sets) if asked.sets else {}
     facts = context_facts(tests, real, seen=asked.seen)
+    counted = {name: found for name, found in real.items() if name not in asked.seen}
     facts |= {
+        "bars": [bar for name, test in tests.items() for bar in world_bars(name, test)] + real_bars(counted),
         "command": asked.command,
         "unit": "mAP in percent",
         "seeds": {"tasks": SEED, "checkpoints": [shown(name) for name in asked.checkpoints]},

@@ -10,7 +10,6 @@ from vicp.adapt import choose, retrained
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
-from vicp.adapt.retrained import Retraining
 from vicp.adapt.support_photos import SupportPhotos
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
@@ -23,7 +22,7 @@ from vicp.evaluation.protocol import draw_exams, find_protocol
 from vicp.evaluation.seed_table import Floats, Interval, mean_over_seeds
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.taking import Adapting, Plan, adapt_support
-from vicp.evaluation.task_methods import TUNED, Bench
+from vicp.evaluation.task_bench import Bench
 from vicp.metrics import interval
 
 SEED, SHORTLIST = 0, 50
@@ -103,17 +102,19 @@ class Taker:
     rows: Mapping[str, str]
 
 
-def real_rows(sets: RealSets, benches: Sequence[Bench], *, num_sets: int) -> dict[str, dict[str, dict[int, RealRow]]]:
-    """By set, method and K: the first so many sets are measured where that is not done, of others what is there."""
-    found: dict[str, dict[str, dict[int, RealRow]]] = {}
-    for number, path in enumerate(sets.paths):
-        if number >= num_sets and not (sets.runs / path.stem).is_dir():
+RealTable = dict[str, dict[str, dict[int, RealRow]]]  # by set, method and K
+
+
+def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> RealTable:
+    """What is there of each set and, to `measure`, what is not."""
+    found: RealTable = {}
+    for path in sets.paths:
+        if not measure and not (sets.runs / path.stem).is_dir():
             continue
         table = open_photos(path)
         exams, _ = draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
         for k in sets.ks:
-            rows = rows_of_set(sets, benches, path, table, exams, k, measure=number < num_sets)
-            for method, row in rows.items():
+            for method, row in rows_of_set(sets, benches, path, table, exams, k, measure=measure).items():
                 found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
     return found
 
@@ -155,7 +156,7 @@ def rows_of_set(
 def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
     """Every checkpoint, then Triplet, and what Triplet+ starts from."""
     bench = benches[0]
-    _, from_triplet = bench.retrained.get((RETRAINED, k), (Retraining(), bench.triplet is not None))
+    _, from_triplet = bench.retraining(RETRAINED, k)
     plus = {RETRAINED: "retrained"}
     found = [Taker(n, b.embedder, ADAPTATIONS, OF_CHECKPOINT) for n, b in zip(sets.names, benches, strict=True)]
     if sets.triplet is not None and bench.triplet is not None:
@@ -169,8 +170,8 @@ def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
 def hall_of(
     sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, exams: Sequence[Exam], k: int
 ) -> Hall:
-    tuned = bench.tuned.get(("tuned_identities", k), TUNED)
-    settings, _ = bench.retrained.get((RETRAINED, k), (Retraining(), False))
+    tuned = bench.tuning("tuned_identities", k)
+    settings, _ = bench.retraining(RETRAINED, k)
     own = settings if "retrained" in taker.adaptations else (tuned, bench.choose_steps)
     told = repr((taker.adaptations, own, sets.draws, SHORTLIST))
     digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
@@ -195,9 +196,9 @@ def adapting(bench: Bench, k: int) -> Adapting:
             case "auto":
                 return choose.adapt(embedder, support, "auto", steps=bench.choose_steps)
             case "tuned":
-                return fit(embedder, support, bench.tuned.get(("tuned_identities", k), TUNED))
+                return fit(embedder, support, bench.tuning("tuned_identities", k))
             case "retrained":
-                settings, _ = bench.retrained.get((RETRAINED, k), (Retraining(), False))
+                settings, _ = bench.retraining(RETRAINED, k)
                 seed = support.seed or 0
                 return retrained.adapt(embedder, support.pixels, support.relation, settings, seed=seed)
         return adapt_support(embedder, support, name)

@@ -30,6 +30,11 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("context_bars", monkeypatch)
+
+
+@pytest.fixture
 def curves(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return load("curves", monkeypatch)
 
@@ -138,7 +143,7 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     assert "| fish * | " in (tmp_path / "context.md").read_text()
 
 
-def test_verdicts_by_hand(tables: ModuleType) -> None:
+def test_verdicts_by_hand(tables: ModuleType, bars: ModuleType) -> None:
     tasks = np.linspace(40, 60, 24)[None]
 
     def values(table: np.ndarray, seconds: float = 1.0):
@@ -152,7 +157,7 @@ def test_verdicts_by_hand(tables: ModuleType) -> None:
         "chosen_pairs": {16: values(tasks + 20, 1.0)},
         "triplet_plus_pairs": {16: values(tasks + 10, 4.0)},
     }
-    said = {bar["bar"]: bar for bar in tables.world_bars("A", test)}
+    said = {bar["bar"]: bar for bar in bars.world_bars("A", test)}
     assert said["A, LLM, K = 16: own - null"]["reached"] is True
     assert said["A, LLM, K = 16: own - null"]["sentence"].endswith(
         "= 30.0 (30.0 to 30.0), asked at least 20: reached by 10.0."
@@ -167,9 +172,9 @@ def test_verdicts_by_hand(tables: ModuleType) -> None:
     assert not any("set transformer" in bar for bar in said)
 
 
-def test_an_interval_that_touches_zero_reaches_nothing(tables: ModuleType) -> None:
+def test_an_interval_that_touches_zero_reaches_nothing(tables: ModuleType, bars: ModuleType) -> None:
     half = np.array([[0.0, 200.0]])
-    found = tables.ahead("x", *(tables.Values(t, t, t, (1, 1), {}) for t in (half, half * 0)), 20.0)
+    found = bars.ahead("x", *(tables.Values(t, t, t, (1, 1), {}) for t in (half, half * 0)), 20.0)
     assert (found["value"], found["reached"]) == (100, False)
     assert found["sentence"].endswith("missed: the interval is not clear of zero.")
 

@@ -9,11 +9,12 @@ from vicp.adapt import generated, retrained, tuned
 from vicp.adapt.adaptation import Recipe
 from vicp.adapt.retrained import Loss, Retraining
 from vicp.data.tasks import Task
-from vicp.evaluation.task_methods import Bench, rank
+from vicp.evaluation.task_bench import Bench
+from vicp.evaluation.task_methods import rank
 from vicp.evaluation.task_support import TaskSupport, draw_task_support, relation_of, see_task_support
 
 STEPS = (10, 20, 30)
-TUNED_RATES, RETRAINED_RATES = (5e-3, 2e-2), (1e-4, 3e-4, 1e-3)
+TUNED_RATES, RETRAINED_RATES = (2e-3, 5e-3, 2e-2), (3e-5, 1e-4, 3e-4)
 KINDS = ("tuned_pairs", "tuned_identities", "triplet_plus_pairs", "triplet_plus_identities")
 
 

@@ -1,25 +1,25 @@
 """The methods that a task is given to, by name: how each adapts to the pairs, how long that takes, what it is worth."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from vicp.adapt import choose, generated, retrained, static
-from vicp.adapt.adaptation import Adaptation, Recipe
+from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.generated import infer_prompt, null_prompt
-from vicp.adapt.retrained import Retraining
 from vicp.data.seeds import derive_seed
 from vicp.data.tasks import Task
 from vicp.errors import DataError
 from vicp.evaluation.answer import Paper, answer
 from vicp.evaluation.exam import Exam
 from vicp.evaluation.stages import second_stage
+from vicp.evaluation.task_bench import Bench
 from vicp.evaluation.task_support import (
     TaskSupport,
     by_another_rule,
@@ -28,11 +28,7 @@ from vicp.evaluation.task_support import (
     repaired,
     see_task_support,
 )
-from vicp.model.weights import fingerprint
 
-NUM_SUPERVISED = 1000  # labelled photos
-SUPERVISED = Retraining(steps=150, rate=3e-4, loss="triplet")
-TUNED = Recipe("tuned", "prompted", "generated", steps=30, rate=2e-2)
 UNREAD = 4  # pairs drawn for methods that read none: their photos say what a photo looks like, no more
 CONTEXTS = ("own", "null", "other", "repaired", "shuffled", "other_rule")
 
@@ -52,29 +48,6 @@ class Outcome:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What methods are made of.
-
-    Attributes:
-        embedder: a VICP model.
-        triplet: the baseline trained on the seen world, for `triplet`; Triplet+ may start from it.
-        tuned: recipe of `tuned_*`, by method and K; `TUNED` where there is none.
-        retrained: settings of `triplet_plus_*`, by method and K, and whether they start from `triplet`.
-        supervised: settings of `supervised`.
-        num_supervised: its photos.
-        choose_steps: `chosen_*` may choose what takes gradient steps.
-    """
-
-    embedder: Embedder
-    triplet: Embedder | None = None
-    tuned: Mapping[tuple[str, int], Recipe] = field(default_factory=dict)
-    retrained: Mapping[tuple[str, int], tuple[Retraining, bool]] = field(default_factory=dict)
-    supervised: Retraining = SUPERVISED
-    num_supervised: int = NUM_SUPERVISED
-    choose_steps: bool = False
 
 
 class Clock:
@@ -110,7 +83,7 @@ def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task],
     if method == "supervised":
         return _supervised(bench, task, clock)
     if method in ("frozen", "triplet"):
-        embedder = bench.embedder if method == "frozen" else _triplet(bench)
+        embedder = bench.embedder if method == "frozen" else bench.baseline
         return _outcome(task, embedder, None, clock)
     if method.startswith("triplet_plus"):
         return _retrained(method, bench, task, num_pairs, clock)
@@ -124,32 +97,6 @@ def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task],
         found = second_stage("verifier", bench.embedder, paper, embeddings, adaptation, size=len(embeddings) - 1)
         return Outcome(100 * found.found.map, clock.seconds, clock.cpu_seconds)
     return _outcome(task, bench.embedder, adaptation, clock, note)
-
-
-def subject(method: str, bench: Bench, num_pairs: int) -> str:
-    """What stands for all that an outcome depends on, the task and K apart: weights, and settings of steps."""
-    match method.removesuffix("_pairs").removesuffix("_identities"):
-        case "frozen":
-            return _backbone_fingerprint(bench.embedder)
-        case "triplet":
-            return _triplet(bench).fingerprint
-        case "triplet_plus":
-            settings, from_triplet = _retraining(method, bench, num_pairs)
-            start = _triplet(bench).fingerprint if from_triplet else _backbone_fingerprint(bench.embedder)
-            return f"{start}-{settings}"
-        case "supervised":
-            return f"{_backbone_fingerprint(bench.embedder)}-{bench.num_supervised}-{bench.supervised}"
-        case "tuned":
-            return f"{bench.embedder.fingerprint}-{bench.tuned.get((method, num_pairs), TUNED)}"
-        case "chosen" if bench.choose_steps:
-            return f"{bench.embedder.fingerprint}-with-steps"
-        case _:
-            return bench.embedder.fingerprint
-
-
-def _backbone_fingerprint(embedder: Embedder) -> str:
-    """Seeds that share a backbone share what does not depend on the rest."""
-    return f"{fingerprint(embedder.backbone)}-{embedder.backbone.readout}"
 
 
 def paper_of(task: Task) -> Paper:
@@ -189,7 +136,7 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
         case "chosen":
             adaptation = choose.adapt(embedder, seen, "auto", steps=bench.choose_steps)
         case "tuned":
-            adaptation = fit(embedder, seen, bench.tuned.get((method, len(support.pairs)), TUNED))
+            adaptation = fit(embedder, seen, bench.tuning(method, len(support.pairs)))
         case _:
             raise ValueError(f"no method {method!r}")
     return adaptation, str(adaptation.recipe)
@@ -217,18 +164,13 @@ def _context(
 
 
 def _retrained(method: str, bench: Bench, task: Task, num_pairs: int, clock: Clock) -> Outcome:
-    settings, from_triplet = _retraining(method, bench, num_pairs)
-    start = _triplet(bench) if from_triplet else bench.embedder
+    settings, from_triplet = bench.retraining(method, num_pairs)
+    start = bench.baseline if from_triplet else bench.embedder
     support = draw_task_support(task, num_pairs)
     with clock.running():
         relation = relation_of(support, told=method.endswith("_identities"))
         embedder = retrained.adapt(start, support.pixels, relation, settings, seed=support.seed)
     return _outcome(task, embedder, None, clock, f"{settings}, from {'triplet' if from_triplet else 'the backbone'}")
-
-
-def _retraining(method: str, bench: Bench, num_pairs: int) -> tuple[Retraining, bool]:
-    """Its settings, and whether it starts from the triplet baseline."""
-    return bench.retrained.get((method, num_pairs), (Retraining(), bench.triplet is not None))
 
 
 def _supervised(bench: Bench, task: Task, clock: Clock) -> Outcome:
@@ -239,9 +181,3 @@ def _supervised(bench: Bench, task: Task, clock: Clock) -> Outcome:
         seed = derive_seed(task.plan.seed, "supervised")
         embedder = retrained.adapt(bench.embedder, pixels, relation, bench.supervised, seed=seed)
     return _outcome(task, embedder, None, clock, f"{len(pixels)} photos, {bench.supervised}")
-
-
-def _triplet(bench: Bench) -> Embedder:
-    if bench.triplet is None:
-        raise ValueError("this needs the triplet baseline")
-    return bench.triplet
