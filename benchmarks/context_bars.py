@@ -38,8 +38,8 @@ def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
             what = f"{name}, K = {k}: chosen_{labels} {{}} triplet_plus_{labels}"
             bars.append(ahead(what.format("-"), ours, theirs, 0.0))
             if ours is not None and theirs is not None:
-                spent = ratio(*paired(ours.seconds, theirs.seconds))
-                bars.append(bar(what.format("/") + ", seconds of adapting", spent, TIME_SHARE, most=True))
+                spent = ratio(*paired(ours.cpu_seconds, theirs.cpu_seconds))
+                bars.append(bar(what.format("/") + ", processor seconds of adapting", spent, TIME_SHARE, most=True))
     return bars
 
 

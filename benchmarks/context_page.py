@@ -79,7 +79,12 @@ def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, An
         spent = [f"{row[name]:.2f}" for name in ("seconds", "cpu_seconds")]
         by_size = [DASH if row["by_rule_size"].get(s) is None else f"{row['by_rule_size'][s]:.1f}" for s in sizes]
         lines.append("| " + " | ".join([f"`{method}`", *figures, *spent, *by_size, str(row["tasks"])]) + " |")
-    lines += ["", "Seconds of adapting, and figures by size of the rule, at K = 16. " + meanings(rows), ""]
+    lines += [
+        "",
+        "Seconds of adapting, and figures by size of the rule, at K = 16; CPU seconds count no other program's work. "
+        + meanings(rows),
+        "",
+    ]
     lines += ["Paired over tasks and seeds:", "", *header(["difference", "mAP"])]
     lines += [f"| {name} | {cell(found, signed=True)} |" for name, found in differences.items()]
     noted = {m: row["notes"] for m, row in rows.items() if m.startswith(("chosen", "metric")) and row["notes"]}

@@ -167,7 +167,7 @@ def test_verdicts_by_hand(tables: ModuleType, bars: ModuleType) -> None:
     assert said["A, LLM, K = 4: own - null"]["sentence"].endswith("asked at least 15: missed by 5.0.")
     assert said["A, LLM, K = 16: own / verifier"]["value"] == pytest.approx(0.8)
     assert said["A, K = 16: chosen_pairs - triplet_plus_pairs"]["reached"] is True
-    spent = said["A, K = 16: chosen_pairs / triplet_plus_pairs, seconds of adapting"]
+    spent = said["A, K = 16: chosen_pairs / triplet_plus_pairs, processor seconds of adapting"]
     assert (spent["value"], spent["reached"]) == (0.25, False)
     assert not any("set transformer" in bar for bar in said)
 
