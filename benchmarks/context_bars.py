@@ -46,20 +46,22 @@ def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
 def ahead(what: str, left: Values | None, right: Values | None, target: float) -> dict[str, Any]:
     """A bar on a difference, whose interval must be clear of zero too."""
     if left is None or right is None:
-        return {"bar": what, "target": target, "reached": None, "sentence": f"{what}: not measured."}
+        return bar(what, None, target)
     return bar(what, difference(*paired(left.map, right.map)), target, clear=True)
 
 
-def bar(what: str, found: Interval, target: float, *, clear: bool = False, most: bool = False) -> dict[str, Any]:
+def bar(what: str, found: Interval | None, target: float, *, clear: bool = False, most: bool = False) -> dict[str, Any]:
     """A verdict in a sentence.
 
     Args:
         what: was measured.
-        found: came out.
+        found: came out; None where it has not been measured.
         target: at least this, or with `most` at most.
         clear: the interval must lie above zero.
         most: see `target`.
     """
+    if found is None:
+        return {"bar": what, "target": target, "reached": None, "sentence": f"{what}: not measured."}
     margin = target - found.value if most else found.value - target
     reached = margin >= 0 and (not clear or found.is_above_zero)
     digits = 1 if clear else 2

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from context_real import RealRow, RealTable
-from vicp.evaluation.seed_table import Floats, Interval, difference, mean
+from vicp.evaluation.seed_table import Floats, Interval, complete, difference, mean
 
 HEADLINE = 16
 CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
@@ -45,8 +45,8 @@ class Values:
 
     @property
     def num_tasks(self) -> int:
-        """How many tasks have a value."""
-        return int((~np.isnan(self.map)).any(axis=0).sum())
+        """How many tasks every seed has, of those that have begun."""
+        return complete(self.map).shape[1]
 
 
 Test = Mapping[str, Mapping[int, Values]]
@@ -82,16 +82,23 @@ def row(by_k: Mapping[int, Values]) -> dict[str, Any]:
 
 def cells(values: Values) -> dict[str, Any]:
     sizes = np.array(values.sizes)
-    by_size = {str(size): rounded(np.nanmean(values.map[:, sizes == size])) for size in sorted(set(values.sizes))}
+    whole = mean(values.map)
+    assert whole is not None
+    by_size = {str(size): rounded(average(values.map[:, sizes == size])) for size in sorted(set(values.sizes))}
     return {
-        **interval_cells(mean(values.map)),
+        **interval_cells(whole),
         "tasks": values.num_tasks,
-        "seeds": len(values.map),
-        "seconds": rounded(np.nanmean(values.seconds), 3),
-        "cpu_seconds": rounded(np.nanmean(values.cpu_seconds), 3),
+        "seeds": int((~np.isnan(values.map)).any(axis=1).sum()),
+        "seconds": rounded(average(values.seconds), 3),
+        "cpu_seconds": rounded(average(values.cpu_seconds), 3),
         "by_rule_size": by_size,
         "notes": dict(values.notes),
     }
+
+
+def average(values: Floats) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    return float(np.nanmean(values)) if (~np.isnan(values)).any() else np.nan
 
 
 def interval_cells(found: Interval) -> dict[str, float]:
@@ -120,7 +127,9 @@ def put(found: dict[str, Any], test: Test, left: str, right: str, ks: Sequence[i
     for k in ks:
         a, b = at(test, left, k), at(test, right, k)
         if a is not None and b is not None:
-            found[f"{left} - {right}, K = {k}"] = interval_cells(difference(*paired(a.map, b.map)))
+            apart = difference(*paired(a.map, b.map))
+            if apart is not None:
+                found[f"{left} - {right}, K = {k}"] = interval_cells(apart)
 
 
 def at(test: Test, method: str, k: int) -> Values | None:

@@ -100,7 +100,7 @@ def test_rows_of_two_seeds_and_nothing_is_done_twice(program: ModuleType, checkp
 
 
 def test_settings_are_chosen_on_the_third_split(program: ModuleType, checkpoints: Path, tmp_path: Path) -> None:
-    asked = ["--only", "A", "--methods", "triplet_plus_pairs", "--choice-tasks", "1"]
+    asked = ["--only", "A", "--methods", "triplet_plus_pairs", "--choice-tasks", "1", "--tasks", "2"]
     found = results(program, checkpoints, tmp_path, *asked)
     assert [(row["method"], row["K"]) for row in found["choices"]] == [
         ("triplet_plus_pairs", 16),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vicp.evaluation.seed_table import difference, mean, mean_over_seeds, ratio
+from vicp.evaluation.seed_table import complete, difference, mean, mean_over_seeds, ratio
 
 
 def test_the_interval_of_a_known_array() -> None:
@@ -36,9 +36,15 @@ def test_ratios_are_of_means() -> None:
     assert (found.value, found.low, found.high) == pytest.approx((0.75, 0.75, 0.75))
 
 
-def test_missing_parts_are_left_out() -> None:
+def test_only_what_every_seed_has_counts() -> None:
     assert mean(np.array([[1.0, np.nan, 3.0]])).value == 2
+    assert mean(np.array([[1.0, 9.0, 3.0], [1.0, np.nan, 3.0]])).value == 2
+    assert mean(np.array([[1.0, 3.0], [np.nan, np.nan]])).value == 2, "a seed that has not begun"
     assert difference(np.array([[1.0, np.nan, 3.0]]), np.array([[0.0, 5.0, 0.0]])).value == 2
+    assert ratio(np.array([[1.0, np.nan, 3.0]]), np.array([[2.0, 5.0, 2.0]])).value == 1
+    assert complete(np.full((2, 3), np.nan)).shape[1] == 0
+    for nothing in (mean(np.array([[1.0, np.nan]])), ratio(np.array([[1.0, np.nan]]), np.array([[1.0, 2.0]]))):
+        assert nothing is None
 
 
 def test_seeds_are_drawn_anew_in_every_resample() -> None:

@@ -26,21 +26,33 @@ class Interval:
         return self.low > 0
 
 
-def mean(values: Floats) -> Interval:
-    """The mean of values (seeds, tasks), by bootstrap over tasks and over seeds, where there are several."""
-    return Interval(float(np.nanmean(values)), *interval(_means(values)))
+def complete(values: Floats) -> Floats:
+    """The tasks that every seed has, of the seeds that have any: NaN is what has not been measured yet."""
+    started = values[~np.isnan(values).all(axis=1)]
+    return started[:, ~np.isnan(started).any(axis=0)] if len(started) else values[:, :0]
 
 
-def difference(left: Floats, right: Floats) -> Interval:
-    """The mean of the paired differences (seeds, tasks); one row stands for every seed."""
+def mean(values: Floats) -> Interval | None:
+    """The mean of values (seeds, tasks), by bootstrap over tasks and over seeds, where there are several.
+
+    Of what is `complete`; None where that is less than two tasks.
+    """
+    there = complete(values)
+    return None if there.shape[1] < 2 else Interval(float(there.mean()), *interval(_means(there)))
+
+
+def difference(left: Floats, right: Floats) -> Interval | None:
+    """The mean of the paired differences (seeds, tasks); one row stands for every seed. None as of `mean`."""
     return mean(left - right)
 
 
-def ratio(left: Floats, right: Floats) -> Interval:
-    """The ratio of the means, both resampled alike."""
-    left, right = np.broadcast_arrays(left, right)
-    means = _means(left.copy()) / _means(right.copy())
-    return Interval(float(np.nanmean(left) / np.nanmean(right)), *interval(means))
+def ratio(left: Floats, right: Floats) -> Interval | None:
+    """The ratio of the means, both resampled alike; None as of `mean`."""
+    unknown = np.isnan(left + right)
+    left, right = (complete(np.where(unknown, np.nan, side)) for side in (left, right))
+    if left.shape[1] < 2:
+        return None
+    return Interval(float(left.mean() / right.mean()), *interval(_means(left) / _means(right)))
 
 
 def mean_over_seeds(samples: Sequence[Floats], values: Sequence[float]) -> tuple[float, Floats]:
