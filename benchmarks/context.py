@@ -190,7 +190,7 @@ def task_of(plan: TaskPlan, size: int) -> Task:
     """The task, rendered once while the next few are worked on."""
     key = (plan.name, plan.num_photos, size)
     if key not in _TASKS:
-        while len(_TASKS) > 50:
+        while len(_TASKS) > 26:
             _TASKS.pop(next(iter(_TASKS)))
         _TASKS[key] = make_task(plan, size=size)
     return _TASKS[key]
