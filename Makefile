@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs mini clean
+.PHONY: setup demo test check format docs mini results clean
 
 setup: $(READY)
 
@@ -38,6 +38,20 @@ format: $(READY)
 mini: $(READY)
 	$(BIN)/vicp pretrain --resume --config configs/mini-backbone.yaml $(if $(PHOTOS),pretrain.photos=$(PHOTOS))
 	$(BIN)/vicp train --resume --config configs/mini.yaml
+
+# The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
+# tables, SEEN those of them that training saw, RUNS the runs whose training curves are drawn.
+CHECKPOINTS ?= mini
+SET_TRANSFORMER ?=
+TRIPLET ?=
+SETS ?=
+SEEN ?=
+RUNS ?= src/vicp/checkpoints/mini
+results: $(READY)
+	$(BIN)/python benchmarks/curves.py $(RUNS)
+	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
+		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
+		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -209,3 +209,20 @@ def test_what_is_missing_is_said(bare) -> None:
     with pytest.raises(DataError, match="'thing' give no metric"):
         choose.adapt(bare, twins, "metric")
     assert choose.adapt(bare, twins).recipe.method != "metric"
+
+
+def test_without_steps_nothing_is_tuned(full: Embedder) -> None:
+    support = with_latents(full, nuisance_support(3))
+    trial = choose.try_out(full, support, "auto", steps=False)
+    assert {recipe.method for recipe in trial.similarity} == {"null", "generated", "metric"}
+    assert choose.adapt(full, support, "auto", steps=False).recipe.steps is None
+
+
+def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> None:
+    prompted = replace(full, static=draw(5, 4, DIM))
+    support = with_latents(prompted, nuisance_support(4))
+    everything, recipes, kept = np.arange(len(support)), [candidates.STATIC], {}
+    ((_, first),) = fit_many(prompted, support, everything[:20], recipes, seen=everything, kept=kept)
+    assert torch.equal(kept["static"], first)
+    ((_, second),) = fit_many(prompted, support, everything[20:], recipes, seen=everything, kept=kept)
+    assert second is first

@@ -17,9 +17,9 @@ from vicp.model.build import PRESETS, build_model
 from vicp.model.folder import save_backbone
 from vicp.model.prompt import CategoryPrompt
 
-BACKBONE = ("null", "metric", "tuned", "auto")
-STATIC = ("null", "static", "metric", "tuned", "auto")
-VICP = ("null", "generated", "metric", "tuned", "auto")
+BACKBONE = ("null", "metric", "tuned", "retrained", "auto")
+STATIC = ("null", "static", "metric", "tuned", "retrained", "auto")
+VICP = ("null", "generated", "metric", "tuned", "retrained", "auto")
 
 
 def save_vit(folder: Path, *, seed: int = 0, static: bool = False) -> Path:
@@ -56,7 +56,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_mini_is_the_packaged_model() -> None:
     method = parse_method("mini")
-    assert method == Method("mini", ("null", "static", "generated", "metric", "tuned", "auto"))
+    assert method == Method("mini", ("null", "static", "generated", "metric", "tuned", "retrained", "auto"))
     embedder = open_method(method)
     assert embedder.fingerprint == open_model("mini").fingerprint
     assert embedder.model is not None
@@ -173,7 +173,9 @@ def test_adaptations_that_a_method_can_do() -> None:
     assert adaptations_of(backbone, None) == ("null", "metric", "auto")
     assert adaptations_of(prompted, None) == ("null", "static", "generated", "metric", "auto")
     assert adaptations_of(backbone, ["tuned", "null", "tuned"]) == ("tuned", "null")
-    with pytest.raises(ConfigError, match=r"^adaptation generated needs a VICP model; .*: null, metric, tuned, auto$"):
+    with pytest.raises(
+        ConfigError, match=r"^adaptation generated needs a VICP model; .*: null, metric, tuned, retrained, auto$"
+    ):
         adaptations_of(backbone, ["null", "generated"])
     with pytest.raises(ConfigError, match=r"^adaptation static needs a static prompt"):
         adaptations_of(model, ["static"])

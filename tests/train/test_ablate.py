@@ -13,23 +13,27 @@ from vicp.train.ablate import Variant, ablate, best_check, write_table
 
 def test_a_table_of_two_settings_and_two_seeds(tmp_path: Path) -> None:
     dump_config(tiny_photo_run(tmp_path / "base", warmup_steps=0), tmp_path / "run.yaml")
-    out = tmp_path / "results" / "prompts"
+    out, runs = tmp_path / "results" / "ablations" / "prompts", tmp_path / "runs"
     vary = ["model.num_prompts=1,4"]
-    variants = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, out=out)
+    variants = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, runs=runs)
     assert [v.name for v in variants] == ["model.num_prompts=1", "model.num_prompts=4"]
     assert [len(v.checks) for v in variants] == [2, 2]
     assert len({check["own"] for v in variants for check in v.checks}) == 4
-    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("train.jsonl")}
+    stamps = {path: path.stat().st_mtime_ns for path in runs.rglob("train.jsonl")}
     assert len(stamps) == 4
-    again = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, out=out)
+    again = ablate(tmp_path / "run.yaml", ["train.joint_steps=2"], vary, num_seeds=2, runs=runs)
     assert again == variants
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("train.jsonl")} == stamps, "no run is run twice"
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("train.jsonl")} == stamps, "no run is run twice"
     with pytest.raises(ConfigError, match=r"another train\.joint_steps"):
-        ablate(tmp_path / "run.yaml", ["train.joint_steps=3"], vary, num_seeds=2, out=out)
+        ablate(tmp_path / "run.yaml", ["train.joint_steps=3"], vary, num_seeds=2, runs=runs)
     lines = write_table(variants, out, command="vicp ablate", num_seeds=2)
     assert lines[6].startswith("| setting | own | other | shuffled | null | frozen |")
     assert lines[8].startswith("| `model.num_prompts=1` | ")
-    facts = json.loads((tmp_path / "results" / "prompts.json").read_text())
+    assert sorted(path.name for path in out.parent.iterdir()) == ["prompts.json", "prompts.md"], "no weights among them"
+    facts = json.loads(out.with_name("prompts.json").read_text())
+    assert (facts["command"], facts["seeds"]) == ("vicp ablate", 2)
+    assert set(facts["rows"][0]) > {"own", "other", "shuffled", "null", "frozen", "flipped", "gain"}
+    assert "Made by `vicp ablate`" in out.with_name("prompts.md").read_text()
     mean = sum(check["own"] for check in variants[1].checks) / 2
     assert facts["rows"][1]["own"]["mean"] == pytest.approx(mean, abs=1e-3)
     assert facts["rows"][1]["runs"][0]["own"] == variants[1].checks[0]["own"]
@@ -54,7 +58,7 @@ def test_intervals_by_hand() -> None:
 )
 def test_a_key_that_does_not_fit_is_known_before_any_run(tmp_path: Path, vary: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        ablate(None, [], vary, num_seeds=1, out=tmp_path / "a")
+        ablate(None, [], vary, num_seeds=1, runs=tmp_path / "a")
     assert not (tmp_path / "a").exists()
 
 

@@ -22,8 +22,11 @@ def prompts(embedder: Embedder) -> list[Recipe]:
     return there if embedder.model is None else [*there, GENERATED]
 
 
-def cheap(embedder: Embedder, method: Adapt) -> list[Recipe]:
-    """Nothing at all, and the candidates of a method that take no gradient step."""
+def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Recipe]:
+    """Nothing at all, and the candidates of a method that take no gradient step.
+
+    Without `steps` to follow, "auto" leaves out where tuning may start: photos seen once more for little.
+    """
     match method:
         case "null":
             return [NULL]
@@ -37,7 +40,8 @@ def cheap(embedder: Embedder, method: Adapt) -> list[Recipe]:
             return [NULL, RANDOM, *prompts(embedder)]
         case "auto":
             there = prompts(embedder)
-            return [NULL, *_metrics("frozen", None), RANDOM, *there, *_prompted_metrics(there)]
+            start = [RANDOM] if steps else []
+            return [NULL, *_metrics("frozen", None), *start, *there, *_prompted_metrics(there)]
 
 
 def tunings(start: Start | None, method: Adapt) -> list[Recipe]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vicp.adapt import generated
-from vicp.adapt.adaptation import Adaptation, Choice, Recipe
+from vicp.adapt.adaptation import Adaptation, Choice, Recipe, Start
 from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
@@ -44,14 +45,20 @@ class Trial:
         return max(recipes, key=self.score)
 
 
-def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto") -> Adaptation:
+def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto", *, steps: bool = True) -> Adaptation:
     """The adaptation of that method, its settings chosen on the support; "auto" chooses the method too.
+
+    Args:
+        embedder: what embeds the photos.
+        support: what is known of some of them.
+        method: one of them, or "auto".
+        steps: for "auto", candidates that take gradient steps are among those tried: by far the dearest.
 
     Raises:
         ConfigError: the method needs a VICP model or a static prompt, and there is none.
         DataError: the same-pairs give no metric.
     """
-    trial = try_out(embedder, support, method)
+    trial = try_out(embedder, support, method, steps=steps)
     candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
     if candidates:
         recipe, choice = _decide(trial, candidates, asked=method != "auto")
@@ -62,16 +69,16 @@ def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto") ->
     return replace(_with_states(embedder, support, fit(embedder, support, recipe)), choice=choice)
 
 
-def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt) -> Trial:
+def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt, *, steps: bool = True) -> Trial:
     """What a method's candidates, and nothing, are worth on identities held out; empty if too few can be.
 
-    Tuning starts from the best of the prompts there are.
+    Tuning starts from the best of the prompts there are; without `steps` it is left out of "auto".
     """
     folds = deal_folds(support)
     trial = Trial({}, Comparisons.of(support, folds))
     if folds:
-        trial = _extend(trial, embedder, support, folds, cheap(embedder, method))
-    if folds and method in ("auto", "tuned"):
+        trial = _extend(trial, embedder, support, folds, cheap(embedder, method, steps=steps))
+    if folds and (method == "tuned" or (method == "auto" and steps)):
         start = trial.best([r for r in trial.similarity if r.start is not None and r.method != "metric"]).start
         trial = _extend(trial, embedder, support, folds, tunings(start, method))
     return trial
@@ -83,10 +90,11 @@ def _extend(
     """The trial with more candidates: those that every fold can fit."""
     comparisons, everything = trial.comparisons, np.arange(len(support))
     found = {recipe: np.full((len(support), len(support)), np.nan) for recipe in recipes}
+    seen_once: dict[Start, Tensor] = {}
     for number, fold in enumerate(folds, 1):
         rest = np.setdiff1d(everything, fold)
         seen = everything if comparisons.across else fold
-        for recipe, embeddings in fit_many(embedder.quiet(), support, rest, recipes, seen=seen):
+        for recipe, embeddings in fit_many(embedder.quiet(), support, rest, recipes, seen=seen, kept=seen_once):
             found[recipe][fold] = (embeddings[fold] @ embeddings.T).double().numpy()
         embedder.progress(number, len(folds))
     fitted = {recipe: own for recipe, own in found.items() if not np.isnan(own[comparisons.same]).any()}

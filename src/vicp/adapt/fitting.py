@@ -35,22 +35,35 @@ def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptatio
 
 
 def fit_many(
-    embedder: Embedder, support: SupportPhotos, rows: np.ndarray, recipes: Sequence[Recipe], *, seen: np.ndarray
+    embedder: Embedder,
+    support: SupportPhotos,
+    rows: np.ndarray,
+    recipes: Sequence[Recipe],
+    *,
+    seen: np.ndarray,
+    kept: dict[Start, Tensor] | None = None,
 ) -> Iterator[tuple[Recipe, Tensor]]:
     """Recipes fitted on the photos at `rows` alone, each with embeddings (n, D') of all n photos.
 
     What recipes share is computed once: prompts, prompted embeddings, decompositions, the steps of a tuning. A
     metric is centred on all photos, as it would be with all of them: labels play no part in that, and the few
     identities of a part of a support lie far off centre. A metric that these photos do not give is left out. Of
-    tuned recipes, photos not `seen` have NaN for an embedding.
+    tuned recipes, photos not `seen` have NaN for an embedding. The static prompt is the same whatever the photos at
+    `rows`: what they look like under it is `kept` for the next call.
     """
+    kept = {} if kept is None else kept
     inner = support.select(rows)
     for source in dict.fromkeys(recipe.start for recipe in recipes):
         own = [recipe for recipe in recipes if recipe.start == source]
         start = begin(embedder, inner, source)
         views = {"frozen": support.frozen}
         if any(not recipe.steps and recipe.features != "frozen" for recipe in own):
-            views["prompted"] = embedder.embed_pixels(support.pixels, start, mirror=False)
+            prompted = kept.get("static") if source == "static" else None
+            if prompted is None:
+                prompted = embedder.embed_pixels(support.pixels, start, mirror=False)
+            if source == "static":
+                kept["static"] = prompted
+            views["prompted"] = prompted
             views["both"] = join([support.frozen, views["prompted"]])
         if start.recipe in own:
             yield start.recipe, views[start.recipe.features]

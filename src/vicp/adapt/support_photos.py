@@ -78,15 +78,46 @@ def see_support(
     used = np.unique(np.concatenate([pairs.left, pairs.right]))
     shown = table.select(used)
     own = pairs_within(pairs, used)
-    if identities is None:
-        groups, relation = relate_pairs(own, [str(name) for name in shown.frame["path"]])
-    else:
-        groups, relation = relate_identities([identities[i] for i in used])
+    known = None if identities is None else [identities[i] for i in used]
+    names = [str(name) for name in shown.frame["path"]]
+    if known is None:
+        relate_pairs(own, names)  # before the photos are decoded
     _, pixels = embedder.pixels(shown)
+    return see_pixels(embedder, pixels, own, category=category, identities=known, names=names, seed=seed)
+
+
+def see_pixels(
+    embedder: Embedder,
+    pixels: Tensor,
+    pairs: Support,
+    *,
+    category: str,
+    identities: Sequence[str] | None,
+    names: Sequence[str] | None = None,
+    seed: int | None,
+) -> SupportPhotos:
+    """The same for n photos that are decoded already.
+
+    Args:
+        embedder: what looks at them.
+        pixels: (n, 3, S, S) uint8.
+        pairs: K of them, positions among the n photos.
+        category: what they show.
+        identities: of the n photos, where they are known.
+        names: of the n photos, for messages; their positions where not given.
+        seed: of the draw of pairs.
+
+    Raises:
+        DataError: labels that contradict each other.
+    """
+    if identities is None:
+        groups, relation = relate_pairs(pairs, names or [str(position) for position in range(len(pixels))])
+    else:
+        groups, relation = relate_identities(identities)
     return SupportPhotos(
         category=category,
         pixels=pixels,
-        pairs=own,
+        pairs=pairs,
         groups=groups,
         relation=relation,
         frozen=embedder.embed_pixels(pixels, mirror=False),

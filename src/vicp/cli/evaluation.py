@@ -33,7 +33,8 @@ def evaluate(
     pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per support.")] = 32,
     support_draws: Annotated[int, typer.Option(min=1, help="Supports per category.")] = 5,
     adapt: Annotated[
-        str | None, typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned")
+        str | None,
+        typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and retrained"),
     ] = None,
     rerank: Annotated[
         str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")

@@ -11,6 +11,7 @@ ADAPTATIONS: dict[str, str] = {
     "generated": "A prompt made from the category's labelled pairs.",
     "metric": "Features whitened with the category's same-pairs.",
     "tuned": "A prompt trained for a few steps on the category's pairs.",
+    "retrained": "The whole backbone trained for a few steps on the category's pairs.",
     "auto": "Whichever did best on pairs held out for that.",
     "verifier": "The first photos in a new order, by the in-context verifier.",
 }

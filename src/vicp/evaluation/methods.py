@@ -13,8 +13,8 @@ from vicp.data.records import nearest
 from vicp.errors import ConfigError
 from vicp.evaluation.checkpoints import PACKAGED, Checkpoint, find
 
-ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "auto")
-DEAREST = "tuned"  # minutes per support: tried where it is asked for
+ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "retrained", "auto")
+DEAREST = ("tuned", "retrained")  # gradient steps, up to minutes per support: done where they are asked for
 BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
 FOLD = "{fold}"
 FROZEN = "frozen:"
@@ -88,7 +88,7 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
 
 
 def adaptations_of(embedder: Embedder, asked: Sequence[str] | None) -> tuple[str, ...]:
-    """The adaptations to evaluate, each once: those asked for, or else all but tuning.
+    """The adaptations to evaluate, each once: those asked for, or else all but those of gradient steps.
 
     Raises:
         ConfigError: one of those asked for does not exist, or needs what this embedder has not.
@@ -96,7 +96,7 @@ def adaptations_of(embedder: Embedder, asked: Sequence[str] | None) -> tuple[str
     possible = _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
     for name in asked or ():
         _check(name, "this method", possible)
-    return tuple(dict.fromkeys(asked)) if asked else tuple(name for name in possible if name != DEAREST)
+    return tuple(dict.fromkeys(asked)) if asked else tuple(name for name in possible if name not in DEAREST)
 
 
 def check_asked(method: Method, asked: Sequence[str] | None) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt import choose, generated, static
+from vicp.adapt import choose, generated, retrained, static
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.generated import check_labels
+from vicp.adapt.retrained import Retraining
 from vicp.adapt.support_photos import SupportPhotos, draw_as_many, see_support
 from vicp.data.records import PhotoTable, nearest
 from vicp.data.seeds import derive_seed
@@ -22,12 +23,34 @@ from vicp.errors import ConfigError
 from vicp.evaluation.answer import Answer, Paper, answer
 from vicp.evaluation.contexts import Contexts, pairs_by_another_rule, read_contexts
 from vicp.evaluation.exam import Exam
-from vicp.evaluation.methods import ADAPTATIONS, adaptations_of
+from vicp.evaluation.methods import ADAPTATIONS, DEAREST, adaptations_of
 from vicp.evaluation.protocol import Protocol, find_protocol
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.stages import Stage, find_stages, second_stage
 
+Adapting = Callable[[Embedder, SupportPhotos, str], Adaptation | Embedder]
 FALSE_CONTEXTS = ("other", "shuffled", "other_rule", "null")  # rows of their own; "own" is row "generated"
+
+
+def adapt_support(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation | Embedder:
+    """What an adaptation makes of a support, its settings chosen on it; another embedder where weights change.
+
+    Raises:
+        ConfigError: the embedder has not what it needs.
+        DataError: the support gives no metric.
+        ValueError: there is none of that name.
+    """
+    match name:
+        case "static":
+            return static.adapt(embedder, support)
+        case "generated":
+            return generated.adapt(embedder, support)
+        case "retrained":
+            seed = support.seed or 0
+            return retrained.adapt(embedder, support.pixels, support.relation, Retraining(), seed=seed)
+        case "metric" | "tuned" | "auto":
+            return choose.adapt(embedder, support, name)
+    raise ValueError(f"no adaptation {name!r}")
 
 
 @dataclass(frozen=True)
@@ -39,9 +62,10 @@ class Plan:
         num_pairs: K, labelled pairs per support.
         num_draws: supports per category.
         seed: of every draw.
-        adaptations: None for all that a method can do, but tuning.
+        adaptations: None for all that a method can do, but those of gradient steps.
         stages: second stages to add.
         shortlist: gallery photos that a second stage re-orders.
+        adapt: what an adaptation of a name makes of a support.
     """
 
     protocol: Protocol
@@ -51,6 +75,7 @@ class Plan:
     adaptations: tuple[str, ...] | None = None
     stages: tuple[Stage, ...] = ()
     shortlist: int = 50
+    adapt: Adapting = adapt_support
 
 
 def make_plan(
@@ -63,7 +88,7 @@ def make_plan(
     stages: Sequence[str],
     shortlist: int,
 ) -> Plan:
-    """The plan that names stand for; no adaptation named is all of them but tuning.
+    """The plan that names stand for; no adaptation named is all of them but those of gradient steps.
 
     Raises:
         ConfigError: a protocol, adaptation or second stage that does not exist.
@@ -125,7 +150,7 @@ def wanted(embedder: Embedder, plan: Plan) -> tuple[str, ...]:
         return adaptations_of(embedder, None)
     possible = adaptations_of(embedder, None)
     asked = (*plan.adaptations, "static") if "generated" in plan.adaptations else plan.adaptations
-    there = [name for name in asked if name in (*possible, "tuned")]
+    there = [name for name in asked if name in (*possible, *DEAREST)]
     return adaptations_of(embedder, there or plan.adaptations)
 
 
@@ -152,7 +177,9 @@ def take_exam(
         frozen = quiet.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
         desk.answers["null"].append(answer(paper, frozen))
 
-    def embed(adaptation: Adaptation) -> Tensor:
+    def embed(adaptation: Adaptation | Embedder) -> Tensor:
+        if isinstance(adaptation, Embedder):
+            return adaptation.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
         if all(prompt is None for prompt in adaptation.views):  # a metric, say: the photos look the same
             return adaptation.finish([frozen])
         return quiet.embed_pixels(paper.pixels, adaptation, mirror=plan.protocol.mirror)
@@ -167,12 +194,12 @@ def take_exam(
             if name == "null" or (name == "static" and draw > 0):
                 continue
             with desk.clock(name):
-                adaptation = _adapt(quiet, support, name)
+                adaptation = plan.adapt(quiet, support, name)
                 embeddings = embed(adaptation)
                 desk.answers[name].append(answer(paper, embeddings))
-            if name == "auto":
+            if name == "auto" and isinstance(adaptation, Adaptation):
                 desk.chosen[adaptation.recipe.method] += 1
-            if name == "generated":
+            if name == "generated" and isinstance(adaptation, Adaptation):
                 _add_stages(desk, quiet, paper, plan, name, adaptation, embeddings)
         if "generated" in adaptations:
             own.append(_add_contexts(desk, quiet, table, paper, plan, support, other(draw), embed))
@@ -187,17 +214,6 @@ def take_exam(
         label_accuracy=tuple(desk.accuracy),
         guessing=tuple(desk.guessing),
     )
-
-
-def _adapt(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation:
-    match name:
-        case "static":
-            return static.adapt(embedder, support)
-        case "generated":
-            return generated.adapt(embedder, support)
-        case "metric" | "tuned" | "auto":
-            return choose.adapt(embedder, support, name)
-    raise ValueError(f"no adaptation {name!r}")
 
 
 def _add_stages(

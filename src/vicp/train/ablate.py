@@ -20,7 +20,7 @@ from vicp.train.loop import train
 from vicp.train.resume import check_same_settings
 
 logger = logging.getLogger(__name__)
-ROWS = ("own", "other", "shuffled", "null", "frozen", "map", "labels", "verifier", "spread")
+ROWS = ("own", "other", "shuffled", "null", "frozen", "map", "labels", "verifier", "flipped", "spread")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Variant:
 
 
 def ablate(
-    config: Path | None, overrides: Sequence[str], vary: Sequence[str], *, num_seeds: int, out: Path
+    config: Path | None, overrides: Sequence[str], vary: Sequence[str], *, num_seeds: int, runs: Path
 ) -> list[Variant]:
     """Trains every combination of the varied keys with every seed; runs that are done are not run again.
 
@@ -59,7 +59,7 @@ def ablate(
         overrides: settings that all runs share.
         vary: such as `model.num_prompts=1,4,16`; several keys give every combination.
         num_seeds: seeds from the config's on.
-        out: folder of the runs, and stem of the table's files.
+        runs: their folder.
 
     Raises:
         ConfigError: a key or value that does not fit.
@@ -69,17 +69,17 @@ def ablate(
     if not vary:
         raise ConfigError("nothing to vary: give --vary key=a,b,c")
     variants = list(itertools.product(*map(_choices, vary)))
-    runs = {}
+    planned = {}
     for chosen in variants:  # every config first: a misspelt key is known before an hour has passed
         base = load_config(RunConfig, config, [*overrides, *chosen])
         for seed in range(base.seed, base.seed + num_seeds):
-            folder = out / _file_name(chosen) / f"seed-{seed}"
-            runs[chosen, seed] = load_config(
+            folder = runs / _file_name(chosen) / f"seed-{seed}"
+            planned[chosen, seed] = load_config(
                 RunConfig, config, [*overrides, *chosen, f"seed={seed}", f"out={json.dumps(str(folder))}"]
             )
     found: dict[tuple[str, ...], list[dict[str, float]]] = {chosen: [] for chosen in variants}
-    for number, ((chosen, seed), settings) in enumerate(runs.items(), start=1):
-        logger.info("run %d of %d: %s seed %d", number, len(runs), " ".join(chosen), seed)
+    for number, ((chosen, seed), settings) in enumerate(planned.items(), start=1):
+        logger.info("run %d of %d: %s seed %d", number, len(planned), " ".join(chosen), seed)
         check_same_settings(settings, Path(settings.out) / "train.yaml")  # a table is of one base
         if not (Path(settings.out) / "last").exists():
             train(settings, resume=True, bar=True)
@@ -113,7 +113,8 @@ def write_table(variants: Sequence[Variant], out: Path, *, command: str, num_see
         f"# {out.name}",
         "",
         f"Best validation of each run, on held-out categories: mean of {num_seeds} seeds ± 95 % interval "
-        "(Student's t over seeds); mAP in percent, `labels`, `verifier` and `spread` as shares.",
+        "(Student's t over seeds); mAP in percent; as shares `labels`, `verifier`, `flipped` (its answers under "
+        "inverted labels) and `spread`.",
         "",
         f"Made by `{command}`.",
         "",

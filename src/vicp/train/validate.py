@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vicp.data.images import ImageTransform, normalise
 from vicp.data.seeds import generator
+from vicp.losses.icl import pair_loss
 from vicp.metrics import retrieval
 from vicp.model.backbone import Backbone
 from vicp.model.vicp import VICP, Reading
@@ -37,6 +38,7 @@ class ContextCheck:
         labels: share of the support's labels that the LLM foresees.
         verifier: share of held-out pairs the verifier gets right, with the support's own labels.
         flipped: the same with every label of the support inverted; far below `verifier` when labels are read.
+        gap: loss on the held-out pairs with inverted labels minus that with the own; 0 where labels are not read.
         own: mAP in percent with the category's own support.
         other: with that of another episode.
         shuffled: with the own pairs and permuted labels.
@@ -48,6 +50,7 @@ class ContextCheck:
     labels: float
     verifier: float | None
     flipped: float | None
+    gap: float | None = None
     own: float | None = None
     other: float | None = None
     shuffled: float | None = None
@@ -88,7 +91,7 @@ def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform,
     device = next(model.parameters()).device
     batches = [batch.to(device) for batch in exam]
     with torch.no_grad():
-        prompts, labels, verifier, flipped = [], [], [], []
+        prompts, labels, verifier, flipped, gap = [], [], [], [], []
         for batch in batches:
             read = read_batch(model, batch)
             prompts.append(read.reading.tokens[0].float().flatten())
@@ -96,15 +99,19 @@ def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform,
             labels.append(float((foreseen == batch.same).float().mean()))
             if batch.asked is not None:
                 truth = batch.queries.same
-                verifier.append(float(((query_logits(model, read, batch) > 0) == truth).float().mean()))
+                own = query_logits(model, read, batch)
+                verifier.append(float(((own > 0) == truth).float().mean()))
                 false = replace(batch, same=~batch.same)
                 said = query_logits(model, read_batch(model, false), false)
                 flipped.append(float(((said > 0) == truth).float().mean()))
+                losses = [pair_loss(logits.flatten(), truth.flatten()) for logits in (said, own)]
+                gap.append(float(losses[0] - losses[1]))
         check = ContextCheck(
             spread=_spread(torch.stack(prompts)),
             labels=_mean(labels),
             verifier=_mean(verifier) if verifier else None,
             flipped=_mean(flipped) if flipped else None,
+            gap=_mean(gap) if gap else None,
         )
         return replace(check, **_rows(model, batches, transform)) if rank else check
 

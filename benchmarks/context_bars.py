@@ -1,0 +1,124 @@
+"""The bars: what was asked of the context, whether it was reached, and by how much; a sentence each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from context_real import RealTable
+from context_tables import CONTROLS, GENERATORS, Test, Values, at, paired, rounded
+from vicp.evaluation.seed_table import Interval, difference, ratio
+
+AHEAD = {"A": 20.0, "B": 15.0}
+AT_FOUR, SHARE, TIME_SHARE = 15.0, 0.9, 0.2
+REAL_SHARES = {64: 0.75, 16: 0.5}
+
+
+def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
+    """What was asked of a test, and what came of it."""
+    bars = []
+    for suffix, generator in GENERATORS.items():
+        own = at(test, f"own{suffix}", 16)
+        for control in CONTROLS if own is not None else ():
+            false = at(test, control if control == "static" else control + suffix, 16)
+            bars.append(ahead(f"{name}, {generator}, K = 16: own - {control}", own, false, AHEAD[name]))
+        if name == "A":
+            few, null = at(test, f"own{suffix}", 4), at(test, f"null{suffix}", 4)
+            if few is not None:
+                bars.append(ahead(f"A, {generator}, K = 4: own - null", few, null, AT_FOUR))
+        verifier = at(test, f"verifier{suffix}", 16)
+        if own is not None and verifier is not None:
+            share = ratio(*paired(own.map, verifier.map))
+            bars.append(bar(f"{name}, {generator}, K = 16: own / verifier", share, SHARE))
+    for labels in ("pairs", "identities"):
+        for k in (16, 64):
+            ours, theirs = at(test, f"chosen_{labels}", k), at(test, f"triplet_plus_{labels}", k)
+            if ours is None and theirs is None:
+                continue
+            what = f"{name}, K = {k}: chosen_{labels} {{}} triplet_plus_{labels}"
+            bars.append(ahead(what.format("-"), ours, theirs, 0.0))
+            if ours is not None and theirs is not None:
+                spent = ratio(*paired(ours.cpu_seconds, theirs.cpu_seconds))
+                bars.append(bar(what.format("/") + ", processor seconds of adapting", spent, TIME_SHARE, most=True))
+    return bars
+
+
+def ahead(what: str, left: Values | None, right: Values | None, target: float) -> dict[str, Any]:
+    """A bar on a difference, whose interval must be clear of zero too."""
+    if left is None or right is None:
+        return bar(what, None, target)
+    return bar(what, difference(*paired(left.map, right.map)), target, clear=True)
+
+
+def bar(what: str, found: Interval | None, target: float, *, clear: bool = False, most: bool = False) -> dict[str, Any]:
+    """A verdict in a sentence.
+
+    Args:
+        what: was measured.
+        found: came out; None where it has not been measured.
+        target: at least this, or with `most` at most.
+        clear: the interval must lie above zero.
+        most: see `target`.
+    """
+    if found is None:
+        return {"bar": what, "target": target, "reached": None, "sentence": f"{what}: not measured."}
+    margin = target - found.value if most else found.value - target
+    reached = margin >= 0 and (not clear or found.is_above_zero)
+    digits = 1 if clear else 2
+    said = f"{found.value:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+    asked = f"{'at most' if most else 'at least'} {target:g}"
+    if reached:
+        verdict = f"reached by {margin:.{digits}f}"
+    elif margin >= 0:
+        verdict = "missed: the interval is not clear of zero"
+    else:
+        verdict = f"missed by {-margin:.{digits}f}"
+    cells = {"value": rounded(found.value, 4), "low": rounded(found.low, 4), "high": rounded(found.high, 4)}
+    return {
+        "bar": what,
+        "target": target,
+        **cells,
+        "reached": reached,
+        "sentence": f"{what} = {said}, asked {asked}: {verdict}.",
+    }
+
+
+def real_bars(real: RealTable) -> list[dict[str, Any]]:
+    """On sets that training has not seen: chosen against frozen, and generated against shuffled labels."""
+    bars = []
+    for k, share in REAL_SHARES.items():
+        gains = gains_of(real, "chosen_identities", "frozen", k)
+        if gains:
+            below = [name for name, gain in gains.items() if gain.high < 0]
+            bars.append(
+                count(f"Real, K = {k}: sets where chosen is below frozen beyond its interval", below, gains, 0.0)
+            )
+            above = [name for name, gain in gains.items() if gain.low > 0]
+            bars.append(
+                count(f"Real, K = {k}: sets where chosen is above frozen, interval clear of zero", above, gains, share)
+            )
+        gains = gains_of(real, "own", "shuffled", k)
+        if gains:
+            above = [name for name, gain in gains.items() if gain.low > 0]
+            what = f"Real, K = {k}: sets where generated beats shuffled labels, interval clear of zero"
+            bars.append(count(what, above, gains, 0.5))
+    return bars
+
+
+def gains_of(real: RealTable, left: str, right: str, k: int) -> dict[str, Interval]:
+    pairs = {name: (found.get(left, {}).get(k), found.get(right, {}).get(k)) for name, found in real.items()}
+    return {name: a.minus(b) for name, (a, b) in pairs.items() if a is not None and b is not None}
+
+
+def count(what: str, sets: Sequence[str], gains: Mapping[str, Interval], share: float) -> dict[str, Any]:
+    """A verdict on a number of sets: at least that share of them, or none where the share is 0."""
+    needed = int(np.ceil(share * len(gains)))
+    reached = len(sets) >= needed if share else not sets
+    asked = f"at least {needed}" if share else "none"
+    margin = abs(len(sets) - needed)
+    points = ", ".join(
+        f"{name} {gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})" for name, gain in gains.items()
+    )
+    verdict = ("reached" if not margin or not share else f"reached by {margin}") if reached else f"missed by {margin}"
+    sentence = f"{what}: {len(sets)} of {len(gains)}, asked {asked}: {verdict}. {points}."
+    return {"bar": what, "target": needed, "value": len(sets), "reached": reached, "sentence": sentence}

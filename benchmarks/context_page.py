@@ -1,0 +1,150 @@
+"""results/context.md: the tables for reading, and which bars were reached."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TESTS = {
+    "A": "A: silhouettes that no training saw, rules that it may have seen",
+    "B": "B: neither silhouettes nor rules were seen in training",
+}
+MEANINGS = {
+    "own": "the prompt that the LLM makes of the task's own pairs",
+    "null": "its prompt when it reads no pair",
+    "other": "its prompt from another task's pairs",
+    "repaired": "the own photos and labels, the second photos of the pairs dealt out anew",
+    "shuffled": "the own pairs, labels permuted so that they tell nothing of the true ones",
+    "other_rule": "the own photos, paired and labelled by another rule",
+    "frozen": "the plain backbone",
+    "static": "a prompt learned in training, the same for every task",
+    "verifier": "the in-context verifier's scores rank all test photos, from the same context as own",
+    "metric": "closed form from the same-pairs, its settings chosen on the support",
+    "chosen_pairs": "whatever did best on identities held out of the support, told the pairs alone",
+    "chosen_identities": "the same, told the identities of the same photos",
+    "tuned_pairs": "the own prompt after a few gradient steps, told the pairs alone",
+    "tuned_identities": "the same, told the identities",
+    "triplet": "the backbone fine-tuned on the seen world, as it is",
+    "triplet_plus_pairs": "Triplet+: the whole backbone fine-tuned on the support, told the pairs alone",
+    "triplet_plus_identities": "the same, told the identities",
+    "supervised": "the backbone fine-tuned on many other photos of the task's individuals, those looked up among them: "
+    "an upper bound",
+}
+READER = "_set_transformer"
+DASH = "–"
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    """The file."""
+    lines = ["# Does the context matter?", "", f"Written by `{facts['command']}`.", ""]
+    lines += [
+        f"mAP in percent; in brackets the 95 % interval over tasks and training seeds (bootstrap). {facts['tasks']} "
+        "tasks a test, fixed by seed and used for no choice: a pool of photos of one silhouette whose six factors all "
+        "vary, and a rule that says which factors make the individual. Half of the individuals are taught, by K "
+        "labelled pairs; of the others up to 16, with up to 8 photos each, are looked up, every photo among all "
+        f"others. Checkpoints: {', '.join(facts['seeds']['checkpoints'])}"
+        + (f"; set transformer: {', '.join(facts['set_transformer'])}" if facts["set_transformer"] else "")
+        + ".",
+        "",
+    ]
+    lines += verdict_lines(facts["bars"])
+    for test, title in TESTS.items():
+        lines += test_lines(title, facts[test], facts["differences"][test]) if facts[test] else []
+    lines += real_lines(facts["real"])
+    lines += choice_lines(facts["choices"])
+    return "\n".join(lines) + "\n"
+
+
+def verdict_lines(bars: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not bars:
+        return []
+    known = [bar for bar in bars if bar["reached"] is not None]
+    reached = sum(bar["reached"] for bar in known)
+    return [f"## Bars: {reached} of {len(known)} reached", "", *(f"- {bar['sentence']}" for bar in bars), ""]
+
+
+def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, Any]) -> list[str]:
+    ks = sorted({int(k) for row in rows.values() for k in row["by_K"]} - {0})
+    sizes = sorted({size for row in rows.values() for size in row["by_rule_size"]})
+    head = [
+        "method",
+        *(f"K = {k}" for k in ks),
+        "seconds",
+        "CPU seconds",
+        *(f"{size} factors" for size in sizes),
+        "tasks",
+    ]
+    lines = [f"## {title}", "", *header(head)]
+    for method, row in sorted(rows.items(), key=lambda item: order(item[0])):
+        by_k = row["by_K"]
+        figures = [cell(by_k.get(str(k), by_k.get("0"))) for k in ks]
+        spent = [f"{row[name]:.2f}" for name in ("seconds", "cpu_seconds")]
+        by_size = [DASH if row["by_rule_size"].get(s) is None else f"{row['by_rule_size'][s]:.1f}" for s in sizes]
+        lines.append("| " + " | ".join([f"`{method}`", *figures, *spent, *by_size, str(row["tasks"])]) + " |")
+    lines += [
+        "",
+        "Seconds of adapting, and figures by size of the rule, at K = 16; CPU seconds count no other program's work. "
+        + meanings(rows),
+        "",
+    ]
+    lines += ["Paired over tasks and seeds:", "", *header(["difference", "mAP"])]
+    lines += [f"| {name} | {cell(found, signed=True)} |" for name, found in differences.items()]
+    noted = {m: row["notes"] for m, row in rows.items() if m.startswith(("chosen", "metric")) and row["notes"]}
+    if noted:
+        lines += ["", "What was chosen at K = 16, of all tasks and seeds:", ""]
+        lines += [f"- `{m}`: {', '.join(f'{what} ({n})' for what, n in notes.items())}" for m, notes in noted.items()]
+    return [*lines, ""]
+
+
+def real_lines(real: Mapping[str, Any]) -> list[str]:
+    if not real:
+        return []
+    methods = sorted({m for found in real.values() for m in found if m != "seen_in_training"}, key=order)
+    lines = [
+        "## Real photos",
+        "",
+        "Sets marked * were seen in training and do not count. `own` is the generated prompt.",
+    ]
+    lines += ["The verifier re-orders the first 50 photos that the generated prompt finds.", ""]
+    for k in sorted(
+        {int(k) for found in real.values() for row in found.values() if isinstance(row, dict) for k in row["by_K"]}
+    ):
+        lines += [f"### K = {k}", "", *header(["set", *(f"`{m}`" for m in methods)])]
+        for name, found in real.items():
+            rows = [found.get(m, {}).get("by_K", {}).get(str(k)) for m in methods]
+            mark = " *" if found["seen_in_training"] else ""
+            lines.append("| " + " | ".join([name + mark, *map(cell, rows)]) + " |")
+        lines.append("")
+    return lines
+
+
+def choice_lines(choices: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not choices:
+        return []
+    lines = ["## Settings of gradient steps, chosen on tasks of a third split", ""]
+    lines += [*header(["method", "K", "chosen", "mAP there", "tried"])]
+    for row in choices:
+        tried = ", ".join(f"{what}: {score:.1f}" for what, score in row["tried"].items())
+        lines.append(f"| `{row['method']}` | {row['K']} | {row['chosen']} | {row['map']:.1f} | {tried} |")
+    return [*lines, "", "K = 4 takes the settings of K = 16.", ""]
+
+
+def meanings(rows: Mapping[str, Any]) -> str:
+    told = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in rows)
+    reader = " Names that end in `_set_transformer`: the same with a set transformer where the LLM is."
+    return told + "." + (reader if any(name.endswith(READER) for name in rows) else "")
+
+
+def order(method: str) -> tuple[bool, int]:
+    names = list(MEANINGS)
+    plain = method.removesuffix(READER)
+    return method.endswith(READER), names.index(plain) if plain in names else len(names)
+
+
+def header(names: Sequence[str]) -> list[str]:
+    return ["| " + " | ".join(names) + " |", "| --- |" + " ---: |" * (len(names) - 1)]
+
+
+def cell(row: Mapping[str, Any] | None, *, signed: bool = False) -> str:
+    if row is None:
+        return DASH
+    sign = "+" if signed else ""
+    return f"{row['map']:{sign}.1f} ({row['low']:{sign}.1f} to {row['high']:{sign}.1f})"

@@ -1,0 +1,213 @@
+"""Real photo sets: what `vicp evaluate` measures, for each checkpoint and K, gathered by set and method."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vicp.adapt import choose, retrained
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit
+from vicp.adapt.support_photos import SupportPhotos
+from vicp.data.records import PhotoTable
+from vicp.data.sources import open_photos
+from vicp.evaluation.estimates import Sample, estimate_map, mean_of
+from vicp.evaluation.evaluate import Hall, Request
+from vicp.evaluation.exam import Exam
+from vicp.evaluation.methods import parse_method
+from vicp.evaluation.parts import part_path
+from vicp.evaluation.protocol import draw_exams, find_protocol
+from vicp.evaluation.seed_table import Floats, Interval, mean_over_seeds
+from vicp.evaluation.sheet import Sheet
+from vicp.evaluation.taking import Adapting, Plan, adapt_support
+from vicp.evaluation.task_bench import Bench
+from vicp.metrics import interval
+
+SEED, SHORTLIST = 0, 50
+ADAPTATIONS = ("static", "generated", "metric", "tuned", "auto")
+OF_CHECKPOINT = {
+    "frozen": "null",
+    "static": "static",
+    "own": "generated",
+    "null": "context null",
+    "other": "context other",
+    "shuffled": "context shuffled",
+    "verifier": "generated + verifier",
+    "metric": "metric",
+    "tuned_identities": "tuned",
+    "chosen_identities": "auto",
+}
+RETRAINED = "triplet_plus_identities"
+REAL_METHODS = (*OF_CHECKPOINT, "triplet", RETRAINED)
+
+
+@dataclass(frozen=True)
+class RealSets:
+    """Which sets, and how they are measured.
+
+    Attributes:
+        paths: a Parquet table each.
+        ks: numbers of pairs K.
+        draws: supports per category.
+        runs: folder of finished parts.
+        names: of the checkpoints, one per training seed.
+        triplet: the baseline's folder, if any.
+    """
+
+    paths: Sequence[Path]
+    ks: Sequence[int]
+    draws: int
+    runs: Path
+    names: tuple[str, ...]
+    triplet: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class RealRow:
+    """What a method reached on a set: mAP in percent, mean over categories and seeds.
+
+    Attributes:
+        value: as measured.
+        resampled: (R,) with other identities, support draws and seeds; those of one set are paired.
+        num_categories: behind it.
+        num_seeds: likewise.
+        notes: what "auto" chose, by how many draws.
+    """
+
+    value: float
+    resampled: Floats
+    num_categories: int
+    num_seeds: int
+    notes: Mapping[str, int]
+
+    @property
+    def interval(self) -> Interval:
+        """The value with its 95 % interval."""
+        return Interval(self.value, *interval(self.resampled))
+
+    def minus(self, other: "RealRow") -> Interval:
+        """The paired difference."""
+        return Interval(self.value - other.value, *interval(self.resampled - other.resampled))
+
+
+@dataclass(frozen=True)
+class Taker:
+    """A checkpoint and what it is asked to do; rows of the results by row of its sheets."""
+
+    name: str
+    embedder: Embedder
+    adaptations: tuple[str, ...]
+    rows: Mapping[str, str]
+
+
+RealTable = dict[str, dict[str, dict[int, RealRow]]]  # by set, method and K
+
+
+def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> RealTable:
+    """What is there of each set and, to `measure`, what is not."""
+    found: RealTable = {}
+    for path in sets.paths:
+        if not measure and not (sets.runs / path.stem).is_dir():
+            continue
+        table = open_photos(path)
+        exams, _ = draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
+        for k in sets.ks:
+            for method, row in rows_of_set(sets, benches, path, table, exams, k, measure=measure).items():
+                found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
+    return found
+
+
+def rows_of_set(
+    sets: RealSets,
+    benches: Sequence[Bench],
+    path: Path,
+    table: PhotoTable,
+    exams: Sequence[Exam],
+    k: int,
+    *,
+    measure: bool,
+) -> dict[str, RealRow]:
+    by_row: dict[str, list[tuple[float, Floats]]] = {}
+    notes: Counter[str] = Counter()
+    categories = 0
+    for taker in takers(sets, benches, k):
+        hall = hall_of(sets, benches[0], taker, path, table, exams, k)
+        sheets = [(exam, sheet) for exam in exams if (sheet := sheet_of(hall, taker, exam, measure=measure))]
+        if not sheets or (not measure and len(sheets) < len(exams)):
+            continue
+        categories = len(sheets)
+        for method, row in taker.rows.items():
+            samples = [estimate_map(s.answers[row], hall.sitting(e)) for e, s in sheets if s.answers.get(row)]
+            if len(samples) == len(sheets):
+                one: Sample = mean_of(samples)
+                by_row.setdefault(method, []).append((one.value, one.resampled))
+        for _, sheet in sheets if "auto" in taker.adaptations else ():
+            notes.update(sheet.chosen)
+    rows = {}
+    for method, seeds in by_row.items():
+        value, resampled = mean_over_seeds([r for _, r in seeds], [v for v, _ in seeds])
+        said = dict(notes) if method == "chosen_identities" else {}
+        rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), said)
+    return rows
+
+
+def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
+    """Every checkpoint, then Triplet, and what Triplet+ starts from."""
+    bench = benches[0]
+    _, from_triplet = bench.retraining(RETRAINED, k)
+    plus = {RETRAINED: "retrained"}
+    found = [Taker(n, b.embedder, ADAPTATIONS, OF_CHECKPOINT) for n, b in zip(sets.names, benches, strict=True)]
+    if sets.triplet is not None and bench.triplet is not None:
+        asked = ("null", "retrained") if from_triplet else ("null",)
+        found.append(Taker(sets.triplet, bench.triplet, asked, {"triplet": "null", **(plus if from_triplet else {})}))
+    if not from_triplet:
+        found.append(Taker(f"frozen:{sets.names[0]}", bench.embedder, ("retrained",), plus))
+    return found
+
+
+def hall_of(
+    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, exams: Sequence[Exam], k: int
+) -> Hall:
+    tuned = bench.tuning("tuned_identities", k)
+    settings, _ = bench.retraining(RETRAINED, k)
+    own = settings if "retrained" in taker.adaptations else (tuned, bench.choose_steps)
+    told = repr((taker.adaptations, own, sets.draws, SHORTLIST))
+    digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+    plan = Plan(
+        find_protocol("vicp-retrieval"),
+        num_pairs=k,
+        num_draws=sets.draws,
+        seed=SEED,
+        adaptations=taker.adaptations,
+        shortlist=SHORTLIST,
+        adapt=adapting(bench, k),
+    )
+    out = sets.runs / path.stem / f"K{k}-{digest}"
+    return Hall(Request((taker.name,), plan, path, out, "", diagnose=False), table, exams)
+
+
+def adapting(bench: Bench, k: int) -> Adapting:
+    """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
+
+    def adapt(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation | Embedder:
+        match name:
+            case "auto":
+                return choose.adapt(embedder, support, "auto", steps=bench.choose_steps)
+            case "tuned":
+                return fit(embedder, support, bench.tuning("tuned_identities", k))
+            case "retrained":
+                settings, _ = bench.retraining(RETRAINED, k)
+                seed = support.seed or 0
+                return retrained.adapt(embedder, support.pixels, support.relation, settings, seed=seed)
+        return adapt_support(embedder, support, name)
+
+    return adapt
+
+
+def sheet_of(hall: Hall, taker: Taker, exam: Exam, *, measure: bool) -> Sheet | None:
+    if measure:
+        return hall.sheet(parse_method(taker.name), exam)[0]
+    found = Sheet.load(part_path(hall.request.out, taker.name, exam))
+    return found if found is not None and found.fingerprint == taker.embedder.fingerprint else None

@@ -1,0 +1,158 @@
+"""What stands in results/context.json: rows with intervals, and paired differences."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from context_real import RealRow, RealTable
+from vicp.evaluation.seed_table import Floats, Interval, complete, difference, mean
+
+HEADLINE = 16
+CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
+GENERATORS = {"": "LLM", "_set_transformer": "set transformer"}
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """What a method reached at one K.
+
+    Attributes:
+        map: (seeds, tasks), NaN where a part is missing.
+        seconds: of adapting, likewise.
+        cpu_seconds: likewise.
+        sizes: factors in each task's rule (tasks,).
+        notes: what was chosen, with how often.
+    """
+
+    map: Floats
+    seconds: Floats
+    cpu_seconds: Floats
+    sizes: tuple[int, ...]
+    notes: Mapping[str, int]
+
+    @classmethod
+    def of(cls, parts: Sequence[Sequence[Mapping[str, Any] | None]], sizes: Sequence[int]) -> "Values":
+        """The tables of parts (seeds, tasks), whose rules have these sizes."""
+        tables = [
+            np.array([[np.nan if part is None else part[name] for part in line] for line in parts], dtype=np.float64)
+            for name in ("map", "seconds", "cpu_seconds")
+        ]
+        notes = Counter(part["note"] for line in parts for part in line if part is not None and part["note"])
+        return cls(*tables, tuple(sizes), dict(notes.most_common(12)))
+
+    @property
+    def num_tasks(self) -> int:
+        """How many tasks every seed has, of those that have begun."""
+        return complete(self.map).shape[1]
+
+
+Test = Mapping[str, Mapping[int, Values]]
+
+
+def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[str]) -> dict[str, Any]:
+    """Everything but how it was made."""
+    facts: dict[str, Any] = {
+        name: {m: row(by_k) for m, by_k in test.items() if enough(by_k)} for name, test in tests.items()
+    }
+    facts["real"] = {
+        name: {method: real_row(by_k) for method, by_k in found.items()} | {"seen_in_training": name in seen}
+        for name, found in real.items()
+    }
+    facts["differences"] = {name: differences(test) for name, test in tests.items()}
+    return facts
+
+
+def enough(by_k: Mapping[int, Values]) -> bool:
+    return headline(by_k).num_tasks > 1
+
+
+def headline(by_k: Mapping[int, Any]) -> Any:
+    """At K = 16; of methods that read no pairs, or were not measured there, the first there is."""
+    return by_k.get(HEADLINE, next(iter(by_k.values())))
+
+
+def row(by_k: Mapping[int, Values]) -> dict[str, Any]:
+    one = headline(by_k)
+    k = next(k for k, values in by_k.items() if values is one)
+    return {**cells(one), "K": k, "by_K": {str(k): cells(values) for k, values in by_k.items() if values.num_tasks > 1}}
+
+
+def cells(values: Values) -> dict[str, Any]:
+    sizes = np.array(values.sizes)
+    whole = mean(values.map)
+    assert whole is not None
+    by_size = {str(size): rounded(average(values.map[:, sizes == size])) for size in sorted(set(values.sizes))}
+    return {
+        **interval_cells(whole),
+        "tasks": values.num_tasks,
+        "seeds": int((~np.isnan(values.map)).any(axis=1).sum()),
+        "seconds": rounded(average(values.seconds), 3),
+        "cpu_seconds": rounded(average(values.cpu_seconds), 3),
+        "by_rule_size": by_size,
+        "notes": dict(values.notes),
+    }
+
+
+def average(values: Floats) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    return float(np.nanmean(values)) if (~np.isnan(values)).any() else np.nan
+
+
+def interval_cells(found: Interval) -> dict[str, float]:
+    return {"map": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
+
+
+def rounded(value: float, digits: int = 2) -> float | None:
+    return None if np.isnan(value) else round(float(value), digits)
+
+
+def differences(test: Test) -> dict[str, Any]:
+    """Own minus every control, chosen minus Triplet+, and the prompts' share of the verifier."""
+    found: dict[str, Any] = {}
+    for suffix in GENERATORS:
+        for name in (*CONTROLS, "frozen", "metric"):
+            put(found, test, f"own{suffix}", name if name in ("static", "frozen", "metric") else name + suffix, (16,))
+    put(found, test, "own", "null", (4, 64))
+    for labels in ("pairs", "identities"):
+        for other in ("triplet_plus", "tuned"):
+            put(found, test, f"chosen_{labels}", f"{other}_{labels}", (4, 16, 64))
+        put(found, test, f"chosen_{labels}", "frozen", (4, 16, 64))
+    return found
+
+
+def put(found: dict[str, Any], test: Test, left: str, right: str, ks: Sequence[int]) -> None:
+    for k in ks:
+        a, b = at(test, left, k), at(test, right, k)
+        if a is not None and b is not None:
+            apart = difference(*paired(a.map, b.map))
+            if apart is not None:
+                found[f"{left} - {right}, K = {k}"] = interval_cells(apart)
+
+
+def at(test: Test, method: str, k: int) -> Values | None:
+    """A method at K, or where it reads no pairs; None below two tasks."""
+    by_k = test.get(method, {})
+    values = by_k.get(k, by_k.get(0))
+    return values if values is not None and values.num_tasks > 1 else None
+
+
+def paired(left: Floats, right: Floats) -> tuple[Floats, Floats]:
+    """Seed by seed where there are as many of both, else against the mean over the other's seeds."""
+    return (left, right) if len(left) == len(right) else (left, right.mean(axis=0, keepdims=True))
+
+
+def real_row(by_k: Mapping[int, RealRow]) -> dict[str, Any]:
+    one = headline(by_k)
+    return {**real_cells(one), "by_K": {str(k): real_cells(found) for k, found in by_k.items()}}
+
+
+def real_cells(found: RealRow) -> dict[str, Any]:
+    return {
+        **interval_cells(found.interval),
+        "categories": found.num_categories,
+        "seeds": found.num_seeds,
+        "notes": dict(found.notes),
+    }

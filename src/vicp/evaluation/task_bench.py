@@ -1,0 +1,81 @@
+"""What the methods of a task are made of: a model, baselines and settings; and what an outcome depends on of these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vicp.adapt.adaptation import Recipe
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.retrained import Retraining
+from vicp.model.weights import fingerprint
+
+NUM_SUPERVISED = 1000  # labelled photos
+SUPERVISED = Retraining(steps=150, rate=3e-4, loss="triplet")
+TUNED = Recipe("tuned", "prompted", "generated", steps=30, rate=2e-2)
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What methods are made of.
+
+    Attributes:
+        embedder: a VICP model.
+        triplet: the baseline trained on the seen world, for `triplet`; Triplet+ may start from it.
+        tuned: recipe of `tuned_*`, by method and K; `TUNED` where there is none.
+        retrained: settings of `triplet_plus_*`, by method and K, and whether they start from `triplet`.
+        supervised: settings of `supervised`.
+        num_supervised: its photos.
+        choose_steps: `chosen_*` may choose what takes gradient steps.
+    """
+
+    embedder: Embedder
+    triplet: Embedder | None = None
+    tuned: Mapping[tuple[str, int], Recipe] = field(default_factory=dict)
+    retrained: Mapping[tuple[str, int], tuple[Retraining, bool]] = field(default_factory=dict)
+    supervised: Retraining = SUPERVISED
+    num_supervised: int = NUM_SUPERVISED
+    choose_steps: bool = False
+
+    @property
+    def baseline(self) -> Embedder:
+        """The triplet baseline.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.triplet is None:
+            raise ValueError("this needs the triplet baseline")
+        return self.triplet
+
+    def tuning(self, method: str, num_pairs: int) -> Recipe:
+        """The recipe of a `tuned_*`."""
+        return self.tuned.get((method, num_pairs), TUNED)
+
+    def retraining(self, method: str, num_pairs: int) -> tuple[Retraining, bool]:
+        """The settings of a `triplet_plus_*`, and whether it starts from the triplet baseline."""
+        return self.retrained.get((method, num_pairs), (Retraining(), self.triplet is not None))
+
+
+def subject(method: str, bench: Bench, num_pairs: int) -> str:
+    """What stands for all that an outcome depends on, the task and K apart: weights, and settings of steps."""
+    match method.removesuffix("_pairs").removesuffix("_identities"):
+        case "frozen":
+            return _backbone_fingerprint(bench.embedder)
+        case "triplet":
+            return bench.baseline.fingerprint
+        case "triplet_plus":
+            settings, from_triplet = bench.retraining(method, num_pairs)
+            start = bench.baseline.fingerprint if from_triplet else _backbone_fingerprint(bench.embedder)
+            return f"{start}-{settings}"
+        case "supervised":
+            return f"{_backbone_fingerprint(bench.embedder)}-{bench.num_supervised}-{bench.supervised}"
+        case "tuned":
+            return f"{bench.embedder.fingerprint}-{bench.tuning(method, num_pairs)}"
+        case "chosen" if bench.choose_steps:
+            return f"{bench.embedder.fingerprint}-with-steps"
+        case _:
+            return bench.embedder.fingerprint
+
+
+def _backbone_fingerprint(embedder: Embedder) -> str:
+    """Seeds that share a backbone share what does not depend on the rest."""
+    return f"{fingerprint(embedder.backbone)}-{embedder.backbone.readout}"

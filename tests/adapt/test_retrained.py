@@ -1,0 +1,87 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.adapt.synthetic import pairs_of
+
+from vicp.adapt import retrained
+from vicp.adapt.opening import embedder_of
+from vicp.adapt.retrained import BATCH, Retraining, batches, support_loss
+from vicp.adapt.support_photos import relate_identities, relate_pairs
+from vicp.adapt.tuned import ranking_loss
+from vicp.model.build import PRESETS, build_model
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return embedder_of(build_model(PRESETS["tiny"]).eval())
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """Six identities of four photos: a colour each, half drowned in noise."""
+    draw = torch.Generator().manual_seed(0)
+    colours = torch.randint(0, 256, (6, 1, 3, 1, 1), generator=draw)
+    noise = torch.randint(0, 256, (6, 4, 3, 32, 32), generator=draw)
+    return ((colours + noise) // 2).flatten(0, 1).to(torch.uint8)
+
+
+def relation() -> np.ndarray:
+    return relate_identities([str(i) for i in np.repeat(np.arange(6), 4)])[1]
+
+
+@pytest.mark.parametrize("loss", ["triplet", "ranking"])
+def test_it_learns_and_leaves_the_model_as_it_was(embedder, pixels, loss) -> None:
+    before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
+    after = retrained.adapt(embedder, pixels, relation(), Retraining(12, 1e-3, loss), seed=0)
+    known = torch.from_numpy(relation())
+    losses = [float(ranking_loss(e.embed_pixels(pixels), known)) for e in (embedder, after)]
+    assert losses[1] < 0.8 * losses[0]
+    assert after.model is None
+    assert after.backbone is not embedder.backbone
+    assert all(torch.equal(tensor, before[name]) for name, tensor in embedder.model.state_dict().items())
+    assert all(parameter.grad is None for parameter in embedder.model.parameters())
+
+
+def test_a_path_passes_where_shorter_ones_end(embedder, pixels) -> None:
+    settings = Retraining(2, 1e-3)
+    alone = retrained.adapt(embedder, pixels, relation(), settings, seed=3).embed_pixels(pixels)
+    found = [
+        e.embed_pixels(pixels) for e in retrained.path(embedder, pixels, relation(), settings, steps=[2, 4], seed=3)
+    ]
+    assert torch.equal(found[0], alone)
+    assert not torch.equal(found[0], found[1])
+
+
+def test_only_known_relations_count() -> None:
+    embeddings = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    known = torch.tensor([[1, 1, -1], [1, 1, -1], [-1, -1, 1]])
+    # Anchor 0: 0 - 0.6 + 0.1 < 0; anchor 1: 0.8 - 0.6 + 0.1 = 0.3, the only violation.
+    assert float(support_loss(embeddings, known, "triplet")) == pytest.approx(0.3)
+    unknown = torch.tensor([[1, 1, -1], [1, 1, 0], [-1, 0, 1]])
+    assert float(support_loss(embeddings, unknown, "triplet")) == 0
+
+
+def test_batches_of_many_photos() -> None:
+    rng = np.random.default_rng(0)
+    known = relate_identities([str(i) for i in np.repeat(np.arange(20), 6)])[1]
+    rows = batches(known, rng)
+    for _ in range(5):
+        own = next(rows)
+        assert len(own) == BATCH
+        assert sorted(np.unique(own // 6, return_counts=True)[1]) == [4] * 8
+    pairs = pairs_of(*[(2 * i, 2 * i + 1, i % 2 == 0) for i in range(40)])
+    own = next(batches(relate_pairs(pairs, [str(i) for i in range(80)])[1], rng))
+    assert len(own) == BATCH
+    partners = {row ^ 1 for row in own.tolist()}
+    assert partners == set(own.tolist()), "both photos of a pair"
+    assert sum(row // 2 % 2 == 0 for row in own.tolist()) == BATCH // 2
+    assert len(next(batches(known[:10, :10], rng))) == 10
+
+
+def test_it_carries_no_prompts_and_no_static_one(embedder, pixels) -> None:
+    prompted = replace(embedder, static=torch.zeros(4, 32))
+    after = retrained.adapt(prompted, pixels, relation(), Retraining(1), seed=0)
+    assert after.static is None
+    assert after.fingerprint != embedder.fingerprint

@@ -1,0 +1,205 @@
+"""benchmarks/context.py from checkpoints to page, on tiny models and small tasks; its figures by hand."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vicp.data.sources.world import world_photos
+from vicp.errors import VICPError
+from vicp.model.build import PRESETS, build_model
+from vicp.model.folder import save_backbone
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+SMALL = ["--tasks", "2", "--choice-tasks", "0", "--photos", "120"]
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("context", monkeypatch)
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("context_tables", monkeypatch)
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("context_bars", monkeypatch)
+
+
+@pytest.fixture
+def curves(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("curves", monkeypatch)
+
+
+def load(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module(name)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seeds of the tiny model on one backbone, and a Triplet baseline."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    models = [build_model(PRESETS["tiny"], seed=seed).eval() for seed in (0, 1)]
+    models[1].backbone.load_state_dict(models[0].backbone.state_dict())
+    for seed, model in enumerate(models):
+        model.save_pretrained(folder / f"seed-{seed}")
+    vit, config = build_model(PRESETS["tiny"], seed=5).backbone.vit, PRESETS["tiny"]
+    square = {"image_mean": config.image_mean, "image_std": config.image_std, "image_fit": config.image_fit}
+    save_backbone(vit, folder / "triplet", image_size=config.image_size, **square)
+    return folder
+
+
+def results(program: ModuleType, checkpoints: Path, out: Path, *more: str) -> dict:
+    seeds = [str(checkpoints / "seed-0"), str(checkpoints / "seed-1")]
+    given = ["--checkpoints", *seeds, "--triplet", str(checkpoints / "triplet"), *SMALL, "--runs", str(out / "runs")]
+    program.main([*given, "--out", str(out / "context"), *more])
+    return json.loads((out / "context.json").read_text())
+
+
+def test_rows_of_two_seeds_and_nothing_is_done_twice(program: ModuleType, checkpoints: Path, tmp_path: Path) -> None:
+    methods = ["own", "shuffled", "frozen", "triplet"]
+    found = results(program, checkpoints, tmp_path, "--only", "A", "B", "--methods", *methods)
+    assert list(found["A"]) == list(found["B"]) == ["own", "shuffled", "frozen", "triplet"]
+    own = found["A"]["own"]
+    assert {"map", "low", "high", "tasks", "seeds", "seconds"} <= set(own)
+    assert (own["tasks"], own["seeds"], own["K"], list(own["by_K"])) == (2, 2, 16, ["4", "16", "64"])
+    assert own["low"] <= own["map"] <= own["high"]
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
+    # own: 3 K, two seeds; shuffled: two seeds; frozen, triplet: shared by the seeds; 2 tasks, 2 tests each
+    assert len(parts) == (3 * 2 + 2 + 1 + 1) * 2 * 2
+    maps = [json.loads(path.read_text())["map"] for path in (tmp_path / "runs" / "A" / "own-16").iterdir()]
+    assert own["map"] == pytest.approx(np.mean(maps), abs=0.01)
+    shuffled = [json.loads(path.read_text())["map"] for path in (tmp_path / "runs" / "A" / "shuffled-16").iterdir()]
+    difference = found["differences"]["A"]["own - shuffled, K = 16"]["map"]
+    assert difference == pytest.approx(np.mean(maps) - np.mean(shuffled), abs=0.02)
+
+    lost = next(iter(parts))
+    lost.unlink()
+    again = results(program, checkpoints, tmp_path, "--only", "A", "B", "--methods", *methods)
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
+    assert {path for path in after if after[path] != parts[path]} == {lost}
+    assert again["A"]["own"]["map"] == own["map"]
+
+    less = results(program, checkpoints, tmp_path, "--only", "A", "--methods", "null")
+    assert list(less["A"]) == ["own", "null", "shuffled", "frozen", "triplet"], "what is there is shown"
+    assert list(less["B"]) == ["own", "shuffled", "frozen", "triplet"]
+    page = (tmp_path / "context.md").read_text()
+    assert "| `own` | " in page
+    assert "- A, LLM, K = 16: own - null = " in page
+    assert str(tmp_path) not in page + json.dumps(less), "no folder of this machine"
+    assert "--checkpoints seed-0 seed-1 --triplet triplet" in less["command"]
+
+
+def test_settings_are_chosen_on_the_third_split(program: ModuleType, checkpoints: Path, tmp_path: Path) -> None:
+    asked = ["--only", "A", "--methods", "triplet_plus_pairs", "--choice-tasks", "1", "--tasks", "2"]
+    found = results(program, checkpoints, tmp_path, *asked)
+    assert [(row["method"], row["K"]) for row in found["choices"]] == [
+        ("triplet_plus_pairs", 16),
+        ("triplet_plus_pairs", 64),
+    ]
+    assert all(
+        len(row["tried"]) == 18 and row["map"] == pytest.approx(max(row["tried"].values()), abs=0.01)
+        for row in found["choices"]
+    )
+    assert len(list((tmp_path / "runs" / "choice").rglob("*.json"))) == 12
+    by_k = found["A"]["triplet_plus_pairs"]["by_K"]
+    assert list(by_k) == ["4", "16", "64"]
+    assert list(by_k["4"]["notes"]) == list(by_k["16"]["notes"]), "K = 4 takes the settings of 16"
+    assert "chosen on tasks of a third split" in (tmp_path / "context.md").read_text()
+
+
+def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: Path, tmp_path: Path) -> None:
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    world = world_photos(num_categories=2, num_identities=8, photos_per_identity=3, size=32)
+    columns = ["path", "image", "category", "identity"]
+    for name, category in (("pots", 0), ("fish", 1)):
+        rows = world[world["category"] == world["category"].unique()[category]]
+        pd.DataFrame(rows[columns]).to_parquet(sets / f"{name}.parquet")
+    shutil.copy(sets / "fish.parquet", sets / "omniglot_small.parquet")
+    asked = ["--only", "real", "--sets", str(sets), "--seen", "fish", "--draws", "1", "--real-pairs", "16"]
+    found = results(program, checkpoints, tmp_path, *asked)
+    assert list(found["real"]) == ["fish", "pots"]
+    assert (found["real"]["fish"]["seen_in_training"], found["real"]["pots"]["seen_in_training"]) == (True, False)
+    rows = found["real"]["pots"]
+    methods = {"own", "frozen", "shuffled", "metric", "verifier", "chosen_identities", "tuned_identities"}
+    assert methods | {"triplet", "triplet_plus_identities"} <= set(rows)
+    assert rows["own"]["seeds"] == 2
+    assert list(rows["own"]["by_K"]) == ["16"]
+    assert 0 < rows["own"]["low"] <= rows["own"]["map"] <= rows["own"]["high"] < 100
+    assert rows["triplet"]["map"] != rows["triplet_plus_identities"]["map"]
+    counted = [bar for bar in found["bars"] if bar["bar"].startswith("Real")]
+    assert len(counted) == 3
+    assert all("of 1," in bar["sentence"] for bar in counted), "the set that was seen does not count"
+    assert "| fish * | " in (tmp_path / "context.md").read_text()
+
+
+def test_verdicts_by_hand(tables: ModuleType, bars: ModuleType) -> None:
+    tasks = np.linspace(40, 60, 24)[None]
+
+    def values(table: np.ndarray, seconds: float = 1.0):
+        return tables.Values(table, np.full(table.shape, seconds), np.full(table.shape, seconds), (2,) * 24, {})
+
+    test = {
+        "own": {16: values(tasks + 30), 4: values(tasks + 10)},
+        "null": {0: values(tasks)},
+        "shuffled": {16: values(tasks + 15)},
+        "verifier": {16: values(1.25 * (tasks + 30))},
+        "chosen_pairs": {16: values(tasks + 20, 1.0)},
+        "triplet_plus_pairs": {16: values(tasks + 10, 4.0)},
+    }
+    said = {bar["bar"]: bar for bar in bars.world_bars("A", test)}
+    assert said["A, LLM, K = 16: own - null"]["reached"] is True
+    assert said["A, LLM, K = 16: own - null"]["sentence"].endswith(
+        "= 30.0 (30.0 to 30.0), asked at least 20: reached by 10.0."
+    )
+    assert said["A, LLM, K = 16: own - shuffled"]["sentence"].endswith("missed by 5.0.")
+    assert said["A, LLM, K = 16: own - static"]["reached"] is None
+    assert said["A, LLM, K = 4: own - null"]["sentence"].endswith("asked at least 15: missed by 5.0.")
+    assert said["A, LLM, K = 16: own / verifier"]["value"] == pytest.approx(0.8)
+    assert said["A, K = 16: chosen_pairs - triplet_plus_pairs"]["reached"] is True
+    spent = said["A, K = 16: chosen_pairs / triplet_plus_pairs, processor seconds of adapting"]
+    assert (spent["value"], spent["reached"]) == (0.25, False)
+    assert not any("set transformer" in bar for bar in said)
+
+
+def test_an_interval_that_touches_zero_reaches_nothing(tables: ModuleType, bars: ModuleType) -> None:
+    half = np.array([[0.0, 200.0]])
+    found = bars.ahead("x", *(tables.Values(t, t, t, (1, 1), {}) for t in (half, half * 0)), 20.0)
+    assert (found["value"], found["reached"]) == (100, False)
+    assert found["sentence"].endswith("missed: the interval is not clear of zero.")
+
+
+def test_a_wrong_checkpoint_is_one_line(program: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(VICPError, match=r"^\S*nothing.*$") as caught:
+        program.main(
+            ["--checkpoints", str(tmp_path / "nothing"), "--runs", str(tmp_path), "--out", str(tmp_path / "x")]
+        )
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_curves_of_two_runs(curves: ModuleType, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        rows = [{"step": step, "pair": 0.7 - step / 100, "total": 1.0} for step in (1, 2, 3)]
+        rows.append({"step": 3, "spread": 0.5, "verifier": 0.9, "flipped": 0.2 * (seed + 1)})
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}" / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    curves.main([str(tmp_path / "seed-0"), f"other={tmp_path / 'seed-1'}", "--out", str(tmp_path / "curves")])
+    written = sorted(path.name for path in (tmp_path / "curves").iterdir())
+    assert written == ["curves.md", "labels.png", "pair-loss.png", "spread.png"]
+    assert (tmp_path / "curves" / "labels.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "curves" / "curves.md").read_text()
+    assert "- seed-0: 0.69 at step 1, 0.67 at step 3" in page
+    assert "- other: 0.5 at step 3, 0.5 at step 3" in page
+    assert str(tmp_path) not in page
+    assert curves.curve([{"step": 2, "verifier": 0.9, "flipped": 0.25}], curves.QUANTITIES[1]) == [(2, 0.65)]
