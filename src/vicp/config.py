@@ -173,7 +173,7 @@ class EpisodeConfig:
     natural_column: str = "image"
     """Its column of encoded bytes."""
     natural_pools: int = 0
-    """Pools of such photos, each of a few photos in many dresses."""
+    """Pools of such photos, each of a few photos in many dresses; without photos there are none."""
     validation_silhouettes: int = 6
     """Pools of the world's `choice` split, for validation."""
     validation_episodes: int = 48

@@ -174,10 +174,18 @@ def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> N
     assert (train(config) / "config.json").is_file()
 
 
-def test_dressed_photos_need_photos(tmp_path: Path) -> None:
+def test_without_photos_there_are_drawn_objects_alone(tmp_path: Path) -> None:
     config = tiny_run(tmp_path)
     config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, natural_pools=2))
-    with pytest.raises(ConfigError, match=r"episodes\.natural_pools: there are no natural photos"):
+    grounds = make_grounds(config, start_model(config).backbone, num_pairs=4, shard=Shard())
+    assert len(grounds.train.pools) == 2
+
+
+def test_too_few_photos_to_dress_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "photos.parquet"
+    config = natural(tiny_run(tmp_path / "run"), file)
+    pd.read_parquet(file).head(20).to_parquet(file)
+    with pytest.raises(ConfigError, match=r"episodes\.natural_photos: 20 photos; expected 32 or more"):
         train(config)
 
 

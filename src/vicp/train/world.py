@@ -85,10 +85,10 @@ def make_world(
         num: how many pools of drawn objects.
         transform: the size of the photos, and how they become the backbone's input.
         seed: of silhouettes and photos.
-        num_natural: how many pools of dressed photos.
+        num_natural: how many pools of dressed photos, where the settings name natural photos.
 
     Raises:
-        ConfigError: pools of natural photos are asked for, and no photos given, or too few.
+        ConfigError: too few natural photos.
         DataError: they cannot be read.
     """
     silhouettes = draw_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
@@ -104,7 +104,7 @@ def make_world(
     ]
     seen, _ = split_rules(RULE_SEED)
     kinds = [Kind(range(num), seen)]
-    if num_natural:
+    if num_natural and settings.natural_photos is not None:
         pools += _natural_pools(settings, split, num=num_natural, transform=transform, seed=seed)
         kinds.append(Kind(range(num, len(pools)), natural_rules(all_rules())))
     logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
@@ -115,10 +115,7 @@ def make_world(
 def _natural_pools(
     settings: EpisodeConfig, split: Split, *, num: int, transform: ImageTransform, seed: int
 ) -> list[Pool]:
-    if settings.natural_photos is None:
-        raise ConfigError(
-            "episodes.natural_pools: there are no natural photos; name a Parquet in episodes.natural_photos"
-        )
+    assert settings.natural_photos is not None
     photos = read_photos(settings.natural_photos, settings.natural_column, transform, key="episodes.natural_photos")
     half = len(photos) // 2
     photos = photos[:half] if split == "seen" else photos[half:]
