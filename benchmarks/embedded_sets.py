@@ -31,11 +31,6 @@ class EmbeddedSet:
     categories: np.ndarray
     paths: np.ndarray
 
-    def select(self, rows: np.ndarray) -> "EmbeddedSet":
-        return EmbeddedSet(
-            self.name, self.embeddings[rows], self.identities[rows], self.categories[rows], self.paths[rows]
-        )
-
 
 def embedded(table: Path, folder: Path = FOLDER) -> EmbeddedSet:
     """The set's embeddings, from the folder or made now."""

@@ -1,7 +1,7 @@
 """Worlds of made-up individuals whose similarities depend on each other in known ways.
 
-They differ in why two strangers look alike, which is what a promise about strangers has to survive. The truth is counted
-on strangers drawn from the same world.
+They differ in why two strangers look alike, which is what a promise about strangers has to survive. The truth is
+counted on strangers drawn from the same world.
 """
 
 from collections.abc import Callable
