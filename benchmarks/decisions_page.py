@@ -22,7 +22,8 @@ def page(found: dict[str, Any], worlds: dict[str, Any]) -> list[str]:
         "",
         "Each draw makes new individuals, finds the threshold on them, and searches 2,000 strangers among them. The "
         "worlds differ in why strangers look alike. `held` is the share of draws in which the achieved rate was at "
-        "most the promised one, with its exact 95 % interval; `achieved` the mean over draws and the range of 95 % of them.",
+        "most the promised one, with its exact 95 % interval; `achieved` the mean over draws and the range of 95 % of "
+        "them.",
         "",
         "| world | individuals | candidates | promised | achieved | held |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -43,10 +44,10 @@ def real_lines(sets: dict[str, Any]) -> list[str]:
         "## Real sets",
         "",
         "The packaged `mini`; each draw takes 65 % of a set's identities, three photos of each, as support and "
-        "gallery, and the photos of all others as strangers (at most 20 of an identity). The promised rate is the least "
-        "round one that so few individuals can promise for a search over all of them; `more for` says how many different-pairs "
-        "of new individuals a lower rate takes. An achieved rate is measured on the strangers a set has, so it varies "
-        "by more than the threshold does. `null` is the frozen backbone, `metric` its features under a metric fitted "
+        "gallery, and the photos of all others as strangers (at most 20 of an identity). The promised rate is the "
+        "least round one that so few individuals can promise for a search over all of them; `more for` says how many "
+        "different-pairs of new individuals a lower rate takes. An achieved rate is measured on the strangers a set "
+        "has, so it varies by more than the threshold does. `null` is the frozen backbone, `metric` its features under a metric fitted "
         "on the support, calibrated on identities held out of the fit.",
         "",
         "| set | adaptation | individuals | strangers | promised | achieved | held | more for 5 % | more for 1 % |",

@@ -1,10 +1,11 @@
 """Ranks the identities of a gallery for a photo, and compares two photos."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+from vicp.gallery.answers import Identification, Promise, Verification
+from vicp.gallery.decision import Decisions, decisions_of
+from vicp.gallery.strangers import searches_among
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class Candidate:
         identity: its name.
         similarity: cosine in [-1, 1].
         photo: index of that photo in the gallery.
+        probability: calibrated, that the query shows this identity; None where nothing was calibrated.
     """
 
     identity: str
     similarity: float
     photo: int
+    probability: float | None = None
 
 
 def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *, top: int) -> list[list[Candidate]]:
@@ -62,12 +68,14 @@ class Identified:
         ranked: for each of them, the best identities.
         gallery: the gallery's photos.
         num_skipped: photos left out because they cannot be used.
+        answers: for each of them, what its similarities mean; None where the adaptation allows no decisions.
     """
 
     queries: tuple[str, ...]
     ranked: list[list[Candidate]]
     gallery: PhotoTable
     num_skipped: int
+    answers: tuple[Identification, ...] | None = None
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -77,32 +85,39 @@ class Identified:
             "queries": [
                 {
                     "photo": name,
+                    "decision": None if self.answers is None else self.answers[number].to_dict(),
                     "candidates": [
                         {
                             "category": str(self.gallery.frame["category"].iloc[c.photo]),
                             "identity": self._identity(c),
                             "similarity": round(c.similarity, 4),
+                            "p_same": c.probability,
                             "photo": self._photo(c),
                         }
                         for c in candidates
                     ],
                 }
-                for name, candidates in zip(self.queries, self.ranked, strict=True)
+                for number, (name, candidates) in enumerate(zip(self.queries, self.ranked, strict=True))
             ],
         }
 
     def lines(self) -> list[str]:
         """The facts, for people."""
         lines = []
-        for name, candidates in zip(self.queries, self.ranked, strict=True):
-            lines.append(name)
+        for number, (name, candidates) in enumerate(zip(self.queries, self.ranked, strict=True)):
+            answer = None if self.answers is None else self.answers[number]
+            lines.append(name if answer is None else f"{name}: {self._says(answer, candidates[0])}")
             lines += [
-                f"  {rank}. {self._identity(c)}  similarity {c.similarity:.3f}  ({self._photo(c)})"
+                f"  {rank}. {self._identity(c)}  {_chance(c)}similarity {c.similarity:.3f}  ({self._photo(c)})"
                 for rank, c in enumerate(candidates, start=1)
             ]
         if self.num_skipped:
             lines.append(f"Left out {self.num_skipped} photos that cannot be used.")
         return lines
+
+    def _says(self, answer: Identification, best: Candidate) -> str:
+        same = answer.verdict == "same"
+        return f"the same as {self._identity(best)}{answer.sentence.removeprefix('same')}" if same else answer.sentence
 
     def _identity(self, candidate: Candidate) -> str:
         return str(self.gallery.frame["identity"].iloc[candidate.photo])
@@ -121,6 +136,7 @@ class Verdict:
         threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
         threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
         category: the adaptation's.
+        decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
     """
 
     similarity: float
@@ -128,6 +144,7 @@ class Verdict:
     threshold: float | None
     threshold_accuracy: float | None
     category: str
+    decision: Verification | None = None
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -137,15 +154,16 @@ class Verdict:
             "p_same": self.probability,
             "threshold": self.threshold,
             "threshold_accuracy": self.threshold_accuracy,
+            "decision": None if self.decision is None else self.decision.to_dict(),
         }
 
     def lines(self) -> list[str]:
         """The facts, for people."""
-        lines = []
+        lines = [] if self.decision is None else [f"{self.decision.sentence}."]
         if self.probability is not None:
             answer = "the same individual" if self.probability >= 0.5 else "different individuals"
             lines.append(
-                f"Probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
+                f"In context probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
                 f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
             )
         else:
@@ -166,8 +184,12 @@ def identify_photos(
     *,
     adaptation: Adaptation | None,
     top: int,
+    promise: Promise = Promise(),  # noqa: B008 (frozen)
 ) -> Identified:
-    """Ranks the gallery's identities for every photo of `photos` (files, folders or tables).
+    """Ranks the gallery's identities for every photo of `photos` (files, folders or tables), and says who it is.
+
+    A gallery of more identities than the support calibrates the search itself: each of its individuals in turn plays
+    the unknown one.
 
     Raises:
         DataError: photos that cannot be used.
@@ -178,12 +200,66 @@ def identify_photos(
     if adaptation is not None and adaptation.category in known.categories:
         known = known.of_category(adaptation.category)
     known, rows = embedder.embed(known, adaptation)
+    asked_rows = torch.cat([embeddings for _, embeddings in asked])
+    ranked = rank_identities(asked_rows, rows, known.identities, top=top)
+    answers = None
+    if (decisions := decisions_of(adaptation)) is not None:
+        names, owner = np.unique(known.identities, return_inverse=True)
+        if len(names) > 2 * len(decisions.searches.best) + 1:
+            decisions = replace(decisions, searches=searches_among(best_stranger(rows, owner)))
+        answers = _answer(decisions, closest_by_identity(asked_rows, rows, owner), promise)
+        number = {name: position for position, name in enumerate(names.tolist())}
+        ranked = [_with_chances(own, answer, number) for own, answer in zip(ranked, answers, strict=True)]
     return Identified(
         queries=tuple(str(path) for table, _ in asked for path in table.frame["path"]),
-        ranked=rank_identities(torch.cat([embeddings for _, embeddings in asked]), rows, known.identities, top=top),
+        ranked=ranked,
         gallery=known,
         num_skipped=len(known.skipped) + sum(len(table.skipped) for table, _ in asked),
+        answers=answers,
     )
+
+
+def closest_by_identity(query: Tensor, gallery: Tensor, owner: np.ndarray) -> np.ndarray:
+    """Highest similarity (B, I) of each query to a photo of each identity.
+
+    Args:
+        query: embeddings (B, D), L2-normalised.
+        gallery: embeddings (G, D), L2-normalised.
+        owner: (G,) which of the I identities each gallery photo shows.
+    """
+    member = torch.from_numpy(owner)
+    found = torch.full((len(query), int(owner.max()) + 1), -2.0)
+    similarity = query.float() @ gallery.float().T  # (B, G)
+    return found.scatter_reduce(1, member.expand(len(query), -1), similarity, "amax").double().numpy()
+
+
+def best_stranger(gallery: Tensor, owner: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Highest similarity (I,) of one photo of each identity, at random, to a photo of any other.
+
+    Args:
+        gallery: embeddings (G, D), L2-normalised.
+        owner: (G,) which of the I identities each photo shows.
+        seed: of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    photos = np.array([rng.choice(np.flatnonzero(owner == i)) for i in range(int(owner.max()) + 1)])
+    similarity = closest_by_identity(gallery[photos], gallery, owner)  # (I, I)
+    np.fill_diagonal(similarity, -np.inf)
+    return similarity.max(axis=1)
+
+
+def _answer(decisions: Decisions, similarity: np.ndarray, promise: Promise) -> tuple[Identification, ...]:
+    return tuple(decisions.identify(row, promise) for row in similarity)
+
+
+def _with_chances(candidates: Sequence[Candidate], answer: Identification, number: dict[str, int]) -> list[Candidate]:
+    if answer.probability is None:
+        return list(candidates)
+    return [replace(c, probability=float(answer.probability[number[c.identity]])) for c in candidates]
+
+
+def _chance(candidate: Candidate) -> str:
+    return "" if candidate.probability is None else f"P = {candidate.probability:.2f}, "
 
 
 def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
@@ -201,7 +277,14 @@ def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
     return tables
 
 
-def verify_photos(embedder: Embedder, a: Path, b: Path, *, adaptation: Adaptation) -> Verdict:
+def verify_photos(
+    embedder: Embedder,
+    a: Path,
+    b: Path,
+    *,
+    adaptation: Adaptation,
+    promise: Promise = Promise(),  # noqa: B008 (frozen)
+) -> Verdict:
     """Compares two photos under a category's adaptation.
 
     Raises:
@@ -216,11 +299,12 @@ def verify_photos(embedder: Embedder, a: Path, b: Path, *, adaptation: Adaptatio
     if can_verify(embedder, adaptation):
         latents = embedder.latents(embedder.pixels(table[0])[1])
         probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
-    choice = adaptation.choice
+    choice, decisions = adaptation.choice, decisions_of(adaptation)
     return Verdict(
         similarity=float(left @ right),
         probability=probability,
         threshold=None if choice is None else choice.threshold,
         threshold_accuracy=None if choice is None else choice.threshold_accuracy,
         category=adaptation.category,
+        decision=None if decisions is None else decisions.verify(float(left @ right), promise),
     )
