@@ -47,8 +47,8 @@ def real_lines(sets: dict[str, Any]) -> list[str]:
         "gallery, and the photos of all others as strangers (at most 20 of an identity). The promised rate is the "
         "least round one that so few individuals can promise for a search over all of them; `more for` says how many "
         "different-pairs of new individuals a lower rate takes. An achieved rate is measured on the strangers a set "
-        "has, so it varies by more than the threshold does. `null` is the frozen backbone, `metric` its features under a metric fitted "
-        "on the support, calibrated on identities held out of the fit.",
+        "has, so it varies by more than the threshold does. `null` is the frozen backbone, `metric` its features under "
+        "a metric fitted on the support, calibrated on identities held out of the fit.",
         "",
         "| set | adaptation | individuals | strangers | promised | achieved | held | more for 5 % | more for 1 % |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",

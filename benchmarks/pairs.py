@@ -144,9 +144,9 @@ def page(found: dict[str, Any]) -> list[str]:
     lines += [
         "Half of a set's identities are the pool one may ask about, without their names; mAP (percent) is of the other "
         f"half, all against all, under the metric fitted to the labels; mean and 95 % interval over {found['seeds']} "
-        "splits, the same for every strategy. `random` pairs; `likely` same-pairs; `uncertain` ones; `balanced`, both in "
-        "turn; `known` draws balanced pairs by the names, which nobody has who labels. In "
-        "brackets how many of the pairs turned out the same. The backbone is the packaged `mini`'s, frozen.",
+        "splits, the same for every strategy. `random` pairs; `likely` same-pairs; `uncertain` ones; `balanced`, both "
+        "in turn; `known` draws balanced pairs by the names, which nobody has who labels. "
+        "In brackets how many of the pairs turned out the same. The backbone is the packaged `mini`'s, frozen.",
         "",
     ]
     for name, rows in found["sets"].items():

@@ -245,7 +245,8 @@ def best_stranger(gallery: Tensor, owner: np.ndarray, *, seed: int = 0) -> np.nd
     photos = np.array([rng.choice(np.flatnonzero(owner == i)) for i in range(int(owner.max()) + 1)])
     similarity = closest_by_identity(gallery[photos], gallery, owner)  # (I, I)
     np.fill_diagonal(similarity, -np.inf)
-    return similarity.max(axis=1)
+    best: np.ndarray = similarity.max(axis=1)
+    return best
 
 
 def _answer(decisions: Decisions, similarity: np.ndarray, promise: Promise) -> tuple[Identification, ...]:
