@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from decisions_page import page
-from decisions_real import measure
+from decisions_real import gather, measure
 from decisions_simulated import SETTINGS, simulate
 from embedded_sets import embedded
 from rates import share
@@ -43,7 +43,7 @@ def main() -> None:
             name: pool.submit(measure, one, CONFIDENCE, asked.draws, asked.seed) for name, one in photos.items()
         }
         simulated = {name: [job.result() for job in own] for name, own in jobs.items()}
-        sets = {name: job.result() for name, job in measured.items()}
+        sets = {name: gather({m: job.result() for m, job in own.items()}) for name, own in measured.items()}
     rows = [*(row for rows in simulated.values() for row in rows), *sets.values()]
     found: dict[str, Any] = {
         "command": shlex.join(["python", "benchmarks/decisions.py", *(t.name for t in asked.tables), *options(asked)]),

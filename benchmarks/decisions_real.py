@@ -32,25 +32,21 @@ def bare() -> Embedder:
     return replace(open_model("mini"), model=None, static=None)
 
 
-def measure(photos: EmbeddedSet, confidence: float, draws: int, seed: int) -> dict[str, Any]:
-    """A set's row. Its rate is the least, of round ones, that its support can promise; searches are over all of it."""
-    identities = np.unique(photos.identities, return_inverse=True)[1]
-    methods = {m: _method(photos, identities, m, confidence, draws, seed) for m in METHODS}
-    first = methods[METHODS[0]]
-    held = sum(one["num_held"] for one in methods.values())
-    shared = ("individuals", "candidates", "strangers", "rate_promised", "missing_for")
+def gather(methods: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A set's row from those of its adaptations."""
+    first = next(iter(methods.values()))
+    shared = ("individuals", "candidates", "strangers", "rate_promised", "missing_for", "share_promised")
     return {
         **{key: first[key] for key in shared},
         "rate_achieved": {m: one["rate_achieved"] for m, one in methods.items()},
-        "share_promised": confidence,
-        **share(held, draws * len(METHODS)),
+        **share(sum(one["num_held"] for one in methods.values()), sum(one["num_draws"] for one in methods.values())),
         "methods": methods,
     }
 
 
-def _method(
-    photos: EmbeddedSet, identities: np.ndarray, method: Any, confidence: float, draws: int, seed: int
-) -> dict[str, Any]:
+def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, seed: int) -> dict[str, Any]:
+    """An adaptation's row; its rate is the least round one that a support can promise for searches over all of it."""
+    identities = np.unique(photos.identities, return_inverse=True)[1]
     rng = np.random.default_rng(derive_seed(seed, "decisions", photos.name))
     num = round(SHARE * (identities.max() + 1))
     achieved, named, first, pairs = [], [], [], []
@@ -89,6 +85,7 @@ def _method(
         "rate_promised": rate,
         "rate_achieved": mean(values),
         "missing_for": missing,
+        "share_promised": confidence,
         "known_named": mean(np.array(named)),
         "known_first": mean(np.array(first)),
         "ece": mean(np.array([calibration_error(*pair) for pair in pairs])),

@@ -149,6 +149,20 @@ def page(found: dict[str, Any]) -> list[str]:
         "In brackets how many of the pairs turned out the same. The backbone is the packaged `mini`'s, frozen.",
         "",
     ]
+    lines += [
+        "| set | balanced, 16 pairs | random, 64 pairs | balanced over random at 64 |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    last = len(found["budgets"])
+    few = 1 + list(found["budgets"]).index(16)
+    for name, rows in found["sets"].items():
+        active, base = rows["balanced"], rows["random"]
+        gain, low, high = (100 * value for value in active["over_random"][last])
+        lines.append(
+            f"| {name} | {100 * active['map'][few][0]:.1f} | {100 * base['map'][last][0]:.1f} | "
+            f"{gain:+.1f} ({low:+.1f} to {high:+.1f}) |"
+        )
+    lines.append("")
     for name, rows in found["sets"].items():
         lines += [f"## {name}", "", f"| strategy | 0 | {' | '.join(str(b) for b in found['budgets'])} |"]
         lines += [f"| --- |{' ---: |' * (1 + len(found['budgets']))}"]

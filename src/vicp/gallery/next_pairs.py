@@ -6,8 +6,8 @@ hardest to tell apart, since what they turn out to be moves the boundary. No pho
 photos known to be one individual, is asked about twice in a round; near-copies, whose label is no news, come last.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal, get_args
 
 import numpy as np
@@ -109,28 +109,18 @@ def _take_turns(
     chosen: dict[int, int] = {}
     for units in (groups, np.arange(len(groups))):
         used = {int(units[side[k]]) for k in chosen for side in (left, right)}
-        queues = [iter(order.tolist()) for order in orders]
-        while len(chosen) < count:
-            taken = [_next_fresh(queue, chosen, used, units, left, right) for queue in queues]
-            for turn, k in enumerate(taken):
-                fresh = k is not None and k not in chosen and not {int(units[left[k]]), int(units[right[k]])} & used
-                if k is not None and fresh and len(chosen) < count:
-                    chosen[k] = turn
-                    used |= {int(units[left[k]]), int(units[right[k]])}
-            if all(k is None for k in taken):
+        queues = [order[::-1].tolist() for order in orders]  # the best last, to be popped
+        for turn in cycle(range(len(queues))):
+            if len(chosen) >= count or not any(queues):
                 break
+            queue = queues[turn]
+            while queue and (queue[-1] in chosen or {int(units[side[queue[-1]]]) for side in (left, right)} & used):
+                queue.pop()
+            if queue:
+                k = queue.pop()
+                chosen[k] = turn
+                used |= {int(units[side[k]]) for side in (left, right)}
     return list(chosen.items())
-
-
-def _next_fresh(
-    queue: Iterator[int],
-    chosen: dict[int, int],
-    used: set[int],
-    units: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-) -> int | None:
-    return next((k for k in queue if k not in chosen and not {int(units[left[k]]), int(units[right[k]])} & used), None)
 
 
 def _random(embeddings: Array, relation: NDArray[np.int8], count: int, rng: np.random.Generator) -> list[Proposal]:

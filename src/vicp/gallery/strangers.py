@@ -12,35 +12,28 @@ Array = NDArray[np.float64]
 def held_out_searches(held_out: HeldOut, *, seed: int = 0) -> Searches:
     """The searches of a support's identities among each other, one photo of each at random."""
     rng = np.random.default_rng(seed)
-    names, similarity = closest(held_out, rng)
+    similarity = closest(held_out, rng)
     met = np.isfinite(similarity) & np.isfinite(similarity.T)
-    similarity[~met] = np.nan
-    neighbours = {a: set(np.flatnonzero(met[a]).tolist()) for a in range(len(names))}
-    couples = couple(neighbours, rng)
-    least = [min(len(neighbours[a]), len(neighbours[b])) for a, b in couples]
-    most = max(least, default=1)
+    complete = len(met) > 1 and int(met.sum()) == len(met) * (len(met) - 1)
+    if complete:
+        couples = rng.permutation(len(met))[: len(met) // 2 * 2].reshape(-1, 2)
+    else:
+        neighbours = {a: set(np.flatnonzero(met[a]).tolist()) for a in range(len(met))}
+        couples = np.array(couple(neighbours, rng), dtype=np.int64).reshape(-1, 2)
+    asking, other = couples.ravel(), couples[:, ::-1].ravel()  # (2C,)
+    limits = met.sum(axis=1)[couples].min(axis=1, initial=len(met))  # (C,)
+    most = int(limits.max(initial=1))
     counts = sorted({1, *(2**k for k in range(1, most.bit_length())), most})
-    rows = []
-    for (a, b), limit in zip(couples, least, strict=True):
-        own, other = (
-            np.maximum.accumulate(
-                [row[first], *rng.permutation(np.delete(row, first)[np.isfinite(np.delete(row, first))])]
-            )
-            for row, first in ((similarity[a], b), (similarity[b], a))
-        )
-        pair = max(own[0], other[0])  # of one candidate a couple is one search, whoever asks
-        rows.append(
-            tuple(
-                None
-                if count > limit
-                else (float(pair), float(pair))
-                if count == 1
-                else (float(own[count - 1]), float(other[count - 1]))
-                for count in counts
-            )
-        )
-    complete = bool(met.sum() == len(names) * (len(names) - 1)) and len(names) > 1
-    return Searches(tuple(counts), tuple(rows), complete)
+    turn = np.where(met[asking], rng.random((len(asking), len(met))), 2.0)
+    turn[np.arange(len(asking)), other] = -1  # the other of the couple first, who was never met last
+    ordered = np.take_along_axis(np.where(met, similarity, -np.inf)[asking], np.argsort(turn, axis=1), axis=1)
+    best = np.maximum.accumulate(ordered, axis=1).reshape(len(couples), 2, len(met))
+    best[:, :, 0] = best[:, :, 0].max(axis=1, initial=-np.inf, keepdims=True)  # of one candidate a couple is one search
+    rows = tuple(
+        tuple((float(a[c - 1]), float(b[c - 1])) if c <= limit else None for c in counts)
+        for (a, b), limit in zip(best, limits.tolist(), strict=True)
+    )
+    return Searches(tuple(counts), rows, complete)
 
 
 def searches_among(best: Array, *, seed: int = 0) -> Searches:
@@ -56,19 +49,17 @@ def searches_among(best: Array, *, seed: int = 0) -> Searches:
     return Searches((max(len(best) - 1, 1),), rows, complete=True)
 
 
-def closest(held_out: HeldOut, rng: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
-    """Groups (g,), and (g, g) the highest similarity of one photo of a group to those of another; NaN if never met."""
+def closest(held_out: HeldOut, rng: np.random.Generator) -> Array:
+    """(g, g) the highest similarity of one photo of a group, at random, to those of another; NaN where never met."""
     known = (held_out.relation == -1) & np.isfinite(held_out.similarity)
     names, member = np.unique(held_out.groups, return_inverse=True)
-    found = np.full((len(names), len(names)), np.nan)
-    for number in range(len(names)):
-        photos = np.flatnonzero((member == number) & known.any(axis=1))
-        if len(photos):
-            photo = rng.choice(photos)
-            best = np.full(len(names), -np.inf)
-            np.maximum.at(best, member[known[photo]], held_out.similarity[photo, known[photo]])
-            found[number] = np.where(np.isfinite(best), best, np.nan)
-    return names, found
+    usable, luck = known.any(axis=1), rng.random(len(member))
+    order = np.lexsort((luck, ~usable, member))  # of each group its lucky photo first, one that met others if any did
+    photos = order[np.searchsorted(member[order], np.arange(len(names)))]
+    columns = np.argsort(member, kind="stable")
+    values = np.where(known[photos], held_out.similarity[photos], -np.inf)[:, columns].astype(np.float64)
+    found = np.maximum.reduceat(values, np.searchsorted(member[columns], np.arange(len(names))), axis=1)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def couple(neighbours: dict[int, set[int]], rng: np.random.Generator) -> list[tuple[int, int]]:
