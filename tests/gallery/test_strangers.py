@@ -155,3 +155,13 @@ def test_nobody_to_compare_promises_nothing() -> None:
     assert (found.searches, found.missing, found.least_rate) == (0, 45, None)
     with pytest.raises(ValueError, match="at least 1"):
         alone.threshold(0.05, candidates=0)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_the_fewest_individuals_satisfy_the_bound_of_docs_decisions(confidence: float) -> None:
+    for rate in (0.01, 0.05, 0.1, 0.25, 0.5):
+        nobody = searches_among(np.zeros(0)).threshold(rate, confidence=confidence, candidates=2)
+        assert isinstance(nobody, Shortage)
+        num = 2 * nobody.missing
+        no_match = np.prod(1 - np.arange(num) * rate / num)
+        assert no_match <= 1 - confidence

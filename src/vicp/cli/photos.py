@@ -86,7 +86,7 @@ def verify(
 ) -> None:
     """Do two photos show the same individual? The same, different, or cannot say, by the pairs taught."""
     from vicp.adapt.adaptation import Adaptation
-    from vicp.gallery.identify import verify_photos
+    from vicp.gallery.verify import verify_photos
 
     promise = promise_of(false_match_rate, confidence)
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:

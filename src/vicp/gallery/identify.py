@@ -1,4 +1,4 @@
-"""Ranks the identities of a gallery for a photo, and compares two photos."""
+"""Ranks the identities of a gallery for a photo, and says whether it shows one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,10 @@ from torch import Tensor
 
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.errors import DataError
-from vicp.gallery.answers import Identification, Promise, Verification
+from vicp.gallery.answers import Identification, Promise
+from vicp.gallery.closest import best_stranger, closest_by_identity
 from vicp.gallery.decision import Decisions, decisions_of
 from vicp.gallery.strangers import searches_among
 
@@ -126,57 +125,6 @@ class Identified:
         return str(self.gallery.frame["path"].iloc[candidate.photo])
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Two photos compared under a category's adaptation.
-
-    Attributes:
-        similarity: cosine of their embeddings, in [-1, 1].
-        probability: the in-context verifier's P(same), as the model gives it; None without a verifier.
-        threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
-        threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
-        category: the adaptation's.
-        decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
-    """
-
-    similarity: float
-    probability: float | None
-    threshold: float | None
-    threshold_accuracy: float | None
-    category: str
-    decision: Verification | None = None
-
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {
-            "category": self.category,
-            "similarity": self.similarity,
-            "p_same": self.probability,
-            "threshold": self.threshold,
-            "threshold_accuracy": self.threshold_accuracy,
-            "decision": None if self.decision is None else self.decision.to_dict(),
-        }
-
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        lines = [] if self.decision is None else [f"{self.decision.sentence}."]
-        if self.probability is not None:
-            answer = "the same individual" if self.probability >= 0.5 else "different individuals"
-            lines.append(
-                f"In context probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
-                f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
-            )
-        else:
-            lines.append(f"Similarity {self.similarity:.3f}.")
-        if self.threshold is not None and self.threshold_accuracy is not None:
-            side = "above" if self.similarity > self.threshold else "not above"
-            lines.append(
-                f"That is {side} {self.threshold:.3f}, which told {self.threshold_accuracy:.0%} of the pairs taught "
-                f"for '{self.category}' apart when they were held out."
-            )
-        return lines
-
-
 def identify_photos(
     embedder: Embedder,
     gallery: Path,
@@ -195,7 +143,7 @@ def identify_photos(
         DataError: photos that cannot be used.
         PromptError: the adaptation belongs to another model.
     """
-    asked = [embedder.embed(table, adaptation) for table in _queries(photos, skip_bad=embedder.skip_bad)]
+    asked = [embedder.embed(table, adaptation) for table in query_tables(photos, skip_bad=embedder.skip_bad)]
     known = open_photos(gallery, skip_bad=embedder.skip_bad)
     if adaptation is not None and adaptation.category in known.categories:
         known = known.of_category(adaptation.category)
@@ -219,36 +167,6 @@ def identify_photos(
     )
 
 
-def closest_by_identity(query: Tensor, gallery: Tensor, owner: np.ndarray) -> np.ndarray:
-    """Highest similarity (B, I) of each query to a photo of each identity.
-
-    Args:
-        query: embeddings (B, D), L2-normalised.
-        gallery: embeddings (G, D), L2-normalised.
-        owner: (G,) which of the I identities each gallery photo shows.
-    """
-    member = torch.from_numpy(owner)
-    found = torch.full((len(query), int(owner.max()) + 1), -2.0)
-    similarity = query.float() @ gallery.float().T  # (B, G)
-    return found.scatter_reduce(1, member.expand(len(query), -1), similarity, "amax").double().numpy()
-
-
-def best_stranger(gallery: Tensor, owner: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Highest similarity (I,) of one photo of each identity, at random, to a photo of any other.
-
-    Args:
-        gallery: embeddings (G, D), L2-normalised.
-        owner: (G,) which of the I identities each photo shows.
-        seed: of the choice.
-    """
-    rng = np.random.default_rng(seed)
-    photos = np.array([rng.choice(np.flatnonzero(owner == i)) for i in range(int(owner.max()) + 1)])
-    similarity = closest_by_identity(gallery[photos], gallery, owner)  # (I, I)
-    np.fill_diagonal(similarity, -np.inf)
-    best: np.ndarray = similarity.max(axis=1)
-    return best
-
-
 def _answer(decisions: Decisions, similarity: np.ndarray, promise: Promise) -> tuple[Identification, ...]:
     return tuple(decisions.identify(row, promise) for row in similarity)
 
@@ -263,7 +181,7 @@ def _chance(candidate: Candidate) -> str:
     return "" if candidate.probability is None else f"P = {candidate.probability:.2f}, "
 
 
-def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
+def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
     """What is asked about: one table of all files, named as the user would, and the tables that hold bytes."""
     opened = [(path, open_photos(path, need_identity=False, skip_bad=skip_bad)) for path in photos]
     files = []
@@ -276,36 +194,3 @@ def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
         skipped = tuple(bad for _, table in opened if table.root is not None for bad in table.skipped)
         tables.insert(0, PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path(), skipped))
     return tables
-
-
-def verify_photos(
-    embedder: Embedder,
-    a: Path,
-    b: Path,
-    *,
-    adaptation: Adaptation,
-    promise: Promise = Promise(),  # noqa: B008 (frozen)
-) -> Verdict:
-    """Compares two photos under a category's adaptation.
-
-    Raises:
-        DataError: a photo that cannot be used.
-        PromptError: the adaptation belongs to another model.
-    """
-    table = _queries([a, b], skip_bad=False)
-    if len(table) != 1 or len(table[0]) != 2:
-        raise DataError(f"{a} and {b}: expected two photos, one file each")
-    _, (left, right) = embedder.embed(table[0], adaptation)
-    probability = None
-    if can_verify(embedder, adaptation):
-        latents = embedder.latents(embedder.pixels(table[0])[1])
-        probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
-    choice, decisions = adaptation.choice, decisions_of(adaptation)
-    return Verdict(
-        similarity=float(left @ right),
-        probability=probability,
-        threshold=None if choice is None else choice.threshold,
-        threshold_accuracy=None if choice is None else choice.threshold_accuracy,
-        category=adaptation.category,
-        decision=None if decisions is None else decisions.verify(float(left @ right), promise),
-    )
