@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from decisions_page import page
-from decisions_real import gather, measure
+from decisions_real import METHODS, gather, measure
 from decisions_simulated import SETTINGS, simulate
 from embedded_sets import embedded
 from rates import share
@@ -34,13 +34,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "decisions")
     asked = parser.parse_args()
     with ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as pool:
+        photos = {table.stem: embedded(table) for table in asked.tables}
+        measured = {
+            name: {m: pool.submit(measure, one, m, CONFIDENCE, asked.draws, asked.seed) for m in METHODS}
+            for name, one in photos.items()
+        }
         jobs = {
             name: [pool.submit(simulate, name, *s, CONFIDENCE, asked.simulations, asked.seed) for s in SETTINGS]
             for name in WORLDS
-        }
-        photos = {table.stem: embedded(table) for table in asked.tables}
-        measured = {
-            name: pool.submit(measure, one, CONFIDENCE, asked.draws, asked.seed) for name, one in photos.items()
         }
         simulated = {name: [job.result() for job in own] for name, own in jobs.items()}
         sets = {name: gather({m: job.result() for m, job in own.items()}) for name, own in measured.items()}
