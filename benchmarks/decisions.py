@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from decisions_page import page
+from decisions_picture import draw
 from decisions_real import METHODS, gather, measure
 from decisions_simulated import SETTINGS, simulate
 from embedded_sets import embedded
@@ -57,6 +58,7 @@ def main() -> None:
     }
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(sets, asked.out.with_suffix(".png"))
     asked.out.with_suffix(".md").write_text("\n".join(page(found, WORLDS)) + "\n", encoding="utf-8")
 
 

@@ -48,7 +48,7 @@ def real_lines(sets: dict[str, Any]) -> list[str]:
         "least round one that so few individuals can promise for a search over all of them; `more for` says how many "
         "different-pairs of new individuals a lower rate takes. An achieved rate is measured on the strangers a set "
         "has, so it varies by more than the threshold does. `null` is the frozen backbone, `metric` its features under "
-        "a metric fitted on the support, calibrated on identities held out of the fit.",
+        "the metric at its usual setting, fitted on the support, calibrated on identities held out of the fit.",
         "",
         "| set | adaptation | individuals | strangers | promised | achieved | held | more for 5 % | more for 1 % |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -64,7 +64,7 @@ def real_lines(sets: dict[str, Any]) -> list[str]:
         "",
         "What such a promise leaves: of the other photos of the gallery's individuals, how many find the right one "
         "first (`rank 1`), and how many are also named, that is, lie above the threshold. And how good P(same) is, on "
-        "pairs of strangers: the expected calibration error (ECE; 20 draws, mean and range).",
+        "pairs of strangers: the expected calibration error (ECE; 10 draws, mean and range).",
         "",
         "| set | adaptation | rank 1 | named | ECE |",
         "| --- | --- | ---: | ---: | ---: |",
@@ -73,7 +73,7 @@ def real_lines(sets: dict[str, Any]) -> list[str]:
         for method, row in one["methods"].items():
             cells = (spread(row["known_first"]), spread(row["known_named"]), spread(row["ece"]))
             lines.append(f"| {name} | {method} | {' | '.join(cells)} |")
-    return lines
+    return [*lines, "", "![How often pairs said to be the same with P are the same](decisions.png)"]
 
 
 def percent(value: float) -> str:

@@ -9,9 +9,13 @@ import torch
 
 from embedded_sets import EmbeddedSet
 from rates import mean, share
-from vicp.adapt import choose
-from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.adaptation import Adaptation, Recipe
+from vicp.adapt.candidates import NULL
 from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit, fit_many
+from vicp.adapt.held_out import HeldOut
+from vicp.adapt.leave_out import deal_folds
+from vicp.adapt.metric import SHRINKAGE
 from vicp.adapt.opening import open_model
 from vicp.adapt.support_photos import SupportPhotos, relate_identities
 from vicp.data.seeds import derive_seed
@@ -22,8 +26,9 @@ from vicp.metrics.reliability import calibration_error, reliability
 
 SHARE, PHOTOS = 0.65, 3  # of the identities for the support, of an identity's photos
 RATES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 0.9)
-METHODS = ("null", "metric")
-WITH_PROBABILITIES = 20  # of the draws; calibrating takes its time
+RECIPES = {"null": NULL, "metric": Recipe("metric", "frozen", shrinkage=SHRINKAGE)}
+METHODS = tuple(RECIPES)
+WITH_PROBABILITIES = 10  # of the draws; calibrating takes its time
 
 
 @cache
@@ -55,7 +60,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         order = rng.permutation(identities.max() + 1)
         known, strangers = order[:num], order[num:]
         rows = np.concatenate([rng.permutation(np.flatnonzero(identities == i))[:PHOTOS] for i in known])
-        adaptation = choose.adapt(bare(), support_of(photos, identities, rows, draw), method)
+        adaptation = adapted(support_of(photos, identities, rows, draw), RECIPES[method])
         assert adaptation.held_out is not None
         searches = held_out_searches(adaptation.held_out, seed=draw)
         if not draw:
@@ -92,6 +97,15 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         "reliability": [list(point) for point in reliability(p, same)],
         **share(int((values <= rate + 1e-12).sum()), draws),
     }
+
+
+def adapted(support: SupportPhotos, recipe: Recipe) -> Adaptation:
+    """The adaptation of one recipe, with the similarities of identities held out as `choose.adapt` keeps them."""
+    everything, similarity = np.arange(len(support)), np.full((len(support), len(support)), np.nan)
+    for fold in deal_folds(support):
+        for _, rows in fit_many(bare(), support, np.setdiff1d(everything, fold), [recipe], seen=everything):
+            similarity[fold] = (rows[fold] @ rows.T).numpy()
+    return replace(fit(bare(), support, recipe), held_out=HeldOut.of(similarity, support.groups, support.relation))
 
 
 def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, seed: int) -> SupportPhotos:

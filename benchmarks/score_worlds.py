@@ -6,6 +6,7 @@ counted on strangers drawn from the same world.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -41,10 +42,15 @@ def sphere(rng: np.random.Generator, count: int) -> Array:
 
 def families(rng: np.random.Generator, count: int, *, number: int, decay: float) -> Array:
     """Members of one family are nearly the same; the k-th family is k^-decay as large as the first."""
-    centres = unit(np.random.default_rng(1).standard_normal((number, 16)))
-    share = np.arange(1, number + 1.0) ** -decay
-    family = rng.choice(number, size=count, p=share / share.sum())
+    centres, upto = kinds(number, decay)
+    family = np.searchsorted(upto, rng.random(count) * upto[-1], side="right")
     return unit(centres[family] + 0.05 * rng.standard_normal((count, 16)))
+
+
+@cache
+def kinds(number: int, decay: float) -> tuple[Array, Array]:
+    """What each family looks like, and the share of all up to it."""
+    return unit(np.random.default_rng(1).standard_normal((number, 16))), np.cumsum(np.arange(1, number + 1.0) ** -decay)
 
 
 def wolves(rng: np.random.Generator, count: int) -> Array:
