@@ -40,7 +40,7 @@ def test_the_check_would_notice_searches_counted_twice(bench, monkeypatch: pytes
     """As if n identities were n independent searches: look-alikes that find each other then break the promise."""
     simulated: ModuleType = bench("decisions_simulated")
     monkeypatch.setattr("vicp.gallery.searches.independent", lambda couples, candidates: 2 * couples)
-    row = simulated.simulate("twins", 30, 0.1, None, CONFIDENCE, 80, 1)
+    row = simulated.simulate("twins", 30, 0.1, None, CONFIDENCE, 250, 1)
     with pytest.raises(AssertionError):
         check_held(row)
 
