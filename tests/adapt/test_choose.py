@@ -226,3 +226,22 @@ def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> No
     assert torch.equal(kept["static"], first)
     ((_, second),) = fit_many(prompted, support, everything[20:], recipes, seen=everything, kept=kept)
     assert second is first
+
+
+def test_a_choice_keeps_similarities_of_photos_held_out(bare) -> None:
+    support = nuisance_support(0)
+    chosen = choose.adapt(bare, support, "metric")
+    kept = chosen.held_out
+    np.testing.assert_array_equal(kept.groups, support.groups)
+    np.testing.assert_array_equal(kept.relation, support.relation)
+    fold = deal_folds(support)[0]
+    rest = np.setdiff1d(np.arange(len(support)), fold)
+    ((_, rows),) = fit_many(bare, support, rest, [chosen.recipe], seen=fold)
+    np.testing.assert_allclose(kept.similarity[fold], (rows[fold] @ rows.T).numpy(), atol=1e-6)
+
+
+def test_where_nothing_is_fitted_even_two_individuals_are_held_out(bare) -> None:
+    support = nuisance_support(0, 2)
+    chosen = choose.adapt(bare, support, "null")
+    np.testing.assert_allclose(chosen.held_out.similarity, (support.frozen @ support.frozen.T).numpy(), atol=1e-6)
+    assert choose.adapt(bare, support, "metric").held_out is None
