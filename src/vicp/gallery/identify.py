@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+from vicp.gallery.search import closest_identities, group_photos
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,15 @@ def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *
         identities: of the gallery's photos (G,).
         top: how many identities to name; fewer where the gallery has fewer.
     """
-    names = list(dict.fromkeys(identities))
-    member = {name: number for number, name in enumerate(names)}
-    owner = torch.tensor([member[name] for name in identities])  # (G,)
-    ranked = []
-    for similarity in query.float() @ gallery.float().T:  # (G,)
-        best = torch.full((len(names),), -2.0).scatter_reduce(0, owner, similarity, "amax")  # (I,)
-        chosen = best.topk(min(top, len(names))).indices.tolist()
-        closest = {i: int(torch.where(owner == i, similarity, -2.0).argmax()) for i in chosen}
-        ranked.append([Candidate(names[i], float(best[i]), closest[i]) for i in chosen])
-    return ranked
+    known = group_photos(gallery.float().numpy(), identities, np.arange(len(identities)))
+    found = closest_identities(query.float().numpy(), known, top=top)
+    return [
+        [
+            Candidate(known.names[i], float(similarity), int(known.photos[row]))
+            for i, similarity, row in zip(*columns, strict=True)
+        ]
+        for columns in zip(found.identities, found.similarities, found.rows, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def identify_photos(
         DataError: photos that cannot be used.
         PromptError: the adaptation belongs to another model.
     """
-    asked = [embedder.embed(table, adaptation) for table in _queries(photos, skip_bad=embedder.skip_bad)]
+    asked = [embedder.embed(table, adaptation) for table in query_tables(photos, skip_bad=embedder.skip_bad)]
     known = open_photos(gallery, skip_bad=embedder.skip_bad)
     if adaptation is not None and adaptation.category in known.categories:
         known = known.of_category(adaptation.category)
@@ -186,7 +187,7 @@ def identify_photos(
     )
 
 
-def _queries(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
+def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
     """What is asked about: one table of all files, named as the user would, and the tables that hold bytes."""
     opened = [(path, open_photos(path, need_identity=False, skip_bad=skip_bad)) for path in photos]
     files = []
@@ -208,7 +209,7 @@ def verify_photos(embedder: Embedder, a: Path, b: Path, *, adaptation: Adaptatio
         DataError: a photo that cannot be used.
         PromptError: the adaptation belongs to another model.
     """
-    table = _queries([a, b], skip_bad=False)
+    table = query_tables([a, b], skip_bad=False)
     if len(table) != 1 or len(table[0]) != 2:
         raise DataError(f"{a} and {b}: expected two photos, one file each")
     _, (left, right) = embedder.embed(table[0], adaptation)
