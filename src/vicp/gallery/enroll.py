@@ -161,9 +161,9 @@ class _Keeping:
         self._write_names()
         self.done.added += added
         self.done.identities += fresh
-        named = f", {len(self._names)} photos named" if self._names else ""
         self._names = {}
-        self._writer.commit(f"{added} photos, {fresh} new identities{named}")
+        named = f", {self.done.named} photos named" if self.done.named else ""
+        self._writer.commit(f"{self.done.added} photos, {self.done.identities} new identities{named}")
 
     def _compare(self, position: int, row: Any) -> None:
         """A photo that is there: gives it a name if it has none, and remembers it where the names differ."""

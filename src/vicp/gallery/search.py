@@ -74,7 +74,7 @@ def closest_identities(query: Floats, known: Known, *, top: int) -> Closest:
         known: the gallery.
         top: how many identities; fewer where there are fewer.
     """
-    best = _best_by_identity(query, known)  # (B, I)
+    best = best_by_identity(query, known)  # (B, I)
     top = min(top, best.shape[1])
     chosen = np.argpartition(-best, top - 1, axis=1)[:, :top]  # (B, top)
     values = np.take_along_axis(best, chosen, axis=1)
@@ -87,7 +87,7 @@ def closest_identities(query: Floats, known: Known, *, top: int) -> Closest:
     return Closest(chosen, values, rows)
 
 
-def _best_by_identity(query: Floats, known: Known) -> Floats:
+def best_by_identity(query: Floats, known: Known) -> Floats:
     """The similarity (B, I) of each identity's closest photo."""
     best = np.empty((len(query), len(known.starts)), dtype=np.float32)
     block = max(1, BLOCK_BYTES // (4 * max(1, len(query))))  # rows

@@ -17,7 +17,7 @@ import pyarrow as pa
 from vicp.errors import GalleryError
 from vicp.gallery.journal import SCHEMA, Entry, find_operation, next_entry, read_entries, undone
 from vicp.gallery.store_errors import lance_errors
-from vicp.gallery.store_lock import remote_lock, writer_lock
+from vicp.gallery.store_lock import remote_lock, remove_lock, writer_lock
 from vicp.gallery.store_tables import SCHEMAS, key_columns
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
@@ -277,6 +277,12 @@ def restore(uri: str, number: int, *, by: str, why: str = "", wait: bool = False
         last = find_operation(entries, number).last
         summary = f"as after operation {number} ({last.command}: {last.summary})"
         return writer.commit(summary, state=entries[last.state - 1])
+
+
+def unlock(uri: str) -> str | None:
+    """Takes away the lock of a dead writer in object storage; returns whose it was, None if there was none."""
+    with lance_errors(uri, "taking the lock away"):
+        return None if local_folder(uri) is not None else remove_lock(lancedb.connect(uri))
 
 
 def local_folder(uri: str) -> Path | None:
