@@ -123,7 +123,7 @@ def identify(
     as_json: JsonOption = False,
 ) -> None:
     """Who is this: the individuals each photo looks most like, and whether it is one of them, new, or too close."""
-    from vicp.gallery.answer import identify_in_gallery
+    from vicp.gallery.ask import identify_in_gallery
     from vicp.gallery.store import open_gallery
 
     snapshot = open_gallery(gallery)

@@ -9,7 +9,7 @@ from vicp.adapt.embedding import Embedder
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.answer import choose_categories, embed_under
+from vicp.gallery.ask import choose_categories, embed_under
 from vicp.gallery.contents import prompts
 from vicp.gallery.embed import EmbedChunks, embed_here
 from vicp.gallery.enroll import Enrolled, enroll_photos

@@ -6,7 +6,7 @@ from typing import Any
 
 from vicp.adapt.embedding import Embedder
 from vicp.errors import DataError, GalleryError
-from vicp.gallery.answer import NO_DECISION, choose_categories, embed_under
+from vicp.gallery.ask import NO_DECISION, choose_categories, embed_under
 from vicp.gallery.contents import find_category, prompts
 from vicp.gallery.decision import Promise, decisions_of
 from vicp.gallery.identify import query_tables

@@ -10,7 +10,7 @@ import pandas as pd
 from vicp.adapt.embedding import Embedder
 from vicp.data.records import PhotoTable
 from vicp.errors import GalleryError
-from vicp.gallery.answer import Answer, identify_in_gallery
+from vicp.gallery.ask import Answer, identify_in_gallery
 from vicp.gallery.contents import find_category, photos, prompts, quoted
 from vicp.gallery.decision import Promise
 from vicp.gallery.enroll import enroll_photos
