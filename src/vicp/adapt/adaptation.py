@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vicp.adapt.held_out import HeldOut
 from vicp.adapt.whitening import Metric, apply
 from vicp.model import prompt as prompt_file
 from vicp.model.prompt import CategoryPrompt, damaged, read_prompt_file, write_prompt_file
@@ -87,6 +88,7 @@ class Adaptation:
         prompt: its tokens make the prompted features; its slot states, if any, are the verifier's.
         metric: applied to the features; None leaves them as they are.
         choice: why this one; None for an adaptation that was not chosen.
+        held_out: similarities that decisions are calibrated on; None where nothing could be held out.
     """
 
     recipe: Recipe
@@ -97,6 +99,7 @@ class Adaptation:
     prompt: CategoryPrompt | None = None
     metric: Metric | None = None
     choice: Choice | None = None
+    held_out: HeldOut | None = None
 
     def __post_init__(self) -> None:
         if self.recipe.features != "frozen" and self.prompt is None:
@@ -142,6 +145,7 @@ class Adaptation:
             "states": None if self.prompt is None else self.prompt.states,
             "metric.mean": None if self.metric is None else self.metric.mean,
             "metric.weight": None if self.metric is None else self.metric.weight,
+            **_held_out_tensors(self.held_out),
         }
         write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
@@ -174,4 +178,14 @@ def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     if "metric.weight" in tensors:
         metric = Metric(mean=tensors["metric.mean"], weight=tensors["metric.weight"])
     choice = None if facts["choice"] is None else Choice(**facts["choice"])
-    return Adaptation(Recipe(**facts["recipe"]), category, num_pairs, seed, fingerprint, prompt, metric, choice)
+    held_out = None
+    if "held_out.similarity" in tensors:  # files of earlier versions have none
+        held_out = HeldOut(*(tensors[f"held_out.{name}"].numpy() for name in ("similarity", "groups", "relation")))
+    recipe = Recipe(**facts["recipe"])
+    return Adaptation(recipe, category, num_pairs, seed, fingerprint, prompt, metric, choice, held_out)
+
+
+def _held_out_tensors(held_out: HeldOut | None) -> dict[str, Tensor | None]:
+    if held_out is None:
+        return {}
+    return {f"held_out.{name}": torch.from_numpy(values) for name, values in vars(held_out).items()}

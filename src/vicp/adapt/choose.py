@@ -11,6 +11,7 @@ from vicp.adapt.adaptation import Adaptation, Choice, Recipe
 from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
+from vicp.adapt.held_out import HeldOut
 from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance, is_gain
 from vicp.adapt.support_photos import SupportPhotos
 
@@ -59,7 +60,8 @@ def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto") ->
         recipe = default(embedder, method)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
-    return replace(_with_states(embedder, support, fit(embedder, support, recipe)), choice=choice)
+    adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
+    return replace(adaptation, choice=choice, held_out=_held_out(support, trial.similarity.get(recipe), recipe))
 
 
 def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt) -> Trial:
@@ -113,6 +115,13 @@ def _doubt(trial: Trial, best: Recipe) -> tuple[Recipe, str]:
     if not is_gain(trial.shares(best), trial.shares(NULL)):
         return NULL, f"for {best} is not clearly better on held-out individuals ({trial.score(best):.2f})"
     return best, "the best on held-out individuals"
+
+
+def _held_out(support: SupportPhotos, similarity: NDArray[np.float64] | None, recipe: Recipe) -> HeldOut | None:
+    """The support's similarities as seen when held out; where nothing is fitted, all of them are."""
+    if recipe == NULL:
+        similarity = (support.frozen @ support.frozen.T).double().numpy()
+    return None if similarity is None else HeldOut.of(similarity, support.groups, support.relation)
 
 
 def _with_states(embedder: Embedder, support: SupportPhotos, adaptation: Adaptation) -> Adaptation:
