@@ -50,7 +50,7 @@ def fork() -> Iterator[multiprocessing.context.ForkServerContext]:
     """Processes of their own, forked from one that has done the slow imports and nothing else."""
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "transformers", "pandas", "vicp.adapt.opening", "vicp.data.sources"])
+    context.set_forkserver_preload([__name__])
     yield context
 
 

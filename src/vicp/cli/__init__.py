@@ -27,7 +27,7 @@ for _command in (teach, identify, verify, demo, evaluate, pretrain, train, ablat
     app.command()(_command)
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
 app.add_typer(gallery_app, name="gallery")
-for _command in (
+for _gallery_command in (
     gallery_commands.create,
     gallery_commands.enroll,
     gallery_commands.identify,
@@ -46,7 +46,7 @@ for _command in (
     gallery_commands.reindex,
     gallery_edit.unlock,
 ):
-    gallery_app.command()(_command)
+    gallery_app.command()(_gallery_command)
 data_app.command("check")(data_check)
 data_app.command("split")(data_split)
 

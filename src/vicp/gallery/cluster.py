@@ -102,7 +102,7 @@ def _cluster_category(
     decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
     if decisions is not None:
         level, way = 0.5 if cut is None else cut, "calibrated P(same)"
-        closeness = np.asarray(decisions.probability(closeness))
+        closeness = np.asarray(decisions.probability(closeness.astype(np.float64)))
     else:
         choice = None if prompted.adaptation is None else prompted.adaptation.choice
         threshold = cut if cut is not None or choice is None else choice.threshold
@@ -159,7 +159,9 @@ def _name_groups(
         name = None
         if nearest is not None:
             near = nearest.search(found.embeddings[rows])  # (rows, I)
-            mean = (near if decisions is None else np.asarray(decisions.probability(near))).mean(axis=0)
+            mean = (near if decisions is None else np.asarray(decisions.probability(near.astype(np.float64)))).mean(
+                axis=0
+            )
             if mean.max() >= level:
                 name = nearest.known.names[int(mean.argmax())]
                 confidence[rows] = mean.max()

@@ -73,4 +73,4 @@ def verify_in_gallery(
     if decisions is None:
         return Compared(name, similarity, None, None, NO_DECISION)
     decided = decisions.verify(similarity, promise or Promise())
-    return Compared(name, similarity, float(decided.probability), decided.verdict, decided.sentence)
+    return Compared(name, similarity, decided.probability, decided.verdict, decided.sentence)

@@ -79,8 +79,9 @@ def identities(snapshot: Snapshot) -> pd.DataFrame:
     """The names in use: category, identity, photos, by, at, why."""
     counts = photos(snapshot, ("category", "identity")).groupby(["category", "identity"]).size().rename("photos")
     frame = snapshot.read(IDENTITIES, where="merged_into is null").to_pandas()
-    named = frame.drop(columns="merged_into").merge(counts.reset_index(), how="left", on=["category", "identity"])
-    return named.fillna({"photos": 0}).sort_values(["category", "identity"], ignore_index=True)
+    named = pd.DataFrame(frame.drop(columns="merged_into"))
+    named = named.merge(counts.reset_index(), how="left", on=["category", "identity"]).fillna({"photos": 0})
+    return named.sort_values(["category", "identity"]).reset_index(drop=True)
 
 
 def find_identity(snapshot: Snapshot, name: str, category: str | None) -> tuple[str, str]:

@@ -14,8 +14,15 @@ from vicp.gallery.store_tables import ORIGINALS
 from vicp.gallery.tables import write_frame
 
 _BATCH = 256
-_SIGNATURES = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"BM", "bmp"), (b"RIFF", "webp"))
-_SIGNATURES += ((b"II*\x00", "tiff"), (b"MM\x00*", "tiff"))
+_SIGNATURES = {
+    b"\xff\xd8\xff": "jpg",
+    b"\x89PNG": "png",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+    b"RIFF": "webp",
+    b"II*\x00": "tiff",
+    b"MM\x00*": "tiff",
+}
 
 
 def export_table(snapshot: Snapshot, out: Path) -> int:
@@ -31,7 +38,7 @@ def export_table(snapshot: Snapshot, out: Path) -> int:
     frame = photos(snapshot).rename(columns={"key": "photo"})
     frame = frame.assign(identity=frame["identity"].fillna("").to_numpy())
     if out.suffix.lower() != ".csv":
-        frame = frame.assign(path=frame["photo"], embedding=_embeddings(snapshot, frame))
+        frame = frame.assign(path=frame["photo"], embedding=pd.Series(_embeddings(snapshot, frame), dtype=object))
         kept = snapshot.read(ORIGINALS).to_pandas() if snapshot.count(ORIGINALS) else None
         if kept is not None:
             frame = frame.merge(kept, on="number", how="left")
@@ -91,4 +98,4 @@ def _embeddings(snapshot: Snapshot, frame: pd.DataFrame) -> list[np.ndarray]:
 
 
 def _ending(image: bytes) -> str:
-    return next((ending for signature, ending in _SIGNATURES if image.startswith(signature)), "heic")
+    return next((ending for signature, ending in _SIGNATURES.items() if image.startswith(signature)), "heic")
