@@ -14,7 +14,7 @@ from vicp.gallery.contents import CategoryPrompted, embedded_photos, find_catego
 from vicp.gallery.decision import Decisions, Promise, decisions_of
 from vicp.gallery.identify import query_tables
 from vicp.gallery.names import UNKNOWN
-from vicp.gallery.nearest import Nearest, nearest_of
+from vicp.gallery.nearest import Hits, nearest_of
 from vicp.gallery.route import Usual, route, usual_of
 from vicp.gallery.spaces import check_model
 from vicp.gallery.store import Snapshot
@@ -197,28 +197,17 @@ def _answer_category(
         sentence = f"new: nobody of {prompted.category} has a name in this gallery yet"
         return [("new", sentence, ())] * len(query)
     decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
-    found = zip(query, nearest.search(query), strict=True)
-    return [_decide(nearest, row, similarities, decisions, promise, top) for row, similarities in found]
+    return [_decide(hits, decisions, promise) for hits in nearest.hits(query, top)]
 
 
-def _decide(
-    nearest: Nearest,
-    query: np.ndarray,
-    similarities: np.ndarray,
-    decisions: Decisions | None,
-    promise: Promise,
-    top: int,
-) -> tuple[str | None, str, tuple[Named, ...]]:
-    """Verdict, sentence and candidates of one query (D,) from the closeness (I,) of every individual."""
-    order = np.argsort(-similarities, kind="stable")[:top]
+def _decide(hits: Hits, decisions: Decisions | None, promise: Promise) -> tuple[str | None, str, tuple[Named, ...]]:
+    """Verdict, sentence and candidates of one query."""
     verdict, sentence, probability = None, NO_DECISION, None
     if decisions is not None:
-        decided = decisions.identify(similarities.astype(np.float64), promise)
+        decided = decisions.identify(hits.similarities.astype(np.float64), promise)
         verdict, sentence, probability = decided.verdict, decided.sentence, decided.probability
     names = []
-    for i in order:
-        photo = nearest.closest_photo(int(i), query)
-        sure = None if probability is None else round(float(probability[i]), 4)
-        closeness = round(float(similarities[i]), 4)
-        names.append(Named(nearest.known.names[i], closeness, sure, str(photo["source"]), str(photo["key"])))
+    for rank, (name, (source, key)) in enumerate(zip(hits.names, hits.photos, strict=True)):
+        sure = None if probability is None else round(float(probability[rank]), 4)
+        names.append(Named(name, round(float(hits.similarities[rank]), 4), sure, source, key))
     return verdict, sentence, tuple(names)

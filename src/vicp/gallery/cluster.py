@@ -12,7 +12,7 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from vicp.errors import GalleryError
 from vicp.gallery.contents import CategoryPrompted, Embedded, embedded_photos, prompts
 from vicp.gallery.decision import decisions_of
-from vicp.gallery.nearest import nearest_of
+from vicp.gallery.nearest import exact_nearest
 from vicp.gallery.store import Snapshot
 from vicp.gallery.tables import write_frame
 
@@ -148,8 +148,8 @@ def _name_groups(
     level: float,
 ) -> tuple[list[str], NDArray[np.float64]]:
     """An identity and a confidence per photo: a known individual that the whole group is close to, or a new name."""
-    nearest = nearest_of(snapshot, prompted)
-    taken = set() if nearest is None else set(nearest.known.names)
+    nearest = exact_nearest(snapshot, prompted)
+    taken = set() if nearest is None else set(nearest.names)
     fresh = (f"{prompted.category}-{number}" for number in range(1, 10**9))
     decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
     names = [""] * len(labels)
@@ -158,7 +158,7 @@ def _name_groups(
         rows = np.flatnonzero(labels == label)
         name = None
         if nearest is not None:
-            near = nearest.search(found.embeddings[rows])  # (rows, I)
+            near = nearest.similarities(found.embeddings[rows])  # (rows, I)
             mean = (near if decisions is None else np.asarray(decisions.probability(near.astype(np.float64)))).mean(
                 axis=0
             )

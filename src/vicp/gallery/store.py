@@ -17,6 +17,7 @@ import pyarrow as pa
 from vicp.errors import GalleryError
 from vicp.gallery.journal import SCHEMA, Entry, find_operation, next_entry, read_entries, undone
 from vicp.gallery.store_errors import lance_errors
+from vicp.gallery.store_index import COLUMN, index_config
 from vicp.gallery.store_lock import remote_lock, remove_lock, writer_lock
 from vicp.gallery.store_tables import SCHEMAS, key_columns
 
@@ -135,10 +136,12 @@ class Change:
             for start in range(0, len(numbers), _MANY):
                 opened.delete(f"number in ({', '.join(map(str, numbers[start : start + _MANY]))})")
 
-    def make_index(self, table: str, **settings: Any) -> None:
-        """Builds a search index over the embeddings of a table."""
+    def make_index(self, table: str, rows: int) -> Any:
+        """Builds a search index over the embeddings of a table of so many rows; returns LanceDB's table."""
         with self._writing(table):
-            self._settled(table).create_index(**settings)
+            opened = self._settled(table)
+            opened.create_index(COLUMN, config=index_config(rows), replace=True)
+        return opened
 
     def commit(self, summary: str, *, settings: dict[str, Any] | None = None, state: Entry | None = None) -> Entry:
         """Makes everything since the last commit visible at once.
