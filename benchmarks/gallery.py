@@ -96,7 +96,7 @@ def run(method: str, folder: str) -> dict[str, Any]:
     """`gallery_peers.measure` in a fresh process."""
     print(method, file=sys.stderr, flush=True)
     script = Path(__file__).parent / "gallery_peers.py"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LANCE_CPU_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, script, method, folder], capture_output=True, text=True, check=False, env=environment
     )
