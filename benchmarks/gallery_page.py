@@ -22,7 +22,8 @@ def as_markdown(facts: dict[str, Any]) -> str:
         "",
         f"Made by `{about['command']}` on {about['cores']} cores of {about['processor']}, one thread, "
         f"numpy {about['numpy']}. The embeddings are made up: {about['width']} wide, float32, normalised, "
-        f"{about['photos_each']} photos of each individual, the k-th direction with a deviation of k^-1/2; queries are further photos of them. Each line is a process "
+        f"{about['photos_each']} photos of each individual, the k-th direction with a deviation of k^-1/2; queries are "
+        "further photos of them. Each line is a process "
         "of its own, which puts the rows in, writes them to disk, opens them again and searches. Times are medians of "
         "three; recall@1 is over 200 queries against what is found by computing every similarity. Peak memory is over "
         "the imports. Ours writes, beside the embeddings, a row of facts per photo and a journal in which every step "

@@ -141,7 +141,7 @@ def divide(table: PhotoTable, categories: Sequence[str]) -> dict[str, np.ndarray
     return {part: np.array(rows) for part, rows in divided.items()}
 
 
-def teach(embedder: Embedder, photos_file: Path, category: str, *, num_pairs: int, seed: int):  # noqa: ANN201
+def teach(embedder: Embedder, photos_file: Path, category: str, *, num_pairs: int, seed: int):
     """The category's adaptation from labelled pairs of its photos."""
     taught = teach_category(
         embedder, photos_file, category=category, num_pairs=num_pairs, support_file=None, seed=seed, adapt="metric"

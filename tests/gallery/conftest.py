@@ -1,12 +1,11 @@
 """A tiny model and a small gallery of it."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import write_photo
+
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
@@ -66,6 +65,6 @@ def made(
 
 
 @pytest.fixture
-def gallery(made: Path, tmp_path: Path) -> Iterator[str]:
+def gallery(made: Path, tmp_path: Path) -> str:
     """A copy of it, to be written to."""
-    yield str(shutil.copytree(made, tmp_path / "gallery"))
+    return str(shutil.copytree(made, tmp_path / "gallery"))

@@ -5,15 +5,14 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS
+
 from vicp.adapt.embedding import Embedder
 from vicp.data.sources import open_photos
 from vicp.gallery.contents import embedded_photos, find_category, photos
@@ -46,12 +45,12 @@ def reindex_slowly(uri: str, folder: str, started: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def fork() -> Iterator[multiprocessing.context.ForkServerContext]:
+def fork() -> multiprocessing.context.ForkServerContext:
     """Processes of their own, forked from one that has done the slow imports and nothing else."""
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    yield context
+    return context
 
 
 @pytest.fixture(scope="module")

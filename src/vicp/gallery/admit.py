@@ -13,6 +13,7 @@ from vicp.gallery.ask import choose_categories, embed_under
 from vicp.gallery.contents import prompts
 from vicp.gallery.embed import EmbedChunks, embed_here
 from vicp.gallery.enroll import Enrolled, enroll_photos
+from vicp.gallery.indexing import index_large
 from vicp.gallery.prompting import add_categories
 from vicp.gallery.store import open_gallery
 
@@ -61,7 +62,9 @@ def enroll_source(
     elif category is None and table.categories == UNTOLD:
         table = _in_the_only(uri, table, known)
     add_categories(embedder, uri, [(name, None) for name in table.categories], by=by, why=why, wait=wait)
-    return enroll_photos(embedder, uri, table, by=by, why=why, wait=wait, embed=embed)
+    done = enroll_photos(embedder, uri, table, by=by, why=why, wait=wait, embed=embed)
+    done.index = index_large(uri, by=by, wait=wait)
+    return done
 
 
 def _in_the_only(uri: str, table: PhotoTable, known: Sequence[str]) -> PhotoTable:

@@ -34,6 +34,7 @@ class Enrolled:
         identities: names that are new.
         other: photos that are there under another name or category, and what they are called there.
         bad: photos that cannot be used.
+        index: what became of the search index of a large category.
     """
 
     added: int = 0
@@ -42,6 +43,7 @@ class Enrolled:
     identities: int = 0
     other: list[str] = field(default_factory=list)
     bad: list[BadPhoto] = field(default_factory=list)
+    index: list[str] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -49,7 +51,8 @@ class Enrolled:
 
     def lines(self) -> list[str]:
         """The facts, for people."""
-        lines = [f"Enrolled {self.added} photos, {self.identities} new identities."]
+        lines = list(self.index)
+        lines += [f"Enrolled {self.added} photos, {self.identities} new identities."]
         if self.known:
             named = f"; {self.named} of them had no name and have one now" if self.named else ""
             lines.append(f"{self.known} photos were there already{named}.")
