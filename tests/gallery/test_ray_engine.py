@@ -32,7 +32,7 @@ def workers() -> list[int]:
                 name = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"ray::" in name and b"MapBatches" in name or name.startswith((b"ray::MapWorker", b"ray::_MapWorker")):
+            if (b"ray::" in name and b"MapBatches" in name) or name.startswith((b"ray::MapWorker", b"ray::_MapWorker")):
                 found.append(int(folder.name))
     return found
 
