@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 WIDTH, BLOCK = 384, 8192
-LARGE = 500_000  # rows from which HNSW is built with less care, so that it is done in minutes
+HNSW = ((500_000, (8, 16)), (50_000, (16, 40)), (0, (32, 200)))  # rows from which: links, candidates when building
 Search = Callable[[np.ndarray], np.ndarray]
 
 
@@ -108,10 +108,10 @@ def faiss_flat(folder: Path) -> tuple[Search, dict[str, Any]]:
 
 
 def faiss_hnsw(folder: Path) -> tuple[Search, dict[str, Any]]:
-    """32 links, 200 candidates when building, 128 when searching; a large gallery 8 and 16 to be done in minutes."""
+    """32 links, 200 candidates when building, 128 when searching; fewer in large galleries, to be done in minutes."""
     import faiss
 
-    links, care = (32, 200) if size_of(folder) < LARGE else (8, 16)
+    links, care = next(settings for least, settings in HNSW if size_of(folder) >= least)
     index = faiss.IndexHNSWFlat(WIDTH, links, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction, index.hnsw.efSearch = care, 128
     return faiss_index(index, folder, f"M {links}, efConstruction {care}, efSearch 128")
