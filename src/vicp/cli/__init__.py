@@ -5,6 +5,8 @@ import sys
 
 import typer
 
+from vicp.cli import gallery as gallery_commands
+from vicp.cli import gallery_edit
 from vicp.cli.data import data_check, data_split
 from vicp.cli.evaluation import evaluate
 from vicp.cli.pairs import pairs_add, pairs_next
@@ -26,6 +28,28 @@ pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding la
 app.add_typer(pairs_app, name="pairs")
 for _command in (teach, identify, verify, demo, evaluate, pretrain, train, ablate):
     app.command()(_command)
+gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
+app.add_typer(gallery_app, name="gallery")
+for _gallery_command in (
+    gallery_commands.create,
+    gallery_commands.enroll,
+    gallery_commands.identify,
+    gallery_commands.verify,
+    gallery_commands.new,
+    gallery_edit.merge,
+    gallery_edit.split,
+    gallery_edit.rename,
+    gallery_edit.remove,
+    gallery_edit.cluster,
+    gallery_edit.stats,
+    gallery_edit.export,
+    gallery_edit.log,
+    gallery_edit.undo,
+    gallery_edit.restore,
+    gallery_commands.reindex,
+    gallery_edit.unlock,
+):
+    gallery_app.command()(_gallery_command)
 data_app.command("check")(data_check)
 data_app.command("split")(data_split)
 pairs_app.command("next")(pairs_next)

@@ -2,8 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +11,12 @@ from vicp.cli.shared import (
     JsonOption,
     SeedOption,
     SkipBadOption,
+    going_on,
     print_result,
     progress_bar,
     quiet_loading,
     split_names,
 )
-from vicp.errors import StoppedError
 
 
 def evaluate(
@@ -82,18 +80,9 @@ def evaluate(
         diagnose=diagnose,
         published=published,
     )
-    with _going_on(), progress_bar("Evaluating") as progress:
+    with going_on(), progress_bar("Evaluating") as progress:
         evaluation = evaluate_photos(request, skip_bad=skip_bad, progress=progress)
     write_evaluation(evaluation, out)
     print_result(
         evaluation_dict(evaluation), [*evaluation_lines(evaluation), f"{out / 'report.html'} shows it"], as_json
     )
-
-
-@contextmanager
-def _going_on() -> Iterator[None]:
-    """Says on Ctrl-C that nothing is lost."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        raise StoppedError("stopped: the same command goes on where it was") from stop

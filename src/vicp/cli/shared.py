@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vicp.errors import ConfigError
+from vicp.errors import ConfigError, StoppedError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -80,6 +80,15 @@ def progress_bar(task: str) -> Iterator[Any]:
     with bar:
         number = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(number, completed=done, total=total)
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Says on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise StoppedError("stopped: the same command goes on where it was") from stop
 
 
 def split_names(text: str | None) -> list[str]:

@@ -17,6 +17,7 @@ from vicp.data.sources import open_photos
 from vicp.gallery.answers import Identification, Promise
 from vicp.gallery.closest import best_stranger, closest_by_identity
 from vicp.gallery.decision import Decisions, decisions_of
+from vicp.gallery.search import closest_identities, group_photos
 from vicp.gallery.strangers import searches_among
 
 
@@ -46,16 +47,15 @@ def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *
         identities: of the gallery's photos (G,).
         top: how many identities to name; fewer where the gallery has fewer.
     """
-    names = list(dict.fromkeys(identities))
-    member = {name: number for number, name in enumerate(names)}
-    owner = torch.tensor([member[name] for name in identities])  # (G,)
-    ranked = []
-    for similarity in query.float() @ gallery.float().T:  # (G,)
-        best = torch.full((len(names),), -2.0).scatter_reduce(0, owner, similarity, "amax")  # (I,)
-        chosen = best.topk(min(top, len(names))).indices.tolist()
-        closest = {i: int(torch.where(owner == i, similarity, -2.0).argmax()) for i in chosen}
-        ranked.append([Candidate(names[i], float(best[i]), closest[i]) for i in chosen])
-    return ranked
+    known = group_photos(gallery.float().numpy(), identities, np.arange(len(identities)))
+    found = closest_identities(query.float().numpy(), known, top=top)
+    return [
+        [
+            Candidate(known.names[i], float(similarity), int(known.photos[row]))
+            for i, similarity, row in zip(*columns, strict=True)
+        ]
+        for columns in zip(found.identities, found.similarities, found.rows, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,76 @@
+"""Two photos under a category of the gallery: the same individual?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vicp.adapt.embedding import Embedder
+from vicp.errors import DataError, GalleryError
+from vicp.gallery.ask import NO_DECISION, choose_categories, embed_under
+from vicp.gallery.contents import find_category, prompts
+from vicp.gallery.decision import Promise, decisions_of
+from vicp.gallery.identify import query_tables
+from vicp.gallery.names import UNKNOWN
+from vicp.gallery.store import Snapshot
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the gallery says of two photos.
+
+    Attributes:
+        category: the one they were compared in.
+        similarity: cosine of their embeddings.
+        probability: calibrated P(same); None where nothing is calibrated.
+        verdict: "same", "different" or "unsure"; None where nothing is calibrated.
+        sentence: the answer for people.
+    """
+
+    category: str
+    similarity: float
+    probability: float | None
+    verdict: str | None
+    sentence: str
+
+    def summary(self) -> dict[str, Any]:
+        """The facts, for JSON."""
+        return dict(self.__dict__)
+
+    def lines(self) -> list[str]:
+        """The facts, for people."""
+        return [f"{self.sentence} (as {self.category}, similarity {self.similarity:.3f})"]
+
+
+def verify_in_gallery(
+    embedder: Embedder,
+    snapshot: Snapshot,
+    a: Path,
+    b: Path,
+    *,
+    category: str | None = None,
+    promise: Promise | None = None,
+) -> Compared:
+    """Compares two photos under a category's prompt; without `category` the first photo decides which.
+
+    Raises:
+        DataError: a photo that cannot be used.
+        GalleryError: no such category, a photo that fits none, or another model.
+    """
+    tables = query_tables([a, b], skip_bad=False)
+    if len(tables) != 1 or len(tables[0]) != 2:
+        raise DataError(f"{a} and {b}: expected two photos, one file each")
+    known = prompts(snapshot) if category is None else {category: find_category(snapshot, category)}
+    if not known:
+        raise GalleryError(f"{snapshot.uri}: no category yet: `vicp gallery enroll {snapshot.uri} PHOTOS` adds one")
+    queries, _ = embed_under(embedder, snapshot, tables[0], known)
+    name = choose_categories(snapshot, known, queries, allow_unknown=True)[0]
+    if name == UNKNOWN and name not in known:
+        raise GalleryError(f"{a}: fits no category of {snapshot.uri}: give --category ({', '.join(known)})")
+    left, right = queries[name]
+    similarity = float(left @ right)
+    adaptation = known[name].adaptation
+    decisions = None if adaptation is None else decisions_of(adaptation)
+    if decisions is None:
+        return Compared(name, similarity, None, None, NO_DECISION)
+    decided = decisions.verify(similarity, promise or Promise())
+    return Compared(name, similarity, decided.probability, decided.verdict, decided.sentence)

@@ -1,0 +1,24 @@
+"""Where photos are embedded: by this process, or by the workers of a Ray cluster."""
+
+from functools import partial
+from typing import Literal
+
+from vicp.errors import ConfigError
+from vicp.gallery.embed import EmbedChunks, embed_here
+
+Engine = Literal["local", "ray"]
+
+
+def find_engine(engine: Engine, *, workers: int = 2) -> EmbedChunks:
+    """The engine of this name.
+
+    Raises:
+        ConfigError: Ray is not installed.
+    """
+    if engine == "local":
+        return embed_here
+    try:
+        from vicp.gallery.ray_engine import embed_with_ray
+    except ImportError as error:
+        raise ConfigError("--engine ray needs an extra package: install vicp[ray]") from error
+    return partial(embed_with_ray, workers=workers)

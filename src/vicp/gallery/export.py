@@ -1,0 +1,101 @@
+"""A gallery out again: a table, or a folder of photos as FiftyOne reads it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vicp.errors import DataError, GalleryError
+from vicp.gallery.contents import embedded_photos, photos, prompts
+from vicp.gallery.store import Snapshot
+from vicp.gallery.store_tables import ORIGINALS
+from vicp.gallery.tables import write_frame
+
+_BATCH = 256
+_SIGNATURES = {
+    b"\xff\xd8\xff": "jpg",
+    b"\x89PNG": "png",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+    b"RIFF": "webp",
+    b"II*\x00": "tiff",
+    b"MM\x00*": "tiff",
+}
+
+
+def export_table(snapshot: Snapshot, out: Path) -> int:
+    """Writes a row per photo; returns how many.
+
+    CSV holds the facts. Parquet holds the photo files (`image`) and embeddings too, and is a photo table that every
+    command of this program reads.
+
+    Raises:
+        DataError: another ending, or it cannot be written.
+        GalleryError: the gallery cannot be read.
+    """
+    frame = photos(snapshot).rename(columns={"key": "photo"})
+    frame = frame.assign(identity=frame["identity"].fillna("").to_numpy())
+    if out.suffix.lower() != ".csv":
+        frame = frame.assign(path=frame["photo"], embedding=pd.Series(_embeddings(snapshot, frame), dtype=object))
+        kept = snapshot.read(ORIGINALS).to_pandas() if snapshot.count(ORIGINALS) else None
+        if kept is not None:
+            frame = frame.merge(kept, on="number", how="left")
+    write_frame(frame.drop(columns="number"), out)
+    return len(frame)
+
+
+def export_fiftyone(snapshot: Snapshot, folder: Path) -> int:
+    """Writes `data/` and `labels.json`, FiftyOneImageClassificationDataset's layout; returns how many photos.
+
+    A file is named by the photo's content hash, so no name of an individual ever becomes a path. Photos without a name
+    have no label.
+
+    Raises:
+        DataError: the folder holds something already, or cannot be written.
+        GalleryError: the gallery keeps no photos.
+    """
+    frame = photos(snapshot, ("key", "category", "identity"))
+    if not snapshot.count(ORIGINALS) and len(frame):
+        raise GalleryError(f"{snapshot.uri}: keeps no photos, only their thumbnails: export a .csv or .parquet")
+    labels = {
+        str(row.key): f"{row.category}/{row.identity}" if isinstance(row.identity, str) else None
+        for row in frame.itertuples()
+    }
+    classes = sorted({label for label in labels.values() if label is not None})
+    position = {label: number for number, label in enumerate(classes)}
+    targets = {key: None if label is None else position[label] for key, label in labels.items()}
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise DataError(f"{folder}: holds something already: give a new or an empty folder")
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        for key, image in _images(snapshot, frame):
+            (folder / "data" / f"{key}.{_ending(image)}").write_bytes(image)
+        text = json.dumps({"classes": classes, "labels": targets}, ensure_ascii=False, indent=1)
+        (folder / "labels.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    return len(frame)
+
+
+def _images(snapshot: Snapshot, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+    """Yields key and photo file."""
+    for start in range(0, len(frame), _BATCH):
+        part = frame.iloc[start : start + _BATCH]
+        keys = dict(zip(part["number"], part["key"], strict=True))
+        for row in snapshot.of_numbers(ORIGINALS, list(keys), ["number", "image"]).to_pylist():
+            yield str(keys[row["number"]]), row["image"]
+
+
+def _embeddings(snapshot: Snapshot, frame: pd.DataFrame) -> list[np.ndarray]:
+    """The embedding of each photo; widths may differ between categories."""
+    found: dict[int, np.ndarray] = {}
+    for prompted in prompts(snapshot).values():
+        part = embedded_photos(snapshot, prompted)
+        found.update(zip(part.frame["number"], part.embeddings, strict=True))
+    return [found[number] for number in frame["number"]]
+
+
+def _ending(image: bytes) -> str:
+    return next((ending for signature, ending in _SIGNATURES.items() if image.startswith(signature)), "heic")

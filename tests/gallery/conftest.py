@@ -1,0 +1,70 @@
+"""A tiny model and a small gallery of it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.conftest import write_photo
+
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.opening import open_model
+from vicp.adapt.teach import teach_category
+from vicp.data.records import PhotoTable
+from vicp.data.sources import open_photos
+from vicp.gallery.enroll import enroll_photos
+from vicp.gallery.making import make_gallery
+
+COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 210), "yellow": (220, 210, 50)}
+
+
+def write_photos(root: Path, *, shots: int = 3, seed: int = 0) -> Path:
+    """`root/NAME/*.jpg`: individuals told apart by colour, each photo with its own noise."""
+    for number, (name, colour) in enumerate(COLOURS.items()):
+        for shot in range(shots):
+            write_photo(root / name / f"{shot}.jpg", colour, seed=seed + 100 * number + shot)
+    return root
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    return open_model("tiny")
+
+
+@pytest.fixture(scope="session")
+def shoe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve photos of four individuals."""
+    return write_photos(tmp_path_factory.mktemp("photos") / "shoes")
+
+
+@pytest.fixture(scope="session")
+def shoe_prompts(embedder: Embedder, shoe_folder: Path) -> list[Adaptation]:
+    """Two prompts of one category."""
+    return [
+        teach_category(
+            embedder, shoe_folder, category="shoe", num_pairs=6, support_file=None, seed=seed, adapt="generated"
+        ).adaptation
+        for seed in (0, 1)
+    ]
+
+
+@pytest.fixture(scope="session")
+def shoes(shoe_folder: Path) -> PhotoTable:
+    return open_photos(shoe_folder, category="shoe")
+
+
+@pytest.fixture(scope="session")
+def made(
+    embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Adaptation], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A gallery of the twelve photos, not to be written to."""
+    uri = tmp_path_factory.mktemp("made") / "gallery"
+    make_gallery(embedder, str(uri), shoe_prompts[:1], model="tiny", by="ann")
+    enroll_photos(embedder, str(uri), shoes, by="ann")
+    return uri
+
+
+@pytest.fixture
+def gallery(made: Path, tmp_path: Path) -> str:
+    """A copy of it, to be written to."""
+    return str(shutil.copytree(made, tmp_path / "gallery"))

@@ -1,0 +1,140 @@
+"""Killed at any moment, an enrolment goes on: no photo lost, none twice, and readers never see half of a step."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.conftest import write_photo
+from tests.gallery.conftest import COLOURS
+
+from vicp.adapt.embedding import Embedder
+from vicp.data.sources import open_photos
+from vicp.gallery.contents import embedded_photos, find_category, photos
+from vicp.gallery.enroll import enroll_photos
+from vicp.gallery.making import make_gallery
+from vicp.gallery.prompting import add_categories
+from vicp.gallery.reindex import reindex
+from vicp.gallery.store import Snapshot, open_gallery
+from vicp.gallery.store_tables import IDENTITIES, ORIGINALS
+
+KILLS, SHOTS, STEP = 20, 40, 4
+
+
+def enroll_slowly(uri: str, folder: str, started: str) -> None:
+    """What is killed: a process of its own that enrolls, in small steps."""
+    from vicp.adapt.opening import open_model
+
+    embedder = open_model("tiny")
+    table = open_photos(folder, category="shoe")
+    Path(started).touch()
+    enroll_photos(embedder, uri, table, by="ann", step=STEP)
+
+
+def reindex_slowly(uri: str, folder: str, started: str) -> None:
+    from vicp.adapt.opening import open_model
+
+    embedder = open_model("tiny")
+    Path(started).touch()
+    reindex(embedder, uri, {"shoe": None}, model={}, by="ann", step=STEP)
+
+
+@pytest.fixture(scope="module")
+def fork() -> multiprocessing.context.ForkServerContext:
+    """Processes of their own, forked from one that has done the slow imports and nothing else."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("many") / "shoes"
+    for number, (name, colour) in enumerate(COLOURS.items()):
+        for shot in range(SHOTS):
+            write_photo(root / name / f"{shot}.jpg", colour, seed=1000 * number + shot)
+    return root
+
+
+def kill_after(process: BaseProcess, started: Path, seconds: float) -> bool:
+    """Lets the process work for so long after it has started, then kills it; False if it had ended before."""
+    while not started.exists():
+        assert process.is_alive(), f"it died by itself: {process.exitcode}"
+        time.sleep(0.005)
+    time.sleep(seconds)
+    alive = process.is_alive()
+    if process.pid is not None and alive:
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return alive and process.exitcode == -signal.SIGKILL
+
+
+def check_whole(snapshot: Snapshot, at_least: set[str]) -> set[str]:
+    """Asserts that the tables of a state agree, and that nothing seen before is gone; returns the photos' keys."""
+    frame = photos(snapshot)
+    keys = list(frame["key"])
+    assert len(keys) == len(set(keys)), "a photo is there twice"
+    assert at_least <= set(keys), "a photo is lost"
+    numbers = frame["number"].tolist()
+    prompted = find_category(snapshot, "shoe")
+    tables = [ORIGINALS, *([prompted.table] if prompted.table in snapshot.tables else [])]
+    for table in tables:
+        assert sorted(snapshot.read(table, ["number"])["number"].to_pylist()) == numbers, table
+    known = set(snapshot.read(IDENTITIES, ["identity"])["identity"].to_pylist())
+    assert set(frame["identity"]) <= known
+    return set(keys)
+
+
+def test_killed_twenty_times(
+    fork: multiprocessing.context.ForkServerContext, embedder: Embedder, many: Path, tmp_path: Path
+) -> None:
+    uri = str(tmp_path / "gallery")
+    make_gallery(embedder, uri, model="tiny", by="ann")
+    add_categories(embedder, uri, [("shoe", None)], by="ann")
+    rng = random.Random(0)
+    seen: set[str] = set()
+    killed, growing = 0, 0
+    total = len(COLOURS) * SHOTS
+    while killed < KILLS:
+        started = tmp_path / f"started-{killed}"
+        process = fork.Process(target=enroll_slowly, args=(uri, str(many), str(started)))
+        process.start()
+        killed += kill_after(process, started, rng.uniform(0, 0.25))
+        now = check_whole(open_gallery(uri), seen)
+        growing += now > seen
+        seen = now
+        assert len(seen) < total or killed >= KILLS - 3, "it was done too early for the test to mean anything"
+    assert growing >= 5, "most kills came before anything was written"
+    table = open_photos(many, category="shoe")
+    done = enroll_photos(embedder, uri, table, by="ann")
+    assert (done.added, done.known) == (total - len(seen), len(seen))
+    snapshot = open_gallery(uri)
+    assert len(check_whole(snapshot, seen)) == total
+    _, expected = embedder.embed(table)
+    found = embedded_photos(snapshot, find_category(snapshot, "shoe"))
+    by_source = dict(zip(found.frame["source"], found.embeddings, strict=True))
+    for path, row in zip(table.frame["path"], expected.numpy(), strict=True):
+        np.testing.assert_allclose(by_source[(many / path).as_posix()], row, atol=1e-5)
+
+
+def test_a_killed_reindex_goes_on(
+    fork: multiprocessing.context.ForkServerContext, embedder: Embedder, gallery: str, tmp_path: Path
+) -> None:
+    before = find_category(open_gallery(gallery), "shoe")
+    for attempt in range(3):
+        started = tmp_path / f"started-{attempt}"
+        process = fork.Process(target=reindex_slowly, args=(gallery, "", str(started)))
+        process.start()
+        kill_after(process, started, 0.06)
+    done = reindex(embedder, gallery, {"shoe": None}, model={}, by="ann")
+    after = find_category(open_gallery(gallery), "shoe")
+    assert before.space != after.space
+    assert sum(done.embedded.values()) + sum(done.before.values()) in (0, 12), "0 if a killed run was just done"
+    assert len(check_whole(open_gallery(gallery), set())) == 12
+    assert len(embedded_photos(open_gallery(gallery), after).frame) == 12
