@@ -1,8 +1,9 @@
 """How close photos are to identities: to each of a gallery's, and a gallery's to each other."""
 
 import numpy as np
-import torch
 from torch import Tensor
+
+from vicp.gallery.search import Known, best_by_identity
 
 
 def closest_by_identity(query: Tensor, gallery: Tensor, owner: np.ndarray) -> np.ndarray:
@@ -13,10 +14,11 @@ def closest_by_identity(query: Tensor, gallery: Tensor, owner: np.ndarray) -> np
         gallery: embeddings (G, D), L2-normalised.
         owner: (G,) which of the I identities each gallery photo shows.
     """
-    member = torch.from_numpy(owner)
-    found = torch.full((len(query), int(owner.max()) + 1), -2.0)
-    similarity = query.float() @ gallery.float().T  # (B, G)
-    return found.scatter_reduce(1, member.expand(len(query), -1), similarity, "amax").double().numpy()
+    order = np.argsort(owner, kind="stable")
+    starts = np.searchsorted(owner[order], np.arange(int(owner.max()) + 1))
+    rows, asked = gallery.float().numpy()[order], query.float().numpy()
+    known = Known(rows, starts, tuple(map(str, range(len(starts)))), order)
+    return best_by_identity(asked, known).astype(np.float64)
 
 
 def best_stranger(gallery: Tensor, owner: np.ndarray, *, seed: int = 0) -> np.ndarray:
