@@ -16,7 +16,7 @@ def page(found: dict[str, Any], worlds: dict[str, Any]) -> list[str]:
         f"more often than the promised rate, and this in at least {promised} of draws of the individuals it was found "
         f"on. Of all {found['num_draws']:,} draws below, the achieved rate was at most the promised one in "
         f"**{percent(found['share_held'])}** ({percent(low)} to {percent(high)}); in the worst row in "
-        f"{percent(found['least_share_held'])}.",
+        f"{percent(found['least_share_held'])}. {chance(found)}",
         "",
         "## Simulated: the truth is known",
         "",
@@ -36,6 +36,15 @@ def page(found: dict[str, Any], worlds: dict[str, Any]) -> list[str]:
         "",
         *real_lines(found["sets"]),
     ]
+
+
+def chance(found: dict[str, Any]) -> str:
+    """Whether some row keeps less than it promises by more than chance explains."""
+    rows = [*(row for own in found["simulated"].values() for row in own), *found["sets"].values()]
+    below = sum(row["share_held_interval"][1] < row["share_promised"] for row in rows)
+    if below:
+        return f"In {below} of {len(rows)} rows that is less than promised by more than chance explains."
+    return f"In none of the {len(rows)} rows does the 95 % interval of that share lie below the promise."
 
 
 def real_lines(sets: dict[str, Any]) -> list[str]:
