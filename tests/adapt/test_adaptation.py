@@ -1,12 +1,15 @@
 """Adaptations as values, and on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from vicp.adapt.adaptation import Adaptation, Choice, Recipe
+from vicp.adapt.held_out import HeldOut
 from vicp.adapt.whitening import Metric
 from vicp.errors import PromptError
 from vicp.model.prompt import CategoryPrompt
@@ -39,6 +42,34 @@ def test_round_trip(tmp_path: Path) -> None:
     views = [draw(3, 6), draw(3, 6) + 1]
     assert torch.equal(loaded.finish(views), own.finish(views))
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["cat"]
+
+
+def test_held_out_similarities_are_kept(tmp_path: Path) -> None:
+    similarity = np.array([[1, np.nan, 0.25], [0.5, 1, 0.125], [0.25, 0, 1]])
+    relation = np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1]])
+    own = HeldOut.of(similarity, np.array([0, 0, 1]), relation)
+    replace(metric_on_both(), held_out=own).save(tmp_path / "cat")
+    loaded = Adaptation.load(tmp_path / "cat").held_out
+    for name in ("similarity", "groups", "relation"):
+        kept, given = getattr(loaded, name), getattr(own, name)
+        assert kept.dtype == given.dtype
+        np.testing.assert_array_equal(kept, given)
+    assert Adaptation.load(tmp_path / "cat").metric is not None
+
+
+def test_a_file_of_an_earlier_version_has_none(tmp_path: Path) -> None:
+    metric_on_both().save(tmp_path / "cat")
+    assert Adaptation.load(tmp_path / "cat").held_out is None
+
+
+def test_held_out_similarities_of_another_shape_are_damage(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected \(n, n\)"):
+        HeldOut.of(np.zeros((2, 3)), np.zeros(2, np.int64), np.zeros((2, 2)))
+    own = HeldOut.of(np.eye(2), np.arange(2), np.array([[1, -1], [-1, 1]]))
+    object.__setattr__(own, "groups", np.arange(3))
+    replace(metric_on_both(), held_out=own).save(tmp_path / "cat")
+    with pytest.raises(PromptError, match="damaged prompt"):
+        Adaptation.load(tmp_path / "cat")
 
 
 def test_nothing_at_all_can_be_saved(tmp_path: Path) -> None:

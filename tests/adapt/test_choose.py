@@ -209,3 +209,22 @@ def test_what_is_missing_is_said(bare) -> None:
     with pytest.raises(DataError, match="'thing' give no metric"):
         choose.adapt(bare, twins, "metric")
     assert choose.adapt(bare, twins).recipe.method != "metric"
+
+
+def test_a_choice_keeps_similarities_of_photos_held_out(bare) -> None:
+    support = nuisance_support(0)
+    chosen = choose.adapt(bare, support, "metric")
+    kept = chosen.held_out
+    np.testing.assert_array_equal(kept.groups, support.groups)
+    np.testing.assert_array_equal(kept.relation, support.relation)
+    fold = deal_folds(support)[0]
+    rest = np.setdiff1d(np.arange(len(support)), fold)
+    ((_, rows),) = fit_many(bare, support, rest, [chosen.recipe], seen=fold)
+    np.testing.assert_allclose(kept.similarity[fold], (rows[fold] @ rows.T).numpy(), atol=1e-6)
+
+
+def test_where_nothing_is_fitted_even_two_individuals_are_held_out(bare) -> None:
+    support = nuisance_support(0, 2)
+    chosen = choose.adapt(bare, support, "null")
+    np.testing.assert_allclose(chosen.held_out.similarity, (support.frozen @ support.frozen.T).numpy(), atol=1e-6)
+    assert choose.adapt(bare, support, "metric").held_out is None

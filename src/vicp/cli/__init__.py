@@ -9,6 +9,7 @@ from vicp.cli import gallery as gallery_commands
 from vicp.cli import gallery_edit
 from vicp.cli.data import data_check, data_split
 from vicp.cli.evaluation import evaluate
+from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import demo, identify, teach, verify
 from vicp.cli.training import ablate, pretrain, train
 from vicp.errors import StoppedError, VICPError
@@ -23,6 +24,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at photo tables and folders, and split them.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding labels.", no_args_is_help=True)
+app.add_typer(pairs_app, name="pairs")
 for _command in (teach, identify, verify, demo, evaluate, pretrain, train, ablate):
     app.command()(_command)
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
@@ -49,6 +52,8 @@ for _gallery_command in (
     gallery_app.command()(_gallery_command)
 data_app.command("check")(data_check)
 data_app.command("split")(data_split)
+pairs_app.command("next")(pairs_next)
+pairs_app.command("add")(pairs_add)
 
 
 def main() -> None:

@@ -12,13 +12,16 @@ from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
     CacheOption,
+    ConfidenceOption,
     JsonOption,
     ModelOption,
+    RateOption,
     SeedOption,
     SkipBadOption,
     load_adaptation,
     open_embedder,
     print_result,
+    promise_of,
 )
 
 
@@ -54,17 +57,20 @@ def identify(
     photo: Annotated[list[Path], typer.Argument(help="Photos, folders or tables to identify.")],
     prompt: Annotated[Path | None, typer.Option(help="The category's prompt, from `vicp teach`.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
+    false_match_rate: RateOption = 0.05,
+    confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Name the individuals of a gallery that each photo looks most like, best first."""
+    """Name the individuals of a gallery that each photo looks most like: the same, somebody new, or cannot say."""
     from vicp.gallery.identify import identify_photos
 
+    promise, adaptation = promise_of(false_match_rate, confidence), load_adaptation(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        found = identify_photos(embedder, gallery, photo, adaptation=load_adaptation(prompt), top=top)
+        found = identify_photos(embedder, gallery, photo, adaptation=adaptation, top=top, promise=promise)
     print_result(found.summary(), found.lines(), as_json)
 
 
@@ -72,16 +78,19 @@ def verify(
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
     prompt: Annotated[Path, typer.Option(help="The category's prompt, from `vicp teach`.")],
+    false_match_rate: RateOption = 0.05,
+    confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do two photos show the same individual? The similarity, and what the taught pairs make of them."""
+    """Do two photos show the same individual? The same, different, or cannot say, by the pairs taught."""
     from vicp.adapt.adaptation import Adaptation
-    from vicp.gallery.identify import verify_photos
+    from vicp.gallery.verify import verify_photos
 
+    promise = promise_of(false_match_rate, confidence)
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
-        verdict = verify_photos(embedder, a, b, adaptation=Adaptation.load(prompt))
+        verdict = verify_photos(embedder, a, b, adaptation=Adaptation.load(prompt), promise=promise)
     print_result(verdict.summary(), verdict.lines(), as_json)
 
 

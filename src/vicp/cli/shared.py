@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from vicp.adapt.adaptation import Adaptation
     from vicp.adapt.embedding import Embedder
+    from vicp.gallery.answers import Promise
 
 AdaptMethod = Literal["auto", "null", "static", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
@@ -32,6 +33,11 @@ SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without p
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 CacheOption = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep embeddings between runs.")]
 SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]
+RateOption = Annotated[
+    float,
+    typer.Option(help="Of searches for individuals that are not there, the share that may name one all the same."),
+]
+ConfidenceOption = Annotated[float, typer.Option(help="How sure that promise is to be.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")]
 OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as key.sub=value.")]
@@ -95,6 +101,16 @@ def load_adaptation(path: Path | None) -> "Adaptation | None":
     from vicp.adapt.adaptation import Adaptation
 
     return None if path is None else Adaptation.load(path)
+
+
+def promise_of(false_match_rate: float, confidence: float) -> "Promise":
+    """The promise that answers are to hold."""
+    from vicp.gallery.answers import Promise
+
+    for option, value in (("--false-match-rate", false_match_rate), ("--confidence", confidence)):
+        if not 0 < value < 1:
+            raise ConfigError(f"{option} {value:g}: expected a share between 0 and 1, such as 0.05")
+    return Promise(false_match_rate=false_match_rate, confidence=confidence)
 
 
 def print_result(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.data.seeds import derive_seed
@@ -145,6 +146,15 @@ def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
     path = Path(path)
     frame = read_csv(path)
     require_columns(path, list(frame.columns), ("left", "right", "same"))
+    return parse_support(path, frame, table)
+
+
+def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support:
+    """Return the pairs in a frame of text with the columns left, right and same, read from `path`.
+
+    Raises:
+        DataError: It is empty or has bad rows: all of them in one message.
+    """
     photos = _Photos(table)
     labels: dict[tuple[int, int], bool] = {}
     bad: list[BadPhoto] = []

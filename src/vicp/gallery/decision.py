@@ -16,7 +16,8 @@ from vicp.errors import DataError
 from vicp.gallery.answers import Identification, Promise, Verification
 from vicp.gallery.bounds import allowed_failures
 from vicp.gallery.calibration import Calibration, LabelledScores, fit_calibration
-from vicp.gallery.searches import Searches, Shortage, Threshold, held_out_searches
+from vicp.gallery.searches import Searches, Shortage, Threshold
+from vicp.gallery.strangers import held_out_searches
 
 __all__ = ["Decisions", "Identification", "Promise", "Shortage", "Threshold", "Verification", "decisions_of"]
 
@@ -129,9 +130,8 @@ class Decisions:
                 )
             own = facts["calibration"]
             calibration = None if own is None else Calibration(**own | {"x": tuple(own["x"]), "y": tuple(own["y"])})
-            best = tuple((float(a), float(b)) for a, b in facts["searches"]["best"])
-            candidates = tuple((int(a), int(b)) for a, b in facts["searches"]["candidates"])
-            return cls(calibration, Searches(best, candidates), tuple(map(float, facts["genuine"])))
+            searches = Searches.from_dict(facts["searches"])
+            return cls(calibration, searches, tuple(map(float, facts["genuine"])))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"these are no decisions ({error!r}): teach the category again") from error
 

@@ -1,7 +1,7 @@
-"""Ranks the identities of a gallery for a photo, and compares two photos."""
+"""Ranks the identities of a gallery for a photo, and says whether it shows one of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,15 @@ from torch import Tensor
 
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.errors import DataError
+from vicp.gallery.answers import Identification, Promise
+from vicp.gallery.closest import best_stranger, closest_by_identity
+from vicp.gallery.decision import Decisions, decisions_of
 from vicp.gallery.search import closest_identities, group_photos
+from vicp.gallery.strangers import searches_among
+
+MOST_SEARCHING = 5000  # identities: all of them against all are 100 MB
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class Candidate:
         identity: its name.
         similarity: cosine in [-1, 1].
         photo: index of that photo in the gallery.
+        probability: calibrated, that the query shows this identity; None where nothing was calibrated.
     """
 
     identity: str
     similarity: float
     photo: int
+    probability: float | None = None
 
 
 def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *, top: int) -> list[list[Candidate]]:
@@ -63,12 +69,14 @@ class Identified:
         ranked: for each of them, the best identities.
         gallery: the gallery's photos.
         num_skipped: photos left out because they cannot be used.
+        answers: for each of them, what its similarities mean; None where the adaptation allows no decisions.
     """
 
     queries: tuple[str, ...]
     ranked: list[list[Candidate]]
     gallery: PhotoTable
     num_skipped: int
+    answers: tuple[Identification, ...] | None = None
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -78,86 +86,45 @@ class Identified:
             "queries": [
                 {
                     "photo": name,
+                    "decision": None if self.answers is None else self.answers[number].to_dict(),
                     "candidates": [
                         {
                             "category": str(self.gallery.frame["category"].iloc[c.photo]),
                             "identity": self._identity(c),
                             "similarity": round(c.similarity, 4),
+                            "p_same": c.probability,
                             "photo": self._photo(c),
                         }
                         for c in candidates
                     ],
                 }
-                for name, candidates in zip(self.queries, self.ranked, strict=True)
+                for number, (name, candidates) in enumerate(zip(self.queries, self.ranked, strict=True))
             ],
         }
 
     def lines(self) -> list[str]:
         """The facts, for people."""
         lines = []
-        for name, candidates in zip(self.queries, self.ranked, strict=True):
-            lines.append(name)
+        for number, (name, candidates) in enumerate(zip(self.queries, self.ranked, strict=True)):
+            answer = None if self.answers is None else self.answers[number]
+            lines.append(name if answer is None else f"{name}: {self._says(answer, candidates[0])}")
             lines += [
-                f"  {rank}. {self._identity(c)}  similarity {c.similarity:.3f}  ({self._photo(c)})"
+                f"  {rank}. {self._identity(c)}  {_chance(c)}similarity {c.similarity:.3f}  ({self._photo(c)})"
                 for rank, c in enumerate(candidates, start=1)
             ]
         if self.num_skipped:
             lines.append(f"Left out {self.num_skipped} photos that cannot be used.")
         return lines
 
+    def _says(self, answer: Identification, best: Candidate) -> str:
+        same = answer.verdict == "same"
+        return f"the same as {self._identity(best)}{answer.sentence.removeprefix('same')}" if same else answer.sentence
+
     def _identity(self, candidate: Candidate) -> str:
         return str(self.gallery.frame["identity"].iloc[candidate.photo])
 
     def _photo(self, candidate: Candidate) -> str:
         return str(self.gallery.frame["path"].iloc[candidate.photo])
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Two photos compared under a category's adaptation.
-
-    Attributes:
-        similarity: cosine of their embeddings, in [-1, 1].
-        probability: the in-context verifier's P(same), as the model gives it; None without a verifier.
-        threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
-        threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
-        category: the adaptation's.
-    """
-
-    similarity: float
-    probability: float | None
-    threshold: float | None
-    threshold_accuracy: float | None
-    category: str
-
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {
-            "category": self.category,
-            "similarity": self.similarity,
-            "p_same": self.probability,
-            "threshold": self.threshold,
-            "threshold_accuracy": self.threshold_accuracy,
-        }
-
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        lines = []
-        if self.probability is not None:
-            answer = "the same individual" if self.probability >= 0.5 else "different individuals"
-            lines.append(
-                f"Probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
-                f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
-            )
-        else:
-            lines.append(f"Similarity {self.similarity:.3f}.")
-        if self.threshold is not None and self.threshold_accuracy is not None:
-            side = "above" if self.similarity > self.threshold else "not above"
-            lines.append(
-                f"That is {side} {self.threshold:.3f}, which told {self.threshold_accuracy:.0%} of the pairs taught "
-                f"for '{self.category}' apart when they were held out."
-            )
-        return lines
 
 
 def identify_photos(
@@ -167,8 +134,12 @@ def identify_photos(
     *,
     adaptation: Adaptation | None,
     top: int,
+    promise: Promise = Promise(),  # noqa: B008 (frozen)
 ) -> Identified:
-    """Ranks the gallery's identities for every photo of `photos` (files, folders or tables).
+    """Ranks the gallery's identities for every photo of `photos` (files, folders or tables), and says who it is.
+
+    A gallery of more identities than the support calibrates the search itself: each of its individuals in turn plays
+    the unknown one.
 
     Raises:
         DataError: photos that cannot be used.
@@ -179,12 +150,43 @@ def identify_photos(
     if adaptation is not None and adaptation.category in known.categories:
         known = known.of_category(adaptation.category)
     known, rows = embedder.embed(known, adaptation)
+    asked_rows = torch.cat([embeddings for _, embeddings in asked])
+    ranked = rank_identities(asked_rows, rows, known.identities, top=top)
+    answers = None
+    if (decisions := decisions_of(adaptation)) is not None:
+        names, owner = np.unique(known.identities, return_inverse=True)
+        decisions = searching(decisions, rows, owner)
+        answers = _answer(decisions, closest_by_identity(asked_rows, rows, owner), promise)
+        number = {name: position for position, name in enumerate(names.tolist())}
+        ranked = [_with_chances(own, answer, number) for own, answer in zip(ranked, answers, strict=True)]
     return Identified(
         queries=tuple(str(path) for table, _ in asked for path in table.frame["path"]),
-        ranked=rank_identities(torch.cat([embeddings for _, embeddings in asked]), rows, known.identities, top=top),
+        ranked=ranked,
         gallery=known,
         num_skipped=len(known.skipped) + sum(len(table.skipped) for table, _ in asked),
+        answers=answers,
     )
+
+
+def searching(decisions: Decisions, rows: Tensor, owner: np.ndarray) -> Decisions:
+    """The decisions with the searches of a gallery (rows, owner) that has more identities than the support."""
+    if not 2 * len(decisions.searches.best) + 1 < int(owner.max()) + 1 <= MOST_SEARCHING:
+        return decisions
+    return replace(decisions, searches=searches_among(best_stranger(rows, owner)))
+
+
+def _answer(decisions: Decisions, similarity: np.ndarray, promise: Promise) -> tuple[Identification, ...]:
+    return tuple(decisions.identify(row, promise) for row in similarity)
+
+
+def _with_chances(candidates: Sequence[Candidate], answer: Identification, number: dict[str, int]) -> list[Candidate]:
+    if answer.probability is None:
+        return list(candidates)
+    return [replace(c, probability=float(answer.probability[number[c.identity]])) for c in candidates]
+
+
+def _chance(candidate: Candidate) -> str:
+    return "" if candidate.probability is None else f"P = {candidate.probability:.2f}, "
 
 
 def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
@@ -200,28 +202,3 @@ def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
         skipped = tuple(bad for _, table in opened if table.root is not None for bad in table.skipped)
         tables.insert(0, PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path(), skipped))
     return tables
-
-
-def verify_photos(embedder: Embedder, a: Path, b: Path, *, adaptation: Adaptation) -> Verdict:
-    """Compares two photos under a category's adaptation.
-
-    Raises:
-        DataError: a photo that cannot be used.
-        PromptError: the adaptation belongs to another model.
-    """
-    table = query_tables([a, b], skip_bad=False)
-    if len(table) != 1 or len(table[0]) != 2:
-        raise DataError(f"{a} and {b}: expected two photos, one file each")
-    _, (left, right) = embedder.embed(table[0], adaptation)
-    probability = None
-    if can_verify(embedder, adaptation):
-        latents = embedder.latents(embedder.pixels(table[0])[1])
-        probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
-    choice = adaptation.choice
-    return Verdict(
-        similarity=float(left @ right),
-        probability=probability,
-        threshold=None if choice is None else choice.threshold,
-        threshold_accuracy=None if choice is None else choice.threshold_accuracy,
-        category=adaptation.category,
-    )

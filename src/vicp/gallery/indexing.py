@@ -1,4 +1,4 @@
-"""An index for categories of a million photos and more: made by rule, measured, and refused where it finds too little."""
+"""An index for categories of a million photos: made by rule, measured, and refused where it finds too little."""
 
 from dataclasses import dataclass
 

@@ -5,21 +5,18 @@ what counts is the highest similarity found. A match with a stranger is a false 
 SEARCH over many candidates is what a threshold must bound, not how often in a pair.
 
 Such searches are not independent: two look-alikes find each other, so their false matches come in twos. Identities are
-therefore matched in disjoint couples, and n identities count as n / 2 independent searches, of which one has failed for
-each two identities matched with a stranger. `docs/decisions.md` says for what this is proved, and for what simulated.
+therefore joined in disjoint couples, and n identities count as n / 2 - 1 independent searches, of which one has failed
+for each two identities matched with a stranger. For pairs (one candidate) couples are independent outright, all n / 2.
+`docs/decisions.md` says for what this is proved, and for what simulated.
 """
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vicp.adapt.held_out import HeldOut
-from vicp.gallery.bounds import allowed_failures, conformal_rank, trials_needed
+from vicp.gallery.bounds import allowed_failures, conformal_rank
 
-Array = NDArray[np.float64]
 MOST_IDENTITIES = 10**7
 
 
@@ -77,15 +74,17 @@ class Shortage:
 
 @dataclass(frozen=True)
 class Searches:
-    """The best stranger each identity found, identities in disjoint couples known to be different (C couples).
+    """The best stranger each identity found among 1, 2, 4, ... others; identities in disjoint couples, C of them.
 
     Attributes:
-        best: (C, 2) its similarity.
-        candidates: (C, 2) among how many identities it was the best.
+        candidates: (N,) among how many, ascending. Of one: the other of the couple.
+        best: (C, N) the similarities of the couple's two identities; None where there were not that many.
+        complete: whether everybody met everybody.
     """
 
-    best: tuple[tuple[float, float], ...]
-    candidates: tuple[tuple[int, int], ...]
+    candidates: tuple[int, ...]
+    best: tuple[tuple[tuple[float, float] | None, ...], ...]
+    complete: bool
 
     def threshold(self, rate: float, *, confidence: float | None = 0.9, candidates: int = 1) -> Threshold | Shortage:
         """The threshold for a search over so many candidates, or what is missing for it.
@@ -99,43 +98,41 @@ class Searches:
         if candidates < 1:
             raise ValueError(f"candidates is {candidates}; expected at least 1")
         seen, couples = self._design(candidates)
-        own = rate * min(1.0, seen / candidates) if seen else rate
-        units = np.sort(np.array(self.best, dtype=np.float64)[couples].ravel())[::-1]  # strictest first
+        own = rate * min(1.0, seen / candidates)
+        units = np.sort(np.array(couples, dtype=np.float64).ravel())[::-1]  # strictest first
+        searches = independent(len(couples), seen)
         if confidence is None:
-            failures = conformal_rank(len(units), own) - 1
-            position = failures
+            failures = position = conformal_rank(len(units), own) - 1
         else:
-            failures = allowed_failures(len(units) // 2, own, confidence=confidence)
+            failures = allowed_failures(searches, own, confidence=confidence)
             position = 2 * failures
         if failures < 0:
-            return self._shortage(rate, confidence, candidates)
-        return Threshold(float(units[position]), rate, confidence, candidates, len(units) // 2, failures)
+            least = self.least_rate(confidence=confidence, candidates=candidates)
+            return Shortage(rate, confidence, candidates, searches, self._missing(rate, confidence, candidates), least)
+        return Threshold(float(units[position]), rate, confidence, candidates, searches, failures)
 
     def least_rate(self, *, confidence: float | None = 0.9, candidates: int = 1) -> float | None:
         """The lowest rate that has a threshold; None where none below 1 has."""
         seen, couples = self._design(candidates)
-        if not len(couples):
+        searches = len(couples) if confidence is None else independent(len(couples), seen)
+        if not searches:
             return None
-        own = 2 / (2 * len(couples) + 1) if confidence is None else 1 - (1 - confidence) ** (1 / len(couples))
-        rate = own / min(1.0, seen / candidates)
+        own = 2 / (2 * searches + 1) if confidence is None else 1 - (1 - confidence) ** (1 / searches)
+        rate = own / min(1.0, seen / candidates) * (1 + 1e-12)
         return rate if rate < 1 else None
 
-    def _design(self, candidates: int) -> tuple[int, NDArray[np.int64]]:
-        """How many candidates each search counts for, and the couples that met as many: the most searches x candidates.
+    def _design(self, candidates: int) -> tuple[int, list[tuple[float, float]]]:
+        """How many candidates each search counts for, and the couples' similarities: the most searches x candidates.
 
         Chosen by counts alone, never by similarities, so that it does not bend the promise.
         """
         if not self.best:
-            return 0, np.zeros(0, dtype=np.int64)
-        least = np.array(self.candidates, dtype=np.int64).min(axis=1)  # (C,)
-        choices = np.unique(np.minimum(least, candidates))
-        seen = int(max(choices, key=lambda c: (c * int((least >= c).sum()), c)))
-        return seen, np.flatnonzero(least >= seen)
-
-    def _shortage(self, rate: float, confidence: float | None, candidates: int) -> Shortage:
-        least = self.least_rate(confidence=confidence, candidates=candidates)
-        have = len(self._design(candidates)[1])
-        return Shortage(rate, confidence, candidates, have, self._missing(rate, confidence, candidates), least)
+            return 1, []
+        met = [[couple[i] for couple in self.best] for i in range(len(self.candidates))]
+        reached = [[pair for pair in column if pair is not None] for column in met]
+        worth = [(len(r) * min(c, candidates), -c) for c, r in zip(self.candidates, reached, strict=True)]
+        best = max(range(len(worth)), key=worth.__getitem__)
+        return self.candidates[best], reached[best]
 
     def _missing(self, rate: float, confidence: float | None, candidates: int) -> int:
         """The fewest couples more that give a threshold.
@@ -143,14 +140,14 @@ class Searches:
         Where every identity has met every other, new ones would too, and each has more candidates; otherwise a new pair
         is worth one search over one candidate.
         """
-        have, everyone = len(self.best), self._is_complete
+        have = len(self.best)
 
         def enough(couples: int) -> bool:
-            seen = 2 * couples - 1 if everyone else 1
+            seen = max(2 * couples - 1, 1) if self.complete else 1
             own = rate * min(1.0, seen / candidates)
             if confidence is None:
                 return conformal_rank(2 * couples, own) > 0
-            return allowed_failures(couples, own, confidence=confidence) >= 0
+            return allowed_failures(independent(couples, min(seen, candidates)), own, confidence=confidence) >= 0
 
         low, high = have, have + 1
         while not enough(high) and high < MOST_IDENTITIES:
@@ -160,51 +157,26 @@ class Searches:
             low, high = (low, middle) if enough(middle) else (middle, high)
         return high - have
 
-    @property
-    def _is_complete(self) -> bool:
-        return all(min(pair) >= 2 * len(self.best) - 1 for pair in self.candidates)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return asdict(self)
 
-
-def held_out_searches(held_out: HeldOut, *, seed: int = 0) -> Searches:
-    """The searches of a support's identities among each other."""
-    rng = np.random.default_rng(seed)
-    known = (held_out.relation == -1) & np.isfinite(held_out.similarity)
-    groups = held_out.groups
-    best, candidates, neighbours = {}, {}, {}
-    for group in np.unique(groups).tolist():
-        photos = np.flatnonzero((groups == group) & known.any(axis=1))
-        if len(photos):
-            photo = rng.choice(photos)
-            others = known[photo]
-            neighbours[group] = set(np.unique(groups[others]).tolist())
-            best[group] = float(held_out.similarity[photo, others].max())
-            candidates[group] = len(neighbours[group])
-    couples = couple(neighbours, rng)
-    return Searches(
-        tuple((best[a], best[b]) for a, b in couples), tuple((candidates[a], candidates[b]) for a, b in couples)
-    )
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> "Searches":
+        """Searches from what `to_dict` gave."""
+        best = tuple(
+            tuple(None if pair is None else (float(pair[0]), float(pair[1])) for pair in couple)
+            for couple in facts["best"]
+        )
+        candidates = tuple(int(count) for count in facts["candidates"])
+        if any(len(couple) != len(candidates) for couple in best):
+            raise ValueError("searches of unequal length")
+        return cls(candidates, best, bool(facts["complete"]))
 
 
-def couple(neighbours: dict[int, set[int]], rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Disjoint couples of neighbours: who has fewest partners left chooses first, so that few stay alone.
+def independent(couples: int, candidates: int) -> int:
+    """As how many independent searches so many couples count: one fewer where a search is of more than a pair.
 
-    All but one at most where everybody neighbours everybody; a single couple in a star. Near the largest number there
-    can be, and never above it.
+    n identities among themselves promise what n / 2 searches would but for a term of order 1 / n; one couple covers it.
     """
-    left = {a: {b for b in others if b in neighbours} for a, others in neighbours.items()}
-    left = {a: {b for b in others if a in left[b] and a != b} for a, others in left.items()}
-    order = {int(a): position for position, a in enumerate(rng.permutation(sorted(left)))}
-    couples = []
-    while free := [a for a, others in left.items() if others]:
-        a = min(free, key=lambda a: (len(left[a]), order[a]))
-        b = min(left[a], key=lambda b: (len(left[b]), order[b]))
-        couples.append((a, b))
-        for gone in (a, b):
-            for other in left.pop(gone):
-                if other in left:
-                    left[other].discard(gone)
-    return couples
+    return couples if candidates <= 1 else max(couples - 1, 0)

@@ -1,0 +1,97 @@
+"""Compares two photos under a category's adaptation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.verifier import can_verify, probability_same
+from vicp.errors import DataError
+from vicp.gallery.answers import Promise, Verification
+from vicp.gallery.decision import decisions_of
+from vicp.gallery.identify import query_tables
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Two photos compared under a category's adaptation.
+
+    Attributes:
+        similarity: cosine of their embeddings, in [-1, 1].
+        probability: the in-context verifier's P(same), as the model gives it; None without a verifier.
+        threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
+        threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
+        category: the adaptation's.
+        decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
+    """
+
+    similarity: float
+    probability: float | None
+    threshold: float | None
+    threshold_accuracy: float | None
+    category: str
+    decision: Verification | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """The facts, for JSON."""
+        return {
+            "category": self.category,
+            "similarity": self.similarity,
+            "p_same": self.probability,
+            "threshold": self.threshold,
+            "threshold_accuracy": self.threshold_accuracy,
+            "decision": None if self.decision is None else self.decision.to_dict(),
+        }
+
+    def lines(self) -> list[str]:
+        """The facts, for people."""
+        lines = [] if self.decision is None else [f"{self.decision.sentence}."]
+        if self.probability is not None:
+            answer = "the same individual" if self.probability >= 0.5 else "different individuals"
+            lines.append(
+                f"In context probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
+                f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
+            )
+        else:
+            lines.append(f"Similarity {self.similarity:.3f}.")
+        if self.threshold is not None and self.threshold_accuracy is not None:
+            side = "above" if self.similarity > self.threshold else "not above"
+            lines.append(
+                f"That is {side} {self.threshold:.3f}, which told {self.threshold_accuracy:.0%} of the pairs taught "
+                f"for '{self.category}' apart when they were held out."
+            )
+        return lines
+
+
+def verify_photos(
+    embedder: Embedder,
+    a: Path,
+    b: Path,
+    *,
+    adaptation: Adaptation,
+    promise: Promise = Promise(),  # noqa: B008 (frozen)
+) -> Verdict:
+    """Compares two photos under a category's adaptation.
+
+    Raises:
+        DataError: a photo that cannot be used.
+        PromptError: the adaptation belongs to another model.
+    """
+    table = query_tables([a, b], skip_bad=False)
+    if len(table) != 1 or len(table[0]) != 2:
+        raise DataError(f"{a} and {b}: expected two photos, one file each")
+    _, (left, right) = embedder.embed(table[0], adaptation)
+    probability = None
+    if can_verify(embedder, adaptation):
+        latents = embedder.latents(embedder.pixels(table[0])[1])
+        probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
+    choice, decisions = adaptation.choice, decisions_of(adaptation)
+    return Verdict(
+        similarity=float(left @ right),
+        probability=probability,
+        threshold=None if choice is None else choice.threshold,
+        threshold_accuracy=None if choice is None else choice.threshold_accuracy,
+        category=adaptation.category,
+        decision=None if decisions is None else decisions.verify(float(left @ right), promise),
+    )

@@ -1,0 +1,123 @@
+"""`vicp pairs` and what identify and verify decide, from the command line, with a tiny backbone."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.adapt.test_opening import save_vit
+from tests.conftest import write_photo
+from vicp.cli import main
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def vit(tmp_path: Path) -> str:
+    return save_vit(tmp_path / "vit")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """What a command prints on stdout or, where it fails, on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VICP_CACHE", str(tmp_path / "cache"))
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["vicp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert ended.value.code == (0 if out else 2)
+        return out or err
+
+    return run
+
+
+def test_propose_label_add_teach(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    ask = ("pairs", "next", "shoes", "--backbone", vit, "--count", 6, "--pairs", "pairs.csv", "--json")
+    facts = json.loads(run(*ask, "--sheet", "next.html"))
+    assert (facts["photos"], facts["labelled"], len(facts["pairs"]), facts["csv"]) == (15, 0, 6, "next.csv")
+    assert {pair["why"] for pair in facts["pairs"]} == {"likely same", "uncertain"}
+    page = (tmp_path / "next.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 12
+    assert facts["pairs"][0]["left"] in page
+
+    frame = pd.read_csv(tmp_path / "next.csv", dtype=str, keep_default_na=False)
+    assert list(frame.columns) == ["left", "right", "same", "similarity", "why"]
+    assert set(frame["same"]) == {""}
+    same = frame["left"].str.split("/").str[0] == frame["right"].str.split("/").str[0]
+    frame.assign(same=same.astype(int)).to_csv(tmp_path / "next.csv", index=False)
+    add = ("pairs", "add", "next.csv", "--photos", "shoes")
+    added = json.loads(run(*add, "--json"))
+    assert (added["new"], added["known"], added["total"], added["same"]) == (6, 0, 6, int(same.sum()))
+    assert run(*add).startswith("Added 0 pairs; 6 were there already.")
+
+    again = json.loads(run(*ask))
+    assert again["labelled"] == 6
+    before = {(pair["left"], pair["right"]) for pair in facts["pairs"]}
+    assert before.isdisjoint((pair["left"], pair["right"]) for pair in again["pairs"])
+
+
+def test_errors_are_one_line(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    shutil.copytree(photo_folder, tmp_path / "both" / "boot")
+    shutil.copytree(photo_folder, tmp_path / "both" / "shoe")
+    rows = [
+        (f"both/{kind}/{n}/{i}.jpg", kind, "") for kind in ("boot", "shoe") for n in ("red", "blue") for i in (0, 1)
+    ]
+    pd.DataFrame(rows, columns=["path", "category", "identity"]).to_csv(tmp_path / "two.csv", index=False)
+    use = ("--backbone", vit)
+    assert "say which with --category" in run("pairs", "next", "two.csv", *use)
+    assert "no category 'bot'" in run("pairs", "next", "two.csv", "--category", "bot", *use)
+    assert json.loads(run("pairs", "next", "two.csv", "--category", "boot", "--json", *use))["photos"] == 4
+    assert "no such file" in run("pairs", "next", "nowhere", *use).lower()
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in run("pairs", "next", "shoes", *use, "--out", "file/next.csv")
+    labelled = [(f"red/{i}.jpg", f"red/{i + 1}.jpg", 1) for i in range(2)]
+    pd.DataFrame(labelled, columns=["left", "right", "same"]).to_csv(tmp_path / "pairs.csv", index=False)
+    shutil.move(tmp_path / "shoes" / "red", tmp_path / "one" / "red")
+    assert "nothing left to ask" in run("pairs", "next", "one", "--pairs", "pairs.csv", *use)
+
+
+def many_individuals(root: Path, num: int) -> None:
+    """Individuals told apart by colour, two photos each."""
+    for i in range(num):
+        colour = (40 + 29 * (i % 7), 40 + 29 * (i // 7 % 7), 60 + 120 * (i // 49))
+        for shot in range(2):
+            write_photo(root / f"i{i:02}" / f"{shot}.jpg", colour, seed=100 * i + shot)
+
+
+def test_decisions_from_folders(tmp_path: Path, vit: str, run: Run) -> None:
+    many_individuals(tmp_path / "herd", 50)
+    facts = ("teach", "herd", "--category", "cow", "--pairs", 60, "--adapt", "null", "--backbone", vit, "--json")
+    run(*facts)
+    use = ("--prompt", "cow.prompt.safetensors", "--backbone", vit)
+    strict = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, "--false-match-rate", 0.01, "--json"))
+    decision = strict["queries"][0]["decision"]
+    assert decision["verdict"] == "unsure"
+    # A hundredth takes 230 searches, hence 231 couples, and 50 individuals are 25 of them.
+    assert decision["shortage"]["missing"] == 206
+    assert "206 more different-pairs needed" in decision["sentence"]
+
+    loose = ("--false-match-rate", 0.1, "--confidence", 0.9)
+    found = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, *loose, "--json"))["queries"][0]
+    assert found["decision"]["threshold"]["candidates"] == 50
+    assert found["candidates"][0]["identity"] == "i03"
+    assert 0 < found["candidates"][0]["p_same"] < 1
+    told = run("identify", "herd", "herd/i03/0.jpg", *use, *loose)
+    assert "herd/i03/0.jpg: " in told
+    assert "P = " in told.splitlines()[1]
+
+    pair = json.loads(run("verify", "herd/i03/0.jpg", "herd/i40/0.jpg", *use, *loose, "--json"))["decision"]
+    assert pair["verdict"] in ("different", "unsure")
+    assert pair["threshold"]["candidates"] == 1
+    assert "P = " in run("verify", "herd/i03/0.jpg", "herd/i03/1.jpg", *use, *loose)
+    for option in ("--false-match-rate", "--confidence"):
+        for value in (0, 1, 1.5):
+            said = run("identify", "herd", "herd/i03/0.jpg", *use, option, value)
+            assert said == f"error: {option} {value:g}: expected a share between 0 and 1, such as 0.05\n"
