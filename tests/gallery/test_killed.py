@@ -24,6 +24,7 @@ from vicp.gallery.store import Snapshot, open_gallery
 from vicp.gallery.store_tables import IDENTITIES, ORIGINALS
 
 KILLS, SHOTS, STEP = 20, 40, 4
+PRELOADED = ("pytest", "vicp.adapt.opening", "vicp.adapt.teach", "vicp.gallery.making", "vicp.gallery.reindex")
 
 
 def enroll_slowly(uri: str, folder: str, started: str) -> None:
@@ -49,7 +50,7 @@ def fork() -> multiprocessing.context.ForkServerContext:
     """Processes of their own, forked from one that has done the slow imports and nothing else."""
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([*PRELOADED])
     return context
 
 
@@ -64,7 +65,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def kill_after(process: BaseProcess, started: Path, seconds: float) -> bool:
     """Lets the process work for so long after it has started, then kills it; False if it had ended before."""
+    deadline = time.monotonic() + 120
     while not started.exists():
+        assert time.monotonic() < deadline, "it never began"
         assert process.is_alive(), f"it died by itself: {process.exitcode}"
         time.sleep(0.005)
     time.sleep(seconds)

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from vicp.adapt.embedding import Embedder
 from vicp.data.records import PhotoTable
 from vicp.errors import GalleryError
 from vicp.gallery.contents import CategoryPrompted, embedded_photos, find_category, prompts
 from vicp.gallery.decision import Decisions, Promise, decisions_of
-from vicp.gallery.identify import query_tables
+from vicp.gallery.identify import query_tables, searching
 from vicp.gallery.names import UNKNOWN
-from vicp.gallery.nearest import Hits, nearest_of
+from vicp.gallery.nearest import ExactNearest, Hits, nearest_of
 from vicp.gallery.route import Usual, route, usual_of
 from vicp.gallery.spaces import check_model
 from vicp.gallery.store import Snapshot
@@ -197,6 +198,10 @@ def _answer_category(
         sentence = f"new: nobody of {prompted.category} has a name in this gallery yet"
         return [("new", sentence, ())] * len(query)
     decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
+    if decisions is not None and isinstance(nearest, ExactNearest):
+        known = nearest.known
+        owner = np.repeat(np.arange(len(known.names)), np.diff(np.append(known.starts, len(known))))
+        decisions = searching(decisions, torch.from_numpy(known.embeddings), owner)
     return [_decide(hits, decisions, promise) for hits in nearest.hits(query, top)]
 
 

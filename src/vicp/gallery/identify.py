@@ -20,6 +20,8 @@ from vicp.gallery.decision import Decisions, decisions_of
 from vicp.gallery.search import closest_identities, group_photos
 from vicp.gallery.strangers import searches_among
 
+MOST_SEARCHING = 5000  # identities: all of them against all are 100 MB
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -153,8 +155,7 @@ def identify_photos(
     answers = None
     if (decisions := decisions_of(adaptation)) is not None:
         names, owner = np.unique(known.identities, return_inverse=True)
-        if len(names) > 2 * len(decisions.searches.best) + 1:
-            decisions = replace(decisions, searches=searches_among(best_stranger(rows, owner)))
+        decisions = searching(decisions, rows, owner)
         answers = _answer(decisions, closest_by_identity(asked_rows, rows, owner), promise)
         number = {name: position for position, name in enumerate(names.tolist())}
         ranked = [_with_chances(own, answer, number) for own, answer in zip(ranked, answers, strict=True)]
@@ -165,6 +166,13 @@ def identify_photos(
         num_skipped=len(known.skipped) + sum(len(table.skipped) for table, _ in asked),
         answers=answers,
     )
+
+
+def searching(decisions: Decisions, rows: Tensor, owner: np.ndarray) -> Decisions:
+    """The decisions with the searches of a gallery (rows, owner) that has more identities than the support."""
+    if not 2 * len(decisions.searches.best) + 1 < int(owner.max()) + 1 <= MOST_SEARCHING:
+        return decisions
+    return replace(decisions, searches=searches_among(best_stranger(rows, owner)))
 
 
 def _answer(decisions: Decisions, similarity: np.ndarray, promise: Promise) -> tuple[Identification, ...]:

@@ -12,6 +12,7 @@ import ray
 from vicp.adapt.embedding import Embedder
 from vicp.errors import GalleryError
 from vicp.gallery.embed import Chunk, embed_chunk
+from vicp.model.backbone import register_attention
 
 _ROUND = 256  # chunks under way at a time, which this process holds
 
@@ -20,6 +21,7 @@ class _Worker:
     """What runs in a process of the cluster: a model, opened once."""
 
     def __init__(self, embedder: Embedder) -> None:
+        register_attention()  # pickling brought a backbone, but not what making one does
         self._embedder = embedder
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -104,8 +104,7 @@ class Backbone(nn.Module):
 
     def __init__(self, vit: PreTrainedModel, *, readout: Readout = "cls", frozen: bool = True) -> None:
         super().__init__()
-        AttentionInterface.register(ATTENTION, prompted_attention)
-        AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+        register_attention()
         vit.set_attn_implementation(ATTENTION)
         self.vit = vit.eval().requires_grad_(False) if frozen else vit
         self.readout: Readout = readout
@@ -226,3 +225,9 @@ def _without_photo(layer: nn.Module, tokens: Tensor) -> dict[str, object]:
         for name, value in {"attention_mask": None, "position_embeddings": (nowhere, nowhere)}.items()
         if name in parameters
     }
+
+
+def register_attention() -> None:
+    """Makes our attention known to transformers; again in a process that unpickles a backbone and makes none."""
+    AttentionInterface.register(ATTENTION, prompted_attention)
+    AttentionMaskInterface.register(ATTENTION, sdpa_mask)
