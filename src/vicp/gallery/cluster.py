@@ -11,7 +11,7 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 
 from vicp.errors import GalleryError
 from vicp.gallery.contents import CategoryPrompted, Embedded, embedded_photos, prompts
-from vicp.gallery.decision import decisions_of
+from vicp.gallery.decision import Decisions, decisions_of
 from vicp.gallery.nearest import exact_nearest
 from vicp.gallery.store import Snapshot
 from vicp.gallery.tables import write_frame
@@ -99,7 +99,7 @@ def _cluster_category(
     snapshot: Snapshot, prompted: CategoryPrompted, found: Embedded, method: Method, cut: float | None
 ) -> tuple[pd.DataFrame, str]:
     closeness = found.embeddings @ found.embeddings.T  # (n, n)
-    decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
+    decisions = _calibrated(prompted)
     if decisions is not None:
         level, way = 0.5 if cut is None else cut, "calibrated P(same)"
         closeness = np.asarray(decisions.probability(closeness.astype(np.float64)))
@@ -124,9 +124,9 @@ def group(closeness: NDArray[Any], level: float, method: Method) -> NDArray[np.i
 
     A photo that hdbscan puts in no group is a group of its own.
     """
-    distance = np.clip(closeness.max() - (closeness + closeness.T) / 2, 0, None).astype(np.float64)
+    distance = np.clip(1 - (closeness + closeness.T) / 2, 0, None).astype(np.float64)
     np.fill_diagonal(distance, 0)
-    reach = float(closeness.max() - level)
+    reach = max(0.0, 1 - level)
     if len(distance) < 2:
         return np.zeros(len(distance), dtype=np.int64)
     if method == "agglomerative":
@@ -151,7 +151,7 @@ def _name_groups(
     nearest = exact_nearest(snapshot, prompted)
     taken = set() if nearest is None else set(nearest.names)
     fresh = (f"{prompted.category}-{number}" for number in range(1, 10**9))
-    decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
+    decisions = _calibrated(prompted)
     names = [""] * len(labels)
     confidence = np.zeros(len(labels))
     for label in dict.fromkeys(labels.tolist()):
@@ -173,6 +173,12 @@ def _name_groups(
         for row in rows:
             names[row] = name
     return names, confidence
+
+
+def _calibrated(prompted: CategoryPrompted) -> Decisions | None:
+    """What turns the category's similarities into P(same); None with too few pairs for that."""
+    decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
+    return None if decisions is None or decisions.calibration is None else decisions
 
 
 def read_proposal(path: Path) -> dict[str, list[str]]:

@@ -172,11 +172,12 @@ class _Keeping:
         """A photo that is there: gives it a name if it has none, and remembers it where the names differ."""
         there = self._frame.iloc[position]
         named = isinstance(row.identity, str)
-        if named and there["identity"] is None and there["category"] == row.category:
+        unnamed = not isinstance(there["identity"], str)
+        if named and unnamed and there["category"] == row.category:
             self._names[int(there["number"])] = (row.category, row.identity)
             self.done.named += 1
         elif (named and there["identity"] != row.identity) or there["category"] != row.category:
-            self.done.other.append(f"{row.path} is {there['category']}/{there['identity'] or 'unnamed'}")
+            self.done.other.append(f"{row.path} is {there['category']}/{'unnamed' if unnamed else there['identity']}")
 
     def _write(self, chunk: Chunk) -> None:
         numbers = list(range(self._next, self._next + len(chunk.keys)))
