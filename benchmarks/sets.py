@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+SETS = ROOT / "results" / "sets"
 METHODS = ["mini", "triplet", "arcface", "adaface", "scl", "scl-lora", "static-shared", "static-per-layer"]
 ADAPTATIONS, STAGES = "null,static,generated,metric", "ot,verifier,k-reciprocal"
 CONTEXTS = ("own", "other", "shuffled", "null", "static", "frozen", "metric", "verifier")
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--support-draws", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "sets")
+    parser.add_argument("--out", type=Path, default=SETS)
     asked = parser.parse_args()
     sets = {table.stem: evaluate(table, asked.methods, asked.support_draws, asked.seed) for table in asked.tables}
     found = {
@@ -46,7 +47,8 @@ def main() -> None:
 
 def options(asked: argparse.Namespace) -> list[str]:
     given = [] if asked.methods == METHODS else ["--methods", *asked.methods]
-    return [*given, "--support-draws", str(asked.support_draws), "--seed", str(asked.seed)]
+    out = [] if asked.out == SETS else ["--out", f"results/{asked.out.name}"]
+    return [*given, "--support-draws", str(asked.support_draws), "--seed", str(asked.seed), *out]
 
 
 def evaluate(table: Path, methods: list[str], draws: int, seed: int) -> dict[str, Any]:

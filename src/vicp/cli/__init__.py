@@ -38,6 +38,7 @@ for _gallery_command in (
     gallery_commands.new,
     gallery_edit.merge,
     gallery_edit.split,
+    gallery_edit.label,
     gallery_edit.rename,
     gallery_edit.remove,
     gallery_edit.cluster,

@@ -52,6 +52,21 @@ def split(
     print_result({"done": done}, [done], as_json)
 
 
+def label(
+    gallery: GalleryArgument,
+    pairs: Annotated[Path, typer.Argument(help="A CSV with left, right and same, as `vicp pairs next` writes it.")],
+    by: ByOption = None,
+    why: WhyOption = "",
+    wait: WaitOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep labelled pairs in a gallery: photos by key or by where they came from, none twice, no contradiction."""
+    from vicp.gallery.labelled import label_pairs
+
+    done = label_pairs(gallery, pairs, by=who(by), why=why, wait=wait)
+    print_result(done.summary(), done.lines(), as_json)
+
+
 def rename(
     gallery: GalleryArgument,
     old: Annotated[str, typer.Argument(help="The identity.")],
@@ -128,13 +143,21 @@ def export(
     fiftyone: Annotated[
         bool, typer.Option("--fiftyone", help="A folder as FiftyOneImageClassificationDataset reads it.")
     ] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="The labelled pairs in place of the photos.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a gallery out: facts as CSV, everything as Parquet, or photos with labels for FiftyOne."""
+    """Write a gallery out: facts as CSV, everything as Parquet, photos with labels for FiftyOne, or labelled pairs."""
     from vicp.gallery.export import export_fiftyone, export_table
+    from vicp.gallery.labelled import export_pairs
     from vicp.gallery.store import open_gallery
 
+    if pairs and fiftyone:
+        raise ConfigError("give --pairs or --fiftyone, not both: FiftyOne's layout has no pairs")
     snapshot = open_gallery(gallery)
+    if pairs:
+        count = export_pairs(snapshot, out)
+        print_result({"pairs": count, "out": str(out)}, [f"{out} holds {count} labelled pairs."], as_json)
+        return
     count = export_fiftyone(snapshot, out) if fiftyone else export_table(snapshot, out)
     print_result({"photos": count, "out": str(out)}, [f"{out} holds {count} photos."], as_json)
 
