@@ -11,9 +11,8 @@ import pyarrow as pa
 from vicp.data.records import PhotoTable
 from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support, parse_support
-from vicp.errors import DataError
 from vicp.gallery.contents import find_photos, photos, signed
-from vicp.gallery.pair_files import COLUMNS, check_consistent
+from vicp.gallery.pair_files import COLUMNS, new_pairs
 from vicp.gallery.store import Snapshot, change
 from vicp.gallery.store_tables import PAIRS, SCHEMAS
 from vicp.gallery.tables import write_frame
@@ -73,7 +72,7 @@ def label_pairs(uri: str, file: Path, *, by: str, why: str = "", wait: bool = Fa
         keys = {name: str(find_photos(writer.snapshot, [name])["key"].iloc[0]) for name in names}
         given = given.assign(left=given["left"].map(keys), right=given["right"].map(keys))
         fresh = parse_support(file, given, table)
-        new = _new_pairs(file, there, fresh, [str(key) for key in table.frame["path"]])
+        new = new_pairs(file, fresh, "the gallery", there, [str(key) for key in table.frame["path"]])
         if len(new):
             category = table.select([int(new.left[0])]).categories[0]
             writer.update(PAIRS, _rows(new, table, {"category": category, **signed(writer)}))
@@ -119,22 +118,6 @@ def _by_key(snapshot: Snapshot) -> PhotoTable:
         }
     )
     return PhotoTable(frame, Path())
-
-
-def _new_pairs(file: Path, there: Support, fresh: Support, names: list[str]) -> Support:
-    """Those of the fresh pairs that are not there.
-
-    Raises:
-        DataError: one is there with the opposite label, or they and those there contradict each other.
-    """
-    known = {(a, b): same for a, b, same in zip(there.left, there.right, there.same, strict=True)}
-    pairs = list(zip(fresh.left.tolist(), fresh.right.tolist(), fresh.same.tolist(), strict=True))
-    opposite = [f"{names[a]} and {names[b]}" for a, b, same in pairs if known.get((a, b), same) != same]
-    if opposite:
-        raise DataError(f"{file}: the gallery has the opposite label for {'; '.join(opposite[:20])}: correct the file")
-    check_consistent(Support(*(np.concatenate([getattr(there, key), getattr(fresh, key)]) for key in COLUMNS)), names)
-    rows = np.array([(a, b) not in known for a, b, _ in pairs])
-    return Support(fresh.left[rows], fresh.right[rows], fresh.same[rows])
 
 
 def _rows(pairs: Support, table: PhotoTable, facts: dict[str, object]) -> pa.Table:

@@ -72,20 +72,37 @@ def add_pairs(labelled: Path, target: Path, table: PhotoTable) -> Added:
         return Added(0, 0, unlabelled, len(there), int(there.same.sum()))
     fresh = parse_support(labelled, given.reset_index(drop=True), table)
     names = [str(name) for name in table.frame["path"]]
+    new = new_pairs(labelled, fresh, str(target), there, names)
+    if len(new):
+        rows = zip(new.left, new.right, new.same, strict=True)
+        _append(target, [(names[a], names[b], "1" if same else "0") for a, b, same in rows])
+    num_same = int(there.same.sum() + new.same.sum())
+    return Added(len(new), len(fresh) - len(new), unlabelled, len(there) + len(new), num_same)
+
+
+def new_pairs(labelled: Path, fresh: Support, holder: str, there: Support, names: list[str]) -> Support:
+    """Those of the pairs read from `labelled` that the holder does not have.
+
+    Args:
+        labelled: the file the fresh pairs are from.
+        fresh: these pairs.
+        holder: what has pairs already, for messages.
+        there: its pairs.
+        names: of the photos.
+
+    Raises:
+        DataError: the holder has the opposite label for one, or all of them together contradict each other.
+    """
     known = {(a, b): same for a, b, same in zip(there.left, there.right, there.same, strict=True)}
     pairs = list(zip(fresh.left.tolist(), fresh.right.tolist(), fresh.same.tolist(), strict=True))
     opposite = [f"{names[a]} and {names[b]}" for a, b, same in pairs if known.get((a, b), same) != same]
     if opposite:
         raise DataError(
-            f"{labelled}: {target} has the opposite label for {'; '.join(opposite[:20])}: correct one of the two files"
+            f"{labelled}: {holder} has the opposite label for {'; '.join(opposite[:20])}: correct one of the two"
         )
-    new = [(a, b, same) for a, b, same in pairs if (a, b) not in known]
-    both = Support(*(np.concatenate([getattr(there, key), getattr(fresh, key)]) for key in COLUMNS))
-    check_consistent(both, names)
-    if new:
-        _append(target, [(names[a], names[b], "1" if same else "0") for a, b, same in new])
-    num_same = int(there.same.sum()) + sum(same for *_, same in new)
-    return Added(len(new), len(pairs) - len(new), unlabelled, len(there) + len(new), num_same)
+    check_consistent(Support(*(np.concatenate([getattr(there, key), getattr(fresh, key)]) for key in COLUMNS)), names)
+    rows = np.array([(a, b) not in known for a, b, _ in pairs])
+    return Support(fresh.left[rows], fresh.right[rows], fresh.same[rows])
 
 
 def read_pairs(path: Path, table: PhotoTable) -> Support:
