@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def enroll_slowly(uri: str, folder: str, started: str) -> None:
     """What is killed: a process of its own that enrolls, in small steps."""
     from vicp.adapt.opening import open_model
 
-    embedder = open_model("tiny")
+    embedder = replace(open_model("tiny"), batch_size=STEP)  # a step ends with a batch
     table = open_photos(folder, category="shoe")
     Path(started).touch()
     enroll_photos(embedder, uri, table, by="ann", step=STEP)
@@ -41,7 +42,7 @@ def enroll_slowly(uri: str, folder: str, started: str) -> None:
 def reindex_slowly(uri: str, folder: str, started: str) -> None:
     from vicp.adapt.opening import open_model
 
-    embedder = open_model("tiny")
+    embedder = replace(open_model("tiny"), batch_size=STEP)
     Path(started).touch()
     reindex(embedder, uri, {"shoe": None}, model={}, by="ann", step=STEP)
 
