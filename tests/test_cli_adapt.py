@@ -1,43 +1,15 @@
 """Adaptation from the command line, with a bare backbone and with a model."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from tests.adapt.test_opening import save_vit
-from tests.conftest import write_photo
+from tests.conftest import Run, write_photo
 from tests.test_cli import one_line_error, vicp
-from vicp.cli import main
 
 TEACH = ("teach", "shoes", "--category", "shoe", "--json")
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def vit(tmp_path: Path) -> str:
-    return save_vit(tmp_path / "vit")
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """What a command prints on stdout or, where it fails, on stderr; in this process, for time."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VICP_CACHE", str(tmp_path / "cache"))
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["vicp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert ended.value.code == (0 if out else 2)
-        return out or err
-
-    return run
 
 
 def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:

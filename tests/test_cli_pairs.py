@@ -2,41 +2,11 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
-from tests.adapt.test_opening import save_vit
-from tests.conftest import write_photo
-from vicp.cli import main
-
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def vit(tmp_path: Path) -> str:
-    return save_vit(tmp_path / "vit")
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """What a command prints on stdout or, where it fails, on stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VICP_CACHE", str(tmp_path / "cache"))
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["vicp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert ended.value.code == (0 if out else 2)
-        return out or err
-
-    return run
+from tests.conftest import Run, write_photo
 
 
 def test_propose_label_add_teach(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:

@@ -67,9 +67,9 @@ def read_photos(path: str, column: str, transform: ImageTransform, *, key: str) 
 
 
 def natural_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """Of rules over six factors those for natural photos: the photo is the identity, or one other factor is, or both.
+    """These rules, those in which the photo is part of the identity twice as often.
 
-    Individuals of real categories differ in what they are, so rules with the photo in them come twice as often.
+    Individuals of real categories differ in what they are.
     """
     with_photo = [rule for rule in rules if 0 in rule.factors]
     return (*with_photo, *with_photo, *(rule for rule in rules if 0 not in rule.factors))
@@ -145,8 +145,7 @@ def _plane(angle: Tensor, zoom: Tensor, shift_x: Tensor, shift_y: Tensor, size: 
 def _turn_hue(photos: Tensor, hue: Tensor) -> Tensor:
     """Photos (B, 3, S, S) with colours turned about the grey axis by `hue` eighths (B,), and made a little stronger."""
     angle = hue * (2 * math.pi / NUM_VALUES)
-    third = 1 / 3
-    grey = torch.full((3, 3), third)
+    grey = torch.full((3, 3), 1 / 3)
     cross = torch.tensor([(0.0, -1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0)]) / math.sqrt(3)
     turn = grey + 1.2 * angle.cos()[:, None, None] * (torch.eye(3) - grey) + 1.2 * angle.sin()[:, None, None] * cross
     return torch.einsum("bij,bjhw->bihw", turn, photos).clamp(0, 1)

@@ -1,7 +1,9 @@
-"""The photo table -> a CSV or Parquet file that `open_photos` reads."""
+"""Tables -> CSV or Parquet files, whole or not at all: the photo table as `open_photos` reads it, and any other."""
 
 import os
 from pathlib import Path
+
+import pandas as pd
 
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable
 from vicp.errors import DataError
@@ -20,24 +22,31 @@ def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> 
     Raises:
         DataError: another ending, bytes of photos into a CSV, the source itself, or a file that cannot be written.
     """
-    suffix = out.suffix.lower()
-    if suffix not in (".csv", ".parquet", ".pq"):
-        raise DataError(f"{out}: cannot tell which table to write, expected a name ending in .csv, .parquet or .pq")
-    if suffix == ".csv" and table.root is None:
+    if _suffix(out) == ".csv" and table.root is None:
         raise DataError(f"{out}: a CSV cannot hold the photos of this source: give a name ending in .parquet")
     if source is not None and out.exists() and out.samefile(source):
         raise DataError(f"{out}: holds the photos themselves and is not replaced: give another name")
     columns = ("path", "category", "identity", *OPTIONAL_COLUMNS, "image")
     frame = table.frame[[name for name in columns if name in table.frame]]
+    if table.root is not None:
+        folder = os.path.relpath(table.root.resolve(), out.parent.resolve())
+        frame = frame.assign(path=[Path(folder, path).as_posix() for path in frame["path"]])
+    write_frame(frame, out)
+
+
+def write_frame(frame: pd.DataFrame, out: Path) -> None:
+    """Writes a table whole or not at all, by the file's ending; its folder is made, a file that is there is replaced.
+
+    Raises:
+        DataError: another ending, or a file that cannot be written.
+    """
+    suffix = _suffix(out)
     part = out.with_name(f"{out.name}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{out}: its folder cannot be made ({error.strerror})") from error
     try:
-        if table.root is not None:
-            folder = os.path.relpath(table.root.resolve(), out.parent.resolve())
-            frame = frame.assign(path=[Path(folder, path).as_posix() for path in frame["path"]])
         if suffix == ".csv":
             frame.to_csv(part, index=False, encoding="utf-8")
         else:
@@ -47,3 +56,10 @@ def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> 
         raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _suffix(out: Path) -> str:
+    suffix = out.suffix.lower()
+    if suffix not in (".csv", ".parquet", ".pq"):
+        raise DataError(f"{out}: cannot tell which table to write, expected a name ending in .csv, .parquet or .pq")
+    return suffix

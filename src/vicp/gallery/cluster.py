@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 
+from vicp.data.write import write_frame
 from vicp.errors import GalleryError
 from vicp.gallery.contents import CategoryPrompted, Embedded, embedded_photos, prompts
 from vicp.gallery.decision import Decisions, decisions_of
 from vicp.gallery.nearest import exact_nearest
 from vicp.gallery.store import Snapshot
-from vicp.gallery.tables import write_frame
 
 Method = Literal["agglomerative", "hdbscan"]
 MAX_PHOTOS = 20_000  # the distances between them take 1.6 GB

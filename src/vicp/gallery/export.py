@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vicp.data.write import write_frame
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.contents import embedded_photos, photos, prompts
 from vicp.gallery.store import Snapshot
 from vicp.gallery.store_tables import ORIGINALS
-from vicp.gallery.tables import write_frame
 
 _BATCH = 256
 _SIGNATURES = {

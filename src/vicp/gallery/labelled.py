@@ -11,11 +11,11 @@ import pyarrow as pa
 from vicp.data.records import PhotoTable
 from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support, parse_support
+from vicp.data.write import write_frame
 from vicp.gallery.contents import find_photos, photos, signed
 from vicp.gallery.pair_files import COLUMNS, new_pairs
 from vicp.gallery.store import Snapshot, change
 from vicp.gallery.store_tables import PAIRS, SCHEMAS
-from vicp.gallery.tables import write_frame
 
 
 @dataclass(frozen=True)
