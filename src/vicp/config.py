@@ -54,7 +54,9 @@ class ModelConfig:
     metric_rank: int = 0
     """Directions of the readout that the context scales, beside the prompt tokens (ours); 0: none, as in the paper."""
     glance: bool = False
-    """One more latent per photo, the last: its readout, linearly (ours)."""
+    """The comparison token sees the photos' readouts, in principal coordinates, beside their latents (ours)."""
+    evidence: bool = False
+    """What the pairs say of each direction of the readout, in closed form, joins the metric (ours)."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
     generator: Literal["llm", "set_transformer"] = "llm"
@@ -174,6 +176,10 @@ class EpisodeConfig:
     """Its column of encoded bytes."""
     natural_pools: int = 0
     """Pools of such photos, each of a few photos in many dresses; without photos there are none."""
+    labelled_photos: str | None = None
+    """A photo table with identities, whose episodes mix with the rule episodes."""
+    labelled_share: float = 0.33
+    """Share of its episodes."""
     validation_silhouettes: int = 6
     """Pools of the world's `choice` split, for validation."""
     validation_episodes: int = 48

@@ -16,6 +16,7 @@ from torch import Tensor
 from vicp.adapt.held_out import HeldOut
 from vicp.adapt.whitening import Metric, apply
 from vicp.model import prompt as prompt_file
+from vicp.model.gains import Gains
 from vicp.model.prompt import CategoryPrompt, damaged, read_prompt_file, write_prompt_file
 
 FORMAT = "vicp-adaptation-1"
@@ -143,7 +144,7 @@ class Adaptation:
         tensors = {
             "tokens": None if self.prompt is None else self.prompt.tokens,
             "states": None if self.prompt is None else self.prompt.states,
-            "gains": None if self.prompt is None else self.prompt.gains,
+            **({} if self.prompt is None or self.prompt.gains is None else self.prompt.gains.tensors),
             "metric.mean": None if self.metric is None else self.metric.mean,
             "metric.weight": None if self.metric is None else self.metric.weight,
             **_held_out_tensors(self.held_out),
@@ -175,7 +176,7 @@ def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
     prompt = metric = None
     if "tokens" in tensors:
-        states, gains = tensors.get("states"), tensors.get("gains")
+        states, gains = tensors.get("states"), Gains.from_tensors(tensors)
         prompt = CategoryPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, gains)
     if "metric.weight" in tensors:
         metric = Metric(mean=tensors["metric.mean"], weight=tensors["metric.weight"])

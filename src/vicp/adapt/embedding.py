@@ -202,7 +202,8 @@ class Embedder:
     def _space(self, prompt: CategoryPrompt | None) -> str:
         key = "none"
         if prompt is not None:
-            parts = [prompt.tokens] if prompt.gains is None else [prompt.tokens, prompt.gains]
+            gains = {} if prompt.gains is None else prompt.gains.tensors
+            parts = [part for part in (prompt.tokens, *gains.values()) if part is not None]
             data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in parts)
             key = hashlib.blake2b(data, digest_size=8).hexdigest()
         readout = self.backbone.readout

@@ -78,7 +78,7 @@ def infer_prompt(
         category=category,
         num_pairs=len(support),
         seed=seed,
-        gains=None if reading.gains is None else reading.gains[0].float().clone(),
+        gains=None if reading.gains is None else reading.gains.of_context(0),
         fingerprint=embedder.fingerprint,  # the model's own method would hash its weights anew
     )
 

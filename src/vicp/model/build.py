@@ -9,6 +9,7 @@ from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
+from vicp.model.evidence import Evidence
 from vicp.model.glance import Glance
 from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
@@ -78,8 +79,13 @@ MINI = replace(
         image_size=96,
         patch_size=12,
     ),
+    num_latents=2,
     num_prompts=16,
     readout="both",
+    metric_rank=192,
+    glance=True,
+    evidence=True,
+    freeze_reasoner=True,
 )
 TINY = replace(
     _small(
@@ -113,6 +119,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
         torch.manual_seed(seed)
         backbone = Backbone(vision_model(config.backbone), readout=config.readout)
         reasoner = _reasoner(config)
+        glance = _glance(config, reasoner.width, backbone)
         return VICP(
             config=config,
             backbone=backbone,
@@ -121,9 +128,9 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
                 num_latents=config.num_latents,
                 out_dim=reasoner.width,
                 seen=_seen_tokens(config, backbone),
-                glance=_glance(config, reasoner.width, backbone),
+                glance=glance,
             ),
-            comparison=Comparison(reasoner.width, glance=config.glance),
+            comparison=Comparison(reasoner.width, glance_rows=0 if glance is None else glance.num_rows),
             reasoner=reasoner,
             head=VisualHead(
                 reasoner.width,
@@ -136,6 +143,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
             verifier=Verifier(reasoner.width),
             pairing=_pairing(config, reasoner.width),
             metric_head=_metric_head(config, reasoner.width, backbone.embedding_dim),
+            evidence=_evidence(config),
         )
 
 
@@ -169,6 +177,8 @@ def _num_prefix(config: ModelConfig, backbone: Backbone) -> int:
 def _glance(config: ModelConfig, width: int, backbone: Backbone) -> Glance | None:
     if not config.glance:
         return None
+    if not config.compare_in_context:
+        raise ConfigError("model.glance: only the comparison token sees it; set model.compare_in_context as well")
     num_prefix = _num_prefix(config, backbone)
     return Glance(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
 
@@ -208,3 +218,13 @@ def _metric_head(config: ModelConfig, width: int, embedding_dim: int) -> MetricH
             f"model.metric_rank is {config.metric_rank}; expected 0 to {embedding_dim}, the length of the embedding"
         )
     return MetricHead(width, embedding_dim, num_slots=config.num_prompts, rank=config.metric_rank)
+
+
+def _evidence(config: ModelConfig) -> Evidence | None:
+    if not config.evidence:
+        return None
+    if not (config.glance and config.metric_rank):
+        raise ConfigError(
+            "model.evidence: it reads the glance and adds to gains; set model.glance and model.metric_rank"
+        )
+    return Evidence(config.metric_rank)

@@ -15,7 +15,7 @@ class Connector(nn.Module):
         num_latents: Q.
         out_dim: E, the LLM's width.
         seen: which of a photo's P+N tokens the Q-Former reads; None is all.
-        glance: gives one more latent, the last; None: there is none.
+        glance: gives R more latents, the last ones; None: there are none.
     """
 
     def __init__(
@@ -35,12 +35,17 @@ class Connector(nn.Module):
         self.glance = glance
 
     @property
+    def num_read(self) -> int:
+        """Q, how many latents of a photo the LLM reads."""
+        return self.queries.shape[1]
+
+    @property
     def latents_per_image(self) -> int:
-        """How many latents a photo has: Q, or Q+1 with a glance."""
-        return self.queries.shape[1] + (self.glance is not None)
+        """How many latents a photo has: Q, or Q+R with a glance."""
+        return self.num_read + (0 if self.glance is None else self.glance.num_rows)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Latents (B, Q, E), with a glance (B, Q+1, E), of photos whose frozen tokens are (B, P+N, D)."""
+        """Latents (B, Q, E), with a glance (B, Q+R, E), of photos whose frozen tokens are (B, P+N, D)."""
         queries = self.queries.expand(tokens.shape[0], -1, -1)
         seen = tokens[:, self.seen]
         latents = self.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state  # (B, Q, width)

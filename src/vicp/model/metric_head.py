@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vicp.model.directions import principal_directions
+from vicp.model.gains import Gains
 
 SCALE = 4.0  # a gain of a fresh head per unit of its output: directions that count must outweigh all the others
 
@@ -43,15 +44,22 @@ class MetricHead(nn.Module):
         gains: Tensor = SCALE * self.out(self.hidden(pooled))  # (C, r)
         return gains
 
-    def embed(self, readouts: Tensor, gains: Tensor) -> Tensor:
-        """L2-normalised float32 embeddings (..., D') of readouts (..., D') under gains (r,) or (..., r)."""
-        centred = readouts.float() - self.centre
-        moved = ((centred @ self.read.T) * gains.float()) @ self.write  # (..., D')
+    def embed(self, readouts: Tensor, gains: Gains) -> Tensor:
+        """L2-normalised float32 embeddings (..., D') of readouts (..., D') under the gains of one category.
+
+        Of C categories, readouts are (C, n, D'): n photos of each.
+        """
+        centred = F.normalize(readouts.float(), dim=-1) - self.centre
+        values, nuisance = gains.values.float(), gains.nuisance
+        values = values if values.ndim == 1 else values[:, None]  # (C, 1, r)
+        if nuisance is not None:
+            centred = centred - (centred @ nuisance.mT) @ nuisance
+        moved = ((centred @ self.read.T) * values) @ self.write  # (..., D')
         return F.normalize(centred + moved, dim=-1)
 
     @torch.no_grad()
     def start_from(self, readouts: Tensor) -> None:
-        """Sets the directions to the principal components of readouts (n, D'), all read at the same size.
+        """Sets the directions to the principal components of L2-normalised readouts (n, D'), read at the same size.
 
         What tells individuals apart may vary little: read at their own size, its directions would be slow to learn.
         """

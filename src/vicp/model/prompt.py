@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vicp.errors import PromptError
+from vicp.model.gains import Gains
 
 FORMAT = "vicp-prompt-1"
 
@@ -27,7 +28,7 @@ class CategoryPrompt:
         num_pairs: K.
         seed: of the support draw; None where the user gave the pairs.
         fingerprint: of the model that made it; it fits no other.
-        gains: of the readout's metric (r,); None where the model emits prompt tokens alone.
+        gains: of the readout's metric; None where the model emits prompt tokens alone.
     """
 
     tokens: Tensor
@@ -36,7 +37,7 @@ class CategoryPrompt:
     num_pairs: int
     seed: int | None
     fingerprint: str
-    gains: Tensor | None = None
+    gains: Gains | None = None
 
     def save(self, path: Path) -> None:
         """Writes the prompt; the file appears whole or not at all.
@@ -45,7 +46,8 @@ class CategoryPrompt:
             PromptError: it cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
-        tensors = {"tokens": self.tokens, "states": self.states, "gains": self.gains}
+        gains = {} if self.gains is None else self.gains.tensors
+        tensors = {"tokens": self.tokens, "states": self.states, **gains}
         write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
@@ -60,7 +62,7 @@ class CategoryPrompt:
             return cls(
                 tokens=file.tensors["tokens"],
                 states=file.tensors.get("states"),
-                gains=file.tensors.get("gains"),
+                gains=Gains.from_tensors(file.tensors),
                 fingerprint=file.fingerprint,
                 category=file.facts["category"],
                 num_pairs=file.facts["num_pairs"],

@@ -14,6 +14,8 @@ from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.checkpointing import checkpoint_layers
 from vicp.model.comparison import Comparison
 from vicp.model.connector import Connector
+from vicp.model.evidence import Evidence, PairReadouts
+from vicp.model.gains import Gains
 from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
 from vicp.model.pairing import PairLatents
@@ -31,13 +33,13 @@ class Reading:
         tokens: prompt tokens (C, M, D) or (C, L, M, D).
         states: slot states (C, M, E), what the verifier reads.
         label_states: states (C, K, E) that have not seen each pair's own label, and predict it.
-        gains: of the readout's metric (C, r); None where the head emits prompt tokens alone.
+        gains: of the C categories; None where the head emits prompt tokens alone.
     """
 
     tokens: Tensor
     states: Tensor
     label_states: Tensor
-    gains: Tensor | None = None
+    gains: Gains | None = None
 
 
 class VICP(
@@ -62,6 +64,7 @@ class VICP(
         verifier: Verifier,
         pairing: PairLatents | None = None,
         metric_head: MetricHead | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -73,6 +76,7 @@ class VICP(
         self.verifier = verifier
         self.pairing = pairing
         self.metric_head = metric_head
+        self.evidence = evidence
         self.checkpointing = False
         self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
 
@@ -89,7 +93,7 @@ class VICP(
         self.train(self.training)
 
     def latents(self, pixels: Tensor) -> Tensor:
-        """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts."""
+        """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts; Q counts the glance's."""
         latents: Tensor = self.connector(self.backbone.encode(pixels).tokens)
         return latents
 
@@ -102,10 +106,22 @@ class VICP(
             same: labels (C, K) bool.
         """
         comparison = self.comparison(left, right) if self.config.compare_in_context else None
-        pairs = torch.cat([left, right], dim=2) if self.pairing is None else self.pairing(left, right)  # (C, K, S, E)
+        sides = [side[:, :, : self.connector.num_read] for side in (left, right)]  # without the glance
+        pairs = torch.cat(sides, dim=2) if self.pairing is None else self.pairing(*sides)  # (C, K, S, E)
         slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
-        gains = None if self.metric_head is None else self.metric_head(slots)  # (C, r)
-        return Reading(self.head(slots), slots, labels, gains)
+        return Reading(self.head(slots), slots, labels, self._gains(slots, left, right, same))
+
+    def _gains(self, slots: Tensor, left: Tensor, right: Tensor, same: Tensor) -> Gains | None:
+        """The gains of C categories from slot states (C, M, E) and, with evidence, from the pairs themselves."""
+        if self.metric_head is None:
+            return None
+        emitted = self.metric_head(slots)  # (C, r)
+        glance = self.connector.glance
+        if self.evidence is None or glance is None:
+            return Gains(emitted)
+        a, b = glance.coordinates(left), glance.coordinates(right)  # (C, K, D')
+        gains: Gains = self.evidence(emitted, PairReadouts(a, b, glance.readouts(a), glance.readouts(b), same))
+        return gains
 
     def predict(self, left: Tensor, right: Tensor, same: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
@@ -168,7 +184,7 @@ class VICP(
         return CategoryPrompt(
             tokens=reading.tokens[0].float().clone(),
             states=reading.states[0].float().clone(),
-            gains=None if reading.gains is None else reading.gains[0].float().clone(),
+            gains=None if reading.gains is None else reading.gains.of_context(0),
             category=category,
             num_pairs=len(same),
             seed=seed,
@@ -180,7 +196,7 @@ class VICP(
         """The most pairs K whose context fits the LLM; None where it does not say how much it takes."""
         if self.reasoner.max_positions is None:
             return None
-        per_image = self.connector.latents_per_image
+        per_image = self.connector.num_read
         latents_per_pair = 2 * per_image if self.pairing is None else self.config.num_latents
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
@@ -202,18 +218,21 @@ class VICP(
         self.check_prompt(prompt)
         return self.backbone.prompt_states(prompt.tokens)
 
-    def embed(self, pixels: Tensor, states: PromptStates | None = None, gains: Tensor | None = None) -> Tensor:
+    def embed(self, pixels: Tensor, states: PromptStates | None = None, gains: Gains | None = None) -> Tensor:
         """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
 
         Args:
             pixels: normalised photos.
             states: from `prompt_states`; None: no prompt tokens.
-            gains: of the prompt (r,), or one row per photo (B, r); None: no metric.
+            gains: of the prompt; None: no metric.
         """
         return self.finish(self.backbone.features(pixels, states), gains)
 
-    def finish(self, readouts: Tensor, gains: Tensor | None) -> Tensor:
-        """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric if the prompt has one."""
+    def finish(self, readouts: Tensor, gains: Gains | None) -> Tensor:
+        """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric if the prompt has one.
+
+        Of C prompts, readouts are (C, n, D').
+        """
         if self.metric_head is None or gains is None:
             return nn.functional.normalize(readouts.float(), dim=-1)
         return self.metric_head.embed(readouts, gains)

@@ -106,7 +106,8 @@ def start_directions(model: VICP, ground: Ground, config: RunConfig) -> None:
         return
     episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
     tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
-    readouts = model.backbone.split(tokens, config.model.image_size).readout(model.backbone.readout)
+    encoding = model.backbone.split(tokens, config.model.image_size)
+    readouts = torch.nn.functional.normalize(encoding.readout(model.backbone.readout), dim=-1)
     for part in parts:
         part.start_from(readouts.to(model.prompt_slots.device))
 

@@ -94,12 +94,12 @@ class Trainee(nn.Module):
             states = model.batched_prompt_states(reading.tokens, batch.photos.shape[1])
             encoding = model.backbone.encode(normalise(batch.photos.flatten(0, 1), self.transform), states)
             readouts = encoding.readout(model.backbone.readout).unflatten(0, batch.photos.shape[:2])  # (C, n, D')
-            return Seen(gather(model.finish(readouts, _per_photo(reading.gains))), encoding.patches)
+            return Seen(gather(model.finish(readouts, reading.gains)), encoding.patches)
         if batch.asked is None or reading.gains is None:
             return None
         encoding = model.backbone.split(batch.asked.float(), self.transform.size)
         readouts = encoding.readout(model.backbone.readout)  # (C, n, D')
-        return Seen(model.finish(readouts, _per_photo(reading.gains)), None)
+        return Seen(model.finish(readouts, reading.gains), None)
 
     def _ranked(self, seen: Seen, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
         """L_ID, L_align where there are patches and a weight, and the contrastive loss."""
@@ -172,11 +172,6 @@ def query_logits(model: VICP, read: Read, batch: Batch) -> Tensor:
     assert read.asked is not None
     left, right = (take_rows(read.asked, rows) for rows in (batch.queries.left, batch.queries.right))
     return model.verify(left, right, read.reading.states)
-
-
-def _per_photo(gains: Tensor | None) -> Tensor | None:
-    """Gains (C, 1, r), to broadcast over the photos of each context."""
-    return None if gains is None else gains[:, None]
 
 
 def _flat(logits: Tensor) -> Tensor:

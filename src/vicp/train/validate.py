@@ -122,7 +122,7 @@ def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> d
 
     def prompted(reading: Reading) -> Callable[[Tensor], Tensor]:
         states = model.backbone.prompt_states(reading.tokens[0])
-        gains = None if reading.gains is None else reading.gains[0]
+        gains = None if reading.gains is None else reading.gains.of_context(0)
         return lambda photos: model.embed(photos, states, gains)
 
     for number, batch in enumerate(batches):

@@ -1,0 +1,39 @@
+"""What a prompt says of the readout, beside its tokens: directions that count more, and directions to be rid of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+GAINS, NUISANCE = "gains", "nuisance"  # names of the tensors in a file
+
+
+@dataclass(frozen=True)
+class Gains:
+    """A metric W = (I + U diag(g) V) (I - A^T A) of centred readouts; U and V are the model's, g and A the category's.
+
+    Attributes:
+        values: g (r,), or (C, r) for C categories.
+        nuisance: A (n, D'), or (C, n, D'): orthogonal rows no longer than 1, directions in which photos of one
+            individual differ; None: none are known.
+    """
+
+    values: Tensor
+    nuisance: Tensor | None = None
+
+    def of_context(self, number: int) -> "Gains":
+        """One category's, float32, without rows of zeros."""
+        nuisance = None if self.nuisance is None else self.nuisance[number].float()
+        if nuisance is not None:
+            nuisance = nuisance[nuisance.any(dim=-1)].clone()
+        return Gains(self.values[number].float().clone(), nuisance)
+
+    @property
+    def tensors(self) -> dict[str, Tensor | None]:
+        """By the names they have in a file."""
+        return {GAINS: self.values, NUISANCE: self.nuisance}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "Gains | None":
+        """From the tensors of a file, or None where it has none."""
+        return cls(tensors[GAINS], tensors.get(NUISANCE)) if GAINS in tensors else None

@@ -1,0 +1,133 @@
+"""What the pairs themselves say of each direction: by hand, against whitening, and through a model."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vicp.adapt.whitening import apply, fit_metric
+from vicp.errors import ConfigError
+from vicp.model.build import TINY, build_model
+from vicp.model.evidence import Evidence, PairReadouts, nuisance_directions
+from vicp.model.prompt import CategoryPrompt
+from vicp.model.vicp import VICP
+
+WITH_EVIDENCE = dataclasses.replace(TINY, glance=True, metric_rank=8, evidence=True)
+
+
+def pairs_of(left: torch.Tensor, right: torch.Tensor, same: list[bool]) -> PairReadouts:
+    """One context (1, K, D') whose coordinates are its readouts."""
+    return PairReadouts(left[None], right[None], left[None], right[None], torch.tensor([same]))
+
+
+def random_pairs(num: int, dim: int = 6) -> PairReadouts:
+    generator = torch.Generator().manual_seed(0)
+    left, right = torch.randn(2, num, dim, generator=generator).unbind(0)
+    return pairs_of(left, right, [k % 2 == 0 for k in range(num)])
+
+
+def test_nuisance_is_what_same_pairs_differ_in():
+    """One same-pair, 2 apart along x: s = D' = 3, so x keeps (1 / (3 + 1)) ^ (1 / 2) = 1/2 and A holds sqrt(1/2)."""
+    left = torch.tensor([[2.0, 0, 0], [0, 5.0, 0]])
+    found = nuisance_directions(pairs_of(left, torch.zeros(2, 3), [True, False]), torch.ones(1), torch.ones(1))[0]
+    found = found[found.abs().sum(dim=1) > 0.1]
+    torch.testing.assert_close(found.abs(), torch.tensor([[0.5**0.5, 0, 0]]), atol=1e-4, rtol=0)
+
+
+def test_at_full_power_it_is_the_whitening_but_for_a_factor():
+    pairs = random_pairs(8)
+    nuisance = nuisance_directions(pairs, torch.tensor([0.3]), torch.ones(1))[0]
+    left, right = pairs.left[0], pairs.right[0]
+    metric = fit_metric(left, right, pairs.same[0], shrinkage=0.3)
+    photos = torch.randn(20, 6, generator=torch.Generator().manual_seed(1))
+    centred = photos - metric.mean
+    ours = F.normalize(centred - (centred @ nuisance.T) @ nuisance, dim=1)
+    torch.testing.assert_close(ours, apply(metric, photos), atol=1e-3, rtol=0)
+
+
+def test_without_power_or_same_pairs_everything_is_kept():
+    assert nuisance_directions(random_pairs(8), torch.tensor([0.3]), torch.zeros(1)).abs().max() < 1e-3
+    different = dataclasses.replace(random_pairs(8), same=torch.zeros(1, 8, dtype=torch.bool))
+    assert not nuisance_directions(different, torch.tensor([0.3]), torch.ones(1)).any()
+
+
+def test_gradients_reach_every_weight_and_are_finite():
+    evidence, pairs = Evidence(6), random_pairs(9)
+    for name, parameter in evidence.named_parameters():
+        if name.startswith("overall.2"):  # starts at zero, which would hide what is before it
+            torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
+    gains = evidence(torch.randn(1, 6), pairs)
+    assert gains.nuisance is not None
+    (gains.values.square().sum() + (torch.randn(9, 6) * gains.nuisance).sum()).backward()
+    for name, parameter in evidence.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
+    """Directions change places, and so do their gains."""
+    torch.manual_seed(0)
+    evidence, pairs = Evidence(6), random_pairs(8)
+    places, order = torch.tensor([3, 0, 5, 1, 2, 4]), torch.randperm(8)
+    moved = PairReadouts(
+        pairs.left[:, order][..., places],
+        pairs.right[:, order][..., places],
+        pairs.left_readouts[:, order],
+        pairs.right_readouts[:, order],
+        pairs.same[:, order],
+    )
+    emitted = torch.randn(1, 6)
+    torch.testing.assert_close(evidence(emitted[:, places], moved).values, evidence(emitted, pairs).values[:, places])
+
+
+def test_contexts_of_a_batch_know_nothing_of_each_other():
+    torch.manual_seed(0)
+    evidence, one, other = Evidence(6), random_pairs(8), random_pairs(8)
+    other = dataclasses.replace(other, same=~other.same)
+    both = PairReadouts(*(torch.cat([getattr(p, f.name) for p in (one, other)]) for f in dataclasses.fields(one)))
+    together = evidence(torch.ones(2, 6), both)
+    for number, pairs in enumerate((one, other)):
+        apart = evidence(torch.ones(1, 6), pairs).of_context(0)
+        torch.testing.assert_close(together.of_context(number).values, apart.values)
+        torch.testing.assert_close(together.of_context(number).nuisance, apart.nuisance)
+
+
+@pytest.fixture
+def model() -> VICP:
+    return build_model(WITH_EVIDENCE).eval()
+
+
+def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_path: Path):
+    photos = torch.randn(10, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    latents = model.latents(photos).detach()
+    same = torch.tensor([True, False, True, False, False])
+    prompt = model.infer_prompt(latents[:5], latents[5:], same, category="cat")
+    assert prompt.gains is not None
+    assert prompt.gains.nuisance is not None
+    assert prompt.gains.nuisance.shape == (2, 32)  # a row for each same-pair
+    prompt.save(tmp_path / "cat.safetensors")
+    again = CategoryPrompt.load(tmp_path / "cat.safetensors")
+    assert again.gains is not None
+    states = model.prompt_states(prompt)
+    under = model.embed(photos, states, prompt.gains)
+    assert torch.equal(model.embed(photos, states, again.gains), under)
+    flipped = model.infer_prompt(latents[:5], latents[5:], ~same, category="cat")
+    assert not torch.allclose(model.embed(photos, states, flipped.gains), under, atol=1e-3)
+
+
+def test_no_pairs_no_nuisance(model: VICP):
+    nothing = model.latents(torch.randn(1, 3, 32, 32)).detach()[:0]
+    prompt = model.infer_prompt(nothing, nothing, torch.zeros(0, dtype=torch.bool), category="nothing")
+    assert prompt.gains is not None
+    assert prompt.gains.nuisance is not None
+    assert prompt.gains.nuisance.shape == (0, 32)
+    assert model.embed(torch.randn(2, 3, 32, 32), None, prompt.gains).isfinite().all()
+
+
+def test_evidence_needs_a_glance_and_gains():
+    for missing in ({"glance": False}, {"metric_rank": 0}):
+        with pytest.raises(ConfigError, match=r"model\.evidence: it reads the glance and adds to gains"):
+            build_model(dataclasses.replace(WITH_EVIDENCE, **missing))
