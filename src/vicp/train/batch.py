@@ -33,7 +33,7 @@ class Ground(Protocol):
         ...
 
     def values(self, pool: int, rows: Tensor) -> Tensor | None:
-        """Factor values (n, 6) in the procedural world."""
+        """Factor values (n, 12) where the ground knows them, -1 for those that it does not."""
         ...
 
 
@@ -48,7 +48,7 @@ class Batch:
         photos: the photos to embed, those of this process (C, n / processes, 3, S, S) uint8; None in the warm-up.
         identities: (C, n) of all of them.
         queries: held-out pairs, indices into the n photos (C, R).
-        values: factor values (C, n, 6), in the procedural world.
+        values: factor values (C, n, 12), in the procedural world; -1 where unknown.
         pools: which pool or category each episode is from (C,).
     """
 

@@ -28,10 +28,10 @@ BOUNDS = (
     Bound(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
     Bound(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
     Bound(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
-    Bound(0, ("episodes.validation_pairs",)),
+    Bound(0, ("episodes.validation_pairs", "episodes.labelled_share")),
     Bound(0, ("train.clip_norm", "train.temperature", "train.class_margin", "train.class_scale"), included=False),
 )
-SHARES = ("train.rate_warmup", "episodes.hard_share")
+SHARES = ("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share")
 
 
 def check_settings(config: RunConfig) -> None:

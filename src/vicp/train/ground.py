@@ -10,6 +10,7 @@ from vicp.config import RunConfig
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
+from vicp.data.sources import open_photos
 from vicp.data.sources.world import Split
 from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
@@ -17,6 +18,7 @@ from vicp.model.weights import fingerprint
 from vicp.train.batch import Batch, Ground, Shard, collate
 from vicp.train.division import divide_photos
 from vicp.train.features import FeatureStore
+from vicp.train.mixture import Mixture
 from vicp.train.photos import PhotoSet, big_enough, photos_name
 from vicp.train.world import World, encode, make_world
 
@@ -75,7 +77,10 @@ def make_grounds(config: RunConfig, backbone: Backbone, *, num_pairs: int | None
                 encoder, episodes, split, num=num, num_natural=num_natural, transform=transform, seed=config.seed
             )
 
-        train, held_out = world("seen", seen, natural), world("choice", choice, min(natural, choice))
+        train: Ground = world("seen", seen, natural)
+        if episodes.labelled_photos is not None:
+            train = Mixture(train, _labelled(config, backbone, num_pairs, shard=shard), episodes.labelled_share)
+        held_out = world("choice", choice, min(natural, choice))
         return Grounds(train, held_out, num_photos=0, num_identities=0)
     table, other = divide_photos(config.data, size=transform.size, seed=config.seed)
     exam_pairs = None if num_pairs is None else episodes.validation_pairs
@@ -118,6 +123,13 @@ def draw_exam(grounds: Grounds, config: RunConfig, *, support: bool, asked: bool
     return [collate(ground, [episode], support=support, asked=asked, photos=True) for episode in episodes]
 
 
+def _labelled(config: RunConfig, backbone: Backbone, num_pairs: int | None, *, shard: Shard) -> PhotoSet:
+    """The photos that mix with rule episodes."""
+    assert config.episodes.labelled_photos is not None
+    table, key = open_photos(config.episodes.labelled_photos), "episodes.labelled_photos"
+    return _photo_set(config, backbone, table, num_pairs, key=key, shard=shard, flip=config.data.flip)
+
+
 def _photo_set(
     config: RunConfig,
     backbone: Backbone,
@@ -139,7 +151,7 @@ def _photo_set(
         shape = make_tokens(torch.zeros(1, 3, transform.size, transform.size, dtype=torch.uint8)).shape[1:]
         store = FeatureStore(
             Path(config.out) / "features",
-            name=photos_name(table, str(config.data.photos), weights, transform.fingerprint),
+            name=photos_name(table, str(config.data.photos or key), weights, transform.fingerprint),
             num_rows=2 * len(table),
             shape=(shape[0], shape[1]),
             writer=shard.rank,
