@@ -101,7 +101,7 @@ def average(values: Floats) -> float:
     return float(np.nanmean(values)) if (~np.isnan(values)).any() else np.nan
 
 
-def interval_cells(found: Interval) -> dict[str, float]:
+def interval_cells(found: Interval) -> dict[str, float | None]:
     return {"map": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
 
 

@@ -218,6 +218,19 @@ def test_without_steps_nothing_is_tuned(full: Embedder) -> None:
     assert choose.adapt(full, support, "auto", steps=False).recipe.steps is None
 
 
+def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
+    """The same recipe fitted on a part of the support, and on all of it."""
+    config = replace(PRESETS["tiny"], glance=True, metric_rank=8, evidence=True)
+    emitting = embedder_of(build_model(config).eval())
+    support = with_latents(emitting, nuisance_support(3))
+    trial = choose.try_out(emitting, support, "auto", steps=False)
+    assert candidates.READOUT in trial.similarity
+    everything = np.arange(len(support))
+    ((recipe, embeddings),) = fit_many(emitting, support, everything, [candidates.READOUT], seen=everything)
+    assert recipe == candidates.READOUT
+    torch.testing.assert_close(embeddings, fit(emitting, support, recipe).finish([support.frozen]))
+
+
 def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> None:
     prompted = replace(full, static=draw(5, 4, DIM))
     support = with_latents(prompted, nuisance_support(4))

@@ -1,13 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.generated import LabelCheck, check_labels, infer_prompt, null_prompt
+from vicp.adapt.generated import LabelCheck, adapt_readout, check_labels, infer_prompt, null_prompt
 from vicp.adapt.opening import embedder_of
 from vicp.adapt.verifier import probability_same
 from vicp.data.support import Support
-from vicp.errors import PromptError
+from vicp.errors import ConfigError, PromptError
 from vicp.model.build import PRESETS, build_model
 
 
@@ -70,3 +72,20 @@ def test_verifier_is_symmetric_and_checks_the_model(embedder, latents) -> None:
     assert ((there > 0) & (there < 1)).all()
     with pytest.raises(PromptError, match="teach the category again"):
         probability_same(embedder_of(build_model(PRESETS["tiny"], seed=2)), own, latents[:1], latents[1:2])
+
+
+def test_the_emitted_metric_alone_is_the_prompt_without_its_tokens(embedder, latents) -> None:
+    """On frozen embeddings, and the same as what the model makes of readouts under these gains."""
+    config = dataclasses.replace(PRESETS["tiny"], glance=True, metric_rank=8, evidence=True)
+    emitting = embedder_of(build_model(config).eval())
+    photos = torch.randint(256, (10, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    prompted = Adaptation.of(infer_prompt(emitting, emitting.latents(photos), SUPPORT, category="cat"))
+    readout = adapt_readout(emitting, prompted)
+    assert str(readout.recipe) == "generated metric on frozen photos"
+    assert readout.views == (None,)
+    frozen = emitting.embed_pixels(photos, mirror=False)
+    expected = emitting.full_model.finish(frozen, prompted.prompt.gains)
+    torch.testing.assert_close(emitting.embed_pixels(photos, readout, mirror=False), expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(expected, frozen, atol=1e-2)
+    with pytest.raises(ConfigError, match="emits prompt tokens alone"):
+        adapt_readout(embedder, Adaptation.of(infer_prompt(embedder, latents, SUPPORT, category="cat")))

@@ -55,6 +55,8 @@ class Recipe:
                 return "tokens of the support's photos as a prompt"
             case "tuned":
                 return f"tuned from {self.start}, {self.steps} steps at {self.rate:g}"
+            case "generated" if self.features == "frozen":
+                return "generated metric on frozen photos"
             case _:
                 return self.method
 

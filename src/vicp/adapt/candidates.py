@@ -13,6 +13,7 @@ STEPS, RATES = (5, 10, 20, 30), (2e-2, 5e-3)
 NULL = Recipe()
 STATIC = Recipe("static", "prompted", "static")
 GENERATED = Recipe("generated", "prompted", "generated")
+READOUT = Recipe("generated", "frozen", "generated")  # the emitted metric without the prompt tokens
 RANDOM = Recipe("tuned", "prompted", "random", steps=0)  # where tuning may start; worth something now and then
 
 
@@ -41,7 +42,7 @@ def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Reci
         case "auto":
             there = prompts(embedder)
             start = [RANDOM] if steps else []
-            return [NULL, *_metrics("frozen", None), *start, *there, *_prompted_metrics(there)]
+            return [NULL, *_metrics("frozen", None), *_readout(embedder), *start, *there, *_prompted_metrics(there)]
 
 
 def tunings(start: Start | None, method: Adapt) -> list[Recipe]:
@@ -63,6 +64,11 @@ def default(embedder: Embedder, method: Adapt) -> Recipe:
             return Recipe("metric", "frozen", shrinkage=SHRINKAGE)
         case "tuned":
             return tunings([RANDOM, *prompts(embedder)][-1].start, method)[0]
+
+
+def _readout(embedder: Embedder) -> list[Recipe]:
+    emits = embedder.model is not None and embedder.model.metric_head is not None
+    return [READOUT] if emits else []
 
 
 def _prompted_metrics(there: Sequence[Recipe]) -> list[Recipe]:

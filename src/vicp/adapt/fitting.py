@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vicp.adapt import generated, metric, static, tuned
 from vicp.adapt.adaptation import Adaptation, Features, Recipe, Start, join
+from vicp.adapt.candidates import READOUT
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.support_photos import SupportPhotos
 from vicp.adapt.whitening import apply
@@ -28,6 +29,8 @@ def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptatio
             features = _features(embedder, support, start, recipe.features)
             shrinkages = [recipe.shrinkage or metric.SHRINKAGE]
             return metric.adapt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
+        case "generated" if recipe.features == "frozen":
+            return generated.adapt_readout(embedder, start)
         case "tuned" if recipe.steps:
             return tuned.adapt(embedder, support, start, steps=recipe.steps, rate=recipe.rate or 0.0)
         case _:
@@ -67,6 +70,8 @@ def fit_many(
             views["both"] = join([support.frozen, views["prompted"]])
         if start.recipe in own:
             yield start.recipe, views[start.recipe.features]
+        if READOUT in own:
+            yield READOUT, generated.adapt_readout(embedder, start).finish([support.frozen])
         for kind, features in views.items():
             yield from _metrics(inner, rows, start, own, kind, features)
         yield from _tuned(embedder, support, inner, start, own, seen)

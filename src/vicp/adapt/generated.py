@@ -1,6 +1,6 @@
 """The paper's adaptation: the LLM reads the support and emits the prompt; and how far it understood the support."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,8 +9,10 @@ from torch import Tensor
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.support_photos import SupportPhotos
+from vicp.adapt.whitening import Metric
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
+from vicp.errors import ConfigError
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.vicp import VICP
 
@@ -50,6 +52,24 @@ def adapt(embedder: Embedder, support: SupportPhotos) -> Adaptation:
     """
     latents = embedder.latents(support.pixels) if support.latents is None else support.latents
     return Adaptation.of(infer_prompt(embedder, latents, support.pairs, category=support.category, seed=support.seed))
+
+
+def adapt_readout(embedder: Embedder, start: Adaptation) -> Adaptation:
+    """The metric that an emitted prompt says, on frozen photos: without its tokens, no photo is looked at again.
+
+    Args:
+        embedder: of a VICP model that emits gains.
+        start: the paper's adaptation.
+
+    Raises:
+        ConfigError: the prompt has no gains.
+    """
+    head = embedder.full_model.metric_head
+    if start.prompt is None or start.prompt.gains is None or head is None:
+        raise ConfigError("this model emits prompt tokens alone, and no metric of the readout: choose another method")
+    with torch.inference_mode():
+        metric = Metric(head.centre.clone(), head.matrix(start.prompt.gains))
+    return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 
 def infer_prompt(

@@ -10,6 +10,7 @@ from torch import Tensor
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.errors import GalleryError
+from vicp.model.prompt import CategoryPrompt
 
 
 def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -> str:
@@ -25,7 +26,7 @@ def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -
         embedder.check(adaptation)
         parts.update(adaptation.recipe.features.encode())
         for view in adaptation.views:
-            parts.update(b"/" if view is None else _bytes(view.tokens))
+            parts.update(b"/" if view is None else _prompt_bytes(view))
         if adaptation.metric is not None:
             parts.update(_bytes(adaptation.metric.mean) + _bytes(adaptation.metric.weight))
     return parts.hexdigest()
@@ -62,6 +63,12 @@ def check_model(embedder: Embedder, fingerprint: str, *, uri: str) -> None:
             f"{uri}: its photos are embedded with model {fingerprint}, this one is {embedder.fingerprint}: use that "
             "model, or move the gallery to this one with `vicp gallery reindex`"
         )
+
+
+def _prompt_bytes(prompt: CategoryPrompt) -> bytes:
+    """Of all that decides how photos look under it."""
+    gains = {} if prompt.gains is None else prompt.gains.tensors
+    return b"".join(_bytes(part) for part in (prompt.tokens, *gains.values()) if part is not None)
 
 
 def _bytes(tensor: Tensor) -> bytes:

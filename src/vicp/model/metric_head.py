@@ -57,6 +57,14 @@ class MetricHead(nn.Module):
         moved = ((centred @ self.read.T) * values) @ self.write  # (..., D')
         return F.normalize(centred + moved, dim=-1)
 
+    def matrix(self, gains: Gains) -> Tensor:
+        """W (D', D') of one category's gains: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
+        whole = torch.eye(len(self.centre), device=self.centre.device)
+        values, nuisance = gains.values.float(), gains.nuisance
+        kept = whole if nuisance is None else whole - nuisance.T @ nuisance
+        matrix: Tensor = kept @ (whole + (self.read.T * values) @ self.write)
+        return matrix
+
     @torch.no_grad()
     def start_from(self, readouts: Tensor) -> None:
         """Sets the directions to the principal components of L2-normalised readouts (n, D'), read at the same size.

@@ -1,0 +1,46 @@
+"""benchmarks/parts.py from a checkpoint to its page: parts that are left out are really left out."""
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from vicp.model.build import PRESETS, build_model
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("parts")
+
+
+def test_from_a_checkpoint_to_the_page(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = dataclasses.replace(PRESETS["tiny"], glance=True, metric_rank=8, evidence=True, head_zero_init=True)
+    model = build_model(config)
+    model.save_pretrained(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    asked = ["--checkpoints", "model", "--tasks", "2", "--pairs", "8", "--runs", "runs", "--out", "out/parts"]
+    program.main(asked)
+    page, found = (tmp_path / "out/parts.md").read_text(), json.loads((tmp_path / "out/parts.json").read_text())
+    assert "Written by `python benchmarks/parts.py --checkpoints model --tasks 2 --pairs 8`" in page
+    for test in ("A", "B"):
+        rows = found[test]
+        assert set(rows) == set(program.PARTS)
+        assert rows["frozen"]["own"] == rows["frozen"]["shuffled"], "reads no label"
+        assert rows["frozen"]["own - shuffled"]["map"] == 0
+        assert rows["whole"]["own"] != rows["no nuisance"]["own"]
+        assert rows["evidence alone"]["own"] != rows["evidence alone"]["shuffled"]
+    (tmp_path / "out/parts.md").unlink()
+    program.main(asked)  # from what is kept
+    assert (tmp_path / "out/parts.md").read_text() == page
+
+
+def test_a_model_without_evidence_has_no_parts(program: ModuleType, tmp_path: Path):
+    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    with pytest.raises(program.ConfigError, match="there are no parts to leave out"):
+        program.main(["--checkpoints", str(tmp_path / "model"), "--tasks", "2", "--runs", str(tmp_path / "runs")])
