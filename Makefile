@@ -34,10 +34,13 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 # The shipped checkpoint again from nothing: hours on two cores; goes on where it was stopped.
-# PHOTOS=file.parquet adds natural photos (a column `image` of encoded bytes).
+# PHOTOS=file.parquet adds natural photos (a column `image` of encoded bytes), LABELLED=file.parquet a photo table.
 mini: $(READY)
-	$(BIN)/vicp pretrain --resume --config configs/mini-backbone.yaml $(if $(PHOTOS),pretrain.photos=$(PHOTOS))
-	$(BIN)/vicp train --resume --config configs/mini.yaml
+	$(BIN)/vicp pretrain --resume --config configs/mini/first-backbone.yaml $(if $(PHOTOS),pretrain.photos=$(PHOTOS))
+	$(BIN)/vicp pretrain --resume --config configs/mini/backbone.yaml $(if $(PHOTOS),pretrain.photos=$(PHOTOS))
+	for step in reader joint; do $(BIN)/vicp train --resume --config configs/mini/$$step.yaml \
+		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) || exit 1; \
+	done
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, RUNS the runs whose training curves are drawn.
@@ -49,6 +52,8 @@ SEEN ?=
 RUNS ?= src/vicp/checkpoints/mini
 results: $(READY)
 	$(BIN)/python benchmarks/curves.py $(RUNS)
+	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs $(RUNS)
+	$(BIN)/python benchmarks/parts.py --checkpoints $(CHECKPOINTS)
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))

@@ -1,0 +1,153 @@
+"""What mini's frozen backbone holds, and what its training runs said: results/mini.md and .json.
+
+    python benchmarks/mini.py --checkpoint mini [--runs FOLDER...] [--photos 4096 1024]
+
+A linear probe of every factor of the procedural world: logistic regression on the readout of drawn objects of seen
+silhouettes, asked about objects of silhouettes that no training saw. RUNS are folders with a train.jsonl, one per
+training seed; their last validation is shown.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from context import shown
+from context_page import cell, header
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.opening import open_model
+from vicp.data.images import normalise
+from vicp.data.seeds import derive_seed, generator
+from vicp.data.sources.world import FACTORS, NUM_VALUES, Split, draw_silhouettes, draw_values
+from vicp.data.sources.world_render import render
+from vicp.errors import VICPError
+from vicp.evaluation.report_files import json_text, write_files
+from vicp.evaluation.seed_table import mean
+
+ROOT = Path(__file__).parent.parent
+SEED = 0
+CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
+PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "verifier")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = parse(arguments)
+    embedder = open_model(asked.checkpoint).quiet()
+    command = ["python", "benchmarks/mini.py", "--checkpoint", shown(asked.checkpoint)]
+    command += ["--runs", *map(shown, asked.runs)] if asked.runs else []
+    facts = {
+        "command": shlex.join(command),
+        "fingerprint": embedder.fingerprint,
+        "parameters": parameters(embedder),
+        "probe": {"photos": asked.photos, "accuracy": probe(embedder, *asked.photos)},
+        "validation": {shown(run): last_check(run) for run in asked.runs},
+    }
+    write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", default="mini")
+    parser.add_argument("--runs", nargs="+", type=Path, default=[], help="folders with a train.jsonl")
+    parser.add_argument("--photos", nargs=2, type=int, default=[4096, 1024], help="to fit and to ask")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "mini", help="stem of .json and .md")
+    return parser.parse_args(arguments)
+
+
+def parameters(embedder: Embedder) -> dict[str, int]:
+    """Numbers of weights by part."""
+    model = embedder.full_model
+    parts = {name: getattr(model, name) for name in PARTS if getattr(model, name) is not None}
+    return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+
+
+def probe(embedder: Embedder, num_fit: int, num_asked: int) -> dict[str, dict[str, float | None]]:
+    """Share of factor values told right in percent, by factor."""
+    fit, values = drawn(embedder, "seen", num_fit)
+    asked, truth = drawn(embedder, "unseen", num_asked)
+    found = {}
+    for place, name in enumerate(FACTORS):
+        reader = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+        right = reader.fit(fit, values[:, place]).predict(asked) == truth[:, place]
+        interval = mean(100.0 * right[None].astype(np.float64))
+        assert interval is not None
+        found[name] = {"map": interval.value, "low": interval.low, "high": interval.high}
+    return found
+
+
+def drawn(embedder: Embedder, split: Split, num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Readouts (num, D') of drawn objects and their factor values (num, 6)."""
+    draw = generator(SEED, "probe", split)
+    silhouettes = draw_silhouettes(64, seed=derive_seed(SEED, "probe"), split=split)
+    values = draw_values(num, generator=draw)
+    shapes = silhouettes[torch.randint(len(silhouettes), (num,), generator=draw)]
+    blocks = [
+        readouts(embedder, render(v, s, size=embedder.transform.size, generator=draw))
+        for v, s in zip(values.split(64), shapes.split(64), strict=True)
+    ]
+    return torch.cat(blocks).numpy(), values.numpy()
+
+
+@torch.inference_mode()
+def readouts(embedder: Embedder, pixels: Tensor) -> Tensor:
+    return embedder.backbone.features(normalise(pixels, embedder.transform), None).float()
+
+
+def last_check(run: Path) -> dict[str, float]:
+    """The last validation with a ranking in a run's log."""
+    rows = [json.loads(line) for line in (run / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    ranked = [row for row in rows if row.get("own") == row.get("own") and "own" in row]
+    return {name: ranked[-1][name] for name in ("step", *CHECKS)}
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    fit, asked = facts["probe"]["photos"]
+    millions = {name: f"{number / 1e6:.2f} M" for name, number in facts["parameters"].items()}
+    lines = [
+        "# What mini is made of",
+        "",
+        f"Written by `{facts['command']}`, model {facts['fingerprint']}.",
+        "",
+        f"Weights: {', '.join(f'{name} {number}' for name, number in millions.items())}.",
+        "",
+        "## What the frozen backbone holds",
+        "",
+        f"Logistic regression on the readout of {fit} drawn objects of seen silhouettes, asked about {asked} of "
+        "silhouettes that no training saw: values told right in percent, with the 95 % interval over photos; chance is "
+        f"{100 / NUM_VALUES:.1f}.",
+        "",
+        *header(["factor", "told right"]),
+        *(f"| {name} | {cell(found)} |" for name, found in facts["probe"]["accuracy"].items()),
+        "",
+    ]
+    if facts["validation"]:
+        lines += [
+            "## The last validation of each training seed",
+            "",
+            "mAP in percent on held-out rule episodes, K = 16, and shares of held-out pairs that the verifier gets "
+            "right with the own and with flipped labels. These episodes may choose a checkpoint: leads, not results.",
+            "",
+            *header(["run", "step", *CHECKS]),
+        ]
+        for run, found in facts["validation"].items():
+            lines.append("| " + " | ".join([run, str(found["step"]), *(f"{found[n]:.2f}" for n in CHECKS)]) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except VICPError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
