@@ -33,7 +33,6 @@ from vicp.evaluation.seed_table import Floats, Interval, difference, mean
 from vicp.evaluation.task_methods import paper_of
 from vicp.evaluation.task_parts import PartKey, finish_part
 from vicp.evaluation.task_support import draw_task_support
-from vicp.model.evidence import PairReadouts
 from vicp.model.gains import Gains
 from vicp.model.vicp import VICP, Reading
 
@@ -127,12 +126,11 @@ def embedded(
     model: VICP, reading: Reading, pairs: tuple[Tensor, Tensor, Tensor], frozen: Tensor, prompted: Tensor
 ) -> Iterator[tuple[str, Tensor]]:
     """L2-normalised embeddings of readouts (n, D'), frozen or prompted, by the parts that are used."""
-    head, evidence, glance = model.metric_head, model.evidence, model.connector.glance
-    if head is None or evidence is None or glance is None or reading.gains is None:
+    head, evidence = model.metric_head, model.evidence
+    if head is None or evidence is None or reading.gains is None:
         raise ConfigError("this checkpoint emits no metric with evidence: there are no parts to leave out")
-    left, right, same = pairs
-    sides = [glance.coordinates(side)[None] for side in (left, right)]
-    seen = PairReadouts(sides[0], sides[1], glance.readouts(sides[0]), glance.readouts(sides[1]), same[None])
+    left, right, same = (side[None] for side in pairs)
+    seen = model.pair_readouts(left, right, same)
     whole = reading.gains.of_context(0)
     emitted = head(reading.states)
     without_llm = evidence(torch.zeros_like(emitted), seen).of_context(0)

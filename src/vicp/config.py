@@ -54,7 +54,7 @@ class ModelConfig:
     metric_rank: int = 0
     """Directions of the readout that the context scales, beside the prompt tokens (ours); 0: none, as in the paper."""
     glance: bool = False
-    """The comparison token sees the photos' readouts, in principal coordinates, beside their latents (ours)."""
+    """One more latent per photo, the last: its readout, linearly (ours)."""
     evidence: bool = False
     """What the pairs say of each direction of the readout, in closed form, joins the metric (ours)."""
     compare_in_context: bool = False
@@ -205,7 +205,7 @@ class TrainConfig:
     """Folder of a pretrained vision model or of a VICP checkpoint, or `mini`, to start `model.backbone` from, where
     that has no source."""
     start: str | None = None
-    """VICP only: folder of a checkpoint of the same architecture to start from, backbone and LLM with it."""
+    """VICP only: folder of a checkpoint to start from, backbone and LLM with it; evidence it lacks is fresh."""
     warmup_steps: int = 1000
     """VICP only: on features of the frozen backbone, with the label and query-pair losses alone."""
     joint_steps: int = 500

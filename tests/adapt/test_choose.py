@@ -220,7 +220,7 @@ def test_without_steps_nothing_is_tuned(full: Embedder) -> None:
 
 def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     """The same recipe fitted on a part of the support, and on all of it."""
-    config = replace(PRESETS["tiny"], glance=True, metric_rank=8, evidence=True)
+    config = replace(PRESETS["tiny"], metric_rank=8, evidence=True)
     emitting = embedder_of(build_model(config).eval())
     support = with_latents(emitting, nuisance_support(3))
     trial = choose.try_out(emitting, support, "auto", steps=False)

@@ -76,7 +76,7 @@ def test_verifier_is_symmetric_and_checks_the_model(embedder, latents) -> None:
 
 def test_the_emitted_metric_alone_is_the_prompt_without_its_tokens(embedder, latents) -> None:
     """On frozen embeddings, and the same as what the model makes of readouts under these gains."""
-    config = dataclasses.replace(PRESETS["tiny"], glance=True, metric_rank=8, evidence=True)
+    config = dataclasses.replace(PRESETS["tiny"], metric_rank=8, evidence=True)
     emitting = embedder_of(build_model(config).eval())
     photos = torch.randint(256, (10, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     prompted = Adaptation.of(infer_prompt(emitting, emitting.latents(photos), SUPPORT, category="cat"))

@@ -12,9 +12,10 @@ from vicp.errors import ConfigError
 from vicp.model.build import TINY, build_model
 from vicp.model.evidence import Evidence, PairReadouts, nuisance_directions
 from vicp.model.prompt import CategoryPrompt
+from vicp.model.readout_rows import ReadoutRows
 from vicp.model.vicp import VICP
 
-WITH_EVIDENCE = dataclasses.replace(TINY, glance=True, metric_rank=8, evidence=True)
+WITH_EVIDENCE = dataclasses.replace(TINY, metric_rank=8, evidence=True, readout="both")
 
 
 def pairs_of(left: torch.Tensor, right: torch.Tensor, same: list[bool]) -> PairReadouts:
@@ -73,10 +74,10 @@ def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
     evidence, pairs = Evidence(6), random_pairs(8)
     places, order = torch.tensor([3, 0, 5, 1, 2, 4]), torch.randperm(8)
     moved = PairReadouts(
-        pairs.left[:, order][..., places],
-        pairs.right[:, order][..., places],
         pairs.left_readouts[:, order],
         pairs.right_readouts[:, order],
+        pairs.left[:, order][..., places],
+        pairs.right[:, order][..., places],
         pairs.same[:, order],
     )
     emitted = torch.randn(1, 6)
@@ -107,7 +108,7 @@ def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_pa
     prompt = model.infer_prompt(latents[:5], latents[5:], same, category="cat")
     assert prompt.gains is not None
     assert prompt.gains.nuisance is not None
-    assert prompt.gains.nuisance.shape == (2, 32)  # a row for each same-pair
+    assert prompt.gains.nuisance.shape == (2, 64)  # a row for each same-pair
     prompt.save(tmp_path / "cat.safetensors")
     again = CategoryPrompt.load(tmp_path / "cat.safetensors")
     assert again.gains is not None
@@ -123,11 +124,47 @@ def test_no_pairs_no_nuisance(model: VICP):
     prompt = model.infer_prompt(nothing, nothing, torch.zeros(0, dtype=torch.bool), category="nothing")
     assert prompt.gains is not None
     assert prompt.gains.nuisance is not None
-    assert prompt.gains.nuisance.shape == (0, 32)
+    assert prompt.gains.nuisance.shape == (0, 64)
     assert model.embed(torch.randn(2, 3, 32, 32), None, prompt.gains).isfinite().all()
 
 
-def test_evidence_needs_a_glance_and_gains():
-    for missing in ({"glance": False}, {"metric_rank": 0}):
-        with pytest.raises(ConfigError, match=r"model\.evidence: it reads the glance and adds to gains"):
-            build_model(dataclasses.replace(WITH_EVIDENCE, **missing))
+def test_latents_carry_the_readout_and_neither_llm_nor_comparison_reads_it(model: VICP):
+    """D' = 64 fills two rows of 32 behind four latents; what stands there moves the metric alone."""
+    photos = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    latents = model.latents(photos).detach()
+    assert latents.shape == (4, 4 + 2, 32)
+    readouts = F.normalize(model.backbone.features(photos), dim=1)
+    torch.testing.assert_close(latents[:, 4:].flatten(1), readouts)
+    assert model.max_pairs == build_model(TINY).max_pairs
+    other = latents.clone()
+    other[:, 4:] = latents.flip(0)[:, 4:]
+    same = torch.tensor([[True, False]])
+    one, two = (model.read(side[None, :2], side[None, 2:], same) for side in (latents, other))
+    assert torch.equal(one.tokens, two.tokens)
+    assert one.gains is not None
+    assert two.gains is not None
+    assert not torch.equal(one.gains.values, two.gains.values)
+    assert torch.equal(
+        model.verify(latents[None, :2], latents[None, 2:], one.states),
+        model.verify(other[None, :2], other[None, 2:], one.states),
+    )
+
+
+def test_rows_that_do_not_come_out_even_end_in_zeros():
+    rows = ReadoutRows(3, 2, num_prefix=1, readout="cls")
+    found = rows(torch.tensor([[[3.0, 0.0, 4.0], [9.0, 9.0, 9.0]]]))
+    torch.testing.assert_close(found, torch.tensor([[[0.6, 0.0], [0.8, 0.0]]]))
+    torch.testing.assert_close(rows.unpack(found), torch.tensor([[0.6, 0.0, 0.8]]))
+
+
+def test_deviations_start_as_those_of_photos():
+    evidence = Evidence(3)
+    evidence.start_from(
+        torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([9.0, 3.0, 1.0])
+    )
+    torch.testing.assert_close(evidence.deviation, torch.tensor([9.3, 3.3, 1.3]), atol=0.2, rtol=0)
+
+
+def test_evidence_needs_gains():
+    with pytest.raises(ConfigError, match=r"model\.evidence: it adds to the gains of a metric"):
+        build_model(dataclasses.replace(WITH_EVIDENCE, metric_rank=0))

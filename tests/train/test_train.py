@@ -136,6 +136,24 @@ def test_training_starts_from_a_checkpoint_and_may_freeze_its_llm(tmp_path: Path
     assert not torch.equal(read.head.out.weight, model.head.out.weight)
 
 
+def test_evidence_joins_a_checkpoint_that_has_none_and_keeps_what_that_learned(tmp_path: Path) -> None:
+    """The directions are the first run's; the deviations along them are set by photos, once."""
+    settings = tiny_run(tmp_path / "reader", joint_steps=0, contrastive_weight=1.0)
+    first = train(dataclasses.replace(settings, model=dataclasses.replace(settings.model, metric_rank=8)))
+    config = tiny_run(tmp_path / "more", start=str(first), warmup_steps=0, joint_steps=1, learning_rate=0.0)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=8, evidence=True))
+    second = train(config)
+    read, model = VICP.from_pretrained(first), VICP.from_pretrained(second)
+    assert torch.equal(model.metric_head.read, read.metric_head.read)
+    assert (model.evidence.deviation - 1).abs().min() > 1e-3
+    third = train(
+        dataclasses.replace(
+            config, train=dataclasses.replace(config.train, start=str(second)), seed=5, out=str(tmp_path / "third")
+        )
+    )
+    assert torch.equal(VICP.from_pretrained(third).evidence.deviation, model.evidence.deviation)
+
+
 def test_a_backbone_comes_from_a_vicp_checkpoint_too(tmp_path: Path) -> None:
     first = train(tiny_run(tmp_path / "first", joint_steps=0))
     vit = start_model(dataclasses.replace(tiny_run(tmp_path / "b", backbone=str(first)), seed=7)).backbone.vit

@@ -15,6 +15,7 @@ from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
 from vicp.model.pairing import PairLatents
 from vicp.model.parts import label_ids, language_model, qformer, vision_model
+from vicp.model.readout_rows import ReadoutRows
 from vicp.model.reasoner import Reasoner
 from vicp.model.set_reader import SetReader
 from vicp.model.verifier import Verifier
@@ -119,7 +120,6 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
         torch.manual_seed(seed)
         backbone = Backbone(vision_model(config.backbone), readout=config.readout)
         reasoner = _reasoner(config)
-        glance = _glance(config, reasoner.width, backbone)
         return VICP(
             config=config,
             backbone=backbone,
@@ -128,9 +128,10 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
                 num_latents=config.num_latents,
                 out_dim=reasoner.width,
                 seen=_seen_tokens(config, backbone),
-                glance=glance,
+                glance=_glance(config, reasoner.width, backbone),
+                rows=_readout_rows(config, reasoner.width, backbone),
             ),
-            comparison=Comparison(reasoner.width, glance_rows=0 if glance is None else glance.num_rows),
+            comparison=Comparison(reasoner.width, glance=config.glance),
             reasoner=reasoner,
             head=VisualHead(
                 reasoner.width,
@@ -177,10 +178,15 @@ def _num_prefix(config: ModelConfig, backbone: Backbone) -> int:
 def _glance(config: ModelConfig, width: int, backbone: Backbone) -> Glance | None:
     if not config.glance:
         return None
-    if not config.compare_in_context:
-        raise ConfigError("model.glance: only the comparison token sees it; set model.compare_in_context as well")
     num_prefix = _num_prefix(config, backbone)
     return Glance(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
+
+
+def _readout_rows(config: ModelConfig, width: int, backbone: Backbone) -> ReadoutRows | None:
+    if not config.evidence:
+        return None
+    num_prefix = _num_prefix(config, backbone)
+    return ReadoutRows(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
 
 
 def _reasoner(config: ModelConfig) -> Reasoner | SetReader:
@@ -223,8 +229,6 @@ def _metric_head(config: ModelConfig, width: int, embedding_dim: int) -> MetricH
 def _evidence(config: ModelConfig) -> Evidence | None:
     if not config.evidence:
         return None
-    if not (config.glance and config.metric_rank):
-        raise ConfigError(
-            "model.evidence: it reads the glance and adds to gains; set model.glance and model.metric_rank"
-        )
+    if config.metric_rank == 0:
+        raise ConfigError("model.evidence: it adds to the gains of a metric; set model.metric_rank as well")
     return Evidence(config.metric_rank)

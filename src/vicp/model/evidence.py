@@ -17,6 +17,7 @@ from vicp.model.metric_head import SCALE
 
 PRIOR = 2.0  # the square of the difference of two photos at random, along a direction of deviation 1
 FLOOR, POWER = -1.2, 1.5  # log of the floor of the whitening, and logit of its power, before anything is learned
+FAINT = 0.1  # of the median deviation is added to each: what varies less is noise
 TINY = 1e-8
 
 
@@ -25,17 +26,17 @@ class PairReadouts:
     """The pairs of C contexts as the frozen backbone sees them.
 
     Attributes:
-        left: principal coordinates (C, K, D'), of deviation about 1.
-        right: (C, K, D').
-        left_readouts: the same as L2-normalised readouts (C, K, D').
+        left_readouts: L2-normalised (C, K, D').
         right_readouts: (C, K, D').
+        left: their coordinates along the directions that have gains (C, K, r).
+        right: (C, K, r).
         same: labels (C, K) bool.
     """
 
-    left: Tensor
-    right: Tensor
     left_readouts: Tensor
     right_readouts: Tensor
+    left: Tensor
+    right: Tensor
     same: Tensor
 
 
@@ -43,12 +44,14 @@ class Evidence(nn.Module):
     """Adds to the gains that the head emits, and names nuisance directions.
 
     Args:
-        rank: r, how many directions have gains: the first principal ones.
+        rank: r, how many directions have gains.
     """
+
+    deviation: Tensor  # of photos of all categories, along each direction (r,)
 
     def __init__(self, rank: int) -> None:
         super().__init__()
-        self.rank = rank
+        self.register_buffer("deviation", torch.ones(rank))
         last, knobs = nn.Linear(32, 1), nn.Linear(24, 3)
         self.per_direction = nn.Sequential(nn.Linear(9, 32), nn.GELU(), nn.Linear(32, 32), nn.GELU(), last)
         self.overall = nn.Sequential(nn.Linear(8, 24), nn.GELU(), knobs)
@@ -60,11 +63,17 @@ class Evidence(nn.Module):
     def forward(self, emitted: Tensor, pairs: PairReadouts) -> Gains:
         """The gains of C categories from what the head emitted (C, r) and their pairs."""
         strength, floor, power = self.overall(_overall(pairs)).unbind(-1)  # (C,) each
-        features = _per_direction(pairs, self.rank)  # (C, r, 8)
+        features = _per_direction(pairs, self.deviation)  # (C, r, 8)
         said = self.per_direction(torch.cat([features, emitted[..., None] / SCALE], dim=-1)).squeeze(-1)  # (C, r)
         values = (emitted + SCALE * (said + self.bias)) * 2 * strength.sigmoid()[:, None]
         nuisance = nuisance_directions(pairs, (FLOOR + 2 * floor).exp(), (POWER + 2 * power).sigmoid())
         return Gains(values, nuisance)
+
+    @torch.no_grad()
+    def start_from(self, coordinates: Tensor) -> None:
+        """Sets the deviations by coordinates (n, r) of photos of many categories."""
+        deviation = coordinates.float().std(dim=0)
+        self.deviation.copy_(deviation + FAINT * deviation.median())
 
 
 def nuisance_directions(pairs: PairReadouts, floor: Tensor, power: Tensor) -> Tensor:
@@ -92,12 +101,12 @@ def nuisance_directions(pairs: PairReadouts, floor: Tensor, power: Tensor) -> Te
     return (1 - kept).clamp_min(TINY).sqrt()[..., None] * directions
 
 
-def _per_direction(pairs: PairReadouts, rank: int) -> Tensor:
+def _per_direction(pairs: PairReadouts, deviation: Tensor) -> Tensor:
     """Features (C, r, 8): log scatter within same-pairs, within different-pairs and overall, and what they compare to.
 
     A pair drawn from nowhere, as far apart as any two photos, joins each scatter: with few pairs they say little.
     """
-    left, right = pairs.left[..., :rank].float(), pairs.right[..., :rank].float()
+    left, right = pairs.left.float() / deviation, pairs.right.float() / deviation
     same = pairs.same[..., None].float()  # (C, K, 1)
     apart = (left - right).square()  # (C, K, r)
     num_same, num_different = same.sum(dim=1), (1 - same).sum(dim=1)  # (C, 1)

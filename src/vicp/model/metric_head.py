@@ -44,6 +44,10 @@ class MetricHead(nn.Module):
         gains: Tensor = SCALE * self.out(self.hidden(pooled))  # (C, r)
         return gains
 
+    def along(self, readouts: Tensor) -> Tensor:
+        """Coordinates (..., r) of L2-normalised readouts (..., D') along the directions V; no gradient moves these."""
+        return (readouts.float() - self.centre.detach()) @ self.read.detach().T
+
     def embed(self, readouts: Tensor, gains: Gains) -> Tensor:
         """L2-normalised float32 embeddings (..., D') of readouts (..., D') under the gains of one category.
 

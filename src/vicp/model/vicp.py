@@ -93,7 +93,7 @@ class VICP(
         self.train(self.training)
 
     def latents(self, pixels: Tensor) -> Tensor:
-        """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts; Q counts the glance's."""
+        """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts; Q counts a readout's rows."""
         latents: Tensor = self.connector(self.backbone.encode(pixels).tokens)
         return latents
 
@@ -105,9 +105,9 @@ class VICP(
             right: latents of the second photos (C, K, Q, E).
             same: labels (C, K) bool.
         """
-        comparison = self.comparison(left, right) if self.config.compare_in_context else None
-        sides = [side[:, :, : self.connector.num_read] for side in (left, right)]  # without the glance
-        pairs = torch.cat(sides, dim=2) if self.pairing is None else self.pairing(*sides)  # (C, K, S, E)
+        a, b = self._read_rows(left), self._read_rows(right)
+        comparison = self.comparison(a, b) if self.config.compare_in_context else None
+        pairs = torch.cat([a, b], dim=2) if self.pairing is None else self.pairing(a, b)  # (C, K, S, E)
         slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
         return Reading(self.head(slots), slots, labels, self._gains(slots, left, right, same))
 
@@ -116,12 +116,26 @@ class VICP(
         if self.metric_head is None:
             return None
         emitted = self.metric_head(slots)  # (C, r)
-        glance = self.connector.glance
-        if self.evidence is None or glance is None:
+        if self.evidence is None:
             return Gains(emitted)
-        a, b = glance.coordinates(left), glance.coordinates(right)  # (C, K, D')
-        gains: Gains = self.evidence(emitted, PairReadouts(a, b, glance.readouts(a), glance.readouts(b), same))
+        gains: Gains = self.evidence(emitted, self.pair_readouts(left, right, same))
         return gains
+
+    def pair_readouts(self, left: Tensor, right: Tensor, same: Tensor) -> PairReadouts:
+        """What the evidence looks at, from the latents (C, K, Q, E) of both sides and the labels (C, K).
+
+        Raises:
+            ValueError: a model without evidence, whose latents carry no readouts.
+        """
+        rows, head = self.connector.rows, self.metric_head
+        if rows is None or head is None:
+            raise ValueError("this model's latents carry no readouts; model.evidence is off")
+        a, b = rows.unpack(left), rows.unpack(right)  # (C, K, D')
+        return PairReadouts(a, b, head.along(a), head.along(b), same)
+
+    def _read_rows(self, latents: Tensor) -> Tensor:
+        """Latents (..., Q, E) without the rows that only carry the readout."""
+        return latents[..., : self.connector.num_read, :]
 
     def predict(self, left: Tensor, right: Tensor, same: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
@@ -144,7 +158,7 @@ class VICP(
 
     def verify(self, a: Tensor, b: Tensor, states: Tensor) -> Tensor:
         """The verifier's log odds (C, R) for pairs of latents (C, R, Q, E) under states (C, M, E)."""
-        log_odds: Tensor = self.verifier(self.comparison(a, b), states)
+        log_odds: Tensor = self.verifier(self.comparison(self._read_rows(a), self._read_rows(b)), states)
         return log_odds
 
     def batched_prompt_states(self, tokens: Tensor, photos_per_prompt: int) -> PromptStates:

@@ -1,8 +1,10 @@
 """VICP as a job: episodes with their context, first on cached tokens, then with prompted photos."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from transformers import AutoModel, PreTrainedModel
 
 from vicp.config import RunConfig
@@ -35,8 +37,7 @@ def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
     model.set_gradient_checkpointing(settings.gradient_checkpointing)
     trainee = make_trainee(config, model).to(device)
     grounds = make_grounds(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
-    if settings.start is None:
-        start_directions(model, grounds.train, config)
+    start_directions(model, grounds.train, config)
     exam = draw_exam(grounds, config, support=True, asked=trainee.needs_asked)
     num_warmup = settings.warmup_steps
 
@@ -100,16 +101,22 @@ def make_trainee(config: RunConfig, model: VICP) -> Trainee:
 
 
 def start_directions(model: VICP, ground: Ground, config: RunConfig) -> None:
-    """Sets the directions of a fresh metric head and glance by the readouts of photos to train on."""
-    parts = [part for part in (model.metric_head, model.connector.glance) if part is not None]
-    if not parts:
+    """Sets what is fresh of metric head, glance and evidence by the readouts of photos to train on."""
+    told = set() if config.train.start is None else _parts(own_tensors(load_weights(Path(config.train.start))))
+    head, glance, evidence = model.metric_head, model.connector.glance, model.evidence
+    if (head is None and glance is None) or {"connector", "evidence"} <= told or (told and evidence is None):
         return
     episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
     tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
     encoding = model.backbone.split(tokens, config.model.image_size)
-    readouts = torch.nn.functional.normalize(encoding.readout(model.backbone.readout), dim=-1)
-    for part in parts:
-        part.start_from(readouts.to(model.prompt_slots.device))
+    readouts = encoding.readout(model.backbone.readout).to(model.prompt_slots.device)
+    if glance is not None and not told:
+        glance.start_from(readouts)
+    readouts = torch.nn.functional.normalize(readouts, dim=-1)
+    if head is not None and not told:
+        head.start_from(readouts)
+    if head is not None and evidence is not None:
+        evidence.start_from(head.along(readouts))
 
 
 def check_fits(config: RunConfig, model: VICP) -> None:
@@ -133,8 +140,16 @@ def start_model(config: RunConfig) -> VICP:
     if start is None:
         start_backbone(config, model.backbone.vit)
     else:
-        copy_tensors(own_tensors(load_weights(Path(start))), own_tensors(model), where=f"train.start: {start}")
+        there, own = own_tensors(load_weights(Path(start))), own_tensors(model)
+        if "evidence" not in _parts(there):
+            own = {name: tensor for name, tensor in own.items() if not name.startswith("evidence.")}
+        copy_tensors(there, own, where=f"train.start: {start}")
     return model.train()
+
+
+def _parts(tensors: Mapping[str, Tensor]) -> set[str]:
+    """The parts of a model that have any of these tensors."""
+    return {name.split(".")[0] for name in tensors}
 
 
 def start_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
