@@ -225,6 +225,8 @@ def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     support = with_latents(emitting, nuisance_support(3))
     trial = choose.try_out(emitting, support, "auto", steps=False)
     assert candidates.READOUT in trial.similarity
+    assert all(recipe.features == "frozen" for recipe in trial.similarity), "no photo is looked at again"
+    assert candidates.GENERATED in candidates.cheap(emitting, "auto"), "unless there is time for gradient steps"
     everything = np.arange(len(support))
     ((recipe, embeddings),) = fit_many(emitting, support, everything, [candidates.READOUT], seen=everything)
     assert recipe == candidates.READOUT

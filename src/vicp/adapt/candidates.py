@@ -26,7 +26,8 @@ def prompts(embedder: Embedder) -> list[Recipe]:
 def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Recipe]:
     """Nothing at all, and the candidates of a method that take no gradient step.
 
-    Without `steps` to follow, "auto" leaves out where tuning may start: photos seen once more for little.
+    Without `steps` to follow, "auto" leaves out where tuning may start: photos seen once more for little. And where the
+    model emits a metric, which holds without its tokens, it then leaves out whatever looks at photos once more.
     """
     match method:
         case "null":
@@ -40,9 +41,10 @@ def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Reci
         case "tuned":
             return [NULL, RANDOM, *prompts(embedder)]
         case "auto":
-            there = prompts(embedder)
+            readout = _readout(embedder)
+            there = prompts(embedder) if steps or not readout else []
             start = [RANDOM] if steps else []
-            return [NULL, *_metrics("frozen", None), *_readout(embedder), *start, *there, *_prompted_metrics(there)]
+            return [NULL, *_metrics("frozen", None), *readout, *start, *there, *_prompted_metrics(there)]
 
 
 def tunings(start: Start | None, method: Adapt) -> list[Recipe]:
