@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from context_bars import real_bars, world_bars
 from context_page import page
-from context_real import RealSets, RealTable, real_rows
+from context_real import ADAPTATIONS, RealSets, RealTable, real_rows
 from context_tables import Values, context_facts
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
@@ -96,6 +96,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=NUM_PHOTOS, help="of a task's pool")
     parser.add_argument("--choose-steps", action="store_true", help="chosen_* may take gradient steps")
     parser.add_argument("--real-pairs", nargs="+", type=int, default=list(CHOICE_K), help="K on real photos")
+    parser.add_argument("--real-adaptations", nargs="+", choices=ADAPTATIONS, default=list(ADAPTATIONS))
     parser.add_argument("--draws", type=int, default=5, help="supports per category of real photos")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "context", help="folder of finished parts")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "context", help="stem of .json and .md")
@@ -117,6 +118,8 @@ def command(asked: argparse.Namespace) -> str:
         words += [f"--{name.replace('_', '-')}", str(value)] if value != usual else []
     if asked.real_pairs != list(CHOICE_K):
         words += ["--real-pairs", *map(str, asked.real_pairs)]
+    if asked.real_adaptations != list(ADAPTATIONS):
+        words += ["--real-adaptations", *asked.real_adaptations]
     return shlex.join([*words, *(["--choose-steps"] if asked.choose_steps else [])])
 
 
@@ -263,7 +266,8 @@ def real_sets(asked: argparse.Namespace) -> RealSets:
     paths = sorted(asked.sets.glob("*.parquet")) if asked.sets else []
     triplet = None if asked.triplet is None else str(asked.triplet)
     photos = [path for path in paths if "omniglot" not in path.stem]  # drawn characters
-    return RealSets(photos, asked.real_pairs, asked.draws, asked.runs / "real", tuple(asked.checkpoints), triplet)
+    folder, names = asked.runs / "real", tuple(asked.checkpoints)
+    return RealSets(photos, asked.real_pairs, asked.draws, folder, names, triplet, tuple(asked.real_adaptations))
 
 
 def write(

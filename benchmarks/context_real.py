@@ -26,7 +26,7 @@ from vicp.evaluation.task_bench import Bench
 from vicp.metrics import interval
 
 SEED, SHORTLIST = 0, 50
-ADAPTATIONS = ("static", "generated", "metric", "tuned", "auto")
+ADAPTATIONS = ("static", "generated", "metric", "tuned", "auto", "retrained")  # the last of no checkpoint, but Triplet
 OF_CHECKPOINT = {
     "frozen": "null",
     "static": "static",
@@ -54,6 +54,7 @@ class RealSets:
         runs: folder of finished parts.
         names: of the checkpoints, one per training seed.
         triplet: the baseline's folder, if any.
+        adaptations: those to measure.
     """
 
     paths: Sequence[Path]
@@ -62,6 +63,7 @@ class RealSets:
     runs: Path
     names: tuple[str, ...]
     triplet: str | None
+    adaptations: tuple[str, ...] = ADAPTATIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,11 +160,14 @@ def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
     bench = benches[0]
     _, from_triplet = bench.retraining(RETRAINED, k)
     plus = {RETRAINED: "retrained"}
-    found = [Taker(n, b.embedder, ADAPTATIONS, OF_CHECKPOINT) for n, b in zip(sets.names, benches, strict=True)]
+    retrain = "retrained" in sets.adaptations
+    own = tuple(name for name in sets.adaptations if name != "retrained")
+    found = [Taker(n, b.embedder, own, OF_CHECKPOINT) for n, b in zip(sets.names, benches, strict=True)]
     if sets.triplet is not None and bench.triplet is not None:
+        from_triplet = from_triplet and retrain
         asked = ("null", "retrained") if from_triplet else ("null",)
         found.append(Taker(sets.triplet, bench.triplet, asked, {"triplet": "null", **(plus if from_triplet else {})}))
-    if not from_triplet:
+    if retrain and not from_triplet:
         found.append(Taker(f"frozen:{sets.names[0]}", bench.embedder, ("retrained",), plus))
     return found
 
