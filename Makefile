@@ -49,10 +49,10 @@ SET_TRANSFORMER ?=
 TRIPLET ?=
 SETS ?=
 SEEN ?=
-RUNS ?= src/vicp/checkpoints/mini
+RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl
 results: $(READY)
 	$(BIN)/python benchmarks/curves.py $(RUNS)
-	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs $(RUNS)
+	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
 	$(BIN)/python benchmarks/parts.py --checkpoints $(CHECKPOINTS)
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \

@@ -3,8 +3,8 @@
     python benchmarks/mini.py --checkpoint mini [--runs FOLDER...] [--photos 4096 1024]
 
 A linear probe of every factor of the procedural world: logistic regression on the readout of drawn objects of seen
-silhouettes, asked about objects of silhouettes that no training saw. RUNS are folders with a train.jsonl, one per
-training seed; their last validation is shown.
+silhouettes, asked about objects of silhouettes that no training saw. RUNS are folders with a train.jsonl, or such
+files, one per training seed; their last validation is shown.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "fingerprint": embedder.fingerprint,
         "parameters": parameters(embedder),
         "probe": {"photos": asked.photos, "accuracy": probe(embedder, *asked.photos)},
-        "validation": {shown(run): last_check(run) for run in asked.runs},
+        "validation": {shown(run): check for run in asked.runs if (check := last_check(run))},
     }
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
 
@@ -104,10 +104,11 @@ def readouts(embedder: Embedder, pixels: Tensor) -> Tensor:
 
 
 def last_check(run: Path) -> dict[str, float]:
-    """The last validation with a ranking in a run's log."""
-    rows = [json.loads(line) for line in (run / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    """The last validation with a ranking in a run's log; nothing where there was none, as in a warm-up."""
+    log = run / "train.jsonl" if run.is_dir() else run
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     ranked = [row for row in rows if row.get("own") == row.get("own") and "own" in row]
-    return {name: ranked[-1][name] for name in ("step", *CHECKS)}
+    return {name: ranked[-1][name] for name in ("step", *CHECKS)} if ranked else {}
 
 
 def page(facts: Mapping[str, Any]) -> str:
