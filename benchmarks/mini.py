@@ -33,7 +33,7 @@ from vicp.evaluation.report_files import json_text, write_files
 from vicp.evaluation.seed_table import mean
 
 ROOT = Path(__file__).parent.parent
-SEED = 0
+SEED, PHOTOS = 0, [4096, 1024]
 CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
 PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "verifier")
 
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     embedder = open_model(asked.checkpoint).quiet()
     command = ["python", "benchmarks/mini.py", "--checkpoint", shown(asked.checkpoint)]
     command += ["--runs", *map(shown, asked.runs)] if asked.runs else []
+    command += ["--photos", *map(str, asked.photos)] if asked.photos != PHOTOS else []
     facts = {
         "command": shlex.join(command),
         "fingerprint": embedder.fingerprint,
@@ -57,7 +58,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="mini")
     parser.add_argument("--runs", nargs="+", type=Path, default=[], help="folders with a train.jsonl")
-    parser.add_argument("--photos", nargs=2, type=int, default=[4096, 1024], help="to fit and to ask")
+    parser.add_argument("--photos", nargs=2, type=int, default=PHOTOS, help="to fit and to ask")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mini", help="stem of .json and .md")
     return parser.parse_args(arguments)
 
