@@ -118,7 +118,7 @@ def test_the_report_holds_what_is_promised(whole: tuple[Path, dict[str, Any]]) -
     assert page.count("data:image/") > 10
     assert all(row["category"] in page for row in printed["rows"])
     title, verdict = (out / "report.md").read_text().splitlines()[:3:2]
-    assert title.startswith("# Best of 5: mini (generated + verifier) ")
+    assert title.startswith("# Best of 5: mini (generated) with mAP ")
     assert "The context adds" in verdict
 
 

@@ -58,7 +58,8 @@ def run(model: VICP, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings under the prompt of three pairs, log odds of their labels, and the verifier's of the pairs."""
     latents = model.latents(photos)[None]
     reading = model.read(latents[:, :3], latents[:, 3:], SAME[None])
-    embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)), reading.gains)
+    gains = None if reading.gains is None else reading.gains.of_context(0)
+    embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)), gains)
     odds = model.verify(latents[:, :3], latents[:, 3:], reading.states)
     return embeddings, model.reasoner.same_logits(reading.label_states), odds
 

@@ -70,7 +70,7 @@ METHODS = {
     "static": ({"method": "static", "learning_rate": 4e-3, "loss": "supcon"}, 15.0),
     "triplet": ({"loss": "triplet", "mining": "batch_all"}, 8.0),
     "arcface": ({"loss": "arcface", "class_scale": 16.0, "class_margin": 0.1, "learning_rate": 3e-4}, 5.0),
-    "adaface": ({"loss": "adaface", "class_scale": 16.0, "class_margin": 0.1, "learning_rate": 3e-4}, 5.0),
+    "adaface": ({"loss": "adaface", "class_scale": 16.0, "class_margin": 0.1, "learning_rate": 3e-4}, 1.5),
     "scl": ({"loss": "supcon"}, 8.0),
     "scl-lora": ({"loss": "supcon", "tune": "lora", "learning_rate": 3e-3}, 5.0),
 }
