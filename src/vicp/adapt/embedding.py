@@ -202,9 +202,7 @@ class Embedder:
     def _space(self, prompt: CategoryPrompt | None) -> str:
         key = "none"
         if prompt is not None:
-            gains = {} if prompt.gains is None else prompt.gains.tensors
-            parts = [part for part in (prompt.tokens, *gains.values()) if part is not None]
-            data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in parts)
+            data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in prompt.parts)
             key = hashlib.blake2b(data, digest_size=8).hexdigest()
         readout = self.backbone.readout
         return f"{self.fingerprint}/{readout}/{self.transform.fingerprint}/{key}/{choose_precision()}"

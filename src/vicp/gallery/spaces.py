@@ -10,7 +10,6 @@ from torch import Tensor
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.errors import GalleryError
-from vicp.model.prompt import CategoryPrompt
 
 
 def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -> str:
@@ -26,7 +25,7 @@ def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -
         embedder.check(adaptation)
         parts.update(adaptation.recipe.features.encode())
         for view in adaptation.views:
-            parts.update(b"/" if view is None else _prompt_bytes(view))
+            parts.update(b"/" if view is None else b"".join(map(_bytes, view.parts)))
         if adaptation.metric is not None:
             parts.update(_bytes(adaptation.metric.mean) + _bytes(adaptation.metric.weight))
     return parts.hexdigest()
@@ -63,12 +62,6 @@ def check_model(embedder: Embedder, fingerprint: str, *, uri: str) -> None:
             f"{uri}: its photos are embedded with model {fingerprint}, this one is {embedder.fingerprint}: use that "
             "model, or move the gallery to this one with `vicp gallery reindex`"
         )
-
-
-def _prompt_bytes(prompt: CategoryPrompt) -> bytes:
-    """Of all that decides how photos look under it."""
-    gains = {} if prompt.gains is None else prompt.gains.tensors
-    return b"".join(_bytes(part) for part in (prompt.tokens, *gains.values()) if part is not None)
 
 
 def _bytes(tensor: Tensor) -> bytes:

@@ -39,6 +39,12 @@ class CategoryPrompt:
     fingerprint: str
     gains: Gains | None = None
 
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """All that decides how photos look under it."""
+        gains = {} if self.gains is None else self.gains.tensors
+        return tuple(part for part in (self.tokens, *gains.values()) if part is not None)
+
     def save(self, path: Path) -> None:
         """Writes the prompt; the file appears whole or not at all.
 
