@@ -21,10 +21,10 @@ from context_bars import real_bars, world_bars
 from context_page import page
 from context_real import ADAPTATIONS, RealSets, RealTable, real_rows
 from context_tables import Values, context_facts
+from program import run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.tasks import NUM_PHOTOS, SEED, Task, TaskPlan, Test, make_task, plan_tasks
-from vicp.errors import VICPError
 from vicp.evaluation.methods import open_method, parse_method
 from vicp.evaluation.report_files import json_text, write_files
 from vicp.evaluation.task_bench import Bench, subject
@@ -296,8 +296,4 @@ def write(
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except VICPError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(main)

@@ -10,7 +10,6 @@ labels) and to retrieval (against shuffled ones), and the loss on held-out pairs
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from vicp.errors import DataError, VICPError
+from program import run
+from vicp.errors import DataError
 from vicp.evaluation.canvas import DASHES, LINE, PALETTE, add_key, name_axes, new_axes, png, words
 from vicp.evaluation.report_files import write_files
 
@@ -120,8 +120,4 @@ def ends(points: Curve) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except VICPError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(main)

@@ -10,7 +10,6 @@ files, one per training seed; their last validation is shown.
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,13 @@ from torch import Tensor
 
 from context import shown
 from context_page import cell, header
+from program import run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, Split, draw_silhouettes, draw_values
 from vicp.data.sources.world_render import render
-from vicp.errors import VICPError
 from vicp.evaluation.report_files import json_text, write_files
 from vicp.evaluation.seed_table import mean
 
@@ -146,8 +145,4 @@ def page(facts: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except VICPError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(main)

@@ -22,11 +22,12 @@ from torch import Tensor
 from context import shown
 from context_page import cell, header
 from context_tables import interval_cells
+from program import run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.images import normalise
 from vicp.data.tasks import SEED, Task, Test, make_task, plan_tasks
-from vicp.errors import ConfigError, VICPError
+from vicp.errors import ConfigError
 from vicp.evaluation.answer import answer
 from vicp.evaluation.report_files import json_text, write_files
 from vicp.evaluation.seed_table import Floats, Interval, difference, mean
@@ -190,8 +191,4 @@ def page(facts: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except VICPError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(main)
