@@ -1,11 +1,12 @@
 """The evidence that the context matters, or how far it does: written to results/context.json and .md.
 
     python benchmarks/context.py --checkpoints FOLDER... [--set-transformer FOLDER...] [--triplet FOLDER]
-        [--sets FOLDER [--seen SET...]] [--only A B real] [--methods own null ...] [--tasks 24] [--choice-tasks 6]
+        [--sets FOLDER [--seen SET...]] [--only A B real] [--methods own null ...] [--ks 16 ...]
+        [--tasks 24] [--choice-tasks 6]
 
 A checkpoint per training seed. Every finished part (checkpoint, task, method, K) lies under --runs and is not done
-again, so the program can be stopped at any time; `--methods` and `--only` say what to do now, and the results always
-hold all that is there. Settings of methods with gradient steps are chosen on tasks of a third split.
+again, so the program can be stopped at any time; `--methods`, `--ks` and `--only` say what to do now, and the results
+always hold all that is there. Settings of methods with gradient steps are chosen on tasks of a third split.
 """
 
 import argparse
@@ -35,7 +36,8 @@ from vicp.evaluation.task_parts import PartKey, finish_part, read_part
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 CONTROL_K, ALL_K, UNREAD = (16,), (4, 16, 64), (0,)
-CHOICE_K = (16, 64)  # for K = 4 the settings of 16 are taken
+CHOICE_K = 16  # every other K takes the settings that are best for this one
+REAL_K = (16, 64)
 METHODS: dict[str, tuple[int, ...]] = {  # cheap ones first: their rows are there early
     "own": ALL_K,
     "null": UNREAD,
@@ -90,12 +92,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen: marked, not counted")
     parser.add_argument("--only", nargs="+", choices=["A", "B", "real"], default=["A", "B", "real"])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--ks", nargs="+", type=int, default=[*UNREAD, *ALL_K], help="measure these K, 0 for no pairs")
     parser.add_argument("--redo", nargs="+", choices=list(METHODS), default=[], help="measure these anew")
     parser.add_argument("--tasks", type=int, default=24, help="of each test")
     parser.add_argument("--choice-tasks", type=int, default=6, help="to choose settings on; 0 takes the usual ones")
     parser.add_argument("--photos", type=int, default=NUM_PHOTOS, help="of a task's pool")
     parser.add_argument("--choose-steps", action="store_true", help="chosen_* may take gradient steps")
-    parser.add_argument("--real-pairs", nargs="+", type=int, default=list(CHOICE_K), help="K on real photos")
+    parser.add_argument("--real-pairs", nargs="+", type=int, default=list(REAL_K), help="K on real photos")
     parser.add_argument("--real-adaptations", nargs="+", choices=ADAPTATIONS, default=list(ADAPTATIONS))
     parser.add_argument("--draws", type=int, default=5, help="supports per category of real photos")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "context", help="folder of finished parts")
@@ -116,7 +119,7 @@ def command(asked: argparse.Namespace) -> str:
     for name, usual in (("tasks", 24), ("choice_tasks", 6), ("photos", NUM_PHOTOS), ("draws", 5)):
         value = getattr(asked, name)
         words += [f"--{name.replace('_', '-')}", str(value)] if value != usual else []
-    if asked.real_pairs != list(CHOICE_K):
+    if asked.real_pairs != list(REAL_K):
         words += ["--real-pairs", *map(str, asked.real_pairs)]
     if asked.real_adaptations != list(ADAPTATIONS):
         words += ["--real-adaptations", *asked.real_adaptations]
@@ -150,7 +153,7 @@ def run_rows(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> None
     """Every part of these rows that is asked for and not there."""
     for row in rows:
         for bench in row.benches if row.method in asked.methods else ():
-            for k in row.ks:
+            for k in (k for k in row.ks if k in asked.ks):
                 for plan in plan_tasks(test, asked.tasks, num_photos=asked.photos):
                     do_part(asked, row.method, bench, plan, k)
 
@@ -208,20 +211,19 @@ def settle(
     """
     bench, tried = benches[0], {}
     for method in KINDS:
-        for k in CHOICE_K:
-            options = candidates(method, has_triplet=bench.triplet is not None)
-            wanted = measure and method in asked.methods
-            trials = {option: try_on_all(asked, method, bench, k, option, measure=wanted) for option in options}
-            if all(trials.values()):
-                tried.update({(method, k, option): found for option, found in trials.items()})
+        options = candidates(method, has_triplet=bench.triplet is not None)
+        wanted = measure and method in asked.methods
+        trials = {option: try_on_all(asked, method, bench, CHOICE_K, option, measure=wanted) for option in options}
+        if all(trials.values()):
+            tried.update({(method, CHOICE_K, option): found for option, found in trials.items()})
     settled, choices = choose_settings(bench, tried)
-    tuned, retrained = for_four(settled.tuned), for_four(settled.retrained)
+    tuned, retrained = for_all(settled.tuned), for_all(settled.retrained)
     return tuple(replace(each, tuned=tuned, retrained=retrained) for each in benches), choices
 
 
-def for_four(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:
-    """The same, where K = 4 takes what was chosen for 16."""
-    return {**{(method, 4): settings for (method, k), settings in chosen.items() if k == 16}, **chosen}
+def for_all(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:
+    """The same for every K."""
+    return {(method, k): settings for (method, _), settings in chosen.items() for k in ALL_K}
 
 
 def try_on_all(

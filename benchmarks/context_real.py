@@ -26,21 +26,23 @@ from vicp.evaluation.task_bench import Bench
 from vicp.metrics import interval
 
 SEED, SHORTLIST = 0, 50
-ADAPTATIONS = ("static", "generated", "metric", "tuned", "auto", "retrained")  # the last of no checkpoint, but Triplet
-OF_CHECKPOINT = {
-    "frozen": "null",
-    "static": "static",
-    "own": "generated",
-    "null": "context null",
-    "other": "context other",
-    "shuffled": "context shuffled",
-    "verifier": "generated + verifier",
-    "metric": "metric",
-    "tuned_identities": "tuned",
-    "chosen_identities": "auto",
+OF_ADAPTATION = {  # rows of the results, each by the row of its sheets
+    "generated": {
+        "frozen": "null",
+        "static": "static",
+        "own": "generated",
+        "null": "context null",
+        "other": "context other",
+        "shuffled": "context shuffled",
+        "verifier": "generated + verifier",
+    },
+    "metric": {"metric": "metric"},
+    "tuned": {"tuned_identities": "tuned"},
+    "auto": {"chosen_identities": "auto"},
 }
 RETRAINED = "triplet_plus_identities"
-REAL_METHODS = (*OF_CHECKPOINT, "triplet", RETRAINED)
+ADAPTATIONS = (*OF_ADAPTATION, "retrained")  # the last of no checkpoint, but Triplet
+REAL_METHODS = (*(row for rows in OF_ADAPTATION.values() for row in rows), "triplet", RETRAINED)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class RealRow:
 
 @dataclass(frozen=True)
 class Taker:
-    """A checkpoint and what it is asked to do; rows of the results by row of its sheets."""
+    """A checkpoint and what it is asked to do, kept apart from what else it does, so that either can be done first."""
 
     name: str
     embedder: Embedder
@@ -157,18 +159,22 @@ def rows_of_set(
 
 def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
     """Every checkpoint, then Triplet, and what Triplet+ starts from."""
-    bench = benches[0]
-    _, from_triplet = bench.retraining(RETRAINED, k)
+    first = benches[0]
+    _, from_triplet = first.retraining(RETRAINED, k)
     plus = {RETRAINED: "retrained"}
     retrain = "retrained" in sets.adaptations
-    own = tuple(name for name in sets.adaptations if name != "retrained")
-    found = [Taker(n, b.embedder, own, OF_CHECKPOINT) for n, b in zip(sets.names, benches, strict=True)]
-    if sets.triplet is not None and bench.triplet is not None:
+    found = [
+        Taker(name, bench.embedder, (adaptation,), OF_ADAPTATION[adaptation])
+        for adaptation in sets.adaptations
+        if adaptation != "retrained"
+        for name, bench in zip(sets.names, benches, strict=True)
+    ]
+    if sets.triplet is not None and first.triplet is not None:
         from_triplet = from_triplet and retrain
         asked = ("null", "retrained") if from_triplet else ("null",)
-        found.append(Taker(sets.triplet, bench.triplet, asked, {"triplet": "null", **(plus if from_triplet else {})}))
+        found.append(Taker(sets.triplet, first.triplet, asked, {"triplet": "null", **(plus if from_triplet else {})}))
     if retrain and not from_triplet:
-        found.append(Taker(f"frozen:{sets.names[0]}", bench.embedder, ("retrained",), plus))
+        found.append(Taker(f"frozen:{sets.names[0]}", first.embedder, ("retrained",), plus))
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.adapt.synthetic import nuisance_embeddings, pairs_of, support_of
 
-from vicp.adapt.leave_out import Comparisons, deal_folds, is_above_chance, is_gain, share_below
+from vicp.adapt.leave_out import Comparisons, deal_folds, is_above_chance, share_below
 from vicp.adapt.support_photos import SupportPhotos, relate_pairs
 from vicp.data.support import Support
 
@@ -71,14 +71,6 @@ def test_photos_held_out_apart_are_compared_only_if_there_are_too_few_others() -
 
 def test_ties_count_half() -> None:
     assert share_below(np.array([0.1, 0.2, 0.2, 0.9]), np.array([0.2])) == 0.5
-
-
-def test_a_gain_is_more_than_one_standard_error() -> None:
-    null = np.zeros(4)
-    assert is_gain(np.array([1.0, 1, 0, 0]), null)  # 0.5 against 0.29
-    assert not is_gain(np.array([1.0, 0, 0, 0]), null)  # 0.25 against 0.25
-    assert not is_gain(null, null)
-    assert is_gain(null + 0.1, null)
 
 
 def test_above_chance_takes_more_than_luck() -> None:

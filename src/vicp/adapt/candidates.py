@@ -8,7 +8,7 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.metric import SHRINKAGE
 
 Adapt = Literal["auto", "null", "static", "generated", "metric", "tuned"]
-SHRINKAGES = (SHRINKAGE, 1.0, 0.1, 3.0, 0.03)
+SHRINKAGES = (SHRINKAGE, 1.0, 10.0, 0.3, 0.1)
 STEPS, RATES = (5, 10, 20, 30), (2e-2, 5e-3)
 NULL = Recipe()
 STATIC = Recipe("static", "prompted", "static")
@@ -26,9 +26,12 @@ def prompts(embedder: Embedder) -> list[Recipe]:
 def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Recipe]:
     """Nothing at all, and the candidates of a method that take no gradient step.
 
-    Without `steps` to follow, "auto" leaves out where tuning may start: photos seen once more for little. And where the
-    model emits a metric, which holds without its tokens, it then leaves out whatever looks at photos once more.
+    Where the model emits a metric, which holds without its tokens, metrics are of frozen photos alone. Without `steps`
+    to follow, "auto" leaves out where tuning may start: photos seen once more for little; and of a model that emits a
+    metric whatever looks at photos once more.
     """
+    readout = _readout(embedder)
+    prompted = [] if readout else _prompted_metrics(prompts(embedder))
     match method:
         case "null":
             return [NULL]
@@ -37,14 +40,13 @@ def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Reci
         case "generated":
             return [NULL, GENERATED]
         case "metric":
-            return [NULL, *_metrics("frozen", None), *_prompted_metrics(prompts(embedder))]
+            return [NULL, *_metrics("frozen", None), *prompted]
         case "tuned":
             return [NULL, RANDOM, *prompts(embedder)]
         case "auto":
-            readout = _readout(embedder)
             there = prompts(embedder) if steps or not readout else []
             start = [RANDOM] if steps else []
-            return [NULL, *_metrics("frozen", None), *readout, *start, *there, *_prompted_metrics(there)]
+            return [NULL, *_metrics("frozen", None), *readout, *start, *there, *prompted]
 
 
 def tunings(start: Start | None, method: Adapt) -> list[Recipe]:

@@ -13,7 +13,7 @@ from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
-from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance, is_gain
+from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance
 from vicp.adapt.support_photos import SupportPhotos
 
 
@@ -104,7 +104,7 @@ def _extend(
 
 
 def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple[Recipe, Choice]:
-    """The best candidate and why; nothing at all if that may well do as well and no method was asked for."""
+    """The best candidate and why; nothing at all if no method was asked for and labels seem to mean nothing."""
     best = trial.best(candidates)
     chosen, why = (best, "as asked") if asked else _doubt(trial, best)
     right = f"{trial.score(chosen):.2f} of held-out comparisons right"
@@ -115,13 +115,11 @@ def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple
 
 
 def _doubt(trial: Trial, best: Recipe) -> tuple[Recipe, str]:
-    """The best candidate, or nothing where it is not clearly better than that, or than guessing; and why."""
+    """The best candidate, or nothing where no candidate is clearly better than guessing; and why."""
     if best == NULL:
         return NULL, "which no adaptation beats on held-out individuals"
     if not is_above_chance(trial.by_group(best)):
         return NULL, "for on held-out individuals no adaptation is clearly better than guessing"
-    if not is_gain(trial.shares(best), trial.shares(NULL)):
-        return NULL, f"for {best} is not clearly better on held-out individuals ({trial.score(best):.2f})"
     return best, "the best on held-out individuals"
 
 

@@ -121,17 +121,6 @@ def share_below(others: Array, own: Array) -> float:
     return float(ahead.mean() / (2 * len(others)))
 
 
-def is_gain(candidate: Array, null: Array) -> bool:
-    """Whether a candidate is better than nothing by more than one standard error of the paired differences.
-
-    Args:
-        candidate: shares of comparisons ranked right, by photo (photos,).
-        null: the same photos' without an adaptation.
-    """
-    gain = candidate - null
-    return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
-
-
 def is_above_chance(by_group: Array) -> bool:
     """Whether comparisons are ranked better than by chance, which meaningless labels would not allow.
 

@@ -10,7 +10,7 @@ from vicp.adapt.support_photos import SupportPhotos
 from vicp.adapt.whitening import fit_groups
 from vicp.errors import DataError
 
-SHRINKAGE = 0.3  # where there are too few pairs to choose one
+SHRINKAGE = 3.0  # where there are too few pairs to choose one: photos want 3 to 10, drawn objects 0.3 to 1
 
 
 def adapt(

@@ -1,0 +1,166 @@
+"""What `auto` chooses from, and by which rule: results/ablations/choice.md and .json.
+
+    python benchmarks/choice.py [--sets FILE...] [--draws 3] [--tasks 8] [--checkpoint mini]
+
+Settings are chosen here, so only categories that count in no verdict belong here: tasks of the choice split, and sets
+that training has seen or that are named in the results as used for a choice.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from context import shown
+from context_page import cell, header
+from context_tables import interval_cells
+from program import run
+from vicp.adapt import choose
+from vicp.adapt.adaptation import Recipe
+from vicp.adapt.candidates import NULL, SHRINKAGES, cheap
+from vicp.adapt.choose import Trial
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit
+from vicp.adapt.leave_out import is_above_chance
+from vicp.adapt.opening import open_model
+from vicp.adapt.support_photos import SupportPhotos
+from vicp.data.sources import open_photos
+from vicp.data.tasks import make_task, plan_tasks
+from vicp.evaluation.answer import Paper, answer
+from vicp.evaluation.papers import open_paper
+from vicp.evaluation.protocol import draw_exams, find_protocol
+from vicp.evaluation.report_files import json_text, write_files
+from vicp.evaluation.seed_table import mean
+from vicp.evaluation.taking import Plan, draw_photos
+from vicp.evaluation.task_methods import paper_of
+from vicp.evaluation.task_support import draw_task_support, see_task_support
+
+ROOT = Path(__file__).parent.parent
+KS = (16, 64)
+RULES = {
+    "best": "the best on held-out individuals, nothing where it is not above chance: the rule of `auto`",
+    "best by a standard error": "likewise, and nothing where its gain over nothing is within one standard error",
+    "oracle": "the candidate that is best on the test photos: no rule can do better",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A support, and the photos that its candidates are judged on."""
+
+    name: str
+    num_pairs: int
+    support: SupportPhotos
+    paper: Paper
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = parse(arguments)
+    embedder = open_model(asked.checkpoint).quiet()
+    found: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for case in cases(asked, embedder):
+        maps = judged(embedder, case)
+        found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append(maps)
+        print(f"{case.name}, K = {case.num_pairs}: {maps['best']:.1f}", file=sys.stderr, flush=True)
+    facts = {"command": command(asked), "unit": "mAP in percent", "fingerprint": embedder.fingerprint}
+    facts["photos"] = {name: {k: rows(maps) for k, maps in by_k.items()} for name, by_k in found.items()}
+    write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
+    parser.add_argument("--draws", type=int, default=3, help="supports per category of photos")
+    parser.add_argument("--tasks", type=int, default=8, help="of the choice split of the drawn world")
+    parser.add_argument("--checkpoint", type=str, default="mini")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "choice", help="stem of the files")
+    return parser.parse_args(arguments)
+
+
+def command(asked: argparse.Namespace) -> str:
+    words = ["python", "benchmarks/choice.py", *(["--sets", *map(shown, asked.sets)] if asked.sets else [])]
+    words += ["--draws", str(asked.draws), "--tasks", str(asked.tasks), "--checkpoint", shown(asked.checkpoint)]
+    return shlex.join(words)
+
+
+def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
+    """Tasks with labels of pairs alone, then photos with supports drawn as `vicp evaluate` does."""
+    for task_plan in plan_tasks("choice", asked.tasks) if asked.tasks else ():
+        task = make_task(task_plan, size=embedder.transform.size)
+        for k in KS:
+            support = see_task_support(embedder, draw_task_support(task, k), told=False)
+            yield Case("drawn world", k, support, paper_of(task))
+    protocol = find_protocol("vicp-retrieval")
+    for path in asked.sets:
+        table = open_photos(path)
+        for exam in draw_exams(table, protocol, source=None, seed=0)[0]:
+            with open_paper(embedder, table, exam) as paper:
+                for k in KS:
+                    for draw in range(asked.draws):
+                        plan = Plan(protocol, num_pairs=k, num_draws=asked.draws)
+                        yield Case(path.stem, k, draw_photos(embedder, table, exam, plan, draw), paper)
+
+
+def judged(embedder: Embedder, case: Case) -> dict[str, float]:
+    """MAP in percent of every candidate that looks at photos once, and of what each rule chooses among them."""
+    frozen = embedder.embed_pixels(case.paper.pixels)
+    trial = choose.try_out(embedder, case.support, "auto", steps=False)
+    candidates = cheap(embedder, "auto", steps=False)
+    maps = {
+        recipe: 100 * answer(case.paper, fit(embedder, case.support, recipe).finish([frozen])).found.map
+        for recipe in candidates
+    }
+    chosen = {"best": NULL, "best by a standard error": NULL, "oracle": max(maps, key=lambda recipe: maps[recipe])}
+    if trial.similarity and is_above_chance(trial.by_group(best := trial.best(list(trial.similarity)))):
+        chosen |= {"best": best, "best by a standard error": best if is_clear(trial, best) else NULL}
+    return {str(recipe): value for recipe, value in maps.items()} | {rule: maps[chosen[rule]] for rule in RULES}
+
+
+def is_clear(trial: Trial, recipe: Recipe) -> bool:
+    gain = trial.shares(recipe) - trial.shares(NULL)
+    return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
+
+
+def rows(maps: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """By candidate and rule: mAP, and the paired difference to the frozen backbone."""
+    null = np.array([[one["null"] for one in maps]])
+    found = {}
+    for name in maps[0]:
+        values = np.array([[one[name] for one in maps]])
+        own, gain = mean(values), mean(values - null)
+        assert own is not None, "two supports or more"
+        assert gain is not None
+        found[name] = {**interval_cells(own), "gain": interval_cells(gain), "supports": len(maps)}
+    return found
+
+
+def page(facts: dict[str, Any]) -> str:
+    lines = [
+        "# What `auto` chooses from, and by which rule",
+        "",
+        f"Written by `{facts['command']}`, model {facts['fingerprint']}.",
+        "",
+        "mAP in percent minus that of the frozen backbone, in brackets the 95 % interval over supports (bootstrap). "
+        f"Candidates look at each photo once; of whitenings, {', '.join(f'{s:g}' for s in SHRINKAGES)} is the order "
+        "in which equal ones are preferred, and the first is taken where nothing can be held out.",
+        "",
+        *(f"- `{rule}`: {told}." for rule, told in RULES.items()),
+    ]
+    for name, by_k in facts["photos"].items():
+        lines += ["", f"## {name}", "", *header(["candidate or rule", *(f"K = {k}" for k in by_k)])]
+        first = next(iter(by_k.values()))
+        for row in first:
+            cells = [cell(found[row]["gain"], signed=True) for found in by_k.values()]
+            lines.append("| " + " | ".join([f"`{row}`" if row in RULES else row, *cells]) + " |")
+        supports = ", ".join(f"{found['null']['supports']} at K = {k}" for k, found in by_k.items())
+        lines += ["", f"Frozen: {cell(first['null'])}; supports: {supports}."]
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    run(main)
