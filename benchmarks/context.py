@@ -27,11 +27,11 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.tasks import NUM_PHOTOS, SEED, Task, TaskPlan, Test, make_task, plan_tasks
 from vicp.evaluation.methods import open_method, parse_method
-from vicp.evaluation.report_files import json_text, write_files
-from vicp.evaluation.task_bench import Bench, subject
-from vicp.evaluation.task_choices import KINDS, Candidate, candidates, choose_settings, try_candidate
-from vicp.evaluation.task_methods import run_method
-from vicp.evaluation.task_parts import PartKey, finish_part, read_part
+from vicp.evaluation.report.files import json_text, write_files
+from vicp.evaluation.tasks.bench import Bench, subject
+from vicp.evaluation.tasks.choices import KINDS, Candidate, candidates, choose_settings, try_candidate
+from vicp.evaluation.tasks.methods import run_method
+from vicp.evaluation.tasks.parts import PartKey, finish_part, read_part
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent

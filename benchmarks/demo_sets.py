@@ -17,8 +17,8 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.sources import open_photos
 from vicp.evaluation.demo import PROTOCOL, run_demo
-from vicp.evaluation.report import METHODS, MethodResult, mean_results
-from vicp.evaluation.world_exam import world_table
+from vicp.evaluation.protocols.world_exam import world_table
+from vicp.evaluation.report.context import METHODS, MethodResult, mean_results
 
 RESULTS = Path(__file__).parent.parent / "results" / "demo"
 

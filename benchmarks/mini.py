@@ -28,7 +28,7 @@ from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, Split, draw_silhouettes, draw_values
 from vicp.data.sources.world_render import render
-from vicp.evaluation.report_files import json_text, write_files
+from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import mean
 
 ROOT = Path(__file__).parent.parent

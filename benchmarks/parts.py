@@ -29,11 +29,11 @@ from vicp.data.images import normalise
 from vicp.data.tasks import SEED, Task, Test, make_task, plan_tasks
 from vicp.errors import ConfigError
 from vicp.evaluation.answer import answer
-from vicp.evaluation.report_files import json_text, write_files
+from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import Floats, Interval, difference, mean
-from vicp.evaluation.task_methods import paper_of
-from vicp.evaluation.task_parts import PartKey, finish_part
-from vicp.evaluation.task_support import draw_task_support
+from vicp.evaluation.tasks.methods import paper_of
+from vicp.evaluation.tasks.parts import PartKey, finish_part
+from vicp.evaluation.tasks.support import draw_task_support
 from vicp.model.gains import Gains
 from vicp.model.vicp import VICP, Reading
 

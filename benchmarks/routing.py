@@ -26,7 +26,7 @@ from vicp.adapt.support_photos import draw_as_many, see_support
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
-from vicp.evaluation.world_exam import world_table
+from vicp.evaluation.protocols.world_exam import world_table
 from vicp.gallery.names import UNKNOWN
 from vicp.gallery.route import route, usual_of
 from vicp.metrics.bootstrap import bootstrap_interval

@@ -100,20 +100,15 @@ def test_rows_of_two_seeds_and_nothing_is_done_twice(program: ModuleType, checkp
 
 
 def test_settings_are_chosen_on_the_third_split(program: ModuleType, checkpoints: Path, tmp_path: Path) -> None:
-    asked = ["--only", "A", "--methods", "triplet_plus_pairs", "--choice-tasks", "1", "--tasks", "2"]
+    asked = ["--only", "A", "--methods", "triplet_plus_pairs", "--choice-tasks", "1", "--tasks", "2", "--ks", "4", "64"]
     found = results(program, checkpoints, tmp_path, *asked)
-    assert [(row["method"], row["K"]) for row in found["choices"]] == [
-        ("triplet_plus_pairs", 16),
-        ("triplet_plus_pairs", 64),
-    ]
-    assert all(
-        len(row["tried"]) == 18 and row["map"] == pytest.approx(max(row["tried"].values()), abs=0.01)
-        for row in found["choices"]
-    )
-    assert len(list((tmp_path / "runs" / "choice").rglob("*.json"))) == 12
+    (row,) = found["choices"]
+    assert (row["method"], row["K"], len(row["tried"])) == ("triplet_plus_pairs", 16, 18)
+    assert row["map"] == pytest.approx(max(row["tried"].values()), abs=0.01)
+    assert len(list((tmp_path / "runs" / "choice").rglob("*.json"))) == 6
     by_k = found["A"]["triplet_plus_pairs"]["by_K"]
-    assert list(by_k) == ["4", "16", "64"]
-    assert list(by_k["4"]["notes"]) == list(by_k["16"]["notes"]), "K = 4 takes the settings of 16"
+    assert list(by_k) == ["4", "64"], "what was asked for"
+    assert list(by_k["4"]["notes"]) == list(by_k["64"]["notes"]), "both take the settings of 16"
     assert "chosen on tasks of a third split" in (tmp_path / "context.md").read_text()
 
 
@@ -136,6 +131,11 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     assert rows["own"]["seeds"] == 2
     assert list(rows["own"]["by_K"]) == ["16"]
     assert 0 < rows["own"]["low"] <= rows["own"]["map"] <= rows["own"]["high"] < 100
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "real").rglob("*.npz")}
+    less = results(program, checkpoints, tmp_path, *asked, "--real-adaptations", "metric")
+    assert less["real"]["pots"]["metric"] == rows["metric"]
+    assert "own" not in less["real"]["pots"], "not asked for"
+    assert written == {path: path.stat().st_mtime_ns for path in written}, "adaptations are measured apart"
     assert rows["triplet"]["map"] != rows["triplet_plus_identities"]["map"]
     counted = [bar for bar in found["bars"] if bar["bar"].startswith("Real")]
     assert len(counted) == 3

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from vicp.errors import ConfigError
-from vicp.evaluation.attention import (
+from vicp.evaluation.pictures.attention import (
     attention_map,
     draw_attention_shift,
     heat_overlay,

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from vicp.data.records import PhotoTable
-from vicp.evaluation.diagnose import identity_errors, leak_sentences
-from vicp.evaluation.exam import Exam, Pairs
+from vicp.evaluation.closer_look.diagnose import identity_errors, leak_sentences
+from vicp.evaluation.protocols.exam import Exam, Pairs
 from vicp.evaluation.results import IdentityErrors
 
 

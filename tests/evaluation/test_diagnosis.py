@@ -17,13 +17,13 @@ from vicp.adapt.opening import embedder_of
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.evaluation.answer import Paper, answer, pair_similarities, rows_of
-from vicp.evaluation.diagnosis import MOST_PROBED, diagnose_exam, draw_probed
-from vicp.evaluation.exam import Exam, Pairs
-from vicp.evaluation.probes import PROBES, chance_map, probe_verdict
-from vicp.evaluation.protocol import draw_exams, find_protocol
+from vicp.evaluation.closer_look.diagnosis import MOST_PROBED, diagnose_exam, draw_probed
+from vicp.evaluation.closer_look.probes import PROBES, chance_map, probe_verdict
+from vicp.evaluation.protocols.exam import Exam, Pairs
+from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
+from vicp.evaluation.protocols.world_exam import world_table
 from vicp.evaluation.rank_lists import best_right, draw_queries, make_rank_lists
 from vicp.evaluation.results import Diagnosis
-from vicp.evaluation.world_exam import world_table
 from vicp.metrics import Retrieval, retrieval
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model

@@ -18,15 +18,15 @@ from vicp.evaluation.answer import Answer, answer
 from vicp.evaluation.contexts import pairs_by_another_rule
 from vicp.evaluation.estimates import Sample, Sitting, estimate_all, mean_of
 from vicp.evaluation.evaluate import Request, evaluate
-from vicp.evaluation.evaluation_json import evaluation_dict
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.papers import open_paper
-from vicp.evaluation.protocol import draw_exams, find_protocol
+from vicp.evaluation.protocols.papers import open_paper
+from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
+from vicp.evaluation.protocols.world_exam import world_table
+from vicp.evaluation.report.as_json import evaluation_dict
 from vicp.evaluation.results import Estimate, Evaluation
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.summary import context_verdict
 from vicp.evaluation.taking import draw_photos, make_plan
-from vicp.evaluation.world_exam import world_table
 from vicp.metrics import Retrieval, retrieval
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.evaluation_json import evaluation_dict
-from vicp.evaluation.evaluation_markdown import evaluation_markdown, table_markdown
-from vicp.evaluation.evaluation_report import evaluation_lines, write_evaluation
-from vicp.evaluation.evaluation_tables import headline
-from vicp.evaluation.evaluation_words import ADAPTATIONS, MEANINGS, adaptation_sentence
-from vicp.evaluation.report import Hit, RankList
+from vicp.evaluation.report.as_json import evaluation_dict
+from vicp.evaluation.report.context import Hit, RankList
+from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
+from vicp.evaluation.report.markdown import evaluation_markdown, table_markdown
+from vicp.evaluation.report.results_table import results_table
+from vicp.evaluation.report.tables import headline
+from vicp.evaluation.report.words import ADAPTATIONS, MEANINGS, adaptation_sentence
 from vicp.evaluation.results import (
     CONTEXTS,
     METRICS,
@@ -27,7 +28,6 @@ from vicp.evaluation.results import (
     Row,
     SuspectLabel,
 )
-from vicp.evaluation.results_table import results_table
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\nrest", b"\xff\xd8\xff\xe0rest"
 HOSTILE = "<b>x</b> \"'&|`<script>alert(1)</script>"

@@ -10,7 +10,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources.world import world_photos
 from vicp.evaluation.evaluate import Request, evaluate
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.protocol import PROTOCOLS
+from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.results import Evaluation
 from vicp.evaluation.taking import make_plan
 

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from vicp.evaluation.matches import draw_matches, strongest_matches
+from vicp.evaluation.pictures.matches import draw_matches, strongest_matches
 
 GREY = np.full((32, 32, 3), 128, dtype=np.uint8)
 CLEAR = (0, 0, 0, 0)

@@ -10,9 +10,8 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from vicp.evaluation.canvas import LINE, PALETTE, percent, words
-from vicp.evaluation.identity_map import drawn_photos, heart, named_identities, place_photos
-from vicp.evaluation.pictures import (
+from vicp.evaluation.pictures.canvas import LINE, PALETTE, percent, words
+from vicp.evaluation.pictures.figures import (
     bar_range,
     draw_bars,
     draw_cmc,
@@ -21,8 +20,9 @@ from vicp.evaluation.pictures import (
     draw_similarities,
     true_at,
 )
+from vicp.evaluation.pictures.identity_map import drawn_photos, heart, named_identities, place_photos
+from vicp.evaluation.pictures.similarities import similarity_shares
 from vicp.evaluation.results import Estimate
-from vicp.evaluation.similarity_picture import similarity_shares
 from vicp.metrics import verification
 
 FLAT = {"all": np.ones(20), "half": np.full(20, 0.5), "none": np.zeros(20)}

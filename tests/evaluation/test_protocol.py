@@ -14,8 +14,8 @@ from tests.data.conftest import LayOut, Write, lay_out, market, petface, shopid1
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, DataError
-from vicp.evaluation.exam import Exam
-from vicp.evaluation.protocol import PROTOCOLS, draw_exams, find_protocol
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.protocols.protocol import PROTOCOLS, draw_exams, find_protocol
 
 NAMES = (
     *("vicp-retrieval", "disjoint", "closed-set", "open-set", "time-aware", "cross-domain", "market"),

@@ -8,8 +8,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from vicp.errors import DataError
-from vicp.evaluation.rank_picture import RIGHT, WRONG, draw_rank_lists, framed, place
-from vicp.evaluation.report import Hit, RankList
+from vicp.evaluation.pictures.ranks import RIGHT, WRONG, draw_rank_lists, framed, place
+from vicp.evaluation.report.context import Hit, RankList
 
 COLOURS = {"query": (200, 100, 50), "right": (30, 60, 220), "wrong": (120, 120, 120)}
 

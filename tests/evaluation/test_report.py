@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.report import (
+from vicp.evaluation.report.context import (
     CategoryReport,
     DemoReport,
     Hit,

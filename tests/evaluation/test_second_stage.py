@@ -17,11 +17,11 @@ from vicp.adapt.verifier import log_odds_same, probability_same
 from vicp.data.images import normalise
 from vicp.data.support import Support
 from vicp.errors import DataError
-from vicp.evaluation.candidate_pairs import CandidatePairs, candidate_pairs
-from vicp.evaluation.patch_scores import patch_scores
-from vicp.evaluation.rerank import rerank
-from vicp.evaluation.shortlist import Shortlist, find_shortlist
-from vicp.evaluation.verifier_scores import verifier_scores
+from vicp.evaluation.second_stage.candidate_pairs import CandidatePairs, candidate_pairs
+from vicp.evaluation.second_stage.patch_scores import patch_scores
+from vicp.evaluation.second_stage.rerank import rerank
+from vicp.evaluation.second_stage.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.second_stage.verifier_scores import verifier_scores
 from vicp.losses.alignment import ot_distance
 
 NUM = 4  # things, two photos each: photo i and photo i + NUM show the same

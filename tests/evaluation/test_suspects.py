@@ -10,8 +10,8 @@ from torch import Tensor
 from vicp.data.images import ImageTransform
 from vicp.data.loading import load_pixels
 from vicp.data.sources import open_photos
+from vicp.evaluation.closer_look.suspects import suspect_labels
 from vicp.evaluation.results import SuspectLabel
-from vicp.evaluation.suspects import suspect_labels
 
 REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "cattely.parquet"
 

@@ -13,10 +13,10 @@ from vicp.adapt.opening import embedder_of
 from vicp.adapt.retrained import Retraining
 from vicp.data.tasks import Task, make_task, plan_tasks
 from vicp.evaluation.answer import answer
-from vicp.evaluation.task_bench import Bench, subject
-from vicp.evaluation.task_choices import STEPS, Candidate, candidates, choose_settings, try_candidate
-from vicp.evaluation.task_methods import paper_of, rank, run_method
-from vicp.evaluation.task_support import draw_task_support
+from vicp.evaluation.tasks.bench import Bench, subject
+from vicp.evaluation.tasks.choices import STEPS, Candidate, candidates, choose_settings, try_candidate
+from vicp.evaluation.tasks.methods import paper_of, rank, run_method
+from vicp.evaluation.tasks.support import draw_task_support
 from vicp.metrics import retrieval
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP

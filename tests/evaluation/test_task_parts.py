@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from vicp.evaluation.task_parts import PartKey, finish_part, read_part
+from vicp.evaluation.tasks.parts import PartKey, finish_part, read_part
 
 KEY, FACTS = PartKey("A", "A-00", "own", 16, "abc-30 steps at 0.1, x loss"), {"photos": 60}
 

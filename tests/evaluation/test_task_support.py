@@ -5,7 +5,7 @@ import torch
 from vicp.data.support import Support
 from vicp.data.tasks import Task, make_task, plan_tasks
 from vicp.errors import DataError
-from vicp.evaluation.task_support import by_another_rule, draw_task_support, relation_of, repaired
+from vicp.evaluation.tasks.support import by_another_rule, draw_task_support, relation_of, repaired
 
 
 @pytest.fixture(scope="module")

@@ -107,8 +107,8 @@ def demo(
     """Show what a few labelled pairs are worth, on categories the model has never met."""
     from vicp.data.sources import open_photos
     from vicp.evaluation.demo import run_demo
-    from vicp.evaluation.report import report_dict, report_lines, write_report
-    from vicp.evaluation.world_exam import world_table
+    from vicp.evaluation.protocols.world_exam import world_table
+    from vicp.evaluation.report.context import report_dict, report_lines, write_report
 
     with open_embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
         if photos is None:

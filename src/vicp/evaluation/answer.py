@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vicp.data.records import PhotoTable
-from vicp.evaluation.exam import Exam, Rows
-from vicp.evaluation.rerank import reranked_retrieval
-from vicp.evaluation.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.protocols.exam import Exam, Rows
+from vicp.evaluation.second_stage.rerank import reranked_retrieval
+from vicp.evaluation.second_stage.shortlist import Shortlist, find_shortlist
 from vicp.metrics import Retrieval, retrieval
 from vicp.metrics.grid import exact_similarity, to_grid
 

@@ -13,11 +13,11 @@ from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
 from vicp.evaluation.answer import Paper
 from vicp.evaluation.context import Task, make_task, report_context
-from vicp.evaluation.exam import Exam
-from vicp.evaluation.prompted_pictures import match_picture
+from vicp.evaluation.pictures.prompted import match_picture
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.protocols.world_exam import world_table
 from vicp.evaluation.rank_lists import best_right, draw_queries, make_rank_lists
-from vicp.evaluation.report import CategoryReport, DemoReport, MethodResult
-from vicp.evaluation.world_exam import world_table
+from vicp.evaluation.report.context import CategoryReport, DemoReport, MethodResult
 from vicp.metrics import Retrieval, bootstrap_interval
 
 PROTOCOL = (

@@ -17,20 +17,20 @@ from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.evaluation.answer import identities_of
-from vicp.evaluation.curves import draw_curves
-from vicp.evaluation.diagnosis import diagnose_exam
+from vicp.evaluation.closer_look.diagnosis import diagnose_exam
 from vicp.evaluation.estimates import Sitting
-from vicp.evaluation.exam import Exam
 from vicp.evaluation.methods import Method, check_asked, find_method, open_method, parse_method
-from vicp.evaluation.papers import open_paper
 from vicp.evaluation.parts import check_settings, part_path, table_fingerprint
-from vicp.evaluation.protocol import PROTOCOLS, draw_exams
+from vicp.evaluation.pictures.curves import draw_curves
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.protocols.papers import open_paper
+from vicp.evaluation.protocols.protocol import PROTOCOLS, draw_exams
+from vicp.evaluation.protocols.world_exam import world_table
 from vicp.evaluation.published import beside, read_published
 from vicp.evaluation.results import Diagnosis, Evaluation
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.summary import Marked, mark, method_rows
 from vicp.evaluation.taking import Plan, draw_photos, take_exam
-from vicp.evaluation.world_exam import world_table
 
 WORLD_CATEGORIES = 6
 

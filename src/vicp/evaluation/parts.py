@@ -11,8 +11,8 @@ import pandas as pd
 
 from vicp.data.records import PhotoTable
 from vicp.errors import ConfigError, DataError
-from vicp.evaluation.exam import Exam
-from vicp.evaluation.report_files import json_text, write_files
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.report.files import json_text, write_files
 
 FOLDER, SETTINGS = "parts", "settings.json"
 

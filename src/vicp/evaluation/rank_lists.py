@@ -9,9 +9,9 @@ from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.evaluation.answer import Paper
-from vicp.evaluation.exam import Rows
-from vicp.evaluation.report import Hit, RankList
-from vicp.evaluation.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.protocols.exam import Rows
+from vicp.evaluation.report.context import Hit, RankList
+from vicp.evaluation.second_stage.shortlist import Shortlist, find_shortlist
 from vicp.metrics import Retrieval
 
 NUM_LISTS, NUM_HITS, THUMBNAIL = 3, 5, 192

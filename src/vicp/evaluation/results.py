@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vicp.evaluation.report import RankList
+from vicp.evaluation.report.context import RankList
 
 METRICS: dict[str, str] = {
     "map": "mAP",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vicp.evaluation.estimates import Sample, Sitting, estimate_all, estimate_map, mean_of
-from vicp.evaluation.exam import Exam
+from vicp.evaluation.protocols.exam import Exam
 from vicp.evaluation.results import CONTEXTS, ContextSummary, Estimate, Row
 from vicp.evaluation.sheet import Sheet
 

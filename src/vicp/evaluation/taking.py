@@ -22,11 +22,11 @@ from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
 from vicp.evaluation.answer import Answer, Paper, answer
 from vicp.evaluation.contexts import Contexts, pairs_by_another_rule, read_contexts
-from vicp.evaluation.exam import Exam
 from vicp.evaluation.methods import ADAPTATIONS, DEAREST, adaptations_of
-from vicp.evaluation.protocol import Protocol, find_protocol
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.protocols.protocol import Protocol, find_protocol
+from vicp.evaluation.second_stage.stages import Stage, find_stages, second_stage
 from vicp.evaluation.sheet import Sheet
-from vicp.evaluation.stages import Stage, find_stages, second_stage
 
 Adapting = Callable[[Embedder, SupportPhotos, str], Adaptation | Embedder]
 FALSE_CONTEXTS = ("other", "shuffled", "other_rule", "null")  # rows of their own; "own" is row "generated"

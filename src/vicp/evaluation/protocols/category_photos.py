@@ -1,0 +1,97 @@
+"""The photos of one category, with what a protocol divides them by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vicp.data.dates import photo_dates
+from vicp.data.records import PhotoTable
+from vicp.data.seeds import derive_seed
+from vicp.data.support import split_identities
+from vicp.evaluation.protocols.exam import Rows
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryPhotos:
+    """The m photos of one category in the order of their paths, so that no draw depends on the order of the table.
+
+    Attributes:
+        category: its name.
+        rows: of the photo table (m,).
+        frame: these rows of it.
+        identities: a code per photo (m,), from 0.
+        groups: a code per photo (m,), -1 where it belongs to none; see `Exam.groups`.
+        days: a code per photo (m,) in the order of days, -1 without a date.
+        seed: of this category's draws.
+    """
+
+    category: str
+    rows: Rows
+    frame: pd.DataFrame
+    identities: Rows
+    groups: Rows
+    days: Rows
+    seed: int
+
+    def split(self, *names: str) -> Mask:
+        """Returns which photos (m,) are of one of these splits."""
+        return np.isin(self.column("split"), names)
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """Returns the text of a column (m,), "" where there is none."""
+        values = self.frame[name] if name in self.frame else [""] * len(self.frame)
+        return np.array(values, dtype=str)
+
+    def of_identities(self, photos: Mask) -> Mask:
+        """Returns all photos (m,) of the identities that these photos show."""
+        return np.isin(self.identities, self.identities[photos])
+
+    def set_apart(self, photos: Mask, share: float) -> tuple[Mask, Mask]:
+        """Returns which of these photos (m,) are of the support's identities, and which are of others.
+
+        Raises:
+            DataError: too few identities.
+        """
+        positions = np.flatnonzero(photos)
+        names = [str(code) for code in self.identities[positions]]
+        apart, _ = split_identities(names, share_support=share, seed=self.seed)
+        support = np.zeros_like(photos)
+        support[positions[apart]] = True
+        return support, photos & ~support
+
+
+def photos_by_category(table: PhotoTable, groups: Rows, *, seed: int) -> Iterator[CategoryPhotos]:
+    """Yields every category, by name; `groups` is a code per photo of the table (n,).
+
+    Raises:
+        DataError: a photo has no identity.
+    """
+    frame = table.frame.drop(columns="image", errors="ignore")
+    order = np.array(sorted(range(len(frame)), key=list(frame["path"]).__getitem__), dtype=np.int64)
+    identities = sorted_codes(pd.Series(table.identities, dtype=object))
+    days = day_codes(table)
+    categories = sorted_codes(frame["category"])
+    for code, name in enumerate(table.categories):
+        rows = order[categories[order] == code]
+        _, own = np.unique(identities[rows], return_inverse=True)
+        of_category = frame.iloc[rows]
+        yield CategoryPhotos(name, rows, of_category, own, groups[rows], days[rows], derive_seed(seed, name))
+
+
+def day_codes(table: PhotoTable) -> Rows:
+    """Returns a code per photo (n,) in the order of days, -1 where no date stands that can be read."""
+    if "date" not in table.frame:
+        return np.full(len(table), -1)
+    return sorted_codes(photo_dates(table).dt.floor("D"))
+
+
+def sorted_codes(values: "pd.Series[Any]") -> Rows:
+    """Returns a code per value (n,) in the order of values; -1 where there is none."""
+    codes, _ = pd.factorize(values, sort=True)
+    return codes.astype(np.int64)

@@ -1,0 +1,207 @@
+"""The protocols: what each asks of a method, and the exams they make of a photo table."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vicp.data.records import PhotoTable, nearest
+from vicp.errors import ConfigError, DataError
+from vicp.evaluation.protocols.category_photos import CategoryPhotos, photos_by_category
+from vicp.evaluation.protocols.dividing import (
+    Division,
+    divide_by_domain,
+    divide_by_time,
+    divide_closed_set,
+    divide_identities,
+    divide_open_set,
+)
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.protocols.own_lists import (
+    check_verification,
+    divide_fold,
+    divide_market,
+    divide_trained,
+    divide_verification,
+)
+from vicp.evaluation.protocols.sitting import group_codes, make_exam
+
+_MAX_REASONS = 20
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way of asking; numbers of two protocols are not to be compared.
+
+    Attributes:
+        name: as it is asked for.
+        sentence: what its numbers mean, printed under every table.
+        mirror: embeddings are f(photo) + f(mirrored photo).
+        open_set: some queries show identities that are not in the gallery.
+        columns: what the photo table must have.
+    """
+
+    name: str
+    sentence: str
+    mirror: bool = False
+    open_set: bool = False
+    columns: tuple[str, ...] = ()
+
+
+_ALL = (
+    Protocol(
+        "vicp-retrieval",
+        "Every test photo is looked up among all other test photos of its category, by features of photo and mirror "
+        "image added up; no identity looked up was in the support, and means are over categories.",
+        mirror=True,
+    ),
+    Protocol(
+        "disjoint",
+        "Every test photo is looked up among all other test photos of its category (WildlifeDatasets' disjoint set): "
+        "no identity looked up was in the support.",
+    ),
+    Protocol(
+        "closed-set",
+        "Photos are looked up among other photos of the same identities: each query's identity is in the gallery, "
+        "and none was in the support.",
+    ),
+    Protocol(
+        "open-set",
+        "As closed-set, but about a fifth of the identities have no photo in the gallery: their photos should be "
+        "called new, and retrieval counts only the others.",
+        open_set=True,
+    ),
+    Protocol(
+        "time-aware",
+        "Later photos are looked up among earlier ones, cut between two days at about half of a category's photos; "
+        "identities without an earlier photo are not looked up, and none was in the support.",
+        columns=("date",),
+    ),
+    Protocol(
+        "cross-domain",
+        "Photos of one domain are looked up among those of another, by features of photo and mirror image added up; "
+        "no identity looked up was in the support.",
+        mirror=True,
+        columns=("domain",),
+    ),
+    Protocol(
+        "market",
+        "Photos of the split query are looked up in the split gallery (Market-1501); no same-camera photo of the "
+        "query's own identity counts, and the support is of the split train.",
+        columns=("split",),
+    ),
+    Protocol(
+        "petface-verification",
+        "Same or different is told for the data set's own list of pairs; retrieval is among the photos of that list, "
+        "and the support is of the split train without their identities.",
+        columns=("split",),
+    ),
+    Protocol(
+        "petface-closed-set",
+        "New photos of the trained identities are looked up among the training photos, and the nearest photo decides; "
+        "PetFace's own Top-1 comes from a classifier over the trained identities, so it is not this number.",
+        columns=("split",),
+    ),
+    Protocol(
+        "shopid10k-folds",
+        "As vicp-retrieval, each category in the fold that was kept from training (ShopID10K); means are over the "
+        "categories of a fold and over all.",
+        mirror=True,
+        columns=("fold",),
+    ),
+)
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+"""Every protocol by its name, in the order they are listed in."""
+
+
+def find_protocol(name: str) -> Protocol:
+    """Returns the protocol of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise ConfigError(f"no protocol {name!r}{nearest(name, list(PROTOCOLS))}")
+    return PROTOCOLS[name]
+
+
+def draw_exams(
+    table: PhotoTable,
+    protocol: Protocol,
+    *,
+    source: Path | None,
+    share_support: float = 0.5,
+    exclude: str | None = None,
+    seed: int,
+) -> tuple[list[Exam], list[str]]:
+    """Returns the exams by category, and a sentence for everything that is left out, with the reason.
+
+    A category's exam depends on its photos and the seed alone, not on other categories or the order of rows.
+
+    Args:
+        table: photos with identities.
+        protocol: one of PROTOCOLS.
+        source: the data set's folder, for the lists of pairs in it; None for photos from elsewhere.
+        share_support: share of the identities whose pairs may be taught, in (0, 1), where the seed divides them.
+        exclude: the column whose photos of the query's identity and value are not looked in: camera, sequence,
+            viewpoint, domain or date (of the same day). None for none, or for the camera under "market".
+        seed: equal arguments give equal exams.
+
+    Raises:
+        DataError: a column or list the protocol needs is missing, a photo has no identity, or no category is left.
+        ValueError: `share_support` outside (0, 1), or a protocol that is none of PROTOCOLS.
+    """
+    if not 0 < share_support < 1:
+        raise ValueError(f"share_support {share_support} must lie between 0 and 1")
+    for name in protocol.columns:
+        if name not in table.frame:
+            raise DataError(f"{protocol.name} needs a column {name!r}, the photos have none: add it")
+    if protocol.name == "petface-verification":
+        source = check_verification(source, table.categories)
+    column = exclude or ("camera" if protocol.name == "market" else None)
+    groups = group_codes(table, column)
+    exams, left_out = [], []
+    for photos in photos_by_category(table, groups, seed=seed):
+        try:
+            divisions = _divide(photos, protocol, source, share_support)
+        except DataError as error:
+            left_out.append(f"{photos.category} is left out: {error}.")
+            continue
+        for division in divisions:
+            title = photos.category + (f" ({division.variant})" if division.variant else "")
+            try:
+                exam, notes = make_exam(photos, division, groups=groups if column else None, open_set=protocol.open_set)
+            except DataError as error:
+                left_out.append(f"{title} is left out: {error}.")
+                continue
+            exams.append(exam)
+            left_out += [f"{title}: {note}." for note in notes]
+    if not exams:
+        raise DataError(f"{protocol.name}: no category is left to evaluate. {_reasons(left_out)}")
+    return exams, left_out
+
+
+def _reasons(left_out: list[str]) -> str:
+    more = [f"And {len(left_out) - _MAX_REASONS} more."] if len(left_out) > _MAX_REASONS else []
+    return " ".join([*left_out[:_MAX_REASONS], *more]) or "There are no photos."
+
+
+def _divide(photos: CategoryPhotos, protocol: Protocol, source: Path | None, share: float) -> list[Division]:
+    match protocol.name:
+        case "vicp-retrieval" | "disjoint":
+            return [divide_identities(photos, share)]
+        case "closed-set":
+            return [divide_closed_set(photos, share)]
+        case "open-set":
+            return [divide_open_set(photos, share)]
+        case "time-aware":
+            return [divide_by_time(photos, share)]
+        case "cross-domain":
+            return divide_by_domain(photos, share)
+        case "market":
+            return [divide_market(photos)]
+        case "petface-closed-set":
+            return [divide_trained(photos)]
+        case "petface-verification" if source is not None:
+            return [divide_verification(photos, source)]
+        case "shopid10k-folds":
+            return [divide_fold(photos, share)]
+    raise ValueError(f"no protocol {protocol.name!r}: take one of PROTOCOLS")

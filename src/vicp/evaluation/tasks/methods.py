@@ -1,0 +1,183 @@
+"""The methods that a task is given to, by name: how each adapts to the pairs, how long that takes, what it is worth."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vicp.adapt import choose, generated, retrained, static
+from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit
+from vicp.adapt.generated import infer_prompt, null_prompt
+from vicp.data.seeds import derive_seed
+from vicp.data.tasks import Task
+from vicp.errors import DataError
+from vicp.evaluation.answer import Paper, answer
+from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.second_stage.stages import second_stage
+from vicp.evaluation.tasks.bench import Bench
+from vicp.evaluation.tasks.support import (
+    TaskSupport,
+    by_another_rule,
+    draw_task_support,
+    relation_of,
+    repaired,
+    see_task_support,
+)
+
+UNREAD = 4  # pairs drawn for methods that read none: their photos say what a photo looks like, no more
+CONTEXTS = ("own", "null", "other", "repaired", "shuffled", "other_rule")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method reached on a task.
+
+    Attributes:
+        map: mAP in percent.
+        seconds: from decoded support photos to an embedding function, by the clock.
+        cpu_seconds: the same as the process counts them, whatever else the machine did.
+        note: what was chosen, or done.
+    """
+
+    map: float
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    note: str = ""
+
+
+class Clock:
+    """Seconds by the clock and of the processor, of what ran within `running`."""
+
+    def __init__(self) -> None:
+        self.seconds = self.cpu_seconds = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Counts."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.seconds += time.perf_counter() - wall
+        self.cpu_seconds += time.process_time() - cpu
+
+
+def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task], num_pairs: int) -> Outcome:
+    """What a method reaches on a task.
+
+    Args:
+        method: one of the names of `results/context.json`, without a suffix for the generator.
+        bench: what it is made of.
+        task: whose test photos are looked up.
+        other: makes another one, whose pairs are the false context "other".
+        num_pairs: K; 0 for methods that read no pairs.
+
+    Raises:
+        ConfigError: a static prompt is asked for, and there is none.
+        ValueError: no such method, or `triplet` without that baseline.
+    """
+    clock = Clock()
+    if method == "supervised":
+        return _supervised(bench, task, clock)
+    if method in ("frozen", "triplet"):
+        embedder = bench.embedder if method == "frozen" else bench.baseline
+        return _outcome(task, embedder, None, clock)
+    if method.startswith("triplet_plus"):
+        return _retrained(method, bench, task, num_pairs, clock)
+    support = draw_task_support(task, num_pairs or UNREAD)
+    false = draw_task_support(other(), num_pairs) if method == "other" else None
+    with clock.running():
+        adaptation, note = _adapt(method, bench, support, false)
+    if method == "verifier":
+        paper = paper_of(task)
+        embeddings = bench.embedder.embed_pixels(paper.pixels, adaptation)
+        found = second_stage("verifier", bench.embedder, paper, embeddings, adaptation, size=len(embeddings) - 1)
+        return Outcome(100 * found.found.map, clock.seconds, clock.cpu_seconds)
+    return _outcome(task, bench.embedder, adaptation, clock, note)
+
+
+def paper_of(task: Task) -> Paper:
+    """The test photos, each looked up among all others."""
+    rows = np.arange(len(task.test))
+    exam = Exam(task.plan.name, support=np.zeros(0, dtype=np.int64), query=rows, gallery=rows, leave_one_out=True)
+    names = np.array([str(code) for code in task.identities[task.test].tolist()])
+    return Paper(exam, rows, names, task.pool.images[task.test])
+
+
+def rank(task: Task, embedder: Embedder, adaptation: Adaptation | None) -> float:
+    """MAP in percent of the test photos under an adaptation; None is the embedder's backbone as it is."""
+    paper = paper_of(task)
+    return 100 * answer(paper, embedder.embed_pixels(paper.pixels, adaptation)).found.map
+
+
+def _outcome(task: Task, embedder: Embedder, adaptation: Adaptation | None, clock: Clock, note: str = "") -> Outcome:
+    return Outcome(rank(task, embedder, adaptation), clock.seconds, clock.cpu_seconds, note)
+
+
+def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport | None) -> tuple[Adaptation, str]:
+    """The adaptation of a method that leaves the weights alone, and what there is to say of it."""
+    embedder, told = bench.embedder, method.endswith("_identities")
+    if method in CONTEXTS:
+        return _context(method, embedder, support, other)
+    seen = see_task_support(embedder, support, told=told)
+    match method.removesuffix("_pairs").removesuffix("_identities"):
+        case "static":
+            return static.adapt(embedder, seen), ""
+        case "verifier":
+            return generated.adapt(embedder, seen), ""
+        case "metric":
+            try:
+                adaptation = choose.adapt(embedder, seen, "metric")
+            except DataError:
+                adaptation = choose.adapt(embedder, seen, "null")
+        case "chosen":
+            adaptation = choose.adapt(embedder, seen, "auto", steps=bench.choose_steps)
+        case "tuned":
+            adaptation = fit(embedder, seen, bench.tuning(method, len(support.pairs)))
+        case _:
+            raise ValueError(f"no method {method!r}")
+    return adaptation, str(adaptation.recipe)
+
+
+def _context(
+    method: str, embedder: Embedder, support: TaskSupport, other: TaskSupport | None
+) -> tuple[Adaptation, str]:
+    """The prompt of the own pairs, or of pairs that should not help."""
+    pairs, pixels, note = support.pairs, support.pixels, ""
+    match method:
+        case "other" if other is not None:
+            pairs, pixels, note = other.pairs, other.pixels, other.category
+        case "repaired":
+            pairs = repaired(pairs, support.seed)
+        case "shuffled":
+            pairs = pairs.shuffled(support.seed)
+        case "other_rule":
+            rule, pairs = by_another_rule(support)
+            note = f"{rule.name}, {len(pairs)} pairs"
+    latents = embedder.latents(pixels)
+    if method == "null":
+        return Adaptation.of(null_prompt(embedder, latents)), ""
+    return Adaptation.of(infer_prompt(embedder, latents, pairs, category=support.category, seed=support.seed)), note
+
+
+def _retrained(method: str, bench: Bench, task: Task, num_pairs: int, clock: Clock) -> Outcome:
+    settings, from_triplet = bench.retraining(method, num_pairs)
+    start = bench.baseline if from_triplet else bench.embedder
+    support = draw_task_support(task, num_pairs)
+    with clock.running():
+        relation = relation_of(support, told=method.endswith("_identities"))
+        embedder = retrained.adapt(start, support.pixels, relation, settings, seed=support.seed)
+    return _outcome(task, embedder, None, clock, f"{settings}, from {'triplet' if from_triplet else 'the backbone'}")
+
+
+def _supervised(bench: Bench, task: Task, clock: Clock) -> Outcome:
+    """A backbone fine-tuned on other photos of the task's own individuals, those that are looked up among them."""
+    pixels, identities = task.more_photos(bench.num_supervised)
+    with clock.running():
+        relation = torch.where(identities[:, None] == identities[None], 1, -1).to(torch.int8).numpy()
+        seed = derive_seed(task.plan.seed, "supervised")
+        embedder = retrained.adapt(bench.embedder, pixels, relation, bench.supervised, seed=seed)
+    return _outcome(task, embedder, None, clock, f"{len(pixels)} photos, {bench.supervised}")
