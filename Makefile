@@ -44,17 +44,20 @@ mini: $(READY)
 	done
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
-# tables, SEEN those of them that training saw, RUNS the runs whose training curves are drawn.
+# tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
+# training curves are drawn.
 CHECKPOINTS ?= mini
 SET_TRANSFORMER ?=
 TRIPLET ?=
 SETS ?=
 SEEN ?=
+CHOICE ?=
 RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl
 results: $(READY)
 	$(BIN)/python benchmarks/curves.py $(RUNS)
 	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
 	$(BIN)/python benchmarks/parts.py --checkpoints $(CHECKPOINTS)
+	$(BIN)/python benchmarks/choice.py $(if $(CHOICE),--sets $(CHOICE))
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from context import shown
 from context_page import cell, header
@@ -107,18 +108,25 @@ def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
 
 
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
-    """MAP in percent of every candidate that looks at photos once, and of what each rule chooses among them."""
+    """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
     frozen = embedder.embed_pixels(case.paper.pixels)
     trial = choose.try_out(embedder, case.support, "auto", steps=False)
-    candidates = cheap(embedder, "auto", steps=False)
     maps = {
-        recipe: 100 * answer(case.paper, fit(embedder, case.support, recipe).finish([frozen])).found.map
-        for recipe in candidates
+        recipe: 100 * answer(case.paper, embedded(embedder, case, recipe, frozen)).found.map
+        for recipe in cheap(embedder, "auto", steps=False)
     }
     chosen = {"best": NULL, "best by a standard error": NULL, "oracle": max(maps, key=lambda recipe: maps[recipe])}
     if trial.similarity and is_above_chance(trial.by_group(best := trial.best(list(trial.similarity)))):
         chosen |= {"best": best, "best by a standard error": best if is_clear(trial, best) else NULL}
     return {str(recipe): value for recipe, value in maps.items()} | {rule: maps[chosen[rule]] for rule in RULES}
+
+
+def embedded(embedder: Embedder, case: Case, recipe: Recipe, frozen: Tensor) -> Tensor:
+    """The photos under a recipe; they are looked at again only under a prompt."""
+    adaptation = fit(embedder, case.support, recipe)
+    if recipe.features == "frozen":
+        return adaptation.finish([frozen])
+    return embedder.embed_pixels(case.paper.pixels, adaptation)
 
 
 def is_clear(trial: Trial, recipe: Recipe) -> bool:
@@ -146,8 +154,8 @@ def page(facts: dict[str, Any]) -> str:
         f"Written by `{facts['command']}`, model {facts['fingerprint']}.",
         "",
         "mAP in percent minus that of the frozen backbone, in brackets the 95 % interval over supports (bootstrap). "
-        f"Candidates look at each photo once; of whitenings, {', '.join(f'{s:g}' for s in SHRINKAGES)} is the order "
-        "in which equal ones are preferred, and the first is taken where nothing can be held out.",
+        "Candidates are those that take no gradient step. Of equal shrinkages the first of "
+        f"{', '.join(f'{s:g}' for s in SHRINKAGES)} is preferred; it is taken where nothing can be held out.",
         "",
         *(f"- `{rule}`: {told}." for rule, told in RULES.items()),
     ]
