@@ -129,7 +129,7 @@ def command(asked: argparse.Namespace) -> str:
 def shown(path: str | Path) -> str:
     path = Path(path)
     if not path.is_absolute():
-        return str(path)
+        return path.name if ".." in path.parts else str(path)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
 
 
