@@ -33,11 +33,12 @@ from vicp.adapt.support_photos import SupportPhotos
 from vicp.data.sources import open_photos
 from vicp.data.tasks import make_task, plan_tasks
 from vicp.evaluation.answer import Paper, answer
+from vicp.evaluation.plan import Plan
 from vicp.evaluation.protocols.papers import open_paper
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
 from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import mean
-from vicp.evaluation.taking import Plan, draw_photos
+from vicp.evaluation.taking import draw_photos
 from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 

@@ -17,11 +17,11 @@ from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.evaluate import Hall, Request
 from vicp.evaluation.methods import parse_method
 from vicp.evaluation.parts import part_path
+from vicp.evaluation.plan import Adapting, Plan, adapt_support
 from vicp.evaluation.protocols.exam import Exam
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
 from vicp.evaluation.seed_table import Floats, Interval, mean_over_seeds
 from vicp.evaluation.sheet import Sheet
-from vicp.evaluation.taking import Adapting, Plan, adapt_support
 from vicp.evaluation.tasks.bench import Bench
 from vicp.metrics import interval
 

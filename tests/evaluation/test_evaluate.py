@@ -19,6 +19,7 @@ from vicp.evaluation.contexts import pairs_by_another_rule
 from vicp.evaluation.estimates import Sample, Sitting, estimate_all, mean_of
 from vicp.evaluation.evaluate import Request, evaluate
 from vicp.evaluation.methods import parse_method
+from vicp.evaluation.plan import make_plan
 from vicp.evaluation.protocols.papers import open_paper
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
 from vicp.evaluation.protocols.world_exam import world_table
@@ -26,7 +27,7 @@ from vicp.evaluation.report.as_json import evaluation_dict
 from vicp.evaluation.results import Estimate, Evaluation
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.summary import context_verdict
-from vicp.evaluation.taking import draw_photos, make_plan
+from vicp.evaluation.taking import draw_photos
 from vicp.metrics import Retrieval, retrieval
 
 

@@ -10,9 +10,9 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources.world import world_photos
 from vicp.evaluation.evaluate import Request, evaluate
 from vicp.evaluation.methods import parse_method
+from vicp.evaluation.plan import make_plan
 from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.results import Evaluation
-from vicp.evaluation.taking import make_plan
 
 RETRIEVAL = {"map", "rank1", "rank5", "minp"}
 PAIRS = {"auc", "acc", "tpr_at_fpr_1e-2", "fnmr_at_fmr_1e-2"}

@@ -55,9 +55,9 @@ def evaluate(
 ) -> None:
     """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
     from vicp.evaluation.evaluate import Request, evaluate_photos
+    from vicp.evaluation.plan import make_plan
     from vicp.evaluation.report.as_json import evaluation_dict
     from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
-    from vicp.evaluation.taking import make_plan
 
     quiet_loading()
     plan = make_plan(

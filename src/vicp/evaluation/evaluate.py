@@ -22,6 +22,7 @@ from vicp.evaluation.estimates import Sitting
 from vicp.evaluation.methods import Method, check_asked, find_method, open_method, parse_method
 from vicp.evaluation.parts import check_settings, part_path, table_fingerprint
 from vicp.evaluation.pictures.curves import draw_curves
+from vicp.evaluation.plan import Plan
 from vicp.evaluation.protocols.exam import Exam
 from vicp.evaluation.protocols.papers import open_paper
 from vicp.evaluation.protocols.protocol import PROTOCOLS, draw_exams
@@ -30,7 +31,7 @@ from vicp.evaluation.published import beside, read_published
 from vicp.evaluation.results import Diagnosis, Evaluation
 from vicp.evaluation.sheet import Sheet
 from vicp.evaluation.summary import Marked, mark, method_rows
-from vicp.evaluation.taking import Plan, draw_photos, take_exam
+from vicp.evaluation.taking import draw_photos, take_exam
 
 WORLD_CATEGORIES = 6
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -11,119 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt import choose, generated, retrained, static
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.generated import check_labels
-from vicp.adapt.retrained import Retraining
 from vicp.adapt.support_photos import SupportPhotos, draw_as_many, see_support
-from vicp.data.records import PhotoTable, nearest
+from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.errors import ConfigError
 from vicp.evaluation.answer import Answer, Paper, answer
 from vicp.evaluation.contexts import Contexts, pairs_by_another_rule, read_contexts
-from vicp.evaluation.methods import ADAPTATIONS, DEAREST, adaptations_of
+from vicp.evaluation.plan import Plan, wanted
 from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.protocol import Protocol, find_protocol
-from vicp.evaluation.second_stage.stages import Stage, find_stages, second_stage
+from vicp.evaluation.second_stage.stages import Stage, second_stage
 from vicp.evaluation.sheet import Sheet
 
-Adapting = Callable[[Embedder, SupportPhotos, str], Adaptation | Embedder]
 FALSE_CONTEXTS = ("other", "shuffled", "other_rule", "null")  # rows of their own; "own" is row "generated"
-
-
-def adapt_support(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation | Embedder:
-    """What an adaptation makes of a support, its settings chosen on it; another embedder where weights change.
-
-    Raises:
-        ConfigError: the embedder has not what it needs.
-        DataError: the support gives no metric.
-        ValueError: there is none of that name.
-    """
-    match name:
-        case "static":
-            return static.adapt(embedder, support)
-        case "generated":
-            return generated.adapt(embedder, support)
-        case "retrained":
-            seed = support.seed or 0
-            return retrained.adapt(embedder, support.pixels, support.relation, Retraining(), seed=seed)
-        case "metric" | "tuned" | "auto":
-            return choose.adapt(embedder, support, name)
-    raise ValueError(f"no adaptation {name!r}")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What every method is asked to do.
-
-    Attributes:
-        protocol: whose exams these are.
-        num_pairs: K, labelled pairs per support.
-        num_draws: supports per category.
-        seed: of every draw.
-        adaptations: None for all that a method can do, but those of gradient steps.
-        stages: second stages to add.
-        shortlist: gallery photos that a second stage re-orders.
-        adapt: what an adaptation of a name makes of a support.
-    """
-
-    protocol: Protocol
-    num_pairs: int = 32
-    num_draws: int = 5
-    seed: int = 0
-    adaptations: tuple[str, ...] | None = None
-    stages: tuple[Stage, ...] = ()
-    shortlist: int = 50
-    adapt: Adapting = adapt_support
-
-
-def make_plan(
-    protocol: str,
-    *,
-    num_pairs: int,
-    num_draws: int,
-    seed: int,
-    adaptations: Sequence[str],
-    stages: Sequence[str],
-    shortlist: int,
-) -> Plan:
-    """The plan that names stand for; no adaptation named is all of them but those of gradient steps.
-
-    Raises:
-        ConfigError: a protocol, adaptation or second stage that does not exist.
-    """
-    for name in adaptations:
-        if name not in ADAPTATIONS:
-            raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
-    return Plan(
-        find_protocol(protocol),
-        num_pairs=num_pairs,
-        num_draws=num_draws,
-        seed=seed,
-        adaptations=tuple(adaptations) or None,
-        stages=find_stages(stages),
-        shortlist=shortlist,
-    )
-
-
-@dataclass
-class _Desk:
-    """Where answers are put while the exam lasts."""
-
-    answers: dict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
-    seconds: Counter[str] = field(default_factory=Counter)
-    chosen: Counter[str] = field(default_factory=Counter)
-    cosines: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    accuracy: list[float] = field(default_factory=list)
-    guessing: list[float] = field(default_factory=list)
-
-    @contextmanager
-    def clock(self, row: str) -> Iterator[None]:
-        """Adds the time it takes to a row's."""
-        start = time.monotonic()
-        yield
-        self.seconds[row] += time.monotonic() - start  # type: ignore[assignment]
 
 
 def draw_photos(embedder: Embedder, table: PhotoTable, exam: Exam, plan: Plan, draw: int) -> SupportPhotos:
@@ -136,22 +37,6 @@ def draw_photos(embedder: Embedder, table: PhotoTable, exam: Exam, plan: Plan, d
     shown = table.select(exam.support)
     pairs = draw_as_many(shown.identities, plan.num_pairs, seed=seed)
     return see_support(embedder, shown, pairs, category=exam.category, identities=shown.identities, seed=seed)
-
-
-def wanted(embedder: Embedder, plan: Plan) -> tuple[str, ...]:
-    """The adaptations of the plan that this method can do; a plain backbone, say, generates no prompt.
-
-    With a generated prompt goes the static one, where there is one: the context report needs it.
-
-    Raises:
-        ConfigError: it can do none of them.
-    """
-    if plan.adaptations is None:
-        return adaptations_of(embedder, None)
-    possible = adaptations_of(embedder, None)
-    asked = (*plan.adaptations, "static") if "generated" in plan.adaptations else plan.adaptations
-    there = [name for name in asked if name in (*possible, *DEAREST)]
-    return adaptations_of(embedder, there or plan.adaptations)
 
 
 def take_exam(
@@ -170,110 +55,152 @@ def take_exam(
         ConfigError: an adaptation that this method cannot do.
         DataError: a support that cannot be drawn or used.
     """
-    quiet, desk = embedder.quiet(), _Desk()
     adaptations = wanted(embedder, plan)
-
-    with desk.clock("null"):
-        frozen = quiet.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
-        desk.answers["null"].append(answer(paper, frozen))
-
-    def embed(adaptation: Adaptation | Embedder) -> Tensor:
-        if isinstance(adaptation, Embedder):
-            return adaptation.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
-        if all(prompt is None for prompt in adaptation.views):  # a metric, say: the photos look the same
-            return adaptation.finish([frozen])
-        return quiet.embed_pixels(paper.pixels, adaptation, mirror=plan.protocol.mirror)
-
-    if embedder.model is None:
-        _add_stages(desk, quiet, paper, plan, "null", None, frozen)
-    supports, own = [], []
+    seat = _Seat.at(embedder.quiet(), table, paper, plan)
     for draw in range(plan.num_draws):
-        support = draw_photos(quiet, table, paper.exam, plan, draw)
-        supports.append(support)
+        support = draw_photos(seat.embedder, table, paper.exam, plan, draw)
+        seat.desk.num_pairs.append(len(support.pairs))
         for name in adaptations:
-            if name == "null" or (name == "static" and draw > 0):
-                continue
-            with desk.clock(name):
-                adaptation = plan.adapt(quiet, support, name)
-                embeddings = embed(adaptation)
-                desk.answers[name].append(answer(paper, embeddings))
-            if name == "auto" and isinstance(adaptation, Adaptation):
-                desk.chosen[adaptation.recipe.method] += 1
-            if name == "generated" and isinstance(adaptation, Adaptation):
-                _add_stages(desk, quiet, paper, plan, name, adaptation, embeddings)
+            if name != "null" and (name != "static" or draw == 0):
+                seat.adapt(support, name)
         if "generated" in adaptations:
-            own.append(_add_contexts(desk, quiet, table, paper, plan, support, other(draw), embed))
-    _compare_draws(desk, own)
-    return Sheet(
-        fingerprint=embedder.fingerprint,
-        answers={row: tuple(answers) for row, answers in desk.answers.items()},
-        seconds=dict(desk.seconds),
-        chosen=dict(desk.chosen),
-        num_pairs=min(len(support.pairs) for support in supports),
-        cosines={name: float(np.mean(values)) for name, values in desk.cosines.items()},
-        label_accuracy=tuple(desk.accuracy),
-        guessing=tuple(desk.guessing),
-    )
+            seat.read_contexts(support, other(draw))
+    return seat.desk.sheet(embedder.fingerprint)
 
 
-def _add_stages(
-    desk: _Desk,
-    embedder: Embedder,
-    paper: Paper,
-    plan: Plan,
-    base: str,
-    adaptation: Adaptation | None,
-    embeddings: Tensor,
-) -> None:
-    """The second stages asked for and, of a VICP model, the verifier in any case: the context report shows it."""
-    verifier: tuple[Stage, ...] = () if embedder.model is None else ("verifier",)
-    stages = dict.fromkeys((*plan.stages, *verifier))
-    for stage in stages:
-        if stage == "verifier" and not verifier:
-            continue
-        row = f"{base} + {stage}"
-        with desk.clock(row):
-            desk.answers[row].append(second_stage(stage, embedder, paper, embeddings, adaptation, size=plan.shortlist))
+@dataclass
+class _Desk:
+    """Where answers are put while the exam lasts."""
+
+    answers: dict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
+    seconds: Counter[str] = field(default_factory=Counter)
+    chosen: Counter[str] = field(default_factory=Counter)
+    cosines: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    accuracy: list[float] = field(default_factory=list)
+    guessing: list[float] = field(default_factory=list)
+    num_pairs: list[int] = field(default_factory=list)
+    own: list[Tensor] = field(default_factory=list)  # prompts (M*D,)
+
+    @contextmanager
+    def clock(self, row: str) -> Iterator[None]:
+        """Adds the time it takes to a row's."""
+        start = time.monotonic()
+        yield
+        self.seconds[row] += time.monotonic() - start  # type: ignore[assignment]
+
+    def put(self, row: str, answer: Answer) -> None:
+        """Adds one draw's answer to a row."""
+        self.answers[row].append(answer)
+
+    def sheet(self, fingerprint: str) -> Sheet:
+        """All of it as a value."""
+        for a, b in combinations(self.own, 2):
+            self.cosines["own draws"].append(float(torch.nn.functional.cosine_similarity(a, b, dim=0)))
+        return Sheet(
+            fingerprint=fingerprint,
+            answers={row: tuple(answers) for row, answers in self.answers.items()},
+            seconds=dict(self.seconds),
+            chosen=dict(self.chosen),
+            num_pairs=min(self.num_pairs),
+            cosines={name: float(np.mean(values)) for name, values in self.cosines.items()},
+            label_accuracy=tuple(self.accuracy),
+            guessing=tuple(self.guessing),
+        )
 
 
-def _add_contexts(
-    desk: _Desk,
-    embedder: Embedder,
-    table: PhotoTable,
-    paper: Paper,
-    plan: Plan,
-    support: SupportPhotos,
-    other: SupportPhotos,
-    embed: Callable[[Adaptation], Tensor],
-) -> Tensor:
-    """Answers under false contexts, how alike their prompts are, and how far the LLM follows; the own prompt (M*D,)."""
-    assert support.seed is not None
-    assert support.latents is not None
-    relabelled = _relabelled(embedder, table, paper.exam, plan, support.seed)
-    contexts: Contexts = read_contexts(embedder, support, other, relabelled=relabelled, seed=support.seed)
-    for name in FALSE_CONTEXTS:
-        if name not in contexts.prompts or (name == "null" and desk.answers["context null"]):
-            continue
-        with desk.clock(f"context {name}"):
-            desk.answers[f"context {name}"].append(answer(paper, embed(Adaptation.of(contexts.prompts[name]))))
-    for name in contexts.prompts.keys() - {"own"}:
-        desk.cosines[name].append(contexts.cosine("own", name))
-    check = check_labels(embedder.full_model, support.latents, support.pairs, seed=support.seed)
-    if check is not None:
-        desk.accuracy.append(check.accuracy)
-        share = float(check.same.mean())
-        desk.guessing.append(max(share, 1 - share))
-    return contexts.prompts["own"].tokens.flatten().double()
+@dataclass(frozen=True, eq=False)
+class _Seat:
+    """A method before a paper.
 
+    Attributes:
+        embedder: the method.
+        table: the photos that the exam's rows are of.
+        paper: the exam, with its photos.
+        plan: what to do.
+        frozen: the photos as the plain backbone sees them (n, D).
+        desk: where answers go.
+    """
 
-def _relabelled(embedder: Embedder, table: PhotoTable, exam: Exam, plan: Plan, seed: int) -> SupportPhotos | None:
-    shown = table.select(exam.support)
-    pairs = pairs_by_another_rule(shown, plan.num_pairs, seed=seed)
-    if pairs is None:
-        return None
-    return see_support(embedder, shown, pairs, category=exam.category, identities=None, seed=seed)
+    embedder: Embedder
+    table: PhotoTable
+    paper: Paper
+    plan: Plan
+    frozen: Tensor
+    desk: _Desk
 
+    @classmethod
+    def at(cls, embedder: Embedder, table: PhotoTable, paper: Paper, plan: Plan) -> "_Seat":
+        """With what needs no support answered: row "null", and second stages where no prompt will come."""
+        desk = _Desk()
+        with desk.clock("null"):
+            frozen = embedder.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
+            desk.put("null", answer(paper, frozen))
+        seat = cls(embedder, table, paper, plan, frozen, desk)
+        if embedder.model is None:
+            seat.add_stages("null", None, frozen)
+        return seat
 
-def _compare_draws(desk: _Desk, own: list[Tensor]) -> None:
-    for a, b in combinations(own, 2):
-        desk.cosines["own draws"].append(float(torch.nn.functional.cosine_similarity(a, b, dim=0)))
+    def embed(self, adaptation: Adaptation | Embedder) -> Tensor:
+        """The photos under an adaptation (n, D'); they are looked at again only where they look different."""
+        if isinstance(adaptation, Embedder):
+            return adaptation.embed_pixels(self.paper.pixels, mirror=self.plan.protocol.mirror)
+        if all(prompt is None for prompt in adaptation.views):  # a metric, say
+            return adaptation.finish([self.frozen])
+        return self.embedder.embed_pixels(self.paper.pixels, adaptation, mirror=self.plan.protocol.mirror)
+
+    def adapt(self, support: SupportPhotos, name: str) -> None:
+        """Answers under the adaptation of that name."""
+        with self.desk.clock(name):
+            adaptation = self.plan.adapt(self.embedder, support, name)
+            embeddings = self.embed(adaptation)
+            self.desk.put(name, answer(self.paper, embeddings))
+        if isinstance(adaptation, Adaptation) and name == "auto":
+            self.desk.chosen[adaptation.recipe.method] += 1
+        if isinstance(adaptation, Adaptation) and name == "generated":
+            self.add_stages(name, adaptation, embeddings)
+
+    def add_stages(self, base: str, adaptation: Adaptation | None, embeddings: Tensor) -> None:
+        """The second stages asked for and, of a VICP model, the verifier in any case: the context report shows it."""
+        stages: dict[Stage, None] = dict.fromkeys((*self.plan.stages, "verifier"))
+        if self.embedder.model is None:
+            del stages["verifier"]
+        for stage in stages:
+            row = f"{base} + {stage}"
+            with self.desk.clock(row):
+                size = self.plan.shortlist
+                self.desk.put(row, second_stage(stage, self.embedder, self.paper, embeddings, adaptation, size=size))
+
+    def read_contexts(self, support: SupportPhotos, other: SupportPhotos) -> None:
+        """Answers under false contexts, how alike their prompts are, and how far the LLM follows."""
+        assert support.seed is not None
+        relabelled = self._relabelled(support.seed)
+        contexts = read_contexts(self.embedder, support, other, relabelled=relabelled, seed=support.seed)
+        for name in FALSE_CONTEXTS:
+            if name not in contexts.prompts or (name == "null" and self.desk.answers["context null"]):
+                continue
+            with self.desk.clock(f"context {name}"):
+                embeddings = self.embed(Adaptation.of(contexts.prompts[name]))
+                self.desk.put(f"context {name}", answer(self.paper, embeddings))
+        self._compare(contexts)
+        self._check_labels(support, support.seed)
+
+    def _compare(self, contexts: Contexts) -> None:
+        for name in contexts.prompts.keys() - {"own"}:
+            self.desk.cosines[name].append(contexts.cosine("own", name))
+        self.desk.own.append(contexts.prompts["own"].tokens.flatten().double())
+
+    def _check_labels(self, support: SupportPhotos, seed: int) -> None:
+        assert support.latents is not None
+        check = check_labels(self.embedder.full_model, support.latents, support.pairs, seed=seed)
+        if check is not None:
+            self.desk.accuracy.append(check.accuracy)
+            share = float(check.same.mean())
+            self.desk.guessing.append(max(share, 1 - share))
+
+    def _relabelled(self, seed: int) -> SupportPhotos | None:
+        exam = self.paper.exam
+        shown = self.table.select(exam.support)
+        pairs = pairs_by_another_rule(shown, self.plan.num_pairs, seed=seed)
+        if pairs is None:
+            return None
+        return see_support(self.embedder, shown, pairs, category=exam.category, identities=None, seed=seed)
