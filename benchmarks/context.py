@@ -89,7 +89,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--set-transformer", nargs="+", type=str, default=[], help="likewise, with that generator")
     parser.add_argument("--triplet", type=Path, help="checkpoint of the Triplet baseline")
     parser.add_argument("--sets", type=Path, help="folder of Parquet tables")
-    parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen: marked, not counted")
+    parser.add_argument("--seen", nargs="+", default=[], help="sets that training or a choice has seen: not counted")
     parser.add_argument("--only", nargs="+", choices=["A", "B", "real"], default=["A", "B", "real"])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--ks", nargs="+", type=int, default=[*UNREAD, *ALL_K], help="measure these K, 0 for no pairs")

@@ -84,7 +84,7 @@ def bar(what: str, found: Interval | None, target: float, *, clear: bool = False
 
 
 def real_bars(real: RealTable) -> list[dict[str, Any]]:
-    """On sets that training has not seen: chosen against frozen, and generated against shuffled labels."""
+    """On sets that neither training nor a choice has seen: chosen - frozen, and generated - shuffled labels."""
     bars = []
     for k, share in REAL_SHARES.items():
         gains = gains_of(real, "chosen_identities", "frozen", k)

@@ -101,9 +101,12 @@ def real_lines(real: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Real photos",
         "",
-        "Sets marked * were seen in training and do not count. `own` is the generated prompt.",
+        "Sets marked * were seen in training, or settings were chosen on them, and do not count.",
     ]
-    lines += ["The verifier re-orders the first 50 photos that the generated prompt finds.", ""]
+    lines += [
+        "`own` is the generated prompt. The verifier re-orders the first 50 photos that the generated prompt finds.",
+        "",
+    ]
     for k in sorted(
         {int(k) for found in real.values() for row in found.values() if isinstance(row, dict) for k in row["by_K"]}
     ):

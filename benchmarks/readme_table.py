@@ -1,4 +1,4 @@
-"""The first table of README.md, from results/context.json: between the marks `<!-- context -->` and `<!-- end -->`.
+"""The tables of README.md, from results/context.json: each between a mark, say `<!-- context -->`, and `<!-- end -->`.
 
 python benchmarks/readme_table.py
 """
@@ -11,7 +11,7 @@ from typing import Any
 from context_page import cell, header
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- context -->\n", "<!-- end -->"
+END = "<!-- end -->"
 ROWS = {
     "own": "the category's own pairs",
     "shuffled": "the same pairs, labels shuffled",
@@ -21,24 +21,37 @@ ROWS = {
     "null": "no pairs",
     "static": "a static learned prompt",
     "frozen": "the plain backbone",
-    "metric": "closed-form metric of the own pairs",
+    "metric": "a metric in closed form of the own pairs",
+    "chosen_pairs": "what `vicp teach` chooses by itself",
+    "triplet_plus_pairs": "every weight fine-tuned on the own pairs (Triplet+)",
+    "verifier": "the verifier, with the own pairs",
+}
+REAL_COLUMNS = {  # method and K
+    "plain backbone": ("frozen", "16"),
+    "labels shuffled, 64 pairs": ("shuffled", "64"),
+    "own pairs, 64": ("own", "64"),
+    "chosen, 16 pairs": ("chosen_identities", "16"),
+    "chosen, 64 pairs": ("chosen_identities", "64"),
+    "Triplet+, 64 pairs": ("triplet_plus_identities", "64"),
 }
 
 
 def main() -> None:
     facts = json.loads((ROOT / "results" / "context.json").read_text(encoding="utf-8"))
     readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8"), facts), encoding="utf-8")
+    readme.write_text(with_tables(readme.read_text(encoding="utf-8"), facts), encoding="utf-8")
 
 
-def with_table(text: str, facts: Mapping[str, Any]) -> str:
-    """The text with the table of these results between its marks."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return before + BEGIN + table(facts) + END + after
+def with_tables(text: str, facts: Mapping[str, Any]) -> str:
+    """The text with the tables of these results between their marks."""
+    for name, make in TABLES.items():
+        before, rest = text.split(f"<!-- {name} -->\n")
+        after = rest.split(END, maxsplit=1)[1]
+        text = f"{before}<!-- {name} -->\n{make(facts)}{END}{after}"
+    return text
 
 
-def table(facts: Mapping[str, Any]) -> str:
+def context_table(facts: Mapping[str, Any]) -> str:
     """MAP with its interval at K = 16, or at 0 for what reads no pairs; rows without a measurement are left out."""
     lines = header(["mAP, 16 labelled pairs", "A: unseen shapes", "B: unseen shapes and rules"])
     for method, meaning in ROWS.items():
@@ -48,6 +61,23 @@ def table(facts: Mapping[str, Any]) -> str:
             lines.append("| " + " | ".join([meaning, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
+
+def real_table(facts: Mapping[str, Any]) -> str:
+    """MAP on real photos; columns without a measurement are left out."""
+    by_set = facts["real"]
+    there = {
+        title: [found.get(method, {}).get("by_K", {}).get(k) for found in by_set.values()]
+        for title, (method, k) in REAL_COLUMNS.items()
+    }
+    there = {title: rows for title, rows in there.items() if any(rows)}
+    lines = header(["mAP", *there])
+    for number, (name, found) in enumerate(by_set.items()):
+        mark = " *" if found["seen_in_training"] else ""
+        lines.append("| " + " | ".join([name + mark, *(cell(rows[number]) for rows in there.values())]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"context": context_table, "real": real_table}
 
 if __name__ == "__main__":
     main()
