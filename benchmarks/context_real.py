@@ -36,13 +36,12 @@ OF_ADAPTATION = {  # rows of the results, each by the row of its sheets
         "shuffled": "context shuffled",
         "verifier": "generated + verifier",
     },
-    "metric": {"metric": "metric"},
-    "tuned": {"tuned_identities": "tuned"},
-    "auto": {"chosen_identities": "auto"},
+    "metric": {"frozen": "null", "metric": "metric"},
+    "tuned": {"frozen": "null", "tuned_identities": "tuned"},
+    "auto": {"frozen": "null", "chosen_identities": "auto"},
 }
 RETRAINED = "triplet_plus_identities"
 ADAPTATIONS = (*OF_ADAPTATION, "retrained")  # the last of no checkpoint, but Triplet
-REAL_METHODS = (*(row for rows in OF_ADAPTATION.values() for row in rows), "triplet", RETRAINED)
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def rows_of_set(
     *,
     measure: bool,
 ) -> dict[str, RealRow]:
-    by_row: dict[str, list[tuple[float, Floats]]] = {}
+    by_row: dict[str, dict[str, tuple[float, Floats]]] = {}  # by checkpoint; every sheet has "frozen"
     notes: Counter[str] = Counter()
     categories = 0
     for taker in takers(sets, benches, k):
@@ -146,11 +145,12 @@ def rows_of_set(
             samples = [estimate_map(s.answers[row], hall.sitting(e)) for e, s in sheets if s.answers.get(row)]
             if len(samples) == len(sheets):
                 one: Sample = mean_of(samples)
-                by_row.setdefault(method, []).append((one.value, one.resampled))
+                by_row.setdefault(method, {})[taker.name] = (one.value, one.resampled)
         for _, sheet in sheets if "auto" in taker.adaptations else ():
             notes.update(sheet.chosen)
     rows = {}
-    for method, seeds in by_row.items():
+    for method, by_checkpoint in by_row.items():
+        seeds = list(by_checkpoint.values())
         value, resampled = mean_over_seeds([r for _, r in seeds], [v for v, _ in seeds])
         said = dict(notes) if method == "chosen_identities" else {}
         rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), said)

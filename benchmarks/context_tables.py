@@ -140,8 +140,9 @@ def at(test: Test, method: str, k: int) -> Values | None:
 
 
 def paired(left: Floats, right: Floats) -> tuple[Floats, Floats]:
-    """Seed by seed where there are as many of both, else against the mean over the other's seeds."""
-    return (left, right) if len(left) == len(right) else (left, right.mean(axis=0, keepdims=True))
+    """Seed by seed where there are as many of both, else against the mean over those of the other's that have begun."""
+    begun = right[~np.isnan(right).all(axis=1)]
+    return (left, right) if len(left) == len(right) or not len(begun) else (left, begun.mean(axis=0, keepdims=True))
 
 
 def real_row(by_k: Mapping[int, RealRow]) -> dict[str, Any]:

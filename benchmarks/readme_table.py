@@ -27,7 +27,7 @@ ROWS = {
     "verifier": "the verifier, with the own pairs",
 }
 REAL_COLUMNS = {  # method and K
-    "plain backbone": ("frozen", "16"),
+    "plain backbone": ("frozen", "64"),
     "labels shuffled, 64 pairs": ("shuffled", "64"),
     "own pairs, 64": ("own", "64"),
     "chosen, 16 pairs": ("chosen_identities", "16"),

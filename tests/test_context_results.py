@@ -172,6 +172,14 @@ def test_verdicts_by_hand(tables: ModuleType, bars: ModuleType) -> None:
     assert not any("set transformer" in bar for bar in said)
 
 
+def test_one_seed_against_the_seeds_that_have_begun(tables: ModuleType) -> None:
+    one, three = np.array([[5.0, 7.0]]), np.array([[1.0, 2.0], [np.nan, np.nan], [3.0, 4.0]])
+    left, right = tables.paired(one, three)
+    assert (left - right).tolist() == [[3.0, 4.0]]
+    assert tables.paired(three, three[::-1])[1] is not three, "as many seeds: seed by seed"
+    assert len(tables.paired(three, three[::-1])[1]) == 3
+
+
 def test_an_interval_that_touches_zero_reaches_nothing(tables: ModuleType, bars: ModuleType) -> None:
     half = np.array([[0.0, 200.0]])
     found = bars.ahead("x", *(tables.Values(t, t, t, (1, 1), {}) for t in (half, half * 0)), 20.0)
