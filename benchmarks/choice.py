@@ -53,12 +53,13 @@ RULES = {
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A support, and the photos that its candidates are judged on."""
+    """A support, and the photos that its candidates are judged on, with their frozen embeddings (n, D)."""
 
     name: str
     num_pairs: int
     support: SupportPhotos
     paper: Paper
+    frozen: Tensor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,26 +95,28 @@ def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
     """Tasks with labels of pairs alone, then photos with supports drawn as `vicp evaluate` does."""
     for task_plan in plan_tasks("choice", asked.tasks) if asked.tasks else ():
         task = make_task(task_plan, size=embedder.transform.size)
+        paper = paper_of(task)
+        frozen = embedder.embed_pixels(paper.pixels)
         for k in KS:
             support = see_task_support(embedder, draw_task_support(task, k), told=False)
-            yield Case("drawn world", k, support, paper_of(task))
+            yield Case("drawn world", k, support, paper, frozen)
     protocol = find_protocol("vicp-retrieval")
     for path in asked.sets:
         table = open_photos(path)
         for exam in draw_exams(table, protocol, source=None, seed=0)[0]:
             with open_paper(embedder, table, exam) as paper:
+                frozen = embedder.embed_pixels(paper.pixels)
                 for k in KS:
                     for draw in range(asked.draws):
                         plan = Plan(protocol, num_pairs=k, num_draws=asked.draws)
-                        yield Case(path.stem, k, draw_photos(embedder, table, exam, plan, draw), paper)
+                        yield Case(path.stem, k, draw_photos(embedder, table, exam, plan, draw), paper, frozen)
 
 
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
-    frozen = embedder.embed_pixels(case.paper.pixels)
     trial = choose.try_out(embedder, case.support, "auto", steps=False)
     maps = {
-        recipe: 100 * answer(case.paper, embedded(embedder, case, recipe, frozen)).found.map
+        recipe: 100 * answer(case.paper, embedded(embedder, case, recipe)).found.map
         for recipe in cheap(embedder, "auto", steps=False)
     }
     chosen = {"best": NULL, "best by a standard error": NULL, "oracle": max(maps, key=lambda recipe: maps[recipe])}
@@ -122,11 +125,11 @@ def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     return {str(recipe): value for recipe, value in maps.items()} | {rule: maps[chosen[rule]] for rule in RULES}
 
 
-def embedded(embedder: Embedder, case: Case, recipe: Recipe, frozen: Tensor) -> Tensor:
+def embedded(embedder: Embedder, case: Case, recipe: Recipe) -> Tensor:
     """The photos under a recipe; they are looked at again only under a prompt."""
     adaptation = fit(embedder, case.support, recipe)
     if recipe.features == "frozen":
-        return adaptation.finish([frozen])
+        return adaptation.finish([case.frozen])
     return embedder.embed_pixels(case.paper.pixels, adaptation)
 
 
@@ -156,7 +159,7 @@ def page(facts: dict[str, Any]) -> str:
         "",
         "mAP in percent minus that of the frozen backbone, in brackets the 95 % interval over supports (bootstrap). "
         "Candidates are those that take no gradient step. Of equal shrinkages the first of "
-        f"{', '.join(f'{s:g}' for s in SHRINKAGES)} is preferred; it is taken where nothing can be held out.",
+        f"{', '.join(f'{s:g}' for s in SHRINKAGES)} is preferred; `--adapt metric` takes it if none can be held out.",
         "",
         *(f"- `{rule}`: {told}." for rule, told in RULES.items()),
     ]

@@ -26,9 +26,8 @@ from vicp.evaluation.tasks.bench import Bench
 from vicp.metrics import interval
 
 SEED, SHORTLIST = 0, 50
-OF_ADAPTATION = {  # rows of the results, each by the row of its sheets
+OF_ADAPTATION = {  # rows of the results, each by the row of its sheets; every sheet has the frozen backbone too
     "generated": {
-        "frozen": "null",
         "static": "static",
         "own": "generated",
         "null": "context null",
@@ -36,9 +35,9 @@ OF_ADAPTATION = {  # rows of the results, each by the row of its sheets
         "shuffled": "context shuffled",
         "verifier": "generated + verifier",
     },
-    "metric": {"frozen": "null", "metric": "metric"},
-    "tuned": {"frozen": "null", "tuned_identities": "tuned"},
-    "auto": {"frozen": "null", "chosen_identities": "auto"},
+    "metric": {"metric": "metric"},
+    "tuned": {"tuned_identities": "tuned"},
+    "auto": {"chosen_identities": "auto"},
 }
 RETRAINED = "triplet_plus_identities"
 ADAPTATIONS = (*OF_ADAPTATION, "retrained")  # the last of no checkpoint, but Triplet
@@ -132,7 +131,7 @@ def rows_of_set(
     *,
     measure: bool,
 ) -> dict[str, RealRow]:
-    by_row: dict[str, dict[str, tuple[float, Floats]]] = {}  # by checkpoint; every sheet has "frozen"
+    by_row: dict[str, dict[str, tuple[float, Floats]]] = {}  # by checkpoint
     notes: Counter[str] = Counter()
     categories = 0
     for taker in takers(sets, benches, k):
@@ -164,7 +163,7 @@ def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
     plus = {RETRAINED: "retrained"}
     retrain = "retrained" in sets.adaptations
     found = [
-        Taker(name, bench.embedder, (adaptation,), OF_ADAPTATION[adaptation])
+        Taker(name, bench.embedder, (adaptation,), {"frozen": "null", **OF_ADAPTATION[adaptation]})
         for adaptation in sets.adaptations
         if adaptation != "retrained"
         for name, bench in zip(sets.names, benches, strict=True)
