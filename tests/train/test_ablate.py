@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import tiny_photo_run
 
-from vicp.config_files import dump_config
+from vicp.config import RunConfig
+from vicp.config_files import dump_config, load_config
 from vicp.errors import ConfigError, DataError
 from vicp.train.ablate import Variant, ablate, best_check, write_table
 
@@ -37,6 +38,25 @@ def test_a_table_of_two_settings_and_two_seeds(tmp_path: Path) -> None:
     mean = sum(check["own"] for check in variants[1].checks) / 2
     assert facts["rows"][1]["own"]["mean"] == pytest.approx(mean, abs=1e-3)
     assert facts["rows"][1]["runs"][0]["own"] == variants[1].checks[0]["own"]
+
+
+def test_each_variant_stands_by_itself_beside_the_config_as_it_is(tmp_path: Path) -> None:
+    dump_config(tiny_photo_run(tmp_path / "base", warmup_steps=0), tmp_path / "run.yaml")
+    each = ["model.num_prompts=1 train.pair_weight=0.5", "train.icl_weight=0"]
+    variants = ablate(
+        tmp_path / "run.yaml", ["train.joint_steps=1"], [], each=each, num_seeds=1, runs=tmp_path / "runs"
+    )
+    assert [variant.name for variant in variants] == ["as it is", *each]
+    told = {
+        path.parent.parent.name: load_config(RunConfig, path, []) for path in (tmp_path / "runs").rglob("train.yaml")
+    }
+    settings = {name: (c.model.num_prompts, c.train.pair_weight, c.train.icl_weight) for name, c in told.items()}
+    plain = settings.pop("base")
+    assert plain[0] != 1
+    assert settings == {
+        "model.num_prompts=1+train.pair_weight=0.5": (1, 0.5, plain[2]),
+        "train.icl_weight=0": (*plain[:2], 0.0),
+    }
 
 
 def test_intervals_by_hand() -> None:

@@ -50,16 +50,20 @@ def ablate(
     vary: Annotated[
         list[str] | None, typer.Option(help="A key and its values: key=a,b,c. Several give every combination.")
     ] = None,
+    each: Annotated[
+        list[str] | None,
+        typer.Option(help="Settings of a variant by itself, beside the config as it is: key=a, or 'key=a key=b'."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds to run each with.")] = 3,
     out: Annotated[Path, typer.Option(help="Stem of the table's files, OUT.md and OUT.json.")] = Path("ablation"),
     runs: Annotated[Path | None, typer.Option(help="Folder of the runs.", show_default="OUT")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train one config with a key varied, over seeds, and write one table; goes on where it was stopped."""
+    """Train one config with settings varied, over seeds, and write one table; goes on where it was stopped."""
     from vicp.train.ablate import ablate as run
     from vicp.train.ablate import write_table
 
-    variants = run(config, overrides or [], vary or [], num_seeds=seeds, runs=runs or out)
+    variants = run(config, overrides or [], vary or [], each=each or [], num_seeds=seeds, runs=runs or out)
     lines = write_table(variants, out, command=shlex.join(["vicp", *sys.argv[1:]]), num_seeds=seeds)
     print_result(
         {"table": f"{out}.md", "rows": [v.name for v in variants]}, [*lines, "", f"Wrote {out}.md and .json."], as_json

@@ -20,7 +20,8 @@ from vicp.train.loop import train
 from vicp.train.resume import check_same_settings
 
 logger = logging.getLogger(__name__)
-ROWS = ("own", "other", "shuffled", "null", "frozen", "map", "labels", "verifier", "flipped", "spread")
+ROWS = ("own", "other", "shuffled", "null", "frozen", "map", "labels", "verifier", "flipped", "gap", "spread")
+AS_IT_IS = "as it is"
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,22 @@ class Variant:
 
 
 def ablate(
-    config: Path | None, overrides: Sequence[str], vary: Sequence[str], *, num_seeds: int, runs: Path
+    config: Path | None,
+    overrides: Sequence[str],
+    vary: Sequence[str],
+    *,
+    each: Sequence[str] = (),
+    num_seeds: int,
+    runs: Path,
 ) -> list[Variant]:
-    """Trains every combination of the varied keys with every seed; runs that are done are not run again.
+    """Trains every variant with every seed; runs that are done are not run again.
 
     Args:
         config: YAML of a run.
         overrides: settings that all runs share.
         vary: such as `model.num_prompts=1,4,16`; several keys give every combination.
+        each: such as `train.pair_weight=0`, or several settings with spaces between: a variant by itself beside the
+            config as it is.
         num_seeds: seeds from the config's on.
         runs: their folder.
 
@@ -66,9 +75,10 @@ def ablate(
         DataError: photos that cannot be used.
         WeightsError: a run that cannot be gone on with.
     """
-    if not vary:
-        raise ConfigError("nothing to vary: give --vary key=a,b,c")
-    variants = list(itertools.product(*map(_choices, vary)))
+    if not vary and not each:
+        raise ConfigError("nothing to vary: give --vary key=a,b,c, or --each key=a")
+    variants = list(itertools.product(*map(_choices, vary))) if vary else []
+    variants += [(), *(tuple(settings.split()) for settings in each)] if each else []
     planned = {}
     for chosen in variants:  # every config first: a misspelt key is known before an hour has passed
         base = load_config(RunConfig, config, [*overrides, *chosen])
@@ -84,7 +94,7 @@ def ablate(
         if not (Path(settings.out) / "last").exists():
             train(settings, resume=True, bar=True)
         found[chosen].append(best_check(Path(settings.out) / "train.jsonl"))
-    return [Variant(" ".join(chosen).replace('"', ""), checks) for chosen, checks in found.items()]
+    return [Variant(" ".join(chosen).replace('"', "") or AS_IT_IS, checks) for chosen, checks in found.items()]
 
 
 def best_check(log: Path) -> dict[str, float]:
@@ -159,7 +169,7 @@ def _choices(vary: str) -> list[str]:
 
 
 def _file_name(chosen: Sequence[str]) -> str:
-    return "+".join("".join(c if c.isalnum() or c in "=.-_" else "_" for c in choice) for choice in chosen)
+    return "+".join("".join(c if c.isalnum() or c in "=.-_" else "_" for c in choice) for choice in chosen) or "base"
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float] | None:
