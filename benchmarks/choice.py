@@ -10,7 +10,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ from program import run
 from vicp.adapt import choose
 from vicp.adapt.adaptation import Recipe
 from vicp.adapt.candidates import NULL, SHRINKAGES, cheap
-from vicp.adapt.choose import Trial
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.leave_out import is_above_chance
 from vicp.adapt.opening import open_model
-from vicp.adapt.support_photos import SupportPhotos
+from vicp.adapt.support_photos import SupportPhotos, relate_pairs
 from vicp.data.sources import open_photos
 from vicp.data.tasks import make_task, plan_tasks
+from vicp.errors import DataError
 from vicp.evaluation.answer import Paper, answer
 from vicp.evaluation.plan import Plan
 from vicp.evaluation.protocols.papers import open_paper
@@ -45,8 +45,9 @@ from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 ROOT = Path(__file__).parent.parent
 KS = (16, 64)
 RULES = {
-    "best": "the best on held-out individuals, nothing where it is not above chance: the rule of `auto`",
-    "best by a standard error": "likewise, and nothing where its gain over nothing is within one standard error",
+    "auto": "the best on held-out individuals; where it is not above chance, or too few can be held out, a mild "
+    "whitening: the rule of `auto`",
+    "nothing if unsure": "likewise, and there the plain backbone",
     "oracle": "the candidate that is best on the test photos: no rule can do better",
 }
 
@@ -66,12 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     embedder = open_model(asked.checkpoint).quiet()
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
-    for case in cases(asked, embedder):
-        maps = judged(embedder, case)
-        found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append(maps)
-        print(f"{case.name}, K = {case.num_pairs}: {maps['best']:.1f}", file=sys.stderr, flush=True)
+    for drawn in cases(asked, embedder):
+        for case in (drawn, *meaningless(drawn)):
+            maps = judged(embedder, case)
+            found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append(maps)
+            print(f"{case.name}, K = {case.num_pairs}: {maps['auto']:.1f}", file=sys.stderr, flush=True)
     facts = {"command": command(asked), "unit": "mAP in percent", "fingerprint": embedder.fingerprint}
-    facts["photos"] = {name: {k: rows(maps) for k, maps in by_k.items()} for name, by_k in found.items()}
+    told = {name: {k: rows(maps) for k, maps in by_k.items() if len(maps) > 1} for name, by_k in found.items()}
+    facts["photos"] = {name: by_k for name, by_k in told.items() if by_k}  # shuffled labels can contradict each other
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
 
 
@@ -112,6 +115,21 @@ def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
                         yield Case(path.stem, k, draw_photos(embedder, table, exam, plan, draw), paper, frozen)
 
 
+def meaningless(case: Case) -> Iterator[Case]:
+    """The case with its labels shuffled, known as pairs alone; none where they contradict each other."""
+    support = case.support
+    pairs = support.pairs.shuffled(support.seed or 0)
+    try:
+        groups, relation = relate_pairs(pairs, [str(photo) for photo in range(len(support))])
+    except DataError:
+        return
+    yield replace(
+        case,
+        name=f"{case.name}, labels shuffled",
+        support=replace(support, pairs=pairs, groups=groups, relation=relation),
+    )
+
+
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
     trial = choose.try_out(embedder, case.support, "auto", steps=False)
@@ -119,9 +137,13 @@ def judged(embedder: Embedder, case: Case) -> dict[str, float]:
         recipe: 100 * answer(case.paper, embedded(embedder, case, recipe)).found.map
         for recipe in cheap(embedder, "auto", steps=False)
     }
-    chosen = {"best": NULL, "best by a standard error": NULL, "oracle": max(maps, key=lambda recipe: maps[recipe])}
-    if trial.similarity and is_above_chance(trial.by_group(best := trial.best(list(trial.similarity)))):
-        chosen |= {"best": best, "best by a standard error": best if is_clear(trial, best) else NULL}
+    best = trial.best(list(trial.similarity)) if trial.similarity else NULL
+    sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
+    chosen = {
+        "auto": choose.adapt(embedder, case.support, "auto", steps=False).recipe,
+        "nothing if unsure": best if sure else NULL,
+        "oracle": max(maps, key=lambda recipe: maps[recipe]),
+    }
     return {str(recipe): value for recipe, value in maps.items()} | {rule: maps[chosen[rule]] for rule in RULES}
 
 
@@ -131,11 +153,6 @@ def embedded(embedder: Embedder, case: Case, recipe: Recipe) -> Tensor:
     if recipe.features == "frozen":
         return adaptation.finish([case.frozen])
     return embedder.embed_pixels(case.paper.pixels, adaptation)
-
-
-def is_clear(trial: Trial, recipe: Recipe) -> bool:
-    gain = trial.shares(recipe) - trial.shares(NULL)
-    return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
 
 
 def rows(maps: Sequence[dict[str, float]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ NULL = Recipe()
 STATIC = Recipe("static", "prompted", "static")
 GENERATED = Recipe("generated", "prompted", "generated")
 READOUT = Recipe("generated", "frozen", "generated")  # the emitted metric without the prompt tokens
+MILD = Recipe("metric", "frozen", shrinkage=10.0)  # seldom harms, whatever the labels: results/ablations/choice.md
 RANDOM = Recipe("tuned", "prompted", "random", steps=0)  # where tuning may start; worth something now and then
 
 
@@ -58,7 +59,9 @@ def tunings(start: Start | None, method: Adapt) -> list[Recipe]:
 def default(embedder: Embedder, method: Adapt) -> Recipe:
     """What to do where there is nothing to choose by."""
     match method:
-        case "auto" | "null":
+        case "auto":
+            return MILD
+        case "null":
             return NULL
         case "static":
             return STATIC

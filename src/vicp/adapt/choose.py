@@ -9,11 +9,11 @@ from torch import Tensor
 
 from vicp.adapt import generated
 from vicp.adapt.adaptation import Adaptation, Choice, Recipe, Start
-from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
+from vicp.adapt.candidates import MILD, NULL, Adapt, cheap, default, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
-from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance
+from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance, one_at_a_time
 from vicp.adapt.support_photos import SupportPhotos
 
 
@@ -64,7 +64,8 @@ def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto", *,
     if candidates:
         recipe, choice = _decide(trial, candidates, asked=method != "auto")
     else:
-        recipe = default(embedder, method)
+        trial = _hold_out_each(trial, embedder, support) if method == "auto" else trial
+        recipe = _cautious(trial) if method == "auto" else default(embedder, method)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
     adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
@@ -103,8 +104,15 @@ def _extend(
     return replace(trial, similarity=trial.similarity | fitted)
 
 
+def _hold_out_each(trial: Trial, embedder: Embedder, support: SupportPhotos) -> Trial:
+    """The trial of too few individuals to choose by with what is done all the same, each individual held out alone."""
+    folds = one_at_a_time(support)
+    trial = replace(trial, comparisons=Comparisons.of(support, folds))
+    return _extend(trial, embedder.quiet(), support, folds, [MILD]) if folds else trial
+
+
 def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple[Recipe, Choice]:
-    """The best candidate and why; nothing at all if no method was asked for and labels seem to mean nothing."""
+    """The best candidate and why; what seldom harms if no method was asked for and labels seem to mean nothing."""
     best = trial.best(candidates)
     chosen, why = (best, "as asked") if asked else _doubt(trial, best)
     right = f"{trial.score(chosen):.2f} of held-out comparisons right"
@@ -115,12 +123,17 @@ def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple
 
 
 def _doubt(trial: Trial, best: Recipe) -> tuple[Recipe, str]:
-    """The best candidate, or nothing where no candidate is clearly better than guessing; and why."""
+    """The best candidate of a trial, or what seldom harms where none is clearly better than guessing; and why."""
+    if not is_above_chance(trial.by_group(best)):
+        return _cautious(trial), "for on held-out individuals no adaptation is clearly better than guessing"
     if best == NULL:
         return NULL, "which no adaptation beats on held-out individuals"
-    if not is_above_chance(trial.by_group(best)):
-        return NULL, "for on held-out individuals no adaptation is clearly better than guessing"
     return best, "the best on held-out individuals"
+
+
+def _cautious(trial: Trial) -> Recipe:
+    """What to do where nothing can be told: a mild whitening, if the same-pairs give one with any of them held out."""
+    return MILD if MILD in trial.similarity else NULL
 
 
 def _held_out(support: SupportPhotos, similarity: NDArray[np.float64] | None, recipe: Recipe) -> HeldOut | None:

@@ -42,6 +42,13 @@ def deal_folds(support: SupportPhotos) -> list[np.ndarray]:
     return [np.flatnonzero(fold_of[blocks] == fold) for fold in range(num_folds)]
 
 
+def one_at_a_time(support: SupportPhotos) -> list[np.ndarray]:
+    """A fold per group, ascending positions each; none with fewer than two groups of two photos, which leave none."""
+    names, sizes = np.unique(support.groups, return_counts=True)
+    enough = int((sizes > 1).sum()) > 1
+    return [np.flatnonzero(support.groups == name) for name in names] if enough else []
+
+
 def _blocks(support: SupportPhotos) -> np.ndarray:
     """Groups, joined along different-pairs while a block stays below a sixteenth of the photos: (n,), from 0."""
     block = support.groups.copy()
