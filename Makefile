@@ -35,10 +35,14 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 # The shipped checkpoint again from nothing: hours on two cores; goes on where it was stopped.
-# PHOTOS=file.parquet adds natural photos (a column `image` of encoded bytes), LABELLED=file.parquet a photo table.
+# PHOTOS=file.parquet adds natural photos (a column `image` of encoded bytes), BACKBONE_PHOTOS=file.parquet others for the
+# backbone, LABELLED=file.parquet a photo table.
+BACKBONE_PHOTOS ?= $(PHOTOS)
 mini: $(READY)
-	$(BIN)/vicp pretrain --resume --config configs/mini/first-backbone.yaml $(if $(PHOTOS),pretrain.photos=$(PHOTOS))
-	$(BIN)/vicp pretrain --resume --config configs/mini/backbone.yaml $(if $(PHOTOS),pretrain.photos=$(PHOTOS))
+	$(BIN)/vicp pretrain --resume --config configs/mini/first-backbone.yaml \
+		$(if $(BACKBONE_PHOTOS),pretrain.photos=$(BACKBONE_PHOTOS))
+	$(BIN)/vicp pretrain --resume --config configs/mini/backbone.yaml \
+		$(if $(BACKBONE_PHOTOS),pretrain.photos=$(BACKBONE_PHOTOS))
 	for step in reader joint; do $(BIN)/vicp train --resume --config configs/mini/$$step.yaml \
 		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) || exit 1; \
 	done

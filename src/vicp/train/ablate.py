@@ -117,14 +117,27 @@ def best_check(log: Path) -> dict[str, float]:
 def write_table(variants: Sequence[Variant], out: Path, *, command: str, num_seeds: int) -> list[str]:
     """Writes `OUT.md` and `OUT.json`; returns the Markdown's lines."""
     rows = [row for row in ROWS if any(variant.interval(row) for variant in variants)]
+    lines = _page(variants, rows, title=out.name, command=command, num_seeds=num_seeds)
+    facts = {"command": command, "seeds": num_seeds, "rows": [_facts(variant, rows) for variant in variants]}
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.with_name(out.name + ".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        out.with_name(out.name + ".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{out}.md: cannot be written ({error.strerror})") from error
+    return lines
+
+
+def _page(variants: Sequence[Variant], rows: Sequence[str], *, title: str, command: str, num_seeds: int) -> list[str]:
     gains = any(variant.gain for variant in variants)
+    seeds = f"mean of {num_seeds} seeds ± 95 % interval (Student's t over seeds)" if num_seeds > 1 else "one seed"
     head = ["setting", *rows, *(["own - best other"] if gains else [])]
     lines = [
-        f"# {out.name}",
+        f"# {title}",
         "",
-        f"Best validation of each run, on held-out categories: mean of {num_seeds} seeds ± 95 % interval "
-        "(Student's t over seeds); mAP in percent; as shares `labels`, `verifier`, `flipped` (its answers under "
-        "inverted labels) and `spread`.",
+        f"Best validation of each run, on held-out categories: {seeds}; mAP in percent; as shares `labels`, "
+        "`verifier`, `flipped` (its answers under inverted labels) and `spread`; `gap`: what inverted labels add to "
+        "the loss on held-out pairs.",
         "",
         f"Made by `{command}`.",
         "",
@@ -134,26 +147,12 @@ def write_table(variants: Sequence[Variant], out: Path, *, command: str, num_see
     for variant in variants:
         cells = [_cell(variant.interval(row)) for row in rows] + ([_cell(variant.gain)] if gains else [])
         lines.append("| " + " | ".join([f"`{variant.name}`", *cells]) + " |")
-    facts: dict[str, Any] = {
-        "command": command,
-        "seeds": num_seeds,
-        "rows": [
-            {
-                "setting": variant.name,
-                **{row: _numbers(variant.interval(row)) for row in rows},
-                "gain": _numbers(variant.gain),
-                "runs": variant.checks,
-            }
-            for variant in variants
-        ],
-    }
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.with_name(out.name + ".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        out.with_name(out.name + ".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{out}.md: cannot be written ({error.strerror})") from error
     return lines
+
+
+def _facts(variant: Variant, rows: Sequence[str]) -> dict[str, Any]:
+    numbers = {row: _numbers(variant.interval(row)) for row in rows}
+    return {"setting": variant.name, **numbers, "gain": _numbers(variant.gain), "runs": variant.checks}
 
 
 def _choices(vary: str) -> list[str]:
