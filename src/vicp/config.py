@@ -206,6 +206,8 @@ class TrainConfig:
     that has no source."""
     start: str | None = None
     """VICP only: folder of a checkpoint to start from, backbone and LLM with it; evidence it lacks is fresh."""
+    learns: tuple[str, ...] = ()
+    """VICP only: the parts of the model that learn, such as `evidence`; none named are all that are not frozen."""
     warmup_steps: int = 1000
     """VICP only: on features of the frozen backbone, with the label and query-pair losses alone."""
     joint_steps: int = 500

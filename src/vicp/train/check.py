@@ -62,11 +62,14 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
     if train.method != "vicp" and train.loss == "triplet" and train.margin == 0:
         yield "train.margin is 0; a baseline's triplet loss expects more than 0"
     told = train.icl_weight + train.pair_weight + (train.agreement_weight if data.photos is None else 0)
+    told += train.contrastive_weight if config.model.metric_rank else 0
     if train.method == "vicp" and train.warmup_steps > 0 and told == 0:
         yield (
             "train.warmup_steps: the warm-up has no photos, so with train.icl_weight=0 and train.pair_weight=0 it has "
             "no loss; set train.warmup_steps=0, or one of them"
         )
+    if train.learns and train.method != "vicp":
+        yield f"train.learns names parts of VICP, and train.method is {train.method}; leave it out"
     if train.method != "finetune" and train.tune == "lora":
         yield f"train.tune=lora tunes a backbone, which {train.method} keeps frozen; set train.method=finetune"
     if train.epochs > 0 and data.photos is None:

@@ -1,6 +1,6 @@
 """VICP as a job: episodes with their context, first on cached tokens, then with prompted photos."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -34,6 +34,7 @@ def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
     settings, episodes = config.train, config.episodes
     model = start_model(config).to(device)
     check_fits(config, model)
+    freeze_all_but(model, settings.learns)
     model.set_gradient_checkpointing(settings.gradient_checkpointing)
     trainee = make_trainee(config, model).to(device)
     grounds = make_grounds(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
@@ -131,6 +132,23 @@ def check_fits(config: RunConfig, model: VICP) -> None:
                 f"{key}: {num_pairs} pairs do not fit the LLM, which takes "
                 f"{model.max_pairs} of {config.model.num_latents} latents per image"
             )
+
+
+def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
+    """Freezes the parts of a model that are not named; none named: nothing.
+
+    Raises:
+        ConfigError: it has no such part.
+    """
+    there = {name: part for name, part in model.named_children() if any(True for _ in part.parameters())}
+    for name in learns:
+        if name not in there:
+            raise ConfigError(f"train.learns: this model has no part '{name}'; it has {', '.join(there)}")
+    if learns:
+        model.prompt_slots.requires_grad_(False)
+    for name, part in there.items():
+        if learns and name not in learns:
+            part.requires_grad_(False)
 
 
 def start_model(config: RunConfig) -> VICP:
