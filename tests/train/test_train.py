@@ -17,7 +17,7 @@ from vicp.train.batch import Batch, Shard, collate
 from vicp.train.ground import image_transform, make_grounds
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain, two_view_loss
-from vicp.train.prompting import make_trainee, start_directions, start_model
+from vicp.train.prompting import freeze_all_but, make_trainee, start_directions, start_model
 from vicp.train.validate import check_context
 from vicp.train.world import World, make_world
 
@@ -152,6 +152,30 @@ def test_evidence_joins_a_checkpoint_that_has_none_and_keeps_what_that_learned(t
         )
     )
     assert torch.equal(VICP.from_pretrained(third).evidence.deviation, model.evidence.deviation)
+
+
+def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
+    settings = tiny_run(tmp_path / "whole", joint_steps=0, contrastive_weight=1.0)
+    settings = dataclasses.replace(
+        settings, model=dataclasses.replace(settings.model, metric_rank=8, evidence=True, freeze_reasoner=False)
+    )
+    first = train(settings)
+    told = {"icl_weight": 0.0, "pair_weight": 0.0, "agreement_weight": 0.0, "contrastive_weight": 1.0}
+    alone = tiny_run(tmp_path / "alone", start=str(first), joint_steps=0, learns=("evidence",), **told)
+    alone = dataclasses.replace(alone, model=settings.model)
+    before, after = VICP.from_pretrained(first), VICP.from_pretrained(train(alone))
+    changed = {name for name, tensor in before.named_parameters() if not torch.equal(tensor, after.get_parameter(name))}
+    assert changed
+    assert {name.split(".")[0] for name in changed} == {"evidence"}
+    for learns, message in ((("evidense",), "no part 'evidense'; it has backbone, connector,"), ((), None)):
+        config = dataclasses.replace(alone, train=dataclasses.replace(alone.train, learns=learns))
+        model = start_model(config)
+        if message:
+            with pytest.raises(ConfigError, match=message):
+                freeze_all_but(model, config.train.learns)
+        else:
+            freeze_all_but(model, config.train.learns)
+            assert model.reasoner.llm.model.norm.weight.requires_grad
 
 
 def test_a_backbone_comes_from_a_vicp_checkpoint_too(tmp_path: Path) -> None:
