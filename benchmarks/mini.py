@@ -34,7 +34,7 @@ from vicp.evaluation.seed_table import mean
 ROOT = Path(__file__).parent.parent
 SEED, PHOTOS = 0, [4096, 1024]
 CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
-PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "verifier")
+PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "trust", "verifier")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -57,6 +57,8 @@ class ModelConfig:
     """One more latent per photo, the last: its readout, linearly (ours)."""
     evidence: bool = False
     """What the pairs say of each direction of the readout, in closed form, joins the metric (ours)."""
+    trust: bool = False
+    """The pairs also say how far to follow the gains that the LLM emits (ours)."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
     generator: Literal["llm", "set_transformer"] = "llm"
@@ -205,7 +207,8 @@ class TrainConfig:
     """Folder of a pretrained vision model or of a VICP checkpoint, or `mini`, to start `model.backbone` from, where
     that has no source."""
     start: str | None = None
-    """VICP only: folder of a checkpoint to start from, backbone and LLM with it; evidence it lacks is fresh."""
+    """VICP only: folder of a checkpoint to start from, backbone and LLM with it; evidence and trust it lacks are
+    fresh."""
     learns: tuple[str, ...] = ()
     """VICP only: the parts of the model that learn, such as `evidence`; none named are all that are not frozen."""
     warmup_steps: int = 1000

@@ -110,6 +110,8 @@ def test_every_switch_has_its_own_fingerprint() -> None:
         {},
         {"latents_of": "pair"},
         {"metric_rank": 9},
+        {"metric_rank": 9, "evidence": True},
+        {"metric_rank": 9, "evidence": True, "trust": True},
         {"glance": True},
         {"connector_input": "patches"},
         {"connector_input": "cls"},

@@ -18,6 +18,7 @@ from vicp.model.parts import label_ids, language_model, qformer, vision_model
 from vicp.model.readout_rows import ReadoutRows
 from vicp.model.reasoner import Reasoner
 from vicp.model.set_reader import SetReader
+from vicp.model.trust import Trust
 from vicp.model.verifier import Verifier
 from vicp.model.vicp import VICP
 
@@ -145,6 +146,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
             pairing=_pairing(config, reasoner.width),
             metric_head=_metric_head(config, reasoner.width, backbone.embedding_dim),
             evidence=_evidence(config),
+            trust=_trust(config),
         )
 
 
@@ -232,3 +234,9 @@ def _evidence(config: ModelConfig) -> Evidence | None:
     if config.metric_rank == 0:
         raise ConfigError("model.evidence: it adds to the gains of a metric; set model.metric_rank as well")
     return Evidence(config.metric_rank)
+
+
+def _trust(config: ModelConfig) -> Trust | None:
+    if config.trust and not config.evidence:
+        raise ConfigError("model.trust: it judges by the pairs' readouts; set model.evidence as well")
+    return Trust() if config.trust else None

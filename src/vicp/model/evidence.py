@@ -19,6 +19,7 @@ PRIOR = 2.0  # the square of the difference of two photos at random, along a dir
 FLOOR, POWER = -1.2, 1.5  # log of the floor of the whitening, and logit of its power, before anything is learned
 FAINT = 0.1  # of the median deviation is added to each: what varies less is noise
 TINY = 1e-8
+NUM_FEATURES = 8  # of whole contexts
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Evidence(nn.Module):
         self.register_buffer("deviation", torch.ones(rank))
         last, knobs = nn.Linear(32, 1), nn.Linear(24, 3)
         self.per_direction = nn.Sequential(nn.Linear(9, 32), nn.GELU(), nn.Linear(32, 32), nn.GELU(), last)
-        self.overall = nn.Sequential(nn.Linear(8, 24), nn.GELU(), knobs)
+        self.overall = nn.Sequential(nn.Linear(NUM_FEATURES, 24), nn.GELU(), knobs)
         self.bias = nn.Parameter(torch.zeros(rank))
         nn.init.normal_(last.weight, std=0.02)
         for zero in (last.bias, knobs.weight, knobs.bias):
@@ -62,7 +63,7 @@ class Evidence(nn.Module):
 
     def forward(self, emitted: Tensor, pairs: PairReadouts) -> Gains:
         """The gains of C categories from what the head emitted (C, r) and their pairs."""
-        strength, floor, power = self.overall(_overall(pairs)).unbind(-1)  # (C,) each
+        strength, floor, power = self.overall(context_features(pairs)).unbind(-1)  # (C,) each
         features = _per_direction(pairs, self.deviation)  # (C, r, 8)
         said = self.per_direction(torch.cat([features, emitted[..., None] / SCALE], dim=-1)).squeeze(-1)  # (C, r)
         values = (emitted + SCALE * (said + self.bias)) * 2 * strength.sigmoid()[:, None]
@@ -120,7 +121,7 @@ def _per_direction(pairs: PairReadouts, deviation: Tensor) -> Tensor:
     return torch.stack([within, between, overall, within - between, within - overall, *means, count], dim=-1)
 
 
-def _overall(pairs: PairReadouts) -> Tensor:
+def context_features(pairs: PairReadouts) -> Tensor:
     """Features (C, 8) of whole contexts: how far apart pairs are for their labels, how many there are, how alike."""
     left, right, same = pairs.left_readouts, pairs.right_readouts, pairs.same
     apart = (left - right).square().sum(dim=-1)  # (C, K)

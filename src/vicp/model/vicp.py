@@ -22,6 +22,7 @@ from vicp.model.pairing import PairLatents
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.reasoner import Reasoner
 from vicp.model.set_reader import SetReader
+from vicp.model.trust import Trust
 from vicp.model.verifier import Verifier
 
 
@@ -65,6 +66,7 @@ class VICP(
         pairing: PairLatents | None = None,
         metric_head: MetricHead | None = None,
         evidence: Evidence | None = None,
+        trust: Trust | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -77,6 +79,7 @@ class VICP(
         self.pairing = pairing
         self.metric_head = metric_head
         self.evidence = evidence
+        self.trust = trust
         self.checkpointing = False
         self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
 
@@ -118,7 +121,10 @@ class VICP(
         emitted = self.metric_head(slots)  # (C, r)
         if self.evidence is None:
             return Gains(emitted)
-        gains: Gains = self.evidence(emitted, self.pair_readouts(left, right, same))
+        pairs = self.pair_readouts(left, right, same)
+        if self.trust is not None:
+            emitted = emitted * self.trust(emitted, pairs, self.metric_head)[:, None]
+        gains: Gains = self.evidence(emitted, pairs)
         return gains
 
     def pair_readouts(self, left: Tensor, right: Tensor, same: Tensor) -> PairReadouts:

@@ -159,8 +159,8 @@ def start_model(config: RunConfig) -> VICP:
         start_backbone(config, model.backbone.vit)
     else:
         there, own = own_tensors(load_weights(Path(start))), own_tensors(model)
-        if "evidence" not in _parts(there):
-            own = {name: tensor for name, tensor in own.items() if not name.startswith("evidence.")}
+        fresh = tuple(f"{part}." for part in ("evidence", "trust") if part not in _parts(there))
+        own = {name: tensor for name, tensor in own.items() if not name.startswith(fresh)}
         copy_tensors(there, own, where=f"train.start: {start}")
     return model.train()
 

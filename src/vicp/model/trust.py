@@ -1,0 +1,54 @@
+"""Trust: how far to follow the gains that the LLM emits, judged by the context's own pairs (ours, not the paper's).
+
+An LLM that learned to read contexts emits gains for kinds of photos that it never met as well, and there they may do
+harm. What they make of the pairs tells: gains worth following bring same-pairs together and keep different-pairs apart.
+One small network judges that; it is to be trained on kinds of photos that the LLM has not seen
+(`configs/mini/evidence.yaml`).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from vicp.model.evidence import NUM_FEATURES, PairReadouts, context_features
+from vicp.model.gains import Gains
+from vicp.model.metric_head import MetricHead
+
+SMALL = 1e-2  # is added to squared distances before their logarithm
+
+
+class Trust(nn.Module):
+    """A factor for all gains of a context, from 0, which ignores the LLM, to 2; 1 before anything is learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        last = nn.Linear(24, 1)
+        self.judge = nn.Sequential(nn.Linear(NUM_FEATURES + 3, 24), nn.GELU(), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, emitted: Tensor, pairs: PairReadouts, head: MetricHead) -> Tensor:
+        """Factors (C,) for the gains emitted (C, r) from C contexts.
+
+        Args:
+            emitted: by the head, from what the LLM read.
+            pairs: of these contexts.
+            head: embeds readouts under gains.
+        """
+        with torch.no_grad():
+            without, under = (same_over_different(pairs, head, gains) for gains in (torch.zeros_like(emitted), emitted))
+            size = emitted.abs().mean(dim=-1).log1p()
+            features = torch.cat([context_features(pairs), torch.stack([without, under, size], dim=-1)], dim=-1)
+        factor: Tensor = 2 * self.judge(features).squeeze(-1).sigmoid()
+        return factor
+
+
+def same_over_different(pairs: PairReadouts, head: MetricHead, gains: Tensor) -> Tensor:
+    """Log of the mean squared distance of same-pairs over that of different-pairs (C,), under gains (C, r).
+
+    0 without any pair; where one kind is missing, the other alone says it.
+    """
+    left, right = (head.embed(side, Gains(gains)) for side in (pairs.left_readouts, pairs.right_readouts))
+    apart = (left - right).square().sum(dim=-1)  # (C, K)
+    means = [(apart * kind).sum(dim=-1) / kind.sum(dim=-1).clamp_min(1) for kind in (pairs.same, ~pairs.same)]
+    within, between = ((mean + SMALL).log() for mean in means)
+    return within - between

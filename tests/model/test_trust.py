@@ -1,0 +1,81 @@
+"""How far the LLM's gains are followed: by hand, untrained, and through a model."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from tests.model.test_evidence import WITH_EVIDENCE, pairs_of, random_pairs
+
+from vicp.errors import ConfigError
+from vicp.model.build import build_model
+from vicp.model.metric_head import MetricHead
+from vicp.model.trust import SMALL, Trust, same_over_different
+from vicp.model.vicp import VICP
+
+WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, trust=True)
+
+
+def axes(dim: int) -> MetricHead:
+    """A head whose directions are the axes: gains scale coordinates."""
+    head = MetricHead(4, dim, num_slots=2, rank=dim)
+    with torch.no_grad():
+        head.read.copy_(torch.eye(dim))
+        head.write.copy_(torch.eye(dim))
+    return head
+
+
+def test_gains_that_tell_the_pairs_apart_lower_the_ratio():
+    """The same-pair differs along x alone, the different-pair along y alone; a gain of -1 removes an axis."""
+    left = torch.tensor([[0.6, 0, 0.8], [0, 0.6, 0.8]])
+    right = torch.tensor([[-0.6, 0, 0.8], [0, -0.6, 0.8]])
+    pairs = pairs_of(left, right, [True, False])
+    assert same_over_different(pairs, axes(3), torch.zeros(1, 3)).item() == pytest.approx(0, abs=1e-5)
+    for removed, expected in ((0, math.log(SMALL / (1.44 + SMALL))), (1, math.log((1.44 + SMALL) / SMALL))):
+        gains = torch.zeros(1, 3)
+        gains[0, removed] = -1.0
+        assert same_over_different(pairs, axes(3), gains).item() == pytest.approx(expected, abs=1e-4)
+    nothing = dataclasses.replace(pairs, **{name: value[:, :0] for name, value in vars(pairs).items()})
+    assert same_over_different(nothing, axes(3), torch.ones(1, 3)).item() == 0
+
+
+def test_untrained_it_follows_the_llm_and_every_weight_can_learn():
+    trust, pairs, emitted = Trust(), random_pairs(8), torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(trust(emitted, pairs, axes(6)), torch.ones(1))
+    torch.nn.init.normal_(trust.judge[2].weight, generator=torch.Generator().manual_seed(0))
+    factor = trust(emitted, pairs, axes(6))
+    assert 0 < factor.item() < 2
+    factor.sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in trust.parameters())
+    other = trust(emitted, dataclasses.replace(pairs, same=~pairs.same), axes(6))
+    assert other.item() != pytest.approx(factor.item())
+
+
+def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path):
+    model = build_model(WITH_TRUST).eval()
+    photos = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    latents = model.latents(photos).detach()
+    same = torch.tensor([True, False, True, False])
+
+    def values() -> torch.Tensor:
+        return model.infer_prompt(latents[:4], latents[4:], same, category="cat").gains.values
+
+    model.save_pretrained(tmp_path / "model")
+    followed = values()
+    torch.nn.init.constant_(model.trust.judge[2].bias, -50.0)
+    alone = values()
+    with torch.no_grad():
+        model.metric_head.out.weight.zero_()
+        model.metric_head.out.bias.zero_()
+    torch.testing.assert_close(values(), alone)
+    assert not torch.allclose(followed, alone)
+    again = VICP.from_pretrained(tmp_path / "model")
+    assert again.config.trust
+    found = again.infer_prompt(latents[:4], latents[4:], same, category="cat").gains.values
+    torch.testing.assert_close(found, followed)
+
+
+def test_trust_needs_the_pairs_readouts():
+    with pytest.raises(ConfigError, match=r"model\.trust: .*set model\.evidence as well"):
+        build_model(dataclasses.replace(WITH_TRUST, evidence=False))
