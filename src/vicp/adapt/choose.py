@@ -64,8 +64,10 @@ def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto", *,
     if candidates:
         recipe, choice = _decide(trial, candidates, asked=method != "auto")
     else:
-        trial = _hold_out_each(trial, embedder, support) if method == "auto" else trial
-        recipe = _cautious(trial) if method == "auto" else default(embedder, method)
+        recipe = default(embedder, method)
+        if method == "auto":
+            trial = _hold_out_each(embedder, support, recipe)
+            recipe = _cautious(trial)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
     adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
@@ -104,11 +106,11 @@ def _extend(
     return replace(trial, similarity=trial.similarity | fitted)
 
 
-def _hold_out_each(trial: Trial, embedder: Embedder, support: SupportPhotos) -> Trial:
-    """The trial of too few individuals to choose by with what is done all the same, each individual held out alone."""
+def _hold_out_each(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Trial:
+    """A trial of one candidate, each individual held out alone: for too few of them to choose by."""
     folds = one_at_a_time(support)
-    trial = replace(trial, comparisons=Comparisons.of(support, folds))
-    return _extend(trial, embedder.quiet(), support, folds, [MILD]) if folds else trial
+    trial = Trial({}, Comparisons.of(support, folds))
+    return _extend(trial, embedder.quiet(), support, folds, [recipe]) if folds else trial
 
 
 def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple[Recipe, Choice]:

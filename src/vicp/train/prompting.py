@@ -144,11 +144,11 @@ def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
     for name in learns:
         if name not in there:
             raise ConfigError(f"train.learns: this model has no part '{name}'; it has {', '.join(there)}")
-    if learns:
-        model.prompt_slots.requires_grad_(False)
-    for name, part in there.items():
-        if learns and name not in learns:
-            part.requires_grad_(False)
+    if not learns:
+        return
+    model.prompt_slots.requires_grad_(False)
+    for name in there.keys() - set(learns):
+        there[name].requires_grad_(False)
 
 
 def start_model(config: RunConfig) -> VICP:
