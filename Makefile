@@ -34,7 +34,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The shipped checkpoint again from nothing: hours on two cores; goes on where it was stopped.
+# The shipped checkpoint again from nothing: hours on two cores, of which a GPU takes most away; it goes on
+# where it was stopped.
 # PHOTOS=file.parquet adds natural photos (a column `image` of encoded bytes), BACKBONE_PHOTOS=file.parquet others for the
 # backbone, LABELLED=file.parquet a photo table.
 BACKBONE_PHOTOS ?= $(PHOTOS)
@@ -44,8 +45,10 @@ mini: $(READY)
 	$(BIN)/vicp pretrain --resume --config configs/mini/backbone.yaml \
 		$(if $(BACKBONE_PHOTOS),pretrain.photos=$(BACKBONE_PHOTOS))
 	for step in reader joint; do $(BIN)/vicp train --resume --config configs/mini/$$step.yaml \
-		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) || exit 1; \
+		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) || exit 1; \
 	done
+	$(BIN)/vicp train --resume --config configs/mini/evidence.yaml \
+		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
@@ -56,7 +59,8 @@ TRIPLET ?=
 SETS ?=
 SEEN ?=
 CHOICE ?=
-RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl
+RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl \
+	evidence=src/vicp/checkpoints/mini/evidence.jsonl
 results: $(READY)
 	$(BIN)/python benchmarks/curves.py $(RUNS)
 	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
