@@ -168,6 +168,6 @@ def test_the_shipped_config_and_checkpoint_are_the_preset() -> None:
     from vicp.model.build import PRESETS
 
     root = Path(__file__).parent.parent
-    assert load_config(RunConfig, root / "configs" / "mini" / "joint.yaml").model == PRESETS["mini"]
+    assert load_config(RunConfig, root / "configs" / "mini" / "evidence.yaml").model == PRESETS["mini"]
     saved = json.loads((root / "src" / "vicp" / "checkpoints" / "mini" / "config.json").read_text())
     assert config_from_dict(ModelConfig, saved["model"], where="mini") == PRESETS["mini"]

@@ -129,7 +129,7 @@ def test_sources_that_cannot_be_had_are_named(damage: str, tmp_path: Path) -> No
 def test_presets() -> None:
     assert set(PRESETS) == {"paper", "mini", "tiny"}
     assert PRESETS["paper"] == ModelConfig()
-    assert PRESETS["mini"] == load_config(RunConfig, CONFIGS / "mini" / "joint.yaml").model
+    assert PRESETS["mini"] == load_config(RunConfig, CONFIGS / "mini" / "evidence.yaml").model
     for step in ("first-backbone", "backbone", "reader"):
         pretrained = load_config(RunConfig, CONFIGS / "mini" / f"{step}.yaml").model
         assert (pretrained.backbone, pretrained.image_size) == (MINI.backbone, MINI.image_size)

@@ -87,6 +87,7 @@ MINI = replace(
     metric_rank=192,
     glance=True,
     evidence=True,
+    trust=True,
     freeze_reasoner=True,
 )
 TINY = replace(
