@@ -27,6 +27,7 @@ def metric_on_both() -> Adaptation:
         *FACTS,
         prompt=CategoryPrompt(draw(2, 4, 6), draw(4, 5), *FACTS),
         metric=Metric(mean=draw(12), weight=draw(12, 12)),
+        beside=Metric(mean=draw(12) + 1, weight=draw(12, 12) + 1),
         choice=Choice("because", {"null": 0.5, "metric on frozen photos, shrinkage 0.3": 0.75}, 0.25, 0.875),
     )
 
@@ -122,7 +123,9 @@ def test_damaged_facts(tmp_path: Path, facts: str) -> None:
 
 def test_other_files_are_no_prompts(tmp_path: Path) -> None:
     save_file({"tokens": draw(1, 2)}, tmp_path / "weights", metadata={"format": "pt"})
-    with pytest.raises(PromptError, match=r"not a category prompt .*'vicp-adaptation-1' or 'vicp-prompt-1'"):
+    with pytest.raises(
+        PromptError, match=r"not a category prompt .*'vicp-adaptation-2' or 'vicp-adaptation-1' or 'vicp-prompt-1'"
+    ):
         Adaptation.load(tmp_path / "weights")
     with pytest.raises(PromptError, match="no such prompt"):
         Adaptation.load(tmp_path / "nowhere")

@@ -153,14 +153,14 @@ def test_the_best_on_held_out_individuals_is_chosen_by_however_little() -> None:
     metric = Recipe("metric", "frozen", shrinkage=0.3)
     trial = Trial({NULL: null, metric: some}, comparisons)
     assert trial.best([NULL, metric]) == metric
-    assert choose._doubt(trial, metric) == (metric, "the best on held-out individuals")
-    assert choose._doubt(replace(trial, similarity={NULL: null}), NULL)[0] == NULL
+    assert choose._doubt(trial, metric, MILD) == (metric, "the best on held-out individuals")
+    assert choose._doubt(replace(trial, similarity={NULL: null}), NULL, MILD)[0] == NULL
     guessing = np.tile([0.9, 0.1], (12, 6))
     why = "for on held-out individuals no adaptation is clearly better than guessing"
     for told in (NULL, metric):
         trial = Trial(dict.fromkeys((NULL, metric, MILD), guessing), comparisons)
-        assert choose._doubt(trial, told) == (MILD, why)
-    assert choose._doubt(Trial({NULL: guessing}, comparisons), NULL) == (NULL, why), "same-pairs that give no metric"
+        assert choose._doubt(trial, told, MILD) == (MILD, why)
+    assert choose._doubt(Trial({NULL: guessing}, comparisons), NULL, MILD) == (NULL, why), "no metric"
 
 
 def test_a_method_asked_for_is_used_and_its_settings_chosen(full) -> None:
@@ -248,9 +248,30 @@ def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     assert all(recipe.features == "frozen" for recipe in trial.similarity), "no photo is looked at again"
     assert candidates.GENERATED in candidates.cheap(emitting, "auto"), "unless there is time for gradient steps"
     everything = np.arange(len(support))
-    ((recipe, embeddings),) = fit_many(emitting, support, everything, [candidates.READOUT], seen=everything)
-    assert recipe == candidates.READOUT
-    torch.testing.assert_close(embeddings, fit(emitting, support, recipe).finish([support.frozen]))
+    offered = [candidates.READOUT, candidates.BESIDE]
+    found = dict(fit_many(emitting, support, everything, offered, seen=everything))
+    assert list(found) == offered
+    for recipe, embeddings in found.items():
+        torch.testing.assert_close(embeddings, fit(emitting, support, recipe).finish([support.frozen]))
+
+
+def test_two_metrics_side_by_side_are_as_similar_as_both_say() -> None:
+    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    support = with_latents(emitting, nuisance_support(3))
+    recipes = [candidates.READOUT, replace(candidates.BESIDE, start=None), candidates.BESIDE]
+    emitted, fitted, both = (fit(emitting, support, recipe).finish([support.frozen]) for recipe in recipes)
+    torch.testing.assert_close(both @ both.T, (emitted @ emitted.T + fitted @ fitted.T) / 2)
+    assert not torch.allclose(emitted @ emitted.T, fitted @ fitted.T, atol=0.01)
+
+
+def test_too_few_pairs_to_choose_and_a_model_that_emits_a_metric() -> None:
+    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
+    chosen = choose.adapt(emitting, with_latents(emitting, support))
+    assert chosen.recipe == candidates.BESIDE
+    said = "generated metric beside a metric on frozen photos, shrinkage 3, for there are too few pairs to choose"
+    assert chosen.choice.reason.startswith(said)
+    assert np.isfinite(chosen.held_out.similarity).all()
 
 
 def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> None:

@@ -1,7 +1,8 @@
 """An adaptation as a value: what a category's support has decided about how its photos are embedded.
 
 Embedding functions of one shape: the features of a photo (frozen, prompted, or both side by side), then a linear
-map if there is one. Which features and which map is what the methods of this package differ in.
+map if there is one, or two whose outcomes stand side by side. Which features and which maps is what the methods of this
+package differ in.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from vicp.model import prompt as prompt_file
 from vicp.model.gains import Gains
 from vicp.model.prompt import CategoryPrompt, damaged, read_prompt_file, write_prompt_file
 
-FORMAT = "vicp-adaptation-1"
+FORMATS = ("vicp-adaptation-2", "vicp-adaptation-1")  # written, and read; the older has no metric beside another
 Method = Literal["null", "static", "generated", "metric", "tuned"]
 Features = Literal["frozen", "prompted", "both"]
 Start = Literal["generated", "static", "random"]
@@ -32,7 +33,8 @@ class Recipe:
     Attributes:
         method: one of the package's.
         features: what of a photo is read: its frozen embedding, its prompted one, or both side by side.
-        start: where the prompt tokens come from, where `features` has prompted ones.
+        start: where the prompt tokens come from, where `features` has prompted ones; or, of a metric on frozen photos,
+            the metric beside it.
         shrinkage: of the metric.
         steps: of tuning.
         rate: of tuning.
@@ -50,7 +52,8 @@ class Recipe:
         seen = {"frozen": "frozen", "prompted": f"{self.start}", "both": f"frozen and {self.start}"}[self.features]
         match self.method:
             case "metric":
-                return f"metric on {seen} photos, shrinkage {self.shrinkage:g}"
+                beside = "generated metric beside a " if (self.features, self.start) == ("frozen", "generated") else ""
+                return f"{beside}metric on {seen} photos, shrinkage {self.shrinkage:g}"
             case "tuned" if not self.steps:
                 return "tokens of the support's photos as a prompt"
             case "tuned":
@@ -90,6 +93,7 @@ class Adaptation:
         fingerprint: of the model it is for.
         prompt: its tokens make the prompted features; its slot states, if any, are the verifier's.
         metric: applied to the features; None leaves them as they are.
+        beside: likewise; photos are as similar as both metrics say, on average.
         choice: why this one; None for an adaptation that was not chosen.
         held_out: similarities that decisions are calibrated on; None where nothing could be held out.
     """
@@ -101,6 +105,7 @@ class Adaptation:
     fingerprint: str
     prompt: CategoryPrompt | None = None
     metric: Metric | None = None
+    beside: Metric | None = None
     choice: Choice | None = None
     held_out: HeldOut | None = None
 
@@ -128,7 +133,8 @@ class Adaptation:
     def finish(self, views: Sequence[Tensor]) -> Tensor:
         """Embeddings (n, D') of photos from their L2-normalised embeddings (n, D) in each view."""
         features = join(views)  # (n, D')
-        return features if self.metric is None else apply(self.metric, features)
+        metrics = [metric for metric in (self.beside, self.metric) if metric is not None]
+        return join([apply(metric, features) for metric in metrics]) if metrics else features
 
     def save(self, path: Path) -> None:
         """Writes the adaptation; the file appears whole or not at all.
@@ -147,11 +153,11 @@ class Adaptation:
             "tokens": None if self.prompt is None else self.prompt.tokens,
             "states": None if self.prompt is None else self.prompt.states,
             **({} if self.prompt is None or self.prompt.gains is None else self.prompt.gains.tensors),
-            "metric.mean": None if self.metric is None else self.metric.mean,
-            "metric.weight": None if self.metric is None else self.metric.weight,
+            **_metric_tensors("metric", self.metric),
+            **_metric_tensors("beside", self.beside),
             **_held_out_tensors(self.held_out),
         }
-        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMATS[0])
 
     @classmethod
     def load(cls, path: Path) -> "Adaptation":
@@ -160,7 +166,7 @@ class Adaptation:
         Raises:
             PromptError: the file is missing, damaged or neither.
         """
-        file = read_prompt_file(path, formats=(FORMAT, prompt_file.FORMAT))
+        file = read_prompt_file(path, formats=(*FORMATS, prompt_file.FORMAT))
         if file.format_name == prompt_file.FORMAT:
             return cls.of(CategoryPrompt.load(path))
         try:
@@ -176,18 +182,26 @@ def join(views: Sequence[Tensor]) -> Tensor:
 
 def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Adaptation:
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
-    prompt = metric = None
+    prompt = None
     if "tokens" in tensors:
         states, gains = tensors.get("states"), Gains.from_tensors(tensors)
         prompt = CategoryPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, gains)
-    if "metric.weight" in tensors:
-        metric = Metric(mean=tensors["metric.mean"], weight=tensors["metric.weight"])
+    metric, beside = _metric_from("metric", tensors), _metric_from("beside", tensors)
     choice = None if facts["choice"] is None else Choice(**facts["choice"])
     held_out = None
     if "held_out.similarity" in tensors:  # files of earlier versions have none
         held_out = HeldOut(*(tensors[f"held_out.{name}"].numpy() for name in ("similarity", "groups", "relation")))
     recipe = Recipe(**facts["recipe"])
-    return Adaptation(recipe, category, num_pairs, seed, fingerprint, prompt, metric, choice, held_out)
+    return Adaptation(recipe, category, num_pairs, seed, fingerprint, prompt, metric, beside, choice, held_out)
+
+
+def _metric_tensors(name: str, metric: Metric | None) -> dict[str, Tensor | None]:
+    return {} if metric is None else {f"{name}.{part}": tensor for part, tensor in vars(metric).items()}
+
+
+def _metric_from(name: str, tensors: dict[str, Tensor]) -> Metric | None:
+    weight = tensors.get(f"{name}.weight")
+    return None if weight is None else Metric(mean=tensors[f"{name}.mean"], weight=weight)
 
 
 def _held_out_tensors(held_out: HeldOut | None) -> dict[str, Tensor | None]:

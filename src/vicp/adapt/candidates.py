@@ -15,7 +15,13 @@ STATIC = Recipe("static", "prompted", "static")
 GENERATED = Recipe("generated", "prompted", "generated")
 READOUT = Recipe("generated", "frozen", "generated")  # the emitted metric without the prompt tokens
 MILD = Recipe("metric", "frozen", shrinkage=10.0)  # seldom harms, whatever the labels: results/ablations/choice.md
+BESIDE = Recipe("metric", "frozen", "generated", shrinkage=SHRINKAGE)  # the like where a model emits a metric
 RANDOM = Recipe("tuned", "prompted", "random", steps=0)  # where tuning may start; worth something now and then
+
+
+def is_beside(recipe: Recipe) -> bool:
+    """Whether a metric on frozen photos stands beside the emitted one."""
+    return (recipe.method, recipe.features, recipe.start) == ("metric", "frozen", "generated")
 
 
 def prompts(embedder: Embedder) -> list[Recipe]:
@@ -27,9 +33,9 @@ def prompts(embedder: Embedder) -> list[Recipe]:
 def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Recipe]:
     """Nothing at all, and the candidates of a method that take no gradient step.
 
-    Where the model emits a metric, which holds without its tokens, metrics are of frozen photos alone. Without `steps`
-    to follow, "auto" leaves out where tuning may start: photos seen once more for little; and of a model that emits a
-    metric whatever looks at photos once more.
+    Where the model emits a metric, which holds without its tokens, metrics are of frozen photos alone, and one stands
+    beside it. Without `steps` to follow, "auto" leaves out where tuning may start: photos seen once more for little;
+    and of a model that emits a metric whatever looks at photos once more.
     """
     readout = _readout(embedder)
     prompted = [] if readout else _prompted_metrics(prompts(embedder))
@@ -60,7 +66,7 @@ def default(embedder: Embedder, method: Adapt) -> Recipe:
     """What to do where there is nothing to choose by."""
     match method:
         case "auto":
-            return MILD
+            return BESIDE if _readout(embedder) else MILD
         case "null":
             return NULL
         case "static":
@@ -75,7 +81,7 @@ def default(embedder: Embedder, method: Adapt) -> Recipe:
 
 def _readout(embedder: Embedder) -> list[Recipe]:
     emits = embedder.model is not None and embedder.model.metric_head is not None
-    return [READOUT] if emits else []
+    return [READOUT, BESIDE] if emits else []
 
 
 def _prompted_metrics(there: Sequence[Recipe]) -> list[Recipe]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vicp.adapt import generated
 from vicp.adapt.adaptation import Adaptation, Choice, Recipe, Start
-from vicp.adapt.candidates import MILD, NULL, Adapt, cheap, default, tunings
+from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
@@ -62,12 +62,13 @@ def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto", *,
     trial = try_out(embedder, support, method, steps=steps)
     candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
     if candidates:
-        recipe, choice = _decide(trial, candidates, asked=method != "auto")
+        cautious = None if method != "auto" else default(embedder, method)
+        recipe, choice = _decide(trial, candidates, cautious)
     else:
         recipe = default(embedder, method)
         if method == "auto":
             trial = _hold_out_each(embedder, support, recipe)
-            recipe = _cautious(trial)
+            recipe = _if_held_out(trial, recipe)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
     adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
@@ -113,10 +114,10 @@ def _hold_out_each(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -
     return _extend(trial, embedder.quiet(), support, folds, [recipe]) if folds else trial
 
 
-def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple[Recipe, Choice]:
-    """The best candidate and why; what seldom harms if no method was asked for and labels seem to mean nothing."""
+def _decide(trial: Trial, candidates: Sequence[Recipe], cautious: Recipe | None) -> tuple[Recipe, Choice]:
+    """The best candidate and why; where labels seem to mean nothing, what seldom harms, if that may be chosen."""
     best = trial.best(candidates)
-    chosen, why = (best, "as asked") if asked else _doubt(trial, best)
+    chosen, why = (best, "as asked") if cautious is None else _doubt(trial, best, cautious)
     right = f"{trial.score(chosen):.2f} of held-out comparisons right"
     against = "" if chosen == NULL else f"; nothing: {trial.score(NULL):.2f}"
     threshold, accuracy = trial.comparisons.threshold(trial.similarity[chosen])
@@ -124,18 +125,19 @@ def _decide(trial: Trial, candidates: Sequence[Recipe], *, asked: bool) -> tuple
     return chosen, Choice(f"chose {_name(chosen)}, {why} ({right}{against})", scores, threshold, accuracy)
 
 
-def _doubt(trial: Trial, best: Recipe) -> tuple[Recipe, str]:
+def _doubt(trial: Trial, best: Recipe, cautious: Recipe) -> tuple[Recipe, str]:
     """The best candidate of a trial, or what seldom harms where none is clearly better than guessing; and why."""
     if not is_above_chance(trial.by_group(best)):
-        return _cautious(trial), "for on held-out individuals no adaptation is clearly better than guessing"
+        chosen = _if_held_out(trial, cautious)
+        return chosen, "for on held-out individuals no adaptation is clearly better than guessing"
     if best == NULL:
         return NULL, "which no adaptation beats on held-out individuals"
     return best, "the best on held-out individuals"
 
 
-def _cautious(trial: Trial) -> Recipe:
-    """What to do where nothing can be told: a mild whitening, if the same-pairs give one with any of them held out."""
-    return MILD if MILD in trial.similarity else NULL
+def _if_held_out(trial: Trial, recipe: Recipe) -> Recipe:
+    """What to do where nothing can be told: this, if the same-pairs give it with any of them held out, or nothing."""
+    return recipe if recipe in trial.similarity else NULL
 
 
 def _held_out(support: SupportPhotos, similarity: NDArray[np.float64] | None, recipe: Recipe) -> HeldOut | None:

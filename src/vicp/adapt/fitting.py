@@ -9,10 +9,9 @@ from torch import Tensor
 
 from vicp.adapt import generated, metric, static, tuned
 from vicp.adapt.adaptation import Adaptation, Features, Recipe, Start, join
-from vicp.adapt.candidates import READOUT
+from vicp.adapt.candidates import READOUT, is_beside
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.support_photos import SupportPhotos
-from vicp.adapt.whitening import apply
 from vicp.errors import DataError
 
 
@@ -24,6 +23,8 @@ def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptatio
         DataError: the same-pairs give no metric.
     """
     start = begin(embedder, support, recipe.start)
+    if is_beside(recipe):
+        start = generated.leave_room(generated.adapt_readout(embedder, start))
     match recipe.method:
         case "metric":
             features = _features(embedder, support, start, recipe.features)
@@ -70,10 +71,14 @@ def fit_many(
             views["both"] = join([support.frozen, views["prompted"]])
         if start.recipe in own:
             yield start.recipe, views[start.recipe.features]
-        if READOUT in own:
-            yield READOUT, generated.adapt_readout(embedder, start).finish([support.frozen])
+        beside = None
+        if READOUT in own or any(map(is_beside, own)):
+            readout = generated.adapt_readout(embedder, start)
+            beside = generated.leave_room(readout)
+            if READOUT in own:
+                yield READOUT, readout.finish([support.frozen])
         for kind, features in views.items():
-            yield from _metrics(inner, rows, start, own, kind, features)
+            yield from _metrics(inner, rows, beside if kind == "frozen" and beside else start, own, kind, features)
         yield from _tuned(embedder, support, inner, start, own, seen)
 
 
@@ -112,7 +117,7 @@ def _metrics(
     for adaptation in adaptations:
         assert adaptation.metric is not None
         centred = replace(adaptation.metric, mean=features.mean(dim=0))
-        yield adaptation.recipe, apply(centred, features)
+        yield adaptation.recipe, replace(adaptation, metric=centred).finish([features])
 
 
 def _tuned(

@@ -72,6 +72,11 @@ def adapt_readout(embedder: Embedder, start: Adaptation) -> Adaptation:
     return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 
+def leave_room(readout: Adaptation) -> Adaptation:
+    """An emitted metric moved aside, for another of the same photos to stand beside it."""
+    return replace(readout, metric=None, beside=readout.metric)
+
+
 def infer_prompt(
     embedder: Embedder, latents: Tensor, support: Support, *, category: str, seed: int | None = None
 ) -> CategoryPrompt:

@@ -19,7 +19,7 @@ def adapt(
     """A metric adaptation for each shrinkage.
 
     Args:
-        start: whose prompt the features are from; one without a prompt for frozen features.
+        start: whose prompt the features are from; for frozen features one without a prompt, or with a metric beside.
         support: n photos.
         features: of these photos (n, D'), as `start` with this `kind` of features makes them.
         kind: what the features are.
@@ -32,8 +32,7 @@ def adapt(
         metrics = fit_groups(features, support.groups, shrinkages)
     except ValueError as error:
         raise DataError(f"the same-pairs of '{support.category}' give no metric: {error}") from error
-    source = None if kind == "frozen" else start.recipe.start
     return [
-        replace(start, recipe=Recipe("metric", kind, source, shrinkage=shrinkage), metric=metric)
+        replace(start, recipe=Recipe("metric", kind, start.recipe.start, shrinkage=shrinkage), metric=metric)
         for shrinkage, metric in zip(shrinkages, metrics, strict=True)
     ]

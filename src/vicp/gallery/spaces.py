@@ -26,8 +26,9 @@ def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -
         parts.update(adaptation.recipe.features.encode())
         for view in adaptation.views:
             parts.update(b"/" if view is None else b"".join(map(_bytes, view.parts)))
-        if adaptation.metric is not None:
-            parts.update(_bytes(adaptation.metric.mean) + _bytes(adaptation.metric.weight))
+        for metric in (adaptation.metric, adaptation.beside):
+            if metric is not None:
+                parts.update(_bytes(metric.mean) + _bytes(metric.weight))
     return parts.hexdigest()
 
 
