@@ -45,8 +45,8 @@ from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 ROOT = Path(__file__).parent.parent
 KS = (16, 64)
 RULES = {
-    "auto": "the best on held-out individuals; where it is not above chance, or too few can be held out, the "
-    "generated metric beside a metric on frozen photos (a mild whitening where the model emits none): the rule of `auto`",
+    "auto": "the best on held-out individuals; where it is not above chance, or too few can be held out, the generated "
+    "metric beside a metric on frozen photos (a mild whitening where the model emits none): the rule of `auto`",
     "nothing if unsure": "likewise, and there the plain backbone",
     "oracle": "the candidate that is best on the test photos: no rule can do better",
 }
