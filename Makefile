@@ -59,8 +59,7 @@ TRIPLET ?=
 SETS ?=
 SEEN ?=
 CHOICE ?=
-RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl \
-	evidence=src/vicp/checkpoints/mini/evidence.jsonl
+RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl
 results: $(READY)
 	$(BIN)/python benchmarks/curves.py $(RUNS)
 	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl

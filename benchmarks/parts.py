@@ -42,7 +42,8 @@ PARTS = {  # whether the photos are prompted, and which gains there are
     "whole": "everything that the model emits",
     "no tokens": "the metric alone, on frozen photos",
     "tokens alone": "the paper's prompt, without a metric",
-    "no evidence": "prompt tokens, and the gains that the LLM emits",
+    "no evidence": "prompt tokens, and the gains that the LLM emits, followed in full",
+    "no trust": "prompt tokens, evidence, and the LLM's gains followed in full",
     "no LLM gains": "prompt tokens, and the metric that the evidence makes of the pairs alone",
     "evidence alone": "that metric on frozen photos: no LLM at all",
     "no nuisance": "prompt tokens and gains, and no directions taken away",
@@ -139,6 +140,7 @@ def embedded(
     yield "no tokens", model.finish(frozen, whole)
     yield "tokens alone", model.finish(prompted, None)
     yield "no evidence", model.finish(prompted, Gains(emitted[0]))
+    yield "no trust", model.finish(prompted, evidence(emitted, seen).of_context(0))
     yield "no LLM gains", model.finish(prompted, without_llm)
     yield "evidence alone", model.finish(frozen, without_llm)
     yield "no nuisance", model.finish(prompted, replace(whole, nuisance=None))
