@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch
 
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.generated import infer_prompt
