@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs mini results clean
+.PHONY: setup demo test check format docs mini ablations results clean
 
 setup: $(READY)
 
@@ -49,6 +49,19 @@ mini: $(READY)
 	done
 	$(BIN)/vicp train --resume --config configs/mini/evidence.yaml \
 		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
+
+# What each choice is worth, three seeds each: half a day of two cores, of which a GPU takes most away; goes on where it
+# was stopped. PHOTOS as above.
+ABLATE = $(BIN)/vicp ablate --seeds 3 $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS))
+TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
+ablations: $(READY)
+	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
+		--each train.pair_weight=0 --each model.compare_in_context=false --each model.freeze_reasoner=true \
+		--each model.generator=set_transformer
+	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
+		--each model.freeze_reasoner=false --each train.joint_steps=240 --each train.distil_weight=1 \
+		--each "$(TOKENS)" --each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
+		--each "$(TOKENS) train.distil_weight=1"
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose

@@ -209,6 +209,8 @@ class TrainConfig:
     start: str | None = None
     """VICP only: folder of a checkpoint to start from, backbone and LLM with it; evidence and trust it lacks are
     fresh."""
+    fresh: tuple[str, ...] = ()
+    """With `train.start`: parts that are not taken from there but start anew, such as a `head` of other sizes."""
     learns: tuple[str, ...] = ()
     """VICP only: the parts of the model that learn, such as `evidence`; none named are all that are not frozen."""
     warmup_steps: int = 1000
@@ -247,6 +249,8 @@ class TrainConfig:
     contrastive_weight: float = 0.0
     """Of the supervised contrastive loss within a category (ours): of prompted photos, and in the warm-up of photos
     under the emitted metric alone, where `model.metric_rank` has one."""
+    distil_weight: float = 0.0
+    """Of teaching the verifier's answers on held-out pairs to the similarity of the same photos (ours)."""
     agreement_weight: float = 0.0
     """Of reading off a comparison token in which factors of the world its photos agree (ours)."""
     optimizer: Literal["adamw", "muon"] = "adamw"

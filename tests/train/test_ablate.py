@@ -9,7 +9,8 @@ from tiny_runs import tiny_photo_run
 from vicp.config import RunConfig
 from vicp.config_files import dump_config, load_config
 from vicp.errors import ConfigError, DataError
-from vicp.train.ablate import Variant, ablate, best_check, write_table
+from vicp.train.ablate import ablate, best_check
+from vicp.train.ablation_table import Variant, write_table
 
 
 def test_a_table_of_two_settings_and_two_seeds(tmp_path: Path) -> None:
@@ -57,6 +58,13 @@ def test_each_variant_stands_by_itself_beside_the_config_as_it_is(tmp_path: Path
         "model.num_prompts=1+train.pair_weight=0.5": (1, 0.5, plain[2]),
         "train.icl_weight=0": (*plain[:2], 0.0),
     }
+    out = tmp_path / "each"
+    lines = write_table(variants, out, command="vicp ablate", num_seeds=1)
+    assert lines[6].endswith("| own - best other | own - as it is |")
+    assert lines[8].endswith("|  |"), "beside itself there is nothing to say"
+    facts = json.loads(out.with_name("each.json").read_text())["rows"]
+    expected = variants[1].checks[0]["own"] - variants[0].checks[0]["own"]
+    assert facts[1]["own_minus_as_it_is"]["mean"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_intervals_by_hand() -> None:
@@ -65,6 +73,9 @@ def test_intervals_by_hand() -> None:
     assert variant.interval("own") == pytest.approx((11.0, 12.706 * 2**0.5 / 2**0.5), abs=1e-3)  # t of 1 degree, 97.5 %
     assert variant.gain == pytest.approx((5.5, 12.706 * 0.5), abs=1e-3)  # over `other`, the better on average
     assert variant.interval("map") is None
+    base = Variant("as it is", [{"own": 9.0}, {"own": 9.0}])
+    assert variant.minus(base) == pytest.approx((2.0, 12.706 * 2**0.5 / 2**0.5), abs=1e-3)
+    assert base.minus(base) is None
 
 
 @pytest.mark.parametrize(

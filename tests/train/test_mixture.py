@@ -16,7 +16,7 @@ from vicp.train.batch import Shard, collate
 from vicp.train.ground import make_grounds
 from vicp.train.loop import train
 from vicp.train.mixture import Mixture
-from vicp.train.prompting import start_model
+from vicp.train.start import start_model
 
 IDENTITIES, PHOTOS = 6, 6
 

@@ -15,7 +15,7 @@ from vicp.model.weights import fingerprint
 from vicp.train.job import photos_per_step
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain
-from vicp.train.prompting import start_backbone
+from vicp.train.start import start_backbone
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))

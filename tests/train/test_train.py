@@ -17,7 +17,8 @@ from vicp.train.batch import Batch, Shard, collate
 from vicp.train.ground import image_transform, make_grounds
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain, two_view_loss
-from vicp.train.prompting import freeze_all_but, make_trainee, start_directions, start_model
+from vicp.train.prompting import freeze_all_but, make_trainee
+from vicp.train.start import start_directions, start_model
 from vicp.train.validate import check_context
 from vicp.train.world import World, make_world
 
@@ -152,6 +153,44 @@ def test_evidence_joins_a_checkpoint_that_has_none_and_keeps_what_that_learned(t
         )
     )
     assert torch.equal(VICP.from_pretrained(third).evidence.deviation, model.evidence.deviation)
+
+
+def test_parts_that_start_anew_may_have_other_sizes_and_the_rest_is_kept(tmp_path: Path) -> None:
+    settings = tiny_run(tmp_path / "reader", joint_steps=0, contrastive_weight=1.0)
+    first = train(dataclasses.replace(settings, model=dataclasses.replace(settings.model, metric_rank=8)))
+    config = tiny_run(tmp_path / "more", start=str(first), fresh=("prompt_slots", "metric_head"))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, num_prompts=7, metric_rank=5))
+    read, model = VICP.from_pretrained(first), start_model(config)
+    assert (len(model.prompt_slots), model.metric_head.read.shape[0]) == (7, 5)
+    for part in ("connector", "reasoner", "head"):
+        kept = read.get_submodule(part).state_dict()
+        assert all(torch.equal(tensor, kept[n]) for n, tensor in model.get_submodule(part).state_dict().items()), part
+    untold = model.metric_head.read.clone()
+    start_directions(model, world_of(model, config, "seen", 2), config)
+    assert not torch.equal(model.metric_head.read, untold), "fresh directions are set by photos"
+    without = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=0))
+    assert start_model(without).metric_head is None
+    misspelt = dataclasses.replace(config, train=dataclasses.replace(config.train, fresh=("heat",)))
+    with pytest.raises(ConfigError, match=r"train\.fresh: no part 'heat' in .*; it has backbone, comparison,"):
+        start_model(misspelt)
+    alone = dataclasses.replace(config, train=dataclasses.replace(config.train, start=None))
+    with pytest.raises(ConfigError, match=r"train\.fresh: .*train\.start"):
+        start_model(alone)
+
+
+def test_the_verifier_teaches_similarities_and_takes_no_gradient_from_them(tmp_path: Path) -> None:
+    """With this loss alone what moves is the prompt's side; the verifier's layer stays as it was."""
+    config = tiny_run(tmp_path, distil_weight=1.0, icl_weight=0.0, pair_weight=0.0, agreement_weight=0.0)
+    model = start_model(config)
+    batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="none", photos=True)
+    trainee = make_trainee(config, model)
+    terms = trainee(batch)
+    assert terms.distillation is not None
+    assert 0 < terms.distillation.item() < 2
+    terms.distillation.backward()
+    assert model.head.out.weight.grad.abs().sum() > 0
+    verifier = [p.grad for p in model.verifier.parameters()]
+    assert all(grad is None or grad.abs().sum() == 0 for grad in verifier)
 
 
 def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def ablate(
 ) -> None:
     """Train one config with settings varied, over seeds, and write one table; goes on where it was stopped."""
     from vicp.train.ablate import ablate as run
-    from vicp.train.ablate import write_table
+    from vicp.train.ablation_table import write_table
 
     variants = run(config, overrides or [], vary or [], each=each or [], num_seeds=seeds, runs=runs or out)
     lines = write_table(variants, out, command=shlex.join(["vicp", *sys.argv[1:]]), num_seeds=seeds)

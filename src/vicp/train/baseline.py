@@ -23,7 +23,7 @@ from vicp.train.batch import Batch, Shard
 from vicp.train.gather import gather
 from vicp.train.ground import Grounds, draw_exam, draw_step, image_transform, make_grounds
 from vicp.train.job import Job, num_joint_steps, photos_per_step
-from vicp.train.prompting import start_backbone
+from vicp.train.start import start_backbone
 from vicp.train.validate import Ranking, check_ranking
 
 CLASSIFIERS = ("arcface", "adaface")  # a class vector per identity

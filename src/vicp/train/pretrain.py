@@ -21,9 +21,9 @@ from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
 from vicp.train.muon import Muon
-from vicp.train.prompting import start_backbone
 from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log
 from vicp.train.schedule import set_learning_rate
+from vicp.train.start import start_backbone
 from vicp.train.teacher import TEACHER_DIM, Teacher, train_teacher
 
 logger = logging.getLogger(__name__)

@@ -1,26 +1,21 @@
 """VICP as a job: episodes with their context, first on cached tokens, then with prompted photos."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from transformers import AutoModel, PreTrainedModel
 
 from vicp.config import RunConfig
 from vicp.data.seeds import derive_seed
-from vicp.errors import ConfigError, WeightsError
+from vicp.errors import ConfigError
 from vicp.losses.objective import Objective
-from vicp.model.build import build_model
 from vicp.model.vicp import VICP
-from vicp.model.weights import copy_tensors, is_checkpoint, load_weights, own_tensors
-from vicp.train.batch import Batch, Ground, Shard
+from vicp.train.batch import Batch, Shard
 from vicp.train.ground import draw_exam, draw_step, image_transform, make_grounds, pairs_of_step
 from vicp.train.job import Job, num_joint_steps, photos_per_step
+from vicp.train.start import start_directions, start_model
 from vicp.train.step import Trainee
 from vicp.train.validate import ContextCheck, check_context
-
-DIRECTION_EPISODES = 64  # whose photos set the directions that fresh parts start from
 
 
 def vicp_job(config: RunConfig, *, device: torch.device, shard: Shard) -> Job:
@@ -95,29 +90,11 @@ def make_trainee(config: RunConfig, model: VICP) -> Trainee:
                 pair=settings.pair_weight,
                 agreement=settings.agreement_weight,
                 contrastive=settings.contrastive_weight,
+                distillation=settings.distil_weight,
             ),
             margin=settings.margin,
             mining=settings.mining,
         )
-
-
-def start_directions(model: VICP, ground: Ground, config: RunConfig) -> None:
-    """Sets what is fresh of metric head, glance and evidence by the readouts of photos to train on."""
-    told = set() if config.train.start is None else _parts(own_tensors(load_weights(Path(config.train.start))))
-    head, glance, evidence = model.metric_head, model.connector.glance, model.evidence
-    if (head is None and glance is None) or {"connector", "evidence"} <= told or (told and evidence is None):
-        return
-    episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
-    tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
-    encoding = model.backbone.split(tokens, config.model.image_size)
-    readouts = encoding.readout(model.backbone.readout).to(model.prompt_slots.device)
-    if glance is not None and not told:
-        glance.start_from(readouts)
-    readouts = torch.nn.functional.normalize(readouts, dim=-1)
-    if head is not None and not told:
-        head.start_from(readouts)
-    if head is not None and evidence is not None:
-        evidence.start_from(head.along(readouts))
 
 
 def check_fits(config: RunConfig, model: VICP) -> None:
@@ -149,43 +126,3 @@ def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
     model.prompt_slots.requires_grad_(False)
     for name in there.keys() - set(learns):
         there[name].requires_grad_(False)
-
-
-def start_model(config: RunConfig) -> VICP:
-    """A fresh model from the config's seed, its backbone from `train.backbone` where that is given."""
-    model = build_model(config.model, seed=derive_seed(config.seed, "model"))
-    start = config.train.start
-    if start is None:
-        start_backbone(config, model.backbone.vit)
-    else:
-        there, own = own_tensors(load_weights(Path(start))), own_tensors(model)
-        fresh = tuple(f"{part}." for part in ("evidence", "trust") if part not in _parts(there))
-        own = {name: tensor for name, tensor in own.items() if not name.startswith(fresh)}
-        copy_tensors(there, own, where=f"train.start: {start}")
-    return model.train()
-
-
-def _parts(tensors: Mapping[str, Tensor]) -> set[str]:
-    """The parts of a model that have any of these tensors."""
-    return {name.split(".")[0] for name in tensors}
-
-
-def start_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
-    """Copies the weights of `train.backbone` into a vision model of the same architecture.
-
-    Raises:
-        WeightsError: it cannot be loaded, or has other tensors.
-    """
-    source = config.train.backbone
-    if source is not None:
-        copy_tensors(_vision_model(source).state_dict(), vit.state_dict(), where=f"train.backbone: {source}")
-
-
-def _vision_model(source: str) -> PreTrainedModel:
-    """The vision model of the packaged `mini`, of a VICP checkpoint's folder, or of one that transformers wrote."""
-    if source == "mini" or is_checkpoint(Path(source)):
-        return VICP.from_pretrained(source).backbone.vit
-    try:
-        return AutoModel.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"train.backbone: cannot load '{source}'; `vicp pretrain` makes one") from error

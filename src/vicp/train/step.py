@@ -12,6 +12,7 @@ from vicp.data.natural import NATURAL_FACTORS
 from vicp.data.sources.world import FACTORS
 from vicp.losses.alignment import alignment_loss
 from vicp.losses.contrastive import contrastive_loss
+from vicp.losses.distillation import distillation_loss
 from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.losses.triplet import triplet_loss
@@ -67,21 +68,24 @@ class Trainee(nn.Module):
     @property
     def needs_asked(self) -> bool:
         """Whether the photos to embed are looked at without prompts too, for held-out pairs."""
-        return self.objective.pair > 0 or self.objective.agreement > 0 or self.model.metric_head is not None
+        told = self.objective.pair + self.objective.agreement + self.objective.distillation
+        return told > 0 or self.model.metric_head is not None
 
     def forward(self, batch: Batch) -> LossTerms:
         """Every loss; without photos (the warm-up) those that need no ViT. What is only logged has no gradient."""
         read = read_batch(self.model, batch)
         seen = self._embed(batch, read.reading)
         identity, alignment, contrastive = (None, None, None) if seen is None else self._ranked(seen, batch)
+        logits = None if read.asked is None else query_logits(self.model, read, batch).float()  # (C, R)
         terms = weigh(
             self.objective,
             identity=identity,
             icl=self._icl(read.reading, batch.same),
             alignment=alignment,
-            pair=None if read.asked is None else pair_loss(_flat(query_logits(self.model, read, batch)), _same(batch)),
+            pair=None if logits is None else pair_loss(logits.flatten(), batch.queries.same.flatten()),
             agreement=None if read.asked is None or batch.values is None else self._agreement(read.asked, batch),
             contrastive=contrastive,
+            distillation=None if seen is None or logits is None else distillation_loss(_alike(seen, batch), logits),
         )
         # DDP waits for a gradient through everything that a module returns.
         logged = {n: t.detach() for n, t in vars(terms).items() if t is not None and vars(self.objective).get(n) == 0}
@@ -174,9 +178,7 @@ def query_logits(model: VICP, read: Read, batch: Batch) -> Tensor:
     return model.verify(left, right, read.reading.states)
 
 
-def _flat(logits: Tensor) -> Tensor:
-    return logits.float().flatten()
-
-
-def _same(batch: Batch) -> Tensor:
-    return batch.queries.same.flatten()
+def _alike(seen: Seen, batch: Batch) -> Tensor:
+    """Cosine similarities (C, R) of held-out pairs, as the prompts show them."""
+    left, right = (take_rows(seen.embeddings, rows) for rows in (batch.queries.left, batch.queries.right))
+    return (left * right).sum(dim=-1)
