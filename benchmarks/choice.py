@@ -140,7 +140,7 @@ def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     best = trial.best(list(trial.similarity)) if trial.similarity else NULL
     sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
     chosen = {
-        "auto": choose.adapt(embedder, case.support, "auto", steps=False).recipe,
+        "auto": choose.adapt(embedder, case.support, "auto", steps=False, trial=trial).recipe,
         "nothing if unsure": best if sure else NULL,
         "oracle": max(maps, key=lambda recipe: maps[recipe]),
     }

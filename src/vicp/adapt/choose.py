@@ -46,7 +46,14 @@ class Trial:
         return max(recipes, key=self.score)
 
 
-def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto", *, steps: bool = True) -> Adaptation:
+def adapt(
+    embedder: Embedder,
+    support: SupportPhotos,
+    method: Adapt = "auto",
+    *,
+    steps: bool = True,
+    trial: Trial | None = None,
+) -> Adaptation:
     """The adaptation of that method, its settings chosen on the support; "auto" chooses the method too.
 
     Args:
@@ -54,12 +61,13 @@ def adapt(embedder: Embedder, support: SupportPhotos, method: Adapt = "auto", *,
         support: what is known of some of them.
         method: one of them, or "auto".
         steps: for "auto", candidates that take gradient steps are among those tried: by far the dearest.
+        trial: what `try_out` found for the same; None tries them.
 
     Raises:
         ConfigError: the method needs a VICP model or a static prompt, and there is none.
         DataError: the same-pairs give no metric.
     """
-    trial = try_out(embedder, support, method, steps=steps)
+    trial = try_out(embedder, support, method, steps=steps) if trial is None else trial
     candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
     if candidates:
         cautious = None if method != "auto" else default(embedder, method)

@@ -8,6 +8,7 @@ scatter within same-pairs gives directions to be rid of, as in whitening (`adapt
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,12 @@ class PairReadouts:
     right: Tensor
     same: Tensor
 
+    @cached_property
+    def features(self) -> Tensor:
+        """`context_features` of these pairs (C, 8), computed once; without gradient, for the backbone is frozen."""
+        with torch.no_grad():
+            return context_features(self)
+
 
 class Evidence(nn.Module):
     """Adds to the gains that the head emits, and names nuisance directions.
@@ -63,7 +70,7 @@ class Evidence(nn.Module):
 
     def forward(self, emitted: Tensor, pairs: PairReadouts) -> Gains:
         """The gains of C categories from what the head emitted (C, r) and their pairs."""
-        strength, floor, power = self.overall(context_features(pairs)).unbind(-1)  # (C,) each
+        strength, floor, power = self.overall(pairs.features).unbind(-1)  # (C,) each
         features = _per_direction(pairs, self.deviation)  # (C, r, 8)
         said = self.per_direction(torch.cat([features, emitted[..., None] / SCALE], dim=-1)).squeeze(-1)  # (C, r)
         values = (emitted + SCALE * (said + self.bias)) * 2 * strength.sigmoid()[:, None]

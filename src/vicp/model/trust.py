@@ -9,7 +9,7 @@ One small network judges that; it is to be trained on kinds of photos that the L
 import torch
 from torch import Tensor, nn
 
-from vicp.model.evidence import NUM_FEATURES, PairReadouts, context_features
+from vicp.model.evidence import NUM_FEATURES, PairReadouts
 from vicp.model.gains import Gains
 from vicp.model.metric_head import MetricHead
 
@@ -37,7 +37,7 @@ class Trust(nn.Module):
         with torch.no_grad():
             without, under = (same_over_different(pairs, head, gains) for gains in (torch.zeros_like(emitted), emitted))
             size = emitted.abs().mean(dim=-1).log1p()
-            features = torch.cat([context_features(pairs), torch.stack([without, under, size], dim=-1)], dim=-1)
+            features = torch.cat([pairs.features, torch.stack([without, under, size], dim=-1)], dim=-1)
         factor: Tensor = 2 * self.judge(features).squeeze(-1).sigmoid()
         return factor
 
