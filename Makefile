@@ -59,7 +59,7 @@ ablations: $(READY)
 		--each train.pair_weight=0 --each model.compare_in_context=false --each model.freeze_reasoner=true \
 		--each model.generator=set_transformer
 	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
-		--each model.freeze_reasoner=false --each train.joint_steps=240 --each train.distil_weight=1 \
+		--each model.freeze_reasoner=false --each train.joint_steps=180 --each train.distil_weight=1 \
 		--each "$(TOKENS)" --each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
 		--each "$(TOKENS) train.distil_weight=1"
 

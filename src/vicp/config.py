@@ -220,7 +220,8 @@ class TrainConfig:
     epochs: float = 0.0
     """Above 0, passes over the training photos in place of `joint_steps`."""
     learning_rate: float = 1e-4
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "trapezoid", "constant"] = "cosine"
+    """How the rate falls within a phase: along a cosine, in a line over the last fifth, or never."""
     rate_warmup: float = 0.05
     """Share of a phase over which the rate rises from 0."""
     weight_decay: float = 0.01
