@@ -55,6 +55,9 @@ mini: $(READY)
 ABLATE = $(BIN)/vicp ablate --seeds 3 $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS))
 TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
 ablations: $(READY)
+	for seed in 0 1 2; do $(BIN)/vicp train --resume --config configs/mini/ablation-reader.yaml seed=$$seed \
+		out=runs/ablations/reader/seed-$$seed $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) || exit 1; \
+	done
 	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
 		--each train.pair_weight=0 --each model.compare_in_context=false --each model.freeze_reasoner=true \
 		--each model.generator=set_transformer

@@ -60,8 +60,9 @@ def test_each_variant_stands_by_itself_beside_the_config_as_it_is(tmp_path: Path
     }
     out = tmp_path / "each"
     lines = write_table(variants, out, command="vicp ablate", num_seeds=1)
-    assert lines[6].endswith("| own - best other | own - as it is |")
-    assert lines[8].endswith("|  |"), "beside itself there is nothing to say"
+    assert lines[6].endswith("| own - best other | own - as it is | own - shuffled, by seed |")
+    check = variants[0].checks[0]
+    assert lines[8].endswith(f"|  | {check['own'] - check['shuffled']:+.1f} |"), "beside itself there is nothing to say"
     facts = json.loads(out.with_name("each.json").read_text())["rows"]
     expected = variants[1].checks[0]["own"] - variants[0].checks[0]["own"]
     assert facts[1]["own_minus_as_it_is"]["mean"] == pytest.approx(expected, abs=1e-3)

@@ -41,6 +41,11 @@ class Variant:
         best = max(others, key=lambda row: statistics.mean(check[row] for check in self.checks))
         return _interval([check["own"] - check[best] for check in self.checks])
 
+    @property
+    def label_gains(self) -> list[float]:
+        """What the labels add to the own pairs, of each seed in turn: own - shuffled; empty where never computed."""
+        return [check["own"] - check["shuffled"] for check in self.checks if {"own", "shuffled"} <= check.keys()]
+
     def minus(self, base: "Variant") -> tuple[float, float] | None:
         """What the own context gives beyond what it gives another variant, paired over seeds; None beside itself."""
         pairs = [
@@ -73,9 +78,10 @@ def _page(
     command: str,
     num_seeds: int,
 ) -> list[str]:
-    gains = any(variant.gain for variant in variants)
+    gains, labels = any(v.gain for v in variants), any(v.label_gains for v in variants)
     seeds = f"mean of {num_seeds} seeds ± 95 % interval (Student's t over seeds)" if num_seeds > 1 else "one seed"
     head = ["setting", *rows, *(["own - best other"] if gains else []), *([f"own - {AS_IT_IS}"] if base else [])]
+    head += ["own - shuffled, by seed"] if labels else []
     lines = [
         f"# {title}",
         "",
@@ -91,6 +97,7 @@ def _page(
     for variant in variants:
         cells = [_cell(variant.interval(row)) for row in rows] + ([_cell(variant.gain)] if gains else [])
         cells += [_cell(variant.minus(base))] if base else []
+        cells += [", ".join(f"{gain:+.1f}" for gain in variant.label_gains)] if labels else []
         lines.append("| " + " | ".join([f"`{variant.name}`", *cells]) + " |")
     return lines
 
