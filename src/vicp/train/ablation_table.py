@@ -58,7 +58,7 @@ def write_table(variants: Sequence[Variant], out: Path, *, command: str, num_see
     """Writes `OUT.md` and `OUT.json`; returns the Markdown's lines."""
     rows = [row for row in ROWS if any(variant.interval(row) for variant in variants)]
     base = variants[0] if variants[0].name == AS_IT_IS and "own" in rows else None
-    lines = _page(variants, rows, base, title=out.name, command=command, num_seeds=num_seeds)
+    lines = _page(variants, rows, base, title=f"Ablation: {out.name}", command=command, num_seeds=num_seeds)
     facts = {"command": command, "seeds": num_seeds, "rows": [_facts(variant, rows, base) for variant in variants]}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
