@@ -59,12 +59,10 @@ ablations: $(READY)
 		out=runs/ablations/reader/seed-$$seed $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) || exit 1; \
 	done
 	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
-		--each train.pair_weight=0 --each model.compare_in_context=false --each model.freeze_reasoner=true \
-		--each model.generator=set_transformer
+		--each train.pair_weight=0 --each model.freeze_reasoner=true
 	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
-		--each model.freeze_reasoner=false --each train.joint_steps=180 --each train.distil_weight=1 \
-		--each "$(TOKENS)" --each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
-		--each "$(TOKENS) train.distil_weight=1"
+		--each model.freeze_reasoner=false --each train.distil_weight=1 --each "$(TOKENS)" \
+		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150"
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
@@ -84,6 +82,7 @@ results: $(READY)
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))
+	$(MAKE) ablations
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
