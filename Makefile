@@ -39,24 +39,24 @@ format: $(READY)
 # PHOTOS=file.parquet adds natural photos (a column `image` of encoded bytes), BACKBONE_PHOTOS=file.parquet others for the
 # backbone, LABELLED=file.parquet a photo table.
 BACKBONE_PHOTOS ?= $(PHOTOS)
+NATURAL = $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS))
 mini: $(READY)
 	$(BIN)/vicp pretrain --resume --config configs/mini/first-backbone.yaml \
 		$(if $(BACKBONE_PHOTOS),pretrain.photos=$(BACKBONE_PHOTOS))
 	$(BIN)/vicp pretrain --resume --config configs/mini/backbone.yaml \
 		$(if $(BACKBONE_PHOTOS),pretrain.photos=$(BACKBONE_PHOTOS))
 	for step in reader joint; do $(BIN)/vicp train --resume --config configs/mini/$$step.yaml \
-		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) || exit 1; \
+		$(NATURAL) || exit 1; \
 	done
 	$(BIN)/vicp train --resume --config configs/mini/evidence.yaml \
-		$(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
+		$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
 
-# What each choice is worth, three seeds each: half a day of two cores, of which a GPU takes most away; goes on where it
-# was stopped. PHOTOS as above.
-ABLATE = $(BIN)/vicp ablate --seeds 3 $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS))
+# What each choice is worth, three seeds each: hours on two cores; goes on where it was stopped. PHOTOS as above.
+ABLATE = $(BIN)/vicp ablate --seeds 3 $(NATURAL)
 TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
 ablations: $(READY)
 	for seed in 0 1 2; do $(BIN)/vicp train --resume --config configs/mini/ablation-reader.yaml seed=$$seed \
-		out=runs/ablations/reader/seed-$$seed $(if $(PHOTOS),episodes.natural_photos=$(PHOTOS)) || exit 1; \
+		out=runs/ablations/reader/seed-$$seed $(NATURAL) || exit 1; \
 	done
 	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
 		--each train.pair_weight=0 --each model.freeze_reasoner=true
