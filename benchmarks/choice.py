@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from context import shown
+from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import run

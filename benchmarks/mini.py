@@ -19,7 +19,7 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
-from context import shown
+from context_asked import shown
 from context_page import cell, header
 from program import run
 from vicp.adapt.embedding import Embedder

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from context import shown
+from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import run
