@@ -1,6 +1,6 @@
 """What mini's frozen backbone holds, and what its training runs said: results/mini.md and .json.
 
-    python benchmarks/mini.py --checkpoint mini [--runs FOLDER...] [--photos 4096 1024]
+    python benchmarks/mini.py --checkpoint mini [--runs FOLDER...] [--photos 16384 4096]
 
 A linear probe of every factor of the procedural world: discriminant analysis on the readout of drawn objects of seen
 silhouettes, asked about objects of silhouettes that no training saw. RUNS are folders with a train.jsonl, or such
@@ -32,7 +32,7 @@ from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import mean
 
 ROOT = Path(__file__).parent.parent
-SEED, PHOTOS = 0, [4096, 1024]
+SEED, PHOTOS = 0, [16384, 4096]
 CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
 PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "trust", "verifier")
 
