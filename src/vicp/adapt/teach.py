@@ -14,7 +14,8 @@ from vicp.adapt.generated import LabelCheck, check_labels
 from vicp.adapt.support_photos import draw_as_many, pairs_within, see_support
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.sources import open_photos
-from vicp.data.support import Support, draw_support, read_support
+from vicp.data.support import Support, draw_support
+from vicp.data.support_file import read_support
 from vicp.errors import DataError
 
 NUM_PAIRS, NUM_SUSPECTS = 64, 5

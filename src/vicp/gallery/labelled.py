@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from vicp.data.records import PhotoTable
 from vicp.data.sources.table import read_csv, require_columns
-from vicp.data.support import Support, parse_support
+from vicp.data.support import Support
+from vicp.data.support_file import parse_support
 from vicp.data.write import write_frame
 from vicp.gallery.contents import find_photos, photos, signed
 from vicp.gallery.pair_files import COLUMNS, new_pairs

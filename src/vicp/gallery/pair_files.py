@@ -11,7 +11,8 @@ import pandas as pd
 from vicp.adapt.support_photos import pairs_within, relate_pairs
 from vicp.data.records import PhotoTable
 from vicp.data.sources.table import read_csv, require_columns
-from vicp.data.support import Support, parse_support, read_support
+from vicp.data.support import Support
+from vicp.data.support_file import parse_support, read_support
 from vicp.errors import DataError
 from vicp.gallery.next_pairs import Proposal
 

@@ -1,0 +1,108 @@
+"""The support as people write it: a CSV of labelled pairs."""
+
+import logging
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vicp.data.records import BadPhoto, PhotoTable, list_rows
+from vicp.data.sources.table import read_csv, require_columns
+from vicp.data.support import Support
+from vicp.errors import DataError
+
+_WORDS_FOR_SAME = ("1", "true", "yes", "same")
+_WORDS_FOR_DIFFERENT = ("0", "false", "no", "different")
+
+_log = logging.getLogger(__name__)
+
+
+def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
+    """Return the labelled pairs of a CSV with the columns left, right, same.
+
+    `left` and `right` are `path` names of the table, or file names alone where only one photo has that name;
+    `same` is one of 1, true, yes, same, 0, false, no, different. A pair given twice counts once.
+
+    Args:
+        path: The CSV file.
+        table: The photos the pairs speak of.
+
+    Raises:
+        DataError: The file cannot be read, is empty or has bad rows: all of them in one message.
+    """
+    path = Path(path)
+    frame = read_csv(path)
+    require_columns(path, list(frame.columns), ("left", "right", "same"))
+    return parse_support(path, frame, table)
+
+
+def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support:
+    """Return the pairs in a frame of text with the columns left, right and same, read from `path`.
+
+    Raises:
+        DataError: It is empty or has bad rows: all of them in one message.
+    """
+    photos = _Photos(table)
+    labels: dict[tuple[int, int], bool] = {}
+    bad: list[BadPhoto] = []
+    for row, (left, right, word) in enumerate(zip(frame["left"], frame["right"], frame["same"], strict=True), 1):
+        try:
+            pair, same = photos.pair(left, right), _read_same(word)
+            if pair in labels:
+                _log.warning("%s: row %d (%s, %s) repeats a pair", path, row, left, right)
+            if labels.setdefault(pair, same) != same:
+                raise DataError("the same pair stands above with the opposite label")
+        except DataError as error:
+            bad.append(BadPhoto(row, f"{left}, {right}", str(error)))
+    if bad:
+        raise DataError(f"{path}: {len(bad)} of {len(frame)} pairs cannot be used: {list_rows(bad)}")
+    if not labels:
+        raise DataError(f"{path}: no pairs, expected one per row")
+    categories = table.select([a for a, _ in labels]).categories
+    if len(categories) > 1:
+        raise DataError(f"{path}: pairs of several categories ({', '.join(categories)}): write a file for each")
+    left, right = np.array(list(labels), dtype=np.int64).T  # (K,), (K,)
+    return Support(left.copy(), right.copy(), np.array(list(labels.values())))
+
+
+class _Photos:
+    """Finds the photos of a table by the names people write."""
+
+    def __init__(self, table: PhotoTable) -> None:
+        self._categories = list(table.frame["category"])
+        self._by_path = {path: index for index, path in enumerate(table.frame["path"])}
+        self._by_name: dict[str, list[int]] = defaultdict(list)
+        for path, index in self._by_path.items():
+            self._by_name[path.rsplit("/", 1)[-1]].append(index)
+
+    def pair(self, left: str, right: str) -> tuple[int, int]:
+        """Return the indices of two photos, the lower first."""
+        a, b = self._find(left), self._find(right)
+        if a == b:
+            raise DataError("a photo paired with itself")
+        if self._categories[a] != self._categories[b]:
+            raise DataError(f"two categories, {self._categories[a]} and {self._categories[b]}: pairs need one")
+        return min(a, b), max(a, b)
+
+    def _find(self, name: str) -> int:
+        if name in self._by_path:
+            return self._by_path[name]
+        found = self._by_name.get(name, [])
+        if len(found) > 1:
+            raise DataError(f"{len(found)} photos are named {name!r}: write the path, as the table does")
+        if not found:
+            raise DataError(
+                f"no photo {name!r} in the table (which has, for example, {next(iter(self._by_path), '')!r})"
+            )
+        return found[0]
+
+
+def _read_same(word: str) -> bool:
+    if word.strip().lower() in _WORDS_FOR_SAME:
+        return True
+    if word.strip().lower() in _WORDS_FOR_DIFFERENT:
+        return False
+    expected = ", ".join(_WORDS_FOR_SAME + _WORDS_FOR_DIFFERENT)
+    raise DataError(f"same is {word!r}, expected one of {expected}")
