@@ -22,7 +22,8 @@ from vicp.gallery.enroll import enroll_photos
 from vicp.gallery.making import make_gallery
 from vicp.gallery.prompting import add_categories
 from vicp.gallery.reindex import reindex
-from vicp.gallery.store import Snapshot, open_gallery
+from vicp.gallery.store import open_gallery
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import IDENTITIES, ORIGINALS
 
 KILLS, SHOTS, STEP = 20, 40, 4

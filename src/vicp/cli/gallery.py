@@ -22,7 +22,7 @@ from vicp.cli.shared import (
 if TYPE_CHECKING:
     from vicp.adapt.embedding import Embedder
     from vicp.gallery.decision import Promise
-    from vicp.gallery.store import Snapshot
+    from vicp.gallery.store_snapshot import Snapshot
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
 CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]

@@ -18,7 +18,7 @@ from vicp.gallery.names import UNKNOWN
 from vicp.gallery.nearest import ExactNearest, Hits, nearest_of
 from vicp.gallery.route import Usual, route, usual_of
 from vicp.gallery.spaces import check_model
-from vicp.gallery.store import Snapshot
+from vicp.gallery.store_snapshot import Snapshot
 
 NO_DECISION = "no probability: the category's prompt carries no held-out pairs (`vicp teach` writes them)"
 

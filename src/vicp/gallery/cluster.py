@@ -14,7 +14,7 @@ from vicp.errors import GalleryError
 from vicp.gallery.contents import CategoryPrompted, Embedded, embedded_photos, prompts
 from vicp.gallery.decision import Decisions, decisions_of
 from vicp.gallery.nearest import exact_nearest
-from vicp.gallery.store import Snapshot
+from vicp.gallery.store_snapshot import Snapshot
 
 Method = Literal["agglomerative", "hdbscan"]
 MAX_PHOTOS = 20_000  # the distances between them take 1.6 GB

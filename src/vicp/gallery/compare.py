@@ -11,7 +11,7 @@ from vicp.gallery.contents import find_category, prompts
 from vicp.gallery.decision import Promise, decisions_of
 from vicp.gallery.identify import query_tables
 from vicp.gallery.names import UNKNOWN
-from vicp.gallery.store import Snapshot
+from vicp.gallery.store_snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pyarrow as pa
 from vicp.adapt.adaptation import Adaptation
 from vicp.errors import GalleryError
 from vicp.gallery.spaces import adaptation_from
-from vicp.gallery.store import Change, Snapshot
+from vicp.gallery.store_change import Change
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import IDENTITIES, PHOTOS, PROMPTS, SCHEMAS, embeddings_table
 
 FACTS = ("number", "key", "category", "identity", "source", "date", "by", "at", "why")

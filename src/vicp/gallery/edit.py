@@ -8,7 +8,8 @@ import pyarrow as pa
 from vicp.errors import GalleryError
 from vicp.gallery.contents import find_identity, find_photos, photos, quoted, signed, write_names
 from vicp.gallery.names import check_name
-from vicp.gallery.store import Change, change
+from vicp.gallery.store import change
+from vicp.gallery.store_change import Change
 from vicp.gallery.store_tables import IDENTITIES, ORIGINALS, PHOTOS, SCHEMAS, is_embeddings
 
 

@@ -17,7 +17,8 @@ from vicp.gallery.contents import CategoryPrompted, photos, prompts, signed, wri
 from vicp.gallery.embed import Chunk, EmbedChunks, embed_here, read_chunks
 from vicp.gallery.names import check_name
 from vicp.gallery.spaces import check_model
-from vicp.gallery.store import Change, change
+from vicp.gallery.store import change
+from vicp.gallery.store_change import Change
 from vicp.gallery.store_tables import ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
 
 STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most

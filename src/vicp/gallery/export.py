@@ -10,7 +10,7 @@ import pandas as pd
 from vicp.data.write import write_frame
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.contents import embedded_photos, photos, prompts
-from vicp.gallery.store import Snapshot
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import ORIGINALS
 
 _BATCH = 256

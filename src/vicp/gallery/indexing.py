@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.gallery.contents import CategoryPrompted, matrix, prompts
-from vicp.gallery.store import Snapshot, change, open_gallery
+from vicp.gallery.store import change, open_gallery
 from vicp.gallery.store_index import ask_index, num_cells
+from vicp.gallery.store_snapshot import Snapshot
 
 INDEX_ROWS = 1_000_000  # exact search below
 LEAST_RECALL = 0.99

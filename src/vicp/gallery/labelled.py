@@ -15,7 +15,8 @@ from vicp.data.support_file import parse_support
 from vicp.data.write import write_frame
 from vicp.gallery.contents import find_photos, photos, signed
 from vicp.gallery.pair_files import COLUMNS, new_pairs
-from vicp.gallery.store import Snapshot, change
+from vicp.gallery.store import change
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import PAIRS, SCHEMAS
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vicp.gallery.contents import FACTS, CategoryPrompted, embedded_photos, quoted
 from vicp.gallery.search import Known, best_by_identity, closest_identities, group_photos
-from vicp.gallery.store import Snapshot
 from vicp.gallery.store_index import ask_index
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import PHOTOS
 
 _ASKED = 200  # photos that an index is asked for, to find the individuals among them

@@ -10,7 +10,8 @@ from vicp.errors import GalleryError
 from vicp.gallery.contents import prompts, signed
 from vicp.gallery.names import check_name
 from vicp.gallery.spaces import adaptation_bytes, check_model, space_of
-from vicp.gallery.store import Change, change
+from vicp.gallery.store import change
+from vicp.gallery.store_change import Change
 from vicp.gallery.store_tables import PROMPTS, SCHEMAS
 
 

@@ -16,7 +16,9 @@ from vicp.gallery.embed import Chunk, EmbedChunks, embed_here
 from vicp.gallery.enroll import STEP_PHOTOS, write_embeddings
 from vicp.gallery.prompting import write_prompt
 from vicp.gallery.spaces import space_of
-from vicp.gallery.store import Change, Snapshot, change
+from vicp.gallery.store import change
+from vicp.gallery.store_change import Change
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import ORIGINALS, embeddings_table
 
 

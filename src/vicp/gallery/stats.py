@@ -5,7 +5,8 @@ from typing import Any
 
 from vicp.gallery.contents import photos, prompts
 from vicp.gallery.journal import Operation, operations
-from vicp.gallery.store import Snapshot, local_folder
+from vicp.gallery.store import local_folder
+from vicp.gallery.store_snapshot import Snapshot
 from vicp.gallery.store_tables import PAIRS
 
 
