@@ -97,7 +97,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).replace("\n", " ")
+        reason = (getattr(error, "strerror", None) or str(error)).replace("\n", " ")
         raise ConfigError(f"{file}: cannot read this config ({reason})") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{file}: a config is a mapping of keys to values, got {type(content).__name__}")

@@ -86,9 +86,10 @@ def test_intervals_by_hand() -> None:
         (["model.num_prompts"], "--vary model.num_prompts: expected key=a,b,c"),
         (["model.num_promts=1,2"], "unknown key 'model.num_promts', did you mean 'model.num_prompts'"),
         (["model.num_prompts=1,x"], "model.num_prompts: "),
+        (["train.pair_weight=0,-1"], "train.pair_weight is -1.0; expected at least 0"),
     ],
 )
-def test_a_key_that_does_not_fit_is_known_before_any_run(tmp_path: Path, vary: list[str], message: str) -> None:
+def test_a_setting_that_makes_no_sense_is_known_before_any_run(tmp_path: Path, vary: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ablate(None, [], vary, num_seeds=1, runs=tmp_path / "a")
     assert not (tmp_path / "a").exists()

@@ -151,6 +151,8 @@ def test_contradictory_settings_are_named(
         ({"loss": "arcface", "class_margin": -1.0}, r"train\.class_margin is -1\.0; expected more than 0"),
         ({"learning_rate": float("inf")}, r"train\.learning_rate is inf; expected finite and at least 0"),
         ({"method": "vicp", "warmup_steps": 3, "icl_weight": 0.0}, r"train\.warmup_steps: .* it has no loss"),
+        ({"distil_weight": -1.0}, r"train\.distil_weight is -1\.0; expected at least 0"),
+        ({"contrastive_weight": -1.0}, r"train\.contrastive_weight is -1\.0; expected at least 0"),
     ],
 )
 def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict[str, Any], message: str) -> None:
@@ -164,6 +166,8 @@ def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict
     [
         ("model", {"num_prompts": 0}, r"model\.num_prompts is 0; expected at least 1"),
         ("model", {"image_std": (0.0, 1.0, 1.0)}, r"model\.image_std: .*std above 0"),
+        ("model", {"metric_rank": -1}, r"model\.metric_rank is -1; expected at least 0"),
+        ("episodes", {"natural_pools": -1}, r"episodes\.natural_pools is -1; expected at least 0"),
         ("episodes", {"identities": 1}, r"episodes\.identities is 1; expected at least 2"),
         ("episodes", {"validation_silhouettes": 0}, r"episodes\.validation_silhouettes is 0; expected at least 1"),
         (

@@ -325,6 +325,15 @@ def test_missing_backbone_and_photos_are_clear_errors(tmp_path: Path) -> None:
         pretrain(config)
 
 
+@pytest.mark.parametrize(("key", "value"), [("num_silhouettes", 0), ("num_steps", -1), ("temperature", 0.0)])
+def test_pretraining_settings_that_make_no_sense(tmp_path: Path, key: str, value: float) -> None:
+    config = tiny_run(tmp_path / "a")
+    config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, **{key: value}))
+    with pytest.raises(ConfigError, match=rf"pretrain\.{key} is {value}; expected "):
+        pretrain(config)
+    assert not (tmp_path / "a").exists()
+
+
 def test_two_view_loss_by_hand() -> None:
     views = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     expected = torch.log(torch.exp(torch.tensor(1.0)) + 2) - 1  # partner at cosine 1, two strangers at 0

@@ -12,6 +12,7 @@ from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError, DataError
 from vicp.train.ablation_table import AS_IT_IS, Variant
+from vicp.train.check import check_settings
 from vicp.train.loop import train
 from vicp.train.resume import check_same_settings
 
@@ -48,8 +49,9 @@ def ablate(
     variants = list(itertools.product(*map(_choices, vary))) if vary else []
     variants += [(), *(tuple(settings.split()) for settings in each)] if each else []
     planned = {}
-    for chosen in variants:  # every config first: a misspelt key is known before an hour has passed
+    for chosen in variants:  # every config first: what makes no sense is known before an hour has passed
         base = load_config(RunConfig, config, [*overrides, *chosen])
+        check_settings(base)
         for seed in range(base.seed, base.seed + num_seeds):
             folder = runs / _file_name(chosen) / f"seed-{seed}"
             planned[chosen, seed] = load_config(

@@ -1,7 +1,7 @@
 """Settings of a run that make no sense, all of them in one message, before anything is opened."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,15 +28,28 @@ BOUNDS = (
     Bound(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
     Bound(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
     Bound(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
-    Bound(0, ("episodes.validation_pairs", "episodes.labelled_share")),
+    Bound(0, ("train.contrastive_weight", "train.distil_weight", "train.lora_layers", "model.metric_rank")),
+    Bound(0, ("episodes.validation_pairs", "episodes.labelled_share", "episodes.natural_pools")),
+    Bound(1, ("pretrain.batch_size", "pretrain.num_silhouettes")),
+    Bound(0, ("pretrain.teacher_steps", "pretrain.num_steps", "pretrain.photos_per_step", "pretrain.dressed_per_step")),
+    Bound(0, ("pretrain.learning_rate", "pretrain.weight_decay", "pretrain.views_weight", "pretrain.dressed_weight")),
+    Bound(0, ("pretrain.temperature",), included=False),
     Bound(0, ("train.clip_norm", "train.temperature", "train.class_margin", "train.class_scale"), included=False),
 )
 SHARES = ("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share")
 
 
 def check_settings(config: RunConfig) -> None:
-    """Raises `ConfigError` for settings out of range, or that contradict each other."""
-    wrong = [*_out_of_range(config), *_contradictions(config)]
+    """Raises `ConfigError` for settings of a training out of range, or that contradict each other."""
+    _none_wrong([*_out_of_range(config), *_contradictions(config)])
+
+
+def check_ranges(config: RunConfig) -> None:
+    """Raises `ConfigError` for settings out of range."""
+    _none_wrong([*_out_of_range(config)])
+
+
+def _none_wrong(wrong: Sequence[str]) -> None:
     if wrong:
         raise ConfigError("; ".join(wrong))
 

@@ -20,6 +20,7 @@ from vicp.data.sources.world_render import render
 from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
+from vicp.train.check import check_ranges
 from vicp.train.muon import Muon
 from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log
 from vicp.train.schedule import set_learning_rate
@@ -71,10 +72,11 @@ def pretrain(config: RunConfig, *, resume: bool = False) -> Path:
     """Trains the backbone of `config.model` and saves it in transformers' format; returns its folder.
 
     Raises:
-        ConfigError: a backbone that has weights already, or of another family.
+        ConfigError: a setting out of range, or a backbone that has weights already or is of another family.
         DataError: `pretrain.photos` cannot be read.
         WeightsError: the run to resume is damaged.
     """
+    check_ranges(config)
     settings, out = config.pretrain, Path(config.out)
     if config.model.backbone.source is not None or config.model.backbone.family != "dinov2":
         raise ConfigError("model.backbone: pretraining starts from nothing; expected family dinov2 and no source")
