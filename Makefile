@@ -62,7 +62,8 @@ ablations: $(READY)
 		--each train.pair_weight=0 --each model.freeze_reasoner=true
 	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
 		--each model.freeze_reasoner=false --each train.distil_weight=1 --each "$(TOKENS)" \
-		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150"
+		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150" \
+		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false"
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
