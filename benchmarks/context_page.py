@@ -115,8 +115,20 @@ def real_lines(real: Mapping[str, Any]) -> list[str]:
             rows = [found.get(m, {}).get("by_K", {}).get(str(k)) for m in methods]
             mark = " *" if found["seen_in_training"] else ""
             lines.append("| " + " | ".join([name + mark, *map(cell, rows)]) + " |")
-        lines.append("")
+        lines += ["", *seed_lines(real, methods, k)]
     return lines
+
+
+def seed_lines(real: Mapping[str, Any], methods: Sequence[str], k: int) -> list[str]:
+    """Which rows are means over several training seeds."""
+    sets: dict[str, list[str]] = {}
+    for name, found in real.items():
+        rows = {m: found[m]["by_K"][str(k)] for m in methods if str(k) in found.get(m, {}).get("by_K", {})}
+        most = max(row["seeds"] for row in rows.values()) if rows else 1
+        if most > 1:
+            means = ", ".join(f"`{m}`" for m, row in rows.items() if row["seeds"] == most)
+            sets.setdefault(f"means over {most} training seeds: {means}; other rows are of one.", []).append(name)
+    return [line for told, names in sets.items() for line in (f"Of {', '.join(names)}, {told}", "")]
 
 
 def choice_lines(choices: Sequence[Mapping[str, Any]]) -> list[str]:

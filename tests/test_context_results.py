@@ -211,3 +211,14 @@ def test_curves_of_two_runs(curves: ModuleType, tmp_path: Path) -> None:
     assert "- other: 0.5 at step 3, 0.5 at step 3" in page
     assert str(tmp_path) not in page
     assert curves.curve([{"step": 2, "verifier": 0.9, "flipped": 0.25}], curves.QUANTITIES[1]) == [(2, 0.65)]
+
+
+def test_the_page_says_which_rows_are_means_over_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = load("context_page", monkeypatch)
+    three, one = {"by_K": {"16": {"seeds": 3}}}, {"by_K": {"16": {"seeds": 1}, "64": {"seeds": 1}}}
+    real = {"cats": {"own": three, "triplet": one}, "cows": {"own": three, "triplet": one}, "shoes": {"own": one}}
+    assert page.seed_lines(real, ["own", "triplet"], 16) == [
+        "Of cats, cows, means over 3 training seeds: `own`; other rows are of one.",
+        "",
+    ]
+    assert page.seed_lines(real, ["own", "triplet"], 64) == []
