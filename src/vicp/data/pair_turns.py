@@ -26,9 +26,7 @@ def same_pairs(photos: list[np.ndarray], count: int, rng: np.random.Generator) -
     _take_turns(room, count, quota, rng)
     for position, number in quota.items():
         for code in rng.choice(room[position], number, replace=False):
-            # Pairs of photos first < second are numbered second * (second - 1) / 2 + first.
-            second = (1 + isqrt(1 + 8 * int(code))) // 2
-            first = int(code) - count_pairs(second)
+            first, second = pair_of(int(code))
             yield int(photos[position][first]), int(photos[position][second])
 
 
@@ -53,6 +51,18 @@ def different_pairs(photos: list[np.ndarray], count: int, rng: np.random.Generat
 def count_pairs(num_photos: int) -> int:
     """Return how many pairs so many photos make."""
     return num_photos * (num_photos - 1) // 2
+
+
+def pair_of(code: int) -> tuple[int, int]:
+    """Return the photos first < second of a pair; pairs are numbered second * (second - 1) / 2 + first."""
+    second = (1 + isqrt(1 + 8 * code)) // 2
+    return code - count_pairs(second), second
+
+
+def count_kinds(photos: Sequence[np.ndarray]) -> tuple[int, int]:
+    """Return how many same-pairs and different-pairs the photos of these identities make."""
+    same = sum(count_pairs(len(rows)) for rows in photos)
+    return same, count_pairs(sum(len(rows) for rows in photos)) - same
 
 
 def _take_turns(room: Mapping[Group, int], count: int, quota: Counter[Group], rng: np.random.Generator) -> None:

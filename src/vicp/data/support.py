@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vicp.data.pair_turns import count_pairs, different_pairs, photos_of, same_pairs
+from vicp.data.pair_turns import count_kinds, different_pairs, photos_of, same_pairs
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
 
@@ -116,8 +116,7 @@ def split_identities(identities: Sequence[str], *, share_support: float, seed: i
 
 def _check_available(photos: list[np.ndarray], num_same: int, num_different: int) -> None:
     total = sum(len(rows) for rows in photos)
-    same = sum(count_pairs(len(rows)) for rows in photos)
-    different = count_pairs(total) - same
+    same, different = count_kinds(photos)
     if num_same > same or num_different > different:
         raise DataError(
             f"{num_same} same-pairs and {num_different} different-pairs asked for, but {total} photos of "
