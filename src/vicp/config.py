@@ -172,6 +172,8 @@ class EpisodeConfig:
     """P*k, photos per category in a batch."""
     hard_share: float = 0.5
     """Share of pairs that contradict what the photos' likeness suggests."""
+    same_shares: tuple[float, ...] = (0.5,)
+    """Share of same-pairs in a context of a rule episode, drawn from these; in a validation it is half."""
     natural_photos: str | None = None
     """Parquet of photos for rule episodes beside the world's: dressed in factors, one of which is the photo itself."""
     natural_column: str = "image"

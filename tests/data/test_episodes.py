@@ -12,7 +12,7 @@ def pool() -> Pool:
     return render_pool(silhouette, 256, values_per_factor=3, size=16, seed=1)
 
 
-def episode(pool: Pool, rules, seed: int = 0, num_pairs: int = 12, hard_share: float = 0.5):
+def episode(pool: Pool, rules, seed: int = 0, num_pairs: int = 12, hard_share: float = 0.5, same_share: float = 0.5):
     return draw_episode(
         [pool],
         rules,
@@ -21,6 +21,7 @@ def episode(pool: Pool, rules, seed: int = 0, num_pairs: int = 12, hard_share: f
         num_photos=12,
         num_queries=10,
         hard_share=hard_share,
+        same_share=same_share,
         draw=generator(seed, "test"),
     )
 
@@ -49,6 +50,14 @@ def test_balance_and_empty_context(pool: Pool) -> None:
     pairs_of_factors = [rule for rule in all_rules() if len(rule.factors) == 2]
     assert episode(pool, pairs_of_factors).support.same.sum() == 6
     assert len(episode(pool, pairs_of_factors, num_pairs=0).support.same) == 0
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)])
+def test_share_of_same_pairs(pool: Pool, share: float, expected: int) -> None:
+    pairs_of_factors = [rule for rule in all_rules() if len(rule.factors) == 2]
+    drawn = episode(pool, pairs_of_factors, same_share=share)
+    assert drawn.support.same.sum() == expected
+    assert drawn.queries.same.sum() == 5, "held-out pairs stay balanced"
 
 
 def test_hard_pairs_contradict_likeness(pool: Pool) -> None:

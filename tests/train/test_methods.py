@@ -168,6 +168,7 @@ def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict
         ("model", {"image_std": (0.0, 1.0, 1.0)}, r"model\.image_std: .*std above 0"),
         ("model", {"metric_rank": -1}, r"model\.metric_rank is -1; expected at least 0"),
         ("episodes", {"natural_pools": -1}, r"episodes\.natural_pools is -1; expected at least 0"),
+        ("episodes", {"same_shares": (0.5, 1.5)}, r"episodes\.same_shares is \[0\.5, 1\.5\]; expected shares"),
         ("episodes", {"identities": 1}, r"episodes\.identities is 1; expected at least 2"),
         ("episodes", {"validation_silhouettes": 0}, r"episodes\.validation_silhouettes is 0; expected at least 1"),
         (

@@ -14,7 +14,7 @@ from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
 from vicp.train.batch import Batch, Shard, collate
-from vicp.train.ground import image_transform, make_grounds
+from vicp.train.ground import draw_exam, image_transform, make_grounds
 from vicp.train.loop import train
 from vicp.train.pretrain import pretrain, two_view_loss
 from vicp.train.prompting import freeze_all_but, make_trainee
@@ -298,6 +298,18 @@ def test_context_check_tells_a_static_model(tmp_path: Path) -> None:
     check = check_context(model, exam, image_transform(config))
     assert check.spread == pytest.approx(0, abs=1e-6)
     assert check.own == check.other == check.shuffled == check.null
+
+
+def test_contexts_have_varied_shares_of_same_pairs_and_validations_have_half(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path)
+    varied = {"same_shares": (0.25, 0.5), "values_per_factor": 4, "photos_per_silhouette": 256, "photos": 2}
+    config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, **varied))
+    model = start_model(config)
+    grounds = make_grounds(config, model.backbone, num_pairs=4, shard=Shard())
+    drawn = [grounds.train.draw(config.episodes, 4, 0, step, "episode", 0) for step in range(20)]
+    assert {int(episode.support.same.sum()) for episode in drawn} == {1, 2}
+    exams = draw_exam(grounds, config, support=True, asked=True)
+    assert [int(exam.same.sum()) for exam in exams] == [2] * 4
 
 
 def test_pretraining_makes_a_backbone_that_training_starts_from(tmp_path: Path) -> None:

@@ -75,9 +75,13 @@ def draw_episode(
     num_queries: int,
     hard_share: float,
     draw: torch.Generator,
+    same_share: float = 0.5,
     among: range | None = None,
 ) -> Episode:
-    """A random pool (`among` these, or all) under a random rule (its number of factors first, then which)."""
+    """A random pool (`among` these, or all) under a random rule (its number of factors first, then which).
+
+    Of the support's pairs, `same_share` are the same; of the held-out ones, half.
+    """
     among = range(len(pools)) if among is None else among
     pool = among[int(torch.randint(len(among), (), generator=draw))]
     sizes = sorted({len(rule.factors) for rule in rules})
@@ -90,7 +94,9 @@ def draw_episode(
     known = known[torch.randperm(len(known), generator=draw)]
     for_support = torch.isin(identities, known[: len(known) // 2])
     support_photos = for_support.nonzero().squeeze(1)
-    support = draw_pairs(support_photos, values, identities, num_pairs, hard_share=hard_share, draw=draw)
+    support = draw_pairs(
+        support_photos, values, identities, num_pairs, hard_share=hard_share, same_share=same_share, draw=draw
+    )
     batch = _draw_batch(identities, known[len(known) // 2 :], num_identities, num_photos, draw)
     positions = torch.arange(len(batch))
     queries = draw_pairs(positions, values[batch], identities[batch], num_queries, hard_share=hard_share, draw=draw)
@@ -98,9 +104,16 @@ def draw_episode(
 
 
 def draw_pairs(
-    photos: Tensor, values: Tensor, identities: Tensor, num: int, *, hard_share: float, draw: torch.Generator
+    photos: Tensor,
+    values: Tensor,
+    identities: Tensor,
+    num: int,
+    *,
+    hard_share: float,
+    draw: torch.Generator,
+    same_share: float = 0.5,
 ) -> Pairs:
-    """Pairs in random order, balanced where the photos allow it, a share of them hard.
+    """Pairs in random order, a share of them the same where the photos allow it, a share of them hard.
 
     A hard pair is the same and unlike, or different and alike.
 
@@ -113,8 +126,9 @@ def draw_pairs(
         num: K.
         hard_share: share of hard pairs, in [0, 1].
         draw: the source of randomness.
+        same_share: share of same-pairs, in [0, 1], rounded down to pairs.
     """
-    wanted = torch.arange(num) < num // 2  # (K,) same?
+    wanted = torch.arange(num) < int(num * same_share)  # (K,) same?
     wanted = wanted[torch.randperm(num, generator=draw)]
     hard = torch.rand(num, generator=draw) < hard_share  # (K,)
     anchors = photos[torch.randint(len(photos), (num,), generator=draw)]  # (K,)

@@ -64,6 +64,8 @@ def _out_of_range(config: RunConfig) -> Iterator[str]:
                 kind = ("finite and " if math.isinf(value) else "") + ("at least" if bound.included else "more than")
                 yield f"{key} is {value}; expected {kind} {bound.least:g}"
     yield from (f"{key} is {_value(config, key)}; expected at most 1" for key in SHARES if _value(config, key) > 1)
+    if not config.episodes.same_shares or not all(0 <= share <= 1 for share in config.episodes.same_shares):
+        yield f"episodes.same_shares is {list(config.episodes.same_shares)}; expected shares, such as [0.25, 0.5]"
     if not config.episodes.pairs or min(config.episodes.pairs) < 0:
         yield f"episodes.pairs is {list(config.episodes.pairs)}; expected numbers of pairs, such as [0, 8, 16]"
 

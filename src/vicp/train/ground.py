@@ -1,6 +1,6 @@
 """The grounds of a run: what it is trained on and what it is validated on, with features of the frozen backbone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -115,7 +115,7 @@ def draw_step(
 
 def draw_exam(grounds: Grounds, config: RunConfig, *, support: bool, asked: bool) -> list[Batch]:
     """Held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
-    settings, ground = config.episodes, grounds.held_out
+    settings, ground = replace(config.episodes, same_shares=(0.5,)), grounds.held_out
     num_pairs = settings.validation_pairs if support else None
     episodes = [
         ground.draw(settings, num_pairs, config.seed, "exam", number) for number in range(settings.validation_episodes)

@@ -48,6 +48,7 @@ class World:
             num_photos=settings.photos,
             num_queries=settings.query_pairs,
             hard_share=settings.hard_share,
+            same_share=settings.same_shares[derive_seed(*seed, "same share") % len(settings.same_shares)],
             draw=draw,
         )
 
