@@ -59,11 +59,13 @@ ablations: $(READY)
 		out=runs/ablations/reader/seed-$$seed $(NATURAL) || exit 1; \
 	done
 	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
-		--each train.pair_weight=0 --each model.freeze_reasoner=true
+		--each train.pair_weight=0 --each model.freeze_reasoner=true --each model.compare_in_context=false \
+		--each "train.warmup_steps=0 train.joint_steps=300 train.save_every=150"
 	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
 		--each model.freeze_reasoner=false --each train.distil_weight=1 --each "$(TOKENS)" \
 		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150" \
-		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false"
+		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
+		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]"
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
@@ -80,6 +82,7 @@ results: $(READY)
 	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
 	$(BIN)/python benchmarks/parts.py --checkpoints $(CHECKPOINTS)
 	$(BIN)/python benchmarks/choice.py $(if $(CHOICE),--sets $(CHOICE))
+	$(BIN)/python benchmarks/selection.py --checkpoints $(CHECKPOINTS) $(if $(CHOICE),--sets $(CHOICE))
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))
