@@ -23,6 +23,7 @@ import torch
 
 from evaluate_page import TOLERANCE, as_markdown
 from evaluate_sets import DOUBLINGS, FULL, QUICK, SEED, write_market, write_petface
+from program import json_of
 
 ROOT = Path(__file__).parent.parent
 PEERS_VENV = ROOT / ".venv-peers"
@@ -128,17 +129,8 @@ def run(method: str, folder: str, repeats: int) -> dict[str, Any]:
     """`peers.measure` in a fresh process."""
     print(method, file=sys.stderr, flush=True)
     python = PEERS_VENV / "bin" / "python" if method == "open-metric-learning" else sys.executable
-    done = subprocess.run(
-        [python, Path(__file__).parent / "peers.py", method, folder, "--repeats", str(repeats)],
-        env={**os.environ, "OMP_NUM_THREADS": str(num_threads())},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{method}: {(done.stderr.strip().splitlines() or [f'exit status {done.returncode}'])[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    command = [python, Path(__file__).parent / "peers.py", method, folder, "--repeats", str(repeats)]
+    return json_of(method, command, {"OMP_NUM_THREADS": str(num_threads())})
 
 
 def num_threads() -> int:

@@ -1,7 +1,15 @@
-"""How a program of this folder ends: a user's mistake is one line and exit status 2."""
+"""What programs of this folder share: how they end, and what they measure in a process of its own.
 
+A user's mistake is one line and exit status 2.
+"""
+
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from vicp.errors import VICPError
 
@@ -12,3 +20,12 @@ def run(main: Callable[[], None]) -> None:
     except VICPError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def json_of(name: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> dict[str, Any]:
+    """What a command prints last, as JSON; it sees this environment beside our own. Ends the program if it fails."""
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{name}: {(done.stderr.strip().splitlines() or [f'exit status {done.returncode}'])[-1]}")
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found

@@ -99,9 +99,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=3, help="supports per category of photos")
     parser.add_argument("--pairs", type=int, default=16, help="K")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "selection", help="folder of what is done")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "results" / "ablations" / "selection", help="stem of the files"
-    )
+    parser.add_argument("--out", type=Path, default=OUT, help="stem of the files")
     return parser.parse_args(arguments)
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from program import json_of
 from training_page import PARTS
 from vicp.config import DataConfig, EpisodeConfig, ModelConfig, PartConfig, RunConfig, TrainConfig
 from vicp.train.launch import launch
@@ -42,17 +42,8 @@ def in_a_process(request: dict[str, Any], num_steps: int) -> dict[str, Any]:
     threads = max(1, (os.cpu_count() or 1) // request.get("processes", 1))
     enough = torch.cuda.device_count() >= 2 or "processes" not in request  # else two processes meet on the CPU
     hidden = {} if enough else {"CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, __file__, json.dumps(request), str(num_steps)],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), **hidden},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{request}: {done.stderr.strip().splitlines()[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    command = [sys.executable, __file__, json.dumps(request), str(num_steps)]
+    return json_of(str(request), command, {"OMP_NUM_THREADS": str(threads), **hidden})
 
 
 def measure(request: dict[str, Any], num_steps: int) -> dict[str, Any]:
