@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from transformers import LlamaForCausalLM
 
 from vicp.config import PartConfig, RunConfig
 from vicp.config_files import dump_config
-from vicp.errors import ConfigError, TrainingError
+from vicp.errors import ConfigError, StoppedError, TrainingError
 from vicp.train.batch import Shard
 from vicp.train.launch import launch
 from vicp.train.loop import train
@@ -92,19 +93,15 @@ def start(config: RunConfig, settings: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(log: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(log: Path, ended: Callable[[], object]) -> None:
     deadline = time.monotonic() + 180
-    while (
-        process.poll() is None
-        and time.monotonic() < deadline
-        and '"total"' not in (log.read_text() if log.exists() else "")
-    ):
+    while not ended() and time.monotonic() < deadline and '"total"' not in (log.read_text() if log.exists() else ""):
         time.sleep(0.05)
 
 
 def test_a_process_that_dies_ends_the_run_with_a_clear_error(tmp_path: Path) -> None:
     process = start(tiny_baseline(tmp_path / "run", joint_steps=100_000, save_every=100_000), tmp_path / "run.yaml")
-    wait_for(tmp_path / "run" / "train.jsonl", process)
+    wait_for(tmp_path / "run" / "train.jsonl", lambda: process.poll() is not None)
     ranks = [p for p in psutil.Process(process.pid).children() if "resource_tracker" not in " ".join(p.cmdline())]
     assert len(ranks) == 2
     os.kill(max(p.pid for p in ranks), signal.SIGKILL)
@@ -114,13 +111,25 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error(tmp_path: Path) -> 
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["the launcher", "all of them, as a terminal does"])
-def test_ctrl_c_saves_in_several_processes(tmp_path: Path, send: Callable[[int, int], None]) -> None:
+def test_ctrl_c_saves_in_several_processes(tmp_path: Path) -> None:
     process = start(tiny_baseline(tmp_path / "run", joint_steps=100_000, save_every=100_000), tmp_path / "run.yaml")
-    wait_for(tmp_path / "run" / "train.jsonl", process)
-    send(process.pid, signal.SIGINT)
+    wait_for(tmp_path / "run" / "train.jsonl", lambda: process.poll() is not None)
+    os.killpg(process.pid, signal.SIGINT)  # to the launcher and all it started, as a terminal does
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert said.strip().splitlines()[-1].startswith("error: SIGINT stopped the run")
     assert (tmp_path / "run" / "train.pt").exists()
     assert "Traceback" not in said
+
+
+def test_a_signal_to_the_launcher_alone_saves_and_leaves_nothing_running(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        wait_for(tmp_path / "run" / "train.jsonl", lambda: False)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = set(threading.enumerate())
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(StoppedError, match=r"^SIGINT stopped the run; what was saved is in ") as stopped:
+        launch(tiny_baseline(tmp_path / "run", joint_steps=100_000, save_every=100_000), num_processes=2)
+    assert set(threading.enumerate()) <= before, stopped  # though the error is still held
+    assert (tmp_path / "run" / "train.pt").exists()

@@ -14,6 +14,10 @@ from vicp.config import RunConfig
 from vicp.errors import ConfigError, StoppedError, TrainingError, VICPError
 from vicp.train.loop import train
 
+# One machine needs no sign of life; the thread that gives it, caught in the act as a run is stopped, would write an
+# error of its own after ours.
+A_YEAR = 365 * 24 * 3600  # seconds
+
 
 def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: bool = False) -> Path:
     """Runs `train` in several processes that share each batch; returns the best checkpoint's folder.
@@ -35,6 +39,7 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
         run_id=f"vicp-{os.getpid()}",
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        rdzv_configs={"keep_alive_interval": A_YEAR},
         max_restarts=0,
         signals_to_handle="SIGTERM,SIGINT",
     )
@@ -44,6 +49,7 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
     except ChildFailedError as error:
         raise TrainingError(_what_died(error, config.out)) from error
     except SignalException as error:
+        error.__traceback__ = None  # its frames hold the thread of the sign of life
         raise StoppedError(
             f"{error.sigval.name} stopped the run; what was saved is in {config.out}: give the same command with "
             "--resume to go on"
