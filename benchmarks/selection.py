@@ -11,75 +11,46 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import run
-from vicp.adapt import choose
-from vicp.adapt.adaptation import Adaptation
+from selection_cases import METHODS, Case, Maps, case_of_exam, case_of_task, reached
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.generated import infer_prompt
 from vicp.adapt.opening import open_model
-from vicp.adapt.support_photos import SupportPhotos, pairs_within, see_pixels
-from vicp.data.records import PhotoTable
-from vicp.data.seeds import derive_seed
-from vicp.data.selection import SELECTIONS, Selection, select_support
+from vicp.data.selection import SELECTIONS, Selection
 from vicp.data.sources import open_photos
-from vicp.data.tasks import TaskPlan, make_task, plan_tasks
+from vicp.data.tasks import plan_tasks
 from vicp.errors import DataError
-from vicp.evaluation.answer import Paper, answer
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.papers import open_paper
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
 from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import Floats, difference, mean
-from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "results" / "ablations" / "selection"
 SEED = 0
 WORLD = "drawn world"
-METHODS = {"own": "the generated prompt", "chosen": "what `auto` chooses, told the identities"}
 TOLD: dict[Selection, str] = {
     "balanced": "half same-pairs, identities take turns: what `vicp teach` draws",
     "random": "any two photos",
     "diverse": "of balanced candidates, each pair differs in other ways than those before it",
     "hard": "of balanced candidates, the same-pairs least alike and the different-pairs most alike",
 }
-Maps = dict[str, float]  # by selection and method
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """Photos to select pairs of, and photos to look up.
-
-    Attributes:
-        name: of the category.
-        pixels: that may be taught (m, 3, S, S) uint8.
-        identities: theirs.
-        paper: the photos looked up.
-    """
-
-    name: str
-    pixels: Tensor
-    identities: Sequence[str]
-    paper: Paper
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     embedders = [open_model(name).quiet() for name in asked.checkpoints]
     found = {WORLD: [list(of_tasks(asked, embedder)) for embedder in embedders]} if asked.tasks else {}
-    found |= {path.stem: [list(of_set(asked, embedders[0], path))] for path in asked.sets}
+    found |= {path.stem: [cases] for path in asked.sets if (cases := list(of_set(asked, embedders[0], path)))}
     facts = {
         "command": command(asked),
         "unit": "mAP in percent",
@@ -114,79 +85,34 @@ def command(asked: argparse.Namespace) -> str:
 def of_tasks(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
     """What the selections reach on every drawn task."""
     for plan in plan_tasks("choice", asked.tasks):
-        yield done(asked, embedder, "choice", plan.name, partial(of_task, embedder, plan, asked.pairs))
-
-
-def of_task(embedder: Embedder, plan: TaskPlan, num_pairs: int) -> Maps:
-    task = make_task(plan, size=embedder.transform.size)
-    names = [str(code) for code in task.identities[task.support].tolist()]
-    return maps(embedder, Case(plan.name, task.pool.images[task.support], names, paper_of(task)), num_pairs, 0)
+        yield done(asked, embedder, "choice", plan.name, partial(case_of_task, embedder, plan), 0)
 
 
 def of_set(asked: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[Maps]:
     """What the selections reach on every category and draw of a set of photos that has pairs enough."""
     table = open_photos(path)
     for exam in draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
-        for draw in range(asked.draws):
-            make = partial(of_exam, embedder, table, exam, asked.pairs, draw)
+        name = "-".join(filter(None, [exam.category, exam.variant]))
+        with ExitStack() as opened:
+            case = cache(lambda exam=exam, opened=opened: opened.enter_context(case_of_exam(embedder, table, exam)))
             try:
-                yield done(asked, embedder, path.stem, f"{exam.category}-{draw}", make)
+                yield from [done(asked, embedder, path.stem, f"{name}-{n}", case, n) for n in range(asked.draws)]
             except DataError as error:  # not so many pairs
-                print(f"{path.stem}, {exam.category}: left out: {error}", file=sys.stderr, flush=True)
-                break
+                print(f"{path.stem}, {name}: left out: {error}", file=sys.stderr, flush=True)
 
 
-def of_exam(embedder: Embedder, table: PhotoTable, exam: Exam, num_pairs: int, draw: int) -> Maps:
-    taught = table.select(exam.support)
-    _, pixels = embedder.pixels(taught)
-    with open_paper(embedder, table, exam) as paper:
-        return maps(embedder, Case(exam.category, pixels, taught.identities, paper), num_pairs, draw)
-
-
-def done(asked: argparse.Namespace, embedder: Embedder, test: str, name: str, make: Callable[[], Maps]) -> Maps:
+def done(
+    asked: argparse.Namespace, embedder: Embedder, test: str, name: str, case: Callable[[], Case], draw: int
+) -> Maps:
     key = PartKey(test, name, "selection", asked.pairs, embedder.fingerprint)
 
     def part() -> dict[str, Any]:
-        found = make()
+        found = reached(case(), asked.pairs, SEED, draw)
         print(f"{test} {name}: {found}", file=sys.stderr, flush=True)
         return {"map": found}
 
     found: Maps = finish_part(asked.runs, key, {"size": embedder.transform.size}, part)["map"]
     return found
-
-
-def maps(embedder: Embedder, case: Case, num_pairs: int, draw: int) -> Maps:
-    """MAP in percent by selection and method, and the share of same-pairs."""
-    features = embedder.embed_pixels(case.pixels, mirror=False).numpy()  # (m, D)
-    frozen = embedder.embed_pixels(case.paper.pixels)
-    found = {"frozen": 100 * answer(case.paper, frozen).found.map}
-    for how in SELECTIONS:
-        seed = derive_seed(SEED, "selection", case.name, draw)
-        support = seen(embedder, case, features, num_pairs, how, seed)
-        found[f"{how}, same"] = 100 * float(support.pairs.same.mean())
-        for method, adaptation in adaptations(embedder, support):
-            looked = all(view is None for view in adaptation.views)
-            embeddings = adaptation.finish([frozen]) if looked else embedder.embed_pixels(case.paper.pixels, adaptation)
-            found[f"{how}, {method}"] = 100 * answer(case.paper, embeddings).found.map
-    return found
-
-
-def seen(
-    embedder: Embedder, case: Case, features: np.ndarray, num_pairs: int, how: Selection, seed: int
-) -> SupportPhotos:
-    """The selected pairs with their photos alone."""
-    pairs = select_support(case.identities, num_pairs, features, how=how, seed=seed)
-    used = np.unique(np.concatenate([pairs.left, pairs.right]))
-    names = [case.identities[row] for row in used]
-    own = pairs_within(pairs, used)
-    return see_pixels(embedder, case.pixels[used], own, category=case.name, identities=names, seed=seed)
-
-
-def adaptations(embedder: Embedder, support: SupportPhotos) -> Iterator[tuple[str, Adaptation]]:
-    assert support.latents is not None, "a VICP model"
-    prompt = infer_prompt(embedder, support.latents, support.pairs, category=support.category, seed=support.seed)
-    yield "own", Adaptation.of(prompt)
-    yield "chosen", choose.adapt(embedder, support, "auto", steps=False)
 
 
 def rows(found: Sequence[Sequence[Maps]]) -> dict[str, Any]:
