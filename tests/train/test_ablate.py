@@ -68,6 +68,15 @@ def test_each_variant_stands_by_itself_beside_the_config_as_it_is(tmp_path: Path
     assert facts[1]["own_minus_as_it_is"]["mean"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_more_settings_than_a_file_name_holds(tmp_path: Path) -> None:
+    dump_config(tiny_photo_run(tmp_path / "base", warmup_steps=0), tmp_path / "run.yaml")
+    many = " ".join(f"train.{name}_weight=0" for name in ("icl", "pair", "agreement", "contrastive", "distil", "align"))
+    each = [f"{many} train.weight_decay=0 train.accumulate=1 {many} train.margin={margin}" for margin in (0.1, 0.2)]
+    ablate(tmp_path / "run.yaml", ["train.joint_steps=1"], [], each=each, num_seeds=1, runs=tmp_path / "runs")
+    told = [load_config(RunConfig, path, []).train.margin for path in (tmp_path / "runs").rglob("train.yaml")]
+    assert sorted(told) == [0.1, 0.1, 0.2], "a folder each, and the config as it is"
+
+
 def test_intervals_by_hand() -> None:
     checks = [{"own": 10.0, "null": 4.0, "other": 5.0}, {"own": 12.0, "null": 6.0, "other": 6.0}]
     variant = Variant("x", checks)

@@ -1,5 +1,6 @@
 """Runs one config with a key varied, over seeds."""
 
+import hashlib
 import itertools
 import json
 import logging
@@ -17,6 +18,7 @@ from vicp.train.loop import train
 from vicp.train.resume import check_same_settings
 
 logger = logging.getLogger(__name__)
+LONGEST_NAME = 160  # characters of a folder's; file systems allow 255
 
 
 def ablate(
@@ -97,4 +99,8 @@ def _choices(vary: str) -> list[str]:
 
 
 def _file_name(chosen: Sequence[str]) -> str:
-    return "+".join("".join(c if c.isalnum() or c in "=.-_" else "_" for c in choice) for choice in chosen) or "base"
+    """A folder's name: the settings, and where they are too many, the first of them and digits of them all."""
+    name = "+".join("".join(c if c.isalnum() or c in "=.-_" else "_" for c in choice) for choice in chosen) or "base"
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[:LONGEST_NAME]}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
