@@ -1,22 +1,19 @@
 import dataclasses
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from tiny_runs import losses, tiny_run
-from transformers import AutoModel
+from tiny_runs import losses, tiny_run, with_natural_photos
 
 from vicp.config import RunConfig
-from vicp.data.sources.world import encode_png
 from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
 from vicp.train.batch import Batch, Shard, collate
 from vicp.train.ground import draw_exam, image_transform, make_grounds
 from vicp.train.loop import train
-from vicp.train.pretrain import pretrain, two_view_loss
+from vicp.train.pretrain import pretrain
 from vicp.train.prompting import freeze_all_but, make_trainee
 from vicp.train.start import start_directions, start_model
 from vicp.train.validate import check_context
@@ -232,16 +229,8 @@ def test_a_start_of_another_architecture_is_refused(tmp_path: Path) -> None:
         train(config)
 
 
-def natural(config: RunConfig, file: Path) -> RunConfig:
-    """The same with dressed photos beside the drawn objects."""
-    photos = torch.randint(256, (40, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    pd.DataFrame({"image": [encode_png(photo) for photo in photos]}).to_parquet(file)
-    episodes = dataclasses.replace(config.episodes, natural_photos=str(file), natural_pools=2)
-    return dataclasses.replace(config, episodes=episodes)
-
-
 def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> None:
-    config = natural(tiny_run(tmp_path / "run"), tmp_path / "photos.parquet")
+    config = with_natural_photos(tiny_run(tmp_path / "run"), tmp_path / "photos.parquet")
     model = start_model(config)
     grounds = make_grounds(config, model.backbone, num_pairs=4, shard=Shard())
     drawn = [grounds.train.draw(config.episodes, 4, "natural", number) for number in range(20)]
@@ -264,25 +253,10 @@ def test_without_photos_there_are_drawn_objects_alone(tmp_path: Path) -> None:
 
 def test_too_few_photos_to_dress_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "photos.parquet"
-    config = natural(tiny_run(tmp_path / "run"), file)
+    config = with_natural_photos(tiny_run(tmp_path / "run"), file)
     pd.read_parquet(file).head(20).to_parquet(file)
     with pytest.raises(ConfigError, match=r"episodes\.natural_photos: 20 photos; expected 32 or more"):
         train(config)
-
-
-def test_pretraining_starts_from_a_backbone_and_learns_what_photos_wear(tmp_path: Path) -> None:
-    config = natural(tiny_run(tmp_path / "a"), tmp_path / "photos.parquet")
-    first = pretrain(config)
-    photos = {"photos": str(tmp_path / "photos.parquet"), "photos_per_step": 2, "dressed_per_step": 4}
-    settings = dataclasses.replace(config.pretrain, num_steps=1, **photos)
-    config = dataclasses.replace(config, pretrain=settings, out=str(tmp_path / "b"))
-    again = dataclasses.replace(config, train=dataclasses.replace(config.train, backbone=str(first)))
-    folder = pretrain(again)
-    before, after = (AutoModel.from_pretrained(f).state_dict() for f in (first, folder))
-    moved = max((before[name] - after[name]).abs().max().item() for name in before)
-    assert 0 < moved < 0.1, "one step away from where it started"
-    row = json.loads((tmp_path / "b" / "pretrain.jsonl").read_text().splitlines()[-1])
-    assert 1 < row["dressed"] < 4, "about log 8"
 
 
 def test_context_check_tells_a_static_model(tmp_path: Path) -> None:
@@ -312,22 +286,6 @@ def test_contexts_have_varied_shares_of_same_pairs_and_validations_have_half(tmp
     assert [int(exam.same.sum()) for exam in exams] == [2] * 4
 
 
-def test_pretraining_makes_a_backbone_that_training_starts_from(tmp_path: Path) -> None:
-    config = tiny_run(tmp_path / "backbone")
-    folder = pretrain(config)
-    assert len(losses_of(tmp_path / "backbone" / "pretrain.jsonl")) == 6
-    started = start_model(tiny_run(tmp_path / "run", backbone=str(folder)))
-    fresh = start_model(tiny_run(tmp_path / "run"))
-    name = "vit.encoder.layer.0.attention.q_proj.weight"
-    names = dict(started.backbone.named_parameters())
-    name = name if name in names else next(n for n in names if n.endswith("weight") and "layer.0" in n)
-    assert not torch.equal(names[name], dict(fresh.backbone.named_parameters())[name])
-
-
-def losses_of(log: Path) -> list[float]:
-    return [json.loads(line)["factors"] for line in log.read_text().splitlines()]
-
-
 def test_missing_backbone_and_photos_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"train\.backbone.*vicp pretrain"):
         train(tiny_run(tmp_path, backbone=str(tmp_path / "none")))
@@ -335,21 +293,6 @@ def test_missing_backbone_and_photos_are_clear_errors(tmp_path: Path) -> None:
     config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, photos="none.parquet"))
     with pytest.raises(DataError, match=r"pretrain\.photos"):
         pretrain(config)
-
-
-@pytest.mark.parametrize(("key", "value"), [("num_silhouettes", 0), ("num_steps", -1), ("temperature", 0.0)])
-def test_pretraining_settings_that_make_no_sense(tmp_path: Path, key: str, value: float) -> None:
-    config = tiny_run(tmp_path / "a")
-    config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, **{key: value}))
-    with pytest.raises(ConfigError, match=rf"pretrain\.{key} is {value}; expected "):
-        pretrain(config)
-    assert not (tmp_path / "a").exists()
-
-
-def test_two_view_loss_by_hand() -> None:
-    views = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
-    expected = torch.log(torch.exp(torch.tensor(1.0)) + 2) - 1  # partner at cosine 1, two strangers at 0
-    torch.testing.assert_close(two_view_loss(views, 1.0), expected)
 
 
 def test_gradient_checkpointing_and_bfloat16_change_no_more_than_rounding(tmp_path: Path) -> None:

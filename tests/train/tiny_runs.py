@@ -5,7 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import torch
+
 from vicp.config import DataConfig, EpisodeConfig, PretrainConfig, RunConfig, TrainConfig
+from vicp.data.sources.world import encode_png
 from vicp.model.build import PRESETS
 
 
@@ -56,6 +60,14 @@ def tiny_baseline(out: Path, **train_settings: Any) -> RunConfig:
     """A baseline on that table."""
     settings = {"method": "finetune", "joint_steps": 6, "learning_rate": 1e-3, **train_settings}
     return tiny_photo_run(out, **settings)
+
+
+def with_natural_photos(config: RunConfig, file: Path) -> RunConfig:
+    """The same with dressed photos beside the drawn objects."""
+    photos = torch.randint(256, (40, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pd.DataFrame({"image": [encode_png(photo) for photo in photos]}).to_parquet(file)
+    episodes = dataclasses.replace(config.episodes, natural_photos=str(file), natural_pools=2)
+    return dataclasses.replace(config, episodes=episodes)
 
 
 def losses(out: Path) -> dict[int, dict[str, float]]:

@@ -22,7 +22,7 @@ def pretrain(
     from vicp.train.pretrain import pretrain as run
 
     settings = load_config(RunConfig, config, overrides or [])
-    folder = run(settings, resume=resume)
+    folder = run(settings, resume=resume, bar=True)
     print_result({"backbone": str(folder)}, [f"backbone saved to {folder}"], as_json)
 
 

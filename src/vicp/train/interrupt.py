@@ -5,7 +5,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+
+from vicp.errors import StoppedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ECHO = 2.0  # seconds in which a signal is the first one again: the terminal sends it, and the launcher passes it on
@@ -27,6 +30,13 @@ class StopAsked:
             self.by, self._since = signal.Signals(number).name, time.monotonic()
         elif time.monotonic() - self._since > ECHO:
             raise KeyboardInterrupt
+
+    def error(self, done: int, num_steps: int, out: Path) -> StoppedError:
+        """What to raise when the run is saved: where it is, and how to go on."""
+        return StoppedError(
+            f"{self.by or 'a signal to another process'} stopped the run after step {done} of {num_steps}; "
+            f"it is saved in {out}: give the same command with --resume to go on"
+        )
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.errors import StoppedError
 from vicp.train.ahead import ahead
 from vicp.train.interrupt import stop_on_signals
 from vicp.train.progress import training_bar
@@ -69,7 +68,7 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
             if due or stopped:  # who stops a run may not wait for a validation
                 run.save(standing, improved=standing.best != before.best)
             if stopped and done < job.num_steps:
-                raise StoppedError(_how_to_go_on(stop.by, done, job.num_steps, out))
+                raise stop.error(done, job.num_steps, out)
             if standing.over(settings.patience):
                 logger.info("step %d: the last %d validations were no better, so this is the end", done, standing.stale)
                 break
@@ -79,10 +78,3 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
                 "no validation was better than the start's, %.1f: the run has not helped", untrained["score"]
             )
         return run.finish(standing)
-
-
-def _how_to_go_on(signal: str | None, done: int, num_steps: int, out: Path) -> str:
-    return (
-        f"{signal or 'a signal to another process'} stopped the run after step {done} of {num_steps}; "
-        f"it is saved in {out}: give the same command with --resume to go on"
-    )

@@ -11,7 +11,8 @@ from rich.table import Column
 from rich.text import Text
 
 Show = Callable[[int, Mapping[str, float]], None]  # steps done, numbers to show
-SHOWN = ("img/s", "identity", "icl", "pair", "own", "map", "total")  # where the line is too short, the last ones go
+# Where the line is too short, the last ones go.
+SHOWN = ("img/s", "accuracy", "factors", "identity", "icl", "pair", "own", "map", "total")
 
 
 class Numbers(ProgressColumn):

@@ -5,7 +5,7 @@ Every random draw of a step comes from (seed, step, purpose), so the step is all
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,9 @@ def _frozen(module: nn.Module) -> set[str]:
     return {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
 
 
-def check_is_new(out: Path) -> None:
+def check_is_new(out: Path, saved: Sequence[str] = ("train.pt", "best", "last")) -> None:
     """Raises `ConfigError` if a folder holds a run already, which a new one would overwrite."""
-    there = [name for name in ("train.pt", "best", "last") if (out / name).exists()]
+    there = [name for name in saved if (out / name).exists()]
     if there:
         raise ConfigError(
             f"{out}: holds a run already ({', '.join(there)}); give --resume to go on with it, another out=FOLDER, or "
@@ -126,7 +126,7 @@ def check_same_settings(config: RunConfig, saved: Path) -> None:
     if changed:
         raise ConfigError(
             f"{saved.parent}: this run was started with another {', '.join(changed)}; "
-            "set it as it was, give another out=FOLDER, or leave out --resume to start anew"
+            "set it as it was, give another out=FOLDER, or remove it to start anew"
         )
 
 

@@ -15,6 +15,7 @@ from vicp.data.images import ImageTransform, normalise
 from vicp.data.seeds import generator
 from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_values
 from vicp.data.sources.world_render import render
+from vicp.train.interrupt import StopAsked
 from vicp.train.resume import Checkpoint, Standing
 from vicp.train.schedule import set_learning_rate
 
@@ -60,9 +61,19 @@ class Teacher(nn.Module):
 
 
 def train_teacher(
-    settings: PretrainConfig, silhouettes: Tensor, transform: ImageTransform, checkpoint: Checkpoint, *, seed: int
+    settings: PretrainConfig,
+    silhouettes: Tensor,
+    transform: ImageTransform,
+    checkpoint: Checkpoint,
+    *,
+    seed: int,
+    stop: StopAsked,
 ) -> Teacher:
-    """A teacher after `teacher_steps` batches of the world; goes on from its checkpoint where there is one."""
+    """A teacher after `teacher_steps` batches of the world; goes on from its checkpoint where there is one.
+
+    Raises:
+        StoppedError: it was asked to stop; what it has learned is saved.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         teacher = Teacher()
@@ -79,8 +90,11 @@ def train_teacher(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if (step + 1) % 100 == 0 or step + 1 == settings.teacher_steps:
+        done = step + 1
+        if done % 100 == 0 or done == settings.teacher_steps or stop:
             right = (logits.argmax(dim=-1) == values).float().mean(dim=0).tolist()
-            logger.info("teacher step %d loss %.3f %s", step + 1, loss.item(), [round(r, 2) for r in right])
-            checkpoint.save(teacher, optimizer, Standing(step + 1))
+            logger.info("teacher step %d loss %.3f %s", done, loss.item(), [round(r, 2) for r in right])
+            checkpoint.save(teacher, optimizer, Standing(done))
+        if stop:
+            raise stop.error(done, settings.teacher_steps, checkpoint.path.parent)
     return teacher.eval().requires_grad_(False)
