@@ -53,6 +53,10 @@ mini: $(READY)
 
 # What each choice is worth, three seeds each: hours on two cores; goes on where it was stopped. PHOTOS as above.
 ABLATE = $(BIN)/vicp ablate --seeds 3 $(NATURAL)
+# The paper's layout and losses: [I_i; I_j; L] with 32 latents, longer.
+PLAIN = model.num_latents=32 model.compare_in_context=false model.glance=false model.metric_rank=0 \
+	train.pair_weight=0 train.agreement_weight=0 train.contrastive_weight=0 episodes.contexts=3 \
+	episodes.pairs=[0,4,8,16,16] train.warmup_steps=1200 train.joint_steps=100 train.save_every=400
 TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
 ablations: $(READY)
 	for seed in 0 1 2; do $(BIN)/vicp train --resume --config configs/mini/ablation-reader.yaml seed=$$seed \
@@ -60,12 +64,13 @@ ablations: $(READY)
 	done
 	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
 		--each train.pair_weight=0 --each model.freeze_reasoner=true --each model.compare_in_context=false \
-		--each "train.warmup_steps=0 train.joint_steps=300 train.save_every=150"
+		--each "train.warmup_steps=0 train.joint_steps=300 train.save_every=150" \
+		--each model.generator=set_transformer --each model.glance=false --each "$(PLAIN)"
 	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
 		--each model.freeze_reasoner=false --each train.distil_weight=1 --each "$(TOKENS)" \
 		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150" \
 		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
-		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]"
+		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]" --each "train.joint_steps=150 train.save_every=150"
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
