@@ -70,7 +70,7 @@ ablations: $(READY)
 		--each model.freeze_reasoner=false --each train.distil_weight=1 --each "$(TOKENS)" \
 		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150" \
 		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
-		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]" --each "train.joint_steps=150 train.save_every=150"
+		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]"
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
