@@ -15,11 +15,10 @@ from transformers import AutoModel
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.data.images import ImageTransform
-from vicp.data.sources.world import draw_silhouettes
 from vicp.errors import ConfigError, StoppedError
 from vicp.train.interrupt import StopAsked
 from vicp.train.pretrain import pretrain
+from vicp.train.pretrain_photos import photos_to_learn
 from vicp.train.pretrain_step import two_view_loss
 from vicp.train.resume import Checkpoint
 from vicp.train.start import start_model
@@ -97,14 +96,13 @@ def test_ctrl_c_saves_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> No
 
 
 def test_a_teacher_that_is_stopped_goes_on_too(tmp_path: Path) -> None:
-    settings, transform = tiny_run(tmp_path).pretrain, ImageTransform(32, (0.5,) * 3, (0.5,) * 3)
-    shapes, asked = draw_silhouettes(2, seed=0, split="seen"), StopAsked()
+    photos, asked = photos_to_learn(tiny_run(tmp_path)), StopAsked()
     asked.ask(signal.SIGTERM, None)
     stopped, whole = Checkpoint(tmp_path / "stopped.pt"), Checkpoint(tmp_path / "whole.pt")
     with pytest.raises(StoppedError, match=r"^SIGTERM stopped the run after step 1 of 3; it is saved in "):
-        train_teacher(settings, shapes, transform, stopped, seed=0, stop=asked)
-    found = train_teacher(settings, shapes, transform, stopped, seed=0, stop=StopAsked()).state_dict()
-    expected = train_teacher(settings, shapes, transform, whole, seed=0, stop=StopAsked()).state_dict()
+        train_teacher(photos, stopped, seed=0, stop=asked)
+    found = train_teacher(photos, stopped, seed=0, stop=StopAsked()).state_dict()
+    expected = train_teacher(photos, whole, seed=0, stop=StopAsked()).state_dict()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
 
 

@@ -111,10 +111,11 @@ def test_a_process_that_dies_ends_the_run_with_a_clear_error(tmp_path: Path) -> 
     assert "Traceback" not in said
 
 
-def test_ctrl_c_saves_in_several_processes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["the launcher", "all of them, as a terminal does"])
+def test_ctrl_c_saves_in_several_processes(tmp_path: Path, send: Callable[[int, int], None]) -> None:
     process = start(tiny_baseline(tmp_path / "run", joint_steps=100_000, save_every=100_000), tmp_path / "run.yaml")
     wait_for(tmp_path / "run" / "train.jsonl", lambda: process.poll() is not None)
-    os.killpg(process.pid, signal.SIGINT)  # to the launcher and all it started, as a terminal does
+    send(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert said.strip().splitlines()[-1].startswith("error: SIGINT stopped the run")
@@ -122,7 +123,7 @@ def test_ctrl_c_saves_in_several_processes(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-def test_a_signal_to_the_launcher_alone_saves_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_a_launcher_that_is_stopped_leaves_no_thread_running(tmp_path: Path) -> None:
     def interrupt() -> None:
         wait_for(tmp_path / "run" / "train.jsonl", lambda: False)
         os.kill(os.getpid(), signal.SIGINT)

@@ -9,15 +9,13 @@ from torch import nn
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.data.images import ImageTransform
-from vicp.data.natural import read_photos
 from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import draw_silhouettes
 from vicp.errors import ConfigError
 from vicp.train.check import check_ranges
 from vicp.train.interrupt import StopAsked, stop_on_signals
 from vicp.train.muon import Muon
-from vicp.train.pretrain_step import PretrainPhotos, pretrain_step
+from vicp.train.pretrain_photos import PretrainPhotos, photos_to_learn
+from vicp.train.pretrain_step import pretrain_step
 from vicp.train.pretrainer import Pretrainer, start_pretrainer
 from vicp.train.progress import Show, training_bar
 from vicp.train.resume import Checkpoint, Standing, append_log, check_is_new, check_same_settings, start_log
@@ -55,23 +53,11 @@ def pretrain(config: RunConfig, *, resume: bool = False, bar: bool = False) -> P
     dump_config(config, out / "pretrain.yaml")
     with stop_on_signals() as stop, training_bar("pretraining", settings.num_steps, visible=bar) as show:
         seed, taught = derive_seed(config.seed, "teacher"), Checkpoint(out / "teacher.pt")
-        teacher = train_teacher(settings, photos.silhouettes, photos.transform, taught, seed=seed, stop=stop)
-        model = start_pretrainer(config, photos.silhouettes, photos.transform)
+        teacher = train_teacher(photos, taught, seed=seed, stop=stop)
+        model = start_pretrainer(config, photos)
         take_steps(config, model, teacher, photos, stop=stop, show=show)
     model.vit.eval().save_pretrained(out / "backbone")
     return out / "backbone"
-
-
-def photos_to_learn(config: RunConfig) -> PretrainPhotos:
-    """The silhouettes that drawn objects have, and the natural photos, if any."""
-    settings, seed = config.pretrain, derive_seed(config.seed, "pretrain")
-    transform = ImageTransform(config.model.image_size, config.model.image_mean, config.model.image_std)
-    natural = None
-    if settings.photos is not None:
-        natural = read_photos(settings.photos, settings.photo_column, transform, key="pretrain.photos")
-    return PretrainPhotos(
-        settings, transform, draw_silhouettes(settings.num_silhouettes, seed=seed, split="seen"), natural
-    )
 
 
 def take_steps(

@@ -7,11 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vicp.config import PretrainConfig
-from vicp.data.augment import random_view
-from vicp.data.images import ImageTransform, normalise
-from vicp.data.natural import dress
-from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_values
-from vicp.data.sources.world_render import render
+from vicp.data.images import normalise
+from vicp.data.sources.world import FACTORS, NUM_VALUES
+from vicp.train.pretrain_photos import PretrainPhotos
 from vicp.train.pretrainer import WORN, Pretrainer
 from vicp.train.teacher import Teacher
 
@@ -34,48 +32,6 @@ class PretrainTerms:
     def numbers(self) -> dict[str, float]:
         """Each by its name."""
         return {name: value.item() for name, value in vars(self).items()}
-
-
-@dataclass(frozen=True, eq=False)
-class PretrainPhotos:
-    """What every step draws its photos of.
-
-    Attributes:
-        settings: how many of which kind.
-        transform: how pixels become the ViT's input.
-        silhouettes: of the drawn objects.
-        natural: photos (n, 3, S, S) uint8; None for drawn objects alone.
-    """
-
-    settings: PretrainConfig
-    transform: ImageTransform
-    silhouettes: Tensor
-    natural: Tensor | None
-
-    def objects(self, num: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Drawn objects (num, 3, S, S) uint8 and their factor values (num, 6)."""
-        values = draw_values(num, generator=draw)
-        shapes = self.silhouettes[torch.randint(len(self.silhouettes), (num,), generator=draw)]
-        return render(values, shapes, size=self.transform.size, generator=draw), values
-
-    def views(self, draw: torch.Generator) -> list[Tensor]:
-        """Two views each of some natural photos, the second ones after the first ones."""
-        if self.natural is None:
-            return []
-        chosen = self._some(self.settings.photos_per_step, draw)
-        return [random_view(chosen, generator=draw), random_view(chosen, generator=draw)]
-
-    def dressed(self, draw: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Natural photos dressed anew, and what they wear (n, F)."""
-        worn = draw_values(self.settings.dressed_per_step if self.natural is not None else 0, generator=draw)
-        if self.natural is None or not len(worn):
-            return [], worn
-        shown, scenes = self._some(2 * NUM_VALUES, draw).chunk(2)
-        return [dress(shown, scenes, worn, generator=draw)], worn
-
-    def _some(self, num: int, draw: torch.Generator) -> Tensor:
-        assert self.natural is not None
-        return self.natural[torch.randint(len(self.natural), (num,), generator=draw)]
 
 
 def pretrain_step(model: Pretrainer, teacher: Teacher, photos: PretrainPhotos, draw: torch.Generator) -> PretrainTerms:

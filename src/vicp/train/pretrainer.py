@@ -5,13 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vicp.config import RunConfig
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.natural import NATURAL_FACTORS
 from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_values
-from vicp.data.sources.world_render import render
+from vicp.data.sources.world import FACTORS, NUM_VALUES
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
+from vicp.train.pretrain_photos import PretrainPhotos
 from vicp.train.start import start_backbone
 from vicp.train.teacher import TEACHER_DIM
 
@@ -44,7 +44,7 @@ class Pretrainer(nn.Module):
         return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=-1), tokens[:, 1:]
 
 
-def start_pretrainer(config: RunConfig, silhouettes: Tensor, transform: ImageTransform) -> Pretrainer:
+def start_pretrainer(config: RunConfig, photos: PretrainPhotos) -> Pretrainer:
     """A ViT with its heads: from `train.backbone`, or fresh from the seed with a patch embedding that whitens.
 
     Raises:
@@ -52,9 +52,7 @@ def start_pretrainer(config: RunConfig, silhouettes: Tensor, transform: ImageTra
     """
     seed = derive_seed(config.seed, "backbone")
     draw = generator(config.seed, "whitening")
-    values = draw_values(256, generator=draw)
-    shapes = silhouettes[torch.randint(len(silhouettes), (256,), generator=draw)]
-    pixels = normalise(render(values, shapes, size=transform.size, generator=draw), transform)
+    objects, _ = photos.objects(256, draw)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Pretrainer(vision_backbone(config.model, seed=seed))
@@ -62,7 +60,7 @@ def start_pretrainer(config: RunConfig, silhouettes: Tensor, transform: ImageTra
         start_backbone(config, model.vit)
         return model
     embeddings = model.vit.embeddings
-    whiten_patches(embeddings.patch_embeddings.projection, pixels)
+    whiten_patches(embeddings.patch_embeddings.projection, normalise(objects, photos.transform))
     nn.init.normal_(embeddings.position_embeddings, std=0.2, generator=draw)
     return model
 

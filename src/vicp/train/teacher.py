@@ -10,12 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vicp.config import PretrainConfig
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import generator
-from vicp.data.sources.world import FACTORS, NUM_VALUES, draw_values
-from vicp.data.sources.world_render import render
+from vicp.data.sources.world import FACTORS, NUM_VALUES
 from vicp.train.interrupt import StopAsked
+from vicp.train.pretrain_photos import PretrainPhotos
 from vicp.train.resume import Checkpoint, Standing
 from vicp.train.schedule import set_learning_rate
 
@@ -60,15 +59,7 @@ class Teacher(nn.Module):
         return F.layer_norm(found, (TEACHER_DIM,))
 
 
-def train_teacher(
-    settings: PretrainConfig,
-    silhouettes: Tensor,
-    transform: ImageTransform,
-    checkpoint: Checkpoint,
-    *,
-    seed: int,
-    stop: StopAsked,
-) -> Teacher:
+def train_teacher(photos: PretrainPhotos, checkpoint: Checkpoint, *, seed: int, stop: StopAsked) -> Teacher:
     """A teacher after `teacher_steps` batches of the world; goes on from its checkpoint where there is one.
 
     Raises:
@@ -79,22 +70,21 @@ def train_teacher(
         teacher = Teacher()
     teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(teacher.parameters(), lr=2e-3, weight_decay=0.02)
-    for step in range(checkpoint.load(teacher, optimizer).step, settings.teacher_steps):
-        set_learning_rate(optimizer, step, settings.teacher_steps, peak=2e-3)
+    num_steps = photos.settings.teacher_steps
+    for step in range(checkpoint.load(teacher, optimizer).step, num_steps):
+        set_learning_rate(optimizer, step, num_steps, peak=2e-3)
         draw = generator(seed, "teacher", step)
-        values = draw_values(64, generator=draw)
-        shapes = silhouettes[torch.randint(len(silhouettes), (64,), generator=draw)]
-        pixels = normalise(render(values, shapes, size=transform.size, generator=draw), transform)
-        logits = teacher(pixels.contiguous(memory_format=torch.channels_last))
+        objects, values = photos.objects(64, draw)
+        logits = teacher(normalise(objects, photos.transform).contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.flatten(0, 1), values.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         done = step + 1
-        if done % 100 == 0 or done == settings.teacher_steps or stop:
+        if done % 100 == 0 or done == num_steps or stop:
             right = (logits.argmax(dim=-1) == values).float().mean(dim=0).tolist()
             logger.info("teacher step %d loss %.3f %s", done, loss.item(), [round(r, 2) for r in right])
             checkpoint.save(teacher, optimizer, Standing(done))
         if stop:
-            raise stop.error(done, settings.teacher_steps, checkpoint.path.parent)
+            raise stop.error(done, num_steps, checkpoint.path.parent)
     return teacher.eval().requires_grad_(False)
