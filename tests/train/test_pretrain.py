@@ -15,7 +15,7 @@ from transformers import AutoModel
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.errors import ConfigError, StoppedError
+from vicp.errors import ConfigError, StoppedError, TrainingError
 from vicp.train.interrupt import StopAsked
 from vicp.train.pretrain import pretrain
 from vicp.train.pretrain_photos import photos_to_learn
@@ -75,7 +75,7 @@ def test_ctrl_c_saves_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> No
     def longer(out: Path) -> RunConfig:
         config = tiny_run(out)
         train = dataclasses.replace(config.train, save_every=1000)
-        return dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, num_steps=30), train=train)
+        return dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, num_steps=15), train=train)
 
     config, log = longer(tmp_path / "run"), tmp_path / "run" / "pretrain.jsonl"
     dump_config(config, tmp_path / "run.yaml")
@@ -88,8 +88,8 @@ def test_ctrl_c_saves_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> No
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     step = torch.load(tmp_path / "run" / "pretrain.pt", weights_only=True)["step"]
-    assert 1 <= step < 30
-    assert said.splitlines()[-1].startswith(f"error: SIGINT stopped the run after step {step} of 30; it is saved in ")
+    assert 1 <= step < 15
+    assert said.splitlines()[-1].startswith(f"error: SIGINT stopped the run after step {step} of 15; it is saved in ")
     found = AutoModel.from_pretrained(pretrain(config, resume=True)).state_dict()
     expected = AutoModel.from_pretrained(pretrain(longer(tmp_path / "whole"))).state_dict()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
@@ -114,3 +114,14 @@ def test_a_run_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
         pretrain(config)
     assert (tmp_path / "run" / "pretrain.pt").read_bytes() == before
     assert pretrain(config, resume=True) == folder
+
+
+def test_a_run_that_diverges_ends_before_it_saves_what_is_no_number(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path / "run")
+    config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, learning_rate=1e30))
+    with pytest.raises(TrainingError, match=r"^the (loss|gradient) of step \d is (nan|inf); .*lower pretrain\."):
+        pretrain(config)
+    assert not (tmp_path / "run" / "backbone").exists()
+    saved = tmp_path / "run" / "pretrain.pt"
+    tensors = torch.load(saved, weights_only=True)["module"].values() if saved.exists() else []
+    assert all(tensor.isfinite().all() for tensor in tensors)

@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError
 from vicp.train.check import check_ranges
+from vicp.train.finite import check_finite
 from vicp.train.interrupt import StopAsked, stop_on_signals
 from vicp.train.muon import Muon
 from vicp.train.pretrain_photos import PretrainPhotos, photos_to_learn
@@ -39,6 +40,7 @@ def pretrain(config: RunConfig, *, resume: bool = False, bar: bool = False) -> P
             that holds another run.
         DataError: `pretrain.photos` cannot be read.
         WeightsError: the run to resume is damaged.
+        TrainingError: a loss or gradient is not finite.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
     """
     check_ranges(config)
@@ -73,7 +75,7 @@ def take_steps(
     for step in range(start, settings.num_steps):
         rate, done = set_learning_rate(optimizer, step, settings.num_steps, peak=settings.learning_rate), step + 1
         terms = pretrain_step(model, teacher, photos, generator(config.seed, "pretrain", step))
-        descend(optimizer, model, terms.total(settings))
+        descend(optimizer, model, terms.total(settings), step=done, out=out)
         numbers = terms.numbers()
         show(done, numbers)
         if done % config.train.log_every == 0:
@@ -86,9 +88,14 @@ def take_steps(
             raise stop.error(done, settings.num_steps, out)
 
 
-def descend(optimizer: torch.optim.Optimizer, model: nn.Module, loss: torch.Tensor) -> None:
-    """One step down the gradient, clipped to norm 1."""
+def descend(optimizer: torch.optim.Optimizer, model: nn.Module, loss: Tensor, *, step: int, out: Path) -> None:
+    """One step down the gradient, clipped to norm 1.
+
+    Raises:
+        TrainingError: the loss or the gradient is not finite; the weights are as they were.
+    """
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    norm = float(nn.utils.clip_grad_norm_(model.parameters(), 1.0))
+    check_finite(step, out, loss=loss.item(), gradient=norm, remedy="lower pretrain.learning_rate")
     optimizer.step()

@@ -1,7 +1,6 @@
 """One run: its job, optimiser and files, and what is done with them at each step."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,12 +15,13 @@ from transformers.utils.logging import disable_progress_bar
 
 from vicp.config import RunConfig, TrainConfig
 from vicp.data.seeds import derive_seed
-from vicp.errors import ConfigError, TrainingError
+from vicp.errors import ConfigError
 from vicp.losses.objective import LossTerms
 from vicp.model.precision import autocast, choose_precision
 from vicp.train.baseline import baseline_job
 from vicp.train.batch import Batch, Shard
 from vicp.train.check import check_settings
+from vicp.train.finite import check_finite
 from vicp.train.job import Job
 from vicp.train.muon import Muon
 from vicp.train.prompting import vicp_job
@@ -85,12 +85,8 @@ class Run:
             terms = [self._backward(batch, last=batch is batches[-1], share=1 / len(batches)) for batch in batches]
         losses = _means(terms)
         norm = float(nn.utils.clip_grad_norm_(job.trainee.parameters(), settings.clip_norm))
-        for name, value in (("loss", losses["total"]), ("gradient", norm)):
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the {name} of step {step + 1} is {value}; what was saved is in {self.out}: lower "
-                    "train.learning_rate, or set train.precision=float32"
-                )
+        remedy = "lower train.learning_rate, or set train.precision=float32"
+        check_finite(step + 1, self.out, loss=losses["total"], gradient=norm, remedy=remedy)
         self.optimizer.step()
         self.optimizer.zero_grad()
         seconds = time.monotonic() - clock
