@@ -132,15 +132,15 @@ def meaningless(case: Case) -> Iterator[Case]:
 
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
-    trial = choose.try_out(embedder, case.support, "auto", steps=False)
+    trial = choose.try_out(embedder, case.support, "auto")
     maps = {
         recipe: 100 * answer(case.paper, embedded(embedder, case, recipe)).found.map
-        for recipe in cheap(embedder, "auto", steps=False)
+        for recipe in cheap(embedder, "auto")
     }
     best = trial.best(list(trial.similarity)) if trial.similarity else NULL
     sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
     chosen = {
-        "auto": choose.adapt(embedder, case.support, "auto", steps=False, trial=trial).recipe,
+        "auto": choose.adapt(embedder, case.support, "auto", trial=trial).recipe,
         "nothing if unsure": best if sure else NULL,
         "oracle": max(maps, key=lambda recipe: maps[recipe]),
     }

@@ -23,7 +23,7 @@ from context_tables import Values, context_facts
 from program import run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
-from vicp.data.tasks import SEED, Test, plan_tasks
+from vicp.data.tasks import SEEDS, Test, plan_tasks
 from vicp.evaluation.methods import open_method, parse_method
 from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.tasks.bench import Bench
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse.Namespace) -> tuple[Bench, ...]:
-    return tuple(Bench(open_model(name).quiet(), triplet, choose_steps=asked.choose_steps) for name in names)
+    return tuple(Bench(open_model(name).quiet(), triplet) for name in names)
 
 
 def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:
@@ -125,11 +125,11 @@ def collect(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> dict[
     for row in rows:
         for k in row.ks:
             parts = [
-                [read_part(asked.runs, key_of(row.method, b, p, k), facts_of(asked, b)) for p in plans]
+                [read_part(asked.runs, key_of(row.method, b, p, k), facts_of(asked, b, test)) for p in plans]
                 for b in row.benches
             ]
             if any(part is not None for line in parts for part in line):
-                found.setdefault(row.name, {})[k] = Values.of(parts, [len(p.rule.factors) for p in plans])
+                found.setdefault(row.name, {})[k] = Values.of(parts, [p.rule for p in plans])
     return found
 
 
@@ -157,7 +157,7 @@ def write(
         "bars": [bar for name, test in tests.items() for bar in world_bars(name, test)] + real_bars(counted),
         "command": asked.command,
         "unit": "mAP in percent",
-        "seeds": {"tasks": SEED, "checkpoints": [shown(name) for name in asked.checkpoints]},
+        "seeds": {"tasks": SEEDS, "checkpoints": [shown(name) for name in asked.checkpoints]},
         "set_transformer": [shown(name) for name in asked.set_transformer],
         "fingerprints": [bench.embedder.fingerprint for bench in benches],
         "tasks": asked.tasks,

@@ -36,7 +36,6 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.
     parser.add_argument("--tasks", type=int, default=24, help="of each test")
     parser.add_argument("--choice-tasks", type=int, default=6, help="to choose settings on; 0 takes the usual ones")
     parser.add_argument("--photos", type=int, default=NUM_PHOTOS, help="of a task's pool")
-    parser.add_argument("--choose-steps", action="store_true", help="chosen_* may take gradient steps")
     parser.add_argument("--real-pairs", nargs="+", type=int, default=list(REAL_K), help="K on real photos")
     parser.add_argument("--real-adaptations", nargs="+", choices=ADAPTATIONS, default=list(ADAPTATIONS))
     parser.add_argument("--draws", type=int, default=5, help="supports per category of real photos")
@@ -62,7 +61,7 @@ def command(asked: argparse.Namespace) -> str:
         words += ["--real-pairs", *map(str, asked.real_pairs)]
     if asked.real_adaptations != list(ADAPTATIONS):
         words += ["--real-adaptations", *asked.real_adaptations]
-    return shlex.join([*words, *(["--choose-steps"] if asked.choose_steps else [])])
+    return shlex.join(words)
 
 
 def shown(path: str | Path) -> str:

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from context_real import RealTable
+from context_real import RealRow, RealTable
 from context_tables import CONTROLS, GENERATORS, Test, Values, at, paired, rounded
 from vicp.evaluation.seed_table import Interval, difference, ratio
 
 AHEAD = {"A": 20.0, "B": 15.0}
 AT_FOUR, SHARE, TIME_SHARE = 15.0, 0.9, 0.2
 REAL_SHARES = {64: 0.75, 16: 0.5}
+FEW = 5  # individuals looked up in a category: with fewer in all of them, a set says little
 
 
 def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
@@ -28,7 +29,7 @@ def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
                 bars.append(ahead(f"A, {generator}, K = 4: own - null", few, null, AT_FOUR))
         verifier = at(test, f"verifier{suffix}", 16)
         if own is not None and verifier is not None:
-            share = ratio(*paired(own.map, verifier.map))
+            share = ratio(*paired(own.map, verifier.map), own.groups)
             bars.append(bar(f"{name}, {generator}, K = 16: own / verifier", share, SHARE))
     for labels in ("pairs", "identities"):
         for k in (16, 64):
@@ -38,7 +39,7 @@ def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
             what = f"{name}, K = {k}: chosen_{labels} {{}} triplet_plus_{labels}"
             bars.append(ahead(what.format("-"), ours, theirs, 0.0))
             if ours is not None and theirs is not None:
-                spent = ratio(*paired(ours.cpu_seconds, theirs.cpu_seconds))
+                spent = ratio(*paired(ours.cpu_seconds, theirs.cpu_seconds), ours.groups)
                 bars.append(bar(what.format("/") + ", processor seconds of adapting", spent, TIME_SHARE, most=True))
     return bars
 
@@ -47,7 +48,7 @@ def ahead(what: str, left: Values | None, right: Values | None, target: float) -
     """A bar on a difference, whose interval must be clear of zero too."""
     if left is None or right is None:
         return bar(what, None, target)
-    return bar(what, difference(*paired(left.map, right.map)), target, clear=True)
+    return bar(what, difference(*paired(left.map, right.map), left.groups), target, clear=True)
 
 
 def bar(what: str, found: Interval | None, target: float, *, clear: bool = False, most: bool = False) -> dict[str, Any]:
@@ -86,22 +87,29 @@ def bar(what: str, found: Interval | None, target: float, *, clear: bool = False
 def real_bars(real: RealTable) -> list[dict[str, Any]]:
     """On sets that neither training nor a choice has seen: chosen - frozen, and generated - shuffled labels."""
     bars = []
+    small = [name for name, found in real.items() if is_small(found)]
     for k, share in REAL_SHARES.items():
         gains = gains_of(real, "chosen_identities", "frozen", k)
         if gains:
             below = [name for name, gain in gains.items() if gain.high < 0]
             bars.append(
-                count(f"Real, K = {k}: sets where chosen is below frozen beyond its interval", below, gains, 0.0)
+                count(f"Real, K = {k}: sets where chosen is below frozen beyond its interval", below, gains, 0.0, small)
             )
             above = [name for name, gain in gains.items() if gain.low > 0]
             bars.append(
-                count(f"Real, K = {k}: sets where chosen is above frozen, interval clear of zero", above, gains, share)
+                count(
+                    f"Real, K = {k}: sets where chosen is above frozen, interval clear of zero",
+                    above,
+                    gains,
+                    share,
+                    small,
+                )
             )
         gains = gains_of(real, "own", "shuffled", k)
         if gains:
             above = [name for name, gain in gains.items() if gain.low > 0]
             what = f"Real, K = {k}: sets where generated beats shuffled labels, interval clear of zero"
-            bars.append(count(what, above, gains, 0.5))
+            bars.append(count(what, above, gains, 0.5, small))
     return bars
 
 
@@ -110,8 +118,18 @@ def gains_of(real: RealTable, left: str, right: str, k: int) -> dict[str, Interv
     return {name: a.minus(b) for name, (a, b) in pairs.items() if a is not None and b is not None}
 
 
-def count(what: str, sets: Sequence[str], gains: Mapping[str, Interval], share: float) -> dict[str, Any]:
-    """A verdict on a number of sets: at least that share of them, or none where the share is 0."""
+def is_small(found: Mapping[str, Mapping[int, RealRow]]) -> bool:
+    """Whether no category of a set looks up more than a few individuals."""
+    return max(row.identities[1] for by_k in found.values() for row in by_k.values()) < FEW
+
+
+def count(
+    what: str, sets: Sequence[str], gains: Mapping[str, Interval], share: float, small: Sequence[str]
+) -> dict[str, Any]:
+    """A verdict on a number of sets: at least that share of them, or none where the share is 0.
+
+    The sentence ends with the same count without `small` sets, where there are any.
+    """
     needed = int(np.ceil(share * len(gains)))
     reached = len(sets) >= needed if share else not sets
     asked = f"at least {needed}" if share else "none"
@@ -121,4 +139,8 @@ def count(what: str, sets: Sequence[str], gains: Mapping[str, Interval], share: 
     )
     verdict = ("reached" if not margin or not share else f"reached by {margin}") if reached else f"missed by {margin}"
     sentence = f"{what}: {len(sets)} of {len(gains)}, asked {asked}: {verdict}. {points}."
+    left_out = [name for name in small if name in gains]
+    if left_out:
+        others = f"{len({*sets} - {*left_out})} of {len({*gains} - {*left_out})}"
+        sentence += f" Without {', '.join(left_out)}, which looks up fewer than {FEW} individuals a category: {others}."
     return {"bar": what, "target": needed, "value": len(sets), "reached": reached, "sentence": sentence}

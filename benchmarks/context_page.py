@@ -11,14 +11,17 @@ MEANINGS = {
     "own": "the prompt that the LLM makes of the task's own pairs",
     "null": "its prompt when it reads no pair",
     "other": "its prompt from another task's pairs",
-    "repaired": "the own photos and labels, the second photos of the pairs dealt out anew",
-    "shuffled": "the own pairs, labels permuted so that they tell nothing of the true ones",
+    "repaired": "the own photos and labels, the second photos of the pairs dealt out anew: nothing is left of which "
+    "photos belong together",
+    "shuffled": "the own pairs, labels permuted so that they tell nothing of the true ones; which photos are paired, "
+    "half of them truly of one individual, still tells something",
     "other_rule": "the own photos, paired and labelled by another rule",
     "frozen": "the plain backbone",
     "static": "a prompt learned in training, the same for every task",
     "verifier": "the in-context verifier's scores rank all test photos, from the same context as own",
     "metric": "closed form from the same-pairs, its settings chosen on the support",
-    "chosen_pairs": "whatever did best on identities held out of the support, told the pairs alone",
+    "chosen_pairs": "whatever did best on identities held out of the support, told the pairs alone: what `vicp teach` "
+    "does; nothing that takes gradient steps is among it",
     "chosen_identities": "the same, told the identities of the same photos",
     "tuned_pairs": "the own prompt after a few gradient steps, told the pairs alone",
     "tuned_identities": "the same, told the identities",
@@ -26,7 +29,7 @@ MEANINGS = {
     "triplet_plus_pairs": "Triplet+: the whole backbone fine-tuned on the support, told the pairs alone",
     "triplet_plus_identities": "the same, told the identities",
     "supervised": "the backbone fine-tuned on many other photos of the task's individuals, those looked up among them: "
-    "an upper bound",
+    "with 150 steps; no bound, for more of either may give more",
 }
 READER = "_set_transformer"
 DASH = "–"
@@ -36,8 +39,9 @@ def page(facts: Mapping[str, Any]) -> str:
     """The file."""
     lines = ["# Does the context matter?", "", f"Written by `{facts['command']}`.", ""]
     lines += [
-        f"mAP in percent; in brackets the 95 % interval over tasks and training seeds (bootstrap). {facts['tasks']} "
-        "tasks a test, fixed by seed and used for no choice: a pool of photos of one silhouette whose six factors all "
+        "mAP in percent; in brackets the 95 % interval over rules and training seeds (bootstrap; tasks of one rule are "
+        f"drawn together). {facts['tasks']} tasks a test, fixed by seed {facts['seeds']['tasks']['A']}, drawn when "
+        "everything was settled and used for no choice: a pool of photos of one silhouette whose six factors all "
         "vary, and a rule that says which factors make the individual. Half of the individuals are taught, by K "
         "labelled pairs; of the others up to 16, with up to 8 photos each, are looked up, every photo among all "
         f"others. Checkpoints: {', '.join(facts['seeds']['checkpoints'])}"
@@ -70,7 +74,7 @@ def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, An
         "seconds",
         "CPU seconds",
         *(f"{size} factors" for size in sizes),
-        "tasks",
+        "seeds × tasks",
     ]
     lines = [f"## {title}", "", *header(head)]
     for method, row in sorted(rows.items(), key=lambda item: order(item[0])):
@@ -78,7 +82,7 @@ def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, An
         figures = [cell(by_k.get(str(k), by_k.get("0"))) for k in ks]
         spent = [f"{row[name]:.2f}" for name in ("seconds", "cpu_seconds")]
         by_size = [DASH if row["by_rule_size"].get(s) is None else f"{row['by_rule_size'][s]:.1f}" for s in sizes]
-        lines.append("| " + " | ".join([f"`{method}`", *figures, *spent, *by_size, str(row["tasks"])]) + " |")
+        lines.append("| " + " | ".join([f"`{method}`", *figures, *spent, *by_size, counts(row)]) + " |")
     lines += [
         "",
         "Seconds of adapting, and figures by size of the rule, at K = 16; CPU seconds count no other program's work. "
@@ -92,6 +96,12 @@ def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, An
         lines += ["", "What was chosen at K = 16, of all tasks and seeds:", ""]
         lines += [f"- `{m}`: {', '.join(f'{what} ({n})' for what, n in notes.items())}" for m, notes in noted.items()]
     return [*lines, ""]
+
+
+def counts(row: Mapping[str, Any]) -> str:
+    """Training seeds and tasks behind a row, by K where they differ."""
+    by_k = [f"{found['seeds']} × {found['tasks']}" for found in row["by_K"].values()]
+    return by_k[0] if len(set(by_k)) == 1 else ", ".join(by_k)
 
 
 def real_lines(real: Mapping[str, Any]) -> list[str]:
@@ -115,7 +125,7 @@ def real_lines(real: Mapping[str, Any]) -> list[str]:
             rows = [found.get(m, {}).get("by_K", {}).get(str(k)) for m in methods]
             mark = " *" if found["seen_in_training"] else ""
             lines.append("| " + " | ".join([name + mark, *map(cell, rows)]) + " |")
-        lines += ["", *seed_lines(real, methods, k)]
+        lines += ["", *seed_lines(real, methods, k), *size_lines(real, k)]
     return lines
 
 
@@ -129,6 +139,29 @@ def seed_lines(real: Mapping[str, Any], methods: Sequence[str], k: int) -> list[
             means = ", ".join(f"`{m}`" for m, row in rows.items() if row["seeds"] == most)
             sets.setdefault(f"means over {most} training seeds: {means}; other rows are of one.", []).append(name)
     return [line for told, names in sets.items() for line in (f"Of {', '.join(names)}, {told}", "")]
+
+
+def size_lines(real: Mapping[str, Any], k: int) -> list[str]:
+    """Sets of which fewer pairs could be drawn than were asked for, and how many individuals are looked up."""
+    rows = {
+        name: row
+        for name, found in real.items()
+        for row in [
+            next((m["by_K"][str(k)] for m in found.values() if isinstance(m, dict) and str(k) in m["by_K"]), None)
+        ]
+        if row is not None
+    }
+    asked = ", ".join(f"{name} {span(row['identities'])} in {row['categories']}" for name, row in rows.items())
+    few = ", ".join(f"{name} {span(row['pairs'])}" for name, row in rows.items() if row["pairs"][0] < k)
+    return [
+        f"Individuals looked up, and categories: {asked}." + (f" Pairs that could be drawn: {few}." if few else ""),
+        "",
+    ]
+
+
+def span(ends: Sequence[int]) -> str:
+    low, high = ends
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def choice_lines(choices: Sequence[Mapping[str, Any]]) -> list[str]:

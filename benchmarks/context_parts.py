@@ -5,7 +5,7 @@ import functools
 import sys
 from typing import Any
 
-from vicp.data.tasks import SEED, Task, TaskPlan, make_task, plan_tasks
+from vicp.data.tasks import SEEDS, Task, TaskPlan, Test, make_task, plan_tasks
 from vicp.evaluation.tasks.bench import Bench, subject
 from vicp.evaluation.tasks.choices import Candidate, try_candidate
 from vicp.evaluation.tasks.methods import run_method
@@ -21,7 +21,7 @@ def do_part(asked: argparse.Namespace, method: str, bench: Bench, plan: TaskPlan
         print(f"{plan.name} {method} K={k}: mAP {found.map:.1f}, {found.seconds:.1f} s", file=sys.stderr, flush=True)
         return vars(found)
 
-    key, facts = key_of(method, bench, plan, k), facts_of(asked, bench)
+    key, facts = key_of(method, bench, plan, k), facts_of(asked, bench, plan.test)
     if method in asked.redo and key not in asked.made:
         key.path(asked.runs).unlink(missing_ok=True)
         asked.made.add(key)
@@ -32,8 +32,8 @@ def key_of(method: str, bench: Bench, plan: TaskPlan, k: int) -> PartKey:
     return PartKey(plan.test, plan.name, method, k, subject(method, bench, k))
 
 
-def facts_of(asked: argparse.Namespace, bench: Bench) -> dict[str, int]:
-    return {"photos": asked.photos, "size": bench.embedder.transform.size, "seed": SEED}
+def facts_of(asked: argparse.Namespace, bench: Bench, test: Test) -> dict[str, int]:
+    return {"photos": asked.photos, "size": bench.embedder.transform.size, "seed": SEEDS[test]}
 
 
 def other_task(plan: TaskPlan, num: int, size: int) -> Task:
@@ -65,7 +65,7 @@ def try_on_all(
     model = start.fingerprint if candidate.from_triplet or method.startswith("tuned") else subject("frozen", bench, 0)
     found = []
     for plan in plan_tasks("choice", asked.choice_tasks, num_photos=asked.photos):
-        key, facts = PartKey("choice", plan.name, method, k, f"{model}-{candidate}"), facts_of(asked, bench)
+        key, facts = PartKey("choice", plan.name, method, k, f"{model}-{candidate}"), facts_of(asked, bench, "choice")
 
         def make(plan: TaskPlan = plan) -> dict[str, Any]:
             by_steps = try_candidate(method, bench, task_of(plan, bench.embedder.transform.size), k, candidate)

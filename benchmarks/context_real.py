@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicp.adapt import choose, retrained
+from vicp.adapt import retrained
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
@@ -76,6 +76,8 @@ class RealRow:
         num_categories: behind it.
         num_seeds: likewise.
         notes: what "auto" chose, by how many draws.
+        pairs: fewest and most that could be drawn in a category.
+        identities: fewest and most that are looked up in a category.
     """
 
     value: float
@@ -83,6 +85,8 @@ class RealRow:
     num_categories: int
     num_seeds: int
     notes: Mapping[str, int]
+    pairs: tuple[int, int]
+    identities: tuple[int, int]
 
     @property
     def interval(self) -> Interval:
@@ -133,13 +137,15 @@ def rows_of_set(
 ) -> dict[str, RealRow]:
     by_row: dict[str, dict[str, tuple[float, Floats]]] = {}  # by checkpoint
     notes: Counter[str] = Counter()
-    categories = 0
+    categories, pairs, asked = 0, {k}, {0}
     for taker in takers(sets, benches, k):
         hall = hall_of(sets, benches[0], taker, path, table, exams, k)
         sheets = [(exam, sheet) for exam in exams if (sheet := sheet_of(hall, taker, exam, measure=measure))]
         if not sheets or (not measure and len(sheets) < len(exams)):
             continue
         categories = len(sheets)
+        pairs = {sheet.num_pairs for _, sheet in sheets if sheet.num_pairs} or pairs
+        asked = {len({table.identities[row] for row in exam.query}) for exam, _ in sheets}
         for method, row in taker.rows.items():
             samples = [estimate_map(s.answers[row], hall.sitting(e)) for e, s in sheets if s.answers.get(row)]
             if len(samples) == len(sheets):
@@ -152,7 +158,8 @@ def rows_of_set(
         seeds = list(by_checkpoint.values())
         value, resampled = mean_over_seeds([r for _, r in seeds], [v for v, _ in seeds])
         said = dict(notes) if method == "chosen_identities" else {}
-        rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), said)
+        ends = (min(pairs), max(pairs)), (min(asked), max(asked))
+        rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), said, *ends)
     return rows
 
 
@@ -182,7 +189,7 @@ def hall_of(
 ) -> Hall:
     tuned = bench.tuning("tuned_identities", k)
     settings, _ = bench.retraining(RETRAINED, k)
-    own = settings if "retrained" in taker.adaptations else (tuned, bench.choose_steps)
+    own = settings if "retrained" in taker.adaptations else tuned
     told = repr((taker.adaptations, own, sets.draws, SHORTLIST))
     digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
     plan = Plan(
@@ -203,8 +210,6 @@ def adapting(bench: Bench, k: int) -> Adapting:
 
     def adapt(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation | Embedder:
         match name:
-            case "auto":
-                return choose.adapt(embedder, support, "auto", steps=bench.choose_steps)
             case "tuned":
                 return fit(embedder, support, bench.tuning("tuned_identities", k))
             case "retrained":

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from context_real import RealRow, RealTable
-from vicp.evaluation.seed_table import Floats, Interval, complete, difference, mean
+from vicp.data.sources.world import Rule
+from vicp.evaluation.seed_table import Floats, Groups, Interval, complete, difference, mean
 
 HEADLINE = 16
 CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
@@ -23,25 +24,30 @@ class Values:
         map: (seeds, tasks), NaN where a part is missing.
         seconds: of adapting, likewise.
         cpu_seconds: likewise.
-        sizes: factors in each task's rule (tasks,).
+        rules: each task's (tasks,); tasks of one rule are drawn together in every interval.
         notes: what was chosen, with how often.
     """
 
     map: Floats
     seconds: Floats
     cpu_seconds: Floats
-    sizes: tuple[int, ...]
+    rules: tuple[Rule, ...]
     notes: Mapping[str, int]
 
     @classmethod
-    def of(cls, parts: Sequence[Sequence[Mapping[str, Any] | None]], sizes: Sequence[int]) -> "Values":
-        """The tables of parts (seeds, tasks), whose rules have these sizes."""
+    def of(cls, parts: Sequence[Sequence[Mapping[str, Any] | None]], rules: Sequence[Rule]) -> "Values":
+        """The tables of parts (seeds, tasks), of tasks with these rules."""
         tables = [
             np.array([[np.nan if part is None else part[name] for part in line] for line in parts], dtype=np.float64)
             for name in ("map", "seconds", "cpu_seconds")
         ]
         notes = Counter(part["note"] for line in parts for part in line if part is not None and part["note"])
-        return cls(*tables, tuple(sizes), dict(notes.most_common(12)))
+        return cls(*tables, tuple(rules), dict(notes.most_common(12)))
+
+    @property
+    def groups(self) -> Groups:
+        """The name of each task's rule (tasks,)."""
+        return np.array([rule.name for rule in self.rules])
 
     @property
     def num_tasks(self) -> int:
@@ -66,7 +72,12 @@ def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[
 
 
 def enough(by_k: Mapping[int, Values]) -> bool:
-    return headline(by_k).num_tasks > 1
+    return is_enough(headline(by_k))
+
+
+def is_enough(values: Values) -> bool:
+    """Whether there is an interval: two rules or more."""
+    return mean(values.map, values.groups) is not None
 
 
 def headline(by_k: Mapping[int, Any]) -> Any:
@@ -77,18 +88,19 @@ def headline(by_k: Mapping[int, Any]) -> Any:
 def row(by_k: Mapping[int, Values]) -> dict[str, Any]:
     one = headline(by_k)
     k = next(k for k, values in by_k.items() if values is one)
-    return {**cells(one), "K": k, "by_K": {str(k): cells(values) for k, values in by_k.items() if values.num_tasks > 1}}
+    return {**cells(one), "K": k, "by_K": {str(k): cells(values) for k, values in by_k.items() if is_enough(values)}}
 
 
 def cells(values: Values) -> dict[str, Any]:
-    sizes = np.array(values.sizes)
-    whole = mean(values.map)
+    sizes = np.array([len(rule.factors) for rule in values.rules])
+    whole = mean(values.map, values.groups)
     assert whole is not None
-    by_size = {str(size): rounded(average(values.map[:, sizes == size])) for size in sorted(set(values.sizes))}
+    by_size = {str(size): rounded(average(values.map[:, sizes == size])) for size in sorted({*sizes.tolist()})}
     return {
         **interval_cells(whole),
         "tasks": values.num_tasks,
         "seeds": int((~np.isnan(values.map)).any(axis=1).sum()),
+        "by_seed": [rounded(average(line)) for line in values.map],
         "seconds": rounded(average(values.seconds), 3),
         "cpu_seconds": rounded(average(values.cpu_seconds), 3),
         "by_rule_size": by_size,
@@ -110,7 +122,7 @@ def rounded(value: float, digits: int = 2) -> float | None:
 
 
 def differences(test: Test) -> dict[str, Any]:
-    """Own minus every control, chosen minus Triplet+, and the prompts' share of the verifier."""
+    """Own minus every control, chosen minus Triplet+."""
     found: dict[str, Any] = {}
     for suffix in GENERATORS:
         for name in (*CONTROLS, "frozen", "metric"):
@@ -127,16 +139,16 @@ def put(found: dict[str, Any], test: Test, left: str, right: str, ks: Sequence[i
     for k in ks:
         a, b = at(test, left, k), at(test, right, k)
         if a is not None and b is not None:
-            apart = difference(*paired(a.map, b.map))
+            apart = difference(*paired(a.map, b.map), a.groups)
             if apart is not None:
                 found[f"{left} - {right}, K = {k}"] = interval_cells(apart)
 
 
 def at(test: Test, method: str, k: int) -> Values | None:
-    """A method at K, or where it reads no pairs; None below two tasks."""
+    """A method at K, or where it reads no pairs; None below two rules."""
     by_k = test.get(method, {})
     values = by_k.get(k, by_k.get(0))
-    return values if values is not None and values.num_tasks > 1 else None
+    return values if values is not None and is_enough(values) else None
 
 
 def paired(left: Floats, right: Floats) -> tuple[Floats, Floats]:
@@ -155,5 +167,7 @@ def real_cells(found: RealRow) -> dict[str, Any]:
         **interval_cells(found.interval),
         "categories": found.num_categories,
         "seeds": found.num_seeds,
+        "pairs": list(found.pairs),
+        "identities": list(found.identities),
         "notes": dict(found.notes),
     }

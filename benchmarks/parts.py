@@ -26,11 +26,11 @@ from program import run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.images import normalise
-from vicp.data.tasks import SEED, Task, Test, make_task, plan_tasks
+from vicp.data.tasks import SEEDS, Task, Test, make_task, plan_tasks
 from vicp.errors import ConfigError
 from vicp.evaluation.answer import answer
 from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import Floats, Interval, difference, mean
+from vicp.evaluation.seed_table import Floats, Groups, Interval, difference, mean
 from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 from vicp.evaluation.tasks.support import draw_task_support
@@ -67,10 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts = {
         "command": command(asked),
         "unit": "mAP in percent",
-        "seeds": {"tasks": SEED, "checkpoints": [shown(name) for name in asked.checkpoints]},
+        "seeds": {
+            "tasks": {test: SEEDS[test] for test in tests},
+            "checkpoints": [shown(name) for name in asked.checkpoints],
+        },
         "pairs": asked.pairs,
         "tasks": asked.tasks,
-        **{test: {name: row(table) for name, table in found.items()} for test, found in tests.items()},
+        **{
+            test: {name: row(table, rules_of(asked, test)) for name, table in found.items()}
+            for test, found in tests.items()
+        },
     }
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
 
@@ -92,6 +98,11 @@ def command(asked: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
+def rules_of(asked: argparse.Namespace, test: Test) -> Groups:
+    """The name of each task's rule (tasks,)."""
+    return np.array([plan.rule.name for plan in plan_tasks(test, asked.tasks)])
+
+
 def measure(asked: argparse.Namespace, test: Test, embedder: Embedder, number: int) -> dict[str, float]:
     """MAP in percent of one task, by part and labels."""
     plan = plan_tasks(test, asked.tasks)[number]
@@ -103,7 +114,7 @@ def measure(asked: argparse.Namespace, test: Test, embedder: Embedder, number: i
         print(f"{plan.name}: {found['whole, own']:.1f}", file=sys.stderr, flush=True)
         return {"map": found}
 
-    found: dict[str, float] = finish_part(asked.runs, key, {"seed": SEED}, make)["map"]
+    found: dict[str, float] = finish_part(asked.runs, key, {"seed": SEEDS[test]}, make)["map"]
     return found
 
 
@@ -158,12 +169,12 @@ def mirrored(embeddings: Tensor) -> Tensor:
     return F.normalize(embeddings.unflatten(0, (2, -1)).sum(dim=0), dim=-1)
 
 
-def row(table: Mapping[str, Floats]) -> dict[str, Any]:
-    """Own, shuffled and their paired difference, of values (seeds, tasks)."""
+def row(table: Mapping[str, Floats], rules: Groups) -> dict[str, Any]:
+    """Own, shuffled and their paired difference, of values (seeds, tasks) of tasks with these rules (tasks,)."""
     return {
-        "own": as_cells(mean(table["own"])),
-        "shuffled": as_cells(mean(table["shuffled"])),
-        "own - shuffled": as_cells(difference(table["own"], table["shuffled"])),
+        "own": as_cells(mean(table["own"], rules)),
+        "shuffled": as_cells(mean(table["shuffled"], rules)),
+        "own - shuffled": as_cells(difference(table["own"], table["shuffled"], rules)),
     }
 
 
@@ -178,7 +189,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         f"Written by `{facts['command']}`.",
         "",
-        "mAP in percent; in brackets the 95 % interval over tasks and training seeds (bootstrap). "
+        "mAP in percent; in brackets the 95 % interval over rules and training seeds (bootstrap). "
         f"{facts['tasks']} tasks a test, K = {facts['pairs']}, those of results/context.md. The model was trained with "
         "all parts; here its prompt is read without some of them. `shuffled`: the same pairs, their labels permuted.",
         "",

@@ -111,4 +111,4 @@ def adaptations(embedder: Embedder, support: SupportPhotos) -> Iterator[tuple[st
     assert support.latents is not None, "a VICP model"
     prompt = infer_prompt(embedder, support.latents, support.pairs, category=support.category, seed=support.seed)
     yield "own", Adaptation.of(prompt)
-    yield "chosen", choose.adapt(embedder, support, "auto", steps=False)
+    yield "chosen", choose.adapt(embedder, support, "auto")

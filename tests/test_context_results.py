@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vicp.data.sources.world import world_photos
+from vicp.data.sources.world import all_rules, world_photos
 from vicp.errors import VICPError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.folder import save_backbone
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+RULES = all_rules((2,)) + all_rules((3,))[:9]  # 24
 SMALL = ["--tasks", "2", "--choice-tasks", "0", "--photos", "120"]
 
 
@@ -103,9 +104,9 @@ def test_settings_are_chosen_on_the_third_split(program: ModuleType, checkpoints
     asked = ["--only", "A", "--methods", "triplet_plus_pairs", "--choice-tasks", "1", "--tasks", "2", "--ks", "4", "64"]
     found = results(program, checkpoints, tmp_path, *asked)
     (row,) = found["choices"]
-    assert (row["method"], row["K"], len(row["tried"])) == ("triplet_plus_pairs", 16, 18)
+    assert (row["method"], row["K"], len(row["tried"])) == ("triplet_plus_pairs", 16, 15)
     assert row["map"] == pytest.approx(max(row["tried"].values()), abs=0.01)
-    assert len(list((tmp_path / "runs" / "choice").rglob("*.json"))) == 6
+    assert len(list((tmp_path / "runs" / "choice").rglob("*.json"))) == 3
     by_k = found["A"]["triplet_plus_pairs"]["by_K"]
     assert list(by_k) == ["4", "64"], "what was asked for"
     assert list(by_k["4"]["notes"]) == list(by_k["64"]["notes"]), "both take the settings of 16"
@@ -129,6 +130,7 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     methods = {"own", "frozen", "shuffled", "metric", "verifier", "chosen_identities", "tuned_identities"}
     assert methods | {"triplet", "triplet_plus_identities"} <= set(rows)
     assert rows["own"]["seeds"] == 2
+    assert (rows["own"]["pairs"], rows["own"]["identities"]) == ([16, 16], [4, 4])
     assert list(rows["own"]["by_K"]) == ["16"]
     assert 0 < rows["own"]["low"] <= rows["own"]["map"] <= rows["own"]["high"] < 100
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "real").rglob("*.npz")}
@@ -140,6 +142,10 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     counted = [bar for bar in found["bars"] if bar["bar"].startswith("Real")]
     assert len(counted) == 3
     assert all("of 1," in bar["sentence"] for bar in counted), "the set that was seen does not count"
+    small = " Without pots, which looks up fewer than 5 individuals a category: 0 of 0."
+    assert all(bar["sentence"].endswith(small) for bar in counted)
+    said = "Individuals looked up, and categories: fish 4 in 1, pots 4 in 1."
+    assert said in (tmp_path / "context.md").read_text()
     assert "| fish * | " in (tmp_path / "context.md").read_text()
 
 
@@ -147,7 +153,7 @@ def test_verdicts_by_hand(tables: ModuleType, bars: ModuleType) -> None:
     tasks = np.linspace(40, 60, 24)[None]
 
     def values(table: np.ndarray, seconds: float = 1.0):
-        return tables.Values(table, np.full(table.shape, seconds), np.full(table.shape, seconds), (2,) * 24, {})
+        return tables.Values(table, np.full(table.shape, seconds), np.full(table.shape, seconds), RULES, {})
 
     test = {
         "own": {16: values(tasks + 30), 4: values(tasks + 10)},
@@ -182,7 +188,7 @@ def test_one_seed_against_the_seeds_that_have_begun(tables: ModuleType) -> None:
 
 def test_an_interval_that_touches_zero_reaches_nothing(tables: ModuleType, bars: ModuleType) -> None:
     half = np.array([[0.0, 200.0]])
-    found = bars.ahead("x", *(tables.Values(t, t, t, (1, 1), {}) for t in (half, half * 0)), 20.0)
+    found = bars.ahead("x", *(tables.Values(t, t, t, RULES[:2], {}) for t in (half, half * 0)), 20.0)
     assert (found["value"], found["reached"]) == (100, False)
     assert found["sentence"].endswith("missed: the interval is not clear of zero.")
 
@@ -222,3 +228,14 @@ def test_the_page_says_which_rows_are_means_over_seeds(monkeypatch: pytest.Monke
         "",
     ]
     assert page.seed_lines(real, ["own", "triplet"], 64) == []
+
+
+def test_the_page_says_where_fewer_pairs_could_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = load("context_page", monkeypatch)
+    many = {"64": {"pairs": [64, 64], "identities": [20, 20], "categories": 1}}
+    few = {"64": {"pairs": [16, 32], "identities": [2, 3], "categories": 5}}
+    real = {"cats": {"own": {"by_K": many}, "seen_in_training": False}, "pans": {"own": {"by_K": few}}}
+    assert page.size_lines(real, 64)[0] == (
+        "Individuals looked up, and categories: cats 20 in 1, pans 2 to 3 in 5. "
+        "Pairs that could be drawn: pans 16 to 32."
+    )

@@ -231,11 +231,10 @@ def test_what_is_missing_is_said(bare) -> None:
     assert choose.adapt(bare, twins).recipe.method != "metric"
 
 
-def test_without_steps_nothing_is_tuned(full: Embedder) -> None:
+def test_where_no_metric_is_emitted_tuned_prompts_are_tried(full: Embedder) -> None:
     support = with_latents(full, nuisance_support(3))
-    trial = choose.try_out(full, support, "auto", steps=False)
-    assert {recipe.method for recipe in trial.similarity} == {"null", "generated", "metric"}
-    assert choose.adapt(full, support, "auto", steps=False).recipe.steps is None
+    trial = choose.try_out(full, support, "auto")
+    assert {recipe.method for recipe in trial.similarity} == {"null", "generated", "metric", "tuned"}
 
 
 def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
@@ -243,10 +242,12 @@ def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     config = replace(PRESETS["tiny"], metric_rank=8, evidence=True)
     emitting = embedder_of(build_model(config).eval())
     support = with_latents(emitting, nuisance_support(3))
-    trial = choose.try_out(emitting, support, "auto", steps=False)
+    trial = choose.try_out(emitting, support, "auto")
     assert candidates.READOUT in trial.similarity
     assert all(recipe.features == "frozen" for recipe in trial.similarity), "no photo is looked at again"
-    assert candidates.GENERATED in candidates.cheap(emitting, "auto"), "unless there is time for gradient steps"
+    assert all(recipe.steps is None for recipe in trial.similarity), "and nothing is tuned"
+    asked_for = choose.try_out(emitting, support, "tuned")
+    assert any(recipe.steps for recipe in asked_for.similarity), "unless that is asked for"
     everything = np.arange(len(support))
     offered = [candidates.READOUT, candidates.BESIDE]
     found = dict(fit_many(emitting, support, everything, offered, seen=everything))

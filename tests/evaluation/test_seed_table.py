@@ -36,6 +36,19 @@ def test_ratios_are_of_means() -> None:
     assert (found.value, found.low, found.high) == pytest.approx((0.75, 0.75, 0.75))
 
 
+def test_tasks_of_one_group_are_drawn_together() -> None:
+    """Two rules of ten tasks each, 0 and 1: as good as two tasks."""
+    values, rules = np.array([np.repeat([0.0, 1.0], 10)]), np.repeat(["body", "emblem"], 10)
+    alone, together = mean(values), mean(values, rules)
+    assert (together.value, together.low, together.high) == (0.5, 0.0, 1.0)
+    assert alone.high - alone.low < 0.5
+    assert difference(values, np.zeros((1, 20)), rules) == together
+    assert ratio(values + 1, np.ones((1, 20)), rules) == ratio(np.array([[1.0, 2.0]]), np.ones((1, 2)))
+    partly = np.where(np.arange(20) < 9, values, np.nan)
+    assert mean(partly, rules) is None, "one rule alone"
+    assert mean(partly) is not None
+
+
 def test_only_what_every_seed_has_counts() -> None:
     assert mean(np.array([[1.0, np.nan, 3.0]])).value == 2
     assert mean(np.array([[1.0, 9.0, 3.0], [1.0, np.nan, 3.0]])).value == 2

@@ -30,12 +30,19 @@ def prompts(embedder: Embedder) -> list[Recipe]:
     return there if embedder.model is None else [*there, GENERATED]
 
 
-def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Recipe]:
+def takes_steps(embedder: Embedder, method: Adapt) -> bool:
+    """Whether a method tries gradient steps: "tuned" does, and "auto" where no model emits a metric.
+
+    Beside an emitted metric tuned prompts are by far the dearest, and no better (results/context.md).
+    """
+    return method == "tuned" or (method == "auto" and not _readout(embedder))
+
+
+def cheap(embedder: Embedder, method: Adapt) -> list[Recipe]:
     """Nothing at all, and the candidates of a method that take no gradient step.
 
     Where the model emits a metric, which holds without its tokens, metrics are of frozen photos alone, and one stands
-    beside it. Without `steps` to follow, "auto" leaves out where tuning may start: photos seen once more for little;
-    and of a model that emits a metric whatever looks at photos once more.
+    beside it: "auto" then looks at no photo once more.
     """
     readout = _readout(embedder)
     prompted = [] if readout else _prompted_metrics(prompts(embedder))
@@ -51,9 +58,8 @@ def cheap(embedder: Embedder, method: Adapt, *, steps: bool = True) -> list[Reci
         case "tuned":
             return [NULL, RANDOM, *prompts(embedder)]
         case "auto":
-            there = prompts(embedder) if steps or not readout else []
-            start = [RANDOM] if steps else []
-            return [NULL, *_metrics("frozen", None), *readout, *start, *there, *prompted]
+            more = readout or [RANDOM, *prompts(embedder)]
+            return [NULL, *_metrics("frozen", None), *more, *prompted]
 
 
 def tunings(start: Start | None, method: Adapt) -> list[Recipe]:

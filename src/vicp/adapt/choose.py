@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vicp.adapt import generated
 from vicp.adapt.adaptation import Adaptation, Choice, Recipe, Start
-from vicp.adapt.candidates import NULL, Adapt, cheap, default, tunings
+from vicp.adapt.candidates import NULL, Adapt, cheap, default, takes_steps, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
@@ -51,7 +51,6 @@ def adapt(
     support: SupportPhotos,
     method: Adapt = "auto",
     *,
-    steps: bool = True,
     trial: Trial | None = None,
 ) -> Adaptation:
     """The adaptation of that method, its settings chosen on the support; "auto" chooses the method too.
@@ -60,14 +59,13 @@ def adapt(
         embedder: what embeds the photos.
         support: what is known of some of them.
         method: one of them, or "auto".
-        steps: for "auto", candidates that take gradient steps are among those tried: by far the dearest.
         trial: what `try_out` found for the same; None tries them.
 
     Raises:
         ConfigError: the method needs a VICP model or a static prompt, and there is none.
         DataError: the same-pairs give no metric.
     """
-    trial = try_out(embedder, support, method, steps=steps) if trial is None else trial
+    trial = try_out(embedder, support, method) if trial is None else trial
     candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
     if candidates:
         cautious = None if method != "auto" else default(embedder, method)
@@ -83,16 +81,16 @@ def adapt(
     return replace(adaptation, choice=choice, held_out=_held_out(support, trial.similarity.get(recipe), recipe))
 
 
-def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt, *, steps: bool = True) -> Trial:
+def try_out(embedder: Embedder, support: SupportPhotos, method: Adapt) -> Trial:
     """What a method's candidates, and nothing, are worth on identities held out; empty if too few can be.
 
-    Tuning starts from the best of the prompts there are; without `steps` it is left out of "auto".
+    Tuning, where it is tried, starts from the best of the prompts there are.
     """
     folds = deal_folds(support)
     trial = Trial({}, Comparisons.of(support, folds))
     if folds:
-        trial = _extend(trial, embedder, support, folds, cheap(embedder, method, steps=steps))
-    if folds and (method == "tuned" or (method == "auto" and steps)):
+        trial = _extend(trial, embedder, support, folds, cheap(embedder, method))
+    if folds and takes_steps(embedder, method):
         start = trial.best([r for r in trial.similarity if r.start is not None and r.method != "metric"]).start
         trial = _extend(trial, embedder, support, folds, tunings(start, method))
     return trial

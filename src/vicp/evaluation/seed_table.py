@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from vicp.metrics import bootstrap_means, interval
 
 Floats = NDArray[np.float64]
+Groups = NDArray[Any]  # strings or integers
 NUM_DRAWS, SEED = 2000, 0
 
 
@@ -28,31 +30,37 @@ class Interval:
 
 def complete(values: Floats) -> Floats:
     """The tasks that every seed has, of the seeds that have any: NaN is what has not been measured yet."""
-    started = values[~np.isnan(values).all(axis=1)]
-    return started[:, ~np.isnan(started).any(axis=0)] if len(started) else values[:, :0]
+    return _begun(values)[:, _everywhere(values)]
 
 
-def mean(values: Floats) -> Interval | None:
+def mean(values: Floats, groups: Groups | None = None) -> Interval | None:
     """The mean of values (seeds, tasks), by bootstrap over tasks and over seeds, where there are several.
 
-    Of what is `complete`; None where that is less than two tasks.
+    Args:
+        values: of which those count that are `complete`.
+        groups: (tasks,) of tasks that succeed and fail together, such as those of one rule: drawn as a whole. None is
+            each task for itself.
+
+    Returns:
+        None where less than two groups are complete.
     """
-    there = complete(values)
-    return None if there.shape[1] < 2 else Interval(float(there.mean()), *interval(_means(there)))
+    there, kinds = complete(values), _kinds(values, groups)
+    return None if len(set(kinds)) < 2 else Interval(float(there.mean()), *interval(_means(there, kinds)))
 
 
-def difference(left: Floats, right: Floats) -> Interval | None:
-    """The mean of the paired differences (seeds, tasks); one row stands for every seed. None as of `mean`."""
-    return mean(left - right)
+def difference(left: Floats, right: Floats, groups: Groups | None = None) -> Interval | None:
+    """The mean of the paired differences (seeds, tasks); one row stands for every seed. See `mean`."""
+    return mean(left - right, groups)
 
 
-def ratio(left: Floats, right: Floats) -> Interval | None:
-    """The ratio of the means, both resampled alike; None as of `mean`."""
+def ratio(left: Floats, right: Floats, groups: Groups | None = None) -> Interval | None:
+    """The ratio of the means, both resampled alike; groups and None as of `mean`."""
     unknown = np.isnan(left + right)
+    kinds = _kinds(np.where(unknown, np.nan, left), groups)
     left, right = (complete(np.where(unknown, np.nan, side)) for side in (left, right))
-    if left.shape[1] < 2:
+    if len(set(kinds)) < 2:
         return None
-    return Interval(float(left.mean() / right.mean()), *interval(_means(left) / _means(right)))
+    return Interval(float(left.mean() / right.mean()), *interval(_means(left, kinds) / _means(right, kinds)))
 
 
 def mean_over_seeds(samples: Sequence[Floats], values: Sequence[float]) -> tuple[float, Floats]:
@@ -67,5 +75,21 @@ def mean_over_seeds(samples: Sequence[Floats], values: Sequence[float]) -> tuple
     return float(np.mean(values)), np.take_along_axis(table, chosen, axis=0).mean(axis=0)
 
 
-def _means(values: Floats) -> Floats:
-    return bootstrap_means(values, np.arange(values.shape[1]), seed=SEED, num_draws=NUM_DRAWS)
+def _begun(values: Floats) -> Floats:
+    return values[~np.isnan(values).all(axis=1)]
+
+
+def _everywhere(values: Floats) -> NDArray[np.bool_]:
+    """Which tasks every seed that has begun has (tasks,)."""
+    begun = _begun(values)
+    return ~np.isnan(begun).any(axis=0) & (len(begun) > 0)
+
+
+def _kinds(values: Floats, groups: Groups | None) -> Groups:
+    """The group of each complete task."""
+    kinds: Groups = np.arange(values.shape[1]) if groups is None else groups
+    return kinds[_everywhere(values)]
+
+
+def _means(values: Floats, groups: Groups) -> Floats:
+    return bootstrap_means(values, groups, seed=SEED, num_draws=NUM_DRAWS)

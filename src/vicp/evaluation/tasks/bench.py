@@ -24,7 +24,6 @@ class Bench:
         retrained: settings of `triplet_plus_*`, by method and K, and whether they start from `triplet`.
         supervised: settings of `supervised`.
         num_supervised: its photos.
-        choose_steps: `chosen_*` may choose what takes gradient steps.
     """
 
     embedder: Embedder
@@ -33,7 +32,6 @@ class Bench:
     retrained: Mapping[tuple[str, int], tuple[Retraining, bool]] = field(default_factory=dict)
     supervised: Retraining = SUPERVISED
     num_supervised: int = NUM_SUPERVISED
-    choose_steps: bool = False
 
     @property
     def baseline(self) -> Embedder:
@@ -70,8 +68,6 @@ def subject(method: str, bench: Bench, num_pairs: int) -> str:
             return f"{_backbone_fingerprint(bench.embedder)}-{bench.num_supervised}-{bench.supervised}"
         case "tuned":
             return f"{bench.embedder.fingerprint}-{bench.tuning(method, num_pairs)}"
-        case "chosen" if bench.choose_steps:
-            return f"{bench.embedder.fingerprint}-with-steps"
         case _:
             return bench.embedder.fingerprint
 

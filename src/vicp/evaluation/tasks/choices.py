@@ -13,7 +13,7 @@ from vicp.evaluation.tasks.bench import Bench
 from vicp.evaluation.tasks.methods import rank
 from vicp.evaluation.tasks.support import TaskSupport, draw_task_support, relation_of, see_task_support
 
-STEPS = (10, 20, 30)
+STEPS = (10, 20, 30, 60, 120)
 TUNED_RATES, RETRAINED_RATES = (2e-3, 5e-3, 2e-2), (3e-5, 1e-4, 3e-4)
 KINDS = ("tuned_pairs", "tuned_identities", "triplet_plus_pairs", "triplet_plus_identities")
 
@@ -38,12 +38,14 @@ class Candidate:
 
 
 def candidates(method: str, *, has_triplet: bool) -> list[Candidate]:
-    """What is tried for a method; triplets need photos of known identity, for a pair has no third photo."""
+    """What is tried for a method; triplets need photos of known identity, for a pair has no third photo.
+
+    Triplet+ is fine-tuned from Triplet, where there is one.
+    """
     if method.startswith("tuned"):
         return [Candidate(rate) for rate in TUNED_RATES]
     losses: tuple[Loss, ...] = ("triplet", "ranking") if method.endswith("_identities") else ("ranking",)
-    starts = (True, False) if has_triplet else (False,)
-    return [Candidate(rate, loss, start) for start in starts for loss in losses for rate in RETRAINED_RATES]
+    return [Candidate(rate, loss, has_triplet) for loss in losses for rate in RETRAINED_RATES]
 
 
 def try_candidate(method: str, bench: Bench, task: Task, num_pairs: int, candidate: Candidate) -> dict[int, float]:
@@ -81,7 +83,9 @@ def choose_settings(
     for method, num_pairs in dict.fromkeys((method, k) for method, k, _ in tried):
         own = {c: found for (m, k, c), found in tried.items() if (m, k) == (method, num_pairs)}
         scores = {
-            (c, steps): float(np.mean([each[steps] for each in found])) for c, found in own.items() for steps in STEPS
+            (c, steps): float(np.mean([each[steps] for each in found]))
+            for c, found in own.items()
+            for steps in found[0]
         }
         candidate, steps = max(scores, key=lambda key: scores[key])
         if method.startswith("tuned"):

@@ -134,7 +134,7 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
             except DataError:
                 adaptation = choose.adapt(embedder, seen, "null")
         case "chosen":
-            adaptation = choose.adapt(embedder, seen, "auto", steps=bench.choose_steps)
+            adaptation = choose.adapt(embedder, seen, "auto")
         case "tuned":
             adaptation = fit(embedder, seen, bench.tuning(method, len(support.pairs)))
         case _:
