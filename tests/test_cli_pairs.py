@@ -23,6 +23,7 @@ def test_propose_label_add_teach(photo_folder: Path, tmp_path: Path, vit: str, r
     assert set(frame["same"]) == {""}
     same = frame["left"].str.split("/").str[0] == frame["right"].str.split("/").str[0]
     frame.assign(same=same.astype(int)).to_csv(tmp_path / "next.csv", index=False)
+    assert "holds 6 labels that would be lost; add them with `vicp pairs add`" in run(*ask)
     add = ("pairs", "add", "next.csv", "--photos", "shoes")
     added = json.loads(run(*add, "--json"))
     assert (added["new"], added["known"], added["total"], added["same"]) == (6, 0, 6, int(same.sum()))
@@ -32,6 +33,15 @@ def test_propose_label_add_teach(photo_folder: Path, tmp_path: Path, vit: str, r
     assert again["labelled"] == 6
     before = {(pair["left"], pair["right"]) for pair in facts["pairs"]}
     assert before.isdisjoint((pair["left"], pair["right"]) for pair in again["pairs"])
+    kept = (tmp_path / "pairs.csv").read_text()
+    assert "something else than proposals" in run(*ask, "--out", "pairs.csv")
+    assert (tmp_path / "pairs.csv").read_text() == kept
+
+
+def test_what_to_do_next_can_be_typed_as_it_stands(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    said = run("pairs", "next", "shoes", "--backbone", vit, "--count", 2, "--pairs", "none.csv", "--out", "my next.csv")
+    assert "then `vicp pairs add 'my next.csv' --photos shoes`" in said
+    assert "none.csv is not there yet: no label was known." in said
 
 
 def test_errors_are_one_line(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:

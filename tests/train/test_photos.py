@@ -56,11 +56,11 @@ def test_splits_and_folds_of_a_table(tmp_path: Path) -> None:
             "path": f"{c}/{i}/{n}.png",
             "category": c,
             "identity": str(i),
-            "split": "train" if i < 3 else "test",
+            "split": "train" if i < 4 else "test",
             "fold": k,
         }
         for k, c in enumerate("abc")
-        for i in range(4)
+        for i in range(5)
         for n in range(2)
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "photos.csv", index=False)
@@ -70,7 +70,9 @@ def test_splits_and_folds_of_a_table(tmp_path: Path) -> None:
     assert (set(train.frame["split"]), set(held_out.frame["split"])) == ({"train"}, {"test"})
     train, held_out = divide_photos(dataclasses.replace(data, held_out=("c",)), size=32, seed=0)
     assert (train.categories, held_out.categories) == (("a",), ("c",))
-    assert len(held_out) == 8, "all of an unseen category"
+    assert len(held_out) == 10, "all of an unseen category"
+    same, others = divide_photos(dataclasses.replace(data, validate_on="identities"), size=32, seed=0)
+    assert same.categories == others.categories == ("a", "c"), "fold 1 stays out of that too"
     with pytest.raises(ConfigError, match=r"data\.fold: no photo is in fold 7 \(there are: 0, 1, 2\)"):
         divide_photos(dataclasses.replace(data, fold=7), size=32, seed=0)
     with pytest.raises(ConfigError, match=r"data\.split: no photo is in split 'trian', did you mean 'train'"):

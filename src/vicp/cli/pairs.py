@@ -1,5 +1,6 @@
 """Commands for labelled pairs: which to label next, and adding labels to those there are."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,10 +43,11 @@ def pairs_next(
     as_json: JsonOption = False,
 ) -> None:
     """Propose the pairs of photos whose labels would teach most."""
-    from vicp.gallery.pair_files import write_proposals
+    from vicp.gallery.pair_files import require_no_loss, write_proposals
     from vicp.gallery.pair_sheet import write_sheet
     from vicp.gallery.propose import propose_from
 
+    require_no_loss(out, pairs)
     adaptation = load_adaptation(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
         found = propose_from(
@@ -59,7 +61,10 @@ def pairs_next(
             seed=seed,
         )
     write_proposals(out, found.pairs, found.names)
-    written = [f"Wrote {out}: fill in its column `same`, then `vicp pairs add {out}`."]
+    then = ["vicp", "pairs", "add", str(out), "--photos", str(photos)]
+    written = [f"Wrote {out}: fill in its column `same`, then `{shlex.join(then)}`."]
+    if pairs is not None and not pairs.exists():
+        written.append(f"{pairs} is not there yet: no label was known.")
     if sheet is not None:
         write_sheet(sheet, found.pairs, found.table, title=f"{len(found.pairs)} pairs of {photos.name}")
         written.append(f"Wrote {sheet}: open it to label them by eye.")

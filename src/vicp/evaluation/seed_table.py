@@ -82,7 +82,8 @@ def _begun(values: Floats) -> Floats:
 def _everywhere(values: Floats) -> NDArray[np.bool_]:
     """Which tasks every seed that has begun has (tasks,)."""
     begun = _begun(values)
-    return ~np.isnan(begun).any(axis=0) & (len(begun) > 0)
+    known: NDArray[np.bool_] = np.all(~np.isnan(begun), axis=0, keepdims=True)[0]
+    return known & (len(begun) > 0)
 
 
 def _kinds(values: Floats, groups: Groups | None) -> Groups:

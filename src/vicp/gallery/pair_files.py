@@ -123,6 +123,31 @@ def check_consistent(pairs: Support, names: list[str]) -> None:
     relate_pairs(pairs_within(pairs, used), [names[i] for i in used])
 
 
+def require_no_loss(path: Path, kept: Path | None) -> None:
+    """Raises `DataError` for a file that proposals must not replace.
+
+    Args:
+        path: where proposals are to be written.
+        kept: the file of pairs that labels are added to, if any: what it holds may go.
+    """
+    if not path.exists():
+        return
+    frame = read_csv(path)
+    if not set(COLUMNS) <= set(frame.columns) or (kept is not None and kept.exists() and path.samefile(kept)):
+        raise DataError(f"{path} is there and holds something else than proposals; give another --out")
+    there = set() if kept is None or not kept.exists() else set(_pairs(read_csv(kept)))
+    lost = [pair for pair in _pairs(frame[frame["same"].str.strip() != ""]) if pair not in there]
+    if lost:
+        raise DataError(
+            f"{path} holds {len(lost)} labels that would be lost; add them with `vicp pairs add` to the file that "
+            "--pairs names, or give another --out"
+        )
+
+
+def _pairs(frame: pd.DataFrame) -> list[frozenset[str]]:
+    return [frozenset(names) for names in zip(frame["left"], frame["right"], strict=True)]
+
+
 def write_proposals(path: Path, proposals: list[Proposal], names: list[str]) -> None:
     """Writes proposed pairs with an empty column `same`, for a person to fill in.
 

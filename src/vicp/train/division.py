@@ -27,10 +27,11 @@ def divide_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable
     table = _world(data, size, seed) if data.photos == "world" else _opened(data)
     if data.categories:
         table = _of_categories(table, data.categories, "data.categories")
+    if data.fold is not None:
+        table = _without_fold(table, data.fold)
     if data.validate_on == "identities":
         return _by_identity(table, data, seed)
     if data.fold is not None:
-        table = _without_fold(table, data.fold)
         other = _other_splits(table, data.split)
         if len(other) and not data.held_out:
             return _few(_of_split(table, data.split), data, seed), other
