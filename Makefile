@@ -86,8 +86,9 @@ results: $(READY)
 	$(BIN)/python benchmarks/curves.py $(RUNS)
 	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
 	$(BIN)/python benchmarks/parts.py --checkpoints $(CHECKPOINTS)
-	$(BIN)/python benchmarks/choice.py $(if $(CHOICE),--sets $(CHOICE))
-	$(BIN)/python benchmarks/selection.py --checkpoints $(CHECKPOINTS) $(if $(CHOICE),--sets $(CHOICE))
+	$(BIN)/python benchmarks/choice.py $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN))
+	$(BIN)/python benchmarks/selection.py --checkpoints $(CHECKPOINTS) $(if $(CHOICE),--sets $(CHOICE)) \
+		$(if $(SEEN),--seen $(SEEN))
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))

@@ -20,7 +20,7 @@ from torch import Tensor
 from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
-from program import run
+from program import at_least, run
 from vicp.adapt import choose
 from vicp.adapt.adaptation import Recipe
 from vicp.adapt.candidates import NULL, SHRINKAGES, cheap
@@ -37,7 +37,7 @@ from vicp.evaluation.plan import Plan
 from vicp.evaluation.protocols.papers import open_paper
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
 from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import mean
+from vicp.evaluation.seed_table import groups_of, mean
 from vicp.evaluation.taking import draw_photos
 from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.support import draw_task_support, see_task_support
@@ -54,9 +54,10 @@ RULES = {
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A support, and the photos that its candidates are judged on, with their frozen embeddings (n, D)."""
+    """A support, and the photos of its category that candidates are judged on, with their frozen embeddings (n, D)."""
 
     name: str
+    category: str
     num_pairs: int
     support: SupportPhotos
     paper: Paper
@@ -66,13 +67,18 @@ class Case:
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     embedder = open_model(asked.checkpoint).quiet()
-    found: dict[str, dict[str, list[dict[str, float]]]] = {}
+    found: dict[str, dict[str, list[tuple[str, dict[str, float]]]]] = {}
     for drawn in cases(asked, embedder):
         for case in (drawn, *meaningless(drawn)):
             maps = judged(embedder, case)
-            found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append(maps)
+            found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append((case.category, maps))
             print(f"{case.name}, K = {case.num_pairs}: {maps['auto']:.1f}", file=sys.stderr, flush=True)
-    facts = {"command": command(asked), "unit": "mAP in percent", "fingerprint": embedder.fingerprint}
+    facts = {
+        "command": command(asked),
+        "unit": "mAP in percent",
+        "fingerprint": embedder.fingerprint,
+        "seen": asked.seen,
+    }
     told = {name: {k: rows(maps) for k, maps in by_k.items() if len(maps) > 1} for name, by_k in found.items()}
     facts["photos"] = {name: by_k for name, by_k in told.items() if by_k}  # shuffled labels can contradict each other
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
@@ -81,8 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
-    parser.add_argument("--draws", type=int, default=3, help="supports per category of photos")
-    parser.add_argument("--tasks", type=int, default=8, help="of the choice split of the drawn world")
+    parser.add_argument("--draws", type=at_least(1), default=3, help="supports per category of photos")
+    parser.add_argument("--tasks", type=at_least(0), default=8, help="of the choice split of the drawn world")
+    parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen")
     parser.add_argument("--checkpoint", type=str, default="mini")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "choice", help="stem of the files")
     return parser.parse_args(arguments)
@@ -90,6 +97,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def command(asked: argparse.Namespace) -> str:
     words = ["python", "benchmarks/choice.py", *(["--sets", *map(shown, asked.sets)] if asked.sets else [])]
+    words += ["--seen", *asked.seen] if asked.seen else []
     words += ["--draws", str(asked.draws), "--tasks", str(asked.tasks), "--checkpoint", shown(asked.checkpoint)]
     return shlex.join(words)
 
@@ -102,7 +110,7 @@ def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
         frozen = embedder.embed_pixels(paper.pixels)
         for k in KS:
             support = see_task_support(embedder, draw_task_support(task, k), told=False)
-            yield Case("drawn world", k, support, paper, frozen)
+            yield Case("drawn world", task_plan.rule.name, k, support, paper, frozen)
     protocol = find_protocol("vicp-retrieval")
     for path in asked.sets:
         table = open_photos(path)
@@ -112,7 +120,8 @@ def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
                 for k in KS:
                     for draw in range(asked.draws):
                         plan = Plan(protocol, num_pairs=k, num_draws=asked.draws)
-                        yield Case(path.stem, k, draw_photos(embedder, table, exam, plan, draw), paper, frozen)
+                        support = draw_photos(embedder, table, exam, plan, draw)
+                        yield Case(path.stem, exam.category, k, support, paper, frozen)
 
 
 def meaningless(case: Case) -> Iterator[Case]:
@@ -155,13 +164,14 @@ def embedded(embedder: Embedder, case: Case, recipe: Recipe) -> Tensor:
     return embedder.embed_pixels(case.paper.pixels, adaptation)
 
 
-def rows(maps: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """By candidate and rule: mAP, and the paired difference to the frozen backbone."""
+def rows(cases: Sequence[tuple[str, dict[str, float]]]) -> dict[str, Any]:
+    """By candidate and rule: mAP, and the paired difference to the frozen backbone; of cases by category."""
+    groups, maps = groups_of([category for category, _ in cases]), [own for _, own in cases]
     null = np.array([[one["null"] for one in maps]])
     found = {}
     for name in maps[0]:
         values = np.array([[one[name] for one in maps]])
-        own, gain = mean(values), mean(values - null)
+        own, gain = mean(values, groups), mean(values - null, groups)
         assert own is not None, "two supports or more"
         assert gain is not None
         found[name] = {**interval_cells(own), "gain": interval_cells(gain), "supports": len(maps)}
@@ -174,8 +184,11 @@ def page(facts: dict[str, Any]) -> str:
         "",
         f"Written by `{facts['command']}`, model {facts['fingerprint']}.",
         "",
-        "mAP in percent minus that of the frozen backbone, in brackets the 95 % interval over supports (bootstrap). "
-        "Candidates are those that take no gradient step. Of equal shrinkages the first of "
+        "mAP in percent minus that of the frozen backbone, in brackets the 95 % interval over rules of the "
+        "drawn world, or over categories of photos, whose supports are drawn together; of one category, over its "
+        "supports alone (bootstrap). "
+        + (f"Training has seen {', '.join(facts['seen'])}. " if facts["seen"] else "")
+        + "Candidates are those that take no gradient step. Of equal shrinkages the first of "
         f"{', '.join(f'{s:g}' for s in SHRINKAGES)} is preferred; `--adapt metric` takes it if none can be held out.",
         "",
         *(f"- `{rule}`: {told}." for rule, told in RULES.items()),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from context_real import ADAPTATIONS
+from program import at_least
 from vicp.data.tasks import NUM_PHOTOS
 from vicp.evaluation.tasks.choices import KINDS
 
@@ -31,14 +32,23 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.
     parser.add_argument("--seen", nargs="+", default=[], help="sets that training or a choice has seen: not counted")
     parser.add_argument("--only", nargs="+", choices=["A", "B", "real"], default=["A", "B", "real"])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
-    parser.add_argument("--ks", nargs="+", type=int, default=[*UNREAD, *ALL_K], help="measure these K, 0 for no pairs")
+    parser.add_argument(
+        "--ks",
+        nargs="+",
+        type=int,
+        choices=[*UNREAD, *ALL_K],
+        default=[*UNREAD, *ALL_K],
+        help="measure these K, 0 for no pairs",
+    )
     parser.add_argument("--redo", nargs="+", choices=list(METHODS), default=[], help="measure these anew")
-    parser.add_argument("--tasks", type=int, default=24, help="of each test")
-    parser.add_argument("--choice-tasks", type=int, default=6, help="to choose settings on; 0 takes the usual ones")
-    parser.add_argument("--photos", type=int, default=NUM_PHOTOS, help="of a task's pool")
-    parser.add_argument("--real-pairs", nargs="+", type=int, default=list(REAL_K), help="K on real photos")
+    parser.add_argument("--tasks", type=at_least(2), default=24, help="of each test")
+    parser.add_argument(
+        "--choice-tasks", type=at_least(0), default=6, help="to choose settings on; 0 takes the usual ones"
+    )
+    parser.add_argument("--photos", type=at_least(100), default=NUM_PHOTOS, help="of a task's pool")
+    parser.add_argument("--real-pairs", nargs="+", type=at_least(2), default=list(REAL_K), help="K on real photos")
     parser.add_argument("--real-adaptations", nargs="+", choices=ADAPTATIONS, default=list(ADAPTATIONS))
-    parser.add_argument("--draws", type=int, default=5, help="supports per category of real photos")
+    parser.add_argument("--draws", type=at_least(1), default=5, help="supports per category of real photos")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "context", help="folder of finished parts")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "context", help="stem of .json and .md")
     asked = parser.parse_args(arguments)

@@ -57,15 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     logs = dict(named(run) for run in asked.runs)
     rows = {name: read_log(path) for name, path in logs.items()}
-    asked.out.mkdir(parents=True, exist_ok=True)
     lines = ["# Training curves", "", "Written by `" + shlex.join(["python", "benchmarks/curves.py", *logs]) + "`.", ""]
+    pictures: dict[str, bytes] = {}
     for quantity in QUANTITIES:
         curves = {name: found for name, log in rows.items() if (found := curve(log, quantity))}
         if curves:
-            (asked.out / f"{quantity.name}.png").write_bytes(draw(curves, quantity))
+            pictures[f"{quantity.name}.png"] = draw(curves, quantity)
             lines += [f"![{' '.join(quantity.axis.split())}]({quantity.name}.png)", ""]
             lines += [f"- {name}: {ends(found)}" for name, found in curves.items()] + [""]
-    write_files(asked.out, {"curves.md": "\n".join(lines)})
+    write_files(asked.out, {**pictures, "curves.md": "\n".join(lines)})
 
 
 def named(run: str) -> tuple[str, Path]:

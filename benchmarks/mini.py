@@ -8,7 +8,6 @@ files, one per training seed; their last validation is shown.
 """
 
 import argparse
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,8 @@ from torch import Tensor
 
 from context_asked import shown
 from context_page import cell, header
-from program import run
+from curves import read_log
+from program import at_least, run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.images import normalise
@@ -33,6 +33,7 @@ from vicp.evaluation.seed_table import mean
 
 ROOT = Path(__file__).parent.parent
 SEED, PHOTOS = 0, [16384, 4096]
+NUM_SILHOUETTES: dict[Split, int] = {"seen": 512, "unseen": 64}
 CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
 PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "trust", "verifier")
 
@@ -57,7 +58,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="mini")
     parser.add_argument("--runs", nargs="+", type=Path, default=[], help="folders with a train.jsonl")
-    parser.add_argument("--photos", nargs=2, type=int, default=PHOTOS, help="to fit and to ask")
+    parser.add_argument("--photos", nargs=2, type=at_least(64), default=PHOTOS, help="to fit and to ask")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mini", help="stem of .json and .md")
     return parser.parse_args(arguments)
 
@@ -86,7 +87,7 @@ def probe(embedder: Embedder, num_fit: int, num_asked: int) -> dict[str, dict[st
 def drawn(embedder: Embedder, split: Split, num: int) -> tuple[np.ndarray, np.ndarray]:
     """Readouts (num, D') of drawn objects and their factor values (num, 6)."""
     draw = generator(SEED, "probe", split)
-    silhouettes = draw_silhouettes(64, seed=derive_seed(SEED, "probe"), split=split)
+    silhouettes = draw_silhouettes(NUM_SILHOUETTES[split], seed=derive_seed(SEED, "probe"), split=split)
     values = draw_values(num, generator=draw)
     shapes = silhouettes[torch.randint(len(silhouettes), (num,), generator=draw)]
     blocks = [
@@ -104,8 +105,7 @@ def readouts(embedder: Embedder, pixels: Tensor) -> Tensor:
 def last_check(run: Path) -> dict[str, float]:
     """The last validation with a ranking in a run's log; nothing where there was none, as in a warm-up."""
     log = run / "train.jsonl" if run.is_dir() else run
-    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    ranked = [row for row in rows if row.get("own") == row.get("own") and "own" in row]
+    ranked = [row for row in read_log(log) if row.get("own") == row.get("own") and "own" in row]
     return {name: ranked[-1][name] for name in ("step", *CHECKS)} if ranked else {}
 
 
@@ -121,8 +121,9 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         "## What the frozen backbone holds",
         "",
-        f"Linear discriminant analysis on the readout of {fit} drawn objects of seen silhouettes, asked about {asked} "
-        "of silhouettes that no training saw: values told right in percent, with the 95 % interval over photos; chance "
+        f"Linear discriminant analysis on the readout of {fit} drawn objects of {NUM_SILHOUETTES['seen']} seen "
+        f"silhouettes, asked about {asked} of {NUM_SILHOUETTES['unseen']} silhouettes that no training saw: "
+        "values told right in percent, with the 95 % interval over photos; chance "
         f"is {100 / NUM_VALUES:.1f}.",
         "",
         *header(["factor", "told right"]),

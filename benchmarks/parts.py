@@ -22,7 +22,7 @@ from torch import Tensor
 from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
-from program import run
+from program import at_least, run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
 from vicp.data.images import normalise
@@ -84,8 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoints", nargs="+", type=str, default=["mini"], help="one per training seed")
-    parser.add_argument("--tasks", type=int, default=24, help="of each test")
-    parser.add_argument("--pairs", type=int, default=16, help="K")
+    parser.add_argument("--tasks", type=at_least(2), default=24, help="of each test")
+    parser.add_argument("--pairs", type=at_least(2), default=16, help="K")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "parts", help="folder of finished tasks")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "parts", help="stem of the files")
     return parser.parse_args(arguments)

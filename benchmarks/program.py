@@ -3,6 +3,7 @@
 A user's mistake is one line and exit status 2.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -12,6 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from vicp.errors import VICPError
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A type for argparse: a number that is not smaller."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is too few; expected at least {least}")
+        return int(text)
+
+    return number
 
 
 def run(main: Callable[[], None]) -> None:

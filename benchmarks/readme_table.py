@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from context_page import cell, header
+from program import run
+from vicp.errors import DataError
 
 ROOT = Path(__file__).parent.parent
 END = "<!-- end -->"
@@ -37,7 +39,10 @@ REAL_COLUMNS = {  # method and K
 
 
 def main() -> None:
-    facts = json.loads((ROOT / "results" / "context.json").read_text(encoding="utf-8"))
+    results = ROOT / "results" / "context.json"
+    if not results.exists():
+        raise DataError(f"{results.relative_to(ROOT)} is not there; `make results` writes it")
+    facts = json.loads(results.read_text(encoding="utf-8"))
     readme = ROOT / "README.md"
     readme.write_text(with_tables(readme.read_text(encoding="utf-8"), facts), encoding="utf-8")
 
@@ -80,4 +85,4 @@ def real_table(facts: Mapping[str, Any]) -> str:
 TABLES = {"context": context_table, "real": real_table}
 
 if __name__ == "__main__":
-    main()
+    run(main)

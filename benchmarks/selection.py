@@ -21,17 +21,17 @@ import numpy as np
 from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
-from program import run
+from program import at_least, run
 from selection_cases import METHODS, Case, Maps, case_of_exam, case_of_task, reached
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
-from vicp.data.selection import SELECTIONS, Selection
+from vicp.data.selection import SELECTIONS, Selection, select_support
 from vicp.data.sources import open_photos
 from vicp.data.tasks import plan_tasks
 from vicp.errors import DataError
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
 from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import Floats, difference, mean
+from vicp.evaluation.seed_table import Floats, Groups, difference, groups_of, mean
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 
 ROOT = Path(__file__).parent.parent
@@ -49,15 +49,19 @@ TOLD: dict[Selection, str] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     embedders = [open_model(name).quiet() for name in asked.checkpoints]
-    found = {WORLD: [list(of_tasks(asked, embedder)) for embedder in embedders]} if asked.tasks else {}
-    found |= {path.stem: [cases] for path in asked.sets if (cases := list(of_set(asked, embedders[0], path)))}
+    tasks = {"": [list(of_tasks(asked, embedder)) for embedder in embedders]} if asked.tasks else {}
+    found = {WORLD: rows(tasks[""], [plan.rule.name for plan in plan_tasks("choice", asked.tasks)])} if tasks else {}
+    for path in asked.sets:
+        cases = list(of_set(asked, embedders[0], path))
+        found |= {path.stem: rows([[maps for _, maps in cases]], [name for name, _ in cases])} if cases else {}
     facts = {
         "command": command(asked),
         "unit": "mAP in percent",
         "seeds": {"checkpoints": [shown(name) for name in asked.checkpoints]},
         "fingerprints": [embedder.fingerprint for embedder in embedders],
         "pairs": asked.pairs,
-        "photos": {name: rows(maps) for name, maps in found.items()},
+        "seen": asked.seen,
+        "photos": found,
     }
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
 
@@ -65,10 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoints", nargs="+", type=str, default=["mini"], help="one per training seed")
-    parser.add_argument("--tasks", type=int, default=24, help="of the choice split of the drawn world")
+    parser.add_argument("--tasks", type=at_least(0), default=24, help="of the choice split of the drawn world")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
-    parser.add_argument("--draws", type=int, default=3, help="supports per category of photos")
-    parser.add_argument("--pairs", type=int, default=16, help="K")
+    parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen")
+    parser.add_argument("--draws", type=at_least(1), default=3, help="supports per category of photos")
+    parser.add_argument("--pairs", type=at_least(2), default=16, help="K")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "selection", help="folder of what is done")
     parser.add_argument("--out", type=Path, default=OUT, help="stem of the files")
     return parser.parse_args(arguments)
@@ -77,6 +82,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def command(asked: argparse.Namespace) -> str:
     words = ["python", "benchmarks/selection.py", "--checkpoints", *map(shown, asked.checkpoints)]
     words += ["--sets", *map(shown, asked.sets)] if asked.sets else []
+    words += ["--seen", *asked.seen] if asked.seen else []
     for name, usual in (("tasks", 24), ("draws", 3), ("pairs", 16)):
         words += [f"--{name}", str(getattr(asked, name))] if getattr(asked, name) != usual else []
     return shlex.join(words)
@@ -88,17 +94,28 @@ def of_tasks(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
         yield done(asked, embedder, "choice", plan.name, partial(case_of_task, embedder, plan), 0)
 
 
-def of_set(asked: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[Maps]:
-    """What the selections reach on every category and draw of a set of photos that has pairs enough."""
+def of_set(asked: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[tuple[str, Maps]]:
+    """What the selections reach on every category, by its name, and draw of a set that has pairs enough."""
     table = open_photos(path)
     for exam in draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
         name = "-".join(filter(None, [exam.category, exam.variant]))
+        few = without_pairs(table.select(exam.support).identities, asked.pairs)
+        if few:
+            print(f"{path.stem}, {name}: left out: {few}", file=sys.stderr, flush=True)
+            continue
         with ExitStack() as opened:
             case = cache(lambda exam=exam, opened=opened: opened.enter_context(case_of_exam(embedder, table, exam)))
-            try:
-                yield from [done(asked, embedder, path.stem, f"{name}-{n}", case, n) for n in range(asked.draws)]
-            except DataError as error:  # not so many pairs
-                print(f"{path.stem}, {name}: left out: {error}", file=sys.stderr, flush=True)
+            yield from [(name, done(asked, embedder, path.stem, f"{name}-{n}", case, n)) for n in range(asked.draws)]
+
+
+def without_pairs(identities: Sequence[str], num: int) -> str:
+    """Why so many pairs cannot be drawn; empty where they can."""
+    try:
+        for how in SELECTIONS:
+            select_support(identities, num, np.eye(len(identities)), how=how, seed=SEED)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def done(
@@ -115,25 +132,31 @@ def done(
     return found
 
 
-def rows(found: Sequence[Sequence[Maps]]) -> dict[str, Any]:
-    """By selection: mAP of each method, and the paired difference to balanced pairs."""
+def rows(found: Sequence[Sequence[Maps]], categories: Sequence[str]) -> dict[str, Any]:
+    """By selection: mAP of each method, and the paired difference to balanced pairs.
+
+    Args:
+        found: by checkpoint, and case.
+        categories: of the cases, or their rules: drawn together in intervals.
+    """
+    groups = groups_of(categories)
 
     def table(name: str) -> Floats:
         return np.array([[one[name] for one in line] for line in found])
 
-    told: dict[str, Any] = {"frozen": as_cells(table("frozen")), "cases": len(found[0])}
+    told: dict[str, Any] = {"frozen": as_cells(table("frozen"), groups), "cases": len(found[0])}
     for how in SELECTIONS:
         told[how] = {"same": round(float(table(f"{how}, same").mean()), 1)}
         for method in METHODS:
             own, base = table(f"{how}, {method}"), table(f"balanced, {method}")
-            apart = difference(own, base)
-            told[how][method] = as_cells(own)
+            apart = difference(own, base, groups)
+            told[how][method] = as_cells(own, groups)
             told[how][f"{method} - balanced"] = None if apart is None or how == "balanced" else interval_cells(apart)
     return told
 
 
-def as_cells(values: Floats) -> dict[str, float | None] | None:
-    found = mean(values)
+def as_cells(values: Floats, groups: Groups | None) -> dict[str, float | None] | None:
+    found = mean(values, groups)
     return None if found is None else interval_cells(found)
 
 
@@ -143,8 +166,10 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         f"Written by `{facts['command']}`.",
         "",
-        f"mAP in percent with K = {facts['pairs']} pairs, in brackets the 95 % interval over tasks and training seeds "
-        "(drawn world: the choice split) or over categories and draws (bootstrap). "
+        f"mAP in percent with K = {facts['pairs']} pairs, in brackets the 95 % interval over rules and training seeds "
+        "(drawn world: the choice split) or over categories of photos, whose draws are taken together; of one "
+        "category, over its draws alone (bootstrap). "
+        + (f"Training has seen {', '.join(facts['seen'])}. " if facts["seen"] else "")
         + "; ".join(f"`{name}`: {told}" for name, told in METHODS.items())
         + ".",
         "",

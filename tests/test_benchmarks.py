@@ -168,3 +168,25 @@ def test_quick_figures_do_not_replace_the_results() -> None:
     done = subprocess.run([sys.executable, str(BENCHMARKS / "evaluate.py"), "--quick"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "--quick needs another --out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "asked"),
+    [
+        ("context", "--tasks 0"),
+        ("context", "--draws 0"),
+        ("context", "--ks 7"),
+        ("choice", "--tasks -1"),
+        ("parts", "--tasks 1"),
+        ("selection", "--pairs 0"),
+        ("mini", "--photos 0 0"),
+    ],
+)
+def test_numbers_out_of_range_end_before_anything_is_done(
+    program: str, asked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(program).main(asked.split())
+    assert ended.value.code == 2
+    assert f"argument {asked.split()[0]}: " in capsys.readouterr().err

@@ -216,6 +216,8 @@ def test_curves_of_two_runs(curves: ModuleType, tmp_path: Path) -> None:
     assert "- seed-0: 0.69 at step 1, 0.67 at step 3" in page
     assert "- other: 0.5 at step 3, 0.5 at step 3" in page
     assert str(tmp_path) not in page
+    with pytest.raises(VICPError, match=r"cannot write the report"):
+        curves.main([str(tmp_path / "seed-0"), "--out", str(tmp_path / "seed-0" / "train.jsonl")])
     assert curves.curve([{"step": 2, "verifier": 0.9, "flipped": 0.25}], curves.QUANTITIES[1]) == [(2, 0.65)]
 
 

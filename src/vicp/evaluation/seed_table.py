@@ -75,6 +75,11 @@ def mean_over_seeds(samples: Sequence[Floats], values: Sequence[float]) -> tuple
     return float(np.mean(values)), np.take_along_axis(table, chosen, axis=0).mean(axis=0)
 
 
+def groups_of(names: Sequence[str]) -> Groups | None:
+    """The names as groups for `mean`; None where there is only one, whose members are then drawn each by itself."""
+    return np.array(names) if len({*names}) > 1 else None
+
+
 def _begun(values: Floats) -> Floats:
     return values[~np.isnan(values).all(axis=1)]
 

@@ -58,17 +58,18 @@ def page_text(template: str, values: Mapping[str, object], *, words: Mapping[str
     return environment.get_template(template).render(values)
 
 
-def write_files(out: Path, files: Mapping[str, str]) -> None:
-    """Writes texts by file name into a folder, which is made; each file appears whole or not at all.
+def write_files(out: Path, files: Mapping[str, str | bytes]) -> None:
+    """Writes texts, and pictures as bytes, by file name into a folder, which is made; each appears whole or not at all.
 
     Raises:
         DataError: the folder cannot be written.
     """
-    for name, text in files.items():
+    for name, content in files.items():
         part = out / f"{name}.part"
         try:
             out.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(text.encode("utf-8", errors="replace"))  # file names may hold lone surrogates
+            told = content.encode("utf-8", errors="replace") if isinstance(content, str) else content
+            part.write_bytes(told)  # texts with file names may hold lone surrogates
             part.replace(out / name)
         except OSError as error:
             with contextlib.suppress(OSError):
