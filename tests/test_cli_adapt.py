@@ -19,6 +19,7 @@ def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, 
     assert (adapt["method"], adapt["features"], adapt["steps"]) == ("metric", "frozen", None)
     assert adapt["scores"][f"metric on frozen photos, shrinkage {adapt['shrinkage']:g}"] > 0.9
 
+    assert "leave one of them out" in run(*TEACH, "--backbone", vit, "--pairs", 4, "--support", "mine.csv")
     write_photo(tmp_path / "new.jpg", (40, 205, 55), seed=9)
     use = ("--prompt", "shoe.prompt.safetensors", "--backbone", vit, "--json")
     found = [json.loads(run("identify", "shoes", "new.jpg", *use)) for _ in range(2)]

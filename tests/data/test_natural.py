@@ -66,6 +66,9 @@ def test_bad_parquets_say_which_setting(tmp_path: Path, photos: Tensor) -> None:
     with pytest.raises(DataError, match=r"episodes\.natural_photos: cannot read 'nosuch\.parquet'"):
         read_photos("nosuch.parquet", "jpeg", ImageTransform(48), key="episodes.natural_photos")
     file = tmp_path / "photos.parquet"
+    pd.DataFrame({"jpeg": [1, 2]}).to_parquet(file)
+    with pytest.raises(DataError, match=r"k: column 'jpeg' of '.*' holds int64, not encoded photos"):
+        read_photos(str(file), "jpeg", ImageTransform(48), key="k")
     pd.DataFrame({"jpeg": [encode_png(photos[0]), b"no photo"]}).to_parquet(file)
     with pytest.raises(DataError, match="1 of 2 photos cannot be used"):
         read_photos(str(file), "jpeg", ImageTransform(48), key="k")

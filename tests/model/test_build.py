@@ -81,6 +81,14 @@ def test_the_seed_decides_the_weights_and_nothing_else() -> None:
         ({"backbone": PartConfig(family="resnext")}, "model.backbone.family: .* 'resnext'"),
         ({"backbone": PartConfig(family="dinov2", sizes={"hiden_size": 8})}, "model.backbone.sizes.hiden_size"),
         ({"backbone": PartConfig(family="dinov2", sizes={"hidden_size": "x"})}, "model.backbone.sizes: .*int"),
+        (
+            {"backbone": PartConfig(family="dinov2", sizes={"patch_size": 0})},
+            "sizes.patch_size is 0; expected 1 or more",
+        ),
+        (
+            {"reasoner": PartConfig(family="llama", sizes={"num_hidden_layers": 0})},
+            "num_hidden_layers is 0; expected 1",
+        ),
         ({"backbone": TINY.reasoner}, "model.backbone: LlamaModel reads input_ids, not photos"),
         ({"reasoner": TINY.backbone}, "model.reasoner: .*Dinov2Config"),
         ({"reasoner": PartConfig(family="llama", sizes={"layers": 2})}, "model.reasoner.sizes.layers"),

@@ -95,6 +95,8 @@ def test_intervals_by_hand() -> None:
         (["model.num_prompts"], "--vary model.num_prompts: expected key=a,b,c"),
         (["model.num_promts=1,2"], "unknown key 'model.num_promts', did you mean 'model.num_prompts'"),
         (["model.num_prompts=1,x"], "model.num_prompts: "),
+        (["out=a,b"], "--vary out: every run has its own"),
+        (["model.num_prompts=1", "model.num_prompts=2"], "--vary model.num_prompts is given twice"),
         (["train.pair_weight=0,-1"], "train.pair_weight is -1.0; expected at least 0"),
     ],
 )

@@ -169,6 +169,13 @@ def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict
         ("model", {"metric_rank": -1}, r"model\.metric_rank is -1; expected at least 0"),
         ("episodes", {"natural_pools": -1}, r"episodes\.natural_pools is -1; expected at least 0"),
         ("episodes", {"same_shares": (0.5, 1.5)}, r"episodes\.same_shares is \[0\.5, 1\.5\]; expected shares"),
+        ("model", {"image_mean": (float("nan"), 0.5, 0.5)}, r"model\.image_mean"),
+        ("episodes", {"values_per_factor": 9}, r"episodes\.values_per_factor is 9; expected at most 8"),
+        ("episodes", {"values_per_factor": 1}, r"episodes\.values_per_factor is 1; expected at least 2"),
+        ("episodes", {"photos_per_silhouette": 1}, r"episodes\.photos_per_silhouette is 1; expected at least 8"),
+        ("episodes", {"natural_photos": "x.parquet"}, r"natural_photos is given, but episodes\.natural_pools is 0"),
+        ("train", {"start": "folder", "method": "finetune"}, r"train\.start is of VICP, and train\.method is finetune"),
+        ("episodes", {"photos": 5}, r"episodes\.photos is 5, of \d+ identities: too few for two photos of each"),
         ("episodes", {"identities": 1}, r"episodes\.identities is 1; expected at least 2"),
         ("episodes", {"validation_silhouettes": 0}, r"episodes\.validation_silhouettes is 0; expected at least 1"),
         (

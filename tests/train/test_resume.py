@@ -24,7 +24,7 @@ from vicp.errors import ConfigError, TrainingError, WeightsError
 from vicp.train.batch import Batch
 from vicp.train.interrupt import StopAsked
 from vicp.train.loop import train
-from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log
+from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log, without_lost_best
 from vicp.train.run import Run, start_run
 
 
@@ -106,6 +106,16 @@ def test_a_finished_run_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "train.pt").unlink()
     with pytest.raises(ConfigError, match="holds a run already"):
         train(config)
+    with pytest.raises(ConfigError, match=r"holds (best and )?last but no train\.pt to go on from"):
+        train(config, resume=True)
+    assert (tmp_path / "last").exists()
+
+
+def test_a_best_model_that_is_gone_is_looked_for_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert without_lost_best(Standing(9, best=3.0, stale=4), tmp_path) == Standing(9)
+    assert "best is gone, so it is looked for anew from step 9 on" in caplog.text
+    (tmp_path / "best").mkdir()
+    assert without_lost_best(Standing(9, best=3.0, stale=4), tmp_path) == Standing(9, best=3.0, stale=4)
 
 
 def test_curves_go_on_where_the_checkpoint_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

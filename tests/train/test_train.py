@@ -203,7 +203,11 @@ def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
     changed = {name for name, tensor in before.named_parameters() if not torch.equal(tensor, after.get_parameter(name))}
     assert changed
     assert {name.split(".")[0] for name in changed} == {"evidence"}
-    for learns, message in ((("evidense",), "no part 'evidense'; it has backbone, connector,"), ((), None)):
+    for learns, message in (
+        (("backbone",), "no part 'backbone' of this model can learn"),
+        (("evidense",), "no part 'evidense' of this model can learn; these can: connector,"),
+        ((), None),
+    ):
         config = dataclasses.replace(alone, train=dataclasses.replace(alone.train, learns=learns))
         model = start_model(config)
         if message:

@@ -23,6 +23,7 @@ from vicp.cli.shared import (
     print_result,
     promise_of,
 )
+from vicp.errors import ConfigError
 
 
 def teach(
@@ -43,11 +44,13 @@ def teach(
     """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
     from vicp.adapt.teach import teach_category
 
+    if pairs is not None and support is not None:
+        raise ConfigError("--pairs draws pairs, and --support gives your own; leave one of them out")
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
         taught = teach_category(
             embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed, adapt=adapt
         )
-    target = out or Path(f"{category}.prompt.safetensors")
+    target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     taught.adaptation.save(target)
     print_result(taught.summary(target), taught.lines(target), as_json)
 

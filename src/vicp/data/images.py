@@ -6,6 +6,7 @@ The only pixel code before the model. Colour profiles are ignored: every pixel i
 import hashlib
 import io
 import json
+import math
 import struct
 import zlib
 from dataclasses import asdict, dataclass
@@ -80,8 +81,10 @@ class ImageTransform:
     def __post_init__(self) -> None:
         if self.size < 1 or self.fit not in ("squash", "pad", "crop"):
             raise ValueError(f"size {self.size}, fit {self.fit!r}: expected size >= 1 and squash, pad or crop")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(0 < each < math.inf for each in self.std):
             raise ValueError(f"mean {self.mean}, std {self.std}: expected three numbers each, std above 0")
+        if not all(math.isfinite(each) for each in self.mean):
+            raise ValueError(f"mean {self.mean}: expected numbers")
 
     @property
     def fingerprint(self) -> str:

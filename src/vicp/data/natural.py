@@ -9,6 +9,7 @@ the next. No labels of the photos are used.
 import math
 from collections.abc import Callable, Sequence
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
@@ -55,6 +56,8 @@ def read_photos(path: str, column: str, transform: ImageTransform, *, key: str) 
         encoded = pq.read_table(path, columns=[column]).column(0)
     except (OSError, ValueError) as error:
         raise DataError(f"{key}: cannot read '{path}' ({str(error).splitlines()[0]})") from error
+    if not (pa.types.is_binary(encoded.type) or pa.types.is_large_binary(encoded.type)):
+        raise DataError(f"{key}: column '{column}' of '{path}' holds {encoded.type}, not encoded photos")
     pixels, bad = [], []
     for row, data in enumerate(encoded, start=1):
         try:

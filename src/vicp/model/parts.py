@@ -20,6 +20,8 @@ from transformers import (
 from vicp.config import PartConfig
 from vicp.errors import ConfigError, WeightsError
 
+COUNTS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "patch_size", "image_size")
+
 logger = logging.getLogger(__name__)
 
 
@@ -138,6 +140,8 @@ def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> Pre
     for name in sizes:
         if not hasattr(known, name):
             raise ConfigError(f"{key}.{name}: no such field in {kind.__name__}")
+        if name in COUNTS and isinstance(sizes[name], int) and sizes[name] < 1:
+            raise ConfigError(f"{key}.{name} is {sizes[name]}; expected 1 or more")
     try:
         return kind(**sizes)
     except (ValueError, TypeError, StrictDataclassError) as error:

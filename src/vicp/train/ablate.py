@@ -48,6 +48,7 @@ def ablate(
     """
     if not vary and not each:
         raise ConfigError("nothing to vary: give --vary key=a,b,c, or --each key=a")
+    _check_keys([setting.partition("=")[0] for setting in vary])
     variants = list(itertools.product(*map(_choices, vary))) if vary else []
     variants += [(), *(tuple(settings.split()) for settings in each)] if each else []
     planned = {}
@@ -84,6 +85,15 @@ def best_check(log: Path) -> dict[str, float]:
         raise DataError(f"{log}: no validation in it; remove its folder to run it again")
     ranked = [row for row in checks if "score" in row]
     return max(ranked, key=lambda row: row["score"]) if ranked else checks[-1]
+
+
+def _check_keys(keys: Sequence[str]) -> None:
+    """Raises `ConfigError` for keys that are not to be varied, or twice."""
+    for number, key in enumerate(keys):
+        if key in ("out", "seed"):
+            raise ConfigError(f"--vary {key}: every run has its own; give --seeds for more of them")
+        if key in keys[:number]:
+            raise ConfigError(f"--vary {key} is given twice; name all its values in one")
 
 
 def _choices(vary: str) -> list[str]:

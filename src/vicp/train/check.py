@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vicp.config import RunConfig
+from vicp.data.sources.world import NUM_VALUES
 from vicp.errors import ConfigError
 
 
@@ -21,8 +22,10 @@ class Bound:
 BOUNDS = (
     Bound(1, ("train.accumulate", "train.log_every", "train.save_every", "train.lora_rank", "data.threads")),
     Bound(1, ("episodes.contexts", "episodes.joint_contexts", "episodes.validation_episodes", "episodes.query_pairs")),
-    Bound(1, ("episodes.num_silhouettes", "episodes.validation_silhouettes", "episodes.photos_per_silhouette")),
-    Bound(1, ("episodes.values_per_factor", "data.world_categories", "data.world_photos")),
+    Bound(1, ("episodes.num_silhouettes", "episodes.validation_silhouettes")),
+    Bound(8, ("episodes.photos_per_silhouette",)),
+    Bound(2, ("episodes.values_per_factor",)),
+    Bound(1, ("data.world_categories", "data.world_photos")),
     Bound(1, ("model.num_prompts", "model.num_latents", "model.image_size")),
     Bound(2, ("episodes.photos", "episodes.identities", "data.world_identities")),
     Bound(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
@@ -36,7 +39,10 @@ BOUNDS = (
     Bound(0, ("pretrain.temperature",), included=False),
     Bound(0, ("train.clip_norm", "train.temperature", "train.class_margin", "train.class_scale"), included=False),
 )
-SHARES = ("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share")
+MOST = {
+    **dict.fromkeys(("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share"), 1),
+    "episodes.values_per_factor": NUM_VALUES,
+}
 
 
 def check_settings(config: RunConfig) -> None:
@@ -63,7 +69,9 @@ def _out_of_range(config: RunConfig) -> Iterator[str]:
             if math.isinf(value) or not (value >= bound.least if bound.included else value > bound.least):
                 kind = ("finite and " if math.isinf(value) else "") + ("at least" if bound.included else "more than")
                 yield f"{key} is {value}; expected {kind} {bound.least:g}"
-    yield from (f"{key} is {_value(config, key)}; expected at most 1" for key in SHARES if _value(config, key) > 1)
+    for key, most in MOST.items():
+        if _value(config, key) > most:
+            yield f"{key} is {_value(config, key)}; expected at most {most:g}"
     if not config.episodes.same_shares or not all(0 <= share <= 1 for share in config.episodes.same_shares):
         yield f"episodes.same_shares is {list(config.episodes.same_shares)}; expected shares, such as [0.25, 0.5]"
     if not config.episodes.pairs or min(config.episodes.pairs) < 0:
@@ -83,6 +91,15 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
             "train.warmup_steps: the warm-up has no photos, so with train.icl_weight=0 and train.pair_weight=0 it has "
             "no loss; set train.warmup_steps=0, or one of them"
         )
+    if config.episodes.photos < 2 * config.episodes.identities:
+        yield (
+            f"episodes.photos is {config.episodes.photos}, of {config.episodes.identities} identities: too few for two "
+            "photos of each; raise it, or lower episodes.identities"
+        )
+    if config.episodes.natural_photos is not None and config.episodes.natural_pools == 0:
+        yield "episodes.natural_photos is given, but episodes.natural_pools is 0; set it to how many pools to dress"
+    if train.start is not None and train.method != "vicp":
+        yield f"train.start is of VICP, and train.method is {train.method}; give train.backbone"
     if train.learns and train.method != "vicp":
         yield f"train.learns names parts of VICP, and train.method is {train.method}; leave it out"
     if train.method != "finetune" and train.tune == "lora":

@@ -42,7 +42,7 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
         check_is_new(out)
     run = start_run(config)
     job, main = run.job, run.accelerator.is_main_process
-    standing = run.checkpoint.load(job.trainee, run.optimizer) if resume else Standing()
+    standing = run.resume() if resume else Standing()
     run = replace(run, trainee=run.accelerator.prepare_model(job.trainee))
     if main:
         dump_config(config, out / "train.yaml")

@@ -115,12 +115,12 @@ def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
     """Freezes the parts of a model that are not named; none named: nothing.
 
     Raises:
-        ConfigError: it has no such part.
+        ConfigError: it has no such part, or a frozen one.
     """
-    there = {name: part for name, part in model.named_children() if any(True for _ in part.parameters())}
+    there = {name: part for name, part in model.named_children() if any(p.requires_grad for p in part.parameters())}
     for name in learns:
         if name not in there:
-            raise ConfigError(f"train.learns: this model has no part '{name}'; it has {', '.join(there)}")
+            raise ConfigError(f"train.learns: no part '{name}' of this model can learn; these can: {', '.join(there)}")
     if not learns:
         return
     model.prompt_slots.requires_grad_(False)

@@ -4,6 +4,7 @@ Every random draw of a step comes from (seed, step, purpose), so the step is all
 """
 
 import json
+import logging
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ from torch import nn
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError, WeightsError
+
+logger = logging.getLogger(__name__)
 
 FREE = ("out", "data.threads", "data.keep_features", "train.trackers")  # decide where and how fast, not what
 
@@ -109,6 +112,25 @@ def check_is_new(out: Path, saved: Sequence[str] = ("train.pt", "best", "last"))
             f"{out}: holds a run already ({', '.join(there)}); give --resume to go on with it, another out=FOLDER, or "
             "remove it to start anew"
         )
+
+
+def check_can_go_on(checkpoint: Checkpoint) -> None:
+    """Raises `ConfigError` if starting anew, for there is nothing to go on from, would replace models."""
+    out = checkpoint.path.parent
+    there = [name for name in ("best", "last") if (out / name).exists()]
+    if there and not checkpoint.path.exists():
+        raise ConfigError(
+            f"{out}: holds {' and '.join(there)} but no {checkpoint.path.name} to go on from; give another "
+            "out=FOLDER, or remove it to start anew"
+        )
+
+
+def without_lost_best(standing: Standing, out: Path) -> Standing:
+    """The standing; where the best model so far is gone, the best is looked for anew."""
+    if standing.best is None or (out / "best").exists():
+        return standing
+    logger.warning("%s: best is gone, so it is looked for anew from step %d on", out, standing.step)
+    return Standing(standing.step)
 
 
 def check_same_settings(config: RunConfig, saved: Path) -> None:

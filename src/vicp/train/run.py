@@ -25,7 +25,7 @@ from vicp.train.finite import check_finite
 from vicp.train.job import Job
 from vicp.train.muon import Muon
 from vicp.train.prompting import vicp_job
-from vicp.train.resume import Checkpoint, Standing
+from vicp.train.resume import Checkpoint, Standing, check_can_go_on, without_lost_best
 from vicp.train.schedule import set_learning_rate
 from vicp.train.sharding import check_sharding, shard_llm
 from vicp.train.track import check_trackers
@@ -60,6 +60,16 @@ class Run:
     def checkpoint(self) -> Checkpoint:
         """What `--resume` goes on from."""
         return Checkpoint(self.out / "train.pt")
+
+    def resume(self) -> Standing:
+        """How far the run is, its state put back.
+
+        Raises:
+            ConfigError: there is nothing to go on from, but models that would be lost.
+            WeightsError: the checkpoint is damaged or of another model.
+        """
+        check_can_go_on(self.checkpoint)
+        return without_lost_best(self.checkpoint.load(self.job.trainee, self.optimizer), self.out)
 
     def take_step(self, step: int, batches: Sequence[Batch], *, since: float | None = None) -> dict[str, float]:
         """Moves the weights by the mean gradient of the batches; returns the losses, the rate and the speed.
