@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs mini ablations results clean
+.PHONY: setup demo test check format docs mini seeds ablations results clean
 
 setup: $(READY)
 
@@ -50,6 +50,22 @@ mini: $(READY)
 	done
 	$(BIN)/vicp train --resume --config configs/mini/evidence.yaml \
 		$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
+
+# The shipped checkpoint's training again with other seeds, on its backbone, and the Triplet baseline: what intervals over
+# training seeds are made of. PHOTOS and LABELLED as above; MORE="model.generator=set_transformer" NAME=set-transformer
+# SEEDS=0 puts a set transformer in the LLM's place.
+SEEDS ?= 1 2
+NAME ?= seed
+TRAIN = $(BIN)/vicp train --resume
+seeds: $(READY)
+	for seed in $(SEEDS); do out=runs/mini/$(NAME)-$$seed; \
+		$(TRAIN) --config configs/mini/reader.yaml seed=$$seed train.backbone=mini out=$$out/reader $(NATURAL) $(MORE) && \
+		$(TRAIN) --config configs/mini/joint.yaml seed=$$seed train.start=$$out/reader/last out=$$out/joint \
+			$(NATURAL) $(MORE) && \
+		$(TRAIN) --config configs/mini/evidence.yaml seed=$$seed train.start=$$out/joint/last out=$$out/evidence \
+			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) || exit 1; \
+	done
+	$(TRAIN) --config configs/mini-baselines/triplet.yaml out=runs/mini-baselines/triplet $(NATURAL)
 
 # What each choice is worth, three seeds each: hours on two cores; goes on where it was stopped. PHOTOS as above.
 ABLATE = $(BIN)/vicp ablate --seeds 3 $(NATURAL)

@@ -6,7 +6,8 @@
 
 A checkpoint per training seed. Every finished part (checkpoint, task, method, K) lies under --runs and is not done
 again, so the program can be stopped at any time; `--methods`, `--ks` and `--only` say what to do now, and the results
-always hold all that is there. Settings of methods with gradient steps are chosen on tasks of a third split.
+always hold all that is there, and of real photos without --sets what they held before. Settings of methods with
+gradient steps are chosen on tasks of a third split.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from context_asked import ALL_K, METHODS, parse, shown
 from context_bars import real_bars, world_bars
+from context_earlier import earlier_real, origin
 from context_page import page
 from context_parts import do_part, facts_of, key_of, try_on_all
 from context_real import RealSets, RealTable, real_rows
@@ -163,6 +165,11 @@ def write(
         "tasks": asked.tasks,
         "choices": list(choices),
     }
+    if asked.sets is None:
+        earlier = earlier_real(asked.out.with_name(f"{asked.out.name}.json"))
+        facts |= {**earlier, "bars": [*facts["bars"], *earlier["bars"]]}
+    else:
+        facts["real_origin"] = origin(facts)
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
 
 

@@ -52,7 +52,7 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += verdict_lines(facts["bars"])
     for test, title in TESTS.items():
         lines += test_lines(title, facts[test], facts["differences"][test]) if facts[test] else []
-    lines += real_lines(facts["real"])
+    lines += real_lines(facts["real"], facts["real_origin"], facts["command"])
     lines += choice_lines(facts["choices"])
     return "\n".join(lines) + "\n"
 
@@ -104,7 +104,7 @@ def counts(row: Mapping[str, Any]) -> str:
     return by_k[0] if len(set(by_k)) == 1 else ", ".join(by_k)
 
 
-def real_lines(real: Mapping[str, Any]) -> list[str]:
+def real_lines(real: Mapping[str, Any], origin: Mapping[str, Any] | None, command: str) -> list[str]:
     if not real:
         return []
     methods = sorted({m for found in real.values() for m in found if m != "seen_in_training"}, key=order)
@@ -113,6 +113,9 @@ def real_lines(real: Mapping[str, Any]) -> list[str]:
         "",
         "Sets marked * were seen in training, or settings were chosen on them, and do not count.",
     ]
+    if origin is not None and origin["command"] != command:
+        models = ", ".join(f"{n} {f}" for n, f in zip(origin["checkpoints"], origin["fingerprints"], strict=True))
+        lines.append(f"Measured before the tables above, by `{origin['command']}`, with the checkpoints {models}.")
     lines += [
         "`own` is the generated prompt. The verifier re-orders the first 50 photos that the generated prompt finds.",
         "",
@@ -149,8 +152,10 @@ def size_lines(real: Mapping[str, Any], k: int) -> list[str]:
         for row in [
             next((m["by_K"][str(k)] for m in found.values() if isinstance(m, dict) and str(k) in m["by_K"]), None)
         ]
-        if row is not None
+        if row is not None and "identities" in row
     }
+    if not rows:
+        return []
     asked = ", ".join(f"{name} {span(row['identities'])} in {row['categories']}" for name, row in rows.items())
     few = ", ".join(f"{name} {span(row['pairs'])}" for name, row in rows.items() if row["pairs"][0] < k)
     return [

@@ -24,17 +24,19 @@ ROWS = {
     "static": "a static learned prompt",
     "frozen": "the plain backbone",
     "metric": "a metric in closed form of the own pairs",
-    "chosen_pairs": "what `vicp teach` chooses by itself",
-    "triplet_plus_pairs": "every weight fine-tuned on the own pairs (Triplet+)",
+    "chosen_pairs": "what `vicp teach` chooses by itself, told the pairs",
+    "triplet_plus_pairs": "every weight fine-tuned, told the pairs (Triplet+)",
+    "chosen_identities": "what `vicp teach` chooses, told the identities of the same photos",
+    "triplet_plus_identities": "Triplet+, told the identities of the same photos",
     "verifier": "the verifier, with the own pairs",
 }
 REAL_COLUMNS = {  # method and K
     "plain backbone": ("frozen", "64"),
     "labels shuffled, 64 pairs": ("shuffled", "64"),
     "own pairs, 64": ("own", "64"),
-    "chosen, 16 pairs": ("chosen_identities", "16"),
-    "chosen, 64 pairs": ("chosen_identities", "64"),
-    "Triplet+, 64 pairs": ("triplet_plus_identities", "64"),
+    "chosen, identities of 16 pairs": ("chosen_identities", "16"),
+    "chosen, identities of 64 pairs": ("chosen_identities", "64"),
+    "Triplet+, identities of 64 pairs": ("triplet_plus_identities", "64"),
 }
 
 

@@ -148,6 +148,15 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     assert said in (tmp_path / "context.md").read_text()
     assert "| fish * | " in (tmp_path / "context.md").read_text()
 
+    later = results(program, checkpoints, tmp_path, "--only", "A", "--methods", "frozen")
+    assert later["real"] == less["real"], "what is not measured anew stays"
+    assert later["real_origin"]["command"] == less["command"] != later["command"]
+    assert len([bar for bar in later["bars"] if bar["bar"].startswith("Real")]) == len(
+        [bar for bar in less["bars"] if bar["bar"].startswith("Real")]
+    )
+    told = f"Measured before the tables above, by `{less['command']}`, with the checkpoints seed-0 "
+    assert told in (tmp_path / "context.md").read_text()
+
 
 def test_verdicts_by_hand(tables: ModuleType, bars: ModuleType) -> None:
     tasks = np.linspace(40, 60, 24)[None]
