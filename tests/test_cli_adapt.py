@@ -30,6 +30,11 @@ def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, 
     assert (green["p_same"], red["p_same"]) == (None, None)
     threshold, accuracy = adapt["threshold"], adapt["threshold_accuracy"]
     assert green["similarity"] > threshold > red["similarity"]
+    (tmp_path / "torn.jpg").write_bytes((tmp_path / "new.jpg").read_bytes()[:300])
+    refused = run("verify", "new.jpg", "torn.jpg", *use)
+    assert "cannot compare these photos" in refused
+    assert "torn.jpg" in refused
+    assert "--skip-bad" not in refused, "of two photos none can be left out"
     told = run("verify", "new.jpg", "shoes/green/0.jpg", *use[:-1])
     assert f"above {threshold:.3f}, which told {accuracy:.0%} of the pairs" in told
     assert "P(same)" not in told

@@ -7,6 +7,8 @@ from typing import Any
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.verifier import can_verify, probability_same
+from vicp.data.loading import check_photos
+from vicp.data.records import list_rows
 from vicp.errors import DataError
 from vicp.gallery.answers import Promise, Verification
 from vicp.gallery.decision import decisions_of
@@ -81,6 +83,8 @@ def verify_photos(
     table = query_tables([a, b], skip_bad=False)
     if len(table) != 1 or len(table[0]) != 2:
         raise DataError(f"{a} and {b}: expected two photos, one file each")
+    if bad := check_photos(table[0], threads=1):
+        raise DataError(f"cannot compare these photos: {list_rows(bad)}")
     _, (left, right) = embedder.embed(table[0], adaptation)
     probability = None
     if can_verify(embedder, adaptation):
