@@ -76,14 +76,11 @@ def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse
 
 
 def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:
-    """What this set of checkpoints can do: no static prompt without a file of it, no triplet without the baseline."""
-    there = {
-        method: ks
-        for method, ks in METHODS.items()
-        if (method != "triplet" or benches[0].triplet is not None)
-        and (method != "static" or all(bench.embedder.static is not None for bench in benches))
-    }
-    rows = [Row(method, method, ks, benches) for method, ks in there.items()]
+    """What this set of checkpoints can do: static prompts of those that have a file of it, no triplet without it."""
+    there = {method: ks for method, ks in METHODS.items() if (method != "triplet" or benches[0].triplet is not None)}
+    prompted = tuple(bench for bench in benches if bench.embedder.static is not None)
+    able = {method: prompted if method == "static" else benches for method in there}
+    rows = [Row(method, method, ks, able[method]) for method, ks in there.items() if able[method]]
     return rows + [Row(m + SUFFIX, m, METHODS[m], readers) for m in SET_TRANSFORMER if readers]
 
 
