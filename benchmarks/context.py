@@ -2,7 +2,7 @@
 
     python benchmarks/context.py --checkpoints FOLDER... [--set-transformer FOLDER...] [--triplet FOLDER]
         [--sets FOLDER [--seen SET...]] [--only A B real] [--methods own null ...] [--ks 16 ...]
-        [--tasks 24] [--choice-tasks 6]
+        [--tasks 24] [--choice-tasks 4]
 
 A checkpoint per training seed. Every finished part (checkpoint, task, method, K) lies under --runs and is not done
 again, so the program can be stopped at any time; `--methods`, `--ks` and `--only` say what to do now, and the results
@@ -28,7 +28,7 @@ from vicp.adapt.opening import open_model
 from vicp.data.tasks import SEEDS, Test, plan_tasks
 from vicp.evaluation.methods import open_method, parse_method
 from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.tasks.bench import Bench
+from vicp.evaluation.tasks.bench import Bench, subject
 from vicp.evaluation.tasks.choices import KINDS, candidates, choose_settings
 from vicp.evaluation.tasks.parts import read_part
 
@@ -123,9 +123,10 @@ def collect(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> dict[
     found: dict[str, dict[int, Values]] = {}
     for row in rows:
         for k in row.ks:
+            different = {subject(row.method, bench, k): bench for bench in row.benches}  # seeds may share a backbone
             parts = [
                 [read_part(asked.runs, key_of(row.method, b, p, k), facts_of(asked, b, test)) for p in plans]
-                for b in row.benches
+                for b in different.values()
             ]
             if any(part is not None for line in parts for part in line):
                 found.setdefault(row.name, {})[k] = Values.of(parts, [p.rule for p in plans])

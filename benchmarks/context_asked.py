@@ -43,7 +43,7 @@ def parse(arguments: Sequence[str] | None, description: str | None) -> argparse.
     parser.add_argument("--redo", nargs="+", choices=list(METHODS), default=[], help="measure these anew")
     parser.add_argument("--tasks", type=at_least(2), default=24, help="of each test")
     parser.add_argument(
-        "--choice-tasks", type=at_least(0), default=6, help="to choose settings on; 0 takes the usual ones"
+        "--choice-tasks", type=at_least(0), default=4, help="to choose settings on; 0 takes the usual ones"
     )
     parser.add_argument("--photos", type=at_least(100), default=NUM_PHOTOS, help="of a task's pool")
     parser.add_argument("--real-pairs", nargs="+", type=at_least(2), default=list(REAL_K), help="K on real photos")
@@ -64,7 +64,7 @@ def command(asked: argparse.Namespace) -> str:
     words += ["--triplet", shown(asked.triplet)] if asked.triplet else []
     words += ["--sets", shown(asked.sets)] if asked.sets else []
     words += ["--seen", *asked.seen] if asked.seen else []
-    for name, usual in (("tasks", 24), ("choice_tasks", 6), ("photos", NUM_PHOTOS), ("draws", 5)):
+    for name, usual in (("tasks", 24), ("choice_tasks", 4), ("photos", NUM_PHOTOS), ("draws", 5)):
         value = getattr(asked, name)
         words += [f"--{name.replace('_', '-')}", str(value)] if value != usual else []
     if asked.real_pairs != list(REAL_K):

@@ -81,8 +81,8 @@ def page(found: dict[str, Any]) -> list[str]:
     lines += [
         f"{found['protocol']['sentence']} {found['draws']} support draws of 32 labelled pairs (fewer where a category "
         "gives fewer), seed 0; mAP in percent with the 95 % interval over identities and draws; a set's figure is the "
-        "mean over its categories. The model card of the shipped mini says which sets it has seen; the baselines on its "
-        "backbone have seen none.",
+        "mean over its categories. The model card of the shipped mini says which sets it has seen; the baselines on "
+        "its backbone have seen none.",
         "",
         "## mAP",
         "",

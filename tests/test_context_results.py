@@ -74,6 +74,7 @@ def test_rows_of_two_seeds_and_nothing_is_done_twice(program: ModuleType, checkp
     assert {"map", "low", "high", "tasks", "seeds", "seconds"} <= set(own)
     assert (own["tasks"], own["seeds"], own["K"], list(own["by_K"])) == (2, 2, 16, ["4", "16", "64"])
     assert own["low"] <= own["map"] <= own["high"]
+    assert (found["A"]["frozen"]["seeds"], found["A"]["triplet"]["seeds"]) == (1, 1), "both seeds have one backbone"
     parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
     # own: 3 K, two seeds; shuffled: two seeds; frozen, triplet: shared by the seeds; 2 tasks, 2 tests each
     assert len(parts) == (3 * 2 + 2 + 1 + 1) * 2 * 2
