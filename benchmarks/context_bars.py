@@ -7,11 +7,12 @@ import numpy as np
 
 from context_real import RealRow, RealTable
 from context_tables import CONTROLS, GENERATORS, Test, Values, at, paired, rounded
-from vicp.evaluation.seed_table import Interval, difference, ratio
+from vicp.evaluation.seed_table import Floats, Interval, complete, difference, ratio
 
 AHEAD = {"A": 20.0, "B": 15.0}
 AT_FOUR, SHARE, TIME_SHARE = 15.0, 0.9, 0.2
 REAL_SHARES = {64: 0.75, 16: 0.5}
+MIN_TASKS = 20  # with fewer a bar counts as not measured yet
 FEW = 5  # individuals looked up in a category: with fewer in all of them, a set says little
 
 
@@ -29,8 +30,9 @@ def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
                 bars.append(ahead(f"A, {generator}, K = 4: own - null", few, null, AT_FOUR))
         verifier = at(test, f"verifier{suffix}", 16)
         if own is not None and verifier is not None:
-            share = ratio(*paired(own.map, verifier.map), own.groups)
-            bars.append(bar(f"{name}, {generator}, K = 16: own / verifier", share, SHARE))
+            both = paired(own.map, verifier.map)
+            share = ratio(*both, own.groups)
+            bars.append(bar(f"{name}, {generator}, K = 16: own / verifier", share, SHARE, tasks=common(*both)))
     for labels in ("pairs", "identities"):
         for k in (16, 64):
             ours, theirs = at(test, f"chosen_{labels}", k), at(test, f"triplet_plus_{labels}", k)
@@ -39,8 +41,9 @@ def world_bars(name: str, test: Test) -> list[dict[str, Any]]:
             what = f"{name}, K = {k}: chosen_{labels} {{}} triplet_plus_{labels}"
             bars.append(ahead(what.format("-"), ours, theirs, 0.0))
             if ours is not None and theirs is not None:
-                spent = ratio(*paired(ours.cpu_seconds, theirs.cpu_seconds), ours.groups)
-                bars.append(bar(what.format("/") + ", processor seconds of adapting", spent, TIME_SHARE, most=True))
+                both = paired(ours.cpu_seconds, theirs.cpu_seconds)
+                spent, named = ratio(*both, ours.groups), what.format("/") + ", processor seconds of adapting"
+                bars.append(bar(named, spent, TIME_SHARE, tasks=common(*both), most=True))
     return bars
 
 
@@ -48,16 +51,25 @@ def ahead(what: str, left: Values | None, right: Values | None, target: float) -
     """A bar on a difference, whose interval must be clear of zero too."""
     if left is None or right is None:
         return bar(what, None, target)
-    return bar(what, difference(*paired(left.map, right.map), left.groups), target, clear=True)
+    both = paired(left.map, right.map)
+    return bar(what, difference(*both, left.groups), target, tasks=common(*both), clear=True)
 
 
-def bar(what: str, found: Interval | None, target: float, *, clear: bool = False, most: bool = False) -> dict[str, Any]:
+def common(left: Floats, right: Floats) -> int:
+    """How many tasks both have of every seed."""
+    return complete(left - right).shape[1]
+
+
+def bar(
+    what: str, found: Interval | None, target: float, *, tasks: int = 0, clear: bool = False, most: bool = False
+) -> dict[str, Any]:
     """A verdict in a sentence.
 
     Args:
         what: was measured.
         found: came out; None where it has not been measured.
         target: at least this, or with `most` at most.
+        tasks: behind it.
         clear: the interval must lie above zero.
         most: see `target`.
     """
@@ -74,12 +86,16 @@ def bar(what: str, found: Interval | None, target: float, *, clear: bool = False
         verdict = "missed: the interval is not clear of zero"
     else:
         verdict = f"missed by {-margin:.{digits}f}"
+    few = tasks < MIN_TASKS
+    if few:
+        verdict += f", but on {tasks} tasks, {MIN_TASKS} asked"
     cells = {"value": rounded(found.value, 4), "low": rounded(found.low, 4), "high": rounded(found.high, 4)}
     return {
         "bar": what,
         "target": target,
         **cells,
-        "reached": reached,
+        "tasks": tasks,
+        "reached": None if reached and few else reached,
         "sentence": f"{what} = {said}, asked {asked}: {verdict}.",
     }
 

@@ -62,7 +62,8 @@ def verdict_lines(bars: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     known = [bar for bar in bars if bar["reached"] is not None]
     reached = sum(bar["reached"] for bar in known)
-    return [f"## Bars: {reached} of {len(known)} reached", "", *(f"- {bar['sentence']}" for bar in bars), ""]
+    rest = f", {len(bars) - len(known)} not measured to the end" if len(bars) > len(known) else ""
+    return [f"## Bars: {reached} of {len(known)} reached{rest}", "", *(f"- {bar['sentence']}" for bar in bars), ""]
 
 
 def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, Any]) -> list[str]:

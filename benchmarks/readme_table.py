@@ -63,10 +63,16 @@ def context_table(facts: Mapping[str, Any]) -> str:
     lines = header(["mAP, 16 labelled pairs", "A: unseen shapes", "B: unseen shapes and rules"])
     for method, meaning in ROWS.items():
         found = [facts[test].get(method, {}).get("by_K", {}) for test in ("A", "B")]
-        cells = [cell(by_k.get("16", by_k.get("0"))) for by_k in found]
+        cells = [told(by_k.get("16", by_k.get("0")), facts["tasks"]) for by_k in found]
         if any(found):
             lines.append("| " + " | ".join([meaning, *cells]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def told(row: Mapping[str, Any] | None, num_tasks: int) -> str:
+    """The cell, and its number of tasks where it has not all."""
+    few = row is not None and row["tasks"] < num_tasks
+    return f"{cell(row)}, {row['tasks']} tasks" if few and row is not None else cell(row)
 
 
 def real_table(facts: Mapping[str, Any]) -> str:

@@ -200,7 +200,14 @@ def test_an_interval_that_touches_zero_reaches_nothing(tables: ModuleType, bars:
     half = np.array([[0.0, 200.0]])
     found = bars.ahead("x", *(tables.Values(t, t, t, RULES[:2], {}) for t in (half, half * 0)), 20.0)
     assert (found["value"], found["reached"]) == (100, False)
-    assert found["sentence"].endswith("missed: the interval is not clear of zero.")
+    assert found["sentence"].endswith("missed: the interval is not clear of zero, but on 2 tasks, 20 asked.")
+
+
+def test_a_bar_on_few_tasks_is_not_measured_yet(tables: ModuleType, bars: ModuleType) -> None:
+    four = np.array([[30.0, 31.0, 32.0, 33.0]])
+    found = bars.ahead("x", *(tables.Values(t, t, t, RULES[:4], {}) for t in (four, four * 0)), 20.0)
+    assert (found["tasks"], found["reached"]) == (4, None)
+    assert found["sentence"].endswith("asked at least 20: reached by 11.5, but on 4 tasks, 20 asked.")
 
 
 def test_a_wrong_checkpoint_is_one_line(program: ModuleType, tmp_path: Path) -> None:
