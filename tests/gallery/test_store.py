@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from vicp.errors import GalleryError
@@ -11,7 +12,7 @@ from vicp.gallery.contents import identities, photos
 from vicp.gallery.edit import merge_identities, remove_identity, remove_photos, rename_identity, split_photos
 from vicp.gallery.journal import FORMAT, operations
 from vicp.gallery.store import change, create_gallery, open_gallery, restore, undo
-from vicp.gallery.store_tables import PHOTOS
+from vicp.gallery.store_tables import PHOTOS, embeddings_schema, embeddings_table
 
 
 def named(uri: str) -> dict[str, int]:
@@ -76,6 +77,17 @@ def test_what_was_not_committed_is_ignored_and_put_away(gallery: str) -> None:
         writer.delete(PHOTOS, numbers[-1:])
         writer.commit("one photo less")
     assert len(photos(open_gallery(gallery))) == 11
+
+
+@pytest.mark.parametrize("part", ["", "data", "_transactions", "_versions"])
+def test_a_table_whose_maker_was_killed_is_made_again(gallery: str, part: str) -> None:
+    table, rows = embeddings_table("half"), embeddings_schema(2)
+    (Path(gallery) / f"{table}.lance" / part).mkdir(parents=True)
+    with change(gallery, "whole", by="ann") as writer:
+        writer.add(table, pa.table([[7], [[1.0, 2.0]]], schema=rows), schema=rows)
+        writer.commit("embeddings")
+    assert open_gallery(gallery).count(table) == 1
+    assert named(gallery) == WHOLE
 
 
 def test_split_and_remove_photos(gallery: str) -> None:

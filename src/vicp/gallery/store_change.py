@@ -94,16 +94,24 @@ class Change:
         if table not in self._open:
             entries = self.snapshot.entries
             wanted = entries[-1].versions.get(table) if entries else None
-            database = self.snapshot.database
-            if wanted is None and table not in all_tables(database):
-                opened = database.create_table(table, schema=schema or SCHEMAS[table])
-            else:
-                opened = database.open_table(table)
+            opened = self._unnamed(table, schema) if wanted is None else self.snapshot.database.open_table(table)
             if opened.version != (wanted or _EMPTY):
                 opened.checkout(wanted or _EMPTY)
                 opened.restore()
             self._open[table] = opened
         return self._open[table]
+
+    def _unnamed(self, table: str, schema: pa.Schema | None) -> Any:
+        """A table that the last journal row does not name: made now, unless it is there."""
+        database, columns = self.snapshot.database, schema or SCHEMAS[table]
+        if table not in all_tables(database):
+            return database.create_table(table, schema=columns)
+        try:
+            return database.open_table(table)
+        except ValueError:  # a folder without a version: who made it was killed on the way
+            if any(table in entry.versions for entry in self.snapshot.entries):
+                raise
+            return database.create_table(table, schema=columns, mode="overwrite")
 
     def _writing(self, table: str) -> Any:
         return lance_errors(self.snapshot.uri, f"writing {table}")
