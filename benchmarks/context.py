@@ -77,10 +77,12 @@ def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse
 
 def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:
     """What this set of checkpoints can do: static prompts of those that have a file of it, no triplet without it."""
-    there = {method: ks for method, ks in METHODS.items() if (method != "triplet" or benches[0].triplet is not None)}
-    prompted = tuple(bench for bench in benches if bench.embedder.static is not None)
-    able = {method: prompted if method == "static" else benches for method in there}
-    rows = [Row(method, method, ks, able[method]) for method, ks in there.items() if able[method]]
+    able = {
+        "static": tuple(bench for bench in benches if bench.embedder.static is not None),
+        "triplet": benches if benches[0].triplet is not None else (),
+    }
+    of_methods = [(method, ks, able.get(method, benches)) for method, ks in METHODS.items()]
+    rows = [Row(method, method, ks, own) for method, ks, own in of_methods if own]
     return rows + [Row(m + SUFFIX, m, METHODS[m], readers) for m in SET_TRANSFORMER if readers]
 
 

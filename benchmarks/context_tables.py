@@ -9,7 +9,7 @@ import numpy as np
 
 from context_real import RealRow, RealTable
 from vicp.data.sources.world import Rule
-from vicp.evaluation.seed_table import Floats, Groups, Interval, complete, difference, mean
+from vicp.evaluation.seed_table import Floats, Groups, Interval, complete, difference, has_interval, mean
 
 HEADLINE = 16
 CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
@@ -77,7 +77,7 @@ def enough(by_k: Mapping[int, Values]) -> bool:
 
 def is_enough(values: Values) -> bool:
     """Whether there is an interval: two rules or more."""
-    return mean(values.map, values.groups) is not None
+    return has_interval(values.map, values.groups)
 
 
 def headline(by_k: Mapping[int, Any]) -> Any:

@@ -71,8 +71,9 @@ def context_table(facts: Mapping[str, Any]) -> str:
 
 def told(row: Mapping[str, Any] | None, num_tasks: int) -> str:
     """The cell, and its number of tasks where it has not all."""
-    few = row is not None and row["tasks"] < num_tasks
-    return f"{cell(row)}, {row['tasks']} tasks" if few and row is not None else cell(row)
+    if row is None or row["tasks"] >= num_tasks:
+        return cell(row)
+    return f"{cell(row)}, {row['tasks']} tasks"
 
 
 def real_table(facts: Mapping[str, Any]) -> str:

@@ -49,11 +49,13 @@ TOLD: dict[Selection, str] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     embedders = [open_model(name).quiet() for name in asked.checkpoints]
-    tasks = {"": [list(of_tasks(asked, embedder)) for embedder in embedders]} if asked.tasks else {}
-    found = {WORLD: rows(tasks[""], [plan.rule.name for plan in plan_tasks("choice", asked.tasks)])} if tasks else {}
+    found = {}
+    if asked.tasks:
+        rules = [plan.rule.name for plan in plan_tasks("choice", asked.tasks)]
+        found[WORLD] = rows([list(of_tasks(asked, embedder)) for embedder in embedders], rules)
     for path in asked.sets:
-        cases = list(of_set(asked, embedders[0], path))
-        found |= {path.stem: rows([[maps for _, maps in cases]], [name for name, _ in cases])} if cases else {}
+        if cases := list(of_set(asked, embedders[0], path)):
+            found[path.stem] = rows([[maps for _, maps in cases]], [name for name, _ in cases])
     facts = {
         "command": command(asked),
         "unit": "mAP in percent",

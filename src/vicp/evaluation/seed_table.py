@@ -33,6 +33,11 @@ def complete(values: Floats) -> Floats:
     return _begun(values)[:, _everywhere(values)]
 
 
+def has_interval(values: Floats, groups: Groups | None = None) -> bool:
+    """Whether two groups or more are complete: less has no interval."""
+    return len(set(_kinds(values, groups))) > 1
+
+
 def mean(values: Floats, groups: Groups | None = None) -> Interval | None:
     """The mean of values (seeds, tasks), by bootstrap over tasks and over seeds, where there are several.
 
@@ -44,8 +49,10 @@ def mean(values: Floats, groups: Groups | None = None) -> Interval | None:
     Returns:
         None where less than two groups are complete.
     """
-    there, kinds = complete(values), _kinds(values, groups)
-    return None if len(set(kinds)) < 2 else Interval(float(there.mean()), *interval(_means(there, kinds)))
+    if not has_interval(values, groups):
+        return None
+    there = complete(values)
+    return Interval(float(there.mean()), *interval(_means(there, _kinds(values, groups))))
 
 
 def difference(left: Floats, right: Floats, groups: Groups | None = None) -> Interval | None:
