@@ -33,7 +33,7 @@ def prompts(embedder: Embedder) -> list[Recipe]:
 def takes_steps(embedder: Embedder, method: Adapt) -> bool:
     """Whether a method tries gradient steps: "tuned" does, and "auto" where no model emits a metric.
 
-    Beside an emitted metric tuned prompts are by far the dearest, and no better (results/context.md).
+    Beside an emitted metric tuned prompts are by far the dearest; results/context.md has what they reach.
     """
     return method == "tuned" or (method == "auto" and not _readout(embedder))
 
