@@ -90,6 +90,19 @@ def test_a_table_whose_maker_was_killed_is_made_again(gallery: str, part: str) -
     assert named(gallery) == WHOLE
 
 
+@pytest.mark.parametrize("part", ["", "data", "_transactions", "_versions"])
+def test_a_gallery_whose_maker_was_killed_before_its_journal_is_made_again(tmp_path: Path, part: str) -> None:
+    uri = str(tmp_path)
+    (tmp_path / "journal.lance" / part).mkdir(parents=True)
+    with pytest.raises(GalleryError, match="no gallery; `vicp gallery create"):
+        open_gallery(uri)
+    create_gallery(uri, {"model": "tiny"}, by="ann")
+    assert open_gallery(uri).settings == {"model": "tiny"}
+    with change(uri, "whole", by="ann") as writer:
+        writer.commit("and it can be written")
+    assert len(open_gallery(uri).entries) == 2
+
+
 def test_split_and_remove_photos(gallery: str) -> None:
     frame = photos(open_gallery(gallery))
     red = frame[frame["identity"] == "red"]

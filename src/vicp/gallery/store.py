@@ -72,8 +72,7 @@ def create_gallery(uri: str, settings: dict[str, Any], *, by: str, why: str = ""
         if snapshot.entries:
             raise GalleryError(f"{uri}: there is a gallery already: `vicp gallery stats {uri}` says what is in it")
         with lance_errors(uri, "making the tables"):
-            if JOURNAL not in all_tables(snapshot.database):
-                snapshot.database.create_table(JOURNAL, schema=SCHEMA)
+            snapshot.database.create_table(JOURNAL, schema=SCHEMA, mode="overwrite")  # what is there has no entry
             made = Change(snapshot, "create", by=by, why=why)
             for table in SCHEMAS:
                 made.settled(table)
@@ -127,13 +126,24 @@ def _open(uri: str) -> Snapshot:
         there = all_tables(database)
         if JOURNAL not in there and set(SCHEMAS) & set(there):
             raise GalleryError(f"{uri}: half of it is gone ({JOURNAL}): bring the folder back from a copy")
-        if JOURNAL not in there:
+        if JOURNAL not in there or _is_half_made(database, there):
             return Snapshot(uri, database, ())
         rows = database.open_table(JOURNAL).to_arrow()
     try:
         return Snapshot(uri, database, read_entries(rows))
     except GalleryError as error:
         raise GalleryError(f"{uri}: {error}") from error
+
+
+def _is_half_made(database: Any, there: list[str]) -> bool:
+    """Whether who made the gallery was killed on the way to its first table, the journal."""
+    if set(there) & set(SCHEMAS):
+        return False
+    try:
+        database.open_table(JOURNAL)
+    except ValueError:  # a folder without a version
+        return True
+    return False
 
 
 def _lock(uri: str, *, wait: bool) -> Any:
