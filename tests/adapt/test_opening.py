@@ -41,6 +41,20 @@ def test_no_backbone_there(tmp_path: Path) -> None:
         open_backbone(str(tmp_path / "nowhere"))
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
+    vit = Dinov2Model.from_pretrained(save_vit(tmp_path / "vit"))
+    vit.layernorm.weight.data[3] = bad
+    save_backbone(vit, tmp_path / "vit", image_size=32, image_mean=MEAN, image_std=STD, image_fit="squash")
+    with pytest.raises(WeightsError, match=r"vit: weights that are no numbers.*layernorm\.weight; train anew"):
+        open_backbone(str(tmp_path / "vit"))
+    model = build_model(PRESETS["tiny"])
+    model.verifier.state_dict()[next(iter(model.verifier.state_dict()))].fill_(bad)
+    model.save_pretrained(tmp_path / "model")
+    with pytest.raises(WeightsError, match=r"model: weights that are no numbers.*verifier"):
+        open_model(str(tmp_path / "model"))
+
+
 def test_a_static_prompt_comes_with_its_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = build_model(PRESETS["tiny"]).eval()
     model.save_pretrained(tmp_path)

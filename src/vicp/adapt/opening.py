@@ -14,7 +14,7 @@ from vicp.model.backbone import Readout
 from vicp.model.folder import load_backbone
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.vicp import VICP
-from vicp.model.weights import find_checkpoint, fingerprint
+from vicp.model.weights import check_weights, find_checkpoint, fingerprint
 
 STATIC_NAME = "static.prompt.safetensors"
 
@@ -26,10 +26,12 @@ def open_model(name: str) -> Embedder:
 
     Raises:
         ConfigError: its config is not one of this version.
-        WeightsError: there is none, or it does not fit its config.
+        WeightsError: there is none, it does not fit its config, or its weights are no numbers.
         PromptError: its static prompt is damaged.
     """
-    embedder = embedder_of(VICP.from_pretrained(name).eval())
+    model = VICP.from_pretrained(name).eval()
+    check_weights(model, name)
+    embedder = embedder_of(model)
     path = _static_path(name)
     return embedder if path is None else embedder_of(embedder.full_model, static=_read_static(path, embedder))
 
@@ -47,11 +49,12 @@ def open_backbone(source: str, *, readout: Readout = "cls") -> Embedder:
     A folder that `vicp train train.method=static` made gives its static prompt too.
 
     Raises:
-        WeightsError: it cannot be had.
+        WeightsError: it cannot be had, or its weights are no numbers.
         ConfigError: it is no vision transformer that takes prompts.
         PromptError: its static prompt is damaged.
     """
     backbone, settings = load_backbone(source, readout=readout)
+    check_weights(backbone, source)
     transform = ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
     parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{readout}"
     embedder = Embedder(backbone, transform, hashlib.blake2b(parts.encode(), digest_size=8).hexdigest())

@@ -134,6 +134,19 @@ def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
     return digest.hexdigest()
 
 
+def check_weights(module: nn.Module, source: str) -> None:
+    """Checks that a checkpoint's weights are numbers, which what a diverged training saved are not.
+
+    Raises:
+        WeightsError: some are not.
+    """
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(
+                f"{source}: weights that are no numbers (NaN or infinite), the first in {name}; train anew"
+            )
+
+
 def _settings(config: ModelConfig) -> dict[str, Any]:
     """The settings that the fingerprint reads."""
     settings, defaults = dataclasses.asdict(config), dataclasses.asdict(ModelConfig())
