@@ -1,6 +1,6 @@
 """What `auto` chooses from, and by which rule: results/ablations/choice.md and .json.
 
-    python benchmarks/choice.py [--sets FILE...] [--draws 3] [--tasks 8] [--checkpoint mini]
+    python benchmarks/choice.py [--sets FILE...] [--draws 3] [--tasks 24] [--checkpoint mini]
 
 Settings are chosen here, so only categories that count in no verdict belong here: tasks of the choice split, and sets
 that training has seen or that are named in the results as used for a choice.
@@ -43,11 +43,13 @@ from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 
 ROOT = Path(__file__).parent.parent
-KS = (16, 64)
+KS = (4, 16, 64)
 RULES = {
-    "auto": "the best on held-out individuals; where it is not above chance, or too few can be held out, the generated "
-    "metric beside a metric on frozen photos (a mild whitening where the model emits none): the rule of `auto`",
-    "nothing if unsure": "likewise, and there the plain backbone",
+    "auto": "on held-out individuals the best that has the generated metric, or what leads it by a standard error; "
+    "where that is not above chance, or too few can be held out, the generated metric beside a metric on frozen photos "
+    "(of a model that emits none the best, or a mild whitening): the rule of `auto`",
+    "no margin": "likewise, but simply the best",
+    "nothing if unsure": "likewise, and the plain backbone where that is not above chance or too few can be held out",
     "oracle": "the candidate that is best on the test photos: no rule can do better",
 }
 
@@ -88,7 +90,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
     parser.add_argument("--draws", type=at_least(1), default=3, help="supports per category of photos")
-    parser.add_argument("--tasks", type=at_least(0), default=8, help="of the choice split of the drawn world")
+    parser.add_argument("--tasks", type=at_least(0), default=24, help="of the choice split of the drawn world")
     parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen")
     parser.add_argument("--checkpoint", type=str, default="mini")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "choice", help="stem of the files")
@@ -148,8 +150,10 @@ def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     }
     best = trial.best(list(trial.similarity)) if trial.similarity else NULL
     sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
+    auto = choose.adapt(embedder, case.support, "auto", trial=trial).recipe
     chosen = {
-        "auto": choose.adapt(embedder, case.support, "auto", trial=trial).recipe,
+        "auto": auto,
+        "no margin": best if sure else auto,
         "nothing if unsure": best if sure else NULL,
         "oracle": max(maps, key=lambda recipe: maps[recipe]),
     }

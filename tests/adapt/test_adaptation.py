@@ -1,6 +1,6 @@
 """Adaptations as values, and on disk."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vicp.adapt.adaptation import Adaptation, Choice, Recipe
+from vicp.adapt.adaptation import Adaptation, Choice, Recipe, join
 from vicp.adapt.held_out import HeldOut
-from vicp.adapt.whitening import Metric
+from vicp.adapt.whitening import Metric, apply
 from vicp.errors import PromptError
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.prompt import CategoryPrompt, write_prompt_file
 
 FACTS = ("Katze — 猫", 8, None, "0123456789abcdef")
 
@@ -23,7 +23,7 @@ def draw(*shape: int) -> torch.Tensor:
 
 def metric_on_both() -> Adaptation:
     return Adaptation(
-        Recipe("metric", "both", "generated", shrinkage=0.3),
+        Recipe("metric", "both", "generated", shrinkage=0.3, share=0.75),
         *FACTS,
         prompt=CategoryPrompt(draw(2, 4, 6), draw(4, 5), *FACTS),
         metric=Metric(mean=draw(12), weight=draw(12, 12)),
@@ -102,6 +102,25 @@ def test_a_prompt_file_of_the_first_format_is_a_generated_adaptation(tmp_path: P
     assert torch.equal(loaded.prompt.tokens, tokens)
     assert torch.equal(loaded.prompt.states, states)
     assert (loaded.metric, loaded.choice) == (None, None)
+
+
+def test_two_metrics_weigh_what_their_share_says() -> None:
+    features, own = draw(3, 12), metric_on_both()
+    beside, metric = (apply(m, join([features[:, :6], features[:, 6:]])) for m in (own.beside, own.metric))
+    both = own.finish([features[:, :6], features[:, 6:]])
+    torch.testing.assert_close(both @ both.T, 0.75 * beside @ beside.T + 0.25 * metric @ metric.T)
+    with pytest.raises(ValueError, match="only then is there a share"):
+        replace(own, beside=None)
+
+
+def test_of_a_file_that_says_no_share_both_metrics_weigh_the_same(tmp_path: Path) -> None:
+    own = metric_on_both()
+    facts = {"category": "cat", "num_pairs": 8, "seed": None, "recipe": asdict(own.recipe), "choice": None}
+    del facts["recipe"]["share"]
+    tensors = {f"{name}.{part}": t for name in ("metric", "beside") for part, t in vars(getattr(own, name)).items()}
+    tensors["tokens"] = own.prompt.tokens
+    write_prompt_file(tmp_path / "old", tensors, facts, fingerprint="feed", format_name="vicp-adaptation-2")
+    assert Adaptation.load(tmp_path / "old").recipe == replace(own.recipe, share=0.5)
 
 
 @pytest.mark.parametrize("keep", [0, 40, -10])

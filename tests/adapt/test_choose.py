@@ -249,7 +249,7 @@ def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     asked_for = choose.try_out(emitting, support, "tuned")
     assert any(recipe.steps for recipe in asked_for.similarity), "unless that is asked for"
     everything = np.arange(len(support))
-    offered = [candidates.READOUT, candidates.BESIDE]
+    offered = [candidates.READOUT, candidates.BESIDE, candidates.EVENLY]
     found = dict(fit_many(emitting, support, everything, offered, seen=everything))
     assert list(found) == offered
     for recipe, embeddings in found.items():
@@ -259,9 +259,11 @@ def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
 def test_two_metrics_side_by_side_are_as_similar_as_both_say() -> None:
     emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
     support = with_latents(emitting, nuisance_support(3))
-    recipes = [candidates.READOUT, replace(candidates.BESIDE, start=None), candidates.BESIDE]
-    emitted, fitted, both = (fit(emitting, support, recipe).finish([support.frozen]) for recipe in recipes)
-    torch.testing.assert_close(both @ both.T, (emitted @ emitted.T + fitted @ fitted.T) / 2)
+    recipes = [candidates.READOUT, replace(candidates.BESIDE, start=None, share=None)]
+    emitted, fitted = (fit(emitting, support, recipe).finish([support.frozen]) for recipe in recipes)
+    for recipe, share in ((candidates.BESIDE, 0.8), (candidates.EVENLY, 0.5)):
+        both = fit(emitting, support, recipe).finish([support.frozen])
+        torch.testing.assert_close(both @ both.T, share * emitted @ emitted.T + (1 - share) * fitted @ fitted.T)
     assert not torch.allclose(emitted @ emitted.T, fitted @ fitted.T, atol=0.01)
 
 
@@ -270,9 +272,45 @@ def test_too_few_pairs_to_choose_and_a_model_that_emits_a_metric() -> None:
     support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
     chosen = choose.adapt(emitting, with_latents(emitting, support))
     assert chosen.recipe == candidates.BESIDE
-    said = "generated metric beside a metric on frozen photos, shrinkage 3, for there are too few pairs to choose"
+    beside = "generated metric, of weight 0.8, beside a metric on frozen photos, shrinkage 3"
+    said = f"{beside}, for there are too few pairs to choose"
     assert chosen.choice.reason.startswith(said)
     assert np.isfinite(chosen.held_out.similarity).all()
+
+
+def trial_of(shares: dict[Recipe, list[float]]) -> Trial:
+    """A trial of four groups of two photos in which these shares of comparisons are ranked right, each 0.5 or 1."""
+    groups = np.repeat(np.arange(4), 2)
+    same = (groups[:, None] == groups) & ~np.eye(8, dtype=bool)
+    different = groups[:, None] != groups
+    found = {}
+    for recipe, own in shares.items():
+        similarity = np.where(np.add.outer(np.arange(8), np.arange(8)) % 2 == 0, 0.0, 1.0)  # half of them above 0.5
+        similarity[same] = np.where(np.repeat(own, 2) == 1, 2.0, 0.5)
+        found[recipe] = similarity
+    return Trial(found, Comparisons(same, different, groups, across=True))
+
+
+def test_what_training_has_tried_is_left_only_for_what_clearly_leads_it() -> None:
+    usual, other = candidates.BESIDE, Recipe("metric", "frozen", shrinkage=1.0)
+    by_chance = trial_of({usual: [1, 1, 1, 0.5], other: [1, 1, 1, 1]})
+    assert by_chance.best([usual, other]) == other
+    assert by_chance.lead(other, usual) == 0, "0.125 ahead, and 0.125 is the standard error"
+    assert choose._best(by_chance, [usual, other], [usual]) == usual
+    clearly = trial_of({usual: [0.5, 0.5, 0.5, 1], other: [1, 1, 1, 1]})
+    assert clearly.lead(other, usual) == 0.25
+    assert choose._best(clearly, [usual, other], [usual]) == other
+    assert choose._best(by_chance, [usual, other], []) == other, "a bare backbone has nothing that training has tried"
+
+
+def test_one_individual_is_enough_for_a_metric_that_is_emitted() -> None:
+    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
+    one = choose.adapt(emitting, with_latents(emitting, support.select(np.array([0, 1, 2, 4]))))
+    assert (one.recipe, one.held_out) == (candidates.BESIDE, None)
+    assert "too few pairs to choose" in one.choice.reason
+    none = choose.adapt(emitting, with_latents(emitting, support.select(np.array([0, 2, 4]))))
+    assert none.recipe == NULL, "different-pairs alone"
 
 
 def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> None:

@@ -17,5 +17,10 @@ def test_a_space_is_its_metrics() -> None:
     dim = 2
     one, other = Metric(torch.zeros(dim), torch.eye(dim)), Metric(torch.ones(dim), torch.eye(dim))
     plain = Adaptation(Recipe("metric", shrinkage=1.0), "cat", 1, None, embedder.fingerprint, metric=one)
-    adaptations = [plain, replace(plain, metric=other), replace(plain, beside=one), replace(plain, beside=other)]
-    assert len({space_of(embedder, adaptation, "cat") for adaptation in adaptations}) == 4
+    beside = [
+        replace(plain, beside=metric, recipe=replace(plain.recipe, share=share))
+        for metric in (one, other)
+        for share in (0.5, 0.8)
+    ]
+    adaptations = [plain, replace(plain, metric=other), *beside]
+    assert len({space_of(embedder, adaptation, "cat") for adaptation in adaptations}) == 6

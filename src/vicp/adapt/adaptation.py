@@ -6,7 +6,7 @@ package differ in.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,8 @@ from vicp.model import prompt as prompt_file
 from vicp.model.gains import Gains
 from vicp.model.prompt import CategoryPrompt, damaged, read_prompt_file, write_prompt_file
 
-FORMATS = ("vicp-adaptation-2", "vicp-adaptation-1")  # written, and read; the older has no metric beside another
+FORMATS = ("vicp-adaptation-3", "vicp-adaptation-2", "vicp-adaptation-1")  # the first is written, all are read
+EVEN = 0.5  # the share of a metric beside another where a file says none: the second format; the first has no such
 Method = Literal["null", "static", "generated", "metric", "tuned"]
 Features = Literal["frozen", "prompted", "both"]
 Start = Literal["generated", "static", "random"]
@@ -38,6 +39,7 @@ class Recipe:
         shrinkage: of the metric.
         steps: of tuning.
         rate: of tuning.
+        share: of the metric beside, in how similar two photos are; from 0 to 1, the rest is the other's.
     """
 
     method: Method = "null"
@@ -46,13 +48,14 @@ class Recipe:
     shrinkage: float | None = None
     steps: int | None = None
     rate: float | None = None
+    share: float | None = None
 
     def __str__(self) -> str:
         """The recipe in words, such as "metric on frozen and generated photos, shrinkage 0.3"."""
         seen = {"frozen": "frozen", "prompted": f"{self.start}", "both": f"frozen and {self.start}"}[self.features]
         match self.method:
             case "metric":
-                beside = "generated metric beside a " if (self.features, self.start) == ("frozen", "generated") else ""
+                beside = "" if self.share is None else f"generated metric, of weight {self.share:g}, beside a "
                 return f"{beside}metric on {seen} photos, shrinkage {self.shrinkage:g}"
             case "tuned" if not self.steps:
                 return "tokens of the support's photos as a prompt"
@@ -93,7 +96,7 @@ class Adaptation:
         fingerprint: of the model it is for.
         prompt: its tokens make the prompted features; its slot states, if any, are the verifier's.
         metric: applied to the features; None leaves them as they are.
-        beside: likewise; photos are as similar as both metrics say, on average.
+        beside: likewise; photos are as similar as both metrics say, weighted by the share in `recipe`.
         choice: why this one; None for an adaptation that was not chosen.
         held_out: similarities that decisions are calibrated on; None where nothing could be held out.
     """
@@ -112,6 +115,8 @@ class Adaptation:
     def __post_init__(self) -> None:
         if self.recipe.features != "frozen" and self.prompt is None:
             raise ValueError(f"{self.recipe.features} features need a prompt")
+        if (self.beside is None) != (self.recipe.share is None) or (self.beside is not None and self.metric is None):
+            raise ValueError("a metric beside another needs that other and a share, and only then is there a share")
 
     @classmethod
     def of(cls, prompt: CategoryPrompt) -> "Adaptation":
@@ -133,8 +138,12 @@ class Adaptation:
     def finish(self, views: Sequence[Tensor]) -> Tensor:
         """Embeddings (n, D') of photos from their L2-normalised embeddings (n, D) in each view."""
         features = join(views)  # (n, D')
-        metrics = [metric for metric in (self.beside, self.metric) if metric is not None]
-        return join([apply(metric, features) for metric in metrics]) if metrics else features
+        if self.metric is None:
+            return features
+        own = apply(self.metric, features)
+        if self.beside is None or self.recipe.share is None:
+            return own
+        return mix(apply(self.beside, features), own, self.recipe.share)
 
     def save(self, path: Path) -> None:
         """Writes the adaptation; the file appears whole or not at all.
@@ -180,6 +189,11 @@ def join(views: Sequence[Tensor]) -> Tensor:
     return views[0] if len(views) == 1 else F.normalize(torch.cat(list(views), dim=1), dim=1)
 
 
+def mix(one: Tensor, other: Tensor, share: float) -> Tensor:
+    """Embeddings (n, D + D') whose similarity is that of one (n, D), times its share, plus the rest of the other's."""
+    return torch.cat([share**0.5 * one, (1 - share) ** 0.5 * other], dim=1)
+
+
 def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Adaptation:
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
     prompt = None
@@ -192,6 +206,8 @@ def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     if "held_out.similarity" in tensors:  # files of earlier versions have none
         held_out = HeldOut(*(tensors[f"held_out.{name}"].numpy() for name in ("similarity", "groups", "relation")))
     recipe = Recipe(**facts["recipe"])
+    if beside is not None and recipe.share is None:
+        recipe = replace(recipe, share=EVEN)
     return Adaptation(recipe, category, num_pairs, seed, fingerprint, prompt, metric, beside, choice, held_out)
 
 

@@ -15,13 +15,9 @@ STATIC = Recipe("static", "prompted", "static")
 GENERATED = Recipe("generated", "prompted", "generated")
 READOUT = Recipe("generated", "frozen", "generated")  # the emitted metric without the prompt tokens
 MILD = Recipe("metric", "frozen", shrinkage=10.0)  # seldom harms, whatever the labels: results/ablations/choice.md
-BESIDE = Recipe("metric", "frozen", "generated", shrinkage=SHRINKAGE)  # the like where a model emits a metric
+SHARES = (0.8, 0.5)  # of the emitted metric, where one fitted in closed form stands beside it
+BESIDE, EVENLY = (Recipe("metric", "frozen", "generated", shrinkage=SHRINKAGE, share=share) for share in SHARES)
 RANDOM = Recipe("tuned", "prompted", "random", steps=0)  # where tuning may start; worth something now and then
-
-
-def is_beside(recipe: Recipe) -> bool:
-    """Whether a metric on frozen photos stands beside the emitted one."""
-    return (recipe.method, recipe.features, recipe.start) == ("metric", "frozen", "generated")
 
 
 def prompts(embedder: Embedder) -> list[Recipe]:
@@ -30,12 +26,18 @@ def prompts(embedder: Embedder) -> list[Recipe]:
     return there if embedder.model is None else [*there, GENERATED]
 
 
+def emitted(embedder: Embedder) -> list[Recipe]:
+    """Photos under the metric that the model emits, alone and beside another; none where it emits none."""
+    emits = embedder.model is not None and embedder.model.metric_head is not None
+    return [READOUT, BESIDE, EVENLY] if emits else []
+
+
 def takes_steps(embedder: Embedder, method: Adapt) -> bool:
     """Whether a method tries gradient steps: "tuned" does, and "auto" where no model emits a metric.
 
     Beside an emitted metric tuned prompts are by far the dearest; results/context.md has what they reach.
     """
-    return method == "tuned" or (method == "auto" and not _readout(embedder))
+    return method == "tuned" or (method == "auto" and not emitted(embedder))
 
 
 def cheap(embedder: Embedder, method: Adapt) -> list[Recipe]:
@@ -44,7 +46,7 @@ def cheap(embedder: Embedder, method: Adapt) -> list[Recipe]:
     Where the model emits a metric, which holds without its tokens, metrics are of frozen photos alone, and one stands
     beside it: "auto" then looks at no photo once more.
     """
-    readout = _readout(embedder)
+    readout = emitted(embedder)
     prompted = [] if readout else _prompted_metrics(prompts(embedder))
     match method:
         case "null":
@@ -72,7 +74,7 @@ def default(embedder: Embedder, method: Adapt) -> Recipe:
     """What to do where there is nothing to choose by."""
     match method:
         case "auto":
-            return BESIDE if _readout(embedder) else MILD
+            return BESIDE if emitted(embedder) else MILD
         case "null":
             return NULL
         case "static":
@@ -83,11 +85,6 @@ def default(embedder: Embedder, method: Adapt) -> Recipe:
             return Recipe("metric", "frozen", shrinkage=SHRINKAGE)
         case "tuned":
             return tunings([RANDOM, *prompts(embedder)][-1].start, method)[0]
-
-
-def _readout(embedder: Embedder) -> list[Recipe]:
-    emits = embedder.model is not None and embedder.model.metric_head is not None
-    return [READOUT, BESIDE] if emits else []
 
 
 def _prompted_metrics(there: Sequence[Recipe]) -> list[Recipe]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vicp.adapt import generated
 from vicp.adapt.adaptation import Adaptation, Choice, Recipe, Start
-from vicp.adapt.candidates import NULL, Adapt, cheap, default, takes_steps, tunings
+from vicp.adapt.candidates import NULL, READOUT, Adapt, cheap, default, emitted, takes_steps, tunings
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
@@ -45,6 +45,11 @@ class Trial:
         """The candidate with the highest score, of several the first."""
         return max(recipes, key=self.score)
 
+    def lead(self, recipe: Recipe, over: Recipe) -> float:
+        """By how much one score is above another, less the standard error of that over groups."""
+        ahead = self.by_group(recipe) - self.by_group(over)
+        return float(ahead.mean() - ahead.std(ddof=1) / len(ahead) ** 0.5)
+
 
 def adapt(
     embedder: Embedder,
@@ -69,12 +74,13 @@ def adapt(
     candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
     if candidates:
         cautious = None if method != "auto" else default(embedder, method)
-        recipe, choice = _decide(trial, candidates, cautious)
+        recipe, choice = _decide(trial, candidates, emitted(embedder), cautious)
     else:
         recipe = default(embedder, method)
         if method == "auto":
-            trial = _hold_out_each(embedder, support, recipe)
-            recipe = _if_held_out(trial, recipe)
+            trial = _hold_out_each(embedder, support, [recipe, *emitted(embedder)])
+            untold = not trial.similarity and emitted(embedder) and support.pairs.same.any()
+            recipe = recipe if untold else _if_held_out(trial, recipe)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
     adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
@@ -113,22 +119,38 @@ def _extend(
     return replace(trial, similarity=trial.similarity | fitted)
 
 
-def _hold_out_each(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Trial:
-    """A trial of one candidate, each individual held out alone: for too few of them to choose by."""
+def _hold_out_each(embedder: Embedder, support: SupportPhotos, recipes: Sequence[Recipe]) -> Trial:
+    """A trial of candidates, each individual held out alone: for too few of them to choose by."""
     folds = one_at_a_time(support)
     trial = Trial({}, Comparisons.of(support, folds))
-    return _extend(trial, embedder.quiet(), support, folds, [recipe]) if folds else trial
+    return _extend(trial, embedder.quiet(), support, folds, list(dict.fromkeys(recipes))) if folds else trial
 
 
-def _decide(trial: Trial, candidates: Sequence[Recipe], cautious: Recipe | None) -> tuple[Recipe, Choice]:
+def _decide(
+    trial: Trial, candidates: Sequence[Recipe], favoured: Sequence[Recipe], cautious: Recipe | None
+) -> tuple[Recipe, Choice]:
     """The best candidate and why; where labels seem to mean nothing, what seldom harms, if that may be chosen."""
-    best = trial.best(candidates)
+    best = _best(trial, candidates, [recipe for recipe in favoured if recipe in candidates])
     chosen, why = (best, "as asked") if cautious is None else _doubt(trial, best, cautious)
     right = f"{trial.score(chosen):.2f} of held-out comparisons right"
     against = "" if chosen == NULL else f"; nothing: {trial.score(NULL):.2f}"
     threshold, accuracy = trial.comparisons.threshold(trial.similarity[chosen])
     scores = {str(recipe): round(trial.score(recipe), 4) for recipe in trial.similarity}
     return chosen, Choice(f"chose {_name(chosen)}, {why} ({right}{against})", scores, threshold, accuracy)
+
+
+def _best(trial: Trial, candidates: Sequence[Recipe], favoured: Sequence[Recipe]) -> Recipe:
+    """The best of those that training has tried on many categories, or another that leads it by a standard error.
+
+    A few held-out individuals rank candidates of about one worth by chance; results/ablations/choice.md has what the
+    margin is worth.
+    """
+    if not favoured:
+        return trial.best(candidates)
+    usual = trial.best(favoured)
+    leads = {recipe: trial.lead(recipe, usual) for recipe in candidates}
+    first = max(leads, key=lambda recipe: leads[recipe])
+    return first if leads[first] > 0 else usual
 
 
 def _doubt(trial: Trial, best: Recipe, cautious: Recipe) -> tuple[Recipe, str]:
@@ -142,8 +164,8 @@ def _doubt(trial: Trial, best: Recipe, cautious: Recipe) -> tuple[Recipe, str]:
 
 
 def _if_held_out(trial: Trial, recipe: Recipe) -> Recipe:
-    """What to do where nothing can be told: this, if the same-pairs give it with any of them held out, or nothing."""
-    return recipe if recipe in trial.similarity else NULL
+    """What to do where nothing can be told: this, if the same-pairs give it with any of them held out, or less."""
+    return next((less for less in (recipe, READOUT) if less in trial.similarity), NULL)
 
 
 def _held_out(support: SupportPhotos, similarity: NDArray[np.float64] | None, recipe: Recipe) -> HeldOut | None:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from vicp.adapt import generated, metric, static, tuned
 from vicp.adapt.adaptation import Adaptation, Features, Recipe, Start, join
-from vicp.adapt.candidates import READOUT, is_beside
+from vicp.adapt.candidates import READOUT
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.support_photos import SupportPhotos
+from vicp.adapt.whitening import Metric
 from vicp.errors import DataError
 
 
@@ -23,13 +24,14 @@ def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptatio
         DataError: the same-pairs give no metric.
     """
     start = begin(embedder, support, recipe.start)
-    if is_beside(recipe):
-        start = generated.leave_room(generated.adapt_readout(embedder, start))
     match recipe.method:
         case "metric":
             features = _features(embedder, support, start, recipe.features)
             shrinkages = [recipe.shrinkage or metric.SHRINKAGE]
-            return metric.adapt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
+            own = metric.adapt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
+            if recipe.share is None:
+                return own
+            return generated.stand_beside(generated.adapt_readout(embedder, start), own, recipe.share)
         case "generated" if recipe.features == "frozen":
             return generated.adapt_readout(embedder, start)
         case "tuned" if recipe.steps:
@@ -71,14 +73,12 @@ def fit_many(
             views["both"] = join([support.frozen, views["prompted"]])
         if start.recipe in own:
             yield start.recipe, views[start.recipe.features]
-        beside = None
-        if READOUT in own or any(map(is_beside, own)):
-            readout = generated.adapt_readout(embedder, start)
-            beside = generated.leave_room(readout)
-            if READOUT in own:
-                yield READOUT, readout.finish([support.frozen])
+        if READOUT in own or any(recipe.share is not None for recipe in own):
+            yield from _emitted(embedder, inner, rows, start, own, support.frozen)
         for kind, features in views.items():
-            yield from _metrics(inner, rows, beside if kind == "frozen" and beside else start, own, kind, features)
+            plain = [r for r in own if (r.method, r.features, r.share) == ("metric", kind, None)]
+            for adaptation in _metrics(inner, rows, start, plain, features):
+                yield adaptation.recipe, adaptation.finish([features])
         yield from _tuned(embedder, support, inner, start, own, seen)
 
 
@@ -103,21 +103,39 @@ def _features(embedder: Embedder, support: SupportPhotos, start: Adaptation, kin
     return prompted if kind == "prompted" else join([support.frozen, prompted])
 
 
-def _metrics(
-    inner: SupportPhotos, rows: np.ndarray, start: Adaptation, recipes: Sequence[Recipe], kind: str, features: Tensor
+def _emitted(
+    embedder: Embedder,
+    inner: SupportPhotos,
+    rows: np.ndarray,
+    start: Adaptation,
+    recipes: Sequence[Recipe],
+    frozen: Tensor,
 ) -> Iterator[tuple[Recipe, Tensor]]:
-    own = [recipe for recipe in recipes if recipe.method == "metric" and recipe.features == kind]
-    if not own:
-        return
-    shrinkages = [recipe.shrinkage or metric.SHRINKAGE for recipe in own]
+    """Frozen photos (n, D) under the emitted metric, alone and beside metrics fitted in closed form."""
+    readout = generated.adapt_readout(embedder, start)
+    if READOUT in recipes:
+        yield READOUT, readout.finish([frozen])
+    beside = [recipe for recipe in recipes if recipe.share is not None]
+    others = list(dict.fromkeys(replace(recipe, share=None) for recipe in beside))
+    for adaptation in _metrics(inner, rows, start, others, frozen):
+        for recipe in beside:
+            if replace(recipe, share=None) == adaptation.recipe:
+                yield recipe, generated.stand_beside(readout, adaptation, recipe.share or 0.0).finish([frozen])
+
+
+def _metrics(
+    inner: SupportPhotos, rows: np.ndarray, start: Adaptation, recipes: Sequence[Recipe], features: Tensor
+) -> list[Adaptation]:
+    """Metrics of features (n, D') fitted on `rows` and centred on all; none where these rows give none."""
+    if not recipes:
+        return []
+    shrinkages = [recipe.shrinkage or metric.SHRINKAGE for recipe in recipes]
     try:
-        adaptations = metric.adapt(start, inner, features[rows], kind=own[0].features, shrinkages=shrinkages)
+        fitted = metric.adapt(start, inner, features[rows], kind=recipes[0].features, shrinkages=shrinkages)
     except DataError:
-        return
-    for adaptation in adaptations:
-        assert adaptation.metric is not None
-        centred = replace(adaptation.metric, mean=features.mean(dim=0))
-        yield adaptation.recipe, replace(adaptation, metric=centred).finish([features])
+        return []
+    centre = features.mean(dim=0)
+    return [replace(own, metric=Metric(centre, own.metric.weight)) for own in fitted if own.metric is not None]
 
 
 def _tuned(

@@ -72,9 +72,10 @@ def adapt_readout(embedder: Embedder, start: Adaptation) -> Adaptation:
     return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 
-def leave_room(readout: Adaptation) -> Adaptation:
-    """An emitted metric moved aside, for another of the same photos to stand beside it."""
-    return replace(readout, metric=None, beside=readout.metric)
+def stand_beside(readout: Adaptation, other: Adaptation, share: float) -> Adaptation:
+    """The emitted metric, of this share, beside another of the same photos."""
+    recipe = replace(other.recipe, start=readout.recipe.start, share=share)
+    return replace(readout, recipe=recipe, metric=other.metric, beside=readout.metric)
 
 
 def infer_prompt(

@@ -24,6 +24,8 @@ def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -
     if adaptation is not None:
         embedder.check(adaptation)
         parts.update(adaptation.recipe.features.encode())
+        if adaptation.recipe.share is not None:
+            parts.update(f"{adaptation.recipe.share:g}".encode())
         for view in adaptation.views:
             parts.update(b"/" if view is None else b"".join(map(_bytes, view.parts)))
         for metric in (adaptation.metric, adaptation.beside):
