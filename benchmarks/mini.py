@@ -1,10 +1,9 @@
 """What mini's frozen backbone holds, and what its training runs said: results/mini.md and .json.
 
-    python benchmarks/mini.py --checkpoint mini [--runs FOLDER...] [--photos 16384 4096]
+    python benchmarks/mini.py --checkpoint mini [--runs FOLDER...] [--photos 49152 16384]
 
-A linear probe of every factor of the procedural world: discriminant analysis on the readout of drawn objects of seen
-silhouettes, asked about objects of silhouettes that no training saw. RUNS are folders with a train.jsonl, or such
-files, one per training seed; their last validation is shown.
+Probes of every factor of the procedural world (probe.py). RUNS are folders with a train.jsonl, or such files, one per
+training seed; their last validation is shown.
 """
 
 import argparse
@@ -13,27 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from torch import Tensor
-
 from context_asked import shown
 from context_page import cell, header
 from curves import read_log
+from probe import HIDDEN, NUM_SILHOUETTES, PROBES, probe
 from program import at_least, run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
-from vicp.data.images import normalise
-from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import FACTORS, NUM_VALUES, Split, draw_silhouettes, draw_values
-from vicp.data.sources.world_render import render
+from vicp.data.sources.world import FACTORS, NUM_VALUES
 from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import mean
 
 ROOT = Path(__file__).parent.parent
-SEED, PHOTOS = 0, [16384, 4096]
-NUM_SILHOUETTES: dict[Split, int] = {"seen": 512, "unseen": 64}
+PHOTOS = [49152, 16384]
 CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
 PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "trust", "verifier")
 
@@ -70,38 +60,6 @@ def parameters(embedder: Embedder) -> dict[str, int]:
     return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
 
 
-def probe(embedder: Embedder, num_fit: int, num_asked: int) -> dict[str, dict[str, float | None]]:
-    """Share of factor values told right in percent, by factor."""
-    fit, values = drawn(embedder, "seen", num_fit)
-    asked, truth = drawn(embedder, "unseen", num_asked)
-    found = {}
-    for place, name in enumerate(FACTORS):
-        reader = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.02)
-        right = reader.fit(fit, values[:, place]).predict(asked) == truth[:, place]
-        interval = mean(100.0 * right[None].astype(np.float64))
-        assert interval is not None
-        found[name] = {"map": interval.value, "low": interval.low, "high": interval.high}
-    return found
-
-
-def drawn(embedder: Embedder, split: Split, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """Readouts (num, D') of drawn objects and their factor values (num, 6)."""
-    draw = generator(SEED, "probe", split)
-    silhouettes = draw_silhouettes(NUM_SILHOUETTES[split], seed=derive_seed(SEED, "probe"), split=split)
-    values = draw_values(num, generator=draw)
-    shapes = silhouettes[torch.randint(len(silhouettes), (num,), generator=draw)]
-    blocks = [
-        readouts(embedder, render(v, s, size=embedder.transform.size, generator=draw))
-        for v, s in zip(values.split(64), shapes.split(64), strict=True)
-    ]
-    return torch.cat(blocks).numpy(), values.numpy()
-
-
-@torch.inference_mode()
-def readouts(embedder: Embedder, pixels: Tensor) -> Tensor:
-    return embedder.backbone.features(normalise(pixels, embedder.transform), None).float()
-
-
 def last_check(run: Path) -> dict[str, float]:
     """The last validation with a ranking in a run's log; nothing where there was none, as in a warm-up."""
     log = run / "train.jsonl" if run.is_dir() else run
@@ -110,7 +68,7 @@ def last_check(run: Path) -> dict[str, float]:
 
 
 def page(facts: Mapping[str, Any]) -> str:
-    fit, asked = facts["probe"]["photos"]
+    (fit, asked), accuracy = facts["probe"]["photos"], facts["probe"]["accuracy"]
     millions = {name: f"{number / 1e6:.2f} M" for name, number in facts["parameters"].items()}
     lines = [
         "# What mini is made of",
@@ -121,13 +79,14 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         "## What the frozen backbone holds",
         "",
-        f"Linear discriminant analysis on the readout of {fit} drawn objects of {NUM_SILHOUETTES['seen']} seen "
-        f"silhouettes, asked about {asked} of {NUM_SILHOUETTES['unseen']} silhouettes that no training saw: "
-        "values told right in percent, with the 95 % interval over photos; chance "
-        f"is {100 / NUM_VALUES:.1f}.",
+        f"Probes that learn on the readout of {fit} drawn objects of {NUM_SILHOUETTES['seen']} seen silhouettes and "
+        f"are asked about {asked} of {NUM_SILHOUETTES['unseen']} silhouettes that no training saw: values told "
+        f"right in percent, with the 95 % interval over photos; chance is {100 / NUM_VALUES:.1f}. Linear: "
+        "discriminant analysis, what a linear map reads off. Two layers: a perceptron with "
+        f"{HIDDEN} hidden units, what is there to be read.",
         "",
-        *header(["factor", "told right"]),
-        *(f"| {name} | {cell(found)} |" for name, found in facts["probe"]["accuracy"].items()),
+        *header(["factor", "linear", "two layers"]),
+        *(f"| {name} | {' | '.join(cell(accuracy[kind][name]) for kind in PROBES)} |" for name in FACTORS),
         "",
     ]
     if facts["validation"]:

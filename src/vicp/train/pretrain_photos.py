@@ -10,8 +10,7 @@ from vicp.data.augment import random_view
 from vicp.data.images import ImageTransform
 from vicp.data.natural import dress, read_photos
 from vicp.data.seeds import derive_seed
-from vicp.data.sources.world import NUM_VALUES, draw_silhouettes, draw_values
-from vicp.data.sources.world_render import render
+from vicp.data.sources.world import NUM_VALUES, draw_objects, draw_silhouettes, draw_values
 from vicp.train.ground import image_transform
 
 
@@ -33,9 +32,7 @@ class PretrainPhotos:
 
     def objects(self, num: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         """Drawn objects (num, 3, S, S) uint8 and their factor values (num, 6)."""
-        values = draw_values(num, generator=draw)
-        shapes = self.silhouettes[torch.randint(len(self.silhouettes), (num,), generator=draw)]
-        return render(values, shapes, size=self.transform.size, generator=draw), values
+        return draw_objects(num, self.silhouettes, size=self.transform.size, generator=draw)
 
     def views(self, draw: torch.Generator) -> list[Tensor]:
         """Two views each of some natural photos, the second ones after the first ones."""

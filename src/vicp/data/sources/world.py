@@ -27,6 +27,7 @@ __all__ = [
     "Rule",
     "Split",
     "all_rules",
+    "draw_objects",
     "draw_silhouettes",
     "draw_values",
     "encode_png",
@@ -102,6 +103,13 @@ def split_rules(seed: int, unseen_share: float = 0.25) -> tuple[tuple[Rule, ...]
 def draw_values(num: int, *, generator: torch.Generator) -> Tensor:
     """Factor values (num, 6), int64, uniform in 0..7."""
     return torch.randint(NUM_VALUES, (num, len(FACTORS)), generator=generator)
+
+
+def draw_objects(num: int, silhouettes: Tensor, *, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Photos (num, 3, size, size) uint8 of objects of these silhouettes (n, S), and their factor values (num, 6)."""
+    values = draw_values(num, generator=generator)
+    shapes = silhouettes[torch.randint(len(silhouettes), (num,), generator=generator)]
+    return render(values, shapes, size=size, generator=generator), values
 
 
 def world_episode(
