@@ -41,8 +41,8 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += [
         "mAP in percent; in brackets the 95 % interval over rules and training seeds (bootstrap; tasks of one rule are "
         f"drawn together). {facts['tasks']} tasks a test, fixed by seed {facts['seeds']['tasks']['A']}, drawn when "
-        "the model was settled and used for no choice; how `auto` chooses was changed once since, on other tasks, after "
-        "its rows on B had been seen: a pool of photos of one silhouette whose six factors all "
+        "the model was settled and used for no choice; how `auto` chooses was changed once since, on other tasks, "
+        "after its rows on B had been seen: a pool of photos of one silhouette whose six factors all "
         "vary, and a rule that says which factors make the individual. Half of the individuals are taught, by K "
         "labelled pairs; of the others up to 16, with up to 8 photos each, are looked up, every photo among all "
         f"others. Checkpoints: {', '.join(facts['seeds']['checkpoints'])}"
