@@ -51,9 +51,9 @@ mini: $(READY)
 	$(BIN)/vicp train --resume --config configs/mini/evidence.yaml \
 		$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
 
-# The shipped checkpoint's training again with other seeds, on its backbone, and the Triplet baseline: what intervals over
-# training seeds are made of. PHOTOS and LABELLED as above; MORE="model.generator=set_transformer" NAME=set-transformer
-# SEEDS=0 puts a set transformer in the LLM's place.
+# The shipped checkpoint's training again with other seeds, on its backbone, each with a static prompt, and the Triplet
+# baseline: what intervals over training seeds are made of. PHOTOS and LABELLED as above;
+# MORE="model.generator=set_transformer" NAME=set-transformer SEEDS=0 puts a set transformer in the LLM's place.
 SEEDS ?= 1 2
 NAME ?= seed
 TRAIN = $(BIN)/vicp train --resume
@@ -63,7 +63,11 @@ seeds: $(READY)
 		$(TRAIN) --config configs/mini/joint.yaml seed=$$seed train.start=$$out/reader/last out=$$out/joint \
 			$(NATURAL) $(MORE) && \
 		$(TRAIN) --config configs/mini/evidence.yaml seed=$$seed train.start=$$out/joint/last out=$$out/evidence \
-			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) || exit 1; \
+			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) && \
+		$(TRAIN) --config configs/mini-baselines/static-per-layer.yaml seed=$$seed \
+			out=runs/mini-baselines/static-$$seed $(NATURAL) && \
+		$(BIN)/python benchmarks/static_prompt.py --static runs/mini-baselines/static-$$seed/last \
+			--model $$out/evidence/last || exit 1; \
 	done
 	$(TRAIN) --config configs/mini-baselines/triplet.yaml out=runs/mini-baselines/triplet $(NATURAL)
 

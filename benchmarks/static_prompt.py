@@ -1,0 +1,46 @@
+"""Lays a learned static prompt beside a VICP model on the same frozen backbone: `static` of its evaluations.
+
+    python benchmarks/static_prompt.py --static FOLDER --model FOLDER
+
+A prompt belongs to the model whose fingerprint it carries, and that of a VICP model has its LLM in it.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from program import run
+from vicp.adapt.opening import STATIC_NAME, open_backbone, open_model
+from vicp.errors import ConfigError
+from vicp.model.prompt import CategoryPrompt
+from vicp.model.weights import fingerprint
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--static", type=Path, required=True, help="what train.method=static has written")
+    parser.add_argument("--model", type=Path, required=True, help="folder of a VICP checkpoint")
+    asked = parser.parse_args(arguments)
+    print(lay_beside(asked.static, asked.model))
+
+
+def lay_beside(static: Path, model: Path) -> Path:
+    """Writes the prompt into the model's folder; returns where.
+
+    Raises:
+        ConfigError: it was learned on another backbone.
+        WeightsError: there is no such model.
+        PromptError: there is no such prompt.
+    """
+    prompt = CategoryPrompt.load(static / STATIC_NAME)
+    embedder, learned_on = open_model(str(model)), open_backbone(str(static))
+    if fingerprint(embedder.backbone) != fingerprint(learned_on.backbone):
+        raise ConfigError(f"{static}: learned on another backbone than that of {model}: train it on that one")
+    path = model / STATIC_NAME
+    replace(prompt, fingerprint=embedder.fingerprint).save(path)
+    return path
+
+
+if __name__ == "__main__":
+    run(main)

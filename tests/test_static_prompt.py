@@ -1,0 +1,39 @@
+"""benchmarks/static_prompt.py: a static prompt beside a model on the same backbone, and on no other."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from vicp.adapt.opening import open_backbone, open_model
+from vicp.errors import ConfigError
+from vicp.model.build import PRESETS, build_model
+from vicp.model.folder import save_backbone
+from vicp.model.prompt import CategoryPrompt
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("static_prompt")
+
+
+def test_it_is_read_with_the_model_and_refused_on_another_backbone(program: ModuleType, tmp_path: Path) -> None:
+    model = build_model(PRESETS["tiny"]).eval()
+    model.save_pretrained(tmp_path / "model")
+    folder, config, tokens = tmp_path / "static", model.config, torch.randn(2, 4, 32)
+    photos = {"image_size": config.image_size, "image_mean": config.image_mean, "image_std": config.image_std}
+    save_backbone(model.backbone.vit, folder, **photos, image_fit=config.image_fit)
+    learned_on = open_backbone(str(folder)).fingerprint
+    CategoryPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
+    program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
+    assert torch.equal(open_model(str(tmp_path / "model")).static, tokens)
+    torch.nn.init.ones_(model.backbone.vit.layernorm.bias)
+    model.save_pretrained(tmp_path / "other")
+    with pytest.raises(ConfigError, match="learned on another backbone"):
+        program.main(["--static", str(folder), "--model", str(tmp_path / "other")])
+    assert open_model(str(tmp_path / "other")).static is None
