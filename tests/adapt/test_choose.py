@@ -10,12 +10,12 @@ from tests.adapt.synthetic import DIM, draw, nuisance_embeddings, pairs_of, supp
 from vicp.adapt import candidates, choose
 from vicp.adapt.adaptation import Recipe
 from vicp.adapt.candidates import MILD, NULL, RANDOM, SHRINKAGES
-from vicp.adapt.choose import Trial
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.leave_out import Comparisons, deal_folds
 from vicp.adapt.opening import embedder_of
 from vicp.adapt.support_photos import SupportPhotos, relate_pairs
+from vicp.adapt.trial import Trial
 from vicp.adapt.whitening import apply, fit_groups
 from vicp.data.images import normalise
 from vicp.errors import ConfigError, DataError
@@ -293,10 +293,13 @@ def trial_of(shares: dict[Recipe, list[float]]) -> Trial:
 
 def test_what_training_has_tried_is_left_only_for_what_clearly_leads_it() -> None:
     usual, other = candidates.BESIDE, Recipe("metric", "frozen", shrinkage=1.0)
-    by_chance = trial_of({usual: [1, 1, 1, 0.5], other: [1, 1, 1, 1]})
+    by_chance = trial_of({NULL: [0.5, 0.5, 0.5, 0.5], usual: [1, 1, 1, 0.5], other: [1, 1, 1, 1]})
     assert by_chance.best([usual, other]) == other
     assert by_chance.lead(other, usual) == 0, "0.125 ahead, and 0.125 is the standard error"
     assert choose._best(by_chance, [usual, other], [usual]) == usual
+    recipe, choice = choose._decide(by_chance, [usual, other], [usual], cautious=candidates.READOUT)
+    assert recipe == usual
+    assert "which nothing leads by a standard error" in choice.reason
     clearly = trial_of({usual: [0.5, 0.5, 0.5, 1], other: [1, 1, 1, 1]})
     assert clearly.lead(other, usual) == 0.25
     assert choose._best(clearly, [usual, other], [usual]) == other

@@ -1,7 +1,7 @@
 """Chooses an adaptation by leave-identities-out on the support: never by photos it will be judged on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,40 +15,7 @@ from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
 from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance, one_at_a_time
 from vicp.adapt.support_photos import SupportPhotos
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """What candidates are worth on identities held out of a support.
-
-    Attributes:
-        similarity: (n, n) by candidate; row a comes from the fold that holds photo a out.
-        comparisons: which of its entries count.
-    """
-
-    similarity: dict[Recipe, NDArray[np.float64]]
-    comparisons: Comparisons
-
-    def shares(self, recipe: Recipe) -> NDArray[np.float64]:
-        """The share of comparisons ranked right, by photo (photos,)."""
-        return self.comparisons.shares(self.similarity[recipe])
-
-    def by_group(self, recipe: Recipe) -> NDArray[np.float64]:
-        """The same by group (groups,)."""
-        return self.comparisons.by_group(self.shares(recipe))
-
-    def score(self, recipe: Recipe) -> float:
-        """The mean over groups: identities with many photos count no more than others."""
-        return float(self.by_group(recipe).mean())
-
-    def best(self, recipes: Sequence[Recipe]) -> Recipe:
-        """The candidate with the highest score, of several the first."""
-        return max(recipes, key=self.score)
-
-    def lead(self, recipe: Recipe, over: Recipe) -> float:
-        """By how much one score is above another, less the standard error of that over groups."""
-        ahead = self.by_group(recipe) - self.by_group(over)
-        return float(ahead.mean() - ahead.std(ddof=1) / len(ahead) ** 0.5)
+from vicp.adapt.trial import Trial
 
 
 def adapt(
@@ -160,6 +127,8 @@ def _doubt(trial: Trial, best: Recipe, cautious: Recipe) -> tuple[Recipe, str]:
         return chosen, "for on held-out individuals no adaptation is clearly better than guessing"
     if best == NULL:
         return NULL, "which no adaptation beats on held-out individuals"
+    if trial.score(best) < trial.score(trial.best(list(trial.similarity))):
+        return best, "which nothing leads by a standard error on held-out individuals"
     return best, "the best on held-out individuals"
 
 
