@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vicp.evaluation.tasks.bench import TUNED
+from vicp.evaluation.tasks.choices import KINDS
+
 TESTS = {
     "A": "A: silhouettes that no training saw, rules that it may have seen",
     "B": "B: neither silhouettes nor rules were seen in training",
@@ -179,7 +182,9 @@ def choice_lines(choices: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in choices:
         tried = ", ".join(f"{what}: {score:.1f}" for what, score in row["tried"].items())
         lines.append(f"| `{row['method']}` | {row['K']} | {row['chosen']} | {row['map']:.1f} | {tried} |")
-    return [*lines, "", "Every other K takes the settings of K = 16.", ""]
+    tuned = [kind for kind in KINDS if kind.startswith("tuned") and kind not in {row["method"] for row in choices}]
+    usual = f" Not chosen, but {TUNED}: {', '.join(f'`{kind}`' for kind in tuned)}." if tuned else ""
+    return [*lines, "", f"Every other K takes the settings of K = 16.{usual}", ""]
 
 
 def meanings(rows: Mapping[str, Any]) -> str:

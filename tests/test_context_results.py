@@ -249,6 +249,15 @@ def test_the_page_says_which_rows_are_means_over_seeds(monkeypatch: pytest.Monke
     assert page.seed_lines(real, ["own", "triplet"], 64) == []
 
 
+def test_the_page_says_which_settings_were_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = load("context_page", monkeypatch)
+    rows = [{"method": "tuned_pairs", "K": 16, "chosen": "0.02, 10 steps", "map": 50.0, "tried": {"0.02": 50.0}}]
+    usual = "Not chosen, but tuned from generated, 30 steps at 0.02: `tuned_identities`."
+    assert page.choice_lines(rows)[-2] == f"Every other K takes the settings of K = 16. {usual}"
+    rows.append({**rows[0], "method": "tuned_identities"})
+    assert page.choice_lines(rows)[-2] == "Every other K takes the settings of K = 16."
+
+
 def test_the_page_says_where_fewer_pairs_could_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     page = load("context_page", monkeypatch)
     many = {"64": {"pairs": [64, 64], "identities": [20, 20], "categories": 1}}
