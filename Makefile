@@ -65,7 +65,7 @@ seeds: $(READY)
 		$(TRAIN) --config configs/mini/evidence.yaml seed=$$seed train.start=$$out/joint/last out=$$out/evidence \
 			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) && \
 		$(TRAIN) --config configs/mini-baselines/static-per-layer.yaml seed=$$seed \
-			out=runs/mini-baselines/static-$$seed $(NATURAL) && \
+			out=runs/mini-baselines/static-$$seed && \
 		$(BIN)/python benchmarks/static_prompt.py --static runs/mini-baselines/static-$$seed/last \
 			--model $$out/evidence/last || exit 1; \
 	done

@@ -23,7 +23,7 @@ from context_tables import interval_cells
 from program import at_least, run
 from vicp.adapt import choose
 from vicp.adapt.adaptation import Recipe
-from vicp.adapt.candidates import NULL, SHRINKAGES, cheap
+from vicp.adapt.candidates import NULL, SHRINKAGES, cheap, default
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.leave_out import is_above_chance
@@ -151,9 +151,10 @@ def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     best = trial.best(list(trial.similarity)) if trial.similarity else NULL
     sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
     auto = choose.adapt(embedder, case.support, "auto", trial=trial).recipe
+    cautious = choose.if_held_out(trial, default(embedder, "auto")) if trial.similarity else auto
     chosen = {
         "auto": auto,
-        "no margin": best if sure else auto,
+        "no margin": best if sure else cautious,
         "nothing if unsure": best if sure else NULL,
         "oracle": max(maps, key=lambda recipe: maps[recipe]),
     }

@@ -23,8 +23,9 @@ MEANINGS = {
     "static": "a prompt learned in training, the same for every task",
     "verifier": "the in-context verifier's scores rank all test photos, from the same context as own",
     "metric": "closed form from the same-pairs, its settings chosen on the support",
-    "chosen_pairs": "whatever did best on identities held out of the support, told the pairs alone: what `vicp teach` "
-    "does; nothing that takes gradient steps is among it",
+    "chosen_pairs": "the emitted metric, alone or beside one in closed form, whichever did best on identities held out "
+    "of the support, or what leads it there by a standard error, told the pairs alone: what `vicp teach` does; nothing "
+    "that takes gradient steps is among it",
     "chosen_identities": "the same, told the identities of the same photos",
     "tuned_pairs": "the own prompt after a few gradient steps, told the pairs alone",
     "tuned_identities": "the same, told the identities",

@@ -34,7 +34,10 @@ def lay_beside(static: Path, model: Path) -> Path:
         PromptError: there is no such prompt.
     """
     prompt = CategoryPrompt.load(static / STATIC_NAME)
-    embedder, learned_on = open_model(str(model)), open_backbone(str(static))
+    embedder = open_model(str(model))
+    learned_on = open_backbone(str(static), readout=embedder.backbone.readout)
+    if prompt.fingerprint != learned_on.fingerprint:
+        raise ConfigError(f"{static / STATIC_NAME}: left over from another training: train it again")
     if fingerprint(embedder.backbone) != fingerprint(learned_on.backbone):
         raise ConfigError(f"{static}: learned on another backbone than that of {model}: train it on that one")
     path = model / STATIC_NAME

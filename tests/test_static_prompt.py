@@ -32,6 +32,10 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(program: Modu
     CategoryPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
     assert torch.equal(open_model(str(tmp_path / "model")).static, tokens)
+    CategoryPrompt(tokens, None, "any", 0, 1, "feed").save(folder / "static.prompt.safetensors")
+    with pytest.raises(ConfigError, match="left over from another training"):
+        program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
+    CategoryPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     torch.nn.init.ones_(model.backbone.vit.layernorm.bias)
     model.save_pretrained(tmp_path / "other")
     with pytest.raises(ConfigError, match="learned on another backbone"):

@@ -314,6 +314,18 @@ def test_one_individual_is_enough_for_a_metric_that_is_emitted() -> None:
     assert "too few pairs to choose" in one.choice.reason
     none = choose.adapt(emitting, with_latents(emitting, support.select(np.array([0, 2, 4]))))
     assert none.recipe == NULL, "different-pairs alone"
+    twins = support.select(np.array([0, 1, 2, 4]))
+    twins = replace(twins, frozen=twins.frozen[[0, 0, 2, 3]])
+    assert choose.adapt(emitting, with_latents(emitting, twins)).recipe == candidates.READOUT, "they do not differ"
+
+
+def test_one_individual_known_well_keeps_what_decisions_are_calibrated_on() -> None:
+    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    individuals = np.array([0] * 5 + [1, 2, 3, 4, 5])
+    support = support_of(nuisance_embeddings(6, 10, 1), individuals, num_pairs=12)
+    chosen = choose.adapt(emitting, with_latents(emitting, support))
+    assert chosen.recipe == NULL
+    assert np.isfinite(chosen.held_out.similarity).all()
 
 
 def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> None:

@@ -13,9 +13,17 @@ from vicp.adapt.candidates import NULL, READOUT, Adapt, cheap, default, emitted,
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
-from vicp.adapt.leave_out import MIN_GROUPS, Comparisons, deal_folds, is_above_chance, one_at_a_time
+from vicp.adapt.leave_out import (
+    MIN_GROUPS,
+    Comparisons,
+    can_be_calibrated,
+    deal_folds,
+    is_above_chance,
+    one_at_a_time,
+)
 from vicp.adapt.support_photos import SupportPhotos
 from vicp.adapt.trial import Trial
+from vicp.errors import DataError
 
 
 def adapt(
@@ -35,7 +43,7 @@ def adapt(
 
     Raises:
         ConfigError: the method needs a VICP model or a static prompt, and there is none.
-        DataError: the same-pairs give no metric.
+        DataError: a metric is asked for, or is all there is for few pairs, and the same-pairs give none.
     """
     trial = try_out(embedder, support, method) if trial is None else trial
     candidates = [recipe for recipe in trial.similarity if method in ("auto", recipe.method)]
@@ -43,11 +51,7 @@ def adapt(
         cautious = None if method != "auto" else default(embedder, method)
         recipe, choice = _decide(trial, candidates, emitted(embedder), cautious)
     else:
-        recipe = default(embedder, method)
-        if method == "auto":
-            trial = _hold_out_each(embedder, support, [recipe, *emitted(embedder)])
-            untold = not trial.similarity and emitted(embedder) and support.pairs.same.any()
-            recipe = recipe if untold else _if_held_out(trial, recipe)
+        trial, recipe = _of_few(embedder, support, method)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
     adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
@@ -86,11 +90,29 @@ def _extend(
     return replace(trial, similarity=trial.similarity | fitted)
 
 
+def _of_few(embedder: Embedder, support: SupportPhotos, method: Adapt) -> tuple[Trial, Recipe]:
+    """What to do with too few pairs to choose by, and a trial of that for decisions to be calibrated on.
+
+    Where nothing can be held out, but decisions can be calibrated on the plain backbone, "auto" stays with that.
+    """
+    recipe, offered = default(embedder, method), emitted(embedder)
+    if method != "auto":
+        return Trial({}, Comparisons.of(support, [])), recipe
+    trial = _hold_out_each(embedder, support, [recipe, READOUT] if offered else [recipe])
+    if trial.similarity or not offered or not support.pairs.same.any() or can_be_calibrated(support.relation):
+        return trial, if_held_out(trial, recipe)
+    try:
+        fit(embedder, support, recipe)
+    except DataError:  # the same-pairs do not differ
+        return trial, READOUT
+    return trial, recipe
+
+
 def _hold_out_each(embedder: Embedder, support: SupportPhotos, recipes: Sequence[Recipe]) -> Trial:
     """A trial of candidates, each individual held out alone: for too few of them to choose by."""
     folds = one_at_a_time(support)
     trial = Trial({}, Comparisons.of(support, folds))
-    return _extend(trial, embedder.quiet(), support, folds, list(dict.fromkeys(recipes))) if folds else trial
+    return _extend(trial, embedder.quiet(), support, folds, recipes) if folds else trial
 
 
 def _decide(
@@ -122,17 +144,18 @@ def _best(trial: Trial, candidates: Sequence[Recipe], favoured: Sequence[Recipe]
 
 def _doubt(trial: Trial, best: Recipe, cautious: Recipe) -> tuple[Recipe, str]:
     """The best candidate of a trial, or what seldom harms where none is clearly better than guessing; and why."""
+    top = trial.best(list(trial.similarity))
     if not is_above_chance(trial.by_group(best)):
-        chosen = _if_held_out(trial, cautious)
-        return chosen, "for on held-out individuals no adaptation is clearly better than guessing"
-    if best == NULL:
-        return NULL, "which no adaptation beats on held-out individuals"
-    if trial.score(best) < trial.score(trial.best(list(trial.similarity))):
+        doubt = "no adaptation is clearly better than guessing"
+        if is_above_chance(trial.by_group(top)):
+            doubt = "what the model emits is not clearly better than guessing, and nothing leads it"
+        return if_held_out(trial, cautious), f"for on held-out individuals {doubt}"
+    if trial.score(best) < trial.score(top):
         return best, "which nothing leads by a standard error on held-out individuals"
-    return best, "the best on held-out individuals"
+    return best, f"{'which no adaptation beats' if best == NULL else 'the best'} on held-out individuals"
 
 
-def _if_held_out(trial: Trial, recipe: Recipe) -> Recipe:
+def if_held_out(trial: Trial, recipe: Recipe) -> Recipe:
     """What to do where nothing can be told: this, if the same-pairs give it with any of them held out, or less."""
     return next((less for less in (recipe, READOUT) if less in trial.similarity), NULL)
 

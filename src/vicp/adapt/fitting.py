@@ -31,7 +31,7 @@ def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptatio
             own = metric.adapt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
             if recipe.share is None:
                 return own
-            return generated.stand_beside(generated.adapt_readout(embedder, start), own, recipe.share)
+            return generated.stand_beside(generated.adapt_readout(embedder, start), own, recipe)
         case "generated" if recipe.features == "frozen":
             return generated.adapt_readout(embedder, start)
         case "tuned" if recipe.steps:
@@ -120,7 +120,7 @@ def _emitted(
     for adaptation in _metrics(inner, rows, start, others, frozen):
         for recipe in beside:
             if replace(recipe, share=None) == adaptation.recipe:
-                yield recipe, generated.stand_beside(readout, adaptation, recipe.share or 0.0).finish([frozen])
+                yield recipe, generated.stand_beside(readout, adaptation, recipe).finish([frozen])
 
 
 def _metrics(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.adaptation import Adaptation, Recipe
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.support_photos import SupportPhotos
 from vicp.adapt.whitening import Metric
@@ -72,9 +72,8 @@ def adapt_readout(embedder: Embedder, start: Adaptation) -> Adaptation:
     return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 
-def stand_beside(readout: Adaptation, other: Adaptation, share: float) -> Adaptation:
-    """The emitted metric, of this share, beside another of the same photos."""
-    recipe = replace(other.recipe, start=readout.recipe.start, share=share)
+def stand_beside(readout: Adaptation, other: Adaptation, recipe: Recipe) -> Adaptation:
+    """The emitted metric beside another of the same photos, as a recipe with a share says."""
     return replace(readout, recipe=recipe, metric=other.metric, beside=readout.metric)
 
 

@@ -10,6 +10,7 @@ from vicp.data.seeds import derive_seed
 
 MIN_GROUPS = 4  # with two photos or more: two folds of two
 MAX_FOLDS = 4
+MIN_PAIRS = 4  # of each kind; fewer say nothing about probabilities
 ENOUGH = 8  # different photos to compare with
 SURE = 2.5  # standard errors above chance
 
@@ -47,6 +48,12 @@ def one_at_a_time(support: SupportPhotos) -> list[np.ndarray]:
     names, sizes = np.unique(support.groups, return_counts=True)
     enough = int((sizes > 1).sum()) > 1
     return [np.flatnonzero(support.groups == name) for name in names] if enough else []
+
+
+def can_be_calibrated(relation: np.ndarray) -> bool:
+    """Whether relations (n, n) between photos are enough of each kind for probabilities."""
+    known = relation[np.triu_indices(len(relation), 1)]
+    return min(int((known == 1).sum()), int((known == -1).sum())) >= MIN_PAIRS
 
 
 def _blocks(support: SupportPhotos) -> np.ndarray:

@@ -19,7 +19,7 @@ def adapt(
     """A metric adaptation for each shrinkage.
 
     Args:
-        start: whose prompt the features are from; for frozen features one without a prompt, or with a metric beside.
+        start: whose prompt the features are from; frozen features need none.
         support: n photos.
         features: of these photos (n, D'), as `start` with this `kind` of features makes them.
         kind: what the features are.

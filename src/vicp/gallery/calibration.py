@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vicp.adapt.leave_out import MIN_PAIRS
+
 Array = NDArray[np.float64]
 Kind = Literal["logistic", "isotonic"]
 KINDS: tuple[Kind, ...] = ("logistic", "isotonic")
 NUM_FOLDS = 5
-MIN_PAIRS = 4  # of each kind; fewer say nothing about probabilities
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.adaptation import EVEN, Adaptation
 from vicp.adapt.embedding import Embedder
 from vicp.errors import GalleryError
 
@@ -24,7 +24,7 @@ def space_of(embedder: Embedder, adaptation: Adaptation | None, category: str) -
     if adaptation is not None:
         embedder.check(adaptation)
         parts.update(adaptation.recipe.features.encode())
-        if adaptation.recipe.share is not None:
+        if adaptation.recipe.share not in (None, EVEN):  # even ones had no share in their files
             parts.update(f"{adaptation.recipe.share:g}".encode())
         for view in adaptation.views:
             parts.update(b"/" if view is None else b"".join(map(_bytes, view.parts)))

@@ -143,7 +143,7 @@ def check_weights(module: nn.Module, source: str) -> None:
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise WeightsError(
-                f"{source}: weights that are no numbers (NaN or infinite), the first in {name}; train anew"
+                f"{source}: weights that are no numbers (NaN or infinite), the first in {name}; take another checkpoint"
             )
 
 
