@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from context_asked import ALL_K, METHODS, parse, shown
 from context_bars import real_bars, world_bars
-from context_earlier import earlier_real, origin
+from context_earlier import earlier_real, origin, with_earlier
 from context_page import page
 from context_parts import do_part, facts_of, key_of, try_on_all
 from context_real import RealSets, RealTable, real_rows
@@ -169,6 +169,7 @@ def write(
         earlier = earlier_real(asked.out.with_name(f"{asked.out.name}.json"))
         facts |= {**earlier, "bars": [*facts["bars"], *earlier["bars"]]}
     else:
+        facts["real"] = with_earlier(facts["real"], asked.out.with_name(f"{asked.out.name}.json"))
         facts["real_origin"] = origin(facts)
     write_files(asked.out.parent, {f"{asked.out.name}.json": json_text(facts), f"{asked.out.name}.md": page(facts)})
 

@@ -1,4 +1,4 @@
-"""What results/context.json says of real photos already, for a call that measures none: it stays, with its origin."""
+"""What results/context.json says of real photos already: what a call does not measure anew stays, with its origin."""
 
 import json
 from pathlib import Path
@@ -21,6 +21,33 @@ def earlier_real(path: Path) -> dict[str, Any]:
         "bars": [bar for bar in facts["bars"] if bar["bar"].startswith(REAL)],
         "real_origin": facts.get("real_origin") or origin(facts),
     }
+
+
+def with_earlier(real: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The rows of these sets, and those of a file of results where a set has none: `before` is what measured them.
+
+    Args:
+        real: rows by set and method.
+        path: the JSON file.
+    """
+    earlier = earlier_real(path)
+    if earlier["real_origin"] is None:
+        return real
+    command = earlier["real_origin"]["command"]
+    found = {name: dict(rows) for name, rows in real.items()}
+    for name in found.keys() & earlier["real"].keys():
+        rows = {method: row for method, row in earlier["real"][name].items() if isinstance(row, dict)}
+        for method, row in rows.items():
+            found[name][method] = _with_each_k(found[name].get(method), row, command)
+    return found
+
+
+def _with_each_k(row: dict[str, Any] | None, earlier: dict[str, Any], command: str) -> dict[str, Any]:
+    marked = {k: {"before": command, **one} for k, one in earlier["by_K"].items()}
+    if row is None:
+        return {"before": command, **earlier, "by_K": marked}
+    by_k = marked | row["by_K"]
+    return {**row, "by_K": {k: by_k[k] for k in sorted(by_k, key=int)}}
 
 
 def origin(facts: dict[str, Any]) -> dict[str, Any]:

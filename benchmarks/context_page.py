@@ -10,6 +10,7 @@ TESTS = {
     "A": "A: silhouettes that no training saw, rules that it may have seen",
     "B": "B: neither silhouettes nor rules were seen in training",
 }
+BEFORE = "†"
 MEANINGS = {
     "own": "the prompt that the LLM makes of the task's own pairs",
     "null": "its prompt when it reads no pair",
@@ -134,8 +135,15 @@ def real_lines(real: Mapping[str, Any], origin: Mapping[str, Any] | None, comman
             rows = [found.get(m, {}).get("by_K", {}).get(str(k)) for m in methods]
             mark = " *" if found["seen_in_training"] else ""
             lines.append("| " + " | ".join([name + mark, *map(cell, rows)]) + " |")
-        lines += ["", *seed_lines(real, methods, k), *size_lines(real, k)]
+        lines += ["", *seed_lines(real, methods, k), *size_lines(real, k), *before_lines(real, k)]
     return lines
+
+
+def before_lines(real: Mapping[str, Any], k: int) -> list[str]:
+    """By which command rows were measured that this one has not measured anew."""
+    rows = [row["by_K"].get(str(k), {}) for found in real.values() for row in found.values() if isinstance(row, dict)]
+    commands = dict.fromkeys(row["before"] for row in rows if "before" in row)
+    return [line for command in commands for line in (f"{BEFORE} measured before, by `{command}`.", "")]
 
 
 def seed_lines(real: Mapping[str, Any], methods: Sequence[str], k: int) -> list[str]:
@@ -208,4 +216,5 @@ def cell(row: Mapping[str, Any] | None, *, signed: bool = False) -> str:
     if row is None:
         return DASH
     sign = "+" if signed else ""
-    return f"{row['map']:{sign}.1f} ({row['low']:{sign}.1f} to {row['high']:{sign}.1f})"
+    mark = f" {BEFORE}" if "before" in row else ""
+    return f"{row['map']:{sign}.1f} ({row['low']:{sign}.1f} to {row['high']:{sign}.1f}){mark}"

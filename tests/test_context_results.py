@@ -137,7 +137,14 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "real").rglob("*.npz")}
     less = results(program, checkpoints, tmp_path, *asked, "--real-adaptations", "metric")
     assert less["real"]["pots"]["metric"] == rows["metric"]
-    assert "own" not in less["real"]["pots"], "not asked for"
+    kept = less["real"]["pots"]["own"]
+    assert kept == {
+        "before": found["command"],
+        **rows["own"],
+        "by_K": {"16": {"before": found["command"], **rows["own"]["by_K"]["16"]}},
+    }
+    page = (tmp_path / "context.md").read_text()
+    assert f"† measured before, by `{found['command']}`." in page
     assert written == {path: path.stat().st_mtime_ns for path in written}, "adaptations are measured apart"
     assert rows["triplet"]["map"] != rows["triplet_plus_identities"]["map"]
     counted = [bar for bar in found["bars"] if bar["bar"].startswith("Real")]
