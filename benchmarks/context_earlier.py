@@ -14,12 +14,13 @@ def earlier_real(path: Path) -> dict[str, Any]:
         path: the JSON file.
     """
     if not path.exists():
-        return {"real": {}, "bars": [], "real_origin": None}
+        return {"real": {}, "bars": [], "real_origin": None, "real_differences": {}}
     facts = json.loads(path.read_text(encoding="utf-8"))
     return {
         "real": facts["real"],
         "bars": [bar for bar in facts["bars"] if bar["bar"].startswith(REAL)],
         "real_origin": facts.get("real_origin") or origin(facts),
+        "real_differences": facts.get("real_differences", {}),
     }
 
 

@@ -28,6 +28,7 @@ MEANINGS = {
     "of the support, or what leads it there by a standard error, told the pairs alone: what `vicp teach` does; nothing "
     "that takes gradient steps is among it",
     "chosen_identities": "the same, told the identities of the same photos",
+    "chosen_repaired": "likewise, the photos dealt anew to the identities, which then say nothing",
     "tuned_pairs": "the own prompt after a few gradient steps, told the pairs alone",
     "tuned_identities": "the same, told the identities",
     "triplet": "the backbone fine-tuned on the seen world, as it is",
@@ -59,6 +60,7 @@ def page(facts: Mapping[str, Any]) -> str:
     for test, title in TESTS.items():
         lines += test_lines(title, facts[test], facts["differences"][test]) if facts[test] else []
     lines += real_lines(facts["real"], facts["real_origin"], facts["command"])
+    lines += gain_lines(facts.get("real_differences", {}))
     lines += choice_lines(facts["choices"])
     return "\n".join(lines) + "\n"
 
@@ -137,6 +139,17 @@ def real_lines(real: Mapping[str, Any], origin: Mapping[str, Any] | None, comman
             lines.append("| " + " | ".join([name + mark, *map(cell, rows)]) + " |")
         lines += ["", *seed_lines(real, methods, k), *size_lines(real, k), *before_lines(real, k)]
     return lines
+
+
+def gain_lines(differences: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What labels add on each set: differences in rows, sets in columns."""
+    if not differences:
+        return []
+    sets = sorted({name for found in differences.values() for name in found})
+    lines = ["### Paired differences", "", *header(["difference", *sets])]
+    for what, found in differences.items():
+        lines.append("| " + " | ".join([what, *(cell(found.get(name), signed=True) for name in sets)]) + " |")
+    return [*lines, "", f"`chosen_repaired`: {MEANINGS['chosen_repaired']}.", ""]
 
 
 def before_lines(real: Mapping[str, Any], k: int) -> list[str]:

@@ -3,8 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from vicp.adapt import retrained
 from vicp.adapt.adaptation import Adaptation
@@ -12,6 +14,7 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.support_photos import SupportPhotos
 from vicp.data.records import PhotoTable
+from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.evaluate import Hall, Request
@@ -38,7 +41,9 @@ OF_ADAPTATION = {  # rows of the results, each by the row of its sheets; every s
     "metric": {"metric": "metric"},
     "tuned": {"tuned_identities": "tuned"},
     "auto": {"chosen_identities": "auto"},
+    "auto_repaired": {"chosen_repaired": "auto"},  # a control: the labels stay, the photos are dealt to them anew
 }
+REPAIRED = "auto_repaired"
 RETRAINED = "triplet_plus_identities"
 ADAPTATIONS = (*OF_ADAPTATION, "retrained")  # the last of no checkpoint, but Triplet
 
@@ -190,6 +195,7 @@ def hall_of(
     tuned = bench.tuning("tuned_identities", k)
     settings, _ = bench.retraining(RETRAINED, k)
     own = settings if "retrained" in taker.adaptations else tuned
+    repaired = taker.adaptations == (REPAIRED,)
     told = repr((taker.adaptations, own, sets.draws, SHORTLIST))
     digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
     plan = Plan(
@@ -197,18 +203,19 @@ def hall_of(
         num_pairs=k,
         num_draws=sets.draws,
         seed=SEED,
-        adaptations=taker.adaptations,
+        adaptations=("auto",) if repaired else taker.adaptations,
         shortlist=SHORTLIST,
-        adapt=adapting(bench, k),
+        adapt=adapting(bench, k, repaired=repaired),
     )
     out = sets.runs / path.stem / f"K{k}-{digest}"
     return Hall(Request((taker.name,), plan, path, out, "", diagnose=False), table, exams)
 
 
-def adapting(bench: Bench, k: int) -> Adapting:
+def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
     """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
 
     def adapt(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation | Embedder:
+        support = dealt_anew(support) if repaired else support
         match name:
             case "tuned":
                 return fit(embedder, support, bench.tuning("tuned_identities", k))
@@ -219,6 +226,14 @@ def adapting(bench: Bench, k: int) -> Adapting:
         return adapt_support(embedder, support, name)
 
     return adapt
+
+
+def dealt_anew(support: SupportPhotos) -> SupportPhotos:
+    """The support with its photos permuted: as many labels of each kind, and nothing left of what they say."""
+    rng = np.random.default_rng(derive_seed(support.seed or 0, "dealt anew"))
+    order = rng.permutation(len(support))
+    latents = None if support.latents is None else support.latents[order]
+    return replace(support, pixels=support.pixels[order], frozen=support.frozen[order], latents=latents)
 
 
 def sheet_of(hall: Hall, taker: Taker, exam: Exam, *, measure: bool) -> Sheet | None:

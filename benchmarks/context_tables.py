@@ -12,6 +12,13 @@ from vicp.data.sources.world import Rule
 from vicp.evaluation.seed_table import Floats, Groups, Interval, complete, difference, has_interval, mean
 
 HEADLINE = 16
+REAL_PAIRS = (
+    ("chosen_identities", "frozen"),
+    ("chosen_identities", "chosen_repaired"),
+    ("own", "shuffled"),
+    ("own", "null"),
+    ("own", "frozen"),
+)
 CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
 GENERATORS = {"": "LLM", "_set_transformer": "set transformer"}
 
@@ -68,7 +75,19 @@ def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[
         for name, found in real.items()
     }
     facts["differences"] = {name: differences(test) for name, test in tests.items()}
+    facts["real_differences"] = real_differences(real)
     return facts
+
+
+def real_differences(real: RealTable) -> dict[str, dict[str, Any]]:
+    """Paired differences on real photos, by what and K, then set."""
+    found: dict[str, dict[str, Any]] = {}
+    for left, right in REAL_PAIRS:
+        for name, rows in real.items():
+            for k in sorted(rows.get(left, {}).keys() & rows.get(right, {}).keys()):
+                gain = interval_cells(rows[left][k].minus(rows[right][k]))
+                found.setdefault(f"{left} - {right}, K = {k}", {})[name] = gain
+    return found
 
 
 def enough(by_k: Mapping[int, Values]) -> bool:

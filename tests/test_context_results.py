@@ -131,6 +131,10 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
     methods = {"own", "frozen", "shuffled", "metric", "verifier", "chosen_identities", "tuned_identities"}
     assert methods | {"triplet", "triplet_plus_identities"} <= set(rows)
     assert rows["own"]["seeds"] == 2
+    gain = found["real_differences"]["chosen_identities - chosen_repaired, K = 16"]["pots"]
+    assert gain["map"] == pytest.approx(rows["chosen_identities"]["map"] - rows["chosen_repaired"]["map"], abs=0.02)
+    assert gain["map"] != 0, "photos of a support are dealt anew"
+    assert "| chosen_identities - chosen_repaired, K = 16 | " in (tmp_path / "context.md").read_text()
     assert (rows["own"]["pairs"], rows["own"]["identities"]) == ([16, 16], [4, 4])
     assert list(rows["own"]["by_K"]) == ["16"]
     assert 0 < rows["own"]["low"] <= rows["own"]["map"] <= rows["own"]["high"] < 100
@@ -158,6 +162,7 @@ def test_real_sets_go_through_the_evaluation(program: ModuleType, checkpoints: P
 
     later = results(program, checkpoints, tmp_path, "--only", "A", "--methods", "frozen")
     assert later["real"] == less["real"], "what is not measured anew stays"
+    assert later["real_differences"] == less["real_differences"]
     assert later["real_origin"]["command"] == less["command"] != later["command"]
     assert len([bar for bar in later["bars"] if bar["bar"].startswith("Real")]) == len(
         [bar for bar in less["bars"] if bar["bar"].startswith("Real")]
