@@ -29,10 +29,12 @@ def lay_beside(static: Path, model: Path) -> Path:
     """Writes the prompt into the model's folder; returns where.
 
     Raises:
-        ConfigError: it was learned on another backbone.
+        ConfigError: the model is no folder, or the prompt was learned on another backbone.
         WeightsError: there is no such model.
         PromptError: there is no such prompt.
     """
+    if not model.is_dir():
+        raise ConfigError(f"{model}: no such folder; --model is that of a VICP checkpoint")
     prompt = CategoryPrompt.load(static / STATIC_NAME)
     embedder = open_model(str(model))
     learned_on = open_backbone(str(static), readout=embedder.backbone.readout)

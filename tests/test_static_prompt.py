@@ -22,7 +22,9 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("static_prompt")
 
 
-def test_it_is_read_with_the_model_and_refused_on_another_backbone(program: ModuleType, tmp_path: Path) -> None:
+def test_it_is_read_with_the_model_and_refused_on_another_backbone(
+    program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = build_model(PRESETS["tiny"]).eval()
     model.save_pretrained(tmp_path / "model")
     folder, config, tokens = tmp_path / "static", model.config, torch.randn(2, 4, 32)
@@ -32,6 +34,10 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(program: Modu
     CategoryPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
     assert torch.equal(open_model(str(tmp_path / "model")).static, tokens)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="no such folder"):
+        program.main(["--static", str(folder), "--model", "mini"])
+    assert not (tmp_path / "mini").exists(), "a checkpoint of the package is not a place to write to"
     CategoryPrompt(tokens, None, "any", 0, 1, "feed").save(folder / "static.prompt.safetensors")
     with pytest.raises(ConfigError, match="left over from another training"):
         program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
