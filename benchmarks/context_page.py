@@ -60,7 +60,7 @@ def page(facts: Mapping[str, Any]) -> str:
     for test, title in TESTS.items():
         lines += test_lines(title, facts[test], facts["differences"][test]) if facts[test] else []
     lines += real_lines(facts["real"], facts["real_origin"], facts["command"])
-    lines += gain_lines(facts.get("real_differences", {}))
+    lines += gain_lines(facts["real_differences"])
     lines += choice_lines(facts["choices"])
     return "\n".join(lines) + "\n"
 

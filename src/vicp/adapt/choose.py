@@ -51,7 +51,9 @@ def adapt(
         cautious = None if method != "auto" else default(embedder, method)
         recipe, choice = _decide(trial, candidates, emitted(embedder), cautious)
     else:
-        trial, recipe = _of_few(embedder, support, method)
+        recipe = default(embedder, method)
+        if method == "auto":
+            trial, recipe = _of_few(embedder, support, recipe)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
     adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
@@ -90,14 +92,12 @@ def _extend(
     return replace(trial, similarity=trial.similarity | fitted)
 
 
-def _of_few(embedder: Embedder, support: SupportPhotos, method: Adapt) -> tuple[Trial, Recipe]:
-    """What to do with too few pairs to choose by, and a trial of that for decisions to be calibrated on.
+def _of_few(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> tuple[Trial, Recipe]:
+    """This or less, with too few pairs to choose by, and a trial of that for decisions to be calibrated on.
 
-    Where nothing can be held out, but decisions can be calibrated on the plain backbone, "auto" stays with that.
+    Where nothing can be held out, but decisions can be calibrated on the plain backbone, it is that.
     """
-    recipe, offered = default(embedder, method), emitted(embedder)
-    if method != "auto":
-        return Trial({}, Comparisons.of(support, [])), recipe
+    offered = emitted(embedder)
     trial = _hold_out_each(embedder, support, [recipe, READOUT] if offered else [recipe])
     if trial.similarity or not offered or not support.pairs.same.any() or can_be_calibrated(support.relation):
         return trial, if_held_out(trial, recipe)

@@ -33,7 +33,7 @@ def open_model(name: str) -> Embedder:
     check_weights(model, name)
     embedder = embedder_of(model)
     path = _static_path(name)
-    return embedder if path is None else embedder_of(embedder.full_model, static=_read_static(path, embedder))
+    return embedder if path is None else replace(embedder, static=_read_static(path, embedder))
 
 
 def embedder_of(model: VICP, *, static: Tensor | None = None) -> Embedder:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,15 @@ class Trial:
     similarity: dict[Recipe, NDArray[np.float64]]
     comparisons: Comparisons
 
-    def shares(self, recipe: Recipe) -> NDArray[np.float64]:
-        """The share of comparisons ranked right, by photo (photos,)."""
-        return self.comparisons.shares(self.similarity[recipe])
+    @cached_property
+    def _by_group(self) -> dict[Recipe, NDArray[np.float64]]:
+        """Of every candidate, once: a choice asks for each of them again and again."""
+        compared = self.comparisons
+        return {recipe: compared.by_group(compared.shares(own)) for recipe, own in self.similarity.items()}
 
     def by_group(self, recipe: Recipe) -> NDArray[np.float64]:
-        """The same by group (groups,)."""
-        return self.comparisons.by_group(self.shares(recipe))
+        """The share of comparisons ranked right, by group (groups,)."""
+        return self._by_group[recipe]
 
     def score(self, recipe: Recipe) -> float:
         """The mean over groups: identities with many photos count no more than others."""

@@ -16,7 +16,7 @@ from vicp.gallery.journal import SCHEMA, Entry, find_operation, read_entries, un
 from vicp.gallery.store_change import JOURNAL, Change
 from vicp.gallery.store_errors import lance_errors
 from vicp.gallery.store_lock import remote_lock, remove_lock, writer_lock
-from vicp.gallery.store_snapshot import Snapshot, all_tables
+from vicp.gallery.store_snapshot import Snapshot, all_tables, is_made
 from vicp.gallery.store_tables import SCHEMAS
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
@@ -124,26 +124,16 @@ def _open(uri: str) -> Snapshot:
     with lance_errors(uri, "reading the journal"):
         database = lancedb.connect(uri)
         there = all_tables(database)
-        if JOURNAL not in there and set(SCHEMAS) & set(there):
+        alone = not set(there) & set(SCHEMAS)  # the journal is the first table that is made
+        if JOURNAL not in there and not alone:
             raise GalleryError(f"{uri}: half of it is gone ({JOURNAL}): bring the folder back from a copy")
-        if JOURNAL not in there or _is_half_made(database, there):
+        if JOURNAL not in there or (alone and not is_made(database, JOURNAL)):
             return Snapshot(uri, database, ())
         rows = database.open_table(JOURNAL).to_arrow()
     try:
         return Snapshot(uri, database, read_entries(rows))
     except GalleryError as error:
         raise GalleryError(f"{uri}: {error}") from error
-
-
-def _is_half_made(database: Any, there: list[str]) -> bool:
-    """Whether who made the gallery was killed on the way to its first table, the journal."""
-    if set(there) & set(SCHEMAS):
-        return False
-    try:
-        database.open_table(JOURNAL)
-    except ValueError:  # a folder without a version
-        return True
-    return False
 
 
 def _lock(uri: str, *, wait: bool) -> Any:

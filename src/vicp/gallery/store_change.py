@@ -10,7 +10,7 @@ from vicp.errors import GalleryError
 from vicp.gallery.journal import Entry, next_entry
 from vicp.gallery.store_errors import lance_errors
 from vicp.gallery.store_index import COLUMN, index_config
-from vicp.gallery.store_snapshot import MANY, Snapshot, all_tables
+from vicp.gallery.store_snapshot import MANY, Snapshot, all_tables, is_made
 from vicp.gallery.store_tables import SCHEMAS, key_columns
 
 JOURNAL = "journal"
@@ -104,14 +104,10 @@ class Change:
     def _unnamed(self, table: str, schema: pa.Schema | None) -> Any:
         """A table that the last journal row does not name: made now, unless it is there."""
         database, columns = self.snapshot.database, schema or SCHEMAS[table]
-        if table not in all_tables(database):
-            return database.create_table(table, schema=columns)
-        try:
+        named = any(table in entry.versions for entry in self.snapshot.entries)
+        if table in all_tables(database) and (named or is_made(database, table)):
             return database.open_table(table)
-        except ValueError:  # a folder without a version: who made it was killed on the way
-            if any(table in entry.versions for entry in self.snapshot.entries):
-                raise
-            return database.create_table(table, schema=columns, mode="overwrite")
+        return database.create_table(table, schema=columns, mode="overwrite")
 
     def _writing(self, table: str) -> Any:
         return lance_errors(self.snapshot.uri, f"writing {table}")

@@ -90,6 +90,15 @@ class Snapshot:
         return opened
 
 
+def is_made(database: Any, table: str) -> bool:
+    """Whether a table that is there can be opened: not where its maker was killed on the way to a first version."""
+    try:
+        database.open_table(table)
+    except ValueError:
+        return False
+    return True
+
+
 def all_tables(database: Any) -> list[str]:
     """The tables that are there, in this state or another."""
     names: list[str] = []
