@@ -9,14 +9,14 @@ that training has seen or that are named in the results as used for a choice.
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from cases import Case, cases, meaningless
 from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
@@ -28,22 +28,11 @@ from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.leave_out import is_above_chance
 from vicp.adapt.opening import open_model
-from vicp.adapt.support_photos import SupportPhotos, relate_pairs
-from vicp.data.sources import open_photos
-from vicp.data.tasks import make_task, plan_tasks
-from vicp.errors import DataError
-from vicp.evaluation.answer import Paper, answer
-from vicp.evaluation.plan import Plan
-from vicp.evaluation.protocols.papers import open_paper
-from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
+from vicp.evaluation.answer import answer
 from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import groups_of, mean
-from vicp.evaluation.taking import draw_photos
-from vicp.evaluation.tasks.methods import paper_of
-from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 
 ROOT = Path(__file__).parent.parent
-KS = (4, 16, 64)
 RULES = {
     "auto": "on held-out individuals the best that has the generated metric, or what leads it by a standard error; "
     "where that is not above chance, or too few can be held out, the generated metric beside a metric on frozen photos "
@@ -54,23 +43,11 @@ RULES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A support, and the photos of its category that candidates are judged on, with their frozen embeddings (n, D)."""
-
-    name: str
-    category: str
-    num_pairs: int
-    support: SupportPhotos
-    paper: Paper
-    frozen: Tensor
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
     embedder = open_model(asked.checkpoint).quiet()
     found: dict[str, dict[str, list[tuple[str, dict[str, float]]]]] = {}
-    for drawn in cases(asked, embedder):
+    for drawn in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
         for case in (drawn, *meaningless(drawn)):
             maps = judged(embedder, case)
             found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append((case.category, maps))
@@ -102,43 +79,6 @@ def command(asked: argparse.Namespace) -> str:
     words += ["--seen", *asked.seen] if asked.seen else []
     words += ["--draws", str(asked.draws), "--tasks", str(asked.tasks), "--checkpoint", shown(asked.checkpoint)]
     return shlex.join(words)
-
-
-def cases(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Case]:
-    """Tasks with labels of pairs alone, then photos with supports drawn as `vicp evaluate` does."""
-    for task_plan in plan_tasks("choice", asked.tasks) if asked.tasks else ():
-        task = make_task(task_plan, size=embedder.transform.size)
-        paper = paper_of(task)
-        frozen = embedder.embed_pixels(paper.pixels)
-        for k in KS:
-            support = see_task_support(embedder, draw_task_support(task, k), told=False)
-            yield Case("drawn world", task_plan.rule.name, k, support, paper, frozen)
-    protocol = find_protocol("vicp-retrieval")
-    for path in asked.sets:
-        table = open_photos(path)
-        for exam in draw_exams(table, protocol, source=None, seed=0)[0]:
-            with open_paper(embedder, table, exam) as paper:
-                frozen = embedder.embed_pixels(paper.pixels)
-                for k in KS:
-                    for draw in range(asked.draws):
-                        plan = Plan(protocol, num_pairs=k, num_draws=asked.draws)
-                        support = draw_photos(embedder, table, exam, plan, draw)
-                        yield Case(path.stem, exam.category, k, support, paper, frozen)
-
-
-def meaningless(case: Case) -> Iterator[Case]:
-    """The case with its labels shuffled, known as pairs alone; none where they contradict each other."""
-    support = case.support
-    pairs = support.pairs.shuffled(support.seed or 0)
-    try:
-        groups, relation = relate_pairs(pairs, [str(photo) for photo in range(len(support))])
-    except DataError:
-        return
-    yield replace(
-        case,
-        name=f"{case.name}, labels shuffled",
-        support=replace(support, pairs=pairs, groups=groups, relation=relation),
-    )
 
 
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:

@@ -47,10 +47,11 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += [
         "mAP in percent; in brackets the 95 % interval over rules and training seeds (bootstrap; tasks of one rule are "
         f"drawn together). {facts['tasks']} tasks a test, fixed by seed {facts['seeds']['tasks']['A']}, drawn when "
-        "the model was settled and used for no choice; how `auto` chooses was changed once since, on other tasks, "
-        "after its rows on B had been seen: a pool of photos of one silhouette whose six factors all "
-        "vary, and a rule that says which factors make the individual. Half of the individuals are taught, by K "
-        "labelled pairs; of the others up to 16, with up to 8 photos each, are looked up, every photo among all "
+        "the model was first settled and used for no choice; how `auto` chooses, and how the evidence is trained, were "
+        "changed once each since, on other tasks and sets, after rows here had been seen: a pool of photos of one "
+        "silhouette whose six factors all vary, and a rule that says which factors make the individual. Half of the "
+        "individuals are taught, by K labelled pairs; of the others up to 16, with up to 8 photos each, are looked up, "
+        "every photo among all "
         f"others. Checkpoints: {', '.join(facts['seeds']['checkpoints'])}"
         + (f"; set transformer: {', '.join(facts['set_transformer'])}" if facts["set_transformer"] else "")
         + ".",

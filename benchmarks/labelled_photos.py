@@ -1,19 +1,17 @@
-"""The labelled photos that `mini` learns from beside rule episodes, as one photo table.
+"""The labelled individuals that `mini` learns from beside rule episodes, as one photo table.
 
     python benchmarks/labelled_photos.py --sets FOLDER --out runs/labelled.parquet
 
-FOLDER holds grocery.parquet, omniglot_small.parquet and pretrain/tiny_imagenet. A category must be large enough for
-every episode, so small ones are merged: alphabets by two, products by half, classes of natural photos by 33.
+FOLDER holds grocery.parquet and omniglot_small.parquet. A category must be large enough for every episode, so small
+ones are merged: alphabets by two, products by half.
 """
 
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import typer
 
-CLASSES_PER_CATEGORY, PHOTOS_PER_CLASS = 33, 24
 COLUMNS = ["path", "category", "identity", "image"]
 
 
@@ -22,7 +20,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The table to write.")],
 ) -> None:
     """Writes the table."""
-    table = pd.concat([alphabets(sets), products(sets), classes(sets)], ignore_index=True)
+    table = pd.concat([alphabets(sets), products(sets)], ignore_index=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_parquet(out)
     counts = table.groupby("category")["identity"].nunique()
@@ -42,16 +40,6 @@ def products(sets: Path) -> pd.DataFrame:
     names = frame["category"] + "/" + frame["identity"]
     number = {name: i for i, name in enumerate(sorted(names.unique()))}
     return merged(frame, "grocery", [number[name] % 2 for name in names])
-
-
-def classes(sets: Path) -> pd.DataFrame:
-    """Natural photos whose class stands for the identity."""
-    frame = pd.read_parquet(sets / "pretrain" / "tiny_imagenet" / "train-01.parquet")
-    frame = frame.groupby("wnid").head(PHOTOS_PER_CLASS).rename(columns={"jpeg": "image", "name": "path"})
-    order = np.random.default_rng(0).permutation(sorted(frame["wnid"].unique()))
-    number = {name: i for i, name in enumerate(order)}
-    frame = frame.assign(identity=frame["wnid"], category="natural")
-    return merged(frame, "natural", [number[name] // CLASSES_PER_CATEGORY for name in frame["wnid"]])
 
 
 def merged(frame: pd.DataFrame, name: str, groups: list[int]) -> pd.DataFrame:

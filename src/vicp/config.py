@@ -245,6 +245,8 @@ class TrainConfig:
     temperature: float = 0.1
     """Of the supervised contrastive loss."""
     mining: Literal["batch_hard", "batch_all"] = "batch_hard"
+    identity_weight: float = 1.0
+    """Of L_ID; VICP's alone."""
     icl_weight: float = 1.0
     align_weight: float = 0.01
     pair_weight: float = 0.0
@@ -252,6 +254,8 @@ class TrainConfig:
     contrastive_weight: float = 0.0
     """Of the supervised contrastive loss within a category (ours): of prompted photos, and in the warm-up of photos
     under the emitted metric alone, where `model.metric_rank` has one."""
+    smooth_ap_weight: float = 0.0
+    """Of Smooth-AP (ours), of the same photos; unlike the others it asks for their order alone, at any scale."""
     distil_weight: float = 0.0
     """Of teaching the verifier's answers on held-out pairs to the similarity of the same photos (ours)."""
     agreement_weight: float = 0.0

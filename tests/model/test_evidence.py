@@ -15,6 +15,7 @@ from vicp.model.prompt import CategoryPrompt
 from vicp.model.readout_rows import ReadoutRows
 from vicp.model.vicp import VICP
 
+NOWHERE = torch.zeros(6)
 WITH_EVIDENCE = dataclasses.replace(TINY, metric_rank=8, evidence=True, readout="both")
 
 
@@ -59,9 +60,10 @@ def test_gradients_reach_every_weight_and_are_finite():
     for name, parameter in evidence.named_parameters():
         if name.startswith("overall.2"):  # starts at zero, which would hide what is before it
             torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
-    gains = evidence(torch.randn(1, 6), pairs)
+    gains = evidence(torch.randn(1, 6), pairs, torch.zeros(6))
     assert gains.nuisance is not None
-    (gains.values.square().sum() + (torch.randn(9, 6) * gains.nuisance).sum()).backward()
+    assert gains.centre is not None
+    (gains.values.square().sum() + (torch.randn(9, 6) * gains.nuisance).sum() + gains.centre.sum()).backward()
     for name, parameter in evidence.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -81,7 +83,9 @@ def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
         pairs.same[:, order],
     )
     emitted = torch.randn(1, 6)
-    torch.testing.assert_close(evidence(emitted[:, places], moved).values, evidence(emitted, pairs).values[:, places])
+    torch.testing.assert_close(
+        evidence(emitted[:, places], moved, NOWHERE).values, evidence(emitted, pairs, NOWHERE).values[:, places]
+    )
 
 
 def test_contexts_of_a_batch_know_nothing_of_each_other():
@@ -89,11 +93,22 @@ def test_contexts_of_a_batch_know_nothing_of_each_other():
     evidence, one, other = Evidence(6), random_pairs(8), random_pairs(8)
     other = dataclasses.replace(other, same=~other.same)
     both = PairReadouts(*(torch.cat([getattr(p, f.name) for p in (one, other)]) for f in dataclasses.fields(one)))
-    together = evidence(torch.ones(2, 6), both)
+    together = evidence(torch.ones(2, 6), both, NOWHERE)
     for number, pairs in enumerate((one, other)):
-        apart = evidence(torch.ones(1, 6), pairs).of_context(0)
+        apart = evidence(torch.ones(1, 6), pairs, NOWHERE).of_context(0)
         torch.testing.assert_close(together.of_context(number).values, apart.values)
         torch.testing.assert_close(together.of_context(number).nuisance, apart.nuisance)
+        torch.testing.assert_close(together.of_context(number).centre, apart.centre)
+
+
+def test_the_centre_lies_between_all_categories_and_this_one():
+    """Untrained at sigmoid(2) = 0.88 of the way; without pairs there is nowhere to go."""
+    pairs, everywhere = random_pairs(8), torch.full((6,), 3.0)
+    mean = torch.cat([pairs.left_readouts, pairs.right_readouts], dim=1).mean(dim=1)
+    nothing = dataclasses.replace(pairs, **{name: value[:, :0] for name, value in vars(pairs).items()})
+    found = Evidence(6)(torch.zeros(1, 6), pairs, everywhere).centre
+    torch.testing.assert_close(found, 3 + torch.tensor(2.0).sigmoid() * (mean - 3))
+    torch.testing.assert_close(Evidence(6)(torch.zeros(1, 6), nothing, everywhere).centre, everywhere[None])
 
 
 @pytest.fixture

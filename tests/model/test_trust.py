@@ -11,7 +11,7 @@ from tests.model.test_evidence import WITH_EVIDENCE, pairs_of, random_pairs
 from vicp.errors import ConfigError
 from vicp.model.build import build_model
 from vicp.model.metric_head import MetricHead
-from vicp.model.trust import SMALL, Trust, same_over_different
+from vicp.model.trust import SMALL, Trust, follow, same_over_different
 from vicp.model.vicp import VICP
 
 WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, trust=True)
@@ -50,6 +50,28 @@ def test_untrained_it_follows_the_llm_and_every_weight_can_learn():
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in trust.parameters())
     other = trust(emitted, dataclasses.replace(pairs, same=~pairs.same), axes(6))
     assert other.item() != pytest.approx(factor.item())
+
+
+def test_tokens_are_followed_as_far_as_there_is_trust():
+    tokens, nothing = torch.ones(3, 2, 4), torch.zeros(1, 2, 4)
+    found = follow(tokens, nothing, torch.tensor([0.0, 0.25, 1.5]))
+    assert found[:, 1, 3].tolist() == [0, 0.25, 1]
+    per_layer = follow(tokens[:, None].expand(-1, 5, -1, -1), nothing[:, None].expand(-1, 5, -1, -1), torch.ones(3))
+    assert torch.equal(per_layer, torch.ones(3, 5, 2, 4))
+
+
+def test_without_trust_the_tokens_are_those_of_an_empty_context():
+    model = build_model(WITH_TRUST).eval()
+    latents = model.latents(torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))).detach()
+    same = torch.tensor([True, False, True, False])
+
+    def tokens(num: int) -> torch.Tensor:
+        return model.infer_prompt(latents[:num], latents[4 : 4 + num], same[:num], category="cat").tokens
+
+    followed, nothing = tokens(4), tokens(0)
+    torch.nn.init.constant_(model.trust.judge[2].bias, -50.0)
+    torch.testing.assert_close(tokens(4), nothing)
+    assert not torch.allclose(followed, nothing, atol=1e-3)
 
 
 def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path):

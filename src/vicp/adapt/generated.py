@@ -68,7 +68,7 @@ def adapt_readout(embedder: Embedder, start: Adaptation) -> Adaptation:
     if start.prompt is None or start.prompt.gains is None or head is None:
         raise ConfigError("this model emits prompt tokens alone, and no metric of the readout: choose another method")
     with torch.inference_mode():
-        metric = Metric(head.centre.clone(), head.matrix(start.prompt.gains))
+        metric = Metric(head.centre_of(start.prompt.gains).clone(), head.matrix(start.prompt.gains))
     return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 

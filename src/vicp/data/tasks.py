@@ -2,8 +2,10 @@
 
 Test A has silhouettes that no training saw and rules that it may have seen, test B rules that none saw. The tasks of
 "choice" have silhouettes of their own: whatever is chosen by trying is chosen there. Those of A and B were drawn anew
-when the model was settled: the ones before, of seed 5, had been looked at after each of nine checkpoints. How `auto`
-chooses has been changed since, by the tasks of "choice", because its rows on B were below those of tuned prompts.
+when the model was first settled: the ones before, of seed 5, had been looked at after each of nine checkpoints. Twice
+something has been changed since, by the tasks of "choice" and by photo sets that do not count: how `auto` chooses,
+because its rows on B were below those of tuned prompts, and how the evidence is trained, because on real photos labels
+hardly mattered.
 """
 
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ class Objective:
     """The weight of each loss. A weight of 0 keeps the term in the log and out of the total.
 
     The paper prints no weights; those of icl and alignment are its authors' code's. `pair`,
-    `agreement`, `contrastive` and `distillation` are our additions, off by default.
+    `agreement`, `contrastive`, `smooth_ap` and `distillation` are our additions, off by default.
 
     Raises:
         ValueError: a weight that is negative or not finite.
@@ -24,6 +24,7 @@ class Objective:
     pair: float = 0.0
     agreement: float = 0.0
     contrastive: float = 0.0
+    smooth_ap: float = 0.0
     distillation: float = 0.0
 
     def __post_init__(self) -> None:
@@ -42,6 +43,7 @@ class LossTerms:
     pair: Tensor | None
     agreement: Tensor | None
     contrastive: Tensor | None
+    smooth_ap: Tensor | None
     distillation: Tensor | None
     total: Tensor
 
@@ -55,6 +57,7 @@ def weigh(
     pair: Tensor | None = None,
     agreement: Tensor | None = None,
     contrastive: Tensor | None = None,
+    smooth_ap: Tensor | None = None,
     distillation: Tensor | None = None,
 ) -> LossTerms:
     """The weighted sum of the losses given, with each term kept by name.
@@ -70,6 +73,7 @@ def weigh(
         pair: () the query-pair loss.
         agreement: () the factors of the procedural world that a pair agrees in, read off its comparison token.
         contrastive: () the supervised contrastive loss within each category.
+        smooth_ap: () one minus the smoothed average precision within each category.
         distillation: () how far similarities are from what the verifier says of the same pairs.
 
     Raises:
@@ -84,12 +88,12 @@ def weigh(
             (objective.pair, pair),
             (objective.agreement, agreement),
             (objective.contrastive, contrastive),
+            (objective.smooth_ap, smooth_ap),
             (objective.distillation, distillation),
         )
         if term is not None and weight > 0
     ]
     if not weighted:
         raise ValueError(f"no loss to train on: none of the terms given has a weight above 0 in {objective}")
-    return LossTerms(
-        identity, icl, alignment, pair, agreement, contrastive, distillation, total=torch.stack(weighted).sum()
-    )
+    total = torch.stack(weighted).sum()
+    return LossTerms(identity, icl, alignment, pair, agreement, contrastive, smooth_ap, distillation, total=total)

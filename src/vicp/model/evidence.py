@@ -3,7 +3,8 @@
 Photos of one individual differ in nuisances, photos of two in what makes individuals as well. Along one direction that
 is a comparison of two variances, the same question for every direction of every category: one small network, shared by
 all directions, answers it, so that what it learned on drawn objects holds for directions it has never met. And the
-scatter within same-pairs gives directions to be rid of, as in whitening (`adapt.whitening`), by how much is learned.
+scatter within same-pairs gives directions to be rid of, as in whitening (`adapt.whitening`), and the mean of the photos
+a centre: what all photos of the category share tells none of its individuals apart. By how much, is learned.
 """
 
 import math
@@ -18,6 +19,7 @@ from vicp.model.metric_head import SCALE
 
 PRIOR = 2.0  # the square of the difference of two photos at random, along a direction of deviation 1
 FLOOR, POWER = -1.2, 1.5  # log of the floor of the whitening, and logit of its power, before anything is learned
+CENTRED = 2.0  # likewise, logit of how far the centre lies from that of all categories to this one's
 FAINT = 0.1  # of the median deviation is added to each: what varies less is noise
 TINY = 1e-8
 NUM_FEATURES = 8  # of whole contexts
@@ -47,9 +49,14 @@ class PairReadouts:
         with torch.no_grad():
             return context_features(self)
 
+    def mean_or(self, otherwise: Tensor) -> Tensor:
+        """The mean readout (C, D') of all photos; what is given (D',) where there are no pairs."""
+        photos = torch.cat([self.left_readouts, self.right_readouts], dim=1)  # (C, 2K, D')
+        return photos.mean(dim=1) if photos.shape[1] else otherwise.expand(len(photos), -1)
+
 
 class Evidence(nn.Module):
-    """Adds to the gains that the head emits, and names nuisance directions.
+    """Adds to the gains that the head emits, names nuisance directions, and finds the category's centre.
 
     Args:
         rank: r, how many directions have gains.
@@ -60,22 +67,28 @@ class Evidence(nn.Module):
     def __init__(self, rank: int) -> None:
         super().__init__()
         self.register_buffer("deviation", torch.ones(rank))
-        last, knobs = nn.Linear(32, 1), nn.Linear(24, 3)
+        last, knobs = nn.Linear(32, 1), nn.Linear(24, 4)
         self.per_direction = nn.Sequential(nn.Linear(9, 32), nn.GELU(), nn.Linear(32, 32), nn.GELU(), last)
         self.overall = nn.Sequential(nn.Linear(NUM_FEATURES, 24), nn.GELU(), knobs)
-        self.bias = nn.Parameter(torch.zeros(rank))
         nn.init.normal_(last.weight, std=0.02)
         for zero in (last.bias, knobs.weight, knobs.bias):
             nn.init.zeros_(zero)
 
-    def forward(self, emitted: Tensor, pairs: PairReadouts) -> Gains:
-        """The gains of C categories from what the head emitted (C, r) and their pairs."""
-        strength, floor, power = self.overall(pairs.features).unbind(-1)  # (C,) each
+    def forward(self, emitted: Tensor, pairs: PairReadouts, centre: Tensor) -> Gains:
+        """The gains of C categories.
+
+        Args:
+            emitted: by the head (C, r).
+            pairs: of these categories.
+            centre: of readouts of all categories (D',); without any pair it stays.
+        """
+        strength, floor, power, centred = self.overall(pairs.features).unbind(-1)  # (C,) each
         features = _per_direction(pairs, self.deviation)  # (C, r, 8)
         said = self.per_direction(torch.cat([features, emitted[..., None] / SCALE], dim=-1)).squeeze(-1)  # (C, r)
-        values = (emitted + SCALE * (said + self.bias)) * 2 * strength.sigmoid()[:, None]
+        values = (emitted + SCALE * said) * 2 * strength.sigmoid()[:, None]
         nuisance = nuisance_directions(pairs, (FLOOR + 2 * floor).exp(), (POWER + 2 * power).sigmoid())
-        return Gains(values, nuisance)
+        share = (CENTRED + 2 * centred).sigmoid()[:, None]  # (C, 1)
+        return Gains(values, nuisance, centre + share * (pairs.mean_or(centre) - centre))
 
     @torch.no_grad()
     def start_from(self, coordinates: Tensor) -> None:

@@ -53,13 +53,18 @@ class MetricHead(nn.Module):
 
         Of C categories, readouts are (C, n, D'): n photos of each.
         """
-        centred = F.normalize(readouts.float(), dim=-1) - self.centre
+        centre = self.centre_of(gains)
+        centred = F.normalize(readouts.float(), dim=-1) - (centre if centre.ndim == 1 else centre[:, None])
         values, nuisance = gains.values.float(), gains.nuisance
         values = values if values.ndim == 1 else values[:, None]  # (C, 1, r)
         if nuisance is not None:
             centred = centred - (centred @ nuisance.mT) @ nuisance
         moved = ((centred @ self.read.T) * values) @ self.write  # (..., D')
         return F.normalize(centred + moved, dim=-1)
+
+    def centre_of(self, gains: Gains) -> Tensor:
+        """What `embed` subtracts under these gains: (D',), or (C, D')."""
+        return self.centre if gains.centre is None else gains.centre.float()
 
     def matrix(self, gains: Gains) -> Tensor:
         """W (D', D') of one category's gains: `embed` is normalise((x - centre) W) for L2-normalised rows x."""

@@ -1,8 +1,8 @@
-"""Trust: how far to follow the gains that the LLM emits, judged by the context's own pairs (ours, not the paper's).
+"""Trust: how far to follow what the LLM emits, judged by the context's own pairs (ours, not the paper's).
 
-An LLM that learned to read contexts emits gains for kinds of photos that it never met as well, and there they may do
-harm. What they make of the pairs tells: gains worth following bring same-pairs together and keep different-pairs apart.
-One small network judges that; it is to be trained on kinds of photos that the LLM has not seen
+An LLM that learned to read contexts emits gains and tokens for kinds of photos that it never met as well, and there
+they may do harm. What the gains make of the pairs tells: those worth following bring same-pairs together and keep
+different-pairs apart. One small network judges that; it is to be trained on kinds of photos that the LLM has not seen
 (`configs/mini/evidence.yaml`).
 """
 
@@ -40,6 +40,18 @@ class Trust(nn.Module):
             features = torch.cat([pairs.features, torch.stack([without, under, size], dim=-1)], dim=-1)
         factor: Tensor = 2 * self.judge(features).squeeze(-1).sigmoid()
         return factor
+
+
+def follow(tokens: Tensor, nothing: Tensor, factor: Tensor) -> Tensor:
+    """Prompt tokens (C, ..., M, D) moved towards those that are emitted when nothing is read.
+
+    Args:
+        tokens: as emitted.
+        nothing: from an empty context (1, ..., M, D).
+        factor: trust in each context (C,); 1 and more follows in full.
+    """
+    share = factor.clamp(max=1).view(-1, *[1] * (tokens.ndim - 1))
+    return torch.lerp(nothing.expand_as(tokens), tokens, share.to(tokens.dtype))
 
 
 def same_over_different(pairs: PairReadouts, head: MetricHead, gains: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from vicp.model.pairing import PairLatents
 from vicp.model.prompt import CategoryPrompt
 from vicp.model.reasoner import Reasoner
 from vicp.model.set_reader import SetReader
-from vicp.model.trust import Trust
+from vicp.model.trust import Trust, follow
 from vicp.model.verifier import Verifier
 
 
@@ -112,20 +112,26 @@ class VICP(
         comparison = self.comparison(a, b) if self.config.compare_in_context else None
         pairs = torch.cat([a, b], dim=2) if self.pairing is None else self.pairing(a, b)  # (C, K, S, E)
         slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
-        return Reading(self.head(slots), slots, labels, self._gains(slots, left, right, same))
-
-    def _gains(self, slots: Tensor, left: Tensor, right: Tensor, same: Tensor) -> Gains | None:
-        """The gains of C categories from slot states (C, M, E) and, with evidence, from the pairs themselves."""
+        tokens = self.head(slots)
         if self.metric_head is None:
-            return None
+            return Reading(tokens, slots, labels)
         emitted = self.metric_head(slots)  # (C, r)
         if self.evidence is None:
-            return Gains(emitted)
-        pairs = self.pair_readouts(left, right, same)
+            return Reading(tokens, slots, labels, Gains(emitted))
+        pairs_seen = self.pair_readouts(left, right, same)
         if self.trust is not None:
-            emitted = emitted * self.trust(emitted, pairs, self.metric_head)[:, None]
-        gains: Gains = self.evidence(emitted, pairs)
-        return gains
+            factor = self.trust(emitted, pairs_seen, self.metric_head)  # (C,)
+            tokens = follow(tokens, self._tokens_of_nothing(pairs, comparison, same), factor)
+            emitted = emitted * factor[:, None]
+        return Reading(tokens, slots, labels, self.evidence(emitted, pairs_seen, self.metric_head.centre))
+
+    def _tokens_of_nothing(self, pairs: Tensor, comparison: Tensor | None, same: Tensor) -> Tensor:
+        """The prompt tokens (1, M, D), or (1, L, M, D), of contexts like these without any pair."""
+        none = slice(0, 1), slice(0, 0)
+        compared = None if comparison is None else comparison[none]
+        slots, _ = self.reasoner.read(pairs[none], compared, same[none], self.prompt_slots)  # (1, M, E)
+        tokens: Tensor = self.head(slots)
+        return tokens
 
     def pair_readouts(self, left: Tensor, right: Tensor, same: Tensor) -> PairReadouts:
         """What the evidence looks at, from the latents (C, K, Q, E) of both sides and the labels (C, K).

@@ -31,7 +31,8 @@ BOUNDS = (
     Bound(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
     Bound(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
     Bound(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
-    Bound(0, ("train.contrastive_weight", "train.distil_weight", "train.lora_layers", "model.metric_rank")),
+    Bound(0, ("train.identity_weight", "train.contrastive_weight", "train.smooth_ap_weight", "train.distil_weight")),
+    Bound(0, ("train.lora_layers", "model.metric_rank")),
     Bound(0, ("episodes.validation_pairs", "episodes.labelled_share", "episodes.natural_pools")),
     Bound(1, ("pretrain.batch_size", "pretrain.num_silhouettes")),
     Bound(0, ("pretrain.teacher_steps", "pretrain.num_steps", "pretrain.photos_per_step", "pretrain.dressed_per_step")),
@@ -85,7 +86,7 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
     if train.method != "vicp" and train.loss == "triplet" and train.margin == 0:
         yield "train.margin is 0; a baseline's triplet loss expects more than 0"
     told = train.icl_weight + train.pair_weight + (train.agreement_weight if data.photos is None else 0)
-    told += train.contrastive_weight if config.model.metric_rank else 0
+    told += train.contrastive_weight + train.smooth_ap_weight if config.model.metric_rank else 0
     if train.method == "vicp" and train.warmup_steps > 0 and told == 0:
         yield (
             "train.warmup_steps: the warm-up has no photos, so with train.icl_weight=0 and train.pair_weight=0 it has "

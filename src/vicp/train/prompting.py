@@ -85,11 +85,13 @@ def make_trainee(config: RunConfig, model: VICP) -> Trainee:
             model,
             transform=image_transform(config),
             objective=Objective(
+                identity=settings.identity_weight,
                 icl=settings.icl_weight,
                 alignment=settings.align_weight,
                 pair=settings.pair_weight,
                 agreement=settings.agreement_weight,
                 contrastive=settings.contrastive_weight,
+                smooth_ap=settings.smooth_ap_weight,
                 distillation=settings.distil_weight,
             ),
             margin=settings.margin,

@@ -15,6 +15,7 @@ from vicp.losses.contrastive import contrastive_loss
 from vicp.losses.distillation import distillation_loss
 from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
+from vicp.losses.smooth_ap import smooth_ap_loss
 from vicp.losses.triplet import triplet_loss
 from vicp.model.vicp import VICP, Reading
 from vicp.train.batch import Batch, take_rows
@@ -75,16 +76,13 @@ class Trainee(nn.Module):
         """Every loss; without photos (the warm-up) those that need no ViT. What is only logged has no gradient."""
         read = read_batch(self.model, batch)
         seen = self._embed(batch, read.reading)
-        identity, alignment, contrastive = (None, None, None) if seen is None else self._ranked(seen, batch)
         logits = None if read.asked is None else query_logits(self.model, read, batch).float()  # (C, R)
         terms = weigh(
             self.objective,
-            identity=identity,
+            **({} if seen is None else self._ranked(seen, batch)),
             icl=self._icl(read.reading, batch.same),
-            alignment=alignment,
             pair=None if logits is None else pair_loss(logits.flatten(), batch.queries.same.flatten()),
             agreement=None if read.asked is None or batch.values is None else self._agreement(read.asked, batch),
-            contrastive=contrastive,
             distillation=None if seen is None or logits is None else distillation_loss(_alike(seen, batch), logits),
         )
         # DDP waits for a gradient through everything that a module returns.
@@ -105,25 +103,29 @@ class Trainee(nn.Module):
         readouts = encoding.readout(model.backbone.readout)  # (C, n, D')
         return Seen(model.finish(readouts, reading.gains), None)
 
-    def _ranked(self, seen: Seen, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
-        """L_ID, L_align where there are patches and a weight, and the contrastive loss."""
+    def _ranked(self, seen: Seen, batch: Batch) -> dict[str, Tensor]:
+        """The losses of embeddings by name: L_ID, contrastive, Smooth-AP, and L_align with patches and a weight."""
         embeddings = seen.embeddings  # (C, n, D')
         categories = torch.arange(len(embeddings), device=embeddings.device).repeat_interleave(embeddings.shape[1])
-        identity = triplet_loss(
-            embeddings.flatten(0, 1),
-            batch.identities.flatten(),
-            margin=self.margin,
-            mining=self.mining,
-            categories=categories,
-        )
-        contrastive = contrastive_loss(embeddings, batch.identities)
+        found = {
+            "identity": triplet_loss(
+                embeddings.flatten(0, 1),
+                batch.identities.flatten(),
+                margin=self.margin,
+                mining=self.mining,
+                categories=categories,
+            ),
+            "contrastive": contrastive_loss(embeddings, batch.identities),
+        }
+        if self.objective.smooth_ap > 0:  # cubic in the photos
+            found["smooth_ap"] = smooth_ap_loss(embeddings, batch.identities)
         if self.objective.alignment == 0 or seen.patches is None:
-            return identity, None, contrastive
+            return found
         assert batch.photos is not None
         patches = gather(seen.patches.unflatten(0, batch.photos.shape[:2]))  # (C, n, N, D)
         left, right, same = (side[:, :ALIGNED_PAIRS] for side in vars(batch.queries).values())
         left, right = (take_rows(patches, rows).flatten(0, 1) for rows in (left, right))
-        return identity, alignment_loss(left, right, same.flatten()), contrastive
+        return found | {"alignment": alignment_loss(left, right, same.flatten())}
 
     def _icl(self, reading: Reading, same: Tensor) -> Tensor:
         logits = self.model.reasoner.label_logits(reading.label_states)  # (C, K, V)
