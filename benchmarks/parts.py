@@ -43,10 +43,11 @@ PARTS = {  # whether the photos are prompted, and which gains there are
     "no tokens": "the metric alone, on frozen photos",
     "tokens alone": "the paper's prompt, without a metric",
     "no evidence": "prompt tokens, and the gains that the LLM emits, followed in full",
-    "no trust": "prompt tokens, evidence, and the LLM's gains followed in full",
+    "no trust": "prompt tokens, evidence, and the LLM's gains followed in full; the tokens as far as trusted",
     "no LLM gains": "prompt tokens, and the metric that the evidence makes of the pairs alone",
     "evidence alone": "that metric on frozen photos: no LLM at all",
     "no nuisance": "prompt tokens and gains, and no directions taken away",
+    "no centre": "everything, about the centre of all categories in place of this one's",
     "frozen": "the plain backbone",
 }
 
@@ -146,15 +147,16 @@ def embedded(
     seen = model.pair_readouts(left, right, same)
     whole = reading.gains.of_context(0)
     emitted = head(reading.states)
-    without_llm = evidence(torch.zeros_like(emitted), seen).of_context(0)
+    without_llm = evidence(torch.zeros_like(emitted), seen, head.centre).of_context(0)
     yield "whole", model.finish(prompted, whole)
     yield "no tokens", model.finish(frozen, whole)
     yield "tokens alone", model.finish(prompted, None)
     yield "no evidence", model.finish(prompted, Gains(emitted[0]))
-    yield "no trust", model.finish(prompted, evidence(emitted, seen).of_context(0))
+    yield "no trust", model.finish(prompted, evidence(emitted, seen, head.centre).of_context(0))
     yield "no LLM gains", model.finish(prompted, without_llm)
     yield "evidence alone", model.finish(frozen, without_llm)
     yield "no nuisance", model.finish(prompted, replace(whole, nuisance=None))
+    yield "no centre", model.finish(prompted, replace(whole, centre=None))
     yield "frozen", model.finish(frozen, None)
 
 

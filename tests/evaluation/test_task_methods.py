@@ -116,10 +116,13 @@ def test_what_does_not_need_the_generator_is_shared_by_seeds_of_one_backbone(ben
     other = build_model(PRESETS["tiny"], seed=3).eval()
     other.backbone.load_state_dict(model.backbone.state_dict())
     seed = replace(bench, embedder=embedder_of(other))
-    shared = ("frozen", "triplet", "triplet_plus_pairs", "supervised")
+    seed = replace(seed, embedder=replace(seed.embedder, static=bench.embedder.static))
+    shared = ("frozen", "static", "triplet", "triplet_plus_pairs", "supervised")
     for method in (*ALL, *STEPPED, "metric", "chosen_pairs"):
         a, b = (subject(method, each, 16) for each in (bench, seed))
         assert (a == b) == (method.startswith(shared)), method
+    taught = replace(bench, embedder=replace(bench.embedder, static=torch.ones(2, 8)))
+    assert subject("static", taught, 0) != subject("static", bench, 0), "another static prompt of the same model"
     assert subject("tuned_pairs", replace(bench, tuned={("tuned_pairs", 16): Recipe()}), 16) != subject(
         "tuned_pairs", bench, 16
     )
