@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs mini seeds ablations results clean
+.PHONY: setup demo test check format docs mini seeds ablations bridge results clean
 
 setup: $(READY)
 
@@ -92,6 +92,17 @@ ablations: $(READY)
 		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
 		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]"
 
+# The evidence step of `make mini` and `make seeds` by the losses that it had before, beside those that it has.
+OTHER_LOSS = train.smooth_ap_weight=0 train.contrastive_weight=1 train.identity_weight=1
+bridge: $(READY)
+	for seed in 0 1 2; do joint=runs/mini/seed-$$seed/joint/last; [ $$seed != 0 ] || joint=runs/mini/joint/last; \
+		$(TRAIN) --config configs/mini/evidence.yaml seed=$$seed train.start=$$joint out=runs/bridge/contrastive-$$seed \
+			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(OTHER_LOSS) || exit 1; \
+	done
+	$(BIN)/python benchmarks/bridge.py $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN)) \
+		--variant Smooth-AP mini runs/mini/seed-1/evidence/last runs/mini/seed-2/evidence/last \
+		--variant "triplet and contrastive" $(foreach seed,0 1 2,runs/bridge/contrastive-$(seed)/last)
+
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet
 # tables, SEEN those of them that training saw, CHOICE files of sets that settings are chosen on, RUNS the runs whose
 # training curves are drawn.
@@ -112,7 +123,7 @@ results: $(READY)
 	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))
-	$(MAKE) ablations
+	$(MAKE) ablations bridge
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

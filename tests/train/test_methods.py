@@ -153,6 +153,8 @@ def test_contradictory_settings_are_named(
         ({"method": "vicp", "warmup_steps": 3, "icl_weight": 0.0}, r"train\.warmup_steps: .* it has no loss"),
         ({"distil_weight": -1.0}, r"train\.distil_weight is -1\.0; expected at least 0"),
         ({"contrastive_weight": -1.0}, r"train\.contrastive_weight is -1\.0; expected at least 0"),
+        ({"smooth_ap_weight": -1.0}, r"train\.smooth_ap_weight is -1\.0; expected at least 0"),
+        ({"identity_weight": -1.0}, r"train\.identity_weight is -1\.0; expected at least 0"),
     ],
 )
 def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict[str, Any], message: str) -> None:

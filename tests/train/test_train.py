@@ -86,7 +86,7 @@ def test_training_learns_the_held_out_pairs(tmp_path: Path) -> None:
 
 
 def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
-    config = tiny_run(tmp_path, mining="batch_all")
+    config = tiny_run(tmp_path, mining="batch_all", smooth_ap_weight=1.0)
     model = start_model(config)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="joint", photos=True)
     terms = make_trainee(config, model)(batch)
@@ -97,8 +97,9 @@ def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
     assert all(p.grad is None for p in model.backbone.parameters())
 
 
-def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path) -> None:
-    config = tiny_run(tmp_path, contrastive_weight=1.0)
+@pytest.mark.parametrize("loss", ["contrastive", "smooth_ap"])
+def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path, loss: str) -> None:
+    config = tiny_run(tmp_path, **{f"{loss}_weight": 1.0})
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=6))
     model = start_model(config)
     world = world_of(model, config, "seen", 2)
@@ -108,7 +109,7 @@ def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path) -
     for photos in (False, True):
         terms = trainee(batch_of(world, config, num_pairs=4, num=2, seed="metric", photos=photos))
         trainee.zero_grad()
-        terms.contrastive.backward()
+        getattr(terms, loss).backward()
         for part in (model.metric_head, model.reasoner, model.comparison):
             assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters()), photos
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.head.parameters()) == photos
