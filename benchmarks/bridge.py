@@ -15,16 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from cases import Case, cases, meaningless
+from cases import cases, meaningless, reached
 from context_asked import shown
 from context_page import DASH, cell, header
 from context_tables import interval_cells
 from program import at_least, run
-from vicp.adapt.candidates import READOUT
+from vicp.adapt.candidates import NULL, READOUT
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.fitting import fit
 from vicp.adapt.opening import open_model
-from vicp.evaluation.answer import answer
 from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import Floats, Groups, difference, groups_of, mean
 
@@ -79,16 +77,11 @@ def measure(asked: argparse.Namespace, embedder: Embedder) -> Found:
     """What a checkpoint reaches on each support; NaN where shuffled labels contradict each other."""
     found: Found = {}
     for case in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
-        shuffled = [reached(embedder, other) for other in meaningless(case)] or [float("nan")]
-        values = [reached(embedder, case), *shuffled, 100 * answer(case.paper, case.frozen).found.map]
+        shuffled = [reached(embedder, other, READOUT) for other in meaningless(case)] or [float("nan")]
+        values = [reached(embedder, case, READOUT), *shuffled, reached(embedder, case, NULL)]
         found.setdefault((case.name, case.num_pairs), []).append((case.category, values))
         print(f"{case.name}, {case.category}, K = {case.num_pairs}: {values}", file=sys.stderr, flush=True)
     return found
-
-
-def reached(embedder: Embedder, case: Case) -> float:
-    """MAP in percent under the emitted metric."""
-    return 100 * answer(case.paper, fit(embedder, case.support, READOUT).finish([case.frozen])).found.map
 
 
 def facts_of(table: Floats, groups: Groups | None) -> dict[str, Any]:

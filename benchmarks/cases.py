@@ -6,12 +6,14 @@ from pathlib import Path
 
 from torch import Tensor
 
+from vicp.adapt.adaptation import Recipe
 from vicp.adapt.embedding import Embedder
+from vicp.adapt.fitting import fit
 from vicp.adapt.support_photos import SupportPhotos, relate_pairs
 from vicp.data.sources import open_photos
 from vicp.data.tasks import make_task, plan_tasks
 from vicp.errors import DataError
-from vicp.evaluation.answer import Paper
+from vicp.evaluation.answer import Paper, answer
 from vicp.evaluation.plan import Plan
 from vicp.evaluation.protocols.papers import open_paper
 from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
@@ -69,3 +71,11 @@ def meaningless(case: Case) -> Iterator[Case]:
         name=f"{case.name}, labels shuffled",
         support=replace(support, pairs=pairs, groups=groups, relation=relation),
     )
+
+
+def reached(embedder: Embedder, case: Case, recipe: Recipe) -> float:
+    """MAP in percent of a recipe; the photos are looked at again only under a prompt."""
+    adaptation = fit(embedder, case.support, recipe)
+    frozen = recipe.features == "frozen"
+    embeddings = adaptation.finish([case.frozen]) if frozen else embedder.embed_pixels(case.paper.pixels, adaptation)
+    return 100 * answer(case.paper, embeddings).found.map

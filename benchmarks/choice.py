@@ -14,21 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from cases import Case, cases, meaningless
+from cases import Case, cases, meaningless, reached
 from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import at_least, run
 from vicp.adapt import choose
-from vicp.adapt.adaptation import Recipe
 from vicp.adapt.candidates import NULL, SHRINKAGES, cheap, default
 from vicp.adapt.embedding import Embedder
-from vicp.adapt.fitting import fit
 from vicp.adapt.leave_out import is_above_chance
 from vicp.adapt.opening import open_model
-from vicp.evaluation.answer import answer
 from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.seed_table import groups_of, mean
 
@@ -84,10 +80,7 @@ def command(asked: argparse.Namespace) -> str:
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
     trial = choose.try_out(embedder, case.support, "auto")
-    maps = {
-        recipe: 100 * answer(case.paper, embedded(embedder, case, recipe)).found.map
-        for recipe in cheap(embedder, "auto")
-    }
+    maps = {recipe: reached(embedder, case, recipe) for recipe in cheap(embedder, "auto")}
     best = trial.best(list(trial.similarity)) if trial.similarity else NULL
     sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
     auto = choose.adapt(embedder, case.support, "auto", trial=trial).recipe
@@ -99,14 +92,6 @@ def judged(embedder: Embedder, case: Case) -> dict[str, float]:
         "oracle": max(maps, key=lambda recipe: maps[recipe]),
     }
     return {str(recipe): value for recipe, value in maps.items()} | {rule: maps[chosen[rule]] for rule in RULES}
-
-
-def embedded(embedder: Embedder, case: Case, recipe: Recipe) -> Tensor:
-    """The photos under a recipe; they are looked at again only under a prompt."""
-    adaptation = fit(embedder, case.support, recipe)
-    if recipe.features == "frozen":
-        return adaptation.finish([case.frozen])
-    return embedder.embed_pixels(case.paper.pixels, adaptation)
 
 
 def rows(cases: Sequence[tuple[str, dict[str, float]]]) -> dict[str, Any]:

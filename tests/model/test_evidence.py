@@ -60,7 +60,7 @@ def test_gradients_reach_every_weight_and_are_finite():
     for name, parameter in evidence.named_parameters():
         if name.startswith("overall.2"):  # starts at zero, which would hide what is before it
             torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
-    gains = evidence(torch.randn(1, 6), pairs, torch.zeros(6))
+    gains = evidence(torch.randn(1, 6), pairs, NOWHERE)
     assert gains.nuisance is not None
     assert gains.centre is not None
     (gains.values.square().sum() + (torch.randn(9, 6) * gains.nuisance).sum() + gains.centre.sum()).backward()

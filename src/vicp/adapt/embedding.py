@@ -1,10 +1,8 @@
 """Photos in, embeddings out: decode, batch, embed, remember."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +14,7 @@ from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.precision import autocast, choose_precision
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.prompt import CategoryPrompt, digest
 from vicp.model.vicp import VICP
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
@@ -200,10 +198,7 @@ class Embedder:
         return keys, bad
 
     def _space(self, prompt: CategoryPrompt | None) -> str:
-        key = "none"
-        if prompt is not None:
-            data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in prompt.parts)
-            key = hashlib.blake2b(data, digest_size=8).hexdigest()
+        key = "none" if prompt is None else digest(prompt.parts)
         readout = self.backbone.readout
         return f"{self.fingerprint}/{readout}/{self.transform.fingerprint}/{key}/{choose_precision()}"
 

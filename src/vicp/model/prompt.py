@@ -1,12 +1,14 @@
 """A category's prompt as a value: a small safetensors file that knows which model it belongs to."""
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -76,6 +78,12 @@ class CategoryPrompt:
             )
         except KeyError as error:
             raise damaged(path, error) from error
+
+
+def digest(parts: Sequence[Tensor]) -> str:
+    """16 hexadecimal digits that change with any value of these tensors, which are on the CPU."""
+    data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in parts)
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)

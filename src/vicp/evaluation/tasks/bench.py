@@ -1,15 +1,12 @@
 """What the methods of a task are made of: a model, baselines and settings; and what an outcome depends on of these."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import numpy as np
-from torch import Tensor
 
 from vicp.adapt.adaptation import Recipe
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.retrained import Retraining
+from vicp.model.prompt import digest
 from vicp.model.weights import fingerprint
 
 NUM_SUPERVISED = 1000  # labelled photos
@@ -63,7 +60,8 @@ def subject(method: str, bench: Bench, num_pairs: int) -> str:
         case "frozen":
             return _backbone_fingerprint(bench.embedder)
         case "static":
-            return f"{_backbone_fingerprint(bench.embedder)}-{_digest(bench.embedder.static)}"
+            static = [] if bench.embedder.static is None else [bench.embedder.static]
+            return f"{_backbone_fingerprint(bench.embedder)}-{digest(static)}"
         case "triplet":
             return bench.baseline.fingerprint
         case "triplet_plus":
@@ -81,9 +79,3 @@ def subject(method: str, bench: Bench, num_pairs: int) -> str:
 def _backbone_fingerprint(embedder: Embedder) -> str:
     """Seeds that share a backbone share what does not depend on the rest."""
     return f"{fingerprint(embedder.backbone)}-{embedder.backbone.readout}"
-
-
-def _digest(static: Tensor | None) -> str:
-    """16 hexadecimal digits that change with any prompt token."""
-    values = b"" if static is None else np.ascontiguousarray(static.float().cpu().numpy()).tobytes()
-    return hashlib.blake2b(values, digest_size=8).hexdigest()
