@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from vicp.adapt import retrained
-from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.adaptation import Adaptation, Recipe
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.fitting import fit
+from vicp.adapt.retrained import Retraining
 from vicp.adapt.support_photos import SupportPhotos
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -192,11 +193,8 @@ def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
 def hall_of(
     sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, exams: Sequence[Exam], k: int
 ) -> Hall:
-    tuned = bench.tuning("tuned_identities", k)
-    settings, _ = bench.retraining(RETRAINED, k)
-    own = settings if "retrained" in taker.adaptations else tuned
     repaired = taker.adaptations == (REPAIRED,)
-    told = repr((taker.adaptations, own, sets.draws, SHORTLIST))
+    told = repr((taker.adaptations, steps_of(bench, taker.adaptations, k), sets.draws, SHORTLIST))
     digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
     plan = Plan(
         find_protocol("vicp-retrieval"),
@@ -209,6 +207,13 @@ def hall_of(
     )
     out = sets.runs / path.stem / f"K{k}-{digest}"
     return Hall(Request((taker.name,), plan, path, out, "", diagnose=False), table, exams)
+
+
+def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | Retraining | None:
+    """The settings of the gradient steps among these adaptations; None where they take none."""
+    if "retrained" in adaptations:
+        return bench.retraining(RETRAINED, k)[0]
+    return bench.tuning("tuned_identities", k) if "tuned" in adaptations else None
 
 
 def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
