@@ -78,6 +78,8 @@ PLAIN = model.num_latents=32 model.compare_in_context=false model.glance=false m
 	train.pair_weight=0 train.agreement_weight=0 train.contrastive_weight=0 episodes.contexts=3 \
 	episodes.pairs=[0,4,8,16,16] train.warmup_steps=1200 train.joint_steps=100 train.save_every=400
 TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
+# A metric beside the prompt tokens, from the start or after them.
+LONGER = train.joint_steps=1000 train.save_every=250
 ablations: $(READY)
 	for seed in 0 1 2; do $(BIN)/vicp train --resume --config configs/mini/ablation-reader.yaml seed=$$seed \
 		out=runs/ablations/reader/seed-$$seed $(NATURAL) || exit 1; \
@@ -91,6 +93,14 @@ ablations: $(READY)
 		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150" \
 		--each "$(TOKENS) model.num_prompts=48" --each "$(TOKENS) model.prompts_per_layer=false" \
 		--each "episodes.same_shares=[0.125,0.25,0.5,0.5,0.75]"
+	for seed in 0 1 2; do $(TRAIN) --config configs/mini/reader.yaml seed=$$seed train.backbone=mini \
+		out=runs/ablations/tokens-reader/seed-$$seed $(NATURAL) || exit 1; \
+	done
+	$(ABLATE) --config configs/mini/ablation-tokens.yaml --runs runs/ablations/tokens --out results/ablations/tokens \
+		--each model.num_prompts=48 \
+		--each "model.metric_rank=192 train.fresh=[] train.warmup_steps=600 $(LONGER)" \
+		--each "model.metric_rank=192 train.fresh=[metric_head] \
+		train.start=runs/ablations/tokens/base/seed-\$${seed}/last $(LONGER)"
 
 # The evidence step of `make mini` and `make seeds` by the losses that it had before, beside those that it has.
 OTHER_LOSS = train.smooth_ap_weight=0 train.contrastive_weight=1 train.identity_weight=1
