@@ -41,6 +41,17 @@ READER = "_set_transformer"
 DASH = "–"
 
 
+# What stands behind a small `own - shuffled`, and what was tried: said where the differences are.
+LITTLE = (
+    "Where `own - shuffled` is small: shuffled labels leave half of the same-pairs true, and the category's centre, "
+    "and how its photos vary, are read from the photos without a label; `tuned_identities - shuffled` is what gradient "
+    "steps, told the identities, get out of the same photos. What was tried to raise it, each with its table: the "
+    "evidence trained by other losses ([bridge](ablations/bridge.md)), parts of the prompt by themselves "
+    "([parts](ablations/parts.md)), other selections of pairs ([selection](ablations/selection.md)), and other ways "
+    "to join it with a metric in closed form ([choice](ablations/choice.md))."
+)
+
+
 def page(facts: Mapping[str, Any]) -> str:
     """The file."""
     lines = ["# Does the context matter?", "", f"Written by `{facts['command']}`.", ""]
@@ -150,7 +161,7 @@ def gain_lines(differences: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = ["### Paired differences", "", *header(["difference", *sets])]
     for what, found in differences.items():
         lines.append("| " + " | ".join([what, *(cell(found.get(name), signed=True) for name in sets)]) + " |")
-    return [*lines, "", f"`chosen_repaired`: {MEANINGS['chosen_repaired']}.", ""]
+    return [*lines, "", f"`chosen_repaired`: {MEANINGS['chosen_repaired']}. {LITTLE}", ""]
 
 
 def before_lines(real: Mapping[str, Any], k: int) -> list[str]:

@@ -16,6 +16,7 @@ REAL_PAIRS = (
     ("chosen_identities", "frozen"),
     ("chosen_identities", "chosen_repaired"),
     ("own", "shuffled"),
+    ("tuned_identities", "shuffled"),
     ("own", "null"),
     ("own", "frozen"),
 )
