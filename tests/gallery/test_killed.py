@@ -116,8 +116,8 @@ def test_killed_twenty_times(
         killed += kill_after(process, started, rng.uniform(0, window))
         now = check_whole(open_gallery(uri), seen)
         growing += now > seen
-        due = (total - len(seen)) / (KILLS - killed + 1)  # to be just done at the last kill
-        window *= 0.6 if len(now) - len(seen) > due else 1.3
+        due = (total - len(seen)) / (KILLS - killed + 3)  # to be not quite done at the last kill
+        window *= min(1.3, max(0.3, due / max(len(now) - len(seen), 1)))
         seen = now
         assert len(seen) < total or killed >= KILLS - 3, "it was done too early for the test to mean anything"
     assert growing >= 5, "most kills came before anything was written"

@@ -44,6 +44,7 @@ def shrunk(config: RunConfig, out: Path) -> RunConfig:
             config.train,
             backbone=None,
             start=None,
+            fresh=(),
             warmup_steps=min(config.train.warmup_steps, 1),
             epochs=0,
             joint_steps=2,
