@@ -18,6 +18,7 @@ from decisions_picture import draw
 from decisions_real import METHODS, gather, measure
 from decisions_simulated import SETTINGS, simulate
 from embedded_sets import embedded
+from program import run
 from rates import share
 from score_worlds import WORLDS
 
@@ -67,4 +68,4 @@ def options(asked: argparse.Namespace) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -13,13 +13,16 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from program import run
 from vicp.adapt.embedding import Embedder
 from vicp.adapt.opening import open_model
+from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.evaluation.demo import PROTOCOL, run_demo
 from vicp.evaluation.protocols.world_exam import world_table
 from vicp.evaluation.report.context import METHODS, MethodResult, mean_results
 
+WORLD = "procedural world"
 RESULTS = Path(__file__).parent.parent / "results" / "demo"
 
 
@@ -30,14 +33,14 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3, choices=range(2, 100), metavar="2..99")
     parser.add_argument("--model", default="mini")
     arguments = parser.parse_args()
+    sets = {path.stem: open_photos(path) for path in arguments.tables}  # before anything is written
     embedder = open_model(arguments.model)
     settings = f"--pairs {arguments.pairs} --draws {arguments.draws} --model {arguments.model}"
     results = earlier_results(embedder.fingerprint, settings)
-    for path in [None, *arguments.tables]:
-        name = "procedural world" if path is None else path.stem
+    for name, table in {WORLD: world_table(num_categories=8, seed=0), **sets}.items():
         if name not in results["sets"]:
-            results["sets"][name] = measure(embedder, path, arguments.pairs, arguments.draws)
-            tables = [f"{done}.parquet" for done in results["sets"] if done != "procedural world"]
+            results["sets"][name] = measure(embedder, table, arguments.pairs, arguments.draws)
+            tables = [f"{done}.parquet" for done in results["sets"] if done != WORLD]
             results["command"] = " ".join(["python benchmarks/demo_sets.py", *tables, settings])
             write_results(results)
 
@@ -51,9 +54,8 @@ def earlier_results(model: str, settings: str) -> dict[str, object]:
     return {"command": "", "model": model, "protocol": PROTOCOL, "unit": "mAP in percent", "sets": {}}
 
 
-def measure(embedder: Embedder, path: Path | None, num_pairs: int, draws: int) -> dict[str, object]:
+def measure(embedder: Embedder, table: PhotoTable, num_pairs: int, draws: int) -> dict[str, object]:
     """Every row of the context report on one set."""
-    table = world_table(num_categories=8, seed=0) if path is None else open_photos(path)
     reports = [
         run_demo(embedder, table, source="", command="", num_pairs=num_pairs, seed=seed) for seed in range(draws)
     ]
@@ -100,4 +102,4 @@ def write_results(results: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,4 +1,4 @@
-"""Real photo sets as embeddings of the packaged `mini`, kept under runs/ so that a set is embedded once.
+"""Real photo sets as embeddings of the packaged `mini`, kept under runs/ so that a model embeds a set once.
 
 python benchmarks/embedded_sets.py TABLE.parquet ...
 """
@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from program import run
+from vicp.adapt.embedding import Embedder
+from vicp.adapt.opening import open_model
+from vicp.data.sources import open_photos
 
 FOLDER = Path(__file__).parent.parent / "runs" / "embeddings"
 MOST_PHOTOS = 20  # of an identity; more would only take time
@@ -34,23 +39,22 @@ class EmbeddedSet:
 
 def embedded(table: Path, folder: Path = FOLDER) -> EmbeddedSet:
     """The set's embeddings, from the folder or made now."""
-    kept = folder / f"{table.stem}.npz"
+    model = open_model("mini")
+    kept = folder / f"{table.stem}-{model.fingerprint}.npz"
     if not kept.exists():
+        found = _embed(model, table)
         folder.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(".part.npz")
-        np.savez_compressed(part, **_embed(table))
+        np.savez_compressed(part, **found)
         part.replace(kept)
     with np.load(kept) as file:
         return EmbeddedSet(table.stem, *(file[name] for name in ("embeddings", "identities", "categories", "paths")))
 
 
-def _embed(table: Path) -> dict[str, np.ndarray]:
-    from vicp.adapt.opening import open_model
-    from vicp.data.sources import open_photos
-
+def _embed(model: Embedder, table: Path) -> dict[str, np.ndarray]:
     photos = open_photos(table)
     rows = photos.select(thinned(np.array(photos.identities)))
-    kept, embeddings = open_model("mini").embed(rows)
+    kept, embeddings = model.embed(rows)
     return {
         "embeddings": embeddings.numpy(),
         "identities": np.array(kept.identities),
@@ -68,6 +72,10 @@ def thinned(identities: np.ndarray, most: int = MOST_PHOTOS) -> np.ndarray:
     return np.sort(np.concatenate(kept))
 
 
-if __name__ == "__main__":
+def main() -> None:
     for name in sys.argv[1:]:
         print(name, embedded(Path(name)).embeddings.shape)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -22,6 +22,7 @@ from scipy import stats
 
 from decisions_real import bare
 from embedded_sets import EmbeddedSet, embedded
+from program import run
 from vicp.adapt import choose
 from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.support_photos import SupportPhotos, draw_as_many, relate_pairs
@@ -186,4 +187,4 @@ def verdict(rows: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

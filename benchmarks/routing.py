@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from program import run
 from vicp.adapt.adaptation import Adaptation, Recipe
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.candidates import GENERATED
@@ -154,4 +155,4 @@ def page(command: str, draws: int, found: dict[str, dict]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

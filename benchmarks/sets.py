@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from program import run
+
 ROOT = Path(__file__).parent.parent
 SETS = ROOT / "results" / "sets"
 METHODS = ["mini", "triplet", "arcface", "adaface", "scl", "scl-lora", "static-shared", "static-per-layer"]
@@ -64,7 +66,8 @@ def evaluate(table: Path, methods: list[str], draws: int, seed: int) -> dict[str
         str(out),
     ]
     command += ["--adapt", ADAPTATIONS, "--rerank", STAGES, "--support-draws", str(draws), "--seed", str(seed)]
-    subprocess.run([*command, "--no-diagnose"], check=True, cwd=ROOT)
+    if code := subprocess.run([*command, "--no-diagnose"], check=False, cwd=ROOT).returncode:
+        sys.exit(code)  # which has said why
     return json.loads((out / "report.json").read_text(encoding="utf-8"))
 
 
@@ -131,4 +134,4 @@ def cell(row: dict[str, Any] | None) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +191,19 @@ def test_numbers_out_of_range_end_before_anything_is_done(
         importlib.import_module(program).main(asked.split())
     assert ended.value.code == 2
     assert f"argument {asked.split()[0]}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["decisions", "demo_sets", "embedded_sets", "pairs", "routing", "sets"])
+def test_a_set_that_is_not_there_is_one_line_and_leaves_the_results(
+    program: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    results = BENCHMARKS.parent / "results"
+    before = {path: path.read_bytes() for path in results.rglob("*.*")}
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", [program, str(tmp_path / "away.parquet")])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(BENCHMARKS / f"{program}.py"), run_name="__main__")
+    assert ended.value.code == 2
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last == f"error: no such file or folder: {tmp_path / 'away.parquet'}"
+    assert {path: path.read_bytes() for path in results.rglob("*.*")} == before
