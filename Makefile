@@ -78,7 +78,7 @@ PLAIN = model.num_latents=32 model.compare_in_context=false model.glance=false m
 	train.pair_weight=0 train.agreement_weight=0 train.contrastive_weight=0 episodes.contexts=3 \
 	episodes.pairs=[0,4,8,16,16] train.warmup_steps=1200 train.joint_steps=100 train.save_every=400
 TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
-# A metric beside the prompt tokens, from the start or after them.
+# For variants that emit a metric beside the prompt tokens: 1,000 steps with prompted photos where joint.yaml has 150.
 LONGER = train.joint_steps=1000 train.save_every=250
 ablations: $(READY)
 	for seed in 0 1 2; do $(BIN)/vicp train --resume --config configs/mini/ablation-reader.yaml seed=$$seed \
