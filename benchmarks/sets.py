@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from program import run
+from vicp.data.sources import open_photos
 
 ROOT = Path(__file__).parent.parent
 SETS = ROOT / "results" / "sets"
@@ -32,6 +33,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=SETS)
     asked = parser.parse_args()
+    for table in asked.tables:
+        open_photos(table)  # a set that is not there ends it before hours are spent on the others
     sets = {table.stem: evaluate(table, asked.methods, asked.support_draws, asked.seed) for table in asked.tables}
     found = {
         "command": shlex.join(
