@@ -1,6 +1,7 @@
 """Adaptation from the command line, with a bare backbone and with a model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from tests.adapt.test_opening import save_vit
 from tests.conftest import Run, write_photo
 from tests.test_cli import one_line_error, vicp
+from vicp.adapt.adaptation import Adaptation
 
 TEACH = ("teach", "shoes", "--category", "shoe", "--json")
 
@@ -58,7 +60,14 @@ def test_a_model_keeps_its_verifier_whatever_is_chosen(photo_folder: Path, run: 
         assert 0 <= facts["label_accuracy"] <= 1
         answers.add(json.loads(run(*use, "--json"))["p_same"])
     assert len(answers) == 1
-    assert "P(same)" in run(*use)
+    assert facts["labels_foreseen"] is False, "nothing has taught it to"
+    assert json.loads(run(*use, "--json"))["labels_foreseen"] is False
+    told = run(*use)
+    assert "of the pairs taught for 'shoe' it foresaw no more labels than one answer for all does" in told
+    assert "P(same)" not in told
+    path = photo_folder.parent / use[4]
+    replace(Adaptation.load(path), foreseen=True).save(path)
+    assert f"P(same) = {answers.pop():.2f} by the pairs taught" in run(*use)
 
 
 def test_errors_are_one_line(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:

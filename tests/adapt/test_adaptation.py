@@ -45,6 +45,12 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["cat"]
 
 
+@pytest.mark.parametrize("foreseen", [None, False, True])
+def test_whether_labels_were_foreseen_is_kept(foreseen: bool | None, tmp_path: Path) -> None:
+    replace(metric_on_both(), foreseen=foreseen).save(tmp_path / "cat")
+    assert Adaptation.load(tmp_path / "cat").foreseen is foreseen
+
+
 def test_held_out_similarities_are_kept(tmp_path: Path) -> None:
     similarity = np.array([[1, np.nan, 0.25], [0.5, 1, 0.125], [0.25, 0, 1]])
     relation = np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1]])

@@ -59,9 +59,25 @@ def test_too_few_pairs_to_check(model, latents) -> None:
 
 
 def test_suspects_come_most_suspicious_first() -> None:
-    check = LabelCheck(np.array([0.95, 0.04, 0.01, 0.99, 0.5]), np.array([True, True, True, False, False]))
-    assert check.suspects == [2, 3, 1]
-    assert check.accuracy == pytest.approx(2 / 5)
+    probability, same = np.repeat([0.95, 0.2], 10), np.repeat([True, False], 10)
+    probability[[1, 2, 13]] = 0.04, 0.01, 0.97
+    check = LabelCheck(probability, same)
+    assert check.suspects == [2, 13, 1]
+    assert check.accuracy == pytest.approx(17 / 20)
+
+
+@pytest.mark.parametrize(("right", "foreseen"), [(14, False), (15, True)], ids=["5.8 % by chance", "2.1 %"])
+def test_labels_are_foreseen_where_one_answer_for_all_is_beaten_clearly(right: int, foreseen: bool) -> None:
+    same = np.arange(20) % 2 == 0
+    said = np.where(np.arange(20) < right, same, ~same)
+    check = LabelCheck(np.where(said, 0.99, 0.01), same)
+    assert (check.guess, check.foreseen) == (0.5, foreseen)
+    assert bool(check.suspects) == foreseen, "what does not foresee labels is no judge of them"
+
+
+def test_of_pairs_of_one_label_none_is_foreseen() -> None:
+    check = LabelCheck(np.full(30, 0.9), np.full(30, True))
+    assert (check.accuracy, check.guess, check.foreseen) == (1.0, 1.0, False)
 
 
 def test_verifier_is_symmetric_and_checks_the_model(embedder, latents) -> None:

@@ -99,6 +99,7 @@ class Adaptation:
         beside: likewise; photos are as similar as both metrics say, weighted by the share in `recipe`.
         choice: why this one; None for an adaptation that was not chosen.
         held_out: similarities that decisions are calibrated on; None where nothing could be held out.
+        foreseen: whether the LLM foresaw labels of pairs held out from it; None where it was not asked.
     """
 
     recipe: Recipe
@@ -111,6 +112,7 @@ class Adaptation:
     beside: Metric | None = None
     choice: Choice | None = None
     held_out: HeldOut | None = None
+    foreseen: bool | None = None
 
     def __post_init__(self) -> None:
         if self.recipe.features != "frozen" and self.prompt is None:
@@ -157,6 +159,7 @@ class Adaptation:
             "seed": self.seed,
             "recipe": asdict(self.recipe),
             "choice": None if self.choice is None else asdict(self.choice),
+            "foreseen": self.foreseen,
         }
         tensors = {
             "tokens": None if self.prompt is None else self.prompt.tokens,
@@ -208,7 +211,10 @@ def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     recipe = Recipe(**facts["recipe"])
     if beside is not None and recipe.share is None:
         recipe = replace(recipe, share=EVEN)
-    return Adaptation(recipe, category, num_pairs, seed, fingerprint, prompt, metric, beside, choice, held_out)
+    foreseen = facts.get("foreseen")  # likewise
+    return Adaptation(
+        recipe, category, num_pairs, seed, fingerprint, prompt, metric, beside, choice, held_out, foreseen
+    )
 
 
 def _metric_tensors(name: str, metric: Metric | None) -> dict[str, Tensor | None]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
 from vicp.adapt.adaptation import Adaptation, Recipe
@@ -18,6 +19,7 @@ from vicp.model.vicp import VICP
 
 NUM_FOLDS = 4
 SUSPECT = 0.1  # a pair whose own label gets less than this is worth a second look
+BY_CHANCE = 0.05  # of contexts that say nothing, so many pass for foreseen
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,22 @@ class LabelCheck:
         return float(((self.probability > 0.5) == self.same).mean())
 
     @property
+    def guess(self) -> float:
+        """Share of pairs that one answer for all of them gets right."""
+        share = float(self.same.mean())
+        return max(share, 1 - share)
+
+    @property
+    def foreseen(self) -> bool:
+        """Whether the LLM gets more labels right than one answer for all, by a binomial test."""
+        right = round(self.accuracy * len(self.same))
+        return bool(stats.binomtest(right, len(self.same), self.guess, alternative="greater").pvalue < BY_CHANCE)
+
+    @property
     def suspects(self) -> list[int]:
-        """Pairs that look mislabelled, most suspicious first."""
+        """Pairs that look mislabelled, most suspicious first; none where the LLM does not foresee labels."""
+        if not self.foreseen:
+            return []
         of_given = np.where(self.same, self.probability, 1 - self.probability)
         return [int(i) for i in np.argsort(of_given, kind="stable") if of_given[i] < SUSPECT]
 

@@ -1,6 +1,6 @@
 """Teaches a category: draw or read the pairs, adapt to them, and say how and how well."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Taught:
             "dropped_pairs": self.num_dropped,
             "same_pairs": int(self.support.same.sum()),
             "label_accuracy": None if self.check is None else self.check.accuracy,
+            "labels_foreseen": self.adaptation.foreseen,
             "suspects": [self._pair(k) for k in self._suspects],
             "model": self.adaptation.fingerprint,
             "seed": self.adaptation.seed,
@@ -69,10 +70,9 @@ class Taught:
             pairs = f" and {self.num_dropped} pairs with them" if self.num_dropped else ""
             lines.append(f"Left out {len(self.table.skipped)} photos that cannot be used{pairs}.")
         if self.check is not None:
-            guess = max(num_same, len(self.support) - num_same) / len(self.support)
             lines.append(
                 f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right "
-                f"(always the same answer: {guess:.0%})."
+                f"(always the same answer: {self.check.guess:.0%})."
             )
         for k in self._suspects[:NUM_SUSPECTS]:
             pair = self._pair(k)
@@ -139,7 +139,9 @@ def teach_category(
     check = None
     if embedder.model is not None and support.latents is not None:
         check = check_labels(embedder.model, support.latents, support.pairs, seed=seed)
-    return Taught(choose.adapt(embedder, support, adapt), table, pairs, check, num_dropped)
+    foreseen = None if check is None else check.foreseen
+    adaptation = replace(choose.adapt(embedder, support, adapt), foreseen=foreseen)
+    return Taught(adaptation, table, pairs, check, num_dropped)
 
 
 def _draw_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> tuple[PhotoTable, Support]:

@@ -25,6 +25,7 @@ class Verdict:
         threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
         threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
         category: the adaptation's.
+        foreseen: whether the LLM foresaw labels of the taught pairs; where not, its probability says nothing.
         decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
     """
 
@@ -34,6 +35,7 @@ class Verdict:
     threshold_accuracy: float | None
     category: str
     decision: Verification | None = None
+    foreseen: bool | None = None
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -41,6 +43,7 @@ class Verdict:
             "category": self.category,
             "similarity": self.similarity,
             "p_same": self.probability,
+            "labels_foreseen": self.foreseen,
             "threshold": self.threshold,
             "threshold_accuracy": self.threshold_accuracy,
             "decision": None if self.decision is None else self.decision.to_dict(),
@@ -48,15 +51,21 @@ class Verdict:
 
     def lines(self) -> list[str]:
         """The facts, for people."""
-        lines = [] if self.decision is None else [f"{self.decision.sentence}."]
-        if self.probability is not None:
+        said = None if self.decision is None else self.decision.sentence
+        lines = [] if said is None else [f"{said[0].upper()}{said[1:]}."]
+        if self.probability is None:
+            lines.append(f"Similarity {self.similarity:.3f}.")
+        elif self.foreseen is False:
+            lines.append(
+                f"Similarity {self.similarity:.3f}. What the model reads in context is left out: of the pairs taught "
+                f"for '{self.category}' it foresaw no more labels than one answer for all does."
+            )
+        else:
             answer = "the same individual" if self.probability >= 0.5 else "different individuals"
             lines.append(
                 f"In context probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
                 f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
             )
-        else:
-            lines.append(f"Similarity {self.similarity:.3f}.")
         if self.threshold is not None and self.threshold_accuracy is not None:
             side = "above" if self.similarity > self.threshold else "not above"
             lines.append(
@@ -98,4 +107,5 @@ def verify_photos(
         threshold_accuracy=None if choice is None else choice.threshold_accuracy,
         category=adaptation.category,
         decision=None if decisions is None else decisions.verify(float(left @ right), promise),
+        foreseen=adaptation.foreseen,
     )
