@@ -194,8 +194,7 @@ class _Seat:
         check = check_labels(self.embedder.full_model, support.latents, support.pairs, seed=seed)
         if check is not None:
             self.desk.accuracy.append(check.accuracy)
-            share = float(check.same.mean())
-            self.desk.guessing.append(max(share, 1 - share))
+            self.desk.guessing.append(check.guess)
 
     def _relabelled(self, seed: int) -> SupportPhotos | None:
         exam = self.paper.exam

@@ -25,8 +25,8 @@ class Verdict:
         threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
         threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
         category: the adaptation's.
-        foreseen: whether the LLM foresaw labels of the taught pairs; where not, its probability says nothing.
         decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
+        foreseen: whether the LLM foresaw labels of the taught pairs; where not, its probability says nothing.
     """
 
     similarity: float
