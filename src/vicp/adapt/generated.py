@@ -47,13 +47,13 @@ class LabelCheck:
 
     @property
     def foreseen(self) -> bool:
-        """Whether the LLM gets more labels right than one answer for all, by a binomial test."""
+        """Whether the LLM gets clearly more labels right than one answer for all: a binomial test; never of 4 pairs."""
         right = round(self.accuracy * len(self.same))
         return bool(stats.binomtest(right, len(self.same), self.guess, alternative="greater").pvalue < BY_CHANCE)
 
     @property
     def suspects(self) -> list[int]:
-        """Pairs that look mislabelled, most suspicious first; none where the LLM does not foresee labels."""
+        """Pairs that look mislabelled, most suspicious first; none where labels are not foreseen."""
         if not self.foreseen:
             return []
         of_given = np.where(self.same, self.probability, 1 - self.probability)

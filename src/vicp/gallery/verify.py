@@ -26,7 +26,7 @@ class Verdict:
         threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
         category: the adaptation's.
         decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
-        foreseen: whether the LLM foresaw labels of the taught pairs; where not, its probability says nothing.
+        foreseen: whether the LLM clearly foresaw labels of the taught pairs; where not, its probability is not shown.
     """
 
     similarity: float
@@ -58,7 +58,7 @@ class Verdict:
         elif self.foreseen is False:
             lines.append(
                 f"Similarity {self.similarity:.3f}. What the model reads in context is left out: of the pairs taught "
-                f"for '{self.category}' it foresaw no more labels than one answer for all does."
+                f"for '{self.category}' it did not foresee clearly more labels than one answer for all does."
             )
         else:
             answer = "the same individual" if self.probability >= 0.5 else "different individuals"
