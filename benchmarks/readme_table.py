@@ -34,6 +34,8 @@ REAL_COLUMNS = {  # method and K
     "plain backbone": ("frozen", "64"),
     "labels shuffled, 64 pairs": ("shuffled", "64"),
     "own pairs, 64": ("own", "64"),
+    "whitening (`metric`), identities of 16 pairs": ("metric", "16"),
+    "whitening (`metric`), identities of 64 pairs": ("metric", "64"),
     "chosen, identities of 16 pairs": ("chosen_identities", "16"),
     "chosen, identities of 64 pairs": ("chosen_identities", "64"),
     "Triplet+, identities of 64 pairs": ("triplet_plus_identities", "64"),

@@ -1,20 +1,76 @@
-"""The README's tables are those that results/context.json gives."""
+"""The README's tables are those that results/context.json gives, and its prose quotes what results/ holds."""
 
 import importlib
 import json
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+CARD = ROOT / "src" / "vicp" / "checkpoints" / "mini" / "README.md"
 
 
-def test_the_tables_are_what_was_measured(monkeypatch: pytest.MonkeyPatch):
+def results(name: str) -> Any:
+    return json.loads((ROOT / "results" / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    program = importlib.import_module("readme_table")
-    facts = json.loads((ROOT / "results" / "context.json").read_text())
+    return importlib.import_module("readme_table")
+
+
+def test_the_tables_are_what_was_measured(program: ModuleType):
+    facts = results("context")
     readme = (ROOT / "README.md").read_text()
     assert program.with_tables(readme, facts) == readme, "run `python benchmarks/readme_table.py`"
     own = facts["A"]["own"]["by_K"]["16"]
     assert f"| the category's own pairs | {own['map']:.1f} (" in readme
     assert set(facts["real"]) <= {line.split(" | ")[0].strip("| *") for line in readme.splitlines()}, "every set"
+
+
+@pytest.mark.parametrize("k", ["16", "64"])
+def test_the_real_table_shows_whitening(program: ModuleType, k: str):
+    facts = results("context")
+    title = f"whitening (`metric`), identities of {k} pairs"
+    header, _, *rows = [line.strip("| ").split(" | ") for line in program.real_table(facts).splitlines()]
+    column = header.index(title)
+    for row in rows:
+        measured = facts["real"][row[0].removesuffix(" *")]["metric"]["by_K"][k]
+        assert row[column].startswith(f"{measured['map']:.1f} (")
+    del facts["real"]["lion"]["metric"]
+    rows = [line.strip("| ").split(" | ") for line in program.real_table(facts).splitlines()]
+    assert {row[0]: row[column] for row in rows}["lion"] == "–"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", CARD], ids=["README", "model card"])
+def test_the_prose_quotes_what_was_measured(page: Path):
+    text = " ".join(page.read_text().split())
+    parts = {name: row["own"]["map"] for name, row in results("ablations/parts")["A"].items()}
+    layout = {name: results("ablations/generator")["rows"][-1][name]["mean"] for name in ("own", "shuffled", "frozen")}
+    assert f"{results('mini')['parameters']['reasoner'] / 1e6:.2f} M parameters" in text
+    assert f"they reach {parts['tokens alone']:.1f} mAP" in text
+    assert f"plain backbone has {parts['frozen']:.1f}" in text
+    assert f"reaches {parts['whole']:.1f} with them and {parts['no tokens']:.1f} without" in text
+    for name in layout:
+        assert f"{layout[name]:.1f}" in text.split("conditions on nothing")[1][:120], name
+
+
+def test_what_is_said_of_whitening_is_so():
+    """The sentences on real photos, of README and card: whitening against the emitted prompt and against teach."""
+    unseen = {name: rows for name, rows in results("context")["real"].items() if not rows["seen_in_training"]}
+    assert len(unseen) == 6
+
+    def over(method: str, k: str) -> dict[str, float]:
+        return {
+            name: rows["metric"]["by_K"][k]["map"] - rows[method]["by_K"][k]["map"] for name, rows in unseen.items()
+        }
+
+    gains = over("own", "64")
+    assert gains.pop("household50") < 0 < min(gains.values())
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"by {min(gains.values()):.1f} to {max(gains.values()):.1f} mAP on five of the six sets" in readme
+    assert {name for name, gap in over("own", "16").items() if abs(gap) > 0.6} == {"eth80"}
+    assert max(abs(gap) for k in ("16", "64") for gap in over("chosen_identities", k).values()) <= 0.5
