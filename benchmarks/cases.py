@@ -6,18 +6,18 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vicp.adapt.adaptation import Recipe
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport, relate_pairs
 from vicp.adapt.fitting import fit
-from vicp.adapt.support_photos import SupportPhotos, relate_pairs
+from vicp.adapt.prompt import Recipe
 from vicp.data.sources import open_photos
 from vicp.data.tasks import make_task, plan_tasks
 from vicp.errors import DataError
-from vicp.evaluation.answer import Paper, answer
-from vicp.evaluation.plan import Plan
-from vicp.evaluation.protocols.papers import open_paper
-from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
-from vicp.evaluation.taking import draw_photos
+from vicp.evaluation.load_task import load_task
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.run_task import sample_support
+from vicp.evaluation.scoring import LoadedTask, score_task
+from vicp.evaluation.settings import EvaluationSettings
 from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 
@@ -31,8 +31,8 @@ class Case:
     name: str
     category: str
     num_pairs: int
-    support: SupportPhotos
-    paper: Paper
+    support: EncodedSupport
+    paper: LoadedTask
     frozen: Tensor
 
 
@@ -48,13 +48,13 @@ def cases(embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int) -
     protocol = find_protocol("vicp-retrieval")
     for path in sets:
         table = open_photos(path)
-        for exam in draw_exams(table, protocol, source=None, seed=0)[0]:
-            with open_paper(embedder, table, exam) as paper:
+        for exam in make_tasks(table, protocol, source=None, seed=0)[0]:
+            with load_task(embedder, table, exam) as paper:
                 frozen = embedder.embed_pixels(paper.pixels)
                 for k in KS:
                     for draw in range(draws):
-                        plan = Plan(protocol, num_pairs=k, num_draws=draws)
-                        support = draw_photos(embedder, table, exam, plan, draw)
+                        plan = EvaluationSettings(protocol, num_pairs=k, num_draws=draws)
+                        support = sample_support(embedder, table, exam, plan, draw)
                         yield Case(path.stem, exam.category, k, support, paper, frozen)
 
 
@@ -78,4 +78,4 @@ def reached(embedder: Embedder, case: Case, recipe: Recipe) -> float:
     adaptation = fit(embedder, case.support, recipe)
     frozen = recipe.features == "frozen"
     embeddings = adaptation.finish([case.frozen]) if frozen else embedder.embed_pixels(case.paper.pixels, adaptation)
-    return 100 * answer(case.paper, embeddings).found.map
+    return 100 * score_task(case.paper, embeddings).found.map

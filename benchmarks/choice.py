@@ -20,13 +20,13 @@ from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import at_least, run
-from vicp.adapt import choose
-from vicp.adapt.candidates import NULL, SHRINKAGES, cheap, default
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.leave_out import is_above_chance
-from vicp.adapt.opening import open_model
-from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import groups_of, mean
+from vicp.adapt import select
+from vicp.adapt.cross_validation import beats_chance
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
+from vicp.adapt.recipe import NULL, SHRINKAGES, closed_form_candidates, default_recipe
+from vicp.evaluation.report.write import json_text, write_files
+from vicp.evaluation.seed_statistics import groups_of, mean
 
 ROOT = Path(__file__).parent.parent
 RULES = {
@@ -41,7 +41,7 @@ RULES = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedder = open_model(asked.checkpoint).quiet()
+    embedder = load_model(asked.checkpoint).quiet()
     found: dict[str, dict[str, list[tuple[str, dict[str, float]]]]] = {}
     for drawn in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
         for case in (drawn, *meaningless(drawn)):
@@ -79,12 +79,12 @@ def command(asked: argparse.Namespace) -> str:
 
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
-    trial = choose.try_out(embedder, case.support, "auto")
-    maps = {recipe: reached(embedder, case, recipe) for recipe in cheap(embedder, "auto")}
+    trial = select.cross_validate(embedder, case.support, "auto")
+    maps = {recipe: reached(embedder, case, recipe) for recipe in closed_form_candidates(embedder, "auto")}
     best = trial.best(list(trial.similarity)) if trial.similarity else NULL
-    sure = bool(trial.similarity) and is_above_chance(trial.by_group(best))
-    auto = choose.adapt(embedder, case.support, "auto", trial=trial).recipe
-    cautious = choose.if_held_out(trial, default(embedder, "auto")) if trial.similarity else auto
+    sure = bool(trial.similarity) and beats_chance(trial.by_group(best))
+    auto = select.fit_selected(embedder, case.support, "auto", trial=trial).recipe
+    cautious = select.held_out_or_none(trial, default_recipe(embedder, "auto")) if trial.similarity else auto
     chosen = {
         "auto": auto,
         "no margin": best if sure else cautious,

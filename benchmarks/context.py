@@ -23,11 +23,11 @@ from context_parts import do_part, facts_of, key_of, try_on_all
 from context_real import RealSets, RealTable, real_rows
 from context_tables import Values, context_facts
 from program import run
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
 from vicp.data.tasks import SEEDS, Test, plan_tasks
 from vicp.evaluation.methods import open_method, parse_method
-from vicp.evaluation.report.files import json_text, write_files
+from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.tasks.bench import Bench, subject
 from vicp.evaluation.tasks.choices import KINDS, candidates, choose_settings
 from vicp.evaluation.tasks.parts import read_part
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse.Namespace) -> tuple[Bench, ...]:
-    return tuple(Bench(open_model(name).quiet(), triplet) for name in names)
+    return tuple(Bench(load_model(name).quiet(), triplet) for name in names)
 
 
 def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from context_real import RealRow, RealTable
 from context_tables import CONTROLS, GENERATORS, Test, Values, at, paired, rounded
-from vicp.evaluation.seed_table import Floats, Interval, complete, difference, ratio
+from vicp.evaluation.seed_statistics import Floats, Interval, complete, difference, ratio
 
 AHEAD = {"A": 20.0, "B": 15.0}
 AT_FOUR, SHARE, TIME_SHARE = 15.0, 0.9, 0.2

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-from vicp.adapt import retrained
-from vicp.adapt.adaptation import Adaptation, Recipe
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
-from vicp.adapt.retrained import Retraining
-from vicp.adapt.support_photos import SupportPhotos
+from vicp.adapt.methods import finetuned
+from vicp.adapt.methods.finetuned import FinetuneSettings
+from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
-from vicp.evaluation.evaluate import Hall, Request
+from vicp.evaluation.method_result import MethodResult
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.parts import part_path
-from vicp.evaluation.plan import Adapting, Plan, adapt_support
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
-from vicp.evaluation.seed_table import Floats, Interval, mean_over_seeds
-from vicp.evaluation.sheet import Sheet
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.result_cache import part_path
+from vicp.evaluation.run import EvaluationRequest, EvaluationRunner
+from vicp.evaluation.seed_statistics import Floats, Interval, mean_over_seeds
+from vicp.evaluation.settings import Adapting, EvaluationSettings, adapt_support
+from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.tasks.bench import Bench
 from vicp.metrics import interval
 
@@ -124,7 +124,7 @@ def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> Rea
         if not measure and not (sets.runs / path.stem).is_dir():
             continue
         table = open_photos(path)
-        exams, _ = draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
+        exams, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
         for k in sets.ks:
             for method, row in rows_of_set(sets, benches, path, table, exams, k, measure=measure).items():
                 found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
@@ -136,7 +136,7 @@ def rows_of_set(
     benches: Sequence[Bench],
     path: Path,
     table: PhotoTable,
-    exams: Sequence[Exam],
+    exams: Sequence[EvaluationTask],
     k: int,
     *,
     measure: bool,
@@ -191,12 +191,12 @@ def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
 
 
 def hall_of(
-    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, exams: Sequence[Exam], k: int
-) -> Hall:
+    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, exams: Sequence[EvaluationTask], k: int
+) -> EvaluationRunner:
     repaired = taker.adaptations == (REPAIRED,)
     told = repr((taker.adaptations, steps_of(bench, taker.adaptations, k), sets.draws, SHORTLIST))
     digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
-    plan = Plan(
+    plan = EvaluationSettings(
         find_protocol("vicp-retrieval"),
         num_pairs=k,
         num_draws=sets.draws,
@@ -206,10 +206,10 @@ def hall_of(
         adapt=adapting(bench, k, repaired=repaired),
     )
     out = sets.runs / path.stem / f"K{k}-{digest}"
-    return Hall(Request((taker.name,), plan, path, out, "", diagnose=False), table, exams)
+    return EvaluationRunner(EvaluationRequest((taker.name,), plan, path, out, "", diagnose=False), table, exams)
 
 
-def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | Retraining | None:
+def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | FinetuneSettings | None:
     """The settings of the gradient steps among these adaptations; None where they take none."""
     if "retrained" in adaptations:
         return bench.retraining(RETRAINED, k)[0]
@@ -219,7 +219,7 @@ def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | Retra
 def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
     """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
 
-    def adapt(embedder: Embedder, support: SupportPhotos, name: str) -> Adaptation | Embedder:
+    def adapt(embedder: Embedder, support: EncodedSupport, name: str) -> Prompt | Embedder:
         support = dealt_anew(support) if repaired else support
         match name:
             case "tuned":
@@ -227,13 +227,13 @@ def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
             case "retrained":
                 settings, _ = bench.retraining(RETRAINED, k)
                 seed = support.seed or 0
-                return retrained.adapt(embedder, support.pixels, support.relation, settings, seed=seed)
+                return finetuned.finetuned(embedder, support.pixels, support.relation, settings, seed=seed)
         return adapt_support(embedder, support, name)
 
     return adapt
 
 
-def dealt_anew(support: SupportPhotos) -> SupportPhotos:
+def dealt_anew(support: EncodedSupport) -> EncodedSupport:
     """The support with its photos permuted: as many labels of each kind, and nothing left of what they say."""
     rng = np.random.default_rng(derive_seed(support.seed or 0, "dealt anew"))
     order = rng.permutation(len(support))
@@ -241,8 +241,8 @@ def dealt_anew(support: SupportPhotos) -> SupportPhotos:
     return replace(support, pixels=support.pixels[order], frozen=support.frozen[order], latents=latents)
 
 
-def sheet_of(hall: Hall, taker: Taker, exam: Exam, *, measure: bool) -> Sheet | None:
+def sheet_of(hall: EvaluationRunner, taker: Taker, exam: EvaluationTask, *, measure: bool) -> MethodResult | None:
     if measure:
         return hall.sheet(parse_method(taker.name), exam)[0]
-    found = Sheet.load(part_path(hall.request.out, taker.name, exam))
+    found = MethodResult.load(part_path(hall.request.out, taker.name, exam))
     return found if found is not None and found.fingerprint == taker.embedder.fingerprint else None

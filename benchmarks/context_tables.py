@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from context_real import RealRow, RealTable
-from vicp.data.sources.world import Rule
-from vicp.evaluation.seed_table import Floats, Groups, Interval, complete, difference, has_interval, mean
+from vicp.data.procedural.world import Rule
+from vicp.evaluation.seed_statistics import Floats, Groups, Interval, complete, difference, has_interval, mean
 
 HEADLINE = 16
 REAL_PAIRS = (

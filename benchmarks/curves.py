@@ -19,8 +19,8 @@ import numpy as np
 
 from program import run
 from vicp.errors import DataError
-from vicp.evaluation.pictures.canvas import DASHES, LINE, PALETTE, add_key, name_axes, new_axes, png, words
-from vicp.evaluation.report.files import write_files
+from vicp.evaluation.plots.canvas import DASHES, LINE, PALETTE, add_key, name_axes, new_axes, png, words
+from vicp.evaluation.report.write import write_files
 
 ROOT = Path(__file__).parent.parent
 Curve = list[tuple[int, float]]

@@ -9,19 +9,19 @@ import torch
 
 from embedded_sets import EmbeddedSet
 from rates import mean, share
-from vicp.adapt.adaptation import Adaptation, Recipe
-from vicp.adapt.candidates import NULL
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.cross_validation import group_k_fold
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport, relate_identities
 from vicp.adapt.fitting import fit, fit_many
 from vicp.adapt.held_out import HeldOut
-from vicp.adapt.leave_out import deal_folds
-from vicp.adapt.metric import SHRINKAGE
-from vicp.adapt.opening import open_model
-from vicp.adapt.support_photos import SupportPhotos, relate_identities
+from vicp.adapt.load import load_model
+from vicp.adapt.methods.metric import SHRINKAGE
+from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.recipe import NULL
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
-from vicp.gallery.decision import Decisions, Shortage, Threshold
-from vicp.gallery.strangers import held_out_searches
+from vicp.decisions.impostor_trials import impostor_searches
+from vicp.decisions.rule import DecisionRule, InsufficientPairs, Threshold
 from vicp.metrics.reliability import calibration_error, reliability
 
 SHARE, PHOTOS = 0.65, 3  # of the identities for the support, of an identity's photos
@@ -34,7 +34,7 @@ WITH_PROBABILITIES = 10  # of the draws; calibrating takes its time
 @cache
 def bare() -> Embedder:
     """Mini's backbone alone: what a metric on frozen features needs."""
-    return replace(open_model("mini"), model=None, static=None)
+    return replace(load_model("mini"), model=None, static=None)
 
 
 def gather(methods: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         rows = np.concatenate([rng.permutation(np.flatnonzero(identities == i))[:PHOTOS] for i in known])
         adaptation = adapted(support_of(photos, identities, rows, draw), RECIPES[method])
         assert adaptation.held_out is not None
-        searches = held_out_searches(adaptation.held_out, seed=draw)
+        searches = impostor_searches(adaptation.held_out, seed=draw)
         if not draw:
             least = searches.least_rate(confidence=confidence, candidates=num) or 1.0
             rate = next(r for r in RATES if r >= least)
@@ -99,26 +99,26 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
     }
 
 
-def adapted(support: SupportPhotos, recipe: Recipe) -> Adaptation:
+def adapted(support: EncodedSupport, recipe: Recipe) -> Prompt:
     """The adaptation of one recipe, with the similarities of identities held out as `choose.adapt` keeps them."""
     everything, similarity = np.arange(len(support)), np.full((len(support), len(support)), np.nan)
-    for fold in deal_folds(support):
+    for fold in group_k_fold(support):
         for _, rows in fit_many(bare(), support, np.setdiff1d(everything, fold), [recipe], seen=everything):
             similarity[fold] = (rows[fold] @ rows.T).numpy()
     return replace(fit(bare(), support, recipe), held_out=HeldOut.of(similarity, support.groups, support.relation))
 
 
-def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, seed: int) -> SupportPhotos:
+def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, seed: int) -> EncodedSupport:
     """A support of these photos whose identities are known; nobody looks at pixels again."""
     groups, relation = relate_identities([str(i) for i in identities[rows]])
     none = np.zeros(0, dtype=np.int64)
     pairs = Support(none, none, np.zeros(0, dtype=bool))
     frozen = torch.from_numpy(photos.embeddings[rows])
-    return SupportPhotos(photos.name, torch.zeros(len(rows), 0), pairs, groups, relation, frozen, None, seed)
+    return EncodedSupport(photos.name, torch.zeros(len(rows), 0), pairs, groups, relation, frozen, None, seed)
 
 
 def _new_pairs(
-    adaptation: Adaptation, embeddings: np.ndarray, identities: np.ndarray, strangers: np.ndarray, seed: int
+    adaptation: Prompt, embeddings: np.ndarray, identities: np.ndarray, strangers: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Calibrated P(same) of pairs of photos of individuals that nothing was fitted on, and whether they are."""
     assert adaptation.held_out is not None
@@ -126,8 +126,8 @@ def _new_pairs(
     a, b = np.triu_indices(len(rows), 1)
     same = identities[rows[a]] == identities[rows[b]]
     similarity = np.einsum("ij,ij->i", embeddings[rows[a]], embeddings[rows[b]])
-    return Decisions.fit(adaptation.held_out, seed=seed).probability(similarity), same
+    return DecisionRule.fit(adaptation.held_out, seed=seed).probability(similarity), same
 
 
-def _missing(found: Threshold | Shortage) -> int:
-    return found.missing if isinstance(found, Shortage) else 0
+def _missing(found: Threshold | InsufficientPairs) -> int:
+    return found.missing if isinstance(found, InsufficientPairs) else 0

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from program import run
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.evaluation.demo import PROTOCOL, run_demo
-from vicp.evaluation.protocols.world_exam import world_table
+from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.report.context import METHODS, MethodResult, mean_results
 
 WORLD = "procedural world"
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--model", default="mini")
     arguments = parser.parse_args()
     sets = {path.stem: open_photos(path) for path in arguments.tables}  # before anything is written
-    embedder = open_model(arguments.model)
+    embedder = load_model(arguments.model)
     settings = f"--pairs {arguments.pairs} --draws {arguments.draws} --model {arguments.model}"
     results = earlier_results(embedder.fingerprint, settings)
     for name, table in {WORLD: world_table(num_categories=8, seed=0), **sets}.items():

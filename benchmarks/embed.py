@@ -23,11 +23,11 @@ import torch
 from PIL import Image
 from transformers import Dinov2Config, Dinov2Model
 
-from vicp.adapt.opening import embedder_of
+from vicp.adapt.load import make_embedder
 from vicp.config import PartConfig
 from vicp.data.images import ImageTransform
+from vicp.data.procedural.world import world_photos
 from vicp.data.sources import open_photos
-from vicp.data.sources.world import world_photos
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.precision import autocast, choose_precision
@@ -124,7 +124,7 @@ def vit_s_model() -> VICP:
 def from_files(model: VICP, num_photos: int, rounds: int) -> dict[str, float]:
     """Photos per second from JPEG files on disk: ours, and a plain float32 loop over the same vision model."""
     plain = Dinov2Model(model.backbone.vit.config.__class__(**model.backbone.vit.config.to_dict())).eval()
-    embedder = embedder_of(model.eval())
+    embedder = make_embedder(model.eval())
     with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder), num_photos)
         table = open_photos(folder, need_identity=False)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from program import run
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
 from vicp.data.sources import open_photos
 
 FOLDER = Path(__file__).parent.parent / "runs" / "embeddings"
@@ -39,7 +39,7 @@ class EmbeddedSet:
 
 def embedded(table: Path, folder: Path = FOLDER) -> EmbeddedSet:
     """The set's embeddings, from the folder or made now."""
-    model = open_model("mini")
+    model = load_model("mini")
     kept = folder / f"{table.stem}-{model.fingerprint}.npz"
     if not kept.exists():
         found = _embed(model, table)

@@ -95,7 +95,7 @@ def ours(folder: Path) -> tuple[Search, dict[str, Any]]:
 
 
 def index_if_large(uri: str) -> str:
-    from vicp.gallery.indexing import index_large
+    from vicp.gallery.ann_index import index_large
 
     made = index_large(uri, by="benchmark")
     return "exact" if not made else "; ".join(made)
@@ -169,7 +169,7 @@ METHODS: dict[str, Callable[[Path], tuple[Search, dict[str, Any]]]] = {
 }
 # What is imported before the memory is measured.
 IMPORTS: dict[Callable[[Path], tuple[Search, dict[str, Any]]], tuple[str, ...]] = {
-    ours: ("made_up_gallery", "vicp.gallery.indexing"),
+    ours: ("made_up_gallery", "vicp.gallery.ann_index"),
     faiss_flat: ("faiss",),
     faiss_hnsw: ("faiss",),
 }

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from vicp.gallery.contents import CategoryPrompted, find_category
+from vicp.gallery.contents import GalleryCategory, find_category
 from vicp.gallery.enroll import write_embeddings
 from vicp.gallery.nearest import nearest_of
-from vicp.gallery.store import change, create_gallery, open_gallery
-from vicp.gallery.store_tables import PHOTOS, PROMPTS, SCHEMAS
+from vicp.gallery.store.database import change, create_gallery, open_gallery
+from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 
-CATEGORY = CategoryPrompted("thing", "0" * 16, "made up", "null", None, "")
+CATEGORY = GalleryCategory("thing", "0" * 16, "made up", "null", None, "")
 PHOTOS_EACH = 5
 
 

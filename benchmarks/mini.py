@@ -17,10 +17,10 @@ from context_page import cell, header
 from curves import read_log
 from probe import HIDDEN, NUM_SILHOUETTES, PROBES, probe
 from program import at_least, run
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
-from vicp.data.sources.world import FACTORS, NUM_VALUES
-from vicp.evaluation.report.files import json_text, write_files
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
+from vicp.data.procedural.world import FACTORS, NUM_VALUES
+from vicp.evaluation.report.write import json_text, write_files
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = [49152, 16384]
@@ -30,7 +30,7 @@ PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedder = open_model(asked.checkpoint).quiet()
+    embedder = load_model(asked.checkpoint).quiet()
     command = ["python", "benchmarks/mini.py", "--checkpoint", shown(asked.checkpoint)]
     command += ["--runs", *map(shown, asked.runs)] if asked.runs else []
     command += ["--photos", *map(str, asked.photos)] if asked.photos != PHOTOS else []

@@ -23,13 +23,13 @@ from scipy import stats
 from decisions_real import bare
 from embedded_sets import EmbeddedSet, embedded
 from program import run
-from vicp.adapt import choose
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.support_photos import SupportPhotos, draw_as_many, relate_pairs
+from vicp.adapt import select
+from vicp.adapt.encoded_support import EncodedSupport, relate_pairs, sample_same_size
+from vicp.adapt.prompt import Prompt
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.errors import DataError
-from vicp.gallery.next_pairs import propose_pairs
+from vicp.gallery.labelling.active_learning import propose_pairs
 from vicp.metrics import retrieval
 
 ROOT = Path(__file__).parent.parent
@@ -75,7 +75,7 @@ def curve(photos: EmbeddedSet, strategy: str, seed: int) -> dict[str, list[float
     same: list[float] = [0.0]
     for budget in BUDGETS:
         if strategy == "known":
-            drawn = draw_as_many([str(i) for i in names], budget, seed=seed)
+            drawn = sample_same_size([str(i) for i in names], budget, seed=seed)
             left, right = drawn.left, drawn.right
         else:
             pairs = Support(left, right, names[left] == names[right])
@@ -100,15 +100,15 @@ def curve(photos: EmbeddedSet, strategy: str, seed: int) -> dict[str, list[float
     return {"map": scores, "same": same}
 
 
-def fitted(frozen: torch.Tensor, pairs: Support, seed: int) -> Adaptation | None:
+def fitted(frozen: torch.Tensor, pairs: Support, seed: int) -> Prompt | None:
     """The metric of these pairs; None where they give none, which leaves photos as they are."""
     used = np.unique(np.concatenate([pairs.left, pairs.right]))
     own = Support(np.searchsorted(used, pairs.left), np.searchsorted(used, pairs.right), pairs.same)
     groups, relation = relate_pairs(own, [str(i) for i in used])
     rows = frozen[torch.from_numpy(used)]
-    support = SupportPhotos("set", torch.zeros(len(used), 0), own, groups, relation, rows, None, seed)
+    support = EncodedSupport("set", torch.zeros(len(used), 0), own, groups, relation, rows, None, seed)
     try:
-        return choose.adapt(bare(), support, "metric")
+        return select.fit_selected(bare(), support, "metric")
     except DataError:
         return None
 

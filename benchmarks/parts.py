@@ -23,19 +23,19 @@ from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import at_least, run
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
 from vicp.data.images import normalise
 from vicp.data.tasks import SEEDS, Task, Test, make_task, plan_tasks
 from vicp.errors import ConfigError
-from vicp.evaluation.answer import answer
-from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import Floats, Groups, Interval, difference, mean
+from vicp.evaluation.report.write import json_text, write_files
+from vicp.evaluation.scoring import score_task
+from vicp.evaluation.seed_statistics import Floats, Groups, Interval, difference, mean
 from vicp.evaluation.tasks.methods import paper_of
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 from vicp.evaluation.tasks.support import draw_task_support
-from vicp.model.gains import Gains
-from vicp.model.vicp import VICP, Reading
+from vicp.model.category_metric import CategoryMetric
+from vicp.model.vicp import VICP, ContextOutput
 
 ROOT = Path(__file__).parent.parent
 PARTS = {  # whether the photos are prompted, and which gains there are
@@ -54,7 +54,7 @@ PARTS = {  # whether the photos are prompted, and which gains there are
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedders = [open_model(name).quiet() for name in asked.checkpoints]
+    embedders = [load_model(name).quiet() for name in asked.checkpoints]
     tests: dict[Test, dict[str, dict[str, Floats]]] = {}
     for test in ("A", "B"):
         rows = [[measure(asked, test, embedder, number) for number in range(asked.tasks)] for embedder in embedders]
@@ -133,11 +133,11 @@ def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, 
         reading = model.read(latents[left][None], latents[right][None], same[None])
         prompted = readouts(model, photos, reading.tokens[0])
         for name, embeddings in embedded(model, reading, (latents[left], latents[right], same), frozen, prompted):
-            yield f"{name}, {labels}", 100 * answer(paper, mirrored(embeddings)).found.map
+            yield f"{name}, {labels}", 100 * score_task(paper, mirrored(embeddings)).found.map
 
 
 def embedded(
-    model: VICP, reading: Reading, pairs: tuple[Tensor, Tensor, Tensor], frozen: Tensor, prompted: Tensor
+    model: VICP, reading: ContextOutput, pairs: tuple[Tensor, Tensor, Tensor], frozen: Tensor, prompted: Tensor
 ) -> Iterator[tuple[str, Tensor]]:
     """L2-normalised embeddings of readouts (n, D'), frozen or prompted, by the parts that are used."""
     head, evidence = model.metric_head, model.evidence
@@ -151,7 +151,7 @@ def embedded(
     yield "whole", model.finish(prompted, whole)
     yield "no tokens", model.finish(frozen, whole)
     yield "tokens alone", model.finish(prompted, None)
-    yield "no evidence", model.finish(prompted, Gains(emitted[0]))
+    yield "no evidence", model.finish(prompted, CategoryMetric(emitted[0]))
     yield "no trust", model.finish(prompted, evidence(emitted, seen, head.centre).of_context(0))
     yield "no LLM gains", model.finish(prompted, without_llm)
     yield "evidence alone", model.finish(frozen, without_llm)

@@ -15,11 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from context_tables import interval_cells
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.data.images import normalise
+from vicp.data.procedural.world import FACTORS, Split, draw_objects, sample_silhouettes
 from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import FACTORS, Split, draw_objects, draw_silhouettes
-from vicp.evaluation.seed_table import mean
+from vicp.evaluation.seed_statistics import mean
 
 SEED, BATCH = 0, 64
 NUM_SILHOUETTES: dict[Split, int] = {"seen": 512, "unseen": 64}
@@ -57,7 +57,7 @@ def probe(embedder: Embedder, num_fit: int, num_asked: int) -> dict[str, dict[st
 def drawn(embedder: Embedder, split: Split, num: int) -> tuple[np.ndarray, np.ndarray]:
     """Readouts (num, D') of drawn objects and their factor values (num, 6)."""
     draw = generator(SEED, "probe", split)
-    silhouettes = draw_silhouettes(NUM_SILHOUETTES[split], seed=derive_seed(SEED, "probe"), split=split)
+    silhouettes = sample_silhouettes(NUM_SILHOUETTES[split], seed=derive_seed(SEED, "probe"), split=split)
     read, values = [], []
     for start in range(0, num, BATCH):
         size = embedder.transform.size

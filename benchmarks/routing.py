@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from program import run
-from vicp.adapt.adaptation import Adaptation, Recipe
 from vicp.adapt.cache import EmbeddingCache
-from vicp.adapt.candidates import GENERATED
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import encode_support, sample_same_size
 from vicp.adapt.fitting import fit
-from vicp.adapt.metric import SHRINKAGE
-from vicp.adapt.opening import open_model
-from vicp.adapt.support_photos import draw_as_many, see_support
+from vicp.adapt.load import load_model
+from vicp.adapt.methods.metric import SHRINKAGE
+from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.recipe import GENERATED
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
-from vicp.evaluation.protocols.world_exam import world_table
-from vicp.gallery.names import UNKNOWN
-from vicp.gallery.route import route, usual_of
+from vicp.evaluation.protocols.world_table import world_table
+from vicp.gallery.routing import category_density, route
+from vicp.gallery.store.names import UNKNOWN
 from vicp.metrics.bootstrap import bootstrap_interval
 
 RESULTS = Path(__file__).parent.parent / "results" / "routing"
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=60, help="of a category in the gallery, and half as many asked")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    embedder = replace(open_model("mini"), cache=EmbeddingCache(Path("runs", "routing")))  # views are looked at often
+    embedder = replace(load_model("mini"), cache=EmbeddingCache(Path("runs", "routing")))  # views are looked at often
     groups = {"procedural world": by_category(world_table(num_categories=6, seed=derive_seed(asked.seed, "routing")))}
     groups["real sets"] = {
         f"{table.stem}: {name}": own for table in asked.tables for name, own in by_category(open_photos(table)).items()
@@ -75,7 +75,7 @@ def measure(
     rows = {}
     for method in ("null", *RECIPES):
         adaptations = {name: adaptation(embedder, *one[:2], name, method, seed) for name, one in taught.items()}
-        usual = {n: usual_of(embed(embedder, taught[n][2], own)) for n, own in adaptations.items()}
+        usual = {n: category_density(embed(embedder, taught[n][2], own)) for n, own in adaptations.items()}
         shares: dict[str, list[float]] = {"right": [], "called_unknown": [], "absent_called_unknown": []}
         for name, one in taught.items():
             queries = {n: embed(embedder, one[3], own) for n, own in adaptations.items()}
@@ -106,15 +106,15 @@ def divide(embedder: Embedder, table: PhotoTable, name: str, num_photos: int, se
 
 def adaptation(
     embedder: Embedder, table: PhotoTable, identities: Sequence[str], name: str, method: str, seed: int
-) -> Adaptation | None:
+) -> Prompt | None:
     if method == "null":
         return None
-    pairs = draw_as_many(identities, PAIRS, seed=seed)
-    support = see_support(embedder, table, pairs, category=name, identities=identities, seed=seed)
+    pairs = sample_same_size(identities, PAIRS, seed=seed)
+    support = encode_support(embedder, table, pairs, category=name, identities=identities, seed=seed)
     return fit(embedder, support, RECIPES[method])
 
 
-def embed(embedder: Embedder, table: PhotoTable, own: Adaptation | None) -> np.ndarray:
+def embed(embedder: Embedder, table: PhotoTable, own: Prompt | None) -> np.ndarray:
     rows: np.ndarray = embedder.embed(table, own)[1].numpy()
     return rows
 
@@ -136,7 +136,7 @@ def page(command: str, draws: int, found: dict[str, dict]) -> list[str]:
         "# A photo of unknown category",
         "",
         f"Written by `{command}`. A gallery of several categories asks under each category's prompt how near a photo "
-        "is to its nearest neighbour there, compared with what is usual there (`vicp.gallery.route`). `null` does so "
+        "is to its nearest neighbour there, compared with what is usual there (`vicp.gallery.routing`). `null` does so "
         f"without prompts. Half of a category's individuals teach its prompt by {PAIRS} pairs, photos of the others "
         f"are in the gallery or asked about; {draws} such divisions, means over categories, 95 % intervals over "
         "categories. `absent`: the share called unknown when the photo's own category is not in the gallery.",

@@ -23,15 +23,15 @@ from context_page import cell, header
 from context_tables import interval_cells
 from program import at_least, run
 from selection_cases import METHODS, Case, Maps, case_of_exam, case_of_task, reached
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
 from vicp.data.selection import SELECTIONS, Selection, select_support
 from vicp.data.sources import open_photos
 from vicp.data.tasks import plan_tasks
 from vicp.errors import DataError
-from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
-from vicp.evaluation.report.files import json_text, write_files
-from vicp.evaluation.seed_table import Floats, Groups, difference, groups_of, mean
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.report.write import json_text, write_files
+from vicp.evaluation.seed_statistics import Floats, Groups, difference, groups_of, mean
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ TOLD: dict[Selection, str] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedders = [open_model(name).quiet() for name in asked.checkpoints]
+    embedders = [load_model(name).quiet() for name in asked.checkpoints]
     found = {}
     if asked.tasks:
         rules = [plan.rule.name for plan in plan_tasks("choice", asked.tasks)]
@@ -99,7 +99,7 @@ def of_tasks(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
 def of_set(asked: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[tuple[str, Maps]]:
     """What the selections reach on every category, by its name, and draw of a set that has pairs enough."""
     table = open_photos(path)
-    for exam in draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
+    for exam in make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
         name = "-".join(filter(None, [exam.category, exam.variant]))
         few = without_pairs(table.select(exam.support).identities, asked.pairs)
         if few:

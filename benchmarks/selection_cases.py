@@ -8,18 +8,18 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from vicp.adapt import choose
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.generated import infer_prompt
-from vicp.adapt.support_photos import SupportPhotos, pairs_within, see_pixels
+from vicp.adapt import select
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, pairs_within
+from vicp.adapt.methods.generated import infer_prompt
+from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.selection import SELECTIONS, Selection, select_support
 from vicp.data.tasks import TaskPlan, make_task
-from vicp.evaluation.answer import Paper, answer
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.papers import open_paper
+from vicp.evaluation.load_task import load_task
+from vicp.evaluation.scoring import LoadedTask, score_task
+from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.tasks.methods import paper_of
 
 METHODS = {"own": "the generated prompt", "chosen": "what `auto` chooses, told the identities"}
@@ -42,7 +42,7 @@ class Case:
     name: str
     pixels: Tensor
     identities: Sequence[str]
-    paper: Paper
+    paper: LoadedTask
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -57,9 +57,9 @@ class Case:
 
     def map_of(self, embeddings: Tensor) -> float:
         """MAP of the photos looked up, in percent."""
-        return 100 * answer(self.paper, embeddings).found.map
+        return 100 * score_task(self.paper, embeddings).found.map
 
-    def under(self, adaptation: Adaptation) -> Tensor:
+    def under(self, adaptation: Prompt) -> Tensor:
         """The photos looked up, as an adaptation shows them (n, D')."""
         if all(view is None for view in adaptation.views):
             return adaptation.finish([self.frozen])
@@ -74,11 +74,11 @@ def case_of_task(embedder: Embedder, plan: TaskPlan) -> Case:
 
 
 @contextmanager
-def case_of_exam(embedder: Embedder, table: PhotoTable, exam: Exam) -> Iterator[Case]:
+def case_of_exam(embedder: Embedder, table: PhotoTable, exam: EvaluationTask) -> Iterator[Case]:
     """A category of a set of photos: those of its support identities may be taught."""
     taught = table.select(exam.support)
     _, pixels = embedder.pixels(taught)
-    with open_paper(embedder, table, exam) as paper:
+    with load_task(embedder, table, exam) as paper:
         yield Case(embedder, exam.category, pixels, taught.identities, paper)
 
 
@@ -97,18 +97,18 @@ def reached(case: Case, num_pairs: int, seed: int, draw: int) -> Maps:
     return found
 
 
-def seen(case: Case, num_pairs: int, how: Selection, seed: int) -> SupportPhotos:
+def seen(case: Case, num_pairs: int, how: Selection, seed: int) -> EncodedSupport:
     """The selected pairs with their photos alone."""
     pairs = select_support(case.identities, num_pairs, case.features, how=how, seed=seed)
     used = np.unique(np.concatenate([pairs.left, pairs.right]))
     names = [case.identities[row] for row in used]
     own = pairs_within(pairs, used)
-    return see_pixels(case.embedder, case.pixels[used], own, category=case.name, identities=names, seed=seed)
+    return encode_pixels(case.embedder, case.pixels[used], own, category=case.name, identities=names, seed=seed)
 
 
-def adaptations(embedder: Embedder, support: SupportPhotos) -> Iterator[tuple[str, Adaptation]]:
+def adaptations(embedder: Embedder, support: EncodedSupport) -> Iterator[tuple[str, Prompt]]:
     """One per method."""
     assert support.latents is not None, "a VICP model"
     prompt = infer_prompt(embedder, support.latents, support.pairs, category=support.category, seed=support.seed)
-    yield "own", Adaptation.of(prompt)
-    yield "chosen", choose.adapt(embedder, support, "auto")
+    yield "own", Prompt.of(prompt)
+    yield "chosen", select.fit_selected(embedder, support, "auto")

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from program import run
-from vicp.adapt.opening import STATIC_NAME, open_backbone, open_model
+from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.errors import ConfigError
-from vicp.model.prompt import CategoryPrompt
-from vicp.model.weights import fingerprint
+from vicp.model.checkpoint import fingerprint
+from vicp.model.visual_prompt import VisualPrompt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,9 +35,9 @@ def lay_beside(static: Path, model: Path) -> Path:
     """
     if not model.is_dir():
         raise ConfigError(f"{model}: no such folder; --model is that of a VICP checkpoint")
-    prompt = CategoryPrompt.load(static / STATIC_NAME)
-    embedder = open_model(str(model))
-    learned_on = open_backbone(str(static), readout=embedder.backbone.readout)
+    prompt = VisualPrompt.load(static / STATIC_NAME)
+    embedder = load_model(str(model))
+    learned_on = load_backbone_embedder(str(static), readout=embedder.backbone.readout)
     if prompt.fingerprint != learned_on.fingerprint:
         raise ConfigError(f"{static / STATIC_NAME}: left over from another training: train it again")
     if fingerprint(embedder.backbone) != fingerprint(learned_on.backbone):

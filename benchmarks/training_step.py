@@ -23,7 +23,7 @@ from torch import nn
 from program import json_of
 from training_page import PARTS
 from vicp.config import DataConfig, EpisodeConfig, ModelConfig, PartConfig, RunConfig, TrainConfig
-from vicp.train.launch import launch
+from vicp.train.distributed.launch import launch
 from vicp.train.run import Run, start_run
 
 VIT_S = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 518, "patch_size": 14}

@@ -13,21 +13,21 @@ from pathlib import Path
 
 import numpy as np
 
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
 from vicp.adapt.teach import teach_category
+from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.data.sources.world import world_photos
 from vicp.data.write import write_table
-from vicp.gallery.admit import enroll_source
 from vicp.gallery.ask import identify_in_gallery
 from vicp.gallery.contents import find_category, photos
+from vicp.gallery.create import create_with_prompts
 from vicp.gallery.edit import merge_identities
-from vicp.gallery.making import make_gallery
+from vicp.gallery.enroll_source import enroll_source
 from vicp.gallery.reindex import reindex
 from vicp.gallery.stats import gallery_stats, log_lines
-from vicp.gallery.store import open_gallery, undo
+from vicp.gallery.store.database import open_gallery, undo
 
 CATEGORIES, INDIVIDUALS, PHOTOS_EACH = 3, 20, 5
 STRANGERS = 2  # individuals of each category that stay out of the gallery
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="photos of your own, of three categories or more")
     arguments = parser.parse_args()
     table = open_photos(arguments.table) if arguments.table else made_up_photos()
-    story = tell(arguments.folder, open_model(arguments.model), table, model=arguments.model)
+    story = tell(arguments.folder, load_model(arguments.model), table, model=arguments.model)
     print(f"enrolled {story.enrolled}, again {story.again}, in the second year {story.second_year}")
     print(f"known individuals named right: {story.known:.0%}; strangers not taken for somebody: {story.said_new:.0%}")
     print(f"merged by mistake into one of {story.merged} photos; after the undo {story.after_undo}")
@@ -92,7 +92,7 @@ def tell(folder: Path, embedder: Embedder, table: PhotoTable, *, model: str) -> 
 
     taught = {c: teach(embedder, parts["first-year"], c, num_pairs=32, seed=0) for c in categories}
     uri = str(folder / "gallery")
-    make_gallery(embedder, uri, list(taught.values()), model=model, by=KEEPER, why="the first year")
+    create_with_prompts(embedder, uri, list(taught.values()), model=model, by=KEEPER, why="the first year")
     enrolled = enroll_source(embedder, uri, parts["first-year"], by=KEEPER)
     again = enroll_source(embedder, uri, parts["first-year"], by=KEEPER)
 

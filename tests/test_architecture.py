@@ -11,8 +11,8 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 LEVELS = (
     {"cli"},
-    {"service"},
     {"gallery", "train", "evaluation"},
+    {"decisions"},
     {"adapt"},
     {"model", "losses", "metrics", "data"},
     {"config_files"},
@@ -67,10 +67,10 @@ def test_imports_go_downwards_only() -> None:
         ("model/build.py", "from ..data import records", True),
         ("model/build.py", "from .. import data", True),
         ("errors.py", "from .config import RunConfig", True),
-        ("gallery/store.py", "from vicp.evaluation import metrics", True),
+        ("gallery/search.py", "from vicp.evaluation import metrics", True),
         ("model/build.py", "from vicp.config import ModelConfig\nfrom .backbone import Backbone", False),
         ("model/build.py", "from vicp.model.backbone import Backbone\nimport torch", False),
-        ("cli.py", "from vicp.service import app\nfrom vicp.errors import VICPError", False),
+        ("cli/__init__.py", "from vicp.gallery import search\nfrom vicp.errors import VICPError", False),
         ("train/loop.py", "from vicp.adapt import tuned\nfrom vicp.model.build import build_model", False),
     ],
 )

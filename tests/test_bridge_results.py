@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from vicp.data.sources.world import world_photos
+from vicp.data.procedural.world import world_photos
 from vicp.model.build import MINI, build_model
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

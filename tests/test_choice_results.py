@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vicp.data.sources.world import world_photos
+from vicp.data.procedural.world import world_photos
 from vicp.model.build import PRESETS, build_model
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

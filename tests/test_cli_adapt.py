@@ -9,7 +9,7 @@ import pandas as pd
 from tests.adapt.test_opening import save_vit
 from tests.conftest import Run, write_photo
 from tests.test_cli import one_line_error, vicp
-from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.prompt import Prompt
 
 TEACH = ("teach", "shoes", "--category", "shoe", "--json")
 
@@ -66,7 +66,7 @@ def test_a_model_keeps_its_verifier_whatever_is_chosen(photo_folder: Path, run: 
     assert "of the pairs taught for 'shoe' it did not foresee clearly more labels than one answer for all does" in told
     assert "P(same)" not in told
     path = photo_folder.parent / use[4]
-    replace(Adaptation.load(path), foreseen=True).save(path)
+    replace(Prompt.load(path), foreseen=True).save(path)
     assert f"P(same) = {answers.pop():.2f} by the pairs taught" in run(*use)
 
 

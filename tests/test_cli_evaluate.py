@@ -15,7 +15,7 @@ import pytest
 
 from tests.test_cli import vicp
 from vicp.cli import main
-from vicp.data.sources.world import world_photos
+from vicp.data.procedural.world import world_photos
 
 Refused = Callable[..., str]
 COMMON = ("--adapt", "null,generated", "--support-draws", "1", "--pairs", "8")

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vicp.data.sources.world import all_rules, world_photos
+from vicp.data.procedural.world import all_rules, world_photos
 from vicp.errors import VICPError
+from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.folder import save_backbone
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 RULES = all_rules((2,)) + all_rules((3,))[:9]  # 24

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from vicp.data.sources.world import FACTORS
+from vicp.data.procedural.world import FACTORS
 from vicp.model.build import PRESETS, build_model
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

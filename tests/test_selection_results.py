@@ -8,8 +8,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from vicp.adapt.embedding import Embedder
-from vicp.data.sources.world import world_photos
+from vicp.adapt.embedder import Embedder
+from vicp.data.procedural.world import world_photos
 from vicp.model.build import PRESETS, build_model
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

@@ -7,11 +7,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from vicp.adapt.opening import open_backbone, open_model
+from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.errors import ConfigError
+from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.folder import save_backbone
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.visual_prompt import VisualPrompt
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -30,20 +30,20 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(
     folder, config, tokens = tmp_path / "static", model.config, torch.randn(2, 4, 32)
     photos = {"image_size": config.image_size, "image_mean": config.image_mean, "image_std": config.image_std}
     save_backbone(model.backbone.vit, folder, **photos, image_fit=config.image_fit)
-    learned_on = open_backbone(str(folder)).fingerprint
-    CategoryPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
+    learned_on = load_backbone_embedder(str(folder)).fingerprint
+    VisualPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
-    assert torch.equal(open_model(str(tmp_path / "model")).static, tokens)
+    assert torch.equal(load_model(str(tmp_path / "model")).static, tokens)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="no such folder"):
         program.main(["--static", str(folder), "--model", "mini"])
     assert not (tmp_path / "mini").exists(), "a checkpoint of the package is not a place to write to"
-    CategoryPrompt(tokens, None, "any", 0, 1, "feed").save(folder / "static.prompt.safetensors")
+    VisualPrompt(tokens, None, "any", 0, 1, "feed").save(folder / "static.prompt.safetensors")
     with pytest.raises(ConfigError, match="left over from another training"):
         program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
-    CategoryPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
+    VisualPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     torch.nn.init.ones_(model.backbone.vit.layernorm.bias)
     model.save_pretrained(tmp_path / "other")
     with pytest.raises(ConfigError, match="learned on another backbone"):
         program.main(["--static", str(folder), "--model", str(tmp_path / "other")])
-    assert open_model(str(tmp_path / "other")).static is None
+    assert load_model(str(tmp_path / "other")).static is None

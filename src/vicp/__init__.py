@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vicp.model.prompt import CategoryPrompt
     from vicp.model.vicp import VICP
+    from vicp.model.visual_prompt import VisualPrompt
 
-__all__ = ["VICP", "CategoryPrompt"]
+__all__ = ["VICP", "VisualPrompt"]
 
-_HOMES = {"VICP": "vicp.model.vicp", "CategoryPrompt": "vicp.model.prompt"}
+_HOMES = {"VICP": "vicp.model.vicp", "VisualPrompt": "vicp.model.visual_prompt"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vicp.adapt.support_photos import SupportPhotos, draw_as_many, relate_identities
+from vicp.adapt.encoded_support import EncodedSupport, relate_identities, sample_same_size
 from vicp.data.support import Support
 
 DIM = 32  # of the tiny backbone
@@ -23,14 +23,14 @@ def nuisance_embeddings(seed: int, num_identities: int, num_photos: int, nuisanc
 
 def support_of(
     embeddings: torch.Tensor, identities: np.ndarray, *, num_pairs: int = 32, seed: int = 0
-) -> SupportPhotos:
+) -> EncodedSupport:
     """A support of these photos whose pixels are noise: only the frozen embeddings say anything."""
     names = [str(identity) for identity in identities]
     groups, relation = relate_identities(names)
-    return SupportPhotos(
+    return EncodedSupport(
         category="thing",
         pixels=torch.randint(0, 256, (len(embeddings), 3, 32, 32), dtype=torch.uint8),
-        pairs=draw_as_many(names, num_pairs, seed=seed),
+        pairs=sample_same_size(names, num_pairs, seed=seed),
         groups=groups,
         relation=relation,
         frozen=embeddings,

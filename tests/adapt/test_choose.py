@@ -7,16 +7,17 @@ import pytest
 import torch
 from tests.adapt.synthetic import DIM, draw, nuisance_embeddings, pairs_of, support_of
 
-from vicp.adapt import candidates, choose
-from vicp.adapt.adaptation import Recipe
-from vicp.adapt.candidates import MILD, NULL, RANDOM, SHRINKAGES
-from vicp.adapt.embedding import Embedder
+from vicp.adapt import recipe as recipe_module
+from vicp.adapt import select
+from vicp.adapt.candidate_scores import CandidateScores
+from vicp.adapt.cross_validation import HeldOutComparisons, group_k_fold
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport, relate_pairs
 from vicp.adapt.fitting import fit, fit_many
-from vicp.adapt.leave_out import Comparisons, deal_folds
-from vicp.adapt.opening import embedder_of
-from vicp.adapt.support_photos import SupportPhotos, relate_pairs
-from vicp.adapt.trial import Trial
-from vicp.adapt.whitening import apply, fit_groups
+from vicp.adapt.load import make_embedder
+from vicp.adapt.methods.whitening import apply, fit_groups
+from vicp.adapt.prompt import Recipe
+from vicp.adapt.recipe import NULL, RANDOM, SHRINKAGES, STRONG_SHRINKAGE
 from vicp.data.images import normalise
 from vicp.errors import ConfigError, DataError
 from vicp.metrics import retrieval
@@ -25,7 +26,7 @@ from vicp.model.build import PRESETS, build_model
 
 @pytest.fixture(scope="module")
 def full() -> Embedder:
-    return embedder_of(build_model(PRESETS["tiny"]).eval())
+    return make_embedder(build_model(PRESETS["tiny"]).eval())
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +34,17 @@ def bare(full: Embedder) -> Embedder:
     return replace(full, model=None)
 
 
-def nuisance_support(seed: int, num_identities: int = 16) -> SupportPhotos:
+def nuisance_support(seed: int, num_identities: int = 16) -> EncodedSupport:
     embeddings = nuisance_embeddings(seed, num_identities, 3)
     return support_of(embeddings, np.repeat(np.arange(num_identities), 3), seed=seed)
 
 
-def with_latents(full: Embedder, support: SupportPhotos) -> SupportPhotos:
+def with_latents(full: Embedder, support: EncodedSupport) -> EncodedSupport:
     return replace(support, latents=full.latents(support.pixels))
 
 
 def test_where_nuisance_drowns_identities_the_metric_is_chosen_and_helps_new_ones(bare) -> None:
-    chosen = choose.adapt(bare, nuisance_support(0))
+    chosen = select.fit_selected(bare, nuisance_support(0))
     assert (chosen.recipe.method, chosen.recipe.features) == ("metric", "frozen")
     scores = chosen.choice.scores
     assert scores[str(chosen.recipe)] == max(scores.values())
@@ -59,26 +60,26 @@ def test_where_nuisance_drowns_identities_the_metric_is_chosen_and_helps_new_one
 
 
 def test_labels_that_mean_nothing_are_followed_with_caution(bare, monkeypatch) -> None:
-    monkeypatch.setattr(candidates, "STEPS", (5, 10))  # fewer, for time
+    monkeypatch.setattr(recipe_module, "STEPS", (5, 10))  # fewer, for time
     chosen, gains = [], []
     for seed in range(10):
         true = np.repeat(np.arange(12), 3)
         embeddings = torch.nn.functional.normalize(draw(100 + seed, 12, DIM)[true] + draw(seed, 36, DIM), dim=1)
         labels = np.random.default_rng(seed).permutation(36) // 3
-        adaptation = choose.adapt(bare, support_of(embeddings, labels, seed=seed))
+        adaptation = select.fit_selected(bare, support_of(embeddings, labels, seed=seed))
         chosen.append(adaptation.recipe)
         found = [
             retrieval(x, x, true, true, leave_one_out=True).map for x in (adaptation.finish([embeddings]), embeddings)
         ]
         gains.append(found[0] - found[1])
-    assert chosen.count(MILD) >= 8
+    assert chosen.count(STRONG_SHRINKAGE) >= 8
     assert abs(np.mean(gains)) < 0.03, "a mild whitening by labels that mean nothing does little"
 
 
 def test_easy_photos_are_left_as_they_are(bare) -> None:
     embeddings = torch.eye(DIM)[:8].repeat_interleave(3, dim=0) + 0.01 * draw(0, 24, DIM)
     support = support_of(torch.nn.functional.normalize(embeddings, dim=1), np.repeat(np.arange(8), 3))
-    chosen = choose.adapt(bare, support)
+    chosen = select.fit_selected(bare, support)
     assert chosen.recipe == NULL
     assert chosen.choice.scores["null"] == 1
     assert "which no adaptation beats" in chosen.choice.reason
@@ -86,7 +87,7 @@ def test_easy_photos_are_left_as_they_are(bare) -> None:
 
 def test_the_choice_can_be_had_again(bare) -> None:
     support = nuisance_support(1, 8)
-    assert choose.adapt(bare, support).choice == choose.adapt(bare, support).choice
+    assert select.fit_selected(bare, support).choice == select.fit_selected(bare, support).choice
 
 
 def test_fitting_many_is_fitting_each(full) -> None:
@@ -111,7 +112,7 @@ def test_fitting_many_is_fitting_each(full) -> None:
         torch.testing.assert_close(together[recipe], alone.finish(views), atol=1e-4, rtol=0)
 
 
-def _prompted(full: Embedder, support: SupportPhotos, prompt) -> torch.Tensor:
+def _prompted(full: Embedder, support: EncodedSupport, prompt) -> torch.Tensor:
     with torch.inference_mode():
         states = full.backbone.prompt_states(prompt.tokens)
         return full.backbone.embed(normalise(support.pixels, full.transform), states)
@@ -119,7 +120,7 @@ def _prompted(full: Embedder, support: SupportPhotos, prompt) -> torch.Tensor:
 
 def test_held_out_labels_do_not_reach_what_is_fitted(full) -> None:
     support = with_latents(full, nuisance_support(4, 8))
-    fold = deal_folds(support)[0]
+    fold = group_k_fold(support)[0]
     rest = np.setdiff1d(np.arange(len(support)), fold)
     flipped = support.pairs.same ^ (np.isin(support.pairs.left, fold) | np.isin(support.pairs.right, fold))
     assert flipped.sum() != support.pairs.same.sum()
@@ -135,7 +136,7 @@ def test_held_out_labels_do_not_reach_what_is_fitted(full) -> None:
 
 def test_a_held_out_metric_is_centred_on_all_photos(bare) -> None:
     support = nuisance_support(4, 8)
-    fold = deal_folds(support)[0]
+    fold = group_k_fold(support)[0]
     rest = np.setdiff1d(np.arange(len(support)), fold)
     recipe = Recipe("metric", "frozen", shrinkage=0.3)
     ((_, embeddings),) = fit_many(bare, support, rest, [recipe], seen=fold)
@@ -145,35 +146,38 @@ def test_a_held_out_metric_is_centred_on_all_photos(bare) -> None:
 
 def test_the_best_on_held_out_individuals_is_chosen_by_however_little() -> None:
     support = support_of(torch.eye(12), np.repeat(np.arange(4), 3))
-    comparisons = Comparisons.of(support, [np.arange(12)])
+    comparisons = HeldOutComparisons.of(support, [np.arange(12)])
     null = np.where(support.relation == 1, 0.9, 0.1)
     null[0, 1:3] = null[5, 3:5] = 0  # two of twelve photos are wrong
     some = null.copy()
     some[0, 1:3] = 0.9  # one of them
     metric = Recipe("metric", "frozen", shrinkage=0.3)
-    trial = Trial({NULL: null, metric: some}, comparisons)
+    trial = CandidateScores({NULL: null, metric: some}, comparisons)
     assert trial.best([NULL, metric]) == metric
-    assert choose._doubt(trial, metric, MILD) == (metric, "the best on held-out individuals")
-    assert choose._doubt(replace(trial, similarity={NULL: null}), NULL, MILD)[0] == NULL
+    assert select._reason_against(trial, metric, STRONG_SHRINKAGE) == (metric, "the best on held-out individuals")
+    assert select._reason_against(replace(trial, similarity={NULL: null}), NULL, STRONG_SHRINKAGE)[0] == NULL
     guessing = np.tile([0.9, 0.1], (12, 6))
     why = "for on held-out individuals no adaptation is clearly better than guessing"
     for told in (NULL, metric):
-        trial = Trial(dict.fromkeys((NULL, metric, MILD), guessing), comparisons)
-        assert choose._doubt(trial, told, MILD) == (MILD, why)
-    assert choose._doubt(Trial({NULL: guessing}, comparisons), NULL, MILD) == (NULL, why), "no metric"
+        trial = CandidateScores(dict.fromkeys((NULL, metric, STRONG_SHRINKAGE), guessing), comparisons)
+        assert select._reason_against(trial, told, STRONG_SHRINKAGE) == (STRONG_SHRINKAGE, why)
+    assert select._reason_against(CandidateScores({NULL: guessing}, comparisons), NULL, STRONG_SHRINKAGE) == (
+        NULL,
+        why,
+    ), "no metric"
 
 
 def test_a_method_asked_for_is_used_and_its_settings_chosen(full) -> None:
     support = with_latents(full, nuisance_support(5, 8))
-    metric = choose.adapt(full, support, "metric")
+    metric = select.fit_selected(full, support, "metric")
     assert metric.recipe.method == "metric"
     assert metric.recipe.shrinkage in SHRINKAGES
     assert "as asked" in metric.choice.reason
-    tuned = choose.adapt(full, support, "tuned")
+    tuned = select.fit_selected(full, support, "tuned")
     assert tuned.recipe.method == "tuned"
-    generated = choose.adapt(full, support, "generated")
+    generated = select.fit_selected(full, support, "generated")
     assert list(generated.choice.scores) == ["null", "generated"]
-    null = choose.adapt(full, support, "null")
+    null = select.fit_selected(full, support, "null")
     assert null.recipe == NULL
     states = generated.prompt.states
     assert all(torch.equal(a.prompt.states, states) for a in (metric, tuned, null)), "the verifier reads them"
@@ -181,21 +185,21 @@ def test_a_method_asked_for_is_used_and_its_settings_chosen(full) -> None:
 
 def test_too_few_pairs_to_choose(full, bare) -> None:
     support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
-    chosen = choose.adapt(bare, support)
-    assert chosen.recipe == MILD
+    chosen = select.fit_selected(bare, support)
+    assert chosen.recipe == STRONG_SHRINKAGE
     few = "metric on frozen photos, shrinkage 10, for there are too few pairs to choose: that takes 4 individuals"
     assert chosen.choice.reason.startswith(few)
     assert (chosen.choice.scores, chosen.choice.threshold) == ({}, None)
     without = fit_groups(support.frozen[2:], support.groups[2:], [10.0])[0]
     held_out = apply(replace(without, mean=support.frozen.mean(dim=0)), support.frozen)
     np.testing.assert_allclose(chosen.held_out.similarity[:2], held_out[:2] @ held_out.T, atol=1e-5)
-    one = choose.adapt(bare, support.select(np.array([0, 1, 2, 4])))
+    one = select.fit_selected(bare, support.select(np.array([0, 1, 2, 4])))
     assert one.recipe == NULL, "with its only individual held out nothing is left to learn from"
     assert np.isfinite(one.held_out.similarity).all()
-    assert choose.adapt(bare, support, "metric").recipe == Recipe("metric", "frozen", shrinkage=3.0)
-    assert choose.adapt(bare, support, "tuned").recipe.start == "random"
-    assert choose.adapt(full, with_latents(full, support), "tuned").recipe.start == "generated"
-    assert choose.adapt(full, with_latents(full, support), "generated").recipe.method == "generated"
+    assert select.fit_selected(bare, support, "metric").recipe == Recipe("metric", "frozen", shrinkage=3.0)
+    assert select.fit_selected(bare, support, "tuned").recipe.start == "random"
+    assert select.fit_selected(full, with_latents(full, support), "tuned").recipe.start == "generated"
+    assert select.fit_selected(full, with_latents(full, support), "generated").recipe.method == "generated"
 
 
 def test_pairs_without_identities_do(bare) -> None:
@@ -205,7 +209,7 @@ def test_pairs_without_identities_do(bare) -> None:
     )
     groups, relation = relate_pairs(pairs, [str(i) for i in range(48)])
     support = replace(support_of(embeddings, np.arange(24).repeat(2)), pairs=pairs, groups=groups, relation=relation)
-    chosen = choose.adapt(bare, support)
+    chosen = select.fit_selected(bare, support)
     assert chosen.recipe.method == "metric"
     assert chosen.choice.scores[str(chosen.recipe)] > chosen.choice.scores["null"]
 
@@ -215,41 +219,41 @@ def test_same_pairs_alone_give_a_metric(bare) -> None:
     groups, relation = relate_pairs(pairs, [str(i) for i in range(12)])
     support = support_of(nuisance_embeddings(8, 6, 2), np.arange(6).repeat(2), num_pairs=2)
     support = replace(support, pairs=pairs, groups=groups, relation=relation)
-    assert choose.adapt(bare, support, "metric").recipe == Recipe("metric", "frozen", shrinkage=3.0)
-    assert choose.adapt(bare, support).recipe == MILD
+    assert select.fit_selected(bare, support, "metric").recipe == Recipe("metric", "frozen", shrinkage=3.0)
+    assert select.fit_selected(bare, support).recipe == STRONG_SHRINKAGE
 
 
 def test_what_is_missing_is_said(bare) -> None:
     support = nuisance_support(9, 6)
     with pytest.raises(ConfigError, match="bare backbone: give --model"):
-        choose.adapt(bare, support, "generated")
+        select.fit_selected(bare, support, "generated")
     with pytest.raises(ConfigError, match=r"static\.prompt\.safetensors"):
-        choose.adapt(bare, support, "static")
+        select.fit_selected(bare, support, "static")
     twins = replace(support, frozen=support.frozen[::3].repeat_interleave(3, dim=0))
     with pytest.raises(DataError, match="'thing' give no metric"):
-        choose.adapt(bare, twins, "metric")
-    assert choose.adapt(bare, twins).recipe.method != "metric"
+        select.fit_selected(bare, twins, "metric")
+    assert select.fit_selected(bare, twins).recipe.method != "metric"
 
 
 def test_where_no_metric_is_emitted_tuned_prompts_are_tried(full: Embedder) -> None:
     support = with_latents(full, nuisance_support(3))
-    trial = choose.try_out(full, support, "auto")
+    trial = select.cross_validate(full, support, "auto")
     assert {recipe.method for recipe in trial.similarity} == {"null", "generated", "metric", "tuned"}
 
 
 def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     """The same recipe fitted on a part of the support, and on all of it."""
     config = replace(PRESETS["tiny"], metric_rank=8, evidence=True)
-    emitting = embedder_of(build_model(config).eval())
+    emitting = make_embedder(build_model(config).eval())
     support = with_latents(emitting, nuisance_support(3))
-    trial = choose.try_out(emitting, support, "auto")
-    assert candidates.READOUT in trial.similarity
+    trial = select.cross_validate(emitting, support, "auto")
+    assert recipe_module.EMITTED_METRIC in trial.similarity
     assert all(recipe.features == "frozen" for recipe in trial.similarity), "no photo is looked at again"
     assert all(recipe.steps is None for recipe in trial.similarity), "and nothing is tuned"
-    asked_for = choose.try_out(emitting, support, "tuned")
+    asked_for = select.cross_validate(emitting, support, "tuned")
     assert any(recipe.steps for recipe in asked_for.similarity), "unless that is asked for"
     everything = np.arange(len(support))
-    offered = [candidates.READOUT, candidates.BESIDE, candidates.EVENLY]
+    offered = [recipe_module.EMITTED_METRIC, recipe_module.BESIDE, recipe_module.EVENLY]
     found = dict(fit_many(emitting, support, everything, offered, seen=everything))
     assert list(found) == offered
     for recipe, embeddings in found.items():
@@ -257,28 +261,28 @@ def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
 
 
 def test_two_metrics_side_by_side_are_as_similar_as_both_say() -> None:
-    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    emitting = make_embedder(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
     support = with_latents(emitting, nuisance_support(3))
-    recipes = [candidates.READOUT, replace(candidates.BESIDE, start=None, share=None)]
+    recipes = [recipe_module.EMITTED_METRIC, replace(recipe_module.BESIDE, start=None, share=None)]
     emitted, fitted = (fit(emitting, support, recipe).finish([support.frozen]) for recipe in recipes)
-    for recipe, share in ((candidates.BESIDE, 0.8), (candidates.EVENLY, 0.5)):
+    for recipe, share in ((recipe_module.BESIDE, 0.8), (recipe_module.EVENLY, 0.5)):
         both = fit(emitting, support, recipe).finish([support.frozen])
         torch.testing.assert_close(both @ both.T, share * emitted @ emitted.T + (1 - share) * fitted @ fitted.T)
     assert not torch.allclose(emitted @ emitted.T, fitted @ fitted.T, atol=0.01)
 
 
 def test_too_few_pairs_to_choose_and_a_model_that_emits_a_metric() -> None:
-    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    emitting = make_embedder(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
     support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
-    chosen = choose.adapt(emitting, with_latents(emitting, support))
-    assert chosen.recipe == candidates.BESIDE
+    chosen = select.fit_selected(emitting, with_latents(emitting, support))
+    assert chosen.recipe == recipe_module.BESIDE
     beside = "generated metric, of weight 0.8, beside a metric on frozen photos, shrinkage 3"
     said = f"{beside}, for there are too few pairs to choose"
     assert chosen.choice.reason.startswith(said)
     assert np.isfinite(chosen.held_out.similarity).all()
 
 
-def trial_of(shares: dict[Recipe, list[float]]) -> Trial:
+def trial_of(shares: dict[Recipe, list[float]]) -> CandidateScores:
     """A trial of four groups of two photos in which these shares of comparisons are ranked right, each 0.5 or 1."""
     groups = np.repeat(np.arange(4), 2)
     same = (groups[:, None] == groups) & ~np.eye(8, dtype=bool)
@@ -288,42 +292,44 @@ def trial_of(shares: dict[Recipe, list[float]]) -> Trial:
         similarity = np.where(np.add.outer(np.arange(8), np.arange(8)) % 2 == 0, 0.0, 1.0)  # half of them above 0.5
         similarity[same] = np.where(np.repeat(own, 2) == 1, 2.0, 0.5)
         found[recipe] = similarity
-    return Trial(found, Comparisons(same, different, groups, across=True))
+    return CandidateScores(found, HeldOutComparisons(same, different, groups, across=True))
 
 
 def test_what_training_has_tried_is_left_only_for_what_clearly_leads_it() -> None:
-    usual, other = candidates.BESIDE, Recipe("metric", "frozen", shrinkage=1.0)
+    usual, other = recipe_module.BESIDE, Recipe("metric", "frozen", shrinkage=1.0)
     by_chance = trial_of({NULL: [0.5, 0.5, 0.5, 0.5], usual: [1, 1, 1, 0.5], other: [1, 1, 1, 1]})
     assert by_chance.best([usual, other]) == other
     assert by_chance.lead(other, usual) == 0, "0.125 ahead, and 0.125 is the standard error"
-    assert choose._best(by_chance, [usual, other], [usual]) == usual
-    recipe, choice = choose._decide(by_chance, [usual, other], [usual], cautious=candidates.READOUT)
+    assert select._best(by_chance, [usual, other], [usual]) == usual
+    recipe, choice = select._decide(by_chance, [usual, other], [usual], cautious=recipe_module.EMITTED_METRIC)
     assert recipe == usual
     assert "which nothing leads by a standard error" in choice.reason
     clearly = trial_of({usual: [0.5, 0.5, 0.5, 1], other: [1, 1, 1, 1]})
     assert clearly.lead(other, usual) == 0.25
-    assert choose._best(clearly, [usual, other], [usual]) == other
-    assert choose._best(by_chance, [usual, other], []) == other, "a bare backbone has nothing that training has tried"
+    assert select._best(clearly, [usual, other], [usual]) == other
+    assert select._best(by_chance, [usual, other], []) == other, "a bare backbone has nothing that training has tried"
 
 
 def test_one_individual_is_enough_for_a_metric_that_is_emitted() -> None:
-    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    emitting = make_embedder(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
     support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
-    one = choose.adapt(emitting, with_latents(emitting, support.select(np.array([0, 1, 2, 4]))))
-    assert (one.recipe, one.held_out) == (candidates.BESIDE, None)
+    one = select.fit_selected(emitting, with_latents(emitting, support.select(np.array([0, 1, 2, 4]))))
+    assert (one.recipe, one.held_out) == (recipe_module.BESIDE, None)
     assert "too few pairs to choose" in one.choice.reason
-    none = choose.adapt(emitting, with_latents(emitting, support.select(np.array([0, 2, 4]))))
+    none = select.fit_selected(emitting, with_latents(emitting, support.select(np.array([0, 2, 4]))))
     assert none.recipe == NULL, "different-pairs alone"
     twins = support.select(np.array([0, 1, 2, 4]))
     twins = replace(twins, frozen=twins.frozen[[0, 0, 2, 3]])
-    assert choose.adapt(emitting, with_latents(emitting, twins)).recipe == candidates.READOUT, "they do not differ"
+    assert select.fit_selected(emitting, with_latents(emitting, twins)).recipe == recipe_module.EMITTED_METRIC, (
+        "they do not differ"
+    )
 
 
 def test_one_individual_known_well_keeps_what_decisions_are_calibrated_on() -> None:
-    emitting = embedder_of(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    emitting = make_embedder(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
     individuals = np.array([0] * 5 + [1, 2, 3, 4, 5])
     support = support_of(nuisance_embeddings(6, 10, 1), individuals, num_pairs=12)
-    chosen = choose.adapt(emitting, with_latents(emitting, support))
+    chosen = select.fit_selected(emitting, with_latents(emitting, support))
     assert chosen.recipe == NULL
     assert np.isfinite(chosen.held_out.similarity).all()
 
@@ -331,7 +337,7 @@ def test_one_individual_known_well_keeps_what_decisions_are_calibrated_on() -> N
 def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> None:
     prompted = replace(full, static=draw(5, 4, DIM))
     support = with_latents(prompted, nuisance_support(4))
-    everything, recipes, kept = np.arange(len(support)), [candidates.STATIC], {}
+    everything, recipes, kept = np.arange(len(support)), [recipe_module.STATIC], {}
     ((_, first),) = fit_many(prompted, support, everything[:20], recipes, seen=everything, kept=kept)
     assert torch.equal(kept["static"], first)
     ((_, second),) = fit_many(prompted, support, everything[20:], recipes, seen=everything, kept=kept)
@@ -340,11 +346,11 @@ def test_photos_under_the_static_prompt_are_looked_at_once(full: Embedder) -> No
 
 def test_a_choice_keeps_similarities_of_photos_held_out(bare) -> None:
     support = nuisance_support(0)
-    chosen = choose.adapt(bare, support, "metric")
+    chosen = select.fit_selected(bare, support, "metric")
     kept = chosen.held_out
     np.testing.assert_array_equal(kept.groups, support.groups)
     np.testing.assert_array_equal(kept.relation, support.relation)
-    fold = deal_folds(support)[0]
+    fold = group_k_fold(support)[0]
     rest = np.setdiff1d(np.arange(len(support)), fold)
     ((_, rows),) = fit_many(bare, support, rest, [chosen.recipe], seen=fold)
     np.testing.assert_allclose(kept.similarity[fold], (rows[fold] @ rows.T).numpy(), atol=1e-6)
@@ -352,6 +358,6 @@ def test_a_choice_keeps_similarities_of_photos_held_out(bare) -> None:
 
 def test_where_nothing_is_fitted_even_two_individuals_are_held_out(bare) -> None:
     support = nuisance_support(0, 2)
-    chosen = choose.adapt(bare, support, "null")
+    chosen = select.fit_selected(bare, support, "null")
     np.testing.assert_allclose(chosen.held_out.similarity, (support.frozen @ support.frozen.T).numpy(), atol=1e-6)
-    assert choose.adapt(bare, support, "metric").held_out is None
+    assert select.fit_selected(bare, support, "metric").held_out is None

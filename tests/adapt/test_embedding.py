@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from vicp.adapt.adaptation import Adaptation, Recipe
 from vicp.adapt.cache import EmbeddingCache
-from vicp.adapt.opening import embedder_of
-from vicp.adapt.whitening import Metric, apply
+from vicp.adapt.load import make_embedder
+from vicp.adapt.methods.whitening import WhiteningTransform, apply
+from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.images import normalise
 from vicp.data.sources import open_photos
 from vicp.errors import DataError, PromptError
@@ -23,12 +23,12 @@ def prompt_of(model, seed: int = 0):
     draw = torch.Generator().manual_seed(seed)
     latents = torch.randn(8, 4, 32, generator=draw)
     same = torch.tensor([1, 0, 1, 0]).bool()
-    return Adaptation.of(model.infer_prompt(latents[:4], latents[4:], same, category="shoes"))
+    return Prompt.of(model.infer_prompt(latents[:4], latents[4:], same, category="shoes"))
 
 
 def test_embeddings_are_the_models_own_row_by_row(model, photo_folder: Path) -> None:
     table = open_photos(photo_folder)
-    embedder = replace(embedder_of(model), batch_size=4)
+    embedder = replace(make_embedder(model), batch_size=4)
     kept, embeddings = embedder.embed(table)
     _, pixels = embedder.pixels(table)
     assert len(kept) == 15
@@ -38,7 +38,7 @@ def test_embeddings_are_the_models_own_row_by_row(model, photo_folder: Path) -> 
 
 
 def test_mirror_images_embed_alike(model, photo_folder: Path) -> None:
-    embedder = embedder_of(model)
+    embedder = make_embedder(model)
     _, pixels = embedder.pixels(open_photos(photo_folder))
     torch.testing.assert_close(embedder.embed_pixels(pixels), embedder.embed_pixels(pixels.flip(-1)))
 
@@ -47,7 +47,7 @@ def test_cache_answers_the_second_time_and_tells_spaces_apart(model, photo_folde
     calls: list[int] = []
     table = open_photos(photo_folder)
     cache = EmbeddingCache(tmp_path / "cache")
-    embedder = replace(embedder_of(model), cache=cache, progress=lambda done, total: calls.append(done))
+    embedder = replace(make_embedder(model), cache=cache, progress=lambda done, total: calls.append(done))
     _, first = embedder.embed(table)
     assert calls == [15]
     _, second = embedder.embed(table)
@@ -60,9 +60,9 @@ def test_cache_answers_the_second_time_and_tells_spaces_apart(model, photo_folde
 
 def test_both_views_and_a_metric_come_from_the_cache_too(model, photo_folder: Path, tmp_path: Path) -> None:
     table = open_photos(photo_folder)
-    embedder = replace(embedder_of(model), cache=EmbeddingCache(tmp_path / "cache"))
+    embedder = replace(make_embedder(model), cache=EmbeddingCache(tmp_path / "cache"))
     plain = prompt_of(model)
-    metric = Metric(mean=torch.full((64,), 0.01), weight=torch.eye(64).roll(1, dims=0))
+    metric = WhiteningTransform(mean=torch.full((64,), 0.01), weight=torch.eye(64).roll(1, dims=0))
     own = replace(plain, recipe=Recipe("metric", "both", "generated", shrinkage=1.0), metric=metric)
     _, pixels = embedder.pixels(table)
     frozen, prompted = (embedder.embed_pixels(pixels, a, mirror=False) for a in (None, plain))
@@ -74,7 +74,7 @@ def test_both_views_and_a_metric_come_from_the_cache_too(model, photo_folder: Pa
 
 
 def test_changed_photo_is_embedded_again(model, photo_folder: Path, tmp_path: Path) -> None:
-    embedder = replace(embedder_of(model), cache=EmbeddingCache(tmp_path / "cache"))
+    embedder = replace(make_embedder(model), cache=EmbeddingCache(tmp_path / "cache"))
     _, before = embedder.embed(open_photos(photo_folder))
     (photo_folder / "blue" / "0.jpg").write_bytes((photo_folder / "red" / "0.jpg").read_bytes())
     table, after = embedder.embed(open_photos(photo_folder))
@@ -88,8 +88,8 @@ def test_bad_photos_are_all_named_at_once_or_skipped(model, photo_folder: Path) 
     (photo_folder / "red" / "0.jpg").write_bytes(b"")
     (photo_folder / "blue" / "2.jpg").write_text("not a photo")
     with pytest.raises(DataError, match=r"2 photos.*blue/2\.jpg.*red/0\.jpg"):
-        embedder_of(model).embed(open_photos(photo_folder))
-    table, embeddings = replace(embedder_of(model), skip_bad=True).embed(open_photos(photo_folder))
+        make_embedder(model).embed(open_photos(photo_folder))
+    table, embeddings = replace(make_embedder(model), skip_bad=True).embed(open_photos(photo_folder))
     assert len(table) == len(embeddings) == 13
     assert len(table.skipped) == 2
 
@@ -97,7 +97,7 @@ def test_bad_photos_are_all_named_at_once_or_skipped(model, photo_folder: Path) 
 def test_prompt_of_another_model_is_refused(model, photo_folder: Path) -> None:
     other = build_model(PRESETS["tiny"], seed=1).eval()
     with pytest.raises(PromptError, match=model.fingerprint):
-        embedder_of(other).embed(open_photos(photo_folder), prompt_of(model))
+        make_embedder(other).embed(open_photos(photo_folder), prompt_of(model))
 
 
 def test_unusable_cache_is_one_clear_error(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from vicp.adapt.opening import embedder_of, open_backbone, open_model
+from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.errors import WeightsError
+from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.folder import save_backbone
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.visual_prompt import VisualPrompt
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
 
@@ -23,22 +23,22 @@ def save_vit(folder: Path, *, seed: int = 0, mean: tuple[float, float, float] = 
 
 
 def test_a_bare_backbone_brings_its_own_photos_and_fingerprint(tmp_path: Path) -> None:
-    embedder = open_backbone(save_vit(tmp_path / "vit"))
+    embedder = load_backbone_embedder(save_vit(tmp_path / "vit"))
     assert (embedder.transform.size, embedder.transform.mean, embedder.transform.std) == (32, MEAN, STD)
     assert (embedder.model, embedder.static) == (None, None)
     prints = {
         embedder.fingerprint,
-        open_backbone(save_vit(tmp_path / "other", seed=1)).fingerprint,
-        open_backbone(save_vit(tmp_path / "brighter", mean=(0.0, 0.2, 0.3))).fingerprint,
-        open_backbone(str(tmp_path / "vit"), readout="mean").fingerprint,
+        load_backbone_embedder(save_vit(tmp_path / "other", seed=1)).fingerprint,
+        load_backbone_embedder(save_vit(tmp_path / "brighter", mean=(0.0, 0.2, 0.3))).fingerprint,
+        load_backbone_embedder(str(tmp_path / "vit"), readout="mean").fingerprint,
     }
     assert len(prints) == 4
-    assert open_backbone(str(tmp_path / "vit")).fingerprint == embedder.fingerprint
+    assert load_backbone_embedder(str(tmp_path / "vit")).fingerprint == embedder.fingerprint
 
 
 def test_no_backbone_there(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="nowhere"):
-        open_backbone(str(tmp_path / "nowhere"))
+        load_backbone_embedder(str(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -47,23 +47,23 @@ def test_weights_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
     vit.layernorm.weight.data[3] = bad
     save_backbone(vit, tmp_path / "vit", image_size=32, image_mean=MEAN, image_std=STD, image_fit="squash")
     with pytest.raises(WeightsError, match=r"vit: weights that are no numbers.*layernorm\.weight; take another"):
-        open_backbone(str(tmp_path / "vit"))
+        load_backbone_embedder(str(tmp_path / "vit"))
     model = build_model(PRESETS["tiny"])
     model.verifier.state_dict()[next(iter(model.verifier.state_dict()))].fill_(bad)
     model.save_pretrained(tmp_path / "model")
     with pytest.raises(WeightsError, match=r"model: weights that are no numbers.*verifier"):
-        open_model(str(tmp_path / "model"))
+        load_model(str(tmp_path / "model"))
 
 
 def test_a_static_prompt_comes_with_its_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = build_model(PRESETS["tiny"]).eval()
     model.save_pretrained(tmp_path)
-    assert open_model(str(tmp_path)).static is None
-    assert open_model(str(tmp_path)).fingerprint == embedder_of(model).fingerprint == model.fingerprint
+    assert load_model(str(tmp_path)).static is None
+    assert load_model(str(tmp_path)).fingerprint == make_embedder(model).fingerprint == model.fingerprint
     tokens = torch.randn(2, 4, 32)
     path = tmp_path / "static.prompt.safetensors"
-    CategoryPrompt(tokens, None, "anything", 0, None, model.fingerprint).save(path)
-    assert torch.equal(open_model(str(tmp_path)).static, tokens)
-    CategoryPrompt(tokens, None, "anything", 0, None, "0123").save(path)
-    assert open_model(str(tmp_path)).static is None
+    VisualPrompt(tokens, None, "anything", 0, None, model.fingerprint).save(path)
+    assert torch.equal(load_model(str(tmp_path)).static, tokens)
+    VisualPrompt(tokens, None, "anything", 0, None, "0123").save(path)
+    assert load_model(str(tmp_path)).static is None
     assert "belongs to model 0123" in caplog.text

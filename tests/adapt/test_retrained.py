@@ -5,17 +5,17 @@ import pytest
 import torch
 from tests.adapt.synthetic import pairs_of
 
-from vicp.adapt import retrained
-from vicp.adapt.opening import embedder_of
-from vicp.adapt.retrained import BATCH, Retraining, batches, support_loss
-from vicp.adapt.support_photos import relate_identities, relate_pairs
-from vicp.adapt.tuned import ranking_loss
+from vicp.adapt.encoded_support import relate_identities, relate_pairs
+from vicp.adapt.load import make_embedder
+from vicp.adapt.methods import finetuned
+from vicp.adapt.methods.finetuned import BATCH, FinetuneSettings, batches, support_loss
+from vicp.adapt.methods.tuned import ranking_loss
 from vicp.model.build import PRESETS, build_model
 
 
 @pytest.fixture(scope="module")
 def embedder():
-    return embedder_of(build_model(PRESETS["tiny"]).eval())
+    return make_embedder(build_model(PRESETS["tiny"]).eval())
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def relation() -> np.ndarray:
 @pytest.mark.parametrize("loss", ["triplet", "ranking"])
 def test_it_learns_and_leaves_the_model_as_it_was(embedder, pixels, loss) -> None:
     before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
-    after = retrained.adapt(embedder, pixels, relation(), Retraining(12, 1e-3, loss), seed=0)
+    after = finetuned.finetuned(embedder, pixels, relation(), FinetuneSettings(12, 1e-3, loss), seed=0)
     known = torch.from_numpy(relation())
     losses = [float(ranking_loss(e.embed_pixels(pixels), known)) for e in (embedder, after)]
     assert losses[1] < 0.8 * losses[0]
@@ -45,10 +45,11 @@ def test_it_learns_and_leaves_the_model_as_it_was(embedder, pixels, loss) -> Non
 
 
 def test_a_path_passes_where_shorter_ones_end(embedder, pixels) -> None:
-    settings = Retraining(2, 1e-3)
-    alone = retrained.adapt(embedder, pixels, relation(), settings, seed=3).embed_pixels(pixels)
+    settings = FinetuneSettings(2, 1e-3)
+    alone = finetuned.finetuned(embedder, pixels, relation(), settings, seed=3).embed_pixels(pixels)
     found = [
-        e.embed_pixels(pixels) for e in retrained.path(embedder, pixels, relation(), settings, steps=[2, 4], seed=3)
+        e.embed_pixels(pixels)
+        for e in finetuned.finetuned_snapshots(embedder, pixels, relation(), settings, steps=[2, 4], seed=3)
     ]
     assert torch.equal(found[0], alone)
     assert not torch.equal(found[0], found[1])
@@ -82,6 +83,6 @@ def test_batches_of_many_photos() -> None:
 
 def test_it_carries_no_prompts_and_no_static_one(embedder, pixels) -> None:
     prompted = replace(embedder, static=torch.zeros(4, 32))
-    after = retrained.adapt(prompted, pixels, relation(), Retraining(1), seed=0)
+    after = finetuned.finetuned(prompted, pixels, relation(), FinetuneSettings(1), seed=0)
     assert after.static is None
     assert after.fingerprint != embedder.fingerprint

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.adapt.synthetic import pairs_of, support_of
 
-from vicp.adapt.support_photos import connected_groups, draw_as_many, relate_identities, relate_pairs
+from vicp.adapt.encoded_support import connected_groups, relate_identities, relate_pairs, sample_same_size
 from vicp.errors import DataError
 
 NAMES = [f"{name}.jpg" for name in "abcdefg"]
@@ -60,6 +60,6 @@ def test_selecting_photos_keeps_the_pairs_within() -> None:
 
 
 def test_as_many_pairs_as_there_are() -> None:
-    assert len(draw_as_many(["a", "a", "b", "b", "c"], 64, seed=0)) == 4
+    assert len(sample_same_size(["a", "a", "b", "b", "c"], 64, seed=0)) == 4
     with pytest.raises(DataError, match="same-pairs"):
-        draw_as_many(["a", "b", "c"], 64, seed=0)
+        sample_same_size(["a", "b", "c"], 64, seed=0)

@@ -5,14 +5,14 @@ import pytest
 import torch
 from tests.adapt.synthetic import support_of
 
-from vicp.adapt import tuned
-from vicp.adapt.opening import embedder_of
+from vicp.adapt.load import make_embedder
+from vicp.adapt.methods import tuned
 from vicp.model.build import PRESETS, build_model
 
 
 @pytest.fixture(scope="module")
 def embedder():
-    return embedder_of(build_model(PRESETS["tiny"]).eval())
+    return make_embedder(build_model(PRESETS["tiny"]).eval())
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_tuning_lowers_its_loss_and_touches_nothing_but_the_prompt(embedder, sup
     before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
     start = tuned.random_start(embedder, support)
     first = start.prompt.tokens.clone()
-    after = tuned.adapt(embedder, support, start, steps=15, rate=2e-2)
+    after = tuned.tuned_prompt(embedder, support, start, steps=15, rate=2e-2)
     everything = np.arange(len(support))
     losses = [float(tuned.batch_loss(embedder, support, a.prompt, everything)) for a in (start, after)]
     assert losses[1] < 0.95 * losses[0]
@@ -42,9 +42,9 @@ def test_tuning_lowers_its_loss_and_touches_nothing_but_the_prompt(embedder, sup
 
 def test_a_path_passes_where_shorter_ones_end(embedder, support) -> None:
     start = tuned.random_start(embedder, support)
-    path = list(tuned.path(embedder, support, start, steps=[2, 5], rate=2e-2))
+    path = list(tuned.snapshots_at(embedder, support, start, steps=[2, 5], rate=2e-2))
     assert [a.recipe.steps for a in path] == [2, 5]
-    alone = tuned.adapt(embedder, support, start, steps=2, rate=2e-2)
+    alone = tuned.tuned_prompt(embedder, support, start, steps=2, rate=2e-2)
     assert torch.equal(path[0].prompt.tokens, alone.prompt.tokens)
     assert not torch.equal(path[0].prompt.tokens, path[1].prompt.tokens)
 
@@ -52,7 +52,7 @@ def test_a_path_passes_where_shorter_ones_end(embedder, support) -> None:
 def test_the_size_of_the_start_does_not_matter(embedder, support) -> None:
     start = tuned.random_start(embedder, support)
     larger = replace(start, prompt=replace(start.prompt, tokens=100 * start.prompt.tokens))
-    near, far = (tuned.adapt(embedder, support, a, steps=3, rate=2e-2).prompt.tokens for a in (start, larger))
+    near, far = (tuned.tuned_prompt(embedder, support, a, steps=3, rate=2e-2).prompt.tokens for a in (start, larger))
     torch.testing.assert_close(far / 100, near, atol=5e-3, rtol=0)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vicp.adapt.whitening import Metric, apply, fit_groups, fit_metric
+from vicp.adapt.methods.whitening import WhiteningTransform, apply, fit_groups, fit_pairs
 from vicp.metrics import retrieval
 
 DIM = 16
@@ -35,7 +35,7 @@ def mean_average_precision(embeddings: torch.Tensor, num_identities: int) -> flo
 
 def test_the_metric_finds_identities_behind_nuisance():
     photos = draw_photos(0, 30, 4).flatten(0, 1)
-    few, many = (apply(fit_metric(*draw_support(10, k)), photos) for k in (8, 64))
+    few, many = (apply(fit_pairs(*draw_support(10, k)), photos) for k in (8, 64))
     frozen = mean_average_precision(photos, 30)
     assert frozen < 0.2
     assert mean_average_precision(few, 30) > frozen + 0.1
@@ -44,7 +44,7 @@ def test_the_metric_finds_identities_behind_nuisance():
 
 def test_closed_form():
     left, right, same = draw_support(1, 12)
-    metric = fit_metric(left, right, same, shrinkage=0.5)
+    metric = fit_pairs(left, right, same, shrinkage=0.5)
     scatter = torch.zeros(DIM, DIM)
     for a, b, is_same in zip(left, right, same, strict=True):
         middle = (a + b) / 2
@@ -61,23 +61,23 @@ def test_closed_form():
 
 def test_default_shrinkage_and_different_pairs_enter_the_mean_alone():
     left, right, same = draw_support(2, 12)
-    metric = fit_metric(left, right, same)
-    torch.testing.assert_close(metric.weight, fit_metric(left, right, same, shrinkage=0.3).weight)
-    shifted = fit_metric(left, right + 5.0 * ~same[:, None], same)
+    metric = fit_pairs(left, right, same)
+    torch.testing.assert_close(metric.weight, fit_pairs(left, right, same, shrinkage=0.3).weight)
+    shifted = fit_pairs(left, right + 5.0 * ~same[:, None], same)
     torch.testing.assert_close(shifted.weight, metric.weight)
     torch.testing.assert_close(shifted.mean, metric.mean + 5.0 / 4)  # half of the pairs, one photo of two
 
 
 def test_pairs_have_no_direction_and_scale_does_not_matter():
     left, right, same = draw_support(3, 12)
-    photos, metric = draw(4, 5, DIM), fit_metric(left, right, same)
-    torch.testing.assert_close(fit_metric(right, left, same).weight, metric.weight)
-    larger = apply(fit_metric(10 * left, 10 * right, same), 10 * photos)
+    photos, metric = draw(4, 5, DIM), fit_pairs(left, right, same)
+    torch.testing.assert_close(fit_pairs(right, left, same).weight, metric.weight)
+    larger = apply(fit_pairs(10 * left, 10 * right, same), 10 * photos)
     torch.testing.assert_close(larger, apply(metric, photos), atol=1e-5, rtol=0)
 
 
 def test_apply_by_hand():
-    metric = Metric(mean=torch.tensor([1.0, 1.0]), weight=torch.tensor([[3.0, 0.0], [0.0, 2.0]]))
+    metric = WhiteningTransform(mean=torch.tensor([1.0, 1.0]), weight=torch.tensor([[3.0, 0.0], [0.0, 2.0]]))
     embeddings = torch.tensor([[2.0, 3.0], [1.0, 0.0]], dtype=torch.float16)  # centred (1, 2), (0, -1)
     result = apply(metric, embeddings)
     assert result.dtype == torch.float32
@@ -87,24 +87,24 @@ def test_apply_by_hand():
 def test_wrong_arguments_are_refused():
     left, right, same = draw_support(5, 6)
     with pytest.raises(ValueError, match=r"left is \(6, 16\), right \(5, 16\)"):
-        fit_metric(left, right[1:], same)
+        fit_pairs(left, right[1:], same)
     with pytest.raises(ValueError, match=r"same \(6,\) torch.int64"):
-        fit_metric(left, right, same.long())
+        fit_pairs(left, right, same.long())
     with pytest.raises(ValueError, match="shrinkage is 0"):
-        fit_metric(left, right, same, shrinkage=0)
+        fit_pairs(left, right, same, shrinkage=0)
     with pytest.raises(ValueError, match="none of the 6 pairs is a same-pair"):
-        fit_metric(left, right, torch.zeros(6, dtype=torch.bool))
+        fit_pairs(left, right, torch.zeros(6, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"variance within the same-pairs is 0\.0"):
-        fit_metric(left, left, same)
+        fit_pairs(left, left, same)
     with pytest.raises(ValueError, match="variance within the same-pairs is nan"):
-        fit_metric(left * torch.nan, right, same)
+        fit_pairs(left * torch.nan, right, same)
     with pytest.raises(ValueError, match=r"embeddings are \(6, 15\); expected \(B, 16\)"):
-        apply(fit_metric(left, right, same), left[:, 1:])
+        apply(fit_pairs(left, right, same), left[:, 1:])
 
 
 def test_groups_of_two_are_pairs():
     left, right, _ = draw_support(6, 12)
-    pairs = fit_metric(left, right, torch.ones(12, dtype=torch.bool), shrinkage=0.5)
+    pairs = fit_pairs(left, right, torch.ones(12, dtype=torch.bool), shrinkage=0.5)
     photos, groups = torch.cat([left, right]), torch.arange(12).repeat(2).numpy()
     groups_metric = fit_groups(photos, groups, [0.1, 0.5])[1]
     torch.testing.assert_close(groups_metric.weight, pairs.weight)

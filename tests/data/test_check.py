@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from tests.data.test_duplicates import photo
 
-from vicp.data.check import Checked, check_source
+from vicp.data.audit.check import CheckReport, check_source
 
 REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "data"
 
 
-def check(source: Path) -> Checked:
+def check(source: Path) -> CheckReport:
     done: list[tuple[int, int]] = []
     checked = check_source(source, progress=lambda number, total: done.append((number, total)))
     assert done == [(number, len(checked.table)) for number, _ in done]

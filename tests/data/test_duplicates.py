@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vicp.data.duplicates import Fingerprint, duplicate_pairs, fingerprint, near_pairs
-from vicp.data.leaks import IdentityLeak, Leaks, PhotoLeak, find_leaks
+from vicp.data.audit.duplicates import Fingerprint, duplicate_pairs, fingerprint, near_pairs
+from vicp.data.audit.leaks import IdentityLeak, Leaks, PhotoLeak, find_leaks
 from vicp.data.records import PhotoTable
 
 

@@ -1,19 +1,19 @@
 import pytest
 import torch
 
-from vicp.data.episodes import Pool, draw_episode, draw_pairs, render_pool
+from vicp.data.episodes.rules import Pool, render_pool, sample_episode, sample_pairs
+from vicp.data.procedural.world import FACTORS, Rule, all_rules, sample_silhouettes
 from vicp.data.seeds import generator
-from vicp.data.sources.world import FACTORS, Rule, all_rules, draw_silhouettes
 
 
 @pytest.fixture(scope="module")
 def pool() -> Pool:
-    silhouette = draw_silhouettes(1, seed=0, split="seen")[0]
+    silhouette = sample_silhouettes(1, seed=0, split="seen")[0]
     return render_pool(silhouette, 256, values_per_factor=3, size=16, seed=1)
 
 
 def episode(pool: Pool, rules, seed: int = 0, num_pairs: int = 12, hard_share: float = 0.5, same_share: float = 0.5):
-    return draw_episode(
+    return sample_episode(
         [pool],
         rules,
         num_pairs=num_pairs,
@@ -65,7 +65,7 @@ def test_hard_pairs_contradict_likeness(pool: Pool) -> None:
     identities = rule.identities(pool.values)
 
     def likeness(hard_share: float) -> tuple[float, float]:
-        pairs = draw_pairs(
+        pairs = sample_pairs(
             torch.arange(256), pool.values, identities, 400, hard_share=hard_share, draw=generator(0, "pairs")
         )
         alike = (pool.values[pairs.left] == pool.values[pairs.right]).sum(dim=1).float()

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from vicp.data.episodes.natural import NATURAL_FACTORS, composite, composite_pool, natural_rules, read_photos
 from vicp.data.images import ImageTransform
-from vicp.data.natural import NATURAL_FACTORS, dress, dress_pool, natural_rules, read_photos
-from vicp.data.sources.world import all_rules, encode_png
+from vicp.data.procedural.world import all_rules, encode_png
 from vicp.errors import DataError
 
 
@@ -21,7 +21,7 @@ def photos() -> Tensor:
 
 
 def pictures(photos: Tensor, values: Tensor, seed: int = 0) -> Tensor:
-    return dress(photos[:8], photos[8:16], values, generator=torch.Generator().manual_seed(seed)).float()
+    return composite(photos[:8], photos[8:16], values, generator=torch.Generator().manual_seed(seed)).float()
 
 
 @pytest.mark.parametrize("factor", range(6), ids=NATURAL_FACTORS)
@@ -42,12 +42,12 @@ def test_nuisances_are_drawn_for_each_picture(photos: Tensor) -> None:
 
 
 def test_a_pool_keeps_a_few_values_and_its_seed_decides_it(photos: Tensor) -> None:
-    pool, again = (dress_pool(photos, 70, values_per_factor=3, seed=5) for _ in range(2))
+    pool, again = (composite_pool(photos, 70, values_per_factor=3, seed=5) for _ in range(2))
     assert pool.images.shape == (70, 3, 48, 48)
     assert pool.images.dtype == torch.uint8
     assert all(len(column.unique()) == 3 for column in pool.values.T)
     assert torch.equal(pool.images, again.images)
-    assert not torch.equal(pool.images, dress_pool(photos, 70, values_per_factor=3, seed=6).images)
+    assert not torch.equal(pool.images, composite_pool(photos, 70, values_per_factor=3, seed=6).images)
 
 
 def test_rules_with_the_photo_come_twice() -> None:

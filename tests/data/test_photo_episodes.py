@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vicp.data.photo_episodes import categories_of, draw_photo_episode
+from vicp.data.episodes.photos import categories_of, sample_photo_episode
 from vicp.data.records import PhotoTable
 
 
@@ -38,7 +38,7 @@ def test_an_identity_is_its_category_and_name() -> None:
 
 @given(seed=st.integers(0, 10**6), num_pairs=st.sampled_from([0, 2, 5]))
 def test_support_and_batch_are_strangers(seed: int, num_pairs: int) -> None:
-    episode = draw_photo_episode(
+    episode = sample_photo_episode(
         categories_of(SMALL), num_pairs=num_pairs, num_identities=2, num_photos=4, num_queries=6, seed=seed
     )
     identity = np.array(SMALL.identities)
@@ -58,7 +58,7 @@ def test_support_and_batch_are_strangers(seed: int, num_pairs: int) -> None:
 
 def test_a_seed_is_an_episode() -> None:
     sizes = {"num_pairs": 4, "num_identities": 2, "num_photos": 4, "num_queries": 4}
-    first, again, other = (draw_photo_episode(categories_of(SMALL), **sizes, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (sample_photo_episode(categories_of(SMALL), **sizes, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.batch, again.batch)
     assert not torch.equal(first.batch, other.batch)
 

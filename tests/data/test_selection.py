@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vicp.data.selection import SELECTIONS, farthest_first, select_support
-from vicp.data.support import draw_support
+from vicp.data.support import sample_support
 from vicp.errors import DataError
 
 IDENTITIES = [f"{number % 6}" for number in range(48)]
@@ -31,7 +31,7 @@ def test_pairs_are_distinct_and_labelled_right(how: str, num_pairs: int) -> None
 def test_balanced_is_what_is_drawn_without_features() -> None:
     found, drawn = (
         select_support(IDENTITIES, 8, unit_rows(), how="balanced", seed=1),
-        draw_support(IDENTITIES, 8, seed=1),
+        sample_support(IDENTITIES, 8, seed=1),
     )
     np.testing.assert_array_equal(found.left, drawn.left)
 

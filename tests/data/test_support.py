@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vicp.data.records import PhotoTable
-from vicp.data.support import Support, draw_support, split_identities
+from vicp.data.support import Support, sample_support, split_identities
 from vicp.data.support_file import read_support
 from vicp.errors import DataError
 
@@ -37,20 +37,20 @@ def test_every_drawn_support_is_valid_or_refused_rightly(identities: list[str], 
     different = len(identities) * (len(identities) - 1) // 2 - same
     if num_pairs // 2 > same or num_pairs - num_pairs // 2 > different:
         with pytest.raises(DataError, match=f"give {same} and {different}: ask for at most"):
-            draw_support(identities, num_pairs, seed=seed)
+            sample_support(identities, num_pairs, seed=seed)
     else:
-        check_valid(draw_support(identities, num_pairs, seed=seed), identities, num_pairs)
+        check_valid(sample_support(identities, num_pairs, seed=seed), identities, num_pairs)
 
 
 def test_seeded() -> None:
-    first, again, other = (draw_support(HERD, 16, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (sample_support(HERD, 16, seed=seed) for seed in (1, 1, 2))
     for name in ("left", "right", "same"):
         assert (getattr(first, name) == getattr(again, name)).all()
     assert pairs_of(first) != pairs_of(other)
 
 
 def test_known_draw() -> None:
-    support = draw_support(["a", "a", "b", "b"], 4, seed=0)
+    support = sample_support(["a", "a", "b", "b"], 4, seed=0)
     check_valid(support, ["a", "a", "b", "b"], 4)
     assert {(0, 1), (2, 3)} < pairs_of(support)
 
@@ -59,7 +59,7 @@ def test_known_draw() -> None:
 @pytest.mark.parametrize("num_identities", [9, 10])
 def test_identities_take_turns(num_pairs: int, num_identities: int) -> None:
     identities = HERD[: 6 * num_identities]
-    support = draw_support(identities, num_pairs, seed=3)
+    support = sample_support(identities, num_pairs, seed=3)
     names = np.array(identities)
     same = Counter(dict.fromkeys(identities, 0))
     same.update(names[support.left[support.same]])
@@ -72,34 +72,34 @@ def test_identities_take_turns(num_pairs: int, num_identities: int) -> None:
 
 def test_every_pair_there_is_can_be_drawn() -> None:
     identities = ["a"] * 4 + ["b"] * 2  # 6 + 1 same, 8 different
-    support = draw_support(identities, 15, seed=0)
+    support = sample_support(identities, 15, seed=0)
     assert pairs_of(support) == {(a, b) for b in range(6) for a in range(b)}
 
 
 def test_order_and_sides_are_shuffled() -> None:
-    support = draw_support(HERD, 100, seed=0)
+    support = sample_support(HERD, 100, seed=0)
     assert 15 < support.same[:50].sum() < 35
     assert 25 < (support.left < support.right).sum() < 75
 
 
 def test_unbalanced_identities_do_not_stall() -> None:
     identities = ["a"] * 300 + ["b", "c"]
-    support = draw_support(identities, 1200, seed=0)
+    support = sample_support(identities, 1200, seed=0)
     check_valid(support, identities, 1200)
 
 
 def test_too_few_pairs_says_how_many() -> None:
     with pytest.raises(DataError, match="4 photos of 2 identities give 2 and 4: ask for at most 4 pairs"):
-        draw_support(["a", "a", "b", "b"], 6, seed=0)
+        sample_support(["a", "a", "b", "b"], 6, seed=0)
     with pytest.raises(DataError, match="3 photos of 1 identities give 3 and 0: ask for at most 0 pairs"):
-        draw_support(["a", "a", "a"], 2, seed=0)
+        sample_support(["a", "a", "a"], 2, seed=0)
     with pytest.raises(ValueError, match="num_pairs 0"):
-        draw_support(HERD, 0, seed=0)
+        sample_support(HERD, 0, seed=0)
 
 
 @pytest.mark.parametrize(("num_pairs", "num_changed"), [(2, 2), (4, 2), (8, 4), (16, 8), (64, 32), (5, 2), (7, 4)])
 def test_shuffled_labels_tell_nothing(num_pairs: int, num_changed: int) -> None:
-    support = draw_support(HERD, num_pairs, seed=0)
+    support = sample_support(HERD, num_pairs, seed=0)
     for seed in range(3):
         shuffled = support.shuffled(seed)
         assert pairs_of(shuffled) == pairs_of(support)

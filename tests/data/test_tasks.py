@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from vicp.data.sources.world import RULE_SEED, split_rules
-from vicp.data.sources.world_object import REGIONS
+from vicp.data.procedural.objects import REGIONS
+from vicp.data.procedural.world import RULE_SEED, split_rules
 from vicp.data.tasks import MAX_IDENTITIES, MAX_PHOTOS, Test, make_task, plan_tasks
 
 TESTS: tuple[Test, ...] = ("A", "B", "choice")

@@ -7,29 +7,29 @@ import pytest
 import torch
 from PIL import Image
 
-from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import (
+from vicp.data.procedural.objects import EMBLEMS, NOUNS, PATTERNS, radius_at, trace
+from vicp.data.procedural.render import BODY, PATTERN, body_grid, render, sample_nuisance
+from vicp.data.procedural.world import (
     FACTORS,
     NUM_VALUES,
     Rule,
     all_rules,
-    draw_silhouettes,
-    draw_values,
+    sample_silhouettes,
+    sample_values,
     split_rules,
     world_episode,
     world_photos,
 )
-from vicp.data.sources.world_object import EMBLEMS, NOUNS, PATTERNS, radius_at, trace
-from vicp.data.sources.world_render import BODY, PATTERN, body_grid, draw_nuisance, render
+from vicp.data.seeds import derive_seed, generator
 
 SIZE = 48
 
 
 def scene(size: int, num: int, seed: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Silhouettes, and share of the radius and height in the body (B, H, W) of the seed's pixels."""
-    silhouettes = draw_silhouettes(num, seed=1, split="seen")
+    silhouettes = sample_silhouettes(num, seed=1, split="seen")
     silhouettes[:, 4] = 0  # straight bodies, so that the frame is the plain one
-    x, y = body_grid(draw_nuisance(num, generator(seed)).pose, size)
+    x, y = body_grid(sample_nuisance(num, generator(seed)).pose, size)
     outline = trace(x, y, silhouettes)
     return silhouettes, outline.reach / outline.radius, y
 
@@ -78,17 +78,17 @@ def test_rules_and_their_division():
 
 
 def test_silhouettes_of_the_splits_are_disjoint_combinations():
-    drawn = {split: draw_silhouettes(300, seed=0, split=split) for split in ("seen", "unseen", "choice")}
+    drawn = {split: sample_silhouettes(300, seed=0, split=split) for split in ("seen", "unseen", "choice")}
     kinds = {split: {tuple(s) for s in drawn[split][:, :2].tolist()} for split in drawn}
     assert [len(kinds[split]) for split in ("seen", "unseen", "choice")] == [24, 8, 8]
     assert len(kinds["seen"] | kinds["unseen"] | kinds["choice"]) == 8 * len(NOUNS)
-    assert torch.equal(drawn["seen"], draw_silhouettes(300, seed=0, split="seen"))
-    assert not torch.equal(drawn["seen"], draw_silhouettes(300, seed=1, split="seen"))
+    assert torch.equal(drawn["seen"], sample_silhouettes(300, seed=0, split="seen"))
+    assert not torch.equal(drawn["seen"], sample_silhouettes(300, seed=1, split="seen"))
     assert len(drawn["unseen"].unique(dim=0)) == 300
 
 
 def test_radius_is_the_sum_of_harmonics_and_stays_near_the_unit_disc():
-    silhouettes = draw_silhouettes(50, seed=0, split="choice")
+    silhouettes = sample_silhouettes(50, seed=0, split="choice")
     theta = torch.linspace(0, torch.pi, 40).expand(50, 40)
     harmonics = silhouettes[:, 5:]
     expected = (harmonics[:, :, None] * torch.cos(torch.arange(harmonics.shape[1])[:, None] * theta[:, None])).sum(1)
@@ -98,7 +98,7 @@ def test_radius_is_the_sum_of_harmonics_and_stays_near_the_unit_disc():
 
 
 def test_photos_repeat_with_their_seed_alone():
-    silhouette, rule = draw_silhouettes(1, seed=0, split="seen")[0], Rule((0, 4))
+    silhouette, rule = sample_silhouettes(1, seed=0, split="seen")[0], Rule((0, 4))
     images, again, other = (
         world_episode(silhouette, rule, num_identities=3, photos_per_identity=2, size=SIZE, seed=seed)
         for seed in (7, 7, 8)
@@ -111,7 +111,7 @@ def test_photos_repeat_with_their_seed_alone():
 
 
 def test_two_photos_of_the_same_values_differ():
-    silhouettes = draw_silhouettes(1, seed=0, split="seen").expand(2, -1)
+    silhouettes = sample_silhouettes(1, seed=0, split="seen").expand(2, -1)
     first, second = render(torch.zeros(2, 6, dtype=torch.int64), silhouettes, size=SIZE, generator=generator(0))
     assert (first.float() - second.float()).abs().mean() > 10
 
@@ -139,7 +139,7 @@ def test_a_factor_changes_the_object_and_nothing_else(factor):
 def test_colours_can_be_read_from_the_dip(factor, palette, above):
     num = 64
     silhouettes, share, y = scene(SIZE, num)
-    values = draw_values(num, generator=generator(11))
+    values = sample_values(num, generator=generator(11))
     values[:, 1], values[:, 5] = 0, 2 if above else 1  # the lower half dipped, the emblem in the other half
     photos = render(values, silhouettes, size=SIZE, generator=generator(3)).float() / 255
     region = (share < 0.6) & (y > 0.1 if above else y < -0.25)
@@ -166,7 +166,7 @@ def test_render_refuses_rows_that_do_not_match():
 
 
 def test_an_episode_has_its_counts_and_keeps_its_rule():
-    silhouette, rule = draw_silhouettes(1, seed=0, split="unseen")[0], Rule((0, 4))
+    silhouette, rule = sample_silhouettes(1, seed=0, split="unseen")[0], Rule((0, 4))
     images, values, identities = world_episode(
         silhouette, rule, num_identities=10, photos_per_identity=5, size=SIZE, seed=0
     )
@@ -181,7 +181,7 @@ def test_an_episode_has_its_counts_and_keeps_its_rule():
 
 
 def test_an_episode_refuses_more_identities_than_the_rule_has():
-    silhouette = draw_silhouettes(1, seed=0, split="seen")[0]
+    silhouette = sample_silhouettes(1, seed=0, split="seen")[0]
     with pytest.raises(ValueError, match="rule border has 8 identities, got num_identities=9"):
         world_episode(silhouette, Rule((3,)), num_identities=9, photos_per_identity=1, size=SIZE, seed=0)
     *_, identities = world_episode(silhouette, Rule((3,)), num_identities=8, photos_per_identity=1, size=SIZE, seed=0)

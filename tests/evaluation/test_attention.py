@@ -22,11 +22,11 @@ from transformers import (
 )
 
 from vicp.errors import ConfigError
-from vicp.evaluation.pictures.attention import (
+from vicp.evaluation.plots.attention import (
     attention_map,
-    draw_attention_shift,
     heat_overlay,
     moved,
+    plot_attention_shift,
     scaled,
     shift_overlay,
 )
@@ -172,8 +172,8 @@ def test_the_picture_has_the_photo_the_look_and_the_difference() -> None:
     photo = np.full((32, 32, 3), (200, 100, 50), dtype=np.uint8)
     without, with_prompt = np.full((4, 4), 1 / 16), np.full((4, 4), 0.5 / 14)
     with_prompt[0, 0], with_prompt[3, 3] = 0.5, 0.0
-    data = draw_attention_shift(photo, without, with_prompt, photo_size=80)
-    assert data == draw_attention_shift(photo.copy(), without, with_prompt, photo_size=80)
+    data = plot_attention_shift(photo, without, with_prompt, photo_size=80)
+    assert data == plot_attention_shift(photo.copy(), without, with_prompt, photo_size=80)
     picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
     assert picture.shape == (2 * (80 + 62), 2 * (3 * 80 + 2 * 14), 3)
     assert (picture[:160, :160] == (200, 100, 50)).all()
@@ -191,7 +191,7 @@ def test_the_picture_has_the_photo_the_look_and_the_difference() -> None:
 def test_no_change_leaves_the_grey_photo() -> None:
     photo = np.full((8, 8, 3), (200, 100, 50), dtype=np.uint8)
     even = np.full((2, 2), 0.25)
-    picture = np.asarray(Image.open(io.BytesIO(draw_attention_shift(photo, even, even, photo_size=20))).convert("RGB"))
+    picture = np.asarray(Image.open(io.BytesIO(plot_attention_shift(photo, even, even, photo_size=20))).convert("RGB"))
     assert (picture[:40, -40:] == 164).all()
 
 
@@ -211,4 +211,4 @@ def test_no_change_leaves_the_grey_photo() -> None:
 )
 def test_what_does_not_fit_is_refused(photo: np.ndarray, without: np.ndarray, with_prompt: np.ndarray, message: str):
     with pytest.raises(ValueError, match=message):
-        draw_attention_shift(photo, without, with_prompt)
+        plot_attention_shift(photo, without, with_prompt)

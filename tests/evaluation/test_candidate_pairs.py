@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vicp.evaluation.second_stage.candidate_pairs import candidate_pairs, score_pairs
-from vicp.evaluation.second_stage.shortlist import Shortlist
+from vicp.evaluation.reranking.candidate_pairs import candidate_pairs, score_pairs
+from vicp.evaluation.reranking.shortlist import Shortlist
 
 
 def shortlist_of(rows: list[list[int]]) -> Shortlist:

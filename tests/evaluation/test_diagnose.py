@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from vicp.data.records import PhotoTable
-from vicp.evaluation.closer_look.diagnose import identity_errors, leak_sentences
-from vicp.evaluation.protocols.exam import Exam, Pairs
+from vicp.evaluation.diagnostics.errors import identity_errors, leak_sentences
 from vicp.evaluation.results import IdentityErrors
+from vicp.evaluation.task import EvaluationTask, LabelledPairs
 
 
 def test_errors_per_identity() -> None:
@@ -69,9 +69,9 @@ def table(*photos: tuple[str, bytes]) -> PhotoTable:
     return PhotoTable(frame.assign(image=list(images)), None)
 
 
-def exam(support: list[int], query: list[int], gallery: list[int] | None = None, **more: object) -> Exam:
+def exam(support: list[int], query: list[int], gallery: list[int] | None = None, **more: object) -> EvaluationTask:
     rows = [np.array(each, dtype=np.int64) for each in (support, query, query if gallery is None else gallery)]
-    return Exam("cat", *rows, leave_one_out=gallery is None, **more)  # type: ignore[arg-type]
+    return EvaluationTask("cat", *rows, leave_one_out=gallery is None, **more)  # type: ignore[arg-type]
 
 
 def test_photos_without_doubles_have_no_leaks() -> None:
@@ -93,7 +93,7 @@ def test_taught_photos_that_are_tested() -> None:
 
 def test_photos_of_verification_pairs_are_tested_too() -> None:
     photos = table(("a", photo(0)), ("b", photo(1)), ("c", photo(2)), ("c", photo(1, quality=50)))
-    pairs = Pairs(np.array([2]), np.array([3]), np.array([True]))
+    pairs = LabelledPairs(np.array([2]), np.array([3]), np.array([True]))
     (sentence,) = leak_sentences(photos, exam([0, 1], [], [], pairs=pairs))
     assert sentence.endswith("(1.jpg and 3.jpg).")
 

@@ -11,59 +11,59 @@ from PIL import Image
 from torch import Tensor
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import embedder_of
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import make_embedder
+from vicp.adapt.prompt import Prompt
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
-from vicp.evaluation.answer import Paper, answer, pair_similarities, rows_of
-from vicp.evaluation.closer_look.diagnosis import MOST_PROBED, diagnose_exam, draw_probed
-from vicp.evaluation.closer_look.probes import PROBES, chance_map, probe_verdict
-from vicp.evaluation.protocols.exam import Exam, Pairs
-from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
-from vicp.evaluation.protocols.world_exam import world_table
-from vicp.evaluation.rank_lists import best_right, draw_queries, make_rank_lists
+from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
+from vicp.evaluation.diagnostics.run import MOST_PROBED, diagnose_task, sample_probed
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.world_table import world_table
+from vicp.evaluation.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.results import Diagnosis
+from vicp.evaluation.scoring import LoadedTask, pair_similarities, score_task, task_rows
+from vicp.evaluation.task import EvaluationTask, LabelledPairs
 from vicp.metrics import Retrieval, retrieval
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.visual_prompt import VisualPrompt
 
 SIMILAR, MAP, MATCH, LOOK = "How similar", "A map of", "Which patches", "Where the model looks"
 
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    return embedder_of(build_model(PRESETS["tiny"], seed=0).eval())
+    return make_embedder(build_model(PRESETS["tiny"], seed=0).eval())
 
 
 @pytest.fixture(scope="module")
-def world() -> tuple[PhotoTable, Exam]:
+def world() -> tuple[PhotoTable, EvaluationTask]:
     table = world_table(num_categories=1, seed=0)
-    return table, draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=0)[0][0]
+    return table, make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)[0][0]
 
 
-def prompted(embedder: Embedder) -> Adaptation:
+def prompted(embedder: Embedder) -> Prompt:
     """A prompt of large random tokens, which changes what every photo looks like."""
     tokens = 5 * torch.randn(4, embedder.backbone.width, generator=torch.Generator().manual_seed(1))
-    return Adaptation.of(CategoryPrompt(tokens, None, "owl-0", 8, 0, embedder.fingerprint))
+    return Prompt.of(VisualPrompt(tokens, None, "owl-0", 8, 0, embedder.fingerprint))
 
 
-def paper_of(embedder: Embedder, table: PhotoTable, exam: Exam) -> Paper:
-    rows = rows_of(exam)
-    return Paper(exam, rows, np.array(table.identities)[rows], embedder.pixels(table.select(rows))[1])
+def paper_of(embedder: Embedder, table: PhotoTable, exam: EvaluationTask) -> LoadedTask:
+    rows = task_rows(exam)
+    return LoadedTask(exam, rows, np.array(table.identities)[rows], embedder.pixels(table.select(rows))[1])
 
 
 def diagnose(
-    embedder: Embedder, adaptation: Adaptation | None, table: PhotoTable, exam: Exam, *, mirror: bool = True
-) -> tuple[Diagnosis, Paper, Tensor, Retrieval]:
+    embedder: Embedder, adaptation: Prompt | None, table: PhotoTable, exam: EvaluationTask, *, mirror: bool = True
+) -> tuple[Diagnosis, LoadedTask, Tensor, Retrieval]:
     """The diagnosis, and what it was made from."""
     paper = paper_of(embedder, table, exam)
     embeddings = embedder.embed_pixels(paper.pixels, adaptation, mirror=mirror)
-    found = answer(paper, embeddings).found
+    found = score_task(paper, embeddings).found
     names = {"method": "mine", "adaptation_name": "generated"}
     facts = {"rows": paper.rows, "pixels": paper.pixels, "found": found, "mirror": mirror, "seed": 3}
-    return diagnose_exam(embedder, adaptation, table, exam, **facts, **names), paper, embeddings, found
+    return diagnose_task(embedder, adaptation, table, exam, **facts, **names), paper, embeddings, found
 
 
 def similarities(embeddings: Tensor) -> np.ndarray:
@@ -86,13 +86,13 @@ def speckled(*identities: str, seed: int = 0, cameras: str = "", unlike: float =
     return PhotoTable(frame.assign(camera=list(cameras)) if cameras else frame, None)
 
 
-def exam_of(query: range, gallery: range, *, pairs: Pairs | None = None, cameras: str = "") -> Exam:
+def exam_of(query: range, gallery: range, *, pairs: LabelledPairs | None = None, cameras: str = "") -> EvaluationTask:
     codes = np.array([ord(c) if c != "?" else -1 for c in cameras]) if cameras else None
     nobody, asked, known = np.zeros(0, dtype=np.int64), np.array(query), np.array(gallery)
-    return Exam("rug", nobody, asked, known, leave_one_out=query == gallery, groups=codes, pairs=pairs)
+    return EvaluationTask("rug", nobody, asked, known, leave_one_out=query == gallery, groups=codes, pairs=pairs)
 
 
-def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTable, Exam]) -> None:
+def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTable, EvaluationTask]) -> None:
     table, exam = world
     adaptation = prompted(embedder)
     diagnosis, paper, embeddings, found = diagnose(embedder, adaptation, table, exam)
@@ -128,12 +128,12 @@ def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTab
     assert len({Image.open(io.BytesIO(png)).tobytes() for png in diagnosis.pictures.values()}) == 5
 
 
-def test_rank_lists_agree_with_a_full_sort(embedder: Embedder, world: tuple[PhotoTable, Exam]) -> None:
+def test_rank_lists_agree_with_a_full_sort(embedder: Embedder, world: tuple[PhotoTable, EvaluationTask]) -> None:
     table, exam = world
     diagnosis, paper, embeddings, found = diagnose(embedder, None, table, exam, mirror=False)
     scores, paths = similarities(embeddings[paper.query]), table.frame["path"].to_numpy()[exam.query].tolist()
     identities = paper.identities[paper.query]
-    assert [ranked.name for ranked in diagnosis.rank_lists] == [paths[i] for i in draw_queries(found, seed=3)]
+    assert [ranked.name for ranked in diagnosis.rank_lists] == [paths[i] for i in sample_queries(found, seed=3)]
     assert len(diagnosis.rank_lists) == 3
     for ranked in diagnosis.rank_lists:
         query = paths.index(ranked.name)
@@ -142,11 +142,11 @@ def test_rank_lists_agree_with_a_full_sort(embedder: Embedder, world: tuple[Phot
         assert [hit.similarity for hit in ranked.hits] == pytest.approx(scores[query, order[:5]], abs=1e-6)
         assert [hit.right for hit in ranked.hits] == [hit.identity == ranked.identity for hit in ranked.hits]
         answers = [i for i in order if identities[i] == identities[query]]
-        assert best_right(paper, embeddings, query) == answers[0]
+        assert first_match(paper, embeddings, query) == answers[0]
         assert Image.open(io.BytesIO(ranked.photo)).format == "JPEG"
 
 
-def test_a_bare_backbone_has_no_prompt_to_look_at(embedder: Embedder, world: tuple[PhotoTable, Exam]) -> None:
+def test_a_bare_backbone_has_no_prompt_to_look_at(embedder: Embedder, world: tuple[PhotoTable, EvaluationTask]) -> None:
     table, exam = world
     bare = replace(embedder, model=None)
     diagnosis, paper, embeddings, _ = diagnose(bare, None, table, exam)
@@ -217,31 +217,31 @@ def test_photos_of_the_querys_camera_are_left_out(embedder: Embedder, leave_one_
         order = [i for i in exam.gallery[np.argsort(-scores[query, exam.gallery])] if allowed(query, i)]
         assert [int(hit.name[:2]) for hit in ranked.hits] == order[:5]
         right = next(i for i in order if names[i] == names[query])
-        assert exam.gallery[best_right(paper, embeddings, query)] == right
+        assert exam.gallery[first_match(paper, embeddings, query)] == right
         left_out += sum(not allowed(query, i) and scores[query, i] > scores[query, right] for i in exam.gallery)
     assert left_out > leave_one_out * len(lists)  # not only their own photos would have stood before the answer
 
     for seed in range(10):
-        probed = draw_probed(paper, found, seed=seed)
+        probed = sample_probed(paper, found, seed=seed)
         assert sorted(names[i] for i in probed.query) == ["a", "b", "c"]
         assert not probed.leave_one_out
         for query in probed.query:
             answers = [i for i in exam.gallery if names[i] == names[query] and allowed(query, i)]
             assert [i for i in probed.gallery if names[i] == names[query]] == answers
-    assert len({tuple(draw_probed(paper, found, seed=seed).query) for seed in range(10)}) > 1
+    assert len({tuple(sample_probed(paper, found, seed=seed).query) for seed in range(10)}) > 1
 
 
-def many(num: int) -> tuple[Paper, Retrieval]:
+def many(num: int) -> tuple[LoadedTask, Retrieval]:
     """A paper without photos, each looked up among the others; the first ten queries have no answer."""
     exam = exam_of(range(num), range(num))
     first_hit = np.where(np.arange(num) < 10, 0, 1)
     found = Retrieval(*(np.ones(num), first_hit, np.ones(num), np.ones(num), first_hit, np.ones(num)))
-    return Paper(exam, np.arange(num), np.arange(num).astype(str), torch.zeros(0)), found
+    return LoadedTask(exam, np.arange(num), np.arange(num).astype(str), torch.zeros(0)), found
 
 
 def test_few_of_many_queries_are_probed_in_the_whole_gallery() -> None:
     paper, found = many(700)
-    probed, other = draw_probed(paper, found, seed=0), draw_probed(paper, found, seed=1)
+    probed, other = sample_probed(paper, found, seed=0), sample_probed(paper, found, seed=1)
     assert len(probed.query) == MOST_PROBED == len(set(probed.query.tolist()))
     assert probed.leave_one_out
     assert probed.query.min() >= 10
@@ -250,7 +250,7 @@ def test_few_of_many_queries_are_probed_in_the_whole_gallery() -> None:
     assert sorted(probed.gallery) == list(range(700))
     assert probed.query.tolist() != other.query.tolist()
     paper, found = many(200)
-    assert draw_probed(paper, found, seed=0).query.tolist() == list(range(10, 200))
+    assert sample_probed(paper, found, seed=0).query.tolist() == list(range(10, 200))
 
 
 def test_fewer_photos_than_a_rank_list_has_room_for(embedder: Embedder) -> None:
@@ -263,9 +263,9 @@ def test_fewer_photos_than_a_rank_list_has_room_for(embedder: Embedder) -> None:
 def test_what_does_not_fit(embedder: Embedder) -> None:
     table, exam = speckled(*"aabbcc"), exam_of(range(6), range(6))
     paper = paper_of(embedder, table, exam)
-    found = answer(paper, embedder.embed_pixels(paper.pixels)).found
+    found = score_task(paper, embedder.embed_pixels(paper.pixels)).found
     unanswered = replace(found, first_hit=np.zeros(6, dtype=np.int64))
     facts = {"method": "mine", "adaptation_name": "null", "mirror": False, "seed": 0}
     for pixels, given in ((paper.pixels[1:], found), (paper.pixels, many(20)[1]), (paper.pixels, unanswered)):
         with pytest.raises(ValueError, match="expected equal numbers and an answer"):
-            diagnose_exam(embedder, None, table, exam, rows=paper.rows, pixels=pixels, found=given, **facts)
+            diagnose_task(embedder, None, table, exam, rows=paper.rows, pixels=pixels, found=given, **facts)

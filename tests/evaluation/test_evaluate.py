@@ -9,30 +9,32 @@ import numpy as np
 import pytest
 import torch
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.generated import infer_prompt
-from vicp.adapt.opening import open_model
-from vicp.data.sources.world import FACTORS
+from vicp.adapt.load import load_model
+from vicp.adapt.methods.generated import infer_prompt
+from vicp.adapt.prompt import Prompt
+from vicp.data.procedural.world import FACTORS
 from vicp.errors import ConfigError
-from vicp.evaluation.answer import Answer, answer
-from vicp.evaluation.contexts import pairs_by_another_rule
-from vicp.evaluation.estimates import Sample, Sitting, estimate_all, mean_of
-from vicp.evaluation.evaluate import Request, evaluate
+from vicp.evaluation.controls import pairs_by_another_rule
+from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
+from vicp.evaluation.load_task import load_task
+from vicp.evaluation.method_result import MethodResult
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.plan import make_plan
-from vicp.evaluation.protocols.papers import open_paper
-from vicp.evaluation.protocols.protocol import draw_exams, find_protocol
-from vicp.evaluation.protocols.world_exam import world_table
-from vicp.evaluation.report.as_json import evaluation_dict
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.world_table import world_table
+from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.results import Estimate, Evaluation
-from vicp.evaluation.sheet import Sheet
+from vicp.evaluation.run import EvaluationRequest, evaluate
+from vicp.evaluation.run_task import sample_support
+from vicp.evaluation.scoring import TaskResult, score_task
+from vicp.evaluation.settings import make_settings
 from vicp.evaluation.summary import context_verdict
-from vicp.evaluation.taking import draw_photos
 from vicp.metrics import Retrieval, retrieval
 
 
-def request(out: Path, *methods: str, adapt: tuple[str, ...] = ("null", "generated"), draws: int = 2) -> Request:
-    plan = make_plan(
+def request(
+    out: Path, *methods: str, adapt: tuple[str, ...] = ("null", "generated"), draws: int = 2
+) -> EvaluationRequest:
+    plan = make_settings(
         "vicp-retrieval",
         num_pairs=16,
         num_draws=draws,
@@ -41,10 +43,10 @@ def request(out: Path, *methods: str, adapt: tuple[str, ...] = ("null", "generat
         stages=("k-reciprocal",),
         shortlist=20,
     )
-    return Request(methods, plan, None, out, "vicp evaluate", diagnose=False)
+    return EvaluationRequest(methods, plan, None, out, "vicp evaluate", diagnose=False)
 
 
-def run(asked: Request) -> Evaluation:
+def run(asked: EvaluationRequest) -> Evaluation:
     table = world_table(num_categories=2, seed=0)
     return evaluate(asked, [parse_method(name) for name in asked.methods], table, progress=lambda done, total: None)
 
@@ -80,17 +82,17 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
 def test_a_row_is_what_the_method_finds(done: Evaluation) -> None:
     """A category, embedded and ranked anew by hand."""
     table, protocol = world_table(num_categories=2, seed=0), find_protocol("vicp-retrieval")
-    exams, _ = draw_exams(table, protocol, source=None, seed=0)
-    embedder, exam = open_model("mini"), exams[1]
-    plan = make_plan("vicp-retrieval", num_pairs=16, num_draws=2, seed=0, adaptations=(), stages=(), shortlist=20)
+    exams, _ = make_tasks(table, protocol, source=None, seed=0)
+    embedder, exam = load_model("mini"), exams[1]
+    plan = make_settings("vicp-retrieval", num_pairs=16, num_draws=2, seed=0, adaptations=(), stages=(), shortlist=20)
     identities = np.array(table.identities)[exam.query]
     assert not set(identities) & set(np.array(table.identities)[exam.support])
     maps = []
     for draw in range(2):
-        support = draw_photos(embedder, table, exam, plan, draw)
+        support = sample_support(embedder, table, exam, plan, draw)
         prompt = infer_prompt(embedder, support.latents, support.pairs, category=exam.category)
         _, pixels = embedder.pixels(table.select(exam.query))
-        embeddings = embedder.embed_pixels(pixels, Adaptation.of(prompt))
+        embeddings = embedder.embed_pixels(pixels, Prompt.of(prompt))
         maps.append(retrieval(embeddings, embeddings, identities, identities, leave_one_out=True).map)
     row = next(r for r in done.rows if (r.adaptation, r.category) == ("generated", exam.category))
     assert row.values["map"].value == pytest.approx(np.mean(maps), abs=1e-6)
@@ -149,7 +151,7 @@ def test_a_folder_of_another_evaluation_is_refused(done: Evaluation, folder: Pat
 def test_a_checkpoint_that_has_changed_is_measured_anew(folder: Path, done: Evaluation, tmp_path: Path) -> None:
     shutil.copytree(folder / "parts", tmp_path / "parts")
     path = next((tmp_path / "parts").rglob("frozen*/*.npz"))
-    sheet = Sheet.load(path)
+    sheet = MethodResult.load(path)
     assert sheet is not None
     dataclasses.replace(sheet, fingerprint="another", answers={}).save(path)
     again = run(request(tmp_path, "mini", "frozen:mini"))
@@ -158,17 +160,17 @@ def test_a_checkpoint_that_has_changed_is_measured_anew(folder: Path, done: Eval
 
 def test_a_sheet_survives_its_file(folder: Path, done: Evaluation, tmp_path: Path) -> None:
     path = next((folder / "parts").rglob("mini*/*.npz"))
-    sheet = Sheet.load(path)
+    sheet = MethodResult.load(path)
     assert sheet is not None
     sheet.save(tmp_path / "again.npz")
-    other = Sheet.load(tmp_path / "again.npz")
+    other = MethodResult.load(tmp_path / "again.npz")
     assert other is not None
     assert (other.seconds, other.cosines, other.label_accuracy) == (sheet.seconds, sheet.cosines, sheet.label_accuracy)
     for row, answers in sheet.answers.items():
         for mine, theirs in zip(answers, other.answers[row], strict=True):
             np.testing.assert_array_equal(mine.found.average_precision, theirs.found.average_precision)
             np.testing.assert_array_equal(mine.pair_scores, theirs.pair_scores)
-    assert Sheet.load(tmp_path / "nothing.npz") is None
+    assert MethodResult.load(tmp_path / "nothing.npz") is None
 
 
 def test_another_rule_shares_no_factor_and_balances_its_labels() -> None:
@@ -191,11 +193,11 @@ def test_another_rule_shares_no_factor_and_balances_its_labels() -> None:
 
 def test_scores_of_pairs_are_cosines_of_their_photos() -> None:
     table = world_table(num_categories=1, seed=0)
-    exams, _ = draw_exams(table, find_protocol("vicp-retrieval"), source=None, seed=0)
-    embedder = open_model("mini")
-    with open_paper(embedder, table, exams[0]) as paper:
+    exams, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)
+    embedder = load_model("mini")
+    with load_task(embedder, table, exams[0]) as paper:
         vectors = torch.randn(len(paper.rows), 7, generator=torch.Generator().manual_seed(0))
-        found = answer(paper, vectors)
+        found = score_task(paper, vectors)
         pairs = exams[0].pairs
         assert pairs is not None
         for k in (0, 5, len(pairs.left) - 1):
@@ -205,16 +207,16 @@ def test_scores_of_pairs_are_cosines_of_their_photos() -> None:
             )
 
 
-def of_precision(values: list[float], pair_scores: list[float] | None = None) -> Answer:
+def of_precision(values: list[float], pair_scores: list[float] | None = None) -> TaskResult:
     array = np.array(values)
     hits = np.where(array == 1, 1, 3)
     found = Retrieval(array, hits, array, array, hits * 0, array * 0)
-    return Answer(found, np.array(pair_scores or []))
+    return TaskResult(found, np.array(pair_scores or []))
 
 
 def test_estimates_by_hand() -> None:
     identities = np.array(["a", "a", "b"])
-    sitting = Sitting(identities, np.array(["a", "a", "b"]), np.array(["a", "b", "a"]), open_set=False, seed=0)
+    sitting = ResamplingUnits(identities, np.array(["a", "a", "b"]), np.array(["a", "b", "a"]), open_set=False, seed=0)
     draws = [of_precision([1.0, 0.5, 0.0], [0.9, 0.1, 0.2]), of_precision([0.5, 0.5, 0.5], [0.3, 0.5, 0.1])]
     samples = estimate_all(draws, sitting)
     assert samples["map"].value == pytest.approx(0.5)

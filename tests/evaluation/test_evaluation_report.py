@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.report.as_json import evaluation_dict
 from vicp.evaluation.report.context import Hit, RankList
 from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
 from vicp.evaluation.report.markdown import evaluation_markdown, table_markdown
+from vicp.evaluation.report.phrases import ADAPTATIONS, MEANINGS, adaptation_sentence
 from vicp.evaluation.report.results_table import results_table
+from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.report.tables import headline
-from vicp.evaluation.report.words import ADAPTATIONS, MEANINGS, adaptation_sentence
 from vicp.evaluation.results import (
     CONTEXTS,
     METRICS,

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable
-from vicp.data.sources.world import world_photos
-from vicp.evaluation.evaluate import Request, evaluate
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.plan import make_plan
 from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.results import Evaluation
+from vicp.evaluation.run import EvaluationRequest, evaluate
+from vicp.evaluation.settings import make_settings
 
 RETRIEVAL = {"map", "rank1", "rank5", "minp"}
 PAIRS = {"auc", "acc", "tpr_at_fpr_1e-2", "fnmr_at_fmr_1e-2"}
@@ -37,10 +37,10 @@ def photos() -> pd.DataFrame:
 
 
 def rows_of(protocol: str, photos: pd.DataFrame, out: Path, source: Path | None = None) -> Evaluation:
-    plan = make_plan(
+    plan = make_settings(
         protocol, num_pairs=8, num_draws=1, seed=0, adaptations=("null", "metric"), stages=(), shortlist=10
     )
-    request = Request(("frozen:mini",), plan, source, out, "vicp evaluate", diagnose=False)
+    request = EvaluationRequest(("frozen:mini",), plan, source, out, "vicp evaluate", diagnose=False)
     table = PhotoTable(photos, None)
     return evaluate(request, [parse_method("frozen:mini")], table, progress=lambda done, total: None)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from tests.evaluation.test_shortlist import draw
 
-from vicp.evaluation.second_stage.k_reciprocal import k_reciprocal_scores
-from vicp.evaluation.second_stage.shortlist import find_shortlist
+from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores
+from vicp.evaluation.reranking.shortlist import find_shortlist
 
 
 def clusters(seed: int, num: int, num_clusters: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from vicp.evaluation.pictures.matches import draw_matches, strongest_matches
+from vicp.evaluation.plots.matches import plot_matches, strongest_matches
 
 GREY = np.full((32, 32, 3), 128, dtype=np.uint8)
 CLEAR = (0, 0, 0, 0)
@@ -24,7 +24,7 @@ def hue(pixel: tuple[int, ...]) -> float:
 
 def test_a_line_joins_the_centres_of_the_matched_patches():
     # Grid 4x4, photos of 320 pixels, gap 24: patch 4 is row 1, column 0; patch 15 is row 3, column 3.
-    picture = draw_matches(GREY, GREY, plan_of({(4, 15): 0.5}), (4, 4))
+    picture = plot_matches(GREY, GREY, plan_of({(4, 15): 0.5}), (4, 4))
     start, end = np.array([40, 120]), np.array([320 + 24 + 280, 280])
     assert picture.size == (664, 320)
     for share in (0, 0.3, 0.5, 0.8, 1):
@@ -38,18 +38,18 @@ def test_a_line_joins_the_centres_of_the_matched_patches():
 
 def test_colours_go_round_with_the_strength():
     plan = plan_of({(0, 0): 0.5, (7, 7): 0.3, (12, 12): 0.2})
-    picture = draw_matches(GREY, GREY, plan, (4, 4))
+    picture = plot_matches(GREY, GREY, plan, (4, 4))
     found = [hue(picture.getpixel(centre)) for centre in ((40, 40), (280, 120), (40, 280))]
     assert found == pytest.approx([0, 1 / 3, 2 / 3], abs=0.01)
 
 
 def test_the_circles_are_antialiased():
-    picture = np.asarray(draw_matches(GREY, GREY, plan_of({(5, 5): 1.0}), (4, 4)).convert("L"))
+    picture = np.asarray(plot_matches(GREY, GREY, plan_of({(5, 5): 1.0}), (4, 4)).convert("L"))
     assert len(np.unique(picture[105:135, 100:140])) > 6
 
 
 def test_a_rectangular_grid_has_its_own_centres():
-    picture = draw_matches(GREY, GREY, plan_of({(3, 3): 1.0}, 8), (2, 4), photo_size=160)
+    picture = plot_matches(GREY, GREY, plan_of({(3, 3): 1.0}, 8), (2, 4), photo_size=160)
     assert picture.size == (344, 160)
     assert hue(picture.getpixel((140, 40))) == pytest.approx(0, abs=0.01)
 
@@ -81,16 +81,16 @@ def test_only_foreground_patches_are_joined():
 
 
 def test_nothing_to_join_leaves_the_photos_alone():
-    picture = draw_matches(GREY, GREY, np.zeros((16, 16)), (4, 4))
+    picture = plot_matches(GREY, GREY, np.zeros((16, 16)), (4, 4))
     assert set(picture.getcolors()) == {(24 * 320, CLEAR), (2 * 320 * 320, (128, 128, 128, 255))}
 
 
 def test_what_does_not_fit_is_named():
     with pytest.raises(ValueError, match=r"plan is \(16, 16\); expected finite \(12, 12\) for grid \(3, 4\)"):
-        draw_matches(GREY, GREY, np.eye(16), (3, 4))
+        plot_matches(GREY, GREY, np.eye(16), (3, 4))
     with pytest.raises(ValueError, match="expected finite"):
         strongest_matches(np.full((4, 4), np.nan), (2, 2), num=1)
     with pytest.raises(ValueError, match=r"expected uint8 \(S, S, 3\)"):
-        draw_matches(GREY / 255, GREY, np.eye(16), (4, 4))
+        plot_matches(GREY / 255, GREY, np.eye(16), (4, 4))
     with pytest.raises(ValueError, match="foreground masks"):
         strongest_matches(np.eye(4), (2, 2), num=1, foreground=(np.ones(4, bool), np.ones(3, bool)))

@@ -7,15 +7,15 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from vicp.adapt.opening import embedder_of, open_backbone, open_model
+from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.config import ModelConfig, RunConfig
 from vicp.config_files import dump_config
 from vicp.data.images import normalise
 from vicp.errors import ConfigError
 from vicp.evaluation.methods import Method, adaptations_of, find_method, open_method, parse_method
+from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.folder import save_backbone
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.visual_prompt import VisualPrompt
 
 BACKBONE = ("null", "metric", "tuned", "retrained", "auto")
 STATIC = ("null", "static", "metric", "tuned", "retrained", "auto")
@@ -30,8 +30,8 @@ def save_vit(folder: Path, *, seed: int = 0, static: bool = False) -> Path:
     )
     save_backbone(vit, folder, image_size=32, image_mean=(0, 0, 0), image_std=(1, 1, 1), image_fit="squash")
     if static:
-        tokens, owner = torch.randn(4, 32), open_backbone(str(folder)).fingerprint
-        CategoryPrompt(tokens, None, "any", 0, None, owner).save(folder / "static.prompt.safetensors")
+        tokens, owner = torch.randn(4, 32), load_backbone_embedder(str(folder)).fingerprint
+        VisualPrompt(tokens, None, "any", 0, None, owner).save(folder / "static.prompt.safetensors")
     return folder
 
 
@@ -58,14 +58,14 @@ def test_mini_is_the_packaged_model() -> None:
     method = parse_method("mini")
     assert method == Method("mini", ("null", "static", "generated", "metric", "tuned", "retrained", "auto"))
     embedder = open_method(method)
-    assert embedder.fingerprint == open_model("mini").fingerprint
+    assert embedder.fingerprint == load_model("mini").fingerprint
     assert embedder.model is not None
 
 
 def test_frozen_mini_is_its_backbone_with_its_readout() -> None:
     method = parse_method("frozen:mini")
     assert method.adaptations == BACKBONE
-    embedder, mini = open_method(method), open_model("mini")
+    embedder, mini = open_method(method), load_model("mini")
     assert (embedder.model, embedder.static) == (None, None)
     photos = normalise(torch.randint(256, (2, 3, 96, 96), dtype=torch.uint8), mini.transform)
     assert embedder.backbone.embed(photos).shape == (2, 2 * 192)
@@ -99,8 +99,8 @@ def test_a_config_is_its_runs_best_checkpoint() -> None:
 
 
 def test_a_baselines_name_is_its_run() -> None:
-    plain = open_backbone(str(save_vit(Path("runs/baselines/triplet/best"), seed=1)))
-    small = open_backbone(str(save_vit(Path("runs/mini-baselines/scl/best"), seed=2)))
+    plain = load_backbone_embedder(str(save_vit(Path("runs/baselines/triplet/best"), seed=1)))
+    small = load_backbone_embedder(str(save_vit(Path("runs/mini-baselines/scl/best"), seed=2)))
     assert plain.fingerprint != small.fingerprint
     assert open_method(parse_method("triplet")).fingerprint == plain.fingerprint
     assert open_method(parse_method("scl")).fingerprint == small.fingerprint
@@ -166,7 +166,7 @@ def test_nothing_there_is_said_with_what_was_looked_for() -> None:
 
 
 def test_adaptations_that_a_method_can_do() -> None:
-    model = embedder_of(build_model(PRESETS["tiny"]).eval())
+    model = make_embedder(build_model(PRESETS["tiny"]).eval())
     backbone = replace(model, model=None)
     prompted = replace(model, static=torch.zeros(4, 32))
     assert adaptations_of(model, None) == ("null", "generated", "metric", "auto")

@@ -10,18 +10,18 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from vicp.evaluation.pictures.canvas import LINE, PALETTE, percent, words
-from vicp.evaluation.pictures.figures import (
+from vicp.evaluation.plots.canvas import LINE, PALETTE, percent, words
+from vicp.evaluation.plots.figures import (
     bar_range,
-    draw_bars,
-    draw_cmc,
-    draw_identities,
-    draw_roc,
-    draw_similarities,
+    plot_bars,
+    plot_cmc,
+    plot_identities,
+    plot_roc,
+    plot_similarities,
     true_at,
 )
-from vicp.evaluation.pictures.identity_map import drawn_photos, heart, named_identities, place_photos
-from vicp.evaluation.pictures.similarities import similarity_shares
+from vicp.evaluation.plots.identity_map import drawn_photos, heart, named_identities, place_photos
+from vicp.evaluation.plots.similarities import similarity_shares
 from vicp.evaluation.results import Estimate
 from vicp.metrics import verification
 
@@ -57,7 +57,7 @@ def clustered(num: int, each: int, *, seed: int = 0) -> tuple[Tensor, list[str]]
 
 
 def test_the_lines_of_cmc_lie_at_their_shares() -> None:
-    picture = pixels(draw_cmc(FLAT))
+    picture = pixels(plot_cmc(FLAT))
     assert picture.shape == (1080, 2000, 3)
     top, middle, bottom = (middle_row(picture, colour) for colour in PALETTE[:3])
     assert bottom - top > 700
@@ -66,15 +66,15 @@ def test_the_lines_of_cmc_lie_at_their_shares() -> None:
 
 def test_cmc_stops_at_twenty_and_zooms_in_on_high_shares() -> None:
     rising = np.linspace(0.9, 1, 100)
-    assert draw_cmc({"a": rising}) == draw_cmc({"a": rising[:20]})
-    assert draw_cmc({"a": rising}) != draw_cmc({"a": rising[:19]})
-    rows = where(pixels(draw_cmc({"a": np.array([0.9, 1.0])}))[:, 200:1500], PALETTE[0])[0]
+    assert plot_cmc({"a": rising}) == plot_cmc({"a": rising[:20]})
+    assert plot_cmc({"a": rising}) != plot_cmc({"a": rising[:19]})
+    rows = where(pixels(plot_cmc({"a": np.array([0.9, 1.0])}))[:, 200:1500], PALETTE[0])[0]
     assert np.ptp(rows) > 400  # 10 % are half of an axis from 80 %
 
 
 def test_the_lines_of_roc_lie_at_their_rates() -> None:
     levels = {"all": 1.0, "half": 0.5, "none": 0.0}
-    picture = pixels(draw_roc({name: (RATES, np.array([level] * 3)) for name, level in levels.items()}))
+    picture = pixels(plot_roc({name: (RATES, np.array([level] * 3)) for name, level in levels.items()}))
     top, middle, bottom = (middle_row(picture, colour) for colour in PALETTE[:3])
     assert bottom - top > 700
     assert middle == pytest.approx((top + bottom) / 2, abs=5)
@@ -82,7 +82,7 @@ def test_the_lines_of_roc_lie_at_their_rates() -> None:
 
 def test_the_key_has_room_for_many_methods() -> None:
     names = [f"a method of a long name and number {i}" for i in range(9)]
-    for draw, curve in ((draw_cmc, np.ones(3)), (draw_roc, (RATES, np.ones(3)))):
+    for draw, curve in ((plot_cmc, np.ones(3)), (plot_roc, (RATES, np.ones(3)))):
         picture = pixels(draw(dict.fromkeys(names, curve)))
         key = picture[:, 1300:]
         assert picture.shape[0] > 1080
@@ -93,7 +93,7 @@ def test_the_key_has_room_for_many_methods() -> None:
 
 def test_roc_begins_where_its_pairs_begin_to_tell() -> None:
     few, many = (np.concatenate([[0.0], np.arange(1, n + 1) / n]) for n in (100, 10_000))
-    picture = pixels(draw_roc({"few": (few, np.full(101, 0.5)), "many": (many, np.full(10_001, 0.9))}))[:, 200:1200]
+    picture = pixels(plot_roc({"few": (few, np.full(101, 0.5)), "many": (many, np.full(10_001, 0.9))}))[:, 200:1200]
     starts = [where(picture, colour)[1].min() for colour in PALETTE[:2]]
     assert starts[0] - starts[1] > 400  # 1 % is half way from 0.01 % to 100 %
 
@@ -120,7 +120,7 @@ def test_similarities_are_shares_of_their_own_kind() -> None:
 def test_the_threshold_stands_between_what_it_parts() -> None:
     rng = np.random.default_rng(0)
     same, different = rng.uniform(0.6, 1.0, 400), rng.uniform(-0.2, 0.4, 900)
-    plain, parted = (pixels(draw_similarities(same, different, threshold=t))[:1080] for t in (None, 0.5))
+    plain, parted = (pixels(plot_similarities(same, different, threshold=t))[:1080] for t in (None, 0.5))
     right, left = (where(parted[:, 200:1370], colour)[1] for colour in PALETTE[:2])
     line = where(parted[100:900, 200:1370], "#1c2024")[1]
     assert np.ptp(line) < 8
@@ -130,7 +130,7 @@ def test_the_threshold_stands_between_what_it_parts() -> None:
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    data = draw_bars({"whole": Estimate(1.0), "half": Estimate(0.5), "no": Estimate(0.0)}, title="shares")
+    data = plot_bars({"whole": Estimate(1.0), "half": Estimate(0.5), "no": Estimate(0.0)}, title="shares")
     rows, columns = where(pixels(data), PALETTE[5])
     lengths = np.bincount(rows)
     whole, half = lengths[lengths > 0].max(), lengths[lengths > 0].min()
@@ -140,9 +140,9 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_an_interval_reaches_from_low_to_high() -> None:
-    columns = where(pixels(draw_bars({"a": Estimate(1.0)}, title="t")), PALETTE[5])[1]
+    columns = where(pixels(plot_bars({"a": Estimate(1.0)}, title="t")), PALETTE[5])[1]
     left, right = columns.min(), columns.max()
-    with_interval = pixels(draw_bars({"a": Estimate(1.0, 0.25, 0.75), "b": Estimate(1.0)}, title="t"))
+    with_interval = pixels(plot_bars({"a": Estimate(1.0, 0.25, 0.75), "b": Estimate(1.0)}, title="t"))
     rows, columns = where(with_interval[:, left : right + 1], "#1c2024")
     across = columns[rows == np.bincount(rows).argmax()]
     assert (across.min() / (right - left), across.max() / (right - left)) == pytest.approx((0.25, 0.75), abs=0.01)
@@ -201,20 +201,20 @@ def test_the_heart_is_the_photo_at_the_median() -> None:
 
 
 def test_the_map_colours_twelve_identities_and_greys_the_rest() -> None:
-    picture = pixels(draw_identities(*clustered(13, 4), seed=0))
+    picture = pixels(plot_identities(*clustered(13, 4), seed=0))
     assert picture.shape == (1440, 2000, 3)
     assert all(len(where(picture, colour)[0]) > 500 for colour in PALETTE[:6])
     assert len(where(picture, LINE)[0]) > 100
-    twelve = pixels(draw_identities(*clustered(12, 4), seed=0))
+    twelve = pixels(plot_identities(*clustered(12, 4), seed=0))
     assert len(where(twelve, LINE)[0]) == 0
 
 
 def test_names_of_any_kind_are_drawn() -> None:
     rows, _ = clustered(3, 4)
     for odd in ("$x", "a_$b$_\\", "猫", "\udcff", "_hidden", "", "x" * 400, "two\nlines"):
-        draw_identities(rows, [odd] * 6 + ["other"] * 6, seed=0)
-        draw_cmc({odd: np.array([0.5, 1.0])})
-        draw_bars({odd: Estimate(0.5)}, title=odd)
+        plot_identities(rows, [odd] * 6 + ["other"] * 6, seed=0)
+        plot_cmc({odd: np.array([0.5, 1.0])})
+        plot_bars({odd: Estimate(0.5)}, title=odd)
 
 
 def test_words_and_percent() -> None:
@@ -229,11 +229,11 @@ def test_equal_input_gives_equal_bytes() -> None:
     rows, identities = clustered(4, 5)
     roc = {"a": (np.array([0.0, 0.1, 1]), np.array([0.0, 0.8, 1]))}
     for draw in (
-        lambda: draw_cmc(FLAT),
-        lambda: draw_roc(roc),
-        lambda: draw_similarities(np.array([0.9, 0.8]), np.array([0.1]), threshold=0.5),
-        lambda: draw_identities(rows, identities, seed=3),
-        lambda: draw_bars({"a": Estimate(0.5, 0.4, 0.6)}, title="t"),
+        lambda: plot_cmc(FLAT),
+        lambda: plot_roc(roc),
+        lambda: plot_similarities(np.array([0.9, 0.8]), np.array([0.1]), threshold=0.5),
+        lambda: plot_identities(rows, identities, seed=3),
+        lambda: plot_bars({"a": Estimate(0.5, 0.4, 0.6)}, title="t"),
     ):
         first = draw()
         assert first == draw()
@@ -242,30 +242,30 @@ def test_equal_input_gives_equal_bytes() -> None:
 
 def test_rounding_of_means_is_no_error() -> None:
     curve = np.array([0.5, 0.5 - 1e-16, 1 + 2e-16])
-    assert draw_cmc({"a": curve}) == draw_cmc({"a": np.array([0.5, 0.5, 1.0])})
+    assert plot_cmc({"a": curve}) == plot_cmc({"a": np.array([0.5, 0.5, 1.0])})
 
 
 def test_what_cannot_be_drawn_is_named() -> None:
     with pytest.raises(ValueError, match="no curves to draw"):
-        draw_cmc({})
+        plot_cmc({})
     for bad in ([], [0.5, 0.4], [0.5, 1.1], [-0.1, 1], [np.nan, 1], [[0.5, 0.6]]):
         with pytest.raises(ValueError, match=r"does not ascend in \[0, 1\]"):
-            draw_cmc({"a": np.array(bad)})
+            plot_cmc({"a": np.array(bad)})
     with pytest.raises(ValueError, match="no curves to draw"):
-        draw_roc({})
+        plot_roc({})
     with pytest.raises(ValueError, match="does not ascend"):
-        draw_roc({"a": (np.array([0.0, 1]), np.array([1.0, 0]))})
+        plot_roc({"a": (np.array([0.0, 1]), np.array([1.0, 0]))})
     with pytest.raises(ValueError, match="0 same and 1 different pairs"):
-        draw_similarities(np.array([]), np.array([0.1]), threshold=None)
+        plot_similarities(np.array([]), np.array([0.1]), threshold=None)
     with pytest.raises(ValueError, match="all finite"):
-        draw_similarities(np.array([np.nan]), np.array([0.1]), threshold=None)
+        plot_similarities(np.array([np.nan]), np.array([0.1]), threshold=None)
     with pytest.raises(ValueError, match="0 values; expected at least one"):
-        draw_bars({}, title="t")
+        plot_bars({}, title="t")
     with pytest.raises(ValueError, match="all of them finite"):
-        draw_bars({"a": Estimate(float("nan"))}, title="t")
+        plot_bars({"a": Estimate(float("nan"))}, title="t")
     with pytest.raises(ValueError, match=r"embeddings are \(4, 32\); expected \(n, D\) with n >= 5"):
-        draw_identities(*clustered(4, 1), seed=0)
+        plot_identities(*clustered(4, 1), seed=0)
     with pytest.raises(ValueError, match="5 embeddings and 2 identities"):
-        draw_identities(torch.eye(5), ["a", "b"], seed=0)
+        plot_identities(torch.eye(5), ["a", "b"], seed=0)
     with pytest.raises(ValueError, match="not finite"):
         place_photos(torch.full((5, 2), torch.nan), seed=0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vicp.evaluation.closer_look.probes import PROBES, Probe, chance_map, probe_pixels, probe_verdict, run_probes
+from vicp.evaluation.diagnostics.perturbations import PROBES, Probe, chance_map, probe_pixels, probe_verdict, run_probes
 from vicp.evaluation.results import Estimate
 from vicp.metrics import retrieval
 

@@ -14,8 +14,8 @@ from tests.data.conftest import LayOut, Write, lay_out, market, petface, shopid1
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, DataError
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.protocol import PROTOCOLS, draw_exams, find_protocol
+from vicp.evaluation.protocols.protocol import PROTOCOLS, find_protocol, make_tasks
+from vicp.evaluation.task import EvaluationTask
 
 NAMES = (
     *("vicp-retrieval", "disjoint", "closed-set", "open-set", "time-aware", "cross-domain", "market"),
@@ -40,11 +40,11 @@ def herd(num_identities: int = 8, photos: int = 4, category: str = "cat") -> Pho
     return photo_table(*rows, columns=("category",))
 
 
-def draw(table: PhotoTable, name: str, **options: object) -> tuple[list[Exam], list[str]]:
-    return draw_exams(table, PROTOCOLS[name], **{"source": None, "seed": 0, **options})  # type: ignore[arg-type]
+def draw(table: PhotoTable, name: str, **options: object) -> tuple[list[EvaluationTask], list[str]]:
+    return make_tasks(table, PROTOCOLS[name], **{"source": None, "seed": 0, **options})  # type: ignore[arg-type]
 
 
-def only(table: PhotoTable, name: str, **options: object) -> Exam:
+def only(table: PhotoTable, name: str, **options: object) -> EvaluationTask:
     exams, _ = draw(table, name, **options)
     assert len(exams) == 1
     return exams[0]
@@ -58,7 +58,7 @@ def identities(table: PhotoTable, rows: np.ndarray) -> set[str]:
     return {table.identities[row] for row in rows}
 
 
-def pair_paths(table: PhotoTable, exam: Exam, *, same: bool) -> list[tuple[str, str]]:
+def pair_paths(table: PhotoTable, exam: EvaluationTask, *, same: bool) -> list[tuple[str, str]]:
     assert exam.pairs is not None
     chosen = exam.pairs.same == same
     left, right = paths(table, exam.pairs.left[chosen]), paths(table, exam.pairs.right[chosen])
@@ -495,7 +495,7 @@ def random_table(seed: int) -> PhotoTable:
     return PhotoTable(pd.concat(tables, ignore_index=True).astype(object), None)
 
 
-def check_exam(table: PhotoTable, exam: Exam, name: str) -> None:
+def check_exam(table: PhotoTable, exam: EvaluationTask, name: str) -> None:
     """What holds for every exam, and its pairs: all same-pairs there are and as many different ones."""
     names = table.identities
     groups = exam.groups if exam.groups is not None else np.full(len(table), -1)
@@ -557,7 +557,9 @@ def test_random_tables(name: str, exclude: str | None) -> None:
     assert num_exams > 3
 
 
-def assert_equal_exams(table: PhotoTable, exams: list[Exam], other: PhotoTable, others: list[Exam]) -> None:
+def assert_equal_exams(
+    table: PhotoTable, exams: list[EvaluationTask], other: PhotoTable, others: list[EvaluationTask]
+) -> None:
     assert [(exam.category, exam.variant) for exam in exams] == [(exam.category, exam.variant) for exam in others]
     for exam, again in zip(exams, others, strict=True):
         for field in ("support", "query", "gallery"):

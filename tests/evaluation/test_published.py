@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.published import beside, read_published
+from vicp.evaluation.published import add_published, read_published
 from vicp.evaluation.results import Estimate, Row
 
 
@@ -22,7 +22,7 @@ def test_a_number_stands_beside_its_own_protocol_category_and_method(tmp_path: P
         "disjoint,mean,map,40,\n"
     )
     rows = [row("ours", "cat"), row("theirs", "cat"), row("ours", "mean"), row("ours", "mean", "disjoint")]
-    found = [each.paper for each in beside(rows, read_published(file))]
+    found = [each.paper for each in add_published(rows, read_published(file))]
     assert found == [{"map": 0.615}, {"map": 0.615, "rank1": 0.8}, {}, {"map": 0.4}]
 
 

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from vicp.errors import DataError
-from vicp.evaluation.pictures.ranks import RIGHT, WRONG, draw_rank_lists, framed, place
+from vicp.evaluation.plots.ranks import RIGHT, WRONG, framed, place, plot_rank_lists
 from vicp.evaluation.report.context import Hit, RankList
 
 COLOURS = {"query": (200, 100, 50), "right": (30, 60, 220), "wrong": (120, 120, 120)}
@@ -37,7 +37,7 @@ def share(pixels: np.ndarray, colour: str) -> float:
 
 
 def test_photos_frames_and_marks_are_where_they_belong() -> None:
-    picture = pixels(draw_rank_lists([rank_list(True, False), rank_list(False)]))
+    picture = pixels(plot_rank_lists([rank_list(True, False), rank_list(False)]))
     rows = [["query", "right", "wrong"], ["query", "wrong"]]
     for row, kinds in enumerate(rows):
         for column, kind in enumerate(kinds):
@@ -57,16 +57,16 @@ def test_photos_frames_and_marks_are_where_they_belong() -> None:
 
 def test_the_size_follows_from_the_longest_list() -> None:
     one, two = (
-        pixels(draw_rank_lists(lists)).shape for lists in ([rank_list(True)], [rank_list(True, False, True)] * 2)
+        pixels(plot_rank_lists(lists)).shape for lists in ([rank_list(True)], [rank_list(True, False, True)] * 2)
     )
     assert one == (2 * (34 + 128 + 58), 2 * (place(0, 1)[0] + 128 + 10), 3)
     assert two == (2 * (place(1, 0)[1] + 128 + 58), 2 * (place(0, 3)[0] + 128 + 10), 3)
-    assert pixels(draw_rank_lists([rank_list()])).shape[1] == 2 * (128 + 20)
+    assert pixels(plot_rank_lists([rank_list()])).shape[1] == 2 * (128 + 20)
 
 
 def test_equal_input_gives_equal_bytes() -> None:
-    first = draw_rank_lists([rank_list(True, False)])
-    assert first == draw_rank_lists([rank_list(True, False)])
+    first = plot_rank_lists([rank_list(True, False)])
+    assert first == plot_rank_lists([rank_list(True, False)])
     assert b"Software" not in first
 
 
@@ -81,6 +81,6 @@ def test_a_whole_photo_is_shown_in_a_square() -> None:
 
 def test_what_cannot_be_drawn_is_named() -> None:
     with pytest.raises(ValueError, match="no rank lists to draw"):
-        draw_rank_lists([])
+        plot_rank_lists([])
     with pytest.raises(DataError, match="not a JPEG"):
-        draw_rank_lists([RankList(b"no photo", "q", "q", ())])
+        plot_rank_lists([RankList(b"no photo", "q", "q", ())])

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evaluation.test_shortlist import draw, draw_grid
 
-from vicp.evaluation.second_stage import rerank as rerank_module
-from vicp.evaluation.second_stage.rerank import rerank, reranked_retrieval
-from vicp.evaluation.second_stage.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.reranking import rerank as rerank_module
+from vicp.evaluation.reranking.rerank import rerank, reranked_retrieval
+from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
 from vicp.metrics import Retrieval, retrieval
 
 QUERY = torch.tensor([[1.0, 0.0]])

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from vicp.adapt.adaptation import Adaptation, Recipe
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.generated import infer_prompt
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
+from vicp.adapt.methods.generated import infer_prompt
+from vicp.adapt.prompt import Prompt, Recipe
 from vicp.adapt.verifier import log_odds_same, probability_same
 from vicp.data.images import normalise
 from vicp.data.support import Support
 from vicp.errors import DataError
-from vicp.evaluation.second_stage.candidate_pairs import CandidatePairs, candidate_pairs
-from vicp.evaluation.second_stage.patch_scores import patch_scores
-from vicp.evaluation.second_stage.rerank import rerank
-from vicp.evaluation.second_stage.shortlist import Shortlist, find_shortlist
-from vicp.evaluation.second_stage.verifier_scores import verifier_scores
+from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, candidate_pairs
+from vicp.evaluation.reranking.patch_scores import patch_scores
+from vicp.evaluation.reranking.rerank import rerank
+from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.reranking.verifier_scores import verifier_scores
 from vicp.losses.alignment import ot_distance
 
 NUM = 4  # things, two photos each: photo i and photo i + NUM show the same
@@ -29,7 +29,7 @@ NUM = 4  # things, two photos each: photo i and photo i + NUM show the same
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    return replace(open_model("mini"), batch_size=3)
+    return replace(load_model("mini"), batch_size=3)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def pixels() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def adaptation(embedder: Embedder, pixels: torch.Tensor) -> Adaptation:
+def adaptation(embedder: Embedder, pixels: torch.Tensor) -> Prompt:
     support = Support(np.array([0, 1, 0, 1]), np.array([4, 5, 1, 6]), np.array([True, True, False, False]))
-    return Adaptation.of(infer_prompt(embedder, embedder.latents(pixels), support, category="blotch", seed=0))
+    return Prompt.of(infer_prompt(embedder, embedder.latents(pixels), support, category="blotch", seed=0))
 
 
 @pytest.fixture

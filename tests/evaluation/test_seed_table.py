@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vicp.evaluation.seed_table import complete, difference, mean, mean_over_seeds, ratio
+from vicp.evaluation.seed_statistics import complete, difference, mean, mean_over_seeds, ratio
 
 
 def test_the_interval_of_a_known_array() -> None:

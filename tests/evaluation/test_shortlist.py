@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vicp.evaluation.second_stage.shortlist import find_shortlist
+from vicp.evaluation.reranking.shortlist import find_shortlist
 
 
 def draw(seed: int, num: int, dim: int = 8) -> torch.Tensor:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from vicp.adapt.adaptation import Adaptation, Recipe
-from vicp.adapt.generated import infer_prompt, null_prompt
-from vicp.adapt.opening import embedder_of
-from vicp.adapt.retrained import Retraining
+from vicp.adapt.load import make_embedder
+from vicp.adapt.methods.finetuned import FinetuneSettings
+from vicp.adapt.methods.generated import infer_prompt, null_prompt
+from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.tasks import Task, make_task, plan_tasks
-from vicp.evaluation.answer import answer
+from vicp.evaluation.scoring import score_task
 from vicp.evaluation.tasks.bench import Bench, subject
 from vicp.evaluation.tasks.choices import STEPS, Candidate, candidates, choose_settings, try_candidate
 from vicp.evaluation.tasks.methods import paper_of, rank, run_method
@@ -39,9 +39,9 @@ def model() -> VICP:
 
 @pytest.fixture(scope="module")
 def bench(model: VICP) -> Bench:
-    embedder = embedder_of(model, static=torch.randn(4, 32, generator=torch.Generator().manual_seed(1)))
-    plain = replace(embedder_of(build_model(PRESETS["tiny"], seed=7).eval()), model=None)
-    return Bench(embedder, plain, supervised=Retraining(3, 1e-3, "triplet"), num_supervised=40)
+    embedder = make_embedder(model, static=torch.randn(4, 32, generator=torch.Generator().manual_seed(1)))
+    plain = replace(make_embedder(build_model(PRESETS["tiny"], seed=7).eval()), model=None)
+    return Bench(embedder, plain, supervised=FinetuneSettings(3, 1e-3, "triplet"), num_supervised=40)
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +56,22 @@ def run(method: str, bench: Bench, tasks: list[Task], k: int = 16):
 def test_a_perfect_embedding_gets_100_and_a_blind_one_little(tasks: list[Task]) -> None:
     paper = paper_of(tasks[0])
     codes = torch.unique(tasks[0].identities[tasks[0].test], return_inverse=True)[1]
-    assert answer(paper, torch.nn.functional.one_hot(codes).float()).found.map == 1
-    assert answer(paper, torch.ones(len(codes), 2)).found.map < 0.5
+    assert score_task(paper, torch.nn.functional.one_hot(codes).float()).found.map == 1
+    assert score_task(paper, torch.ones(len(codes), 2)).found.map < 0.5
 
 
 def test_own_is_ranked_under_the_prompt_of_the_own_pairs(bench: Bench, tasks: list[Task]) -> None:
     task, embedder = tasks[0], bench.embedder
     support = draw_task_support(task, 16)
     prompt = infer_prompt(embedder, embedder.latents(support.pixels), support.pairs, category="")
-    rows = embedder.embed_pixels(task.pool.images[task.test], Adaptation.of(prompt))
+    rows = embedder.embed_pixels(task.pool.images[task.test], Prompt.of(prompt))
     codes = task.identities[task.test].numpy()
     expected = 100 * retrieval(rows, rows, codes, codes, leave_one_out=True).map
     found = run("own", bench, tasks)
     assert found.map == pytest.approx(expected)
     assert found.cpu_seconds > 0
     assert 0 < found.seconds < 60
-    null = Adaptation.of(null_prompt(embedder, embedder.latents(support.pixels)))
+    null = Prompt.of(null_prompt(embedder, embedder.latents(support.pixels)))
     assert run("null", bench, tasks, 0).map == pytest.approx(rank(task, embedder, null))
 
 
@@ -91,8 +91,8 @@ def test_methods_of_steps_run_with_their_settings(bench: Bench, tasks: list[Task
         bench,
         tuned={(m, 4): short for m in STEPPED},
         retrained={
-            ("triplet_plus_pairs", 4): (Retraining(2, 1e-3), True),
-            ("triplet_plus_identities", 4): (Retraining(2, 1e-3, "triplet"), False),
+            ("triplet_plus_pairs", 4): (FinetuneSettings(2, 1e-3), True),
+            ("triplet_plus_identities", 4): (FinetuneSettings(2, 1e-3, "triplet"), False),
         },
     )
     found = {method: run(method, settled, tasks, 4) for method in STEPPED}
@@ -115,7 +115,7 @@ def test_what_is_chosen_is_noted_and_takes_no_steps(method: str, bench: Bench, t
 def test_what_does_not_need_the_generator_is_shared_by_seeds_of_one_backbone(bench: Bench, model: VICP) -> None:
     other = build_model(PRESETS["tiny"], seed=3).eval()
     other.backbone.load_state_dict(model.backbone.state_dict())
-    seed = replace(bench, embedder=embedder_of(other))
+    seed = replace(bench, embedder=make_embedder(other))
     seed = replace(seed, embedder=replace(seed.embedder, static=bench.embedder.static))
     shared = ("frozen", "static", "triplet", "triplet_plus_pairs", "supervised")
     for method in (*ALL, *STEPPED, "metric", "chosen_pairs"):
@@ -140,7 +140,7 @@ def test_settings_are_those_that_did_best(bench: Bench, tasks: list[Task]) -> No
         ("tuned_pairs", 64, bad): [{10: 3.0, 20: 2.0, 30: 1.0}],
     }
     settled, rows = choose_settings(bench, tried)
-    assert settled.retrained == {("triplet_plus_pairs", 16): (Retraining(20, 1e-3, "triplet"), True)}
+    assert settled.retrained == {("triplet_plus_pairs", 16): (FinetuneSettings(20, 1e-3, "triplet"), True)}
     assert settled.tuned == {("tuned_pairs", 64): Recipe("tuned", "prompted", "generated", steps=10, rate=1e-4)}
     assert (rows[0]["chosen"], rows[0]["map"]) == ("0.001-triplet-from-triplet, 20 steps", 61.0)
     assert len(rows[0]["tried"]) == 6

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from vicp.adapt.opening import open_model
+from vicp.adapt.load import load_model
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "gallery_story.py"
 
@@ -26,7 +26,7 @@ def script() -> ModuleType:
 def test_the_story(script: ModuleType, tmp_path: Path) -> None:
     table = script.made_up_photos()
     assert len(table) == 300
-    story = script.tell(tmp_path, open_model("mini"), table, model="mini")
+    story = script.tell(tmp_path, load_model("mini"), table, model="mini")
     strangers = 3 * script.STRANGERS * 5
     assert story.second_year == 10
     assert story.enrolled == 300 - strangers - 3 * (20 - script.STRANGERS) - story.second_year

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from tests.conftest import write_photo
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
+from vicp.adapt.prompt import Prompt
 from vicp.adapt.teach import teach_category
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
+from vicp.gallery.create import create_with_prompts
 from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.making import make_gallery
 
 COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 210), "yellow": (220, 210, 50)}
 
@@ -28,7 +28,7 @@ def write_photos(root: Path, *, shots: int = 3, seed: int = 0) -> Path:
 
 @pytest.fixture(scope="session")
 def embedder() -> Embedder:
-    return open_model("tiny")
+    return load_model("tiny")
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def shoe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shoe_prompts(embedder: Embedder, shoe_folder: Path) -> list[Adaptation]:
+def shoe_prompts(embedder: Embedder, shoe_folder: Path) -> list[Prompt]:
     """Two prompts of one category."""
     return [
         teach_category(
@@ -55,11 +55,11 @@ def shoes(shoe_folder: Path) -> PhotoTable:
 
 @pytest.fixture(scope="session")
 def made(
-    embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Adaptation], tmp_path_factory: pytest.TempPathFactory
+    embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Prompt], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A gallery of the twelve photos, not to be written to."""
     uri = tmp_path_factory.mktemp("made") / "gallery"
-    make_gallery(embedder, str(uri), shoe_prompts[:1], model="tiny", by="ann")
+    create_with_prompts(embedder, str(uri), shoe_prompts[:1], model="tiny", by="ann")
     enroll_photos(embedder, str(uri), shoes, by="ann")
     return uri
 

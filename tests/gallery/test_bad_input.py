@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.cli import main
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
 from vicp.gallery.contents import find_category, photos
 from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.store import change, open_gallery
+from vicp.gallery.store.database import change, open_gallery
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -53,7 +53,7 @@ def count(uri: str) -> int:
 
 
 def test_names_prompts_and_folders(
-    vicp, gallery: str, shoe_prompts: list[Adaptation], tmp_path: Path, shoe_folder: Path
+    vicp, gallery: str, shoe_prompts: list[Prompt], tmp_path: Path, shoe_folder: Path
 ) -> None:
     one_line(vicp("gallery", "rename", gallery, "red", "../../x"), "../../x", "path")
     (tmp_path / "empty").mkdir()

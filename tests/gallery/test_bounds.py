@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from vicp.gallery.bounds import allowed_failures, conformal_rank, trials_needed, upper_limit
+from vicp.decisions.bounds import allowed_failures, conformal_rank, trials_needed, upper_limit
 
 
 def test_no_failure_leaves_the_rule_of_three() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from vicp.gallery.closest import best_stranger, closest_by_identity
+from vicp.decisions.closest import best_impostor, closest_by_identity
 
 
 def unit(*degrees: float) -> torch.Tensor:
@@ -19,7 +19,7 @@ def test_an_identity_is_as_close_as_its_closest_photo() -> None:
 
 
 def test_the_best_stranger_is_never_oneself() -> None:
-    found = best_stranger(unit(0, 1, 30, 100), np.array([0, 0, 1, 2]))
+    found = best_impostor(unit(0, 1, 30, 100), np.array([0, 0, 1, 2]))
     assert found[1] == np.float32(cos(29)) or abs(found[1] - cos(29)) < 1e-6
     assert abs(found[2] - cos(70)) < 1e-6
     assert abs(found[0] - cos(30)) < 1e-6 or abs(found[0] - cos(29)) < 1e-6  # whichever photo was drawn

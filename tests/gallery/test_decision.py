@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from tests.gallery.individuals import embeddings_of, held_out_of
 
-from vicp.adapt.adaptation import Adaptation, Recipe
 from vicp.adapt.held_out import HeldOut
+from vicp.adapt.prompt import Prompt, Recipe
+from vicp.decisions.calibration import LabelledScores, cross_validated_loss, fit_calibration, shift_prior
+from vicp.decisions.rule import DecisionRule, ErrorTargets, InsufficientPairs, decision_rule, posterior
 from vicp.errors import DataError
-from vicp.gallery.calibration import LabelledScores, cross_validated_loss, fit_calibration, shift_prior
-from vicp.gallery.decision import Decisions, Promise, Shortage, decisions_of, posterior
 from vicp.metrics.reliability import calibration_error, reliability
 
-EASY = Promise(false_match_rate=0.1, confidence=0.9, false_new_rate=0.1)
+EASY = ErrorTargets(false_match_rate=0.1, confidence=0.9, false_new_rate=0.1)
 
 
 @pytest.fixture(scope="module")
-def decisions() -> Decisions:
-    return Decisions.fit(held_out_of(60, 2))
+def decisions() -> DecisionRule:
+    return DecisionRule.fit(held_out_of(60, 2))
 
 
 def logistic_scores(num: int, seed: int = 0) -> LabelledScores:
@@ -53,7 +53,7 @@ def test_where_similarity_steps_isotonic_is_chosen() -> None:
 
 
 def test_p_is_calibrated_on_new_individuals() -> None:
-    found = Decisions.fit(held_out_of(80, 3, seed=1))
+    found = DecisionRule.fit(held_out_of(80, 3, seed=1))
     rows, names = embeddings_of(80, 3, seed=2), np.repeat(np.arange(80), 3)
     a, b = np.triu_indices(len(rows), 1)
     p = found.probability((rows[a] * rows[b]).sum(axis=1))
@@ -61,7 +61,7 @@ def test_p_is_calibrated_on_new_individuals() -> None:
 
 
 def test_no_more_is_said_than_so_few_pairs_can_show() -> None:
-    found = Decisions.fit(held_out_of(8, 2))  # 8 same-pairs, 112 different
+    found = DecisionRule.fit(held_out_of(8, 2))  # 8 same-pairs, 112 different
     assert found.probability(np.array([-1.0, 1.0])) == pytest.approx([1 / 10, 1 - 1 / 114])
 
 
@@ -91,7 +91,7 @@ def test_posterior_by_hand() -> None:
     assert (p.tolist(), new) == (pytest.approx([0.75, 1 / 12]), pytest.approx(1 / 6))
 
 
-def test_identify_says_same_new_or_cannot_say(decisions: Decisions) -> None:
+def test_identify_says_same_new_or_cannot_say(decisions: DecisionRule) -> None:
     far = np.full(59, -0.2)
     clear = decisions.identify(np.append(far, 0.999), EASY)
     assert (clear.verdict, clear.order[0]) == ("same", 59)
@@ -108,10 +108,10 @@ def test_identify_says_same_new_or_cannot_say(decisions: Decisions) -> None:
 
 
 def test_with_few_pairs_it_says_how_many_are_missing() -> None:
-    found = Decisions.fit(held_out_of(20, 2))
+    found = DecisionRule.fit(held_out_of(20, 2))
     answer = found.identify(np.append(np.zeros(9), 0.99))
     assert answer.verdict == "unsure"
-    assert isinstance(answer.limits, Shortage)
+    assert isinstance(answer.limits, InsufficientPairs)
     # 45 searches of 10 candidates take 46 couples; there are 10.
     assert answer.limits.missing == 36
     assert answer.sentence.startswith(
@@ -121,7 +121,7 @@ def test_with_few_pairs_it_says_how_many_are_missing() -> None:
     assert answer.to_dict()["shortage"]["missing"] == 36
 
 
-def test_verify(decisions: Decisions) -> None:
+def test_verify(decisions: DecisionRule) -> None:
     same, different = decisions.verify(0.999, EASY), decisions.verify(-0.5, EASY)
     assert (same.verdict, different.verdict) == ("same", "different")
     assert same.sentence == f"same, P = {same.probability:.2f}"
@@ -133,25 +133,25 @@ def test_verify(decisions: Decisions) -> None:
 
 def test_an_impossible_pair_is_not_called_the_same() -> None:
     """A probability of 0 is a probability."""
-    found = Decisions.fit(held_out_of(60, 2))
-    from vicp.gallery.answers import Verification
+    found = DecisionRule.fit(held_out_of(60, 2))
+    from vicp.decisions.outcome import Verification
 
     limits = found.threshold(0.1, confidence=0.9)
     assert Verification.decide(0.9999, 0.0, limits, None, EASY).verdict == "unsure"
 
 
-def test_decisions_survive_json(decisions: Decisions) -> None:
-    again = Decisions.from_dict(json.loads(json.dumps(decisions.to_dict(), allow_nan=False)))
+def test_decisions_survive_json(decisions: DecisionRule) -> None:
+    again = DecisionRule.from_dict(json.loads(json.dumps(decisions.to_dict(), allow_nan=False)))
     assert again == decisions
     for broken in ({}, None, [], decisions.to_dict() | {"genuine": "x"}, decisions.to_dict() | {"searches": {}}):
         with pytest.raises(DataError, match="teach the category again"):
-            Decisions.from_dict(broken)
+            DecisionRule.from_dict(broken)
     with pytest.raises(DataError, match="vicp-decisions-9"):
-        Decisions.from_dict(decisions.to_dict() | {"format": "vicp-decisions-9"})
+        DecisionRule.from_dict(decisions.to_dict() | {"format": "vicp-decisions-9"})
 
 
 def test_three_individuals_give_no_probability_of_their_own() -> None:
-    found = Decisions.fit(held_out_of(3, 2))
+    found = DecisionRule.fit(held_out_of(3, 2))
     assert found.calibration is None
     with pytest.raises(DataError, match="too few held-out pairs"):
         found.probability(0.5)
@@ -160,24 +160,24 @@ def test_three_individuals_give_no_probability_of_their_own() -> None:
 
 
 def test_an_adaptation_without_held_out_similarities_decides_nothing() -> None:
-    plain = Adaptation(Recipe(), "cat", 4, 0, "feed")
-    assert decisions_of(None) is decisions_of(plain) is None
-    assert decisions_of(replace(plain, held_out=held_out_of(5))) is not None
+    plain = Prompt(Recipe(), "cat", 4, 0, "feed")
+    assert decision_rule(None) is decision_rule(plain) is None
+    assert decision_rule(replace(plain, held_out=held_out_of(5))) is not None
 
 
 def test_folds_that_did_not_look_are_left_out() -> None:
     held_out = held_out_of(12, 2)
     similarity = held_out.similarity.copy()
     similarity[:12, 12:] = similarity[12:, :12] = np.nan  # two folds of six individuals
-    found = Decisions.fit(HeldOut(similarity, held_out.groups, held_out.relation))
+    found = DecisionRule.fit(HeldOut(similarity, held_out.groups, held_out.relation))
     assert found.searches.candidates[-1] == 5
     assert not found.searches.complete
     assert np.isfinite(found.genuine).all()
     assert len(found.genuine) == 12
 
 
-def test_promises_and_candidates_out_of_range(decisions: Decisions) -> None:
+def test_promises_and_candidates_out_of_range(decisions: DecisionRule) -> None:
     with pytest.raises(ValueError, match="confidence is 1"):
-        Promise(confidence=1)
+        ErrorTargets(confidence=1)
     with pytest.raises(ValueError, match="at least one candidate"):
         decisions.identify(np.zeros(0))

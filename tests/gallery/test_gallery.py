@@ -9,24 +9,24 @@ import pytest
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS, write_photos
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.admit import enroll_source
 from vicp.gallery.ask import identify_in_gallery
 from vicp.gallery.cluster import cluster_photos, group, read_proposal, write_proposal
 from vicp.gallery.compare import verify_in_gallery
 from vicp.gallery.contents import embedded_photos, find_category, photos
 from vicp.gallery.edit import assign_photos
 from vicp.gallery.enroll import enroll_photos
+from vicp.gallery.enroll_new import enroll_new
+from vicp.gallery.enroll_source import enroll_source
 from vicp.gallery.export import export_fiftyone, export_table
-from vicp.gallery.newcomer import enroll_new
 from vicp.gallery.reindex import reindex
-from vicp.gallery.route import route, usual_of
+from vicp.gallery.routing import category_density, route
 from vicp.gallery.stats import gallery_stats
-from vicp.gallery.store import open_gallery, undo
+from vicp.gallery.store.database import open_gallery, undo
 
 
 def test_enrolling_again_adds_nothing_whatever_the_files_are_called(
@@ -68,7 +68,7 @@ def test_identify_verify_and_new(gallery: str, embedder: Embedder, tmp_path: Pat
 
 
 def test_reindex_moves_a_category_to_another_prompt_and_undo_moves_it_back(
-    gallery: str, embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Adaptation]
+    gallery: str, embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Prompt]
 ) -> None:
     before = find_category(open_gallery(gallery), "shoe").space
     assert reindex(embedder, gallery, {}, model={}, by="ann").embedded == {}, "nothing is stale"
@@ -144,7 +144,11 @@ def test_routing_by_what_is_usual() -> None:
         rows = np.eye(8, dtype=np.float32)[direction] + spread * rng.standard_normal((count, 8), dtype=np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    usual = {"tight": usual_of(cloud(0, 0.02, 100)), "loose": usual_of(cloud(1, 0.3, 100)), "empty": None}
+    usual = {
+        "tight": category_density(cloud(0, 0.02, 100)),
+        "loose": category_density(cloud(1, 0.3, 100)),
+        "empty": None,
+    }
     queries = np.concatenate([cloud(0, 0.02, 20), cloud(1, 0.3, 20), -cloud(2, 0.1, 20)])
     chosen = route({"tight": queries, "loose": queries, "empty": queries}, usual)
     assert list(chosen[:20]).count("tight") >= 17

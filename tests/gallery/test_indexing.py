@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vicp.gallery.contents import CategoryPrompted, find_category
+from vicp.gallery.ann_index import index_large
+from vicp.gallery.contents import GalleryCategory, find_category
 from vicp.gallery.enroll import write_embeddings
-from vicp.gallery.indexing import index_large
 from vicp.gallery.nearest import ExactNearest, IndexedNearest, exact_nearest, nearest_of
-from vicp.gallery.store import change, create_gallery, open_gallery, undo
-from vicp.gallery.store_tables import PHOTOS, PROMPTS, SCHEMAS
+from vicp.gallery.store.database import change, create_gallery, open_gallery, undo
+from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 
 WIDTH, ROWS = 16, 9000
 
@@ -24,7 +24,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> str:
     centres = rng.standard_normal((ROWS // 3, WIDTH), dtype=np.float32)
     rows = np.repeat(centres, 3, axis=0) + 0.3 * rng.standard_normal((ROWS, WIDTH), dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    category = CategoryPrompted("thing", "0" * 16, "made up", "null", None, "")
+    category = GalleryCategory("thing", "0" * 16, "made up", "null", None, "")
     who = {"by": "ann", "at": datetime.now(UTC), "why": ""}
     prompt = {
         "category": "thing",

@@ -15,35 +15,35 @@ import pytest
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.data.sources import open_photos
+from vicp.gallery.categories import add_categories
 from vicp.gallery.contents import embedded_photos, find_category, photos
+from vicp.gallery.create import create_with_prompts
 from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.making import make_gallery
-from vicp.gallery.prompting import add_categories
 from vicp.gallery.reindex import reindex
-from vicp.gallery.store import open_gallery
-from vicp.gallery.store_snapshot import Snapshot
-from vicp.gallery.store_tables import IDENTITIES, ORIGINALS
+from vicp.gallery.store.database import open_gallery
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import IDENTITIES, ORIGINALS
 
 KILLS, SHOTS, STEP = 20, 40, 4
-PRELOADED = ("pytest", "vicp.adapt.opening", "vicp.adapt.teach", "vicp.gallery.making", "vicp.gallery.reindex")
+PRELOADED = ("pytest", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.create", "vicp.gallery.reindex")
 
 
 def enroll_slowly(uri: str, folder: str, started: str) -> None:
     """What is killed: a process of its own that enrolls, in small steps."""
-    from vicp.adapt.opening import open_model
+    from vicp.adapt.load import load_model
 
-    embedder = replace(open_model("tiny"), batch_size=STEP)  # a step ends with a batch
+    embedder = replace(load_model("tiny"), batch_size=STEP)  # a step ends with a batch
     table = open_photos(folder, category="shoe")
     Path(started).touch()
     enroll_photos(embedder, uri, table, by="ann", step=STEP)
 
 
 def reindex_slowly(uri: str, folder: str, started: str) -> None:
-    from vicp.adapt.opening import open_model
+    from vicp.adapt.load import load_model
 
-    embedder = replace(open_model("tiny"), batch_size=STEP)
+    embedder = replace(load_model("tiny"), batch_size=STEP)
     Path(started).touch()
     reindex(embedder, uri, {"shoe": None}, model={}, by="ann", step=STEP)
 
@@ -102,7 +102,7 @@ def test_killed_twenty_times(
     fork: multiprocessing.context.ForkServerContext, embedder: Embedder, many: Path, tmp_path: Path
 ) -> None:
     uri = str(tmp_path / "gallery")
-    make_gallery(embedder, uri, model="tiny", by="ann")
+    create_with_prompts(embedder, uri, model="tiny", by="ann")
     add_categories(embedder, uri, [("shoe", None)], by="ann")
     rng = random.Random(0)
     seen: set[str] = set()

@@ -8,10 +8,10 @@ import pytest
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.contents import photos
 from vicp.gallery.edit import remove_photos
-from vicp.gallery.labelled import export_pairs, label_pairs, labelled_pairs
+from vicp.gallery.labelling.labels import export_pairs, label_pairs, labelled_pairs
 from vicp.gallery.stats import gallery_stats
-from vicp.gallery.store import open_gallery, undo
-from vicp.gallery.store_tables import PAIRS
+from vicp.gallery.store.database import open_gallery, undo
+from vicp.gallery.store.tables import PAIRS
 
 
 def write(path: Path, *rows: str) -> Path:

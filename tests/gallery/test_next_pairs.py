@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tests.adapt.synthetic import pairs_of
 from tests.gallery.individuals import embeddings_of
 
-from vicp.adapt.support_photos import relate_pairs
+from vicp.adapt.encoded_support import relate_pairs
 from vicp.data.support import Support
-from vicp.gallery.next_pairs import STRATEGIES, Strategy, propose_pairs
+from vicp.gallery.labelling.active_learning import STRATEGIES, Strategy, propose_pairs
 
 
 def unit(*degrees: float) -> np.ndarray:

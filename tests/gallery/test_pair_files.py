@@ -8,7 +8,7 @@ import pytest
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
-from vicp.gallery.pair_files import Added, add_pairs, read_pairs
+from vicp.gallery.labelling.pair_files import AddPairsResult, add_pairs, read_pairs
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def test_twice_is_once(table: PhotoTable, tmp_path: Path) -> None:
         ("green/0.jpg", "blue/1.jpg", ""),
     )
     target = tmp_path / "deep" / "pairs.csv"
-    assert add_pairs(new, target, table) == Added(new=2, known=0, unlabelled=1, total=2, same=1)
+    assert add_pairs(new, target, table) == AddPairsResult(new=2, known=0, unlabelled=1, total=2, same=1)
     first = target.read_text()
     assert (
         first == "left,right,same\nblue/0.jpg,red/2.jpg,0\nred/0.jpg,red/1.jpg,1\n" or "red/0.jpg,red/1.jpg,1" in first
     )
-    assert add_pairs(new, target, table) == Added(new=0, known=2, unlabelled=1, total=2, same=1)
+    assert add_pairs(new, target, table) == AddPairsResult(new=0, known=2, unlabelled=1, total=2, same=1)
     assert target.read_text() == first
     turned = write(tmp_path / "turned.csv", ("red/1.jpg", "red/0.jpg", "yes"), ("red/1.jpg", "red/2.jpg", "yes"))
-    assert add_pairs(turned, target, table) == Added(new=1, known=1, unlabelled=0, total=3, same=2)
+    assert add_pairs(turned, target, table) == AddPairsResult(new=1, known=1, unlabelled=0, total=3, same=2)
     assert len(read_pairs(target, table)) == 3
     assert [p.name for p in target.parent.iterdir()] == ["pairs.csv"]
 

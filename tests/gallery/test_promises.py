@@ -39,7 +39,7 @@ def test_the_rate_of_a_search_holds_in_the_promised_share_of_draws(world: str, b
 def test_the_check_would_notice_searches_counted_twice(bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if n identities were n independent searches: look-alikes that find each other then break the promise."""
     simulated: ModuleType = bench("decisions_simulated")
-    monkeypatch.setattr("vicp.gallery.searches.independent", lambda couples, candidates: 2 * couples)
+    monkeypatch.setattr("vicp.decisions.impostor_searches.num_independent", lambda couples, candidates: 2 * couples)
     row = simulated.simulate("twins", 30, 0.1, None, CONFIDENCE, 250, 1)
     with pytest.raises(AssertionError):
         check_held(row)

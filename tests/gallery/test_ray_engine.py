@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from tests.gallery.conftest import write_photos
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.data.sources import open_photos
+from vicp.gallery.categories import add_categories
 from vicp.gallery.contents import embedded_photos, find_category
+from vicp.gallery.create import create_with_prompts
 from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.making import make_gallery
-from vicp.gallery.prompting import add_categories
-from vicp.gallery.store import open_gallery
+from vicp.gallery.store.database import open_gallery
 
 ray = pytest.importorskip("ray")
 
@@ -46,7 +46,7 @@ def test_two_workers_one_killed_and_the_same_result(embedder: Embedder, tmp_path
     small = Embedder(**{**embedder.__dict__, "batch_size": 4})
     uris = [str(tmp_path / name) for name in ("local", "ray")]
     for uri in uris:
-        make_gallery(small, uri, model="tiny", by="ann")
+        create_with_prompts(small, uri, model="tiny", by="ann")
         add_categories(small, uri, [("shoe", None)], by="ann")
     enroll_photos(small, uris[0], table, by="ann")
 

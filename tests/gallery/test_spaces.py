@@ -4,23 +4,26 @@ from dataclasses import replace
 
 import torch
 
-from vicp.adapt.adaptation import Adaptation, Recipe
-from vicp.adapt.opening import embedder_of
-from vicp.adapt.whitening import Metric
-from vicp.gallery.spaces import space_of
+from vicp.adapt.load import make_embedder
+from vicp.adapt.methods.whitening import WhiteningTransform
+from vicp.adapt.prompt import Prompt, Recipe
+from vicp.gallery.embedding_space import embedding_space_key
 from vicp.model.build import PRESETS, build_model
 
 
 def test_a_space_is_its_metrics() -> None:
     model = build_model(PRESETS["tiny"]).eval()
-    embedder = embedder_of(model)
+    embedder = make_embedder(model)
     dim = 2
-    one, other = Metric(torch.zeros(dim), torch.eye(dim)), Metric(torch.ones(dim), torch.eye(dim))
-    plain = Adaptation(Recipe("metric", shrinkage=1.0), "cat", 1, None, embedder.fingerprint, metric=one)
+    one, other = (
+        WhiteningTransform(torch.zeros(dim), torch.eye(dim)),
+        WhiteningTransform(torch.ones(dim), torch.eye(dim)),
+    )
+    plain = Prompt(Recipe("metric", shrinkage=1.0), "cat", 1, None, embedder.fingerprint, metric=one)
     beside = [
         replace(plain, beside=metric, recipe=replace(plain.recipe, share=share))
         for metric in (one, other)
         for share in (0.5, 0.8)
     ]
     adaptations = [plain, replace(plain, metric=other), *beside]
-    assert len({space_of(embedder, adaptation, "cat") for adaptation in adaptations}) == 6
+    assert len({embedding_space_key(embedder, adaptation, "cat") for adaptation in adaptations}) == 6

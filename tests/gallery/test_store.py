@@ -10,9 +10,9 @@ import pytest
 from vicp.errors import GalleryError
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.edit import merge_identities, remove_identity, remove_photos, rename_identity, split_photos
-from vicp.gallery.journal import FORMAT, operations
-from vicp.gallery.store import change, create_gallery, open_gallery, restore, undo
-from vicp.gallery.store_tables import PHOTOS, embeddings_schema, embeddings_table
+from vicp.gallery.store.database import change, create_gallery, open_gallery, restore, undo
+from vicp.gallery.store.journal import FORMAT, operations
+from vicp.gallery.store.tables import PHOTOS, embeddings_schema, embeddings_table
 
 
 def named(uri: str) -> dict[str, int]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.gallery.individuals import held_out_of
 
 from vicp.adapt.held_out import HeldOut
-from vicp.gallery.searches import Searches, Shortage, Threshold
-from vicp.gallery.strangers import couple, held_out_searches, searches_among
+from vicp.decisions.impostor_searches import ImpostorSearches, InsufficientPairs, Threshold
+from vicp.decisions.impostor_trials import impostor_searches, pair_impostors, searches_among
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -19,13 +19,13 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def test_everybody_but_one_finds_a_partner_where_all_are_neighbours() -> None:
     for num in (2, 7, 30):
-        couples = couple({a: set(range(num)) - {a} for a in range(num)}, rng())
+        couples = pair_impostors({a: set(range(num)) - {a} for a in range(num)}, rng())
         assert len(couples) == num // 2
         assert len({a for pair in couples for a in pair}) == 2 * (num // 2)
 
 
 def test_a_star_has_one_couple() -> None:
-    assert len(couple({0: {1, 2, 3, 4}, 1: {0}, 2: {0}, 3: {0}, 4: {0}}, rng())) == 1
+    assert len(pair_impostors({0: {1, 2, 3, 4}, 1: {0}, 2: {0}, 3: {0}, 4: {0}}, rng())) == 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,7 +35,7 @@ def test_couples_are_disjoint_neighbours_and_nobody_free_is_left(edges: set[tupl
     for a, b in edges:
         neighbours[a].add(b)
         neighbours[b].add(a)
-    couples = couple(neighbours, rng())
+    couples = pair_impostors(neighbours, rng())
     used = [a for pair in couples for a in pair]
     assert len(used) == len(set(used))
     assert all(b in neighbours[a] for a, b in couples)
@@ -53,7 +53,7 @@ def test_the_best_stranger_by_hand() -> None:
             [0.2, 0.2, 0.7, 0.4, 1.0],
         ]
     )
-    found = held_out_searches(HeldOut.of_identities(similarity, np.array([0, 0, 1, 2, 3])))
+    found = impostor_searches(HeldOut.of_identities(similarity, np.array([0, 0, 1, 2, 3])))
     assert (found.candidates, found.complete, len(found.best)) == ((1, 2, 3), True, 2)
     among_all = sorted(value for row in found.best for value in row[-1])
     assert among_all == pytest.approx([0.4, 0.5, 0.7, 0.7])
@@ -69,15 +69,15 @@ def test_pairs_alone_promise_pairs_alone() -> None:
     relation = np.zeros((12, 12), np.int8)
     for k in range(num):
         relation[2 * k, 2 * k + 1] = relation[2 * k + 1, 2 * k] = -1
-    found = held_out_searches(HeldOut.of(similarity, np.arange(12), relation))
+    found = impostor_searches(HeldOut.of(similarity, np.arange(12), relation))
     assert (found.candidates, found.complete, len(found.best)) == ((1,), False, 6)
     assert found.threshold(0.4, confidence=0.9).similarity == pytest.approx(similarity[11, 10], abs=1e-6)
     over_three = found.threshold(0.4, confidence=0.9, candidates=3)  # 0.4 / 3 a pair takes 17 pairs
     assert (over_three.searches, over_three.missing) == (6, 11)
 
 
-def searches_of(values: list[tuple[float, float]], candidates: int) -> Searches:
-    return Searches((candidates,), tuple((pair,) for pair in values), complete=True)
+def searches_of(values: list[tuple[float, float]], candidates: int) -> ImpostorSearches:
+    return ImpostorSearches((candidates,), tuple((pair,) for pair in values), complete=True)
 
 
 def test_without_failures_the_threshold_is_the_best_stranger_of_all() -> None:
@@ -104,17 +104,17 @@ def test_more_candidates_than_met_promise_less() -> None:
     found = searches_of(values, 91)
     assert isinstance(found.threshold(0.05, confidence=0.9, candidates=91), Threshold)
     short = found.threshold(0.05, confidence=0.9, candidates=910)
-    assert isinstance(short, Shortage)
+    assert isinstance(short, InsufficientPairs)
     assert short.least_rate == pytest.approx(10 * (1 - 0.1 ** (1 / 45)))
     assert isinstance(found.threshold(0.51, confidence=0.9, candidates=910), Threshold)
 
 
 def test_what_is_missing_is_exact() -> None:
     short = searches_of([(0.1, 0.2)] * 22, 1).threshold(0.05, confidence=0.95)
-    assert isinstance(short, Shortage)
+    assert isinstance(short, InsufficientPairs)
     assert (short.searches, short.missing) == (22, 37)  # 59 in all
     assert short.sentence.startswith("not enough pairs for that rate: 37 more different-pairs needed")
-    assert isinstance(searches_of([(0.1, 0.2)] * 58, 1).threshold(0.05, confidence=0.95), Shortage)
+    assert isinstance(searches_of([(0.1, 0.2)] * 58, 1).threshold(0.05, confidence=0.95), InsufficientPairs)
     assert isinstance(searches_of([(0.1, 0.2)] * 59, 1).threshold(0.05, confidence=0.95), Threshold)
 
 
@@ -123,16 +123,16 @@ def test_what_is_missing_is_exact() -> None:
 def test_with_what_was_missing_there_is_a_threshold(
     num: int, rate: float, candidates: int, confidence: float | None
 ) -> None:
-    def threshold(individuals: int) -> Threshold | Shortage:
+    def threshold(individuals: int) -> Threshold | InsufficientPairs:
         best = rng().random(individuals)
         return searches_among(best).threshold(rate, confidence=confidence, candidates=candidates)
 
     found = threshold(num)
-    if isinstance(found, Shortage) and candidates > 1:
+    if isinstance(found, InsufficientPairs) and candidates > 1:
         assert found.missing >= 1
         couples = num // 2 + found.missing
         assert isinstance(threshold(2 * couples), Threshold)
-        assert isinstance(threshold(2 * couples - 2), Shortage)
+        assert isinstance(threshold(2 * couples - 2), InsufficientPairs)
 
 
 def test_on_average_fewer_are_enough() -> None:
@@ -142,16 +142,16 @@ def test_on_average_fewer_are_enough() -> None:
 
 
 def test_searches_survive_json() -> None:
-    found = held_out_searches(held_out_of(9))
-    assert Searches.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    found = impostor_searches(held_out_of(9))
+    assert ImpostorSearches.from_dict(json.loads(json.dumps(found.to_dict()))) == found
     with pytest.raises(ValueError, match="unequal"):
-        Searches.from_dict(found.to_dict() | {"candidates": [1]})
+        ImpostorSearches.from_dict(found.to_dict() | {"candidates": [1]})
 
 
 def test_nobody_to_compare_promises_nothing() -> None:
-    alone = held_out_searches(HeldOut.of_identities(np.eye(2), np.array([0, 0])))
+    alone = impostor_searches(HeldOut.of_identities(np.eye(2), np.array([0, 0])))
     found = alone.threshold(0.05, confidence=0.9)
-    assert isinstance(found, Shortage)
+    assert isinstance(found, InsufficientPairs)
     assert (found.searches, found.missing, found.least_rate) == (0, 45, None)
     with pytest.raises(ValueError, match="at least 1"):
         alone.threshold(0.05, candidates=0)
@@ -161,7 +161,7 @@ def test_nobody_to_compare_promises_nothing() -> None:
 def test_the_fewest_individuals_satisfy_the_bound_of_docs_decisions(confidence: float) -> None:
     for rate in (0.01, 0.05, 0.1, 0.25, 0.5):
         nobody = searches_among(np.zeros(0)).threshold(rate, confidence=confidence, candidates=2)
-        assert isinstance(nobody, Shortage)
+        assert isinstance(nobody, InsufficientPairs)
         num = 2 * nobody.missing
         no_match = np.prod(1 - np.arange(num) * rate / num)
         assert no_match <= 1 - confidence

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, OPTConfig, PreTrainedModel
 
 from vicp.config import PartConfig
+from vicp.model.additions.gradient_checkpointing import checkpoint_layers
 from vicp.model.backbone import Backbone
 from vicp.model.build import TINY, build_model
-from vicp.model.checkpointing import checkpoint_layers
 from vicp.model.reasoner import Reasoner
 from vicp.model.vicp import VICP
 

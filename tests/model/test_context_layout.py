@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vicp.model.context import lay_out
+from vicp.model.sequence import lay_out
 
 WIDTH = 5
 

@@ -7,24 +7,24 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vicp.adapt.whitening import apply, fit_metric
+from vicp.adapt.methods.whitening import apply, fit_pairs
 from vicp.errors import ConfigError
+from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings, nuisance_directions
+from vicp.model.additions.readout_rows import ReadoutRows
 from vicp.model.build import TINY, build_model
-from vicp.model.evidence import Evidence, PairReadouts, nuisance_directions
-from vicp.model.prompt import CategoryPrompt
-from vicp.model.readout_rows import ReadoutRows
 from vicp.model.vicp import VICP
+from vicp.model.visual_prompt import VisualPrompt
 
 NOWHERE = torch.zeros(6)
 WITH_EVIDENCE = dataclasses.replace(TINY, metric_rank=8, evidence=True, readout="both")
 
 
-def pairs_of(left: torch.Tensor, right: torch.Tensor, same: list[bool]) -> PairReadouts:
+def pairs_of(left: torch.Tensor, right: torch.Tensor, same: list[bool]) -> PairEmbeddings:
     """One context (1, K, D') whose coordinates are its readouts."""
-    return PairReadouts(left[None], right[None], left[None], right[None], torch.tensor([same]))
+    return PairEmbeddings(left[None], right[None], left[None], right[None], torch.tensor([same]))
 
 
-def random_pairs(num: int, dim: int = 6) -> PairReadouts:
+def random_pairs(num: int, dim: int = 6) -> PairEmbeddings:
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(2, num, dim, generator=generator).unbind(0)
     return pairs_of(left, right, [k % 2 == 0 for k in range(num)])
@@ -42,7 +42,7 @@ def test_at_full_power_it_is_the_whitening_but_for_a_factor():
     pairs = random_pairs(8)
     nuisance = nuisance_directions(pairs, torch.tensor([0.3]), torch.ones(1))[0]
     left, right = pairs.left[0], pairs.right[0]
-    metric = fit_metric(left, right, pairs.same[0], shrinkage=0.3)
+    metric = fit_pairs(left, right, pairs.same[0], shrinkage=0.3)
     photos = torch.randn(20, 6, generator=torch.Generator().manual_seed(1))
     centred = photos - metric.mean
     ours = F.normalize(centred - (centred @ nuisance.T) @ nuisance, dim=1)
@@ -56,7 +56,7 @@ def test_without_power_or_same_pairs_everything_is_kept():
 
 
 def test_gradients_reach_every_weight_and_are_finite():
-    evidence, pairs = Evidence(6), random_pairs(9)
+    evidence, pairs = MetricRefinement(6), random_pairs(9)
     for name, parameter in evidence.named_parameters():
         if name.startswith("overall.2"):  # starts at zero, which would hide what is before it
             torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
@@ -73,9 +73,9 @@ def test_gradients_reach_every_weight_and_are_finite():
 def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
     """Directions change places, and so do their gains."""
     torch.manual_seed(0)
-    evidence, pairs = Evidence(6), random_pairs(8)
+    evidence, pairs = MetricRefinement(6), random_pairs(8)
     places, order = torch.tensor([3, 0, 5, 1, 2, 4]), torch.randperm(8)
-    moved = PairReadouts(
+    moved = PairEmbeddings(
         pairs.left_readouts[:, order],
         pairs.right_readouts[:, order],
         pairs.left[:, order][..., places],
@@ -90,9 +90,9 @@ def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
 
 def test_contexts_of_a_batch_know_nothing_of_each_other():
     torch.manual_seed(0)
-    evidence, one, other = Evidence(6), random_pairs(8), random_pairs(8)
+    evidence, one, other = MetricRefinement(6), random_pairs(8), random_pairs(8)
     other = dataclasses.replace(other, same=~other.same)
-    both = PairReadouts(*(torch.cat([getattr(p, f.name) for p in (one, other)]) for f in dataclasses.fields(one)))
+    both = PairEmbeddings(*(torch.cat([getattr(p, f.name) for p in (one, other)]) for f in dataclasses.fields(one)))
     together = evidence(torch.ones(2, 6), both, NOWHERE)
     for number, pairs in enumerate((one, other)):
         apart = evidence(torch.ones(1, 6), pairs, NOWHERE).of_context(0)
@@ -106,9 +106,9 @@ def test_the_centre_lies_between_all_categories_and_this_one():
     pairs, everywhere = random_pairs(8), torch.full((6,), 3.0)
     mean = torch.cat([pairs.left_readouts, pairs.right_readouts], dim=1).mean(dim=1)
     nothing = dataclasses.replace(pairs, **{name: value[:, :0] for name, value in vars(pairs).items()})
-    found = Evidence(6)(torch.zeros(1, 6), pairs, everywhere).centre
+    found = MetricRefinement(6)(torch.zeros(1, 6), pairs, everywhere).centre
     torch.testing.assert_close(found, 3 + torch.tensor(2.0).sigmoid() * (mean - 3))
-    torch.testing.assert_close(Evidence(6)(torch.zeros(1, 6), nothing, everywhere).centre, everywhere[None])
+    torch.testing.assert_close(MetricRefinement(6)(torch.zeros(1, 6), nothing, everywhere).centre, everywhere[None])
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_pa
     assert prompt.gains.nuisance is not None
     assert prompt.gains.nuisance.shape == (2, 64)  # a row for each same-pair
     prompt.save(tmp_path / "cat.safetensors")
-    again = CategoryPrompt.load(tmp_path / "cat.safetensors")
+    again = VisualPrompt.load(tmp_path / "cat.safetensors")
     assert again.gains is not None
     states = model.prompt_states(prompt)
     under = model.embed(photos, states, prompt.gains)
@@ -173,7 +173,7 @@ def test_rows_that_do_not_come_out_even_end_in_zeros():
 
 
 def test_deviations_start_as_those_of_photos():
-    evidence = Evidence(3)
+    evidence = MetricRefinement(3)
     evidence.start_from(
         torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([9.0, 3.0, 1.0])
     )

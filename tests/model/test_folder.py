@@ -13,9 +13,9 @@ from torch import Tensor
 from transformers import AutoModel, BitImageProcessorPil, CLIPConfig, PretrainedConfig, SiglipVisionConfig, SwinConfig
 
 from vicp.errors import ConfigError, WeightsError
+from vicp.model.additions.lora import add_lora, merge_lora
 from vicp.model.backbone import Backbone
-from vicp.model.folder import IMAGENET_MEAN, IMAGENET_STD, ImageSettings, load_backbone, save_backbone
-from vicp.model.tuning import add_lora, merge_lora
+from vicp.model.backbone_checkpoint import IMAGENET_MEAN, IMAGENET_STD, ImageSettings, load_backbone, save_backbone
 
 CUBE = {"height": 16, "width": 16}
 MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 import torch
 
+from vicp.model.additions.comparison import Comparison
+from vicp.model.additions.pca import principal_components
+from vicp.model.additions.readout_latent import ReadoutLatent
 from vicp.model.build import TINY, build_model
-from vicp.model.comparison import Comparison
-from vicp.model.directions import principal_directions
-from vicp.model.glance import Glance
 
 GLANCING = dataclasses.replace(TINY, glance=True, readout="both")
 
@@ -20,14 +20,14 @@ def stretched(num: int) -> torch.Tensor:
 
 
 def test_principal_directions_of_a_stretched_cloud():
-    found = principal_directions(stretched(4000), 2)
+    found = principal_components(stretched(4000), 2)
     torch.testing.assert_close(found.directions.abs(), torch.eye(3)[:2], atol=0.02, rtol=0)
     torch.testing.assert_close(found.centre, torch.full((3,), 5.0), atol=0.4, rtol=0)
     torch.testing.assert_close(found.deviation, torch.tensor([9.3, 3.3]), atol=0.2, rtol=0)  # a tenth of 3 on top
 
 
 def test_a_glance_starts_centred_and_whitened_and_silent_beyond():
-    glance = Glance(3, 5, num_prefix=1, readout="cls")
+    glance = ReadoutLatent(3, 5, num_prefix=1, readout="cls")
     readouts = stretched(4000)
     glance.start_from(readouts)
     latents = glance(torch.stack([readouts, torch.zeros_like(readouts)], dim=1))[:, 0].detach()

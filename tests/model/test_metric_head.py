@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from vicp.errors import ConfigError
 from vicp.model.build import TINY, build_model
-from vicp.model.gains import Gains
+from vicp.model.category_metric import CategoryMetric
 from vicp.model.metric_head import MetricHead
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.visual_prompt import VisualPrompt
 
 
 def head_by_hand() -> MetricHead:
@@ -25,26 +25,26 @@ def head_by_hand() -> MetricHead:
 
 def test_embedding_by_hand():
     """(3, 4) is (0.6, 0.8), about (1, 0) it is (-0.4, 0.8); gains (1, -0.5) make it (-0.8, 0.4)."""
-    found = head_by_hand().embed(torch.tensor([[3.0, 4.0]]), Gains(torch.tensor([1.0, -0.5])))
+    found = head_by_hand().embed(torch.tensor([[3.0, 4.0]]), CategoryMetric(torch.tensor([1.0, -0.5])))
     torch.testing.assert_close(found, F.normalize(torch.tensor([[-0.8, 0.4]]), dim=1))
 
 
 def test_nuisance_is_taken_away_first():
     """Of (-0.4, 0.8), three quarters of the second go: (-0.4, 0.2); then the gains (1, -0.5)."""
-    gains = Gains(torch.tensor([1.0, -0.5]), torch.tensor([[0.0, 0.75**0.5]]))
+    gains = CategoryMetric(torch.tensor([1.0, -0.5]), torch.tensor([[0.0, 0.75**0.5]]))
     found = head_by_hand().embed(torch.tensor([[3.0, 4.0]]), gains)
     torch.testing.assert_close(found, F.normalize(torch.tensor([[-0.8, 0.1]]), dim=1))
 
 
 def test_no_gain_is_the_centred_readout():
-    found = head_by_hand().embed(torch.tensor([[3.0, 4.0]]), Gains(torch.zeros(2)))
+    found = head_by_hand().embed(torch.tensor([[3.0, 4.0]]), CategoryMetric(torch.zeros(2)))
     torch.testing.assert_close(found, F.normalize(torch.tensor([[-0.4, 0.8]]), dim=1))
 
 
 def test_gains_of_each_context_move_its_own_photos():
     head = head_by_hand()
     readouts = torch.randn(2, 5, 2)
-    gains = Gains(torch.tensor([[0.0, 3.0], [2.0, 0.0]]), torch.tensor([[[0.6, 0.8]], [[0.0, 0.0]]]))
+    gains = CategoryMetric(torch.tensor([[0.0, 3.0], [2.0, 0.0]]), torch.tensor([[[0.6, 0.8]], [[0.0, 0.0]]]))
     together = head.embed(readouts, gains)
     apart = torch.stack([head.embed(readouts[i], gains.of_context(i)) for i in range(2)])
     torch.testing.assert_close(together, apart)
@@ -72,7 +72,7 @@ def test_a_model_with_a_metric_emits_gains_that_the_labels_move_and_a_prompt_kee
     assert prompt.gains.values.shape == (5,)
     assert not torch.allclose(prompt.gains.values, flipped.gains.values)
     prompt.save(tmp_path / "cat.safetensors")
-    again = CategoryPrompt.load(tmp_path / "cat.safetensors")
+    again = VisualPrompt.load(tmp_path / "cat.safetensors")
     assert again.gains is not None
     assert torch.equal(again.gains.values, prompt.gains.values)
     assert again.gains.nuisance is None

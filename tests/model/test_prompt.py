@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import save_file
 
 from vicp.errors import PromptError
-from vicp.model import prompt as prompt_module
-from vicp.model.prompt import CategoryPrompt
+from vicp.model import visual_prompt as prompt_module
+from vicp.model.visual_prompt import VisualPrompt
 
 
 @pytest.fixture(params=[(4, 32), (2, 4, 32)], ids=["shared", "per layer"])
-def prompt(request: pytest.FixtureRequest) -> CategoryPrompt:
-    return CategoryPrompt(
+def prompt(request: pytest.FixtureRequest) -> VisualPrompt:
+    return VisualPrompt(
         tokens=torch.randn(request.param),
         states=torch.randn(4, 24),
         category="Schuhe — 靴",
@@ -23,10 +23,10 @@ def prompt(request: pytest.FixtureRequest) -> CategoryPrompt:
     )
 
 
-def test_round_trip(prompt: CategoryPrompt, tmp_path: Path) -> None:
+def test_round_trip(prompt: VisualPrompt, tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "shoes.vicp"
     prompt.save(path)
-    loaded = CategoryPrompt.load(path)
+    loaded = VisualPrompt.load(path)
     assert torch.equal(loaded.tokens, prompt.tokens)
     assert torch.equal(loaded.states, prompt.states)
     facts = (loaded.category, loaded.num_pairs, loaded.seed, loaded.fingerprint)
@@ -36,14 +36,14 @@ def test_round_trip(prompt: CategoryPrompt, tmp_path: Path) -> None:
 
 def test_tensors_that_share_memory_can_be_saved(tmp_path: Path) -> None:
     both = torch.randn(2, 4, 8)
-    CategoryPrompt(both[0], both[0], "cat", 1, 7, "f").save(tmp_path / "cat")
-    loaded = CategoryPrompt.load(tmp_path / "cat")
+    VisualPrompt(both[0], both[0], "cat", 1, 7, "f").save(tmp_path / "cat")
+    loaded = VisualPrompt.load(tmp_path / "cat")
     assert torch.equal(loaded.states, both[0])
     assert loaded.seed == 7
 
 
 def test_a_write_that_fails_leaves_the_old_prompt(
-    prompt: CategoryPrompt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prompt: VisualPrompt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "shoes.vicp"
     prompt.save(path)
@@ -59,7 +59,7 @@ def test_a_write_that_fails_leaves_the_old_prompt(
     assert path.read_bytes() == before
 
 
-def test_a_place_that_cannot_be_written(prompt: CategoryPrompt, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written(prompt: VisualPrompt, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PromptError, match="cannot write the prompt"):
         prompt.save(tmp_path / "file" / "shoes.vicp")
@@ -67,16 +67,16 @@ def test_a_place_that_cannot_be_written(prompt: CategoryPrompt, tmp_path: Path) 
 
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="no such prompt"):
-        CategoryPrompt.load(tmp_path / "none")
+        VisualPrompt.load(tmp_path / "none")
 
 
 @pytest.mark.parametrize("keep", [0, 5, 40, -10])
-def test_damaged(prompt: CategoryPrompt, tmp_path: Path, keep: int) -> None:
+def test_damaged(prompt: VisualPrompt, tmp_path: Path, keep: int) -> None:
     path = tmp_path / "shoes.vicp"
     prompt.save(path)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(PromptError, match="damaged prompt"):
-        CategoryPrompt.load(path)
+        VisualPrompt.load(path)
 
 
 @pytest.mark.parametrize("facts", ["[1]", "{}", "not json", '{"category": "cat", "num_pairs": 1}', "3"], ids=repr)
@@ -84,11 +84,11 @@ def test_damaged_facts(tmp_path: Path, facts: str) -> None:
     metadata = {"format": "vicp-prompt-1", "fingerprint": "f", "facts": facts}
     save_file({"tokens": torch.zeros(1, 2), "states": torch.zeros(1, 2)}, tmp_path / "p", metadata=metadata)
     with pytest.raises(PromptError, match="damaged prompt"):
-        CategoryPrompt.load(tmp_path / "p")
+        VisualPrompt.load(tmp_path / "p")
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
 def test_another_safetensors_file_is_no_prompt(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     save_file({"tokens": torch.zeros(1, 2)}, tmp_path / "weights.safetensors", metadata=metadata)
     with pytest.raises(PromptError, match="not a category prompt"):
-        CategoryPrompt.load(tmp_path / "weights.safetensors")
+        VisualPrompt.load(tmp_path / "weights.safetensors")

@@ -5,14 +5,14 @@ import torch
 from tiny_models import randomise
 from torch import Tensor
 
-from vicp.model.set_reader import SetReader
+from vicp.model.set_transformer import SetTransformer
 
 WIDTH = 16
 
 
 @pytest.fixture
-def reader() -> SetReader:
-    reader = SetReader(WIDTH, num_layers=2, num_heads=2)
+def reader() -> SetTransformer:
+    reader = SetTransformer(WIDTH, num_layers=2, num_heads=2)
     randomise(reader)
     return reader.eval()
 
@@ -27,7 +27,7 @@ def context(num_pairs: int, *, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, T
 
 
 @pytest.mark.parametrize("gradients", [False, True])  # torch takes another way through its layers without them
-def test_the_order_of_the_pairs_means_nothing(reader: SetReader, gradients: bool) -> None:
+def test_the_order_of_the_pairs_means_nothing(reader: SetTransformer, gradients: bool) -> None:
     latents, comparison, same, slots = context(7)
     order = torch.randperm(7)
     with torch.set_grad_enabled(gradients):
@@ -39,7 +39,7 @@ def test_the_order_of_the_pairs_means_nothing(reader: SetReader, gradients: bool
 
 
 @torch.no_grad()
-def test_a_label_is_predicted_from_all_others_and_not_from_itself(reader: SetReader) -> None:
+def test_a_label_is_predicted_from_all_others_and_not_from_itself(reader: SetTransformer) -> None:
     latents, comparison, same, slots = context(5)
     states, label_states = reader.read(latents, comparison, same, slots)
     flipped = same.clone()
@@ -52,7 +52,7 @@ def test_a_label_is_predicted_from_all_others_and_not_from_itself(reader: SetRea
 
 
 @torch.no_grad()
-def test_photos_and_comparisons_are_read_each_in_its_own_context(reader: SetReader) -> None:
+def test_photos_and_comparisons_are_read_each_in_its_own_context(reader: SetTransformer) -> None:
     latents, comparison, same, slots = context(4)
     states, _ = reader.read(latents, comparison, same, slots)
     alone, _ = reader.read(latents[1:], comparison[1:], same[1:], slots)
@@ -62,7 +62,7 @@ def test_photos_and_comparisons_are_read_each_in_its_own_context(reader: SetRead
 
 
 @pytest.mark.parametrize("gradients", [False, True])
-def test_no_pairs_leave_the_null_context(reader: SetReader, gradients: bool) -> None:
+def test_no_pairs_leave_the_null_context(reader: SetTransformer, gradients: bool) -> None:
     latents, comparison, same, slots = context(0)
     with torch.set_grad_enabled(gradients):
         states, label_states = reader.read(latents, comparison, same, slots)
@@ -72,7 +72,7 @@ def test_no_pairs_leave_the_null_context(reader: SetReader, gradients: bool) -> 
     assert (states[0, 0] - states[0, 1]).abs().max() > 1e-3
 
 
-def test_labels_are_two_classes(reader: SetReader) -> None:
+def test_labels_are_two_classes(reader: SetTransformer) -> None:
     same = torch.tensor([True, False, False])
     assert torch.equal(reader.label_embeddings(same), reader.labels[[1, 0, 0]])
     assert reader.label_targets(same).tolist() == [1, 0, 0]

@@ -8,16 +8,16 @@ from tiny_models import randomise
 from transformers import Blip2QFormerConfig, Blip2QFormerModel
 
 from vicp.errors import ConfigError
-from vicp.model.comparison import Comparison
-from vicp.model.connector import Connector
+from vicp.model.additions.comparison import Comparison
+from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.head import VisualHead
-from vicp.model.pairing import PairLatents
 from vicp.model.precision import choose_precision
+from vicp.model.qformer import QFormer
 from vicp.model.verifier import Verifier
 
 
 @pytest.fixture
-def connector() -> Connector:
+def connector() -> QFormer:
     config = Blip2QFormerConfig(
         hidden_size=16,
         num_hidden_layers=2,
@@ -26,12 +26,12 @@ def connector() -> Connector:
         encoder_hidden_size=20,
         cross_attention_frequency=1,
     )
-    connector = Connector(Blip2QFormerModel(config), num_latents=3, out_dim=8).eval()
+    connector = QFormer(Blip2QFormerModel(config), num_latents=3, out_dim=8).eval()
     randomise(connector)
     return connector
 
 
-def test_the_connector_is_the_q_former_on_learned_queries(connector: Connector) -> None:
+def test_the_connector_is_the_q_former_on_learned_queries(connector: QFormer) -> None:
     tokens = torch.randn(2, 7, 20)
     latents = connector(tokens)
     assert latents.shape == (2, 3, 8)
@@ -39,7 +39,7 @@ def test_the_connector_is_the_q_former_on_learned_queries(connector: Connector) 
     torch.testing.assert_close(latents, output.last_hidden_state @ connector.project.weight.T + connector.project.bias)
 
 
-def test_latents_depend_on_their_own_photo_and_not_on_patch_order(connector: Connector) -> None:
+def test_latents_depend_on_their_own_photo_and_not_on_patch_order(connector: QFormer) -> None:
     tokens = torch.randn(2, 7, 20)
     changed = torch.stack([tokens[0], tokens[1] + 1.0])
     before, after = connector(tokens), connector(changed)
@@ -105,7 +105,7 @@ def test_a_zero_initialised_head_starts_with_prompts_of_zeros_and_learns(kind: L
 
 
 def test_merged_latents_know_no_first_photo_but_tell_the_two_apart() -> None:
-    pairing = PairLatents(8, num_latents=3, num_heads=2)
+    pairing = PairFusion(8, num_latents=3, num_heads=2)
     randomise(pairing)
     left, right = torch.randn(2, 4, 5, 3, 8).unbind()
     merged = pairing(left, right)

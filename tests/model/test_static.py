@@ -8,8 +8,8 @@ from tiny_models import VISION_CONFIGS, randomise
 from torch import Tensor
 from transformers import AutoModel
 
+from vicp.model.additions.static_prompt import StaticPrompt
 from vicp.model.backbone import Backbone
-from vicp.model.static import StaticPrompt
 
 NUM_LAYERS, WIDTH, PATCH = 3, 32, 8
 

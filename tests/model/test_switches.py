@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.errors import WeightsError
 from vicp.model.build import TINY, build_model
+from vicp.model.checkpoint import own_tensors
 from vicp.model.vicp import VICP
-from vicp.model.weights import own_tensors
 
 SAME = torch.tensor([True, False, True])
 SETS = {"generator": "set_transformer", "set_transformer": SetTransformerConfig(width=24, layers=2, heads=2)}

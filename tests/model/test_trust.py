@@ -9,9 +9,9 @@ import torch
 from tests.model.test_evidence import WITH_EVIDENCE, pairs_of, random_pairs
 
 from vicp.errors import ConfigError
+from vicp.model.additions.prompt_gate import SMALL, PromptGate, interpolate_to_null, same_over_different
 from vicp.model.build import build_model
 from vicp.model.metric_head import MetricHead
-from vicp.model.trust import SMALL, Trust, follow, same_over_different
 from vicp.model.vicp import VICP
 
 WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, trust=True)
@@ -41,7 +41,7 @@ def test_gains_that_tell_the_pairs_apart_lower_the_ratio():
 
 
 def test_untrained_it_follows_the_llm_and_every_weight_can_learn():
-    trust, pairs, emitted = Trust(), random_pairs(8), torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
+    trust, pairs, emitted = PromptGate(), random_pairs(8), torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
     assert torch.equal(trust(emitted, pairs, axes(6)), torch.ones(1))
     torch.nn.init.normal_(trust.judge[2].weight, generator=torch.Generator().manual_seed(0))
     factor = trust(emitted, pairs, axes(6))
@@ -54,9 +54,11 @@ def test_untrained_it_follows_the_llm_and_every_weight_can_learn():
 
 def test_tokens_are_followed_as_far_as_there_is_trust():
     tokens, nothing = torch.ones(3, 2, 4), torch.zeros(1, 2, 4)
-    found = follow(tokens, nothing, torch.tensor([0.0, 0.25, 1.5]))
+    found = interpolate_to_null(tokens, nothing, torch.tensor([0.0, 0.25, 1.5]))
     assert found[:, 1, 3].tolist() == [0, 0.25, 1]
-    per_layer = follow(tokens[:, None].expand(-1, 5, -1, -1), nothing[:, None].expand(-1, 5, -1, -1), torch.ones(3))
+    per_layer = interpolate_to_null(
+        tokens[:, None].expand(-1, 5, -1, -1), nothing[:, None].expand(-1, 5, -1, -1), torch.ones(3)
+    )
     assert torch.equal(per_layer, torch.ones(3, 5, 2, 4))
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from vicp.errors import ConfigError
+from vicp.model.additions.lora import add_lora, merge_lora
 from vicp.model.backbone import Backbone
-from vicp.model.tuning import add_lora, merge_lora
 
 NUM_LAYERS, WIDTH = 3, 32
 

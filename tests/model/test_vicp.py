@@ -6,7 +6,7 @@ from torch import Tensor
 
 from vicp.errors import PromptError
 from vicp.model.build import TINY, build_model
-from vicp.model.context import lay_out
+from vicp.model.sequence import lay_out
 from vicp.model.vicp import VICP
 
 Support = tuple[Tensor, Tensor, Tensor]

@@ -15,10 +15,10 @@ from transformers import AutoModel, AutoModelForCausalLM
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.config_files import config_from_dict
 from vicp.errors import ConfigError, WeightsError
-from vicp.model import weights as weights_module
+from vicp.model import checkpoint as weights_module
 from vicp.model.build import PRESETS, TINY, build_model
+from vicp.model.checkpoint import fingerprint, own_tensors, save_weights
 from vicp.model.vicp import VICP
-from vicp.model.weights import fingerprint, own_tensors, save_weights
 
 
 @pytest.fixture

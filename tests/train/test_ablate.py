@@ -9,8 +9,8 @@ from tiny_runs import tiny_photo_run
 from vicp.config import RunConfig
 from vicp.config_files import dump_config, load_config
 from vicp.errors import ConfigError, DataError
-from vicp.train.ablate import ablate, best_check
-from vicp.train.ablation_table import Variant, write_table
+from vicp.train.ablation.run import ablate, best_check
+from vicp.train.ablation.table import Variant, write_table
 
 
 def test_a_table_of_two_settings_and_two_seeds(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vicp.errors import DataError
-from vicp.train.features import FeatureStore
+from vicp.train.episodes.feature_store import FeatureStore
 
 
 class Encoder:

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from tiny_runs import checks, losses
 
-from vicp.adapt.opening import open_backbone
+from vicp.adapt.load import load_backbone_embedder
 from vicp.config import DataConfig, EpisodeConfig, PartConfig, RunConfig, TrainConfig
-from vicp.data.sources.world import Rule, draw_silhouettes, encode_png, world_episode
+from vicp.data.procedural.world import Rule, encode_png, sample_silhouettes, world_episode
 from vicp.errors import ConfigError, DataError, TrainingError
+from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS
-from vicp.model.folder import save_backbone
 from vicp.model.vicp import VICP
 from vicp.train.loop import train
 
@@ -32,7 +32,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image_fit=config.image_fit,
     )
     tables = []
-    for number, silhouette in enumerate(draw_silhouettes(8, seed=3, split="seen")):
+    for number, silhouette in enumerate(sample_silhouettes(8, seed=3, split="seen")):
         images, _, identities = world_episode(
             silhouette, Rule((0,)), num_identities=8, photos_per_identity=5, size=96, seed=number
         )
@@ -108,7 +108,7 @@ def test_supervised_and_triplet_plus_train_on_the_target_category(start: Path, t
 def test_a_trained_baseline_opens_as_a_backbone(start: Path, tmp_path: Path) -> None:
     folder = train(run_on(start, tmp_path, method="static", joint_steps=2, save_every=2))
     assert folder == tmp_path / "best"
-    embedder = open_backbone(str(folder))
+    embedder = load_backbone_embedder(str(folder))
     assert embedder.transform.size == 96
     assert embedder.static is not None
     assert embedder.static.shape == (5, 8, 192)

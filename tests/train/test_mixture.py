@@ -12,11 +12,11 @@ from tiny_runs import losses, tiny_run
 
 from vicp.config import RunConfig
 from vicp.errors import ConfigError
-from vicp.train.batch import Shard, collate
-from vicp.train.ground import make_grounds
+from vicp.train.episodes.batch import Shard, collate
+from vicp.train.episodes.mixture import MixedSource
+from vicp.train.episodes.sources import make_training_data
+from vicp.train.initialize import initialize_model
 from vicp.train.loop import train
-from vicp.train.mixture import Mixture
-from vicp.train.start import start_model
 
 IDENTITIES, PHOTOS = 6, 6
 
@@ -40,9 +40,9 @@ def mixed(out: Path, photos: Path, share: float = 0.5) -> RunConfig:
     return dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, **own))
 
 
-def mixture(config: RunConfig) -> Mixture:
-    ground = make_grounds(config, start_model(config).backbone, num_pairs=4, shard=Shard()).train
-    assert isinstance(ground, Mixture)
+def mixture(config: RunConfig) -> MixedSource:
+    ground = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard()).train
+    assert isinstance(ground, MixedSource)
     return ground
 
 

@@ -12,33 +12,33 @@ from PIL import Image
 from vicp.config import DataConfig, EpisodeConfig, RunConfig
 from vicp.errors import ConfigError
 from vicp.model.build import PRESETS, vision_backbone
-from vicp.train.batch import Shard, collate, take_rows
-from vicp.train.division import divide_photos
-from vicp.train.ground import make_grounds
-from vicp.train.photos import PhotoSet
+from vicp.train.episodes.batch import Shard, collate, take_rows
+from vicp.train.episodes.photo_source import PhotoSource
+from vicp.train.episodes.sources import make_training_data
+from vicp.train.episodes.split import split_photos
 
 WORLD = DataConfig(photos="world", world_categories=5, world_identities=8, world_photos=3)
 SIZES = EpisodeConfig(identities=2, photos=4, query_pairs=4, validation_pairs=2)
 
 
-def ground(out: Path, **data: object) -> PhotoSet:
+def ground(out: Path, **data: object) -> PhotoSource:
     config = RunConfig(model=PRESETS["tiny"], data=dataclasses.replace(WORLD, **data), episodes=SIZES, out=str(out))
-    made = make_grounds(config, vision_backbone(config.model), num_pairs=4, shard=Shard()).train
-    assert isinstance(made, PhotoSet)
+    made = make_training_data(config, vision_backbone(config.model), num_pairs=4, shard=Shard()).train
+    assert isinstance(made, PhotoSource)
     return made
 
 
 def test_a_fifth_of_the_categories_is_held_out() -> None:
-    train, held_out = divide_photos(WORLD, size=32, seed=0)
+    train, held_out = split_photos(WORLD, size=32, seed=0)
     assert (len(train.categories), len(held_out.categories)) == (4, 1)
     assert not set(train.categories) & set(held_out.categories)
-    other = divide_photos(WORLD, size=32, seed=1)[1]
+    other = split_photos(WORLD, size=32, seed=1)[1]
     assert {held_out.categories, other.categories} != {held_out.categories} or held_out.categories == other.categories
 
 
 def test_supervised_divides_identities() -> None:
     data = dataclasses.replace(WORLD, validate_on="identities")
-    train, held_out = divide_photos(data, size=32, seed=0)
+    train, held_out = split_photos(data, size=32, seed=0)
     assert train.categories == held_out.categories
     assert not set(train.identities) & set(held_out.identities)
     assert len(train) + len(held_out) == 5 * 8 * 3
@@ -46,7 +46,7 @@ def test_supervised_divides_identities() -> None:
 
 def test_a_few_pairs_are_a_few_photos() -> None:
     data = dataclasses.replace(WORLD, validate_on="identities", support_pairs=4)
-    train, _ = divide_photos(data, size=32, seed=0)
+    train, _ = split_photos(data, size=32, seed=0)
     assert all(4 <= (train.frame["category"] == name).sum() <= 8 for name in train.categories)
 
 
@@ -65,18 +65,18 @@ def test_splits_and_folds_of_a_table(tmp_path: Path) -> None:
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "photos.csv", index=False)
     data = DataConfig(photos=str(tmp_path / "photos.csv"), fold=1)
-    train, held_out = divide_photos(data, size=32, seed=0)
+    train, held_out = split_photos(data, size=32, seed=0)
     assert (train.categories, held_out.categories) == (("a", "c"), ("a", "c")), "fold 1 is for the final test"
     assert (set(train.frame["split"]), set(held_out.frame["split"])) == ({"train"}, {"test"})
-    train, held_out = divide_photos(dataclasses.replace(data, held_out=("c",)), size=32, seed=0)
+    train, held_out = split_photos(dataclasses.replace(data, held_out=("c",)), size=32, seed=0)
     assert (train.categories, held_out.categories) == (("a",), ("c",))
     assert len(held_out) == 10, "all of an unseen category"
-    same, others = divide_photos(dataclasses.replace(data, validate_on="identities"), size=32, seed=0)
+    same, others = split_photos(dataclasses.replace(data, validate_on="identities"), size=32, seed=0)
     assert same.categories == others.categories == ("a", "c"), "fold 1 stays out of that too"
     with pytest.raises(ConfigError, match=r"data\.fold: no photo is in fold 7 \(there are: 0, 1, 2\)"):
-        divide_photos(dataclasses.replace(data, fold=7), size=32, seed=0)
+        split_photos(dataclasses.replace(data, fold=7), size=32, seed=0)
     with pytest.raises(ConfigError, match=r"data\.split: no photo is in split 'trian', did you mean 'train'"):
-        divide_photos(dataclasses.replace(data, split="trian"), size=32, seed=0)
+        split_photos(dataclasses.replace(data, split="trian"), size=32, seed=0)
 
 
 def test_odd_rows_are_mirror_images(tmp_path: Path) -> None:

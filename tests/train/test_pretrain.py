@@ -16,21 +16,21 @@ from transformers import AutoModel
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
 from vicp.errors import ConfigError, StoppedError, TrainingError
-from vicp.train.interrupt import StopAsked
-from vicp.train.pretrain import pretrain
-from vicp.train.pretrain_photos import photos_to_learn
-from vicp.train.pretrain_step import two_view_loss
-from vicp.train.resume import Checkpoint
-from vicp.train.start import start_model
-from vicp.train.teacher import train_teacher
+from vicp.train.initialize import initialize_model
+from vicp.train.pretraining.photos import photos_to_learn
+from vicp.train.pretraining.run import pretrain
+from vicp.train.pretraining.step import two_view_loss
+from vicp.train.pretraining.teacher import train_teacher
+from vicp.train.signals import StopRequest
+from vicp.train.state import Checkpoint
 
 
 def test_pretraining_makes_a_backbone_that_training_starts_from(tmp_path: Path) -> None:
     config = tiny_run(tmp_path / "backbone")
     folder = pretrain(config)
     assert len(losses_of(tmp_path / "backbone" / "pretrain.jsonl")) == 6
-    started = start_model(tiny_run(tmp_path / "run", backbone=str(folder)))
-    fresh = start_model(tiny_run(tmp_path / "run"))
+    started = initialize_model(tiny_run(tmp_path / "run", backbone=str(folder)))
+    fresh = initialize_model(tiny_run(tmp_path / "run"))
     name = "vit.encoder.layer.0.attention.q_proj.weight"
     names = dict(started.backbone.named_parameters())
     name = name if name in names else next(n for n in names if n.endswith("weight") and "layer.0" in n)
@@ -96,13 +96,13 @@ def test_ctrl_c_saves_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> No
 
 
 def test_a_teacher_that_is_stopped_goes_on_too(tmp_path: Path) -> None:
-    photos, asked = photos_to_learn(tiny_run(tmp_path)), StopAsked()
+    photos, asked = photos_to_learn(tiny_run(tmp_path)), StopRequest()
     asked.ask(signal.SIGTERM, None)
     stopped, whole = Checkpoint(tmp_path / "stopped.pt"), Checkpoint(tmp_path / "whole.pt")
     with pytest.raises(StoppedError, match=r"^SIGTERM stopped the run after step 1 of 3; it is saved in "):
         train_teacher(photos, stopped, seed=0, stop=asked)
-    found = train_teacher(photos, stopped, seed=0, stop=StopAsked()).state_dict()
-    expected = train_teacher(photos, whole, seed=0, stop=StopAsked()).state_dict()
+    found = train_teacher(photos, stopped, seed=0, stop=StopRequest()).state_dict()
+    expected = train_teacher(photos, whole, seed=0, stop=StopRequest()).state_dict()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
 
 

@@ -21,11 +21,11 @@ from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run, tiny_run
 from vicp.config import RunConfig
 from vicp.config_files import dump_config, load_config
 from vicp.errors import ConfigError, TrainingError, WeightsError
-from vicp.train.batch import Batch
-from vicp.train.interrupt import StopAsked
+from vicp.train.episodes.batch import Batch
 from vicp.train.loop import train
-from vicp.train.resume import Checkpoint, Standing, append_log, check_same_settings, start_log, without_lost_best
 from vicp.train.run import Run, start_run
+from vicp.train.signals import StopRequest
+from vicp.train.state import Checkpoint, TrainState, append_log, check_same_settings, start_log, without_lost_best
 
 
 def start(config: RunConfig, settings: Path) -> subprocess.Popen[str]:
@@ -86,7 +86,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Signa
 
 
 def test_one_signal_twice_is_one_and_a_later_one_stops_at_once() -> None:
-    stop = StopAsked()
+    stop = StopRequest()
     for _ in range(2):
         stop.ask(signal.SIGINT, None)
     assert stop.by == "SIGINT"
@@ -112,10 +112,10 @@ def test_a_finished_run_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_best_model_that_is_gone_is_looked_for_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert without_lost_best(Standing(9, best=3.0, stale=4), tmp_path) == Standing(9)
+    assert without_lost_best(TrainState(9, best=3.0, stale=4), tmp_path) == TrainState(9)
     assert "best is gone, so it is looked for anew from step 9 on" in caplog.text
     (tmp_path / "best").mkdir()
-    assert without_lost_best(Standing(9, best=3.0, stale=4), tmp_path) == Standing(9, best=3.0, stale=4)
+    assert without_lost_best(TrainState(9, best=3.0, stale=4), tmp_path) == TrainState(9, best=3.0, stale=4)
 
 
 def test_curves_go_on_where_the_checkpoint_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,15 +175,15 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(small_disk: Path) -> None:
     module = torch.nn.Linear(200, 1000)  # 0.8 MB
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     checkpoint = Checkpoint(small_disk / "train.pt")
-    checkpoint.save(module, optimizer, Standing(1))
+    checkpoint.save(module, optimizer, TrainState(1))
     good = module.weight.detach().clone()
     (small_disk / "filler").write_bytes(b"x" * 1_800_000)
     with torch.no_grad():
         module.weight.add_(1)
     with pytest.raises(WeightsError, match=r"train\.pt: cannot write.*last good one is still there.*--resume"):
-        checkpoint.save(module, optimizer, Standing(2))
+        checkpoint.save(module, optimizer, TrainState(2))
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "train.pt"]
-    assert checkpoint.load(module, optimizer) == Standing(1)
+    assert checkpoint.load(module, optimizer) == TrainState(1)
     assert torch.equal(module.weight, good)
 
 
@@ -200,15 +200,15 @@ def test_a_full_disk_leaves_the_settings(small_disk: Path) -> None:
 def test_frozen_weights_stay_out_of_the_checkpoint(tmp_path: Path) -> None:
     module = torch.nn.Sequential(torch.nn.Linear(2, 2).requires_grad_(False), torch.nn.Linear(2, 2))
     optimizer = torch.optim.SGD(module[1].parameters(), lr=0.1)
-    Checkpoint(tmp_path / "a.pt").save(module, optimizer, Standing(3, best=1.5, stale=2))
+    Checkpoint(tmp_path / "a.pt").save(module, optimizer, TrainState(3, best=1.5, stale=2))
     assert set(torch.load(tmp_path / "a.pt", weights_only=True)["module"]) == {"1.weight", "1.bias"}
-    assert Checkpoint(tmp_path / "a.pt").load(module, optimizer) == Standing(3, 1.5, 2)
+    assert Checkpoint(tmp_path / "a.pt").load(module, optimizer) == TrainState(3, 1.5, 2)
     with pytest.raises(WeightsError, match=r"other tensors than this model's: 1\.bias"):
         Checkpoint(tmp_path / "a.pt").load(torch.nn.Sequential(module[0], torch.nn.Linear(2, 2, bias=False)), optimizer)
 
 
 def test_standing_counts_validations_that_are_no_better() -> None:
-    standing = Standing()
+    standing = TrainState()
     for step, (score, expected) in enumerate(
         [(float("nan"), (None, 0)), (3.0, (3.0, 0)), (2.0, (3.0, 1)), (3.0, (3.0, 2)), (4.0, (4.0, 0))]
     ):

@@ -8,14 +8,14 @@ from tiny_runs import checks, losses, tiny_photo_run, tiny_run
 
 from vicp.config import RunConfig
 from vicp.config_files import load_config
+from vicp.model.backbone_checkpoint import load_backbone
 from vicp.model.build import PRESETS, vision_backbone
-from vicp.model.folder import load_backbone
+from vicp.model.checkpoint import fingerprint
 from vicp.model.vicp import VICP
-from vicp.model.weights import fingerprint
-from vicp.train.job import photos_per_step
+from vicp.train.initialize import initialize_backbone
 from vicp.train.loop import train
-from vicp.train.pretrain import pretrain
-from vicp.train.start import start_backbone
+from vicp.train.methods.method import photos_per_step
+from vicp.train.pretraining.run import pretrain
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
@@ -82,7 +82,7 @@ def test_fold_k_is_fold_k() -> None:
 def test_minis_baselines_start_from_its_backbone_and_see_as_much(name: str) -> None:
     config = load_config(RunConfig, CONFIGS / name)
     backbone, mini = vision_backbone(config.model, seed=1), VICP.from_pretrained("mini")
-    start_backbone(config, backbone.vit)
+    initialize_backbone(config, backbone.vit)
     assert fingerprint(backbone) == fingerprint(mini.backbone)
     assert (backbone.readout, config.model.image_size) == (mini.config.readout, mini.config.image_size)
     recipe = load_config(RunConfig, CONFIGS / "mini-baselines" / "recipe.yaml")

@@ -10,23 +10,23 @@ from vicp.config import RunConfig
 from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
-from vicp.train.batch import Batch, Shard, collate
-from vicp.train.ground import draw_exam, image_transform, make_grounds
+from vicp.train.episodes.batch import Batch, Shard, collate
+from vicp.train.episodes.rule_source import RuleSource, make_rule_source
+from vicp.train.episodes.sources import image_transform, make_training_data, validation_task
+from vicp.train.initialize import initialize_components, initialize_model
 from vicp.train.loop import train
-from vicp.train.pretrain import pretrain
-from vicp.train.prompting import freeze_all_but, make_trainee
-from vicp.train.start import start_directions, start_model
-from vicp.train.validate import check_context
-from vicp.train.world import World, make_world
+from vicp.train.methods.vicp import freeze_all_but, make_training_module
+from vicp.train.pretraining.run import pretrain
+from vicp.train.validation import check_context
 
 
-def world_of(model: VICP, config: RunConfig, split: str, num: int) -> World:
-    return make_world(
+def world_of(model: VICP, config: RunConfig, split: str, num: int) -> RuleSource:
+    return make_rule_source(
         model.backbone, config.episodes, split, num=num, transform=image_transform(config), seed=config.seed
     )
 
 
-def batch_of(world: World, config: RunConfig, *, num_pairs: int, num: int, seed: str, photos: bool) -> Batch:
+def batch_of(world: RuleSource, config: RunConfig, *, num_pairs: int, num: int, seed: str, photos: bool) -> Batch:
     episodes = [world.draw(config.episodes, num_pairs, seed, number) for number in range(num)]
     return collate(world, episodes, support=True, asked=True, photos=photos)
 
@@ -35,7 +35,7 @@ def test_training_saves_a_checkpoint_that_loads(tmp_path: Path) -> None:
     folder = train(tiny_run(tmp_path))
     model = VICP.from_pretrained(folder)
     assert model.config == PRESETS["tiny"]
-    started = start_model(tiny_run(tmp_path))
+    started = initialize_model(tiny_run(tmp_path))
     assert model.fingerprint != started.fingerprint
     for name, parameter in started.backbone.named_parameters():
         assert torch.equal(parameter, model.backbone.get_parameter(name)), "the backbone stays frozen"
@@ -71,8 +71,8 @@ def test_damaged_checkpoint_says_so(tmp_path: Path) -> None:
 def test_training_learns_the_held_out_pairs(tmp_path: Path) -> None:
     """The warm-up's losses fall by a third on a world of two rules small enough for the tiny model."""
     config = tiny_run(tmp_path, align_weight=0.0)
-    model = start_model(config)
-    trainee = make_trainee(config, model)
+    model = initialize_model(config)
+    trainee = make_training_module(config, model)
     optimizer = torch.optim.AdamW([p for p in trainee.parameters() if p.requires_grad], lr=3e-3)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=3, seed="fixed", photos=False)
     first = None
@@ -87,9 +87,9 @@ def test_training_learns_the_held_out_pairs(tmp_path: Path) -> None:
 
 def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
     config = tiny_run(tmp_path, mining="batch_all", smooth_ap_weight=1.0)
-    model = start_model(config)
+    model = initialize_model(config)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="joint", photos=True)
-    terms = make_trainee(config, model)(batch)
+    terms = make_training_module(config, model)(batch)
     assert all(term is not None and term.isfinite() for term in vars(terms).values())
     terms.identity.backward()
     for part in (model.head, model.reasoner, model.connector, model.comparison):
@@ -101,11 +101,11 @@ def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
 def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path, loss: str) -> None:
     config = tiny_run(tmp_path, **{f"{loss}_weight": 1.0})
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=6))
-    model = start_model(config)
+    model = initialize_model(config)
     world = world_of(model, config, "seen", 2)
-    start_directions(model, world, config)
+    initialize_components(model, world, config)
     assert model.metric_head.centre.abs().sum() > 0
-    trainee = make_trainee(config, model)
+    trainee = make_training_module(config, model)
     for photos in (False, True):
         terms = trainee(batch_of(world, config, num_pairs=4, num=2, seed="metric", photos=photos))
         trainee.zero_grad()
@@ -117,9 +117,9 @@ def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path, l
 
 def test_without_a_metric_the_warm_up_ranks_nothing(tmp_path: Path) -> None:
     config = tiny_run(tmp_path, contrastive_weight=1.0)
-    model = start_model(config)
+    model = initialize_model(config)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="none", photos=False)
-    terms = make_trainee(config, model)(batch)
+    terms = make_training_module(config, model)(batch)
     assert terms.identity is None
     assert terms.contrastive is None
 
@@ -158,30 +158,30 @@ def test_parts_that_start_anew_may_have_other_sizes_and_the_rest_is_kept(tmp_pat
     first = train(dataclasses.replace(settings, model=dataclasses.replace(settings.model, metric_rank=8)))
     config = tiny_run(tmp_path / "more", start=str(first), fresh=("prompt_slots", "metric_head"))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, num_prompts=7, metric_rank=5))
-    read, model = VICP.from_pretrained(first), start_model(config)
+    read, model = VICP.from_pretrained(first), initialize_model(config)
     assert (len(model.prompt_slots), model.metric_head.read.shape[0]) == (7, 5)
     for part in ("connector", "reasoner", "head"):
         kept = read.get_submodule(part).state_dict()
         assert all(torch.equal(tensor, kept[n]) for n, tensor in model.get_submodule(part).state_dict().items()), part
     untold = model.metric_head.read.clone()
-    start_directions(model, world_of(model, config, "seen", 2), config)
+    initialize_components(model, world_of(model, config, "seen", 2), config)
     assert not torch.equal(model.metric_head.read, untold), "fresh directions are set by photos"
     without = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=0))
-    assert start_model(without).metric_head is None
+    assert initialize_model(without).metric_head is None
     misspelt = dataclasses.replace(config, train=dataclasses.replace(config.train, fresh=("heat",)))
     with pytest.raises(ConfigError, match=r"train\.fresh: no part 'heat' in .*; it has backbone, comparison,"):
-        start_model(misspelt)
+        initialize_model(misspelt)
     alone = dataclasses.replace(config, train=dataclasses.replace(config.train, start=None))
     with pytest.raises(ConfigError, match=r"train\.fresh: .*train\.start"):
-        start_model(alone)
+        initialize_model(alone)
 
 
 def test_the_verifier_teaches_similarities_and_takes_no_gradient_from_them(tmp_path: Path) -> None:
     """With this loss alone what moves is the prompt's side; the verifier's layer stays as it was."""
     config = tiny_run(tmp_path, distil_weight=1.0, icl_weight=0.0, pair_weight=0.0, agreement_weight=0.0)
-    model = start_model(config)
+    model = initialize_model(config)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="none", photos=True)
-    trainee = make_trainee(config, model)
+    trainee = make_training_module(config, model)
     terms = trainee(batch)
     assert terms.distillation is not None
     assert 0 < terms.distillation.item() < 2
@@ -210,7 +210,7 @@ def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
         ((), None),
     ):
         config = dataclasses.replace(alone, train=dataclasses.replace(alone.train, learns=learns))
-        model = start_model(config)
+        model = initialize_model(config)
         if message:
             with pytest.raises(ConfigError, match=message):
                 freeze_all_but(model, config.train.learns)
@@ -221,7 +221,7 @@ def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
 
 def test_a_backbone_comes_from_a_vicp_checkpoint_too(tmp_path: Path) -> None:
     first = train(tiny_run(tmp_path / "first", joint_steps=0))
-    vit = start_model(dataclasses.replace(tiny_run(tmp_path / "b", backbone=str(first)), seed=7)).backbone.vit
+    vit = initialize_model(dataclasses.replace(tiny_run(tmp_path / "b", backbone=str(first)), seed=7)).backbone.vit
     expected = VICP.from_pretrained(first).backbone.vit.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in vit.state_dict().items())
 
@@ -236,8 +236,8 @@ def test_a_start_of_another_architecture_is_refused(tmp_path: Path) -> None:
 
 def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> None:
     config = with_natural_photos(tiny_run(tmp_path / "run"), tmp_path / "photos.parquet")
-    model = start_model(config)
-    grounds = make_grounds(config, model.backbone, num_pairs=4, shard=Shard())
+    model = initialize_model(config)
+    grounds = make_training_data(config, model.backbone, num_pairs=4, shard=Shard())
     drawn = [grounds.train.draw(config.episodes, 4, "natural", number) for number in range(20)]
     assert {episode.pool for episode in drawn} == {0, 1, 2, 3}
     for episode in drawn:
@@ -252,7 +252,7 @@ def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> N
 def test_without_photos_there_are_drawn_objects_alone(tmp_path: Path) -> None:
     config = tiny_run(tmp_path)
     config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, natural_pools=2))
-    grounds = make_grounds(config, start_model(config).backbone, num_pairs=4, shard=Shard())
+    grounds = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard())
     assert len(grounds.train.pools) == 2
 
 
@@ -283,11 +283,11 @@ def test_contexts_have_varied_shares_of_same_pairs_and_validations_have_half(tmp
     config = tiny_run(tmp_path)
     varied = {"same_shares": (0.25, 0.5), "values_per_factor": 4, "photos_per_silhouette": 256, "photos": 2}
     config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, **varied))
-    model = start_model(config)
-    grounds = make_grounds(config, model.backbone, num_pairs=4, shard=Shard())
+    model = initialize_model(config)
+    grounds = make_training_data(config, model.backbone, num_pairs=4, shard=Shard())
     drawn = [grounds.train.draw(config.episodes, 4, 0, step, "episode", 0) for step in range(20)]
     assert {int(episode.support.same.sum()) for episode in drawn} == {1, 2}
-    exams = draw_exam(grounds, config, support=True, asked=True)
+    exams = validation_task(grounds, config, support=True, asked=True)
     assert [int(exam.same.sum()) for exam in exams] == [2] * 4
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from vicp.config import DataConfig, EpisodeConfig, PretrainConfig, RunConfig, TrainConfig
-from vicp.data.sources.world import encode_png
+from vicp.data.procedural.world import encode_png
 from vicp.model.build import PRESETS
 
 

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt import generated, metric, static, tuned
-from vicp.adapt.adaptation import Adaptation, Features, Recipe, Start, join
-from vicp.adapt.candidates import READOUT
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.support_photos import SupportPhotos
-from vicp.adapt.whitening import Metric
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.methods import generated, metric, static, tuned
+from vicp.adapt.methods.whitening import WhiteningTransform
+from vicp.adapt.prompt import Features, Prompt, Recipe, Start, concatenate
+from vicp.adapt.recipe import EMITTED_METRIC
 from vicp.errors import DataError
 
 
-def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptation:
+def fit(embedder: Embedder, support: EncodedSupport, recipe: Recipe) -> Prompt:
     """The adaptation that a recipe makes of a support.
 
     Raises:
@@ -28,21 +28,21 @@ def fit(embedder: Embedder, support: SupportPhotos, recipe: Recipe) -> Adaptatio
         case "metric":
             features = _features(embedder, support, start, recipe.features)
             shrinkages = [recipe.shrinkage or metric.SHRINKAGE]
-            own = metric.adapt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
+            own = metric.whitening_prompt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
             if recipe.share is None:
                 return own
-            return generated.stand_beside(generated.adapt_readout(embedder, start), own, recipe)
+            return generated.blend_with(generated.emitted_metric_prompt(embedder, start), own, recipe)
         case "generated" if recipe.features == "frozen":
-            return generated.adapt_readout(embedder, start)
+            return generated.emitted_metric_prompt(embedder, start)
         case "tuned" if recipe.steps:
-            return tuned.adapt(embedder, support, start, steps=recipe.steps, rate=recipe.rate or 0.0)
+            return tuned.tuned_prompt(embedder, support, start, steps=recipe.steps, rate=recipe.rate or 0.0)
         case _:
             return start
 
 
 def fit_many(
     embedder: Embedder,
-    support: SupportPhotos,
+    support: EncodedSupport,
     rows: np.ndarray,
     recipes: Sequence[Recipe],
     *,
@@ -70,10 +70,10 @@ def fit_many(
             if source == "static":
                 kept["static"] = prompted
             views["prompted"] = prompted
-            views["both"] = join([support.frozen, views["prompted"]])
+            views["both"] = concatenate([support.frozen, views["prompted"]])
         if start.recipe in own:
             yield start.recipe, views[start.recipe.features]
-        if READOUT in own or any(recipe.share is not None for recipe in own):
+        if EMITTED_METRIC in own or any(recipe.share is not None for recipe in own):
             yield from _emitted(embedder, inner, rows, start, own, support.frozen)
         for kind, features in views.items():
             plain = [r for r in own if (r.method, r.features, r.share) == ("metric", kind, None)]
@@ -82,74 +82,76 @@ def fit_many(
         yield from _tuned(embedder, support, inner, start, own, seen)
 
 
-def begin(embedder: Embedder, support: SupportPhotos, source: Start | None) -> Adaptation:
+def begin(embedder: Embedder, support: EncodedSupport, source: Start | None) -> Prompt:
     """What metric and tuned build on: nothing, or the photos under a prompt from this source."""
     match source:
         case None:
-            return Adaptation(Recipe(), support.category, len(support.pairs), support.seed, embedder.fingerprint)
+            return Prompt(Recipe(), support.category, len(support.pairs), support.seed, embedder.fingerprint)
         case "generated":
-            return generated.adapt(embedder, support)
+            return generated.generated_prompt(embedder, support)
         case "static":
-            return static.adapt(embedder, support)
+            return static.static_prompt(embedder, support)
         case "random":
             return tuned.random_start(embedder, support)
 
 
-def _features(embedder: Embedder, support: SupportPhotos, start: Adaptation, kind: Features) -> Tensor:
+def _features(embedder: Embedder, support: EncodedSupport, start: Prompt, kind: Features) -> Tensor:
     """The support's photos as the frozen backbone, the prompted one, or both see them (n, D')."""
     if kind == "frozen":
         return support.frozen
     prompted = embedder.embed_pixels(support.pixels, start, mirror=False)
-    return prompted if kind == "prompted" else join([support.frozen, prompted])
+    return prompted if kind == "prompted" else concatenate([support.frozen, prompted])
 
 
 def _emitted(
     embedder: Embedder,
-    inner: SupportPhotos,
+    inner: EncodedSupport,
     rows: np.ndarray,
-    start: Adaptation,
+    start: Prompt,
     recipes: Sequence[Recipe],
     frozen: Tensor,
 ) -> Iterator[tuple[Recipe, Tensor]]:
     """Frozen photos (n, D) under the emitted metric, alone and beside metrics fitted in closed form."""
-    readout = generated.adapt_readout(embedder, start)
-    if READOUT in recipes:
-        yield READOUT, readout.finish([frozen])
+    readout = generated.emitted_metric_prompt(embedder, start)
+    if EMITTED_METRIC in recipes:
+        yield EMITTED_METRIC, readout.finish([frozen])
     beside = [recipe for recipe in recipes if recipe.share is not None]
     others = list(dict.fromkeys(replace(recipe, share=None) for recipe in beside))
     for adaptation in _metrics(inner, rows, start, others, frozen):
         for recipe in beside:
             if replace(recipe, share=None) == adaptation.recipe:
-                yield recipe, generated.stand_beside(readout, adaptation, recipe).finish([frozen])
+                yield recipe, generated.blend_with(readout, adaptation, recipe).finish([frozen])
 
 
 def _metrics(
-    inner: SupportPhotos, rows: np.ndarray, start: Adaptation, recipes: Sequence[Recipe], features: Tensor
-) -> list[Adaptation]:
+    inner: EncodedSupport, rows: np.ndarray, start: Prompt, recipes: Sequence[Recipe], features: Tensor
+) -> list[Prompt]:
     """Metrics of features (n, D') fitted on `rows` and centred on all; none where these rows give none."""
     if not recipes:
         return []
     shrinkages = [recipe.shrinkage or metric.SHRINKAGE for recipe in recipes]
     try:
-        fitted = metric.adapt(start, inner, features[rows], kind=recipes[0].features, shrinkages=shrinkages)
+        fitted = metric.whitening_prompt(start, inner, features[rows], kind=recipes[0].features, shrinkages=shrinkages)
     except DataError:
         return []
     centre = features.mean(dim=0)
-    return [replace(own, metric=Metric(centre, own.metric.weight)) for own in fitted if own.metric is not None]
+    return [
+        replace(own, metric=WhiteningTransform(centre, own.metric.weight)) for own in fitted if own.metric is not None
+    ]
 
 
 def _tuned(
     embedder: Embedder,
-    support: SupportPhotos,
-    inner: SupportPhotos,
-    start: Adaptation,
+    support: EncodedSupport,
+    inner: EncodedSupport,
+    start: Prompt,
     recipes: Sequence[Recipe],
     seen: np.ndarray,
 ) -> Iterator[tuple[Recipe, Tensor]]:
     own = [recipe for recipe in recipes if recipe.steps]
     for rate in dict.fromkeys(recipe.rate or 0.0 for recipe in own):
         steps = [recipe.steps or 0 for recipe in own if recipe.rate == rate]
-        for adaptation in tuned.path(embedder, inner, start, steps=steps, rate=rate):
+        for adaptation in tuned.snapshots_at(embedder, inner, start, steps=steps, rate=rate):
             embeddings = torch.full_like(support.frozen, torch.nan)
             embeddings[seen] = embedder.embed_pixels(support.pixels[seen], adaptation, mirror=False)
             yield adaptation.recipe, embeddings

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from vicp.adapt import choose
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.candidates import Adapt
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.generated import LabelCheck, check_labels
-from vicp.adapt.support_photos import draw_as_many, pairs_within, see_support
+from vicp.adapt import select
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import encode_support, pairs_within, sample_same_size
+from vicp.adapt.methods.generated import LabelPrediction, predict_labels
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.sources import open_photos
-from vicp.data.support import Support, draw_support
+from vicp.data.support import Support, sample_support
 from vicp.data.support_file import read_support
 from vicp.errors import DataError
 
@@ -22,7 +22,7 @@ NUM_PAIRS, NUM_SUSPECTS = 64, 5
 
 
 @dataclass(frozen=True)
-class Taught:
+class TeachResult:
     """A category's adaptation and how it came about.
 
     Attributes:
@@ -33,10 +33,10 @@ class Taught:
         num_dropped: pairs left out because one of their photos cannot be used.
     """
 
-    adaptation: Adaptation
+    adaptation: Prompt
     table: PhotoTable
     support: Support
-    check: LabelCheck | None
+    check: LabelPrediction | None
     num_dropped: int = 0
 
     def summary(self, target: Path) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def teach_category(
     num_pairs: int | None,
     support_file: Path | None,
     seed: int,
-    adapt: Adapt = "auto",
-) -> Taught:
+    adapt: MethodOrAuto = "auto",
+) -> TeachResult:
     """An adaptation from labelled pairs of photos.
 
     Args:
@@ -133,15 +133,15 @@ def teach_category(
         table, pairs = _usable_pairs(embedder, table, given)
         num_dropped = len(given) - len(pairs)
     identities = table.identities if drawn else None
-    support = see_support(
+    support = encode_support(
         embedder, table, pairs, category=category, identities=identities, seed=seed if drawn else None
     )
     check = None
     if embedder.model is not None and support.latents is not None:
-        check = check_labels(embedder.model, support.latents, support.pairs, seed=seed)
+        check = predict_labels(embedder.model, support.latents, support.pairs, seed=seed)
     foreseen = None if check is None else check.foreseen
-    adaptation = replace(choose.adapt(embedder, support, adapt), foreseen=foreseen)
-    return Taught(adaptation, table, pairs, check, num_dropped)
+    adaptation = replace(select.fit_selected(embedder, support, adapt), foreseen=foreseen)
+    return TeachResult(adaptation, table, pairs, check, num_dropped)
 
 
 def _draw_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> tuple[PhotoTable, Support]:
@@ -149,9 +149,9 @@ def _draw_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, se
     check_enough(table)
     table = embedder.usable(table)
     if num_pairs is not None:
-        return table, draw_support(table.identities, num_pairs, seed=seed)
+        return table, sample_support(table.identities, num_pairs, seed=seed)
     limit = None if embedder.model is None else embedder.model.max_pairs
-    return table, draw_as_many(table.identities, min(NUM_PAIRS, limit or NUM_PAIRS), seed=seed)
+    return table, sample_same_size(table.identities, min(NUM_PAIRS, limit or NUM_PAIRS), seed=seed)
 
 
 def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> tuple[PhotoTable, Support]:

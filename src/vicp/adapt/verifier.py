@@ -3,16 +3,16 @@
 import torch
 from torch import Tensor
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 
 
-def can_verify(embedder: Embedder, adaptation: Adaptation) -> bool:
+def can_verify(embedder: Embedder, adaptation: Prompt) -> bool:
     """Whether there are slot states for the verifier, and a model that has one."""
     return embedder.model is not None and adaptation.prompt is not None and adaptation.prompt.states is not None
 
 
-def probability_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: Tensor) -> Tensor:
+def probability_same(embedder: Embedder, adaptation: Prompt, a: Tensor, b: Tensor) -> Tensor:
     """P(same) (R,) of R pairs of latents (R, Q, E); as the model gives it, not calibrated on the category.
 
     Raises:
@@ -21,7 +21,7 @@ def probability_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: T
     return log_odds_same(embedder, adaptation, a, b).sigmoid()
 
 
-def log_odds_same(embedder: Embedder, adaptation: Adaptation, a: Tensor, b: Tensor) -> Tensor:
+def log_odds_same(embedder: Embedder, adaptation: Prompt, a: Tensor, b: Tensor) -> Tensor:
     """The log odds (R,) of `probability_same`, for ranking: near 0 and 1, probabilities of pairs become equal.
 
     Raises:

@@ -13,7 +13,7 @@ def data_check(
     as_json: JsonOption = False,
 ) -> None:
     """Read every photo: what is there, what cannot be used, what leaks between splits; exit 1 on either of these."""
-    from vicp.data.check import check_source
+    from vicp.data.audit.check import check_source
 
     with progress_bar("Checking") as progress:
         checked = check_source(photos, progress=progress)

@@ -54,13 +54,13 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
-    from vicp.evaluation.evaluate import Request, evaluate_photos
-    from vicp.evaluation.plan import make_plan
-    from vicp.evaluation.report.as_json import evaluation_dict
     from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
+    from vicp.evaluation.report.serialise import evaluation_dict
+    from vicp.evaluation.run import EvaluationRequest, evaluate_photos
+    from vicp.evaluation.settings import make_settings
 
     quiet_loading()
-    plan = make_plan(
+    plan = make_settings(
         protocol,
         num_pairs=pairs,
         num_draws=support_draws,
@@ -69,7 +69,7 @@ def evaluate(
         stages=split_names(rerank),
         shortlist=shortlist,
     )
-    request = Request(
+    request = EvaluationRequest(
         methods=tuple(method),
         plan=plan,
         source=photos,

@@ -20,9 +20,9 @@ from vicp.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from vicp.adapt.embedding import Embedder
-    from vicp.gallery.decision import Promise
-    from vicp.gallery.store_snapshot import Snapshot
+    from vicp.adapt.embedder import Embedder
+    from vicp.decisions.rule import ErrorTargets
+    from vicp.gallery.store.snapshot import Snapshot
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
 CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]
@@ -54,11 +54,11 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make an empty gallery for one model; its categories may get their prompts here or later."""
-    from vicp.gallery.making import make_gallery
+    from vicp.gallery.create import create_with_prompts
 
     adaptations = [one for path in prompt or [] if (one := load_adaptation(path)) is not None]
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Opening") as embedder:
-        names = make_gallery(
+        names = create_with_prompts(
             embedder,
             gallery,
             adaptations,
@@ -88,9 +88,9 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Add photos, each once however often it is given; stopped at any moment, the same command goes on."""
-    from vicp.gallery.admit import enroll_source
     from vicp.gallery.engines import find_engine
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.enroll_source import enroll_source
+    from vicp.gallery.store.database import open_gallery
 
     adaptations = [one for path in prompt or [] if (one := load_adaptation(path)) is not None]
     embed = find_engine(engine, workers=workers)
@@ -124,7 +124,7 @@ def identify(
 ) -> None:
     """Who is this: the individuals each photo looks most like, and whether it is one of them, new, or too close."""
     from vicp.gallery.ask import identify_in_gallery
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.store.database import open_gallery
 
     snapshot = open_gallery(gallery)
     with gallery_embedder(snapshot, skip_bad, cache, "Embedding") as embedder:
@@ -151,7 +151,7 @@ def verify(
 ) -> None:
     """Do two photos show the same individual, under the gallery's prompt for them?"""
     from vicp.gallery.compare import verify_in_gallery
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.store.database import open_gallery
 
     snapshot = open_gallery(gallery)
     with gallery_embedder(snapshot, False, False, "Embedding") as embedder:
@@ -176,8 +176,8 @@ def new(
     as_json: JsonOption = False,
 ) -> None:
     """Enroll photos of one individual that is not in the gallery; refused where the gallery recognises it."""
-    from vicp.gallery.newcomer import enroll_new
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.enroll_new import enroll_new
+    from vicp.gallery.store.database import open_gallery
 
     with going_on(), gallery_embedder(open_gallery(gallery), skip_bad, cache, "Embedding") as embedder:
         done = enroll_new(
@@ -214,7 +214,7 @@ def reindex(
     """Embed anew what another prompt or model has made stale; stopped at any moment, the same command goes on."""
     from vicp.gallery.engines import find_engine
     from vicp.gallery.reindex import reindex as run
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.store.database import open_gallery
 
     wanted = {one.category: one for path in prompt or [] if (one := load_adaptation(path)) is not None}
     snapshot = open_gallery(gallery)
@@ -255,11 +255,11 @@ def model_settings(snapshot: "Snapshot", model: str | None, backbone: str | None
     return {name: snapshot.settings.get(name) for name in ("model", "backbone")}
 
 
-def promised(false_match_rate: float, confidence: float) -> "Promise":
+def promised(false_match_rate: float, confidence: float) -> "ErrorTargets":
     """The error rates that answers keep."""
-    from vicp.gallery.decision import Promise
+    from vicp.decisions.rule import ErrorTargets
 
-    return Promise(false_match_rate=false_match_rate, confidence=confidence)
+    return ErrorTargets(false_match_rate=false_match_rate, confidence=confidence)
 
 
 def who(by: str | None) -> str:

@@ -61,7 +61,7 @@ def label(
     as_json: JsonOption = False,
 ) -> None:
     """Keep labelled pairs in a gallery: photos by key or by where they came from, none twice, no contradiction."""
-    from vicp.gallery.labelled import label_pairs
+    from vicp.gallery.labelling.labels import label_pairs
 
     done = label_pairs(gallery, pairs, by=who(by), why=why, wait=wait)
     print_result(done.summary(), done.lines(), as_json)
@@ -120,7 +120,7 @@ def cluster(
 ) -> None:
     """Group the photos without a name into individuals: a proposal; the gallery stays as it is."""
     from vicp.gallery.cluster import cluster_photos, write_proposal
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.store.database import open_gallery
 
     proposal = cluster_photos(open_gallery(gallery), category=category, method=method, cut=cut)
     if out is not None:
@@ -131,7 +131,7 @@ def cluster(
 def stats(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """Say what is in a gallery."""
     from vicp.gallery.stats import gallery_stats
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.store.database import open_gallery
 
     found = gallery_stats(open_gallery(gallery))
     print_result(found.summary(), found.lines(), as_json)
@@ -148,8 +148,8 @@ def export(
 ) -> None:
     """Write a gallery out: facts as CSV, everything as Parquet, photos with labels for FiftyOne, or labelled pairs."""
     from vicp.gallery.export import export_fiftyone, export_table
-    from vicp.gallery.labelled import export_pairs
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.labelling.labels import export_pairs
+    from vicp.gallery.store.database import open_gallery
 
     if pairs and fiftyone:
         raise ConfigError("give --pairs or --fiftyone, not both: FiftyOne's layout has no pairs")
@@ -165,7 +165,7 @@ def export(
 def log(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """List every change, newest first; * marks the state that is shown."""
     from vicp.gallery.stats import log_lines, log_summary
-    from vicp.gallery.store import open_gallery
+    from vicp.gallery.store.database import open_gallery
 
     snapshot = open_gallery(gallery)
     print_result({"operations": log_summary(snapshot)}, log_lines(snapshot), as_json)
@@ -179,7 +179,7 @@ def undo(
     as_json: JsonOption = False,
 ) -> None:
     """Take back the last change; once more, the one before."""
-    from vicp.gallery.store import undo as run
+    from vicp.gallery.store.database import undo as run
 
     entry = run(gallery, by=who(by), why=why, wait=wait)
     print_result({"operation": entry.number, "summary": entry.summary}, [f"{gallery}: {entry.summary}."], as_json)
@@ -194,7 +194,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the gallery back as it was after an operation, undone ones included."""
-    from vicp.gallery.store import restore as run
+    from vicp.gallery.store.database import restore as run
 
     entry = run(gallery, operation, by=who(by), why=why, wait=wait)
     print_result({"operation": entry.number, "summary": entry.summary}, [f"{gallery}: {entry.summary}."], as_json)
@@ -202,7 +202,7 @@ def restore(
 
 def unlock(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """Take away the lock that a killed writer left in object storage; a folder's lock frees itself."""
-    from vicp.gallery.store import unlock as run
+    from vicp.gallery.store.database import unlock as run
 
     holder = run(gallery)
     said = f"Took away the lock of process {holder}." if holder else "There is no lock to take away."

@@ -43,9 +43,9 @@ def pairs_next(
     as_json: JsonOption = False,
 ) -> None:
     """Propose the pairs of photos whose labels would teach most."""
-    from vicp.gallery.pair_files import require_no_loss, write_proposals
-    from vicp.gallery.pair_sheet import write_sheet
-    from vicp.gallery.propose import propose_from
+    from vicp.gallery.labelling.contact_sheet import write_sheet
+    from vicp.gallery.labelling.pair_files import require_no_loss, write_proposals
+    from vicp.gallery.labelling.proposals import propose_from
 
     require_no_loss(out, pairs)
     adaptation = load_adaptation(prompt)
@@ -80,7 +80,7 @@ def pairs_add(
 ) -> None:
     """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
     from vicp.data.sources import open_photos
-    from vicp.gallery.pair_files import add_pairs
+    from vicp.gallery.labelling.pair_files import add_pairs
 
     added = add_pairs(labelled, to, open_photos(photos, need_identity=False))
     print_result({**added.summary(), "pairs": str(to)}, [*added.lines(), f"{to} holds them."], as_json)

@@ -88,12 +88,12 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The same, different, or cannot say, by the pairs taught."""
-    from vicp.adapt.adaptation import Adaptation
+    from vicp.adapt.prompt import Prompt
     from vicp.gallery.verify import verify_photos
 
     promise = promise_of(false_match_rate, confidence)
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
-        verdict = verify_photos(embedder, a, b, adaptation=Adaptation.load(prompt), promise=promise)
+        verdict = verify_photos(embedder, a, b, adaptation=Prompt.load(prompt), promise=promise)
     print_result(verdict.summary(), verdict.lines(), as_json)
 
 
@@ -110,7 +110,7 @@ def demo(
     """Show what a few labelled pairs are worth, on categories the model has never met."""
     from vicp.data.sources import open_photos
     from vicp.evaluation.demo import run_demo
-    from vicp.evaluation.protocols.world_exam import world_table
+    from vicp.evaluation.protocols.world_table import world_table
     from vicp.evaluation.report.context import report_dict, report_lines, write_report
 
     with open_embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:

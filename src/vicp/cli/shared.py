@@ -14,9 +14,9 @@ from vicp.errors import ConfigError, StoppedError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from vicp.adapt.adaptation import Adaptation
-    from vicp.adapt.embedding import Embedder
-    from vicp.gallery.answers import Promise
+    from vicp.adapt.embedder import Embedder
+    from vicp.adapt.prompt import Prompt
+    from vicp.decisions.outcome import ErrorTargets
 
 AdaptMethod = Literal["auto", "null", "static", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
@@ -49,12 +49,12 @@ def open_embedder(
 ) -> Iterator["Embedder"]:
     """A VICP model or, where one is named, a bare backbone; ready for photos."""
     from vicp.adapt.cache import EmbeddingCache, default_cache_folder
-    from vicp.adapt.opening import open_backbone, open_model
+    from vicp.adapt.load import load_backbone_embedder, load_model
 
     quiet_loading()
     if model is not None and backbone is not None:
         raise ConfigError(f"--model {model} and --backbone {backbone}: give one of the two")
-    opened = open_model(model or "mini") if backbone is None else open_backbone(backbone)
+    opened = load_model(model or "mini") if backbone is None else load_backbone_embedder(backbone)
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with progress_bar(task) as progress:
         yield replace(opened, cache=store, skip_bad=skip_bad, progress=progress)
@@ -96,21 +96,21 @@ def split_names(text: str | None) -> list[str]:
     return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def load_adaptation(path: Path | None) -> "Adaptation | None":
+def load_adaptation(path: Path | None) -> "Prompt | None":
     """The adaptation in a prompt file, if one is given."""
-    from vicp.adapt.adaptation import Adaptation
+    from vicp.adapt.prompt import Prompt
 
-    return None if path is None else Adaptation.load(path)
+    return None if path is None else Prompt.load(path)
 
 
-def promise_of(false_match_rate: float, confidence: float) -> "Promise":
+def promise_of(false_match_rate: float, confidence: float) -> "ErrorTargets":
     """The promise that answers are to hold."""
-    from vicp.gallery.answers import Promise
+    from vicp.decisions.outcome import ErrorTargets
 
     for option, value in (("--false-match-rate", false_match_rate), ("--confidence", confidence)):
         if not 0 < value < 1:
             raise ConfigError(f"{option} {value:g}: expected a share between 0 and 1, such as 0.05")
-    return Promise(false_match_rate=false_match_rate, confidence=confidence)
+    return ErrorTargets(false_match_rate=false_match_rate, confidence=confidence)
 
 
 def print_result(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:

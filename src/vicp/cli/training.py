@@ -19,7 +19,7 @@ def pretrain(
     """Pretrain a small backbone on the procedural world and, where given, natural photos."""
     from vicp.config import RunConfig
     from vicp.config_files import load_config
-    from vicp.train.pretrain import pretrain as run
+    from vicp.train.pretraining.run import pretrain as run
 
     settings = load_config(RunConfig, config, overrides or [])
     folder = run(settings, resume=resume, bar=True)
@@ -37,7 +37,7 @@ def train(
     """Train VICP or a baseline: on the procedural world, or on your photos (data.photos=...)."""
     from vicp.config import RunConfig
     from vicp.config_files import load_config
-    from vicp.train.launch import launch
+    from vicp.train.distributed.launch import launch
 
     settings = load_config(RunConfig, config, [*(overrides or []), *(["data.skip_bad=true"] if skip_bad else [])])
     folder = launch(settings, num_processes=processes, resume=resume, bar=True)
@@ -60,8 +60,8 @@ def ablate(
     as_json: JsonOption = False,
 ) -> None:
     """Train one config with settings varied, over seeds, and write one table; goes on where it was stopped."""
-    from vicp.train.ablate import ablate as run
-    from vicp.train.ablation_table import write_table
+    from vicp.train.ablation.run import ablate as run
+    from vicp.train.ablation.table import write_table
 
     variants = run(config, overrides or [], vary or [], each=each or [], num_seeds=seeds, runs=runs or out)
     lines = write_table(variants, out, command=shlex.join(["vicp", *sys.argv[1:]]), num_seeds=seeds)

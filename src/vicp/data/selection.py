@@ -5,9 +5,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from vicp.data.pair_turns import count_kinds, count_pairs, pair_of, photos_of
+from vicp.data.pair_sampling import count_kinds, count_pairs, pair_of, photos_of
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support, draw_support
+from vicp.data.support import Support, sample_support
 
 Selection = Literal["balanced", "random", "diverse", "hard"]
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
@@ -23,7 +23,7 @@ def select_support(
         identities: of each of n photos.
         num_pairs: K.
         features: L2-normalised, of the same photos (n, D).
-        how: `balanced` as `draw_support`, half of them same; `random`, any two photos; or, of balanced candidates,
+        how: `balanced` as `sample_support`, half of them same; `random`, any two photos; or, of balanced candidates,
             half of each kind: `hard`, same-pairs that look least alike and different-pairs that look most alike, or
             `diverse`, each pair differing in other ways than those before it.
         seed: equal arguments give equal supports.
@@ -33,12 +33,12 @@ def select_support(
         ValueError: `num_pairs` below 1.
     """
     if how == "balanced":
-        return draw_support(identities, num_pairs, seed=seed)
+        return sample_support(identities, num_pairs, seed=seed)
     rng = np.random.default_rng(derive_seed(seed, "selection", how))
     if how == "random":
         return _random_pairs(np.array(identities), num_pairs, rng)
     most = max(2 * min(count_kinds(photos_of(identities))), num_pairs)
-    found = draw_support(identities, min(CANDIDATES * num_pairs, most), seed=seed)
+    found = sample_support(identities, min(CANDIDATES * num_pairs, most), seed=seed)
     a, b = features[found.left], features[found.right]  # (C, D)
     rows = np.concatenate(
         [

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from vicp.data.dealing import deal_cameras, deal_days, deal_identities
+from vicp.data.assignment import assign_cameras, assign_days, assign_identities
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, DataError
@@ -100,11 +100,11 @@ def split_photos(
         try:
             match by:
                 case "identity":
-                    splits[chosen] = deal_identities(table.select(chosen), shares, generator)
+                    splits[chosen] = assign_identities(table.select(chosen), shares, generator)
                 case "time":
-                    splits[chosen] = deal_days(table.select(chosen), shares)
+                    splits[chosen] = assign_days(table.select(chosen), shares)
                 case "camera":
-                    splits[chosen] = deal_cameras(table.select(chosen), shares, generator)
+                    splits[chosen] = assign_cameras(table.select(chosen), shares, generator)
         except DataError as error:
             problems.append(f"{category}: {error}")
     if problems:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vicp.data.pair_turns import count_kinds, different_pairs, photos_of, same_pairs
+from vicp.data.pair_sampling import count_kinds, different_pairs, photos_of, same_pairs
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
 
@@ -52,7 +52,7 @@ class Support:
         return replace(self, same=same)
 
 
-def draw_support(identities: Sequence[str], num_pairs: int, *, seed: int) -> Support:
+def sample_support(identities: Sequence[str], num_pairs: int, *, seed: int) -> Support:
     """Return K distinct pairs in random order: K // 2 of the same identity, the others of different ones.
 
     Identities take turns: for each kind of pair, none is used a second time before all that can be were used

@@ -14,10 +14,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vicp.data.episodes import Pairs, Pool, draw_pairs, render_pool
+from vicp.data.episodes.rules import Pairs, Pool, render_pool, sample_pairs
+from vicp.data.procedural.render import render
+from vicp.data.procedural.world import RULE_SEED, Rule, Split, all_rules, sample_silhouettes, split_rules
 from vicp.data.seeds import derive_seed, generator
-from vicp.data.sources.world import RULE_SEED, Rule, Split, all_rules, draw_silhouettes, split_rules
-from vicp.data.sources.world_render import render
 
 Test = Literal["A", "B", "choice"]
 SEEDS: dict[Test, int] = {"A": 6, "B": 6, "choice": 5}
@@ -78,7 +78,9 @@ class Task:
     def pairs(self, num_pairs: int) -> Pairs:
         """K labelled pairs of the support: half of them same, about half hard; rows of the pool."""
         draw = generator(self.plan.seed, "support", num_pairs)
-        return draw_pairs(self.support, self.pool.values, self.identities, num_pairs, hard_share=HARD_SHARE, draw=draw)
+        return sample_pairs(
+            self.support, self.pool.values, self.identities, num_pairs, hard_share=HARD_SHARE, draw=draw
+        )
 
     def other_rules(self) -> list[Rule]:
         """Rules of the same size, those that share the fewest factors with the task's own first, ties at random."""
@@ -116,7 +118,7 @@ def plan_tasks(test: Test, num: int, *, num_photos: int = NUM_PHOTOS) -> list[Ta
     for number in range(num):
         own = turns[sizes[number % len(sizes)]]
         rule = own[number // len(sizes) % len(own)]
-        silhouette = draw_silhouettes(1, seed=derive_seed(SEEDS[test], "tasks", test, number), split=_SPLITS[test])[0]
+        silhouette = sample_silhouettes(1, seed=derive_seed(SEEDS[test], "tasks", test, number), split=_SPLITS[test])[0]
         plans.append(TaskPlan(test, number, rule, silhouette, num_photos))
     return plans
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from transformers.utils import cached_file
 
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.opening import STATIC_NAME, open_backbone, open_model
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError
 from vicp.model.backbone import Readout
-from vicp.model.weights import CONFIG_NAME, find_checkpoint
+from vicp.model.checkpoint import CONFIG_NAME, find_checkpoint
 
 PACKAGED = "mini"
 SETTINGS_NAME = "train.yaml"  # what a run writes beside its checkpoints
@@ -45,7 +45,7 @@ class Checkpoint:
             WeightsError: damaged, or of another shape.
             PromptError: its static prompt is damaged.
         """
-        return open_model(self.source) if self.has_model else open_backbone(self.source, readout=self.readout)
+        return load_model(self.source) if self.has_model else load_backbone_embedder(self.source, readout=self.readout)
 
     def open_plain(self) -> Embedder:
         """An embedder for its backbone alone, that of a VICP model with the model's readout and photos."""

@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.generated import check_labels
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.methods.generated import predict_labels
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
-from vicp.evaluation.answer import Paper
-from vicp.evaluation.context import Task, make_task, report_context
-from vicp.evaluation.pictures.prompted import match_picture
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.world_exam import world_table
-from vicp.evaluation.rank_lists import best_right, draw_queries, make_rank_lists
+from vicp.evaluation.demo_task import DemoTask, make_demo_task, report_context
+from vicp.evaluation.plots.prompted import plot_match
+from vicp.evaluation.protocols.world_table import world_table
+from vicp.evaluation.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.report.context import CategoryReport, DemoReport, MethodResult
+from vicp.evaluation.scoring import LoadedTask
+from vicp.evaluation.task import EvaluationTask
 from vicp.metrics import Retrieval, bootstrap_interval
 
 PROTOCOL = (
@@ -62,14 +62,14 @@ def run_demo(
     )
 
 
-def _tasks(table: PhotoTable, pixels: Tensor, num_pairs: int, seed: int) -> tuple[list[Task], list[str]]:
+def _tasks(table: PhotoTable, pixels: Tensor, num_pairs: int, seed: int) -> tuple[list[DemoTask], list[str]]:
     """The categories that can be shown, and why the others cannot."""
     tasks, skipped = [], []
     for category in table.categories:
         rows = np.flatnonzero(table.frame["category"] == category)
         try:
             tasks.append(
-                make_task(
+                make_demo_task(
                     table.select(rows),
                     pixels[torch.from_numpy(rows)],
                     category,
@@ -83,20 +83,20 @@ def _tasks(table: PhotoTable, pixels: Tensor, num_pairs: int, seed: int) -> tupl
     return tasks, skipped
 
 
-def _world_task(embedder: Embedder, num_pairs: int, seed: int) -> Task:
+def _world_task(embedder: Embedder, num_pairs: int, seed: int) -> DemoTask:
     """A category of the procedural world, for tables with no second category of their own."""
     table, pixels = embedder.pixels(world_table(num_categories=1, seed=derive_seed(seed, "other")))
     category = f"{table.categories[0]} (procedural world)"
-    return make_task(table, pixels, category, num_pairs=num_pairs, share_support=0.5, seed=seed)
+    return make_demo_task(table, pixels, category, num_pairs=num_pairs, share_support=0.5, seed=seed)
 
 
-def _report_category(embedder: Embedder, task: Task, other: Task, seed: int) -> CategoryReport:
+def _report_category(embedder: Embedder, task: DemoTask, other: DemoTask, seed: int) -> CategoryReport:
     seed = derive_seed(seed, task.category)
     context = report_context(embedder, task, other, seed=seed)
-    check = check_labels(embedder.full_model, embedder.latents(task.support_pixels), task.support, seed=seed)
+    check = predict_labels(embedder.full_model, embedder.latents(task.support_pixels), task.support, seed=seed)
     identities = np.array(task.test_table.identities)
-    paper, queries = _paper(task, identities), draw_queries(context.rows["own"], seed=seed)
-    pair = [int(queries[0]), best_right(paper, context.own, int(queries[0]))]
+    paper, queries = _paper(task, identities), sample_queries(context.rows["own"], seed=seed)
+    pair = [int(queries[0]), first_match(paper, context.own, int(queries[0]))]
     left, right = (task.test_table.photo_bytes(row) for row in pair)
     return CategoryReport(
         category=task.category,
@@ -107,16 +107,16 @@ def _report_category(embedder: Embedder, task: Task, other: Task, seed: int) -> 
         label_accuracy=None if check is None else check.accuracy,
         results={name: _result(found, identities, seed) for name, found in context.rows.items()},
         rank_lists=make_rank_lists(task.test_table, paper, context.own, queries),
-        matches=match_picture(embedder, context.prompt, task.test_pixels[pair], (left, right)),
+        matches=plot_match(embedder, context.prompt, task.test_pixels[pair], (left, right)),
         other=other.category,
     )
 
 
-def _paper(task: Task, identities: np.ndarray) -> Paper:
+def _paper(task: DemoTask, identities: np.ndarray) -> LoadedTask:
     """Every test photo is looked up among all the others."""
     nothing, everything = np.zeros(0, dtype=np.int64), np.arange(len(task.test_table))
-    exam = Exam(task.category, support=nothing, query=everything, gallery=everything, leave_one_out=True)
-    return Paper(exam, everything, identities, task.test_pixels)
+    exam = EvaluationTask(task.category, support=nothing, query=everything, gallery=everything, leave_one_out=True)
+    return LoadedTask(exam, everything, identities, task.test_pixels)
 
 
 def _result(found: Retrieval, identities: np.ndarray, seed: int) -> MethodResult:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.data.seeds import derive_seed
-from vicp.evaluation.answer import Answer
 from vicp.evaluation.results import Estimate
+from vicp.evaluation.scoring import TaskResult
 from vicp.metrics import OpenSet, Retrieval, bootstrap_means, interval, open_set, verification
 
 NUM_RESAMPLES, NUM_PAIR_RESAMPLES = 1000, 200
@@ -44,7 +44,7 @@ def mean_of(samples: Sequence[Sample]) -> Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Sitting:
+class ResamplingUnits:
     """Who is asked in one exam, as the estimates need it.
 
     Attributes:
@@ -62,7 +62,7 @@ class Sitting:
     seed: int
 
 
-def estimate_all(answers: Sequence[Answer], sitting: Sitting) -> dict[str, Sample]:
+def estimate_all(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> dict[str, Sample]:
     """Every metric of an exam by the keys of METRICS, from one answer per support draw."""
     found = [each.found for each in answers]
     samples = {name: per_query(found, sitting, read) for name, read in _PER_QUERY.items()}
@@ -73,12 +73,12 @@ def estimate_all(answers: Sequence[Answer], sitting: Sitting) -> dict[str, Sampl
     return samples
 
 
-def estimate_map(answers: Sequence[Answer], sitting: Sitting) -> Sample:
+def estimate_map(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> Sample:
     """The mAP alone."""
     return per_query([each.found for each in answers], sitting, _PER_QUERY["map"])
 
 
-def per_query(found: Sequence[Retrieval], sitting: Sitting, read: Callable[[Retrieval], Floats]) -> Sample:
+def per_query(found: Sequence[Retrieval], sitting: ResamplingUnits, read: Callable[[Retrieval], Floats]) -> Sample:
     """The mean over queries and support draws of something each query has; NaN does not count."""
     values = np.stack([read(each) for each in found])  # (S, Q)
     seed = derive_seed(sitting.seed, "identities")
@@ -98,7 +98,7 @@ _PER_QUERY: dict[str, Callable[[Retrieval], Floats]] = {
 }
 
 
-def _verification(answers: Sequence[Answer], sitting: Sitting) -> dict[str, Sample]:
+def _verification(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> dict[str, Sample]:
     """AUC, accuracy, TPR and FNMR of the pairs; a resample weighs a pair by how often its identities are drawn."""
     same = sitting.left == sitting.right
     names, codes = np.unique(np.concatenate([sitting.left, sitting.right]), return_inverse=True)
@@ -123,7 +123,7 @@ def _verification(answers: Sequence[Answer], sitting: Sitting) -> dict[str, Samp
     return {key: Sample(float(v), column) for key, v, column in zip(keys, whole, columns, strict=True)}
 
 
-def _open_set(found: Sequence[Retrieval], sitting: Sitting) -> dict[str, Sample]:
+def _open_set(found: Sequence[Retrieval], sitting: ResamplingUnits) -> dict[str, Sample]:
     """AUROC of known and new, and FNIR at an FPIR, with identities resampled within the known and the new."""
     matches = [open_set(each) for each in found]
     known = found[0].first_hit > 0

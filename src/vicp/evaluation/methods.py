@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.data.records import nearest
@@ -99,7 +99,7 @@ def adaptations_of(embedder: Embedder, asked: Sequence[str] | None) -> tuple[str
     return tuple(dict.fromkeys(asked)) if asked else tuple(name for name in possible if name not in DEAREST)
 
 
-def check_asked(method: Method, asked: Sequence[str] | None) -> None:
+def check_supported(method: Method, asked: Sequence[str] | None) -> None:
     """Whether the method can do one of the adaptations asked for, before anything is opened or written.
 
     Raises:

@@ -36,7 +36,7 @@ def read_published(path: Path) -> pd.DataFrame:
     return frame.assign(value=frame["value"].astype(float) / 100)
 
 
-def beside(rows: Sequence[Row], published: pd.DataFrame) -> list[Row]:
+def add_published(rows: Sequence[Row], published: pd.DataFrame) -> list[Row]:
     """The rows with the printed numbers that belong to them."""
     return [replace(row, paper=_of_row(row, published)) for row in rows]
 

@@ -8,23 +8,23 @@ from torch import Tensor
 from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.evaluation.answer import Paper
-from vicp.evaluation.protocols.exam import Rows
 from vicp.evaluation.report.context import Hit, RankList
-from vicp.evaluation.second_stage.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.scoring import LoadedTask
+from vicp.evaluation.task import Rows
 from vicp.metrics import Retrieval
 
 NUM_LISTS, NUM_HITS, THUMBNAIL = 3, 5, 192
 
 
-def draw_queries(found: Retrieval, *, seed: int) -> Rows:
+def sample_queries(found: Retrieval, *, seed: int) -> Rows:
     """Numbers of three random queries that have an answer, or of all where there are fewer."""
     rng = np.random.default_rng(derive_seed(seed, "rank lists"))
     drawn: Rows = rng.permutation(np.flatnonzero(found.first_hit > 0))[:NUM_LISTS]
     return drawn
 
 
-def make_rank_lists(table: PhotoTable, paper: Paper, embeddings: Tensor, queries: Rows) -> tuple[RankList, ...]:
+def make_rank_lists(table: PhotoTable, paper: LoadedTask, embeddings: Tensor, queries: Rows) -> tuple[RankList, ...]:
     """The first five gallery photos of each query; what the exam leaves out for it is not among them.
 
     Args:
@@ -46,7 +46,7 @@ def make_rank_lists(table: PhotoTable, paper: Paper, embeddings: Tensor, queries
     return tuple(lists)
 
 
-def best_right(paper: Paper, embeddings: Tensor, query: int) -> int:
+def first_match(paper: LoadedTask, embeddings: Tensor, query: int) -> int:
     """Number in the gallery of the most similar photo that is an answer to a query, which must have one.
 
     Args:
@@ -58,7 +58,7 @@ def best_right(paper: Paper, embeddings: Tensor, query: int) -> int:
     return int(_closest(paper, embeddings, np.array([query]), among=right, size=1).rows[0, 0])
 
 
-def _closest(paper: Paper, embeddings: Tensor, queries: Rows, *, among: Rows, size: int) -> Shortlist:
+def _closest(paper: LoadedTask, embeddings: Tensor, queries: Rows, *, among: Rows, size: int) -> Shortlist:
     """The shortlist of a few queries among some gallery photos, ascending numbers, with the queries' own in them."""
     asked, known = paper.query[queries], paper.gallery[among]
     query_groups, gallery_groups = paper.groups

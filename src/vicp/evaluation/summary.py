@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vicp.evaluation.estimates import Sample, Sitting, estimate_all, estimate_map, mean_of
-from vicp.evaluation.protocols.exam import Exam
+from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, estimate_map, mean_of
+from vicp.evaluation.method_result import MethodResult
 from vicp.evaluation.results import CONTEXTS, ContextSummary, Estimate, Row
-from vicp.evaluation.sheet import Sheet
+from vicp.evaluation.task import EvaluationTask
 
 ALTERNATIVES = ("other", "shuffled", "other_rule", "null", "static")
 """What "own" must beat before anyone may say that the context is used: wrong, shuffled, absent or static ones."""
@@ -25,7 +25,7 @@ _HIDDEN = tuple(f"context {name}" for name in CONTEXTS)
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class ScoredResult:
     """One exam, what a method answered in it, and the samples of every row.
 
     Attributes:
@@ -36,18 +36,18 @@ class Marked:
         contexts: mAP by the keys of CONTEXTS.
     """
 
-    exam: Exam
-    sitting: Sitting
-    sheet: Sheet
+    exam: EvaluationTask
+    sitting: ResamplingUnits
+    sheet: MethodResult
     samples: Mapping[str, Mapping[str, Sample]]
     contexts: Mapping[str, Sample]
 
 
-def mark(exam: Exam, sitting: Sitting, sheet: Sheet) -> Marked:
+def summarise(exam: EvaluationTask, sitting: ResamplingUnits, sheet: MethodResult) -> ScoredResult:
     """The samples of all rows of a sheet."""
     shown = {row: found for row, found in sheet.answers.items() if row not in _HIDDEN}
     contexts = {name: sheet.answers[row] for name, row in _SOURCES.items() if row in sheet.answers}
-    return Marked(
+    return ScoredResult(
         exam,
         sitting,
         sheet,
@@ -56,18 +56,18 @@ def mark(exam: Exam, sitting: Sitting, sheet: Sheet) -> Marked:
     )
 
 
-def _asked(row: str, sitting: Sitting) -> Sitting:
+def _asked(row: str, sitting: ResamplingUnits) -> ResamplingUnits:
     """A second stage orders photos anew, but has no scores that could tell known from new."""
     return replace(sitting, open_set=False) if " + " in row else sitting
 
 
-def method_rows(method: str, protocol: str, marked: Sequence[Marked], *, num_draws: int) -> list[Row]:
+def method_rows(method: str, protocol: str, marked: Sequence[ScoredResult], *, num_draws: int) -> list[Row]:
     """The rows of a method: for each adaptation and second stage the means, then every category."""
     rows = []
     for name in dict.fromkeys(row for each in marked for row in each.samples):
         having = [each for each in marked if name in each.samples]
 
-        def row(category: str, part: Sequence[Marked], name: str = name) -> Row:
+        def row(category: str, part: Sequence[ScoredResult], name: str = name) -> Row:
             return _row(method, protocol, category, name, part, num_draws)
 
         rows.append(row("mean", having))
@@ -76,12 +76,12 @@ def method_rows(method: str, protocol: str, marked: Sequence[Marked], *, num_dra
     return rows
 
 
-def _folds(marked: Sequence[Marked]) -> list[tuple[str, list[Marked]]]:
+def _folds(marked: Sequence[ScoredResult]) -> list[tuple[str, list[ScoredResult]]]:
     folds = sorted({each.exam.fold for each in marked if each.exam.fold})
     return [(fold, [each for each in marked if each.exam.fold == fold]) for fold in folds]
 
 
-def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Marked], num_draws: int) -> Row:
+def _row(method: str, protocol: str, category: str, name: str, part: Sequence[ScoredResult], num_draws: int) -> Row:
     metrics = [key for key in part[0].samples[name] if all(key in each.samples[name] for each in part)]
     values = {key: mean_of([each.samples[name][key] for each in part]) for key in metrics}
     reads_pairs = name.split(" + ")[0] not in ("null", "static")
@@ -107,7 +107,7 @@ def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Ma
     )
 
 
-def _context(part: Sequence[Marked]) -> ContextSummary:
+def _context(part: Sequence[ScoredResult]) -> ContextSummary:
     names = [name for name in CONTEXTS if all(name in each.contexts for each in part)]
     samples = {name: mean_of([each.contexts[name] for each in part]) for name in names}
     differences = {name: samples["own"].minus(samples[name]) for name in names if name != "own"}
@@ -148,7 +148,7 @@ def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Esti
     return f"The context does nothing here: {figure} from the best alternative ({where}{frozen})."
 
 
-def _label_accuracy(part: Sequence[Marked]) -> Estimate | None:
+def _label_accuracy(part: Sequence[ScoredResult]) -> Estimate | None:
     """Mean over categories and draws; the interval from a normal approximation over draws, where there are several."""
     values = np.array([value for each in part for value in each.sheet.label_accuracy])
     if not len(values):

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.data.records import PhotoTable
+from vicp.decisions.rule import DecisionRule, ErrorTargets, decision_rule
 from vicp.errors import GalleryError
-from vicp.gallery.contents import CategoryPrompted, embedded_photos, find_category, prompts
-from vicp.gallery.decision import Decisions, Promise, decisions_of
+from vicp.gallery.contents import GalleryCategory, embedded_photos, find_category, gallery_categories
+from vicp.gallery.embedding_space import check_model
 from vicp.gallery.identify import query_tables, searching
-from vicp.gallery.names import UNKNOWN
-from vicp.gallery.nearest import ExactNearest, Hits, nearest_of
-from vicp.gallery.route import Usual, route, usual_of
-from vicp.gallery.spaces import check_model
-from vicp.gallery.store_snapshot import Snapshot
+from vicp.gallery.nearest import ExactNearest, SearchResult, nearest_of
+from vicp.gallery.routing import CategoryDensity, category_density, route
+from vicp.gallery.store.names import UNKNOWN
+from vicp.gallery.store.snapshot import Snapshot
 
 NO_DECISION = "no probability: the category's prompt carries no held-out pairs (`vicp teach` writes them)"
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedCandidate:
     """An individual that a photo may show.
 
     Attributes:
@@ -43,7 +43,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Answer:
+class GalleryIdentification:
     """What the gallery says of one photo.
 
     Attributes:
@@ -60,7 +60,7 @@ class Answer:
     routed: bool
     verdict: str | None
     sentence: str
-    candidates: tuple[Named, ...]
+    candidates: tuple[NamedCandidate, ...]
 
     def summary(self) -> dict[str, Any]:
         """The facts, for JSON."""
@@ -77,7 +77,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
+class GalleryIdentifications:
     """What the gallery says of photos.
 
     Attributes:
@@ -85,7 +85,7 @@ class Answers:
         num_skipped: photos left out because they cannot be used.
     """
 
-    answers: tuple[Answer, ...]
+    answers: tuple[GalleryIdentification, ...]
     num_skipped: int = 0
 
     def summary(self) -> dict[str, Any]:
@@ -104,10 +104,10 @@ def identify_in_gallery(
     asked: Sequence[Path],
     *,
     category: str | None = None,
-    promise: Promise | None = None,
+    promise: ErrorTargets | None = None,
     top: int = 5,
     allow_unknown: bool = True,
-) -> Answers:
+) -> GalleryIdentifications:
     """Ranks the gallery's individuals for every photo, and says whether it is one of them.
 
     Args:
@@ -123,13 +123,13 @@ def identify_in_gallery(
         DataError: photos that cannot be used.
         GalleryError: no such category, no individual to compare with, or another model.
     """
-    answers: list[Answer] = []
+    answers: list[GalleryIdentification] = []
     skipped = 0
     for table in query_tables(asked, skip_bad=embedder.skip_bad):
-        found = _identify_table(embedder, snapshot, table, category, promise or Promise(), top, allow_unknown)
+        found = _identify_table(embedder, snapshot, table, category, promise or ErrorTargets(), top, allow_unknown)
         answers += found.answers
         skipped += found.num_skipped
-    return Answers(tuple(answers), skipped)
+    return GalleryIdentifications(tuple(answers), skipped)
 
 
 def _identify_table(
@@ -137,32 +137,32 @@ def _identify_table(
     snapshot: Snapshot,
     table: PhotoTable,
     category: str | None,
-    promise: Promise,
+    promise: ErrorTargets,
     top: int,
     allow_unknown: bool,
-) -> Answers:
-    known = prompts(snapshot) if category is None else {category: find_category(snapshot, category)}
+) -> GalleryIdentifications:
+    known = gallery_categories(snapshot) if category is None else {category: find_category(snapshot, category)}
     if not known:
         raise GalleryError(f"{snapshot.uri}: nothing enrolled yet: `vicp gallery enroll {snapshot.uri} PHOTOS`")
     queries, kept = embed_under(embedder, snapshot, table, known)
     names = [str(path) for path in kept.frame["path"]]
     chosen = choose_categories(snapshot, known, queries, allow_unknown=allow_unknown)
-    answers: dict[int, Answer] = {}
+    answers: dict[int, GalleryIdentification] = {}
     for name, prompted in known.items():
         rows = [row for row, one in enumerate(chosen) if one == name]
         if rows:
             found = _answer_category(snapshot, prompted, queries[name][rows], promise, top)
             for row, (verdict, sentence, candidates) in zip(rows, found, strict=True):
-                answers[row] = Answer(names[row], name, len(known) > 1, verdict, sentence, candidates)
+                answers[row] = GalleryIdentification(names[row], name, len(known) > 1, verdict, sentence, candidates)
     for row, name in enumerate(chosen):
         if row not in answers:
-            answers[row] = Answer(names[row], name, True, None, "fits no category of this gallery", ())
-    return Answers(tuple(answers[row] for row in sorted(answers)), len(kept.skipped))
+            answers[row] = GalleryIdentification(names[row], name, True, None, "fits no category of this gallery", ())
+    return GalleryIdentifications(tuple(answers[row] for row in sorted(answers)), len(kept.skipped))
 
 
 def choose_categories(
     snapshot: Snapshot,
-    known: Mapping[str, CategoryPrompted],
+    known: Mapping[str, GalleryCategory],
     queries: Mapping[str, np.ndarray],
     *,
     allow_unknown: bool,
@@ -170,14 +170,14 @@ def choose_categories(
     """The category of each photo from its embeddings under every prompt; the only one where there is one."""
     if len(known) == 1:
         return [next(iter(known))] * len(next(iter(queries.values())))
-    usual: dict[str, Usual | None] = {
-        name: usual_of(embedded_photos(snapshot, prompted).embeddings) for name, prompted in known.items()
+    usual: dict[str, CategoryDensity | None] = {
+        name: category_density(embedded_photos(snapshot, prompted).embeddings) for name, prompted in known.items()
     }
     return route(queries, usual, allow_unknown=allow_unknown)
 
 
 def embed_under(
-    embedder: Embedder, snapshot: Snapshot, table: PhotoTable, known: Mapping[str, CategoryPrompted]
+    embedder: Embedder, snapshot: Snapshot, table: PhotoTable, known: Mapping[str, GalleryCategory]
 ) -> tuple[dict[str, np.ndarray], PhotoTable]:
     """Embeddings of the photos under every category's prompt, and the photos that could be used."""
     queries: dict[str, np.ndarray] = {}
@@ -190,14 +190,14 @@ def embed_under(
 
 
 def _answer_category(
-    snapshot: Snapshot, prompted: CategoryPrompted, query: np.ndarray, promise: Promise, top: int
-) -> list[tuple[str | None, str, tuple[Named, ...]]]:
+    snapshot: Snapshot, prompted: GalleryCategory, query: np.ndarray, promise: ErrorTargets, top: int
+) -> list[tuple[str | None, str, tuple[NamedCandidate, ...]]]:
     """Verdict, sentence and candidates of each query (B, D) in one category."""
     nearest = nearest_of(snapshot, prompted)
     if nearest is None:
         sentence = f"new: nobody of {prompted.category} has a name in this gallery yet"
         return [("new", sentence, ())] * len(query)
-    decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
+    decisions = None if prompted.adaptation is None else decision_rule(prompted.adaptation)
     if decisions is not None and isinstance(nearest, ExactNearest):
         known = nearest.known
         owner = np.repeat(np.arange(len(known.names)), np.diff(np.append(known.starts, len(known))))
@@ -205,7 +205,9 @@ def _answer_category(
     return [_decide(hits, decisions, promise) for hits in nearest.hits(query, top)]
 
 
-def _decide(hits: Hits, decisions: Decisions | None, promise: Promise) -> tuple[str | None, str, tuple[Named, ...]]:
+def _decide(
+    hits: SearchResult, decisions: DecisionRule | None, promise: ErrorTargets
+) -> tuple[str | None, str, tuple[NamedCandidate, ...]]:
     """Verdict, sentence and candidates of one query."""
     verdict, sentence, probability = None, NO_DECISION, None
     if decisions is not None:
@@ -214,5 +216,5 @@ def _decide(hits: Hits, decisions: Decisions | None, promise: Promise) -> tuple[
     names = []
     for rank, (name, (source, key)) in enumerate(zip(hits.names, hits.photos, strict=True)):
         sure = None if probability is None else round(float(probability[rank]), 4)
-        names.append(Named(name, round(float(hits.similarities[rank]), 4), sure, source, key))
+        names.append(NamedCandidate(name, round(float(hits.similarities[rank]), 4), sure, source, key))
     return verdict, sentence, tuple(names)

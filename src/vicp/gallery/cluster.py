@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 
 from vicp.data.write import write_frame
+from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.errors import GalleryError
-from vicp.gallery.contents import CategoryPrompted, Embedded, embedded_photos, prompts
-from vicp.gallery.decision import Decisions, decisions_of
+from vicp.gallery.contents import Embedded, GalleryCategory, embedded_photos, gallery_categories
 from vicp.gallery.nearest import exact_nearest
-from vicp.gallery.store_snapshot import Snapshot
+from vicp.gallery.store.snapshot import Snapshot
 
-Method = Literal["agglomerative", "hdbscan"]
+ClusterMethod = Literal["agglomerative", "hdbscan"]
 MAX_PHOTOS = 20_000  # the distances between them take 1.6 GB
 PROPOSAL = ("photo", "source", "category", "identity", "confidence")
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
+class ClusterProposal:
     """Groups of photos that look like one individual each.
 
     Attributes:
@@ -55,8 +55,12 @@ class Proposal:
 
 
 def cluster_photos(
-    snapshot: Snapshot, *, category: str | None = None, method: Method = "agglomerative", cut: float | None = None
-) -> Proposal:
+    snapshot: Snapshot,
+    *,
+    category: str | None = None,
+    method: ClusterMethod = "agglomerative",
+    cut: float | None = None,
+) -> ClusterProposal:
     """Groups the photos without a name, by calibrated P(same) where there is a calibration, else by similarity.
 
     Args:
@@ -68,7 +72,7 @@ def cluster_photos(
     Raises:
         GalleryError: no photo without a name, too many, or nothing says at which similarity to cut.
     """
-    chosen = [prompted for name, prompted in prompts(snapshot).items() if category in (None, name)]
+    chosen = [prompted for name, prompted in gallery_categories(snapshot).items() if category in (None, name)]
     parts, ways = [], []
     for prompted in chosen:
         found = embedded_photos(snapshot, prompted, named=False)
@@ -83,10 +87,10 @@ def cluster_photos(
             ways.append(way)
     if not parts:
         raise GalleryError(f"{snapshot.uri}: every photo has a name{'' if category is None else f' in {category}'}")
-    return Proposal(pd.concat(parts, ignore_index=True), " and ".join(dict.fromkeys(ways)))
+    return ClusterProposal(pd.concat(parts, ignore_index=True), " and ".join(dict.fromkeys(ways)))
 
 
-def write_proposal(proposal: Proposal, out: Path) -> None:
+def write_proposal(proposal: ClusterProposal, out: Path) -> None:
     """Writes the proposal as a CSV.
 
     Raises:
@@ -96,7 +100,7 @@ def write_proposal(proposal: Proposal, out: Path) -> None:
 
 
 def _cluster_category(
-    snapshot: Snapshot, prompted: CategoryPrompted, found: Embedded, method: Method, cut: float | None
+    snapshot: Snapshot, prompted: GalleryCategory, found: Embedded, method: ClusterMethod, cut: float | None
 ) -> tuple[pd.DataFrame, str]:
     closeness = found.embeddings @ found.embeddings.T  # (n, n)
     decisions = _calibrated(prompted)
@@ -119,7 +123,7 @@ def _cluster_category(
     return frame.sort_values(["identity", "photo"], kind="stable"), way
 
 
-def group(closeness: NDArray[Any], level: float, method: Method) -> NDArray[np.int64]:
+def group(closeness: NDArray[Any], level: float, method: ClusterMethod) -> NDArray[np.int64]:
     """A group per photo (n,), from 0, by closeness (n, n) where `level` is close enough.
 
     A photo that hdbscan puts in no group is a group of its own.
@@ -141,7 +145,7 @@ def group(closeness: NDArray[Any], level: float, method: Method) -> NDArray[np.i
 
 def _name_groups(
     snapshot: Snapshot,
-    prompted: CategoryPrompted,
+    prompted: GalleryCategory,
     found: Embedded,
     labels: NDArray[np.int64],
     closeness: NDArray[Any],
@@ -175,9 +179,9 @@ def _name_groups(
     return names, confidence
 
 
-def _calibrated(prompted: CategoryPrompted) -> Decisions | None:
+def _calibrated(prompted: GalleryCategory) -> DecisionRule | None:
     """What turns the category's similarities into P(same); None with too few pairs for that."""
-    decisions = None if prompted.adaptation is None else decisions_of(prompted.adaptation)
+    decisions = None if prompted.adaptation is None else decision_rule(prompted.adaptation)
     return None if decisions is None or decisions.calibration is None else decisions
 
 

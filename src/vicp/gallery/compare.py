@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.decisions.rule import ErrorTargets, decision_rule
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.ask import NO_DECISION, choose_categories, embed_under
-from vicp.gallery.contents import find_category, prompts
-from vicp.gallery.decision import Promise, decisions_of
+from vicp.gallery.contents import find_category, gallery_categories
 from vicp.gallery.identify import query_tables
-from vicp.gallery.names import UNKNOWN
-from vicp.gallery.store_snapshot import Snapshot
+from vicp.gallery.store.names import UNKNOWN
+from vicp.gallery.store.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class Compared:
+class GalleryVerification:
     """What the gallery says of two photos.
 
     Attributes:
@@ -48,8 +48,8 @@ def verify_in_gallery(
     b: Path,
     *,
     category: str | None = None,
-    promise: Promise | None = None,
-) -> Compared:
+    promise: ErrorTargets | None = None,
+) -> GalleryVerification:
     """Compares two photos under a category's prompt; without `category` the first photo decides which.
 
     Raises:
@@ -59,7 +59,7 @@ def verify_in_gallery(
     tables = query_tables([a, b], skip_bad=False)
     if len(tables) != 1 or len(tables[0]) != 2:
         raise DataError(f"{a} and {b}: expected two photos, one file each")
-    known = prompts(snapshot) if category is None else {category: find_category(snapshot, category)}
+    known = gallery_categories(snapshot) if category is None else {category: find_category(snapshot, category)}
     if not known:
         raise GalleryError(f"{snapshot.uri}: no category yet: `vicp gallery enroll {snapshot.uri} PHOTOS` adds one")
     queries, _ = embed_under(embedder, snapshot, tables[0], known)
@@ -69,8 +69,8 @@ def verify_in_gallery(
     left, right = queries[name]
     similarity = float(left @ right)
     adaptation = known[name].adaptation
-    decisions = None if adaptation is None else decisions_of(adaptation)
+    decisions = None if adaptation is None else decision_rule(adaptation)
     if decisions is None:
-        return Compared(name, similarity, None, None, NO_DECISION)
-    decided = decisions.verify(similarity, promise or Promise())
-    return Compared(name, similarity, decided.probability, decided.verdict, decided.sentence)
+        return GalleryVerification(name, similarity, None, None, NO_DECISION)
+    decided = decisions.verify(similarity, promise or ErrorTargets())
+    return GalleryVerification(name, similarity, decided.probability, decided.verdict, decided.sentence)

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from vicp.adapt.adaptation import Adaptation
+from vicp.adapt.prompt import Prompt
 from vicp.errors import GalleryError
-from vicp.gallery.spaces import adaptation_from
-from vicp.gallery.store_change import Change
-from vicp.gallery.store_snapshot import Snapshot
-from vicp.gallery.store_tables import IDENTITIES, PHOTOS, PROMPTS, SCHEMAS, embeddings_table
+from vicp.gallery.embedding_space import adaptation_from
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import IDENTITIES, PHOTOS, PROMPTS, SCHEMAS, embeddings_table
 
 FACTS = ("number", "key", "category", "identity", "source", "date", "by", "at", "why")
 
 
 @dataclass(frozen=True)
-class CategoryPrompted:
+class GalleryCategory:
     """How a category's photos are embedded.
 
     Attributes:
@@ -36,7 +36,7 @@ class CategoryPrompted:
     space: str
     model: str
     method: str
-    adaptation: Adaptation | None
+    adaptation: Prompt | None
     calibration: str
 
     @property
@@ -45,25 +45,25 @@ class CategoryPrompted:
         return embeddings_table(self.space)
 
 
-def prompts(snapshot: Snapshot) -> dict[str, CategoryPrompted]:
+def gallery_categories(snapshot: Snapshot) -> dict[str, GalleryCategory]:
     """The categories by name, and how their photos are embedded."""
     rows = sorted(snapshot.read(PROMPTS).to_pylist(), key=lambda row: str(row["category"]))
     names = ("category", "space", "model", "method", "calibration")
     return {
-        row["category"]: CategoryPrompted(
+        row["category"]: GalleryCategory(
             **{name: row[name] for name in names}, adaptation=adaptation_from(row["adaptation"])
         )
         for row in rows
     }
 
 
-def find_category(snapshot: Snapshot, name: str) -> CategoryPrompted:
+def find_category(snapshot: Snapshot, name: str) -> GalleryCategory:
     """The category of this name.
 
     Raises:
         GalleryError: there is none.
     """
-    known = prompts(snapshot)
+    known = gallery_categories(snapshot)
     if name not in known:
         raise GalleryError(f"{snapshot.uri}: no category {name!r}{_hint(name, list(known))}")
     return known[name]
@@ -141,7 +141,7 @@ class Embedded:
     embeddings: np.ndarray
 
 
-def embedded_photos(snapshot: Snapshot, category: CategoryPrompted, *, named: bool | None = None) -> Embedded:
+def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: bool | None = None) -> Embedded:
     """The photos of a category.
 
     Args:

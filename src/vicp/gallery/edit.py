@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from vicp.errors import GalleryError
 from vicp.gallery.contents import find_identity, find_photos, photos, quoted, signed, write_names
-from vicp.gallery.names import check_name
-from vicp.gallery.store import change
-from vicp.gallery.store_change import Change
-from vicp.gallery.store_tables import IDENTITIES, ORIGINALS, PHOTOS, SCHEMAS, is_embeddings
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.database import change
+from vicp.gallery.store.names import check_name
+from vicp.gallery.store.tables import IDENTITIES, ORIGINALS, PHOTOS, SCHEMAS, is_embeddings
 
 
 def merge_identities(

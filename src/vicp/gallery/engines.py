@@ -4,7 +4,7 @@ from functools import partial
 from typing import Literal
 
 from vicp.errors import ConfigError
-from vicp.gallery.embed import EmbedChunks, embed_here
+from vicp.gallery.photo_chunks import EmbedChunks, embed_here
 
 Engine = Literal["local", "ray"]
 

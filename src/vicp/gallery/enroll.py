@@ -10,22 +10,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
-from vicp.gallery.contents import CategoryPrompted, photos, prompts, signed, write_names
-from vicp.gallery.embed import Chunk, EmbedChunks, embed_here, read_chunks
-from vicp.gallery.names import check_name
-from vicp.gallery.spaces import check_model
-from vicp.gallery.store import change
-from vicp.gallery.store_change import Change
-from vicp.gallery.store_tables import ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
+from vicp.gallery.contents import GalleryCategory, gallery_categories, photos, signed, write_names
+from vicp.gallery.embedding_space import check_model
+from vicp.gallery.photo_chunks import Chunk, EmbedChunks, embed_here, read_chunks
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.database import change
+from vicp.gallery.store.names import check_name
+from vicp.gallery.store.tables import ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
 
 STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most
 
 
 @dataclass
-class Enrolled:
+class EnrollResult:
     """What an enrolment did.
 
     Attributes:
@@ -74,7 +74,7 @@ def enroll_photos(
     wait: bool = False,
     step: int = STEP_PHOTOS,
     embed: EmbedChunks = embed_here,
-) -> Enrolled:
+) -> EnrollResult:
     """Adds the photos that the gallery does not have yet; stopped at any moment, the same call goes on.
 
     Args:
@@ -93,14 +93,16 @@ def enroll_photos(
     """
     for name in sorted(set(table.frame["identity"].dropna())):
         check_name(str(name))
-    done = Enrolled()
+    done = EnrollResult()
     with change(uri, "enroll", by=by, why=why, wait=wait) as writer:
-        categories = prompts(writer.snapshot)
+        categories = gallery_categories(writer.snapshot)
         for name in table.categories:
             if name not in categories:
                 raise GalleryError(f"{uri}: no category {name!r}: add it with `vicp gallery enroll --category`")
             check_model(embedder, categories[name].model, uri=uri)
-        kept = _Keeping(writer, done, keep_photos=bool(writer.snapshot.settings.get("keep_photos", True)), step=step)
+        kept = _EnrollmentWriter(
+            writer, done, keep_photos=bool(writer.snapshot.settings.get("keep_photos", True)), step=step
+        )
         todo = ((categories[name], table.of_category(name)) for name in table.categories)
         for chunk in embed(embedder, _new_chunks(kept, todo, embedder.batch_size), total=len(table)):
             kept.add(chunk)
@@ -110,16 +112,16 @@ def enroll_photos(
     return done
 
 
-def _new_chunks(kept: "_Keeping", todo: Any, size: int) -> Iterator[Chunk]:
+def _new_chunks(kept: "_EnrollmentWriter", todo: Any, size: int) -> Iterator[Chunk]:
     """Chunks of readable photos that the gallery does not have, a thumbnail each."""
     for category, table in todo:
         yield from read_chunks(table, category, size=size, bad=kept.done.bad, skip=kept.take_known)
 
 
-class _Keeping:
+class _EnrollmentWriter:
     """Gathers embedded photos and writes them in steps."""
 
-    def __init__(self, writer: Change, done: Enrolled, *, keep_photos: bool, step: int) -> None:
+    def __init__(self, writer: Change, done: EnrollResult, *, keep_photos: bool, step: int) -> None:
         frame = photos(writer.snapshot, ("number", "key", "category", "identity"))
         self.done = done
         self._writer, self._step, self._keep_photos = writer, step, keep_photos
@@ -210,7 +212,7 @@ class _Keeping:
             self._writer.update(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
 
 
-def write_embeddings(writer: Change, category: CategoryPrompted, numbers: list[int], embeddings: np.ndarray) -> None:
+def write_embeddings(writer: Change, category: GalleryCategory, numbers: list[int], embeddings: np.ndarray) -> None:
     """Adds embeddings (n, D) of photos to the table of the category's space."""
     schema = embeddings_schema(embeddings.shape[1])
     flat = pa.array(np.ascontiguousarray(embeddings, dtype=np.float32).reshape(-1))
@@ -218,5 +220,5 @@ def write_embeddings(writer: Change, category: CategoryPrompted, numbers: list[i
     writer.add(category.table, pa.table([pa.array(numbers), column], schema=schema), schema=schema)
 
 
-def _bad_error(uri: str, done: Enrolled) -> DataError:
+def _bad_error(uri: str, done: EnrollResult) -> DataError:
     return DataError(f"{uri}: {bad_photos_message(done.bad)}; the other {done.added + done.known} are in the gallery")

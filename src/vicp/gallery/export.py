@@ -9,9 +9,9 @@ import pandas as pd
 
 from vicp.data.write import write_frame
 from vicp.errors import DataError, GalleryError
-from vicp.gallery.contents import embedded_photos, photos, prompts
-from vicp.gallery.store_snapshot import Snapshot
-from vicp.gallery.store_tables import ORIGINALS
+from vicp.gallery.contents import embedded_photos, gallery_categories, photos
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import ORIGINALS
 
 _BATCH = 256
 _SIGNATURES = {
@@ -91,7 +91,7 @@ def _images(snapshot: Snapshot, frame: pd.DataFrame) -> Iterator[tuple[str, byte
 def _embeddings(snapshot: Snapshot, frame: pd.DataFrame) -> list[np.ndarray]:
     """The embedding of each photo; widths may differ between categories."""
     found: dict[int, np.ndarray] = {}
-    for prompted in prompts(snapshot).values():
+    for prompted in gallery_categories(snapshot).values():
         part = embedded_photos(snapshot, prompted)
         found.update(zip(part.frame["number"], part.embeddings, strict=True))
     return [found[number] for number in frame["number"]]

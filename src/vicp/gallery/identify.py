@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.gallery.answers import Identification, Promise
-from vicp.gallery.closest import best_stranger, closest_by_identity
-from vicp.gallery.decision import Decisions, decisions_of
+from vicp.decisions.closest import best_impostor, closest_by_identity
+from vicp.decisions.impostor_trials import searches_among
+from vicp.decisions.outcome import ErrorTargets, Identification
+from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.gallery.search import closest_identities, group_photos
-from vicp.gallery.strangers import searches_among
 
 MOST_SEARCHING = 5000  # identities: all of them against all are 100 MB
 
@@ -61,7 +61,7 @@ def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *
 
 
 @dataclass(frozen=True)
-class Identified:
+class IdentifyResult:
     """Ranked identities for each query photo.
 
     Attributes:
@@ -132,10 +132,10 @@ def identify_photos(
     gallery: Path,
     photos: Sequence[Path],
     *,
-    adaptation: Adaptation | None,
+    adaptation: Prompt | None,
     top: int,
-    promise: Promise = Promise(),  # noqa: B008 (frozen)
-) -> Identified:
+    promise: ErrorTargets = ErrorTargets(),  # noqa: B008 (frozen)
+) -> IdentifyResult:
     """Ranks the gallery's identities for every photo of `photos` (files, folders or tables), and says who it is.
 
     A gallery of more identities than the support calibrates the search itself: each of its individuals in turn plays
@@ -153,13 +153,13 @@ def identify_photos(
     asked_rows = torch.cat([embeddings for _, embeddings in asked])
     ranked = rank_identities(asked_rows, rows, known.identities, top=top)
     answers = None
-    if (decisions := decisions_of(adaptation)) is not None:
+    if (decisions := decision_rule(adaptation)) is not None:
         names, owner = np.unique(known.identities, return_inverse=True)
         decisions = searching(decisions, rows, owner)
         answers = _answer(decisions, closest_by_identity(asked_rows, rows, owner), promise)
         number = {name: position for position, name in enumerate(names.tolist())}
         ranked = [_with_chances(own, answer, number) for own, answer in zip(ranked, answers, strict=True)]
-    return Identified(
+    return IdentifyResult(
         queries=tuple(str(path) for table, _ in asked for path in table.frame["path"]),
         ranked=ranked,
         gallery=known,
@@ -168,14 +168,14 @@ def identify_photos(
     )
 
 
-def searching(decisions: Decisions, rows: Tensor, owner: np.ndarray) -> Decisions:
+def searching(decisions: DecisionRule, rows: Tensor, owner: np.ndarray) -> DecisionRule:
     """The decisions with the searches of a gallery (rows, owner) that has more identities than the support."""
     if not 2 * len(decisions.searches.best) + 1 < int(owner.max()) + 1 <= MOST_SEARCHING:
         return decisions
-    return replace(decisions, searches=searches_among(best_stranger(rows, owner)))
+    return replace(decisions, searches=searches_among(best_impostor(rows, owner)))
 
 
-def _answer(decisions: Decisions, similarity: np.ndarray, promise: Promise) -> tuple[Identification, ...]:
+def _answer(decisions: DecisionRule, similarity: np.ndarray, promise: ErrorTargets) -> tuple[Identification, ...]:
     return tuple(decisions.identify(row, promise) for row in similarity)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.gallery.contents import FACTS, CategoryPrompted, embedded_photos, quoted
-from vicp.gallery.search import Known, best_by_identity, closest_identities, group_photos
-from vicp.gallery.store_index import ask_index
-from vicp.gallery.store_snapshot import Snapshot
-from vicp.gallery.store_tables import PHOTOS
+from vicp.gallery.contents import FACTS, GalleryCategory, embedded_photos, quoted
+from vicp.gallery.search import IdentityIndex, best_by_identity, closest_identities, group_photos
+from vicp.gallery.store.index import query_index
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import PHOTOS
 
 _ASKED = 200  # photos that an index is asked for, to find the individuals among them
 
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Hits:
+class SearchResult:
     """The individuals closest to one query.
 
     Attributes:
@@ -42,7 +42,7 @@ class Nearest(Protocol):
         """Everybody."""
         ...
 
-    def hits(self, query: Floats, top: int) -> Iterator[Hits]:
+    def hits(self, query: Floats, top: int) -> Iterator[SearchResult]:
         """Yields the `top` closest individuals of each query (B, D)."""
         ...
 
@@ -60,7 +60,7 @@ class ExactNearest:
         frame: facts, by the photo's number.
     """
 
-    known: Known
+    known: IdentityIndex
     frame: pd.DataFrame
 
     @property
@@ -72,7 +72,7 @@ class ExactNearest:
         """The similarity (B, I) of every individual's closest photo, in the order of `names`."""
         return best_by_identity(query, self.known)
 
-    def hits(self, query: Floats, top: int) -> Iterator[Hits]:
+    def hits(self, query: Floats, top: int) -> Iterator[SearchResult]:
         """Yields the `top` closest individuals of each query (B, D)."""
         for one, similarity in zip(query, self.similarities(query), strict=True):
             order = np.argsort(-similarity, kind="stable")
@@ -82,7 +82,7 @@ class ExactNearest:
                 best = rows.start + int(np.argmax(self.known.embeddings[rows] @ one))
                 source, key = self.frame.loc[self.known.photos[best], ["source", "key"]]
                 photos.append((str(source), str(key)))
-            yield Hits([self.known.names[i] for i in order[:top]], photos, similarity[order])
+            yield SearchResult([self.known.names[i] for i in order[:top]], photos, similarity[order])
 
     def best_photos(self, query: Floats) -> NDArray[np.int64]:
         """The number of the closest photo of each query (B,)."""
@@ -105,26 +105,26 @@ class IndexedNearest:
     names: tuple[str, ...]
     cells: int
 
-    def hits(self, query: Floats, top: int) -> Iterator[Hits]:
+    def hits(self, query: Floats, top: int) -> Iterator[SearchResult]:
         """Yields the `top` closest individuals of each query (B, D)."""
         columns = ["number", "identity", "source", "key"]
         for one in query:
-            found = ask_index(self.table, one, cells=self.cells, count=_ASKED).to_pandas()
+            found = query_index(self.table, one, cells=self.cells, count=_ASKED).to_pandas()
             facts = self.snapshot.of_numbers(PHOTOS, found["number"].tolist(), columns).to_pandas()
             named = found.merge(facts, on="number").dropna(subset="identity").drop_duplicates("identity")
             similarity = named["similarity"].to_numpy(np.float32)
             rest = np.full(len(self.names) - len(named), similarity[-1] if len(named) else -1.0, np.float32)
             listed = named.iloc[:top]
             photos = list(zip(listed["source"], listed["key"], strict=True))
-            yield Hits(list(listed["identity"]), photos, np.concatenate([similarity, rest]))
+            yield SearchResult(list(listed["identity"]), photos, np.concatenate([similarity, rest]))
 
     def best_photos(self, query: Floats) -> NDArray[np.int64]:
         """The number of the closest photo of each query (B,)."""
-        found = [ask_index(self.table, one, cells=self.cells, count=1)["number"][0].as_py() for one in query]
+        found = [query_index(self.table, one, cells=self.cells, count=1)["number"][0].as_py() for one in query]
         return np.array(found, dtype=np.int64)
 
 
-def nearest_of(snapshot: Snapshot, category: CategoryPrompted) -> Nearest | None:
+def nearest_of(snapshot: Snapshot, category: GalleryCategory) -> Nearest | None:
     """The known individuals of a category, by its index where it has one; None where nobody has a name yet."""
     made = snapshot.settings.get("indices", {}).get(category.category)
     if made is None:
@@ -136,7 +136,7 @@ def nearest_of(snapshot: Snapshot, category: CategoryPrompted) -> Nearest | None
     return IndexedNearest(snapshot, snapshot.open(category.table), tuple(sorted(names)), int(made["cells"]))
 
 
-def exact_nearest(snapshot: Snapshot, category: CategoryPrompted) -> ExactNearest | None:
+def exact_nearest(snapshot: Snapshot, category: GalleryCategory) -> ExactNearest | None:
     """The known photos of a category, all of them in memory; None where nobody has a name yet."""
     found = embedded_photos(snapshot, category, named=True)
     if not len(found.frame):

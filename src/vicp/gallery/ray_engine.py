@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import ray
 
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
 from vicp.errors import GalleryError
-from vicp.gallery.embed import Chunk, embed_chunk
+from vicp.gallery.photo_chunks import Chunk, embed_chunk
 from vicp.model.backbone import register_attention
 
 _ROUND = 256  # chunks under way at a time, which this process holds

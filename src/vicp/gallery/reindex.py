@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from vicp.adapt.adaptation import Adaptation
 from vicp.adapt.cache import photo_key
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.errors import GalleryError
-from vicp.gallery.contents import CategoryPrompted, photos, prompts, quoted
-from vicp.gallery.embed import Chunk, EmbedChunks, embed_here
+from vicp.gallery.categories import write_prompt
+from vicp.gallery.contents import GalleryCategory, gallery_categories, photos, quoted
+from vicp.gallery.embedding_space import embedding_space_key
 from vicp.gallery.enroll import STEP_PHOTOS, write_embeddings
-from vicp.gallery.prompting import write_prompt
-from vicp.gallery.spaces import space_of
-from vicp.gallery.store import change
-from vicp.gallery.store_change import Change
-from vicp.gallery.store_snapshot import Snapshot
-from vicp.gallery.store_tables import ORIGINALS, embeddings_table
+from vicp.gallery.photo_chunks import Chunk, EmbedChunks, embed_here
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.database import change
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import ORIGINALS, embeddings_table
 
 
 @dataclass
-class Reindexed:
+class ReindexResult:
     """What became of each category: photos embedded now, and those that an earlier, interrupted run had embedded."""
 
     embedded: dict[str, int]
@@ -46,7 +46,7 @@ class Reindexed:
 def reindex(
     embedder: Embedder,
     uri: str,
-    wanted: Mapping[str, Adaptation | None],
+    wanted: Mapping[str, Prompt | None],
     *,
     model: Mapping[str, str | None],
     by: str,
@@ -54,7 +54,7 @@ def reindex(
     wait: bool = False,
     step: int = STEP_PHOTOS,
     embed: EmbedChunks = embed_here,
-) -> Reindexed:
+) -> ReindexResult:
     """Embeds the photos of categories anew where their prompt or model has changed; stopped, the same call goes on.
 
     Args:
@@ -73,19 +73,19 @@ def reindex(
         PromptError: a prompt belongs to another model.
     """
     with change(uri, "reindex", by=by, why=why, wait=wait) as writer:
-        known = prompts(writer.snapshot)
+        known = gallery_categories(writer.snapshot)
         for name in wanted:
             if name not in known:
                 raise GalleryError(f"{uri}: no category {name!r} to reindex (there are: {', '.join(known)})")
-        done = Reindexed({}, {})
-        stale: dict[str, Adaptation | None] = {}
+        done = ReindexResult({}, {})
+        stale: dict[str, Prompt | None] = {}
         for name, category in known.items():
             adaptation = wanted.get(name, category.adaptation)
-            if space_of(embedder, adaptation, name) != category.space:
+            if embedding_space_key(embedder, adaptation, name) != category.space:
                 stale[name] = adaptation
         for name, adaptation in stale.items():
-            fresh = CategoryPrompted(
-                name, space_of(embedder, adaptation, name), embedder.fingerprint, "", adaptation, ""
+            fresh = GalleryCategory(
+                name, embedding_space_key(embedder, adaptation, name), embedder.fingerprint, "", adaptation, ""
             )
             done.embedded[name], done.before[name] = _embed_missing(writer, embedder, fresh, step=step, embed=embed)
         for name, adaptation in stale.items():
@@ -98,7 +98,7 @@ def reindex(
 
 
 def _embed_missing(
-    writer: Change, embedder: Embedder, category: CategoryPrompted, *, step: int, embed: EmbedChunks
+    writer: Change, embedder: Embedder, category: GalleryCategory, *, step: int, embed: EmbedChunks
 ) -> tuple[int, int]:
     """Embeds the photos that the new space does not have; returns how many, and how many it had."""
     snapshot = writer.snapshot
@@ -120,7 +120,7 @@ def _embed_missing(
     return done, len(frame) - len(missing)
 
 
-def _kept_chunks(snapshot: Snapshot, category: CategoryPrompted, frame: Any, size: int) -> Iterator[Chunk]:
+def _kept_chunks(snapshot: Snapshot, category: GalleryCategory, frame: Any, size: int) -> Iterator[Chunk]:
     """Yields the photo files from the gallery or, where it keeps none, from where they came from."""
     for start in range(0, len(frame), size):
         part = frame.iloc[start : start + size]

@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class IdentityIndex:
     """Photos of known individuals, those of one individual side by side.
 
     Attributes:
@@ -37,7 +37,7 @@ class Known:
 
 
 @dataclass(frozen=True, eq=False)
-class Closest:
+class IdentityHits:
     """For B queries the `top` closest identities, best first.
 
     Attributes:
@@ -51,7 +51,7 @@ class Closest:
     rows: NDArray[np.int64]
 
 
-def group_photos(embeddings: Floats, identities: Sequence[str], photos: NDArray[np.int64]) -> Known:
+def group_photos(embeddings: Floats, identities: Sequence[str], photos: NDArray[np.int64]) -> IdentityIndex:
     """Brings the photos of each identity together; identities keep the order in which they first appear."""
     names, owners = np.unique(np.asarray(identities, dtype=object), return_inverse=True)
     first = np.full(len(names), len(owners))
@@ -61,10 +61,10 @@ def group_photos(embeddings: Floats, identities: Sequence[str], photos: NDArray[
     sizes = np.bincount(rank[owners], minlength=len(names))
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     grouped = embeddings if np.array_equal(order, np.arange(len(order))) else embeddings[order]
-    return Known(grouped, starts, tuple(names[np.argsort(rank)]), photos[order])
+    return IdentityIndex(grouped, starts, tuple(names[np.argsort(rank)]), photos[order])
 
 
-def closest_identities(query: Floats, known: Known, *, top: int) -> Closest:
+def closest_identities(query: Floats, known: IdentityIndex, *, top: int) -> IdentityHits:
     """The identities closest to each query; an identity is as close as its closest photo.
 
     Similarities are float32 products, computed a block of the gallery at a time and never all at once.
@@ -84,10 +84,10 @@ def closest_identities(query: Floats, known: Known, *, top: int) -> Closest:
     for b, i in np.ndindex(chosen.shape):
         own = known.rows_of(int(chosen[b, i]))
         rows[b, i] = own.start + int(np.argmax(known.embeddings[own] @ query[b]))
-    return Closest(chosen, values, rows)
+    return IdentityHits(chosen, values, rows)
 
 
-def best_by_identity(query: Floats, known: Known) -> Floats:
+def best_by_identity(query: Floats, known: IdentityIndex) -> Floats:
     """The similarity (B, I) of each identity's closest photo."""
     best = np.empty((len(query), len(known.starts)), dtype=np.float32)
     block = max(1, BLOCK_BYTES // (4 * max(1, len(query))))  # rows

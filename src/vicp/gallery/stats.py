@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from vicp.gallery.contents import photos, prompts
-from vicp.gallery.journal import Operation, operations
-from vicp.gallery.store import local_folder
-from vicp.gallery.store_snapshot import Snapshot
-from vicp.gallery.store_tables import PAIRS
+from vicp.gallery.contents import gallery_categories, photos
+from vicp.gallery.store.database import local_folder
+from vicp.gallery.store.journal import Operation, operations
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import PAIRS
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def gallery_stats(snapshot: Snapshot) -> Stats:
     """Counts what is there."""
     frame = photos(snapshot, ("category", "identity"))
     rows = []
-    for name, prompted in prompts(snapshot).items():
+    for name, prompted in gallery_categories(snapshot).items():
         own = frame[frame["category"] == name]
         rows.append(
             CategoryStats(

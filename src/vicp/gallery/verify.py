@@ -4,19 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.loading import check_photos
 from vicp.data.records import list_rows
+from vicp.decisions.outcome import ErrorTargets, Verification
+from vicp.decisions.rule import decision_rule
 from vicp.errors import DataError
-from vicp.gallery.answers import Promise, Verification
-from vicp.gallery.decision import decisions_of
 from vicp.gallery.identify import query_tables
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerifyResult:
     """Two photos compared under a category's adaptation.
 
     Attributes:
@@ -80,9 +80,9 @@ def verify_photos(
     a: Path,
     b: Path,
     *,
-    adaptation: Adaptation,
-    promise: Promise = Promise(),  # noqa: B008 (frozen)
-) -> Verdict:
+    adaptation: Prompt,
+    promise: ErrorTargets = ErrorTargets(),  # noqa: B008 (frozen)
+) -> VerifyResult:
     """Compares two photos under a category's adaptation.
 
     Raises:
@@ -99,8 +99,8 @@ def verify_photos(
     if can_verify(embedder, adaptation):
         latents = embedder.latents(embedder.pixels(table[0])[1])
         probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
-    choice, decisions = adaptation.choice, decisions_of(adaptation)
-    return Verdict(
+    choice, decisions = adaptation.choice, decision_rule(adaptation)
+    return VerifyResult(
         similarity=float(left @ right),
         probability=probability,
         threshold=None if choice is None else choice.threshold,

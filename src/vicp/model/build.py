@@ -6,19 +6,19 @@ import torch
 
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.errors import ConfigError
+from vicp.model.additions.comparison import Comparison
+from vicp.model.additions.metric_refinement import MetricRefinement
+from vicp.model.additions.pair_fusion import PairFusion
+from vicp.model.additions.prompt_gate import PromptGate
+from vicp.model.additions.readout_latent import ReadoutLatent
+from vicp.model.additions.readout_rows import ReadoutRows
 from vicp.model.backbone import Backbone
-from vicp.model.comparison import Comparison
-from vicp.model.connector import Connector
-from vicp.model.evidence import Evidence
-from vicp.model.glance import Glance
 from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
-from vicp.model.pairing import PairLatents
-from vicp.model.parts import label_ids, language_model, qformer, vision_model
-from vicp.model.readout_rows import ReadoutRows
+from vicp.model.pretrained import label_ids, language_model, qformer, vision_model
+from vicp.model.qformer import QFormer
 from vicp.model.reasoner import Reasoner
-from vicp.model.set_reader import SetReader
-from vicp.model.trust import Trust
+from vicp.model.set_transformer import SetTransformer
 from vicp.model.verifier import Verifier
 from vicp.model.vicp import VICP
 
@@ -125,12 +125,12 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
         return VICP(
             config=config,
             backbone=backbone,
-            connector=Connector(
+            connector=QFormer(
                 qformer(config.connector, backbone.width),
                 num_latents=config.num_latents,
                 out_dim=reasoner.width,
-                seen=_seen_tokens(config, backbone),
-                glance=_glance(config, reasoner.width, backbone),
+                seen=_input_tokens(config, backbone),
+                glance=_readout_latent(config, reasoner.width, backbone),
                 rows=_readout_rows(config, reasoner.width, backbone),
             ),
             comparison=Comparison(reasoner.width, glance=config.glance),
@@ -144,10 +144,10 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
                 zero_init=config.head_zero_init,
             ),
             verifier=Verifier(reasoner.width),
-            pairing=_pairing(config, reasoner.width),
+            pairing=_pair_fusion(config, reasoner.width),
             metric_head=_metric_head(config, reasoner.width, backbone.embedding_dim),
-            evidence=_evidence(config),
-            trust=_trust(config),
+            evidence=_metric_refinement(config),
+            trust=_prompt_gate(config),
         )
 
 
@@ -158,7 +158,7 @@ def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
         return Backbone(vision_model(config.backbone), readout=config.readout)
 
 
-def _seen_tokens(config: ModelConfig, backbone: Backbone) -> slice | None:
+def _input_tokens(config: ModelConfig, backbone: Backbone) -> slice | None:
     """What the Q-Former reads; families differ in what precedes the patches."""
     if config.connector_input == "all":
         return None
@@ -178,11 +178,11 @@ def _num_prefix(config: ModelConfig, backbone: Backbone) -> int:
         return backbone.encode(torch.zeros(1, 3, config.image_size, config.image_size)).prefix.shape[1]
 
 
-def _glance(config: ModelConfig, width: int, backbone: Backbone) -> Glance | None:
+def _readout_latent(config: ModelConfig, width: int, backbone: Backbone) -> ReadoutLatent | None:
     if not config.glance:
         return None
     num_prefix = _num_prefix(config, backbone)
-    return Glance(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
+    return ReadoutLatent(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
 
 
 def _readout_rows(config: ModelConfig, width: int, backbone: Backbone) -> ReadoutRows | None:
@@ -192,10 +192,10 @@ def _readout_rows(config: ModelConfig, width: int, backbone: Backbone) -> Readou
     return ReadoutRows(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
 
 
-def _reasoner(config: ModelConfig) -> Reasoner | SetReader:
+def _reasoner(config: ModelConfig) -> Reasoner | SetTransformer:
     match config.generator:
         case "set_transformer":
-            return _set_reader(config.set_transformer)
+            return _set_transformer(config.set_transformer)
         case "llm":
             llm = language_model(config.reasoner, random=config.random_reasoner)
             learned = config.label_embeddings == "learned"
@@ -203,20 +203,20 @@ def _reasoner(config: ModelConfig) -> Reasoner | SetReader:
             return Reasoner(llm, label_ids=words, frozen=config.freeze_reasoner)
 
 
-def _set_reader(sizes: SetTransformerConfig) -> SetReader:
+def _set_transformer(sizes: SetTransformerConfig) -> SetTransformer:
     wrong = [f"{name} is {value}, expected 1 or more" for name, value in vars(sizes).items() if value < 1]
     if not wrong and sizes.width % sizes.heads:
         wrong = [f"width is {sizes.width}, which {sizes.heads} heads do not divide"]
     if wrong:
         raise ConfigError(f"model.set_transformer: {'; '.join(wrong)}")
-    return SetReader(sizes.width, num_layers=sizes.layers, num_heads=sizes.heads)
+    return SetTransformer(sizes.width, num_layers=sizes.layers, num_heads=sizes.heads)
 
 
-def _pairing(config: ModelConfig, width: int) -> PairLatents | None:
+def _pair_fusion(config: ModelConfig, width: int) -> PairFusion | None:
     if config.latents_of == "image":
         return None
     heads = width // HEAD_DIM if width % HEAD_DIM == 0 else 1
-    return PairLatents(width, num_latents=config.num_latents, num_heads=heads)
+    return PairFusion(width, num_latents=config.num_latents, num_heads=heads)
 
 
 def _metric_head(config: ModelConfig, width: int, embedding_dim: int) -> MetricHead | None:
@@ -229,15 +229,15 @@ def _metric_head(config: ModelConfig, width: int, embedding_dim: int) -> MetricH
     return MetricHead(width, embedding_dim, num_slots=config.num_prompts, rank=config.metric_rank)
 
 
-def _evidence(config: ModelConfig) -> Evidence | None:
+def _metric_refinement(config: ModelConfig) -> MetricRefinement | None:
     if not config.evidence:
         return None
     if config.metric_rank == 0:
         raise ConfigError("model.evidence: it adds to the gains of a metric; set model.metric_rank as well")
-    return Evidence(config.metric_rank)
+    return MetricRefinement(config.metric_rank)
 
 
-def _trust(config: ModelConfig) -> Trust | None:
+def _prompt_gate(config: ModelConfig) -> PromptGate | None:
     if config.trust and not config.evidence:
         raise ConfigError("model.trust: it judges by the pairs' readouts; set model.evidence as well")
-    return Trust() if config.trust else None
+    return PromptGate() if config.trust else None

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vicp.model.directions import principal_directions
-from vicp.model.gains import Gains
+from vicp.model.additions.pca import principal_components
+from vicp.model.category_metric import CategoryMetric
 
 SCALE = 4.0  # a gain of a fresh head per unit of its output: directions that count must outweigh all the others
 
@@ -48,7 +48,7 @@ class MetricHead(nn.Module):
         """Coordinates (..., r) of L2-normalised readouts (..., D') along the directions V; no gradient moves these."""
         return (readouts.float() - self.centre.detach()) @ self.read.detach().T
 
-    def embed(self, readouts: Tensor, gains: Gains) -> Tensor:
+    def embed(self, readouts: Tensor, gains: CategoryMetric) -> Tensor:
         """L2-normalised float32 embeddings (..., D') of readouts (..., D') under the gains of one category.
 
         Of C categories, readouts are (C, n, D'): n photos of each.
@@ -62,11 +62,11 @@ class MetricHead(nn.Module):
         moved = ((centred @ self.read.T) * values) @ self.write  # (..., D')
         return F.normalize(centred + moved, dim=-1)
 
-    def centre_of(self, gains: Gains) -> Tensor:
+    def centre_of(self, gains: CategoryMetric) -> Tensor:
         """What `embed` subtracts under these gains: (D',), or (C, D')."""
         return self.centre if gains.centre is None else gains.centre.float()
 
-    def matrix(self, gains: Gains) -> Tensor:
+    def matrix(self, gains: CategoryMetric) -> Tensor:
         """W (D', D') of one category's gains: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
         whole = torch.eye(len(self.centre), device=self.centre.device)
         values, nuisance = gains.values.float(), gains.nuisance
@@ -80,7 +80,7 @@ class MetricHead(nn.Module):
 
         What tells individuals apart may vary little: read at their own size, its directions would be slow to learn.
         """
-        found = principal_directions(readouts, len(self.read))
+        found = principal_components(readouts, len(self.read))
         self.centre.copy_(found.centre)
         self.read.copy_(found.directions * (found.deviation.median() / found.deviation)[:, None])
         self.write.copy_(found.directions)

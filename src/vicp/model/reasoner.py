@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from vicp.errors import ConfigError
-from vicp.model.context import lay_out
+from vicp.model.sequence import lay_out
 
 
 class Reasoner(nn.Module):

@@ -10,24 +10,24 @@ from torch import Tensor, nn
 
 from vicp.config import ModelConfig
 from vicp.errors import PromptError, WeightsError
+from vicp.model.additions.comparison import Comparison
+from vicp.model.additions.gradient_checkpointing import checkpoint_layers
+from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings
+from vicp.model.additions.pair_fusion import PairFusion
+from vicp.model.additions.prompt_gate import PromptGate, interpolate_to_null
 from vicp.model.backbone import Backbone, PromptStates
-from vicp.model.checkpointing import checkpoint_layers
-from vicp.model.comparison import Comparison
-from vicp.model.connector import Connector
-from vicp.model.evidence import Evidence, PairReadouts
-from vicp.model.gains import Gains
+from vicp.model.category_metric import CategoryMetric
 from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
-from vicp.model.pairing import PairLatents
-from vicp.model.prompt import CategoryPrompt
+from vicp.model.qformer import QFormer
 from vicp.model.reasoner import Reasoner
-from vicp.model.set_reader import SetReader
-from vicp.model.trust import Trust, follow
+from vicp.model.set_transformer import SetTransformer
 from vicp.model.verifier import Verifier
+from vicp.model.visual_prompt import VisualPrompt
 
 
 @dataclass(frozen=True)
-class Reading:
+class ContextOutput:
     """What the LLM, or the set transformer in its place, made of C contexts.
 
     Attributes:
@@ -40,7 +40,7 @@ class Reading:
     tokens: Tensor
     states: Tensor
     label_states: Tensor
-    gains: Gains | None = None
+    gains: CategoryMetric | None = None
 
 
 class VICP(
@@ -58,15 +58,15 @@ class VICP(
         *,
         config: ModelConfig,
         backbone: Backbone,
-        connector: Connector,
+        connector: QFormer,
         comparison: Comparison,
-        reasoner: Reasoner | SetReader,
+        reasoner: Reasoner | SetTransformer,
         head: VisualHead,
         verifier: Verifier,
-        pairing: PairLatents | None = None,
+        pairing: PairFusion | None = None,
         metric_head: MetricHead | None = None,
-        evidence: Evidence | None = None,
-        trust: Trust | None = None,
+        evidence: MetricRefinement | None = None,
+        trust: PromptGate | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -100,7 +100,7 @@ class VICP(
         latents: Tensor = self.connector(self.backbone.encode(pixels).tokens)
         return latents
 
-    def read(self, left: Tensor, right: Tensor, same: Tensor) -> Reading:
+    def read(self, left: Tensor, right: Tensor, same: Tensor) -> ContextOutput:
         """Reads C contexts of K labelled pairs.
 
         Args:
@@ -114,16 +114,16 @@ class VICP(
         slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
         tokens = self.head(slots)
         if self.metric_head is None:
-            return Reading(tokens, slots, labels)
+            return ContextOutput(tokens, slots, labels)
         emitted = self.metric_head(slots)  # (C, r)
         if self.evidence is None:
-            return Reading(tokens, slots, labels, Gains(emitted))
+            return ContextOutput(tokens, slots, labels, CategoryMetric(emitted))
         pairs_seen = self.pair_readouts(left, right, same)
         if self.trust is not None:
             factor = self.trust(emitted, pairs_seen, self.metric_head)  # (C,)
-            tokens = follow(tokens, self._tokens_of_nothing(pairs, comparison, same), factor)
+            tokens = interpolate_to_null(tokens, self._tokens_of_nothing(pairs, comparison, same), factor)
             emitted = emitted * factor[:, None]
-        return Reading(tokens, slots, labels, self.evidence(emitted, pairs_seen, self.metric_head.centre))
+        return ContextOutput(tokens, slots, labels, self.evidence(emitted, pairs_seen, self.metric_head.centre))
 
     def _tokens_of_nothing(self, pairs: Tensor, comparison: Tensor | None, same: Tensor) -> Tensor:
         """The prompt tokens (1, M, D), or (1, L, M, D), of contexts like these without any pair."""
@@ -133,7 +133,7 @@ class VICP(
         tokens: Tensor = self.head(slots)
         return tokens
 
-    def pair_readouts(self, left: Tensor, right: Tensor, same: Tensor) -> PairReadouts:
+    def pair_readouts(self, left: Tensor, right: Tensor, same: Tensor) -> PairEmbeddings:
         """What the evidence looks at, from the latents (C, K, Q, E) of both sides and the labels (C, K).
 
         Raises:
@@ -143,7 +143,7 @@ class VICP(
         if rows is None or head is None:
             raise ValueError("this model's latents carry no readouts; model.evidence is off")
         a, b = rows.unpack(left), rows.unpack(right)  # (C, K, D')
-        return PairReadouts(a, b, head.along(a), head.along(b), same)
+        return PairEmbeddings(a, b, head.along(a), head.along(b), same)
 
     def _read_rows(self, latents: Tensor) -> Tensor:
         """Latents (..., Q, E) without the rows that only carry the readout."""
@@ -174,7 +174,7 @@ class VICP(
         return log_odds
 
     def batched_prompt_states(self, tokens: Tensor, photos_per_prompt: int) -> PromptStates:
-        """Keys and values for a batch of C blocks of photos, a prompt each: tokens as in `Reading`."""
+        """Keys and values for a batch of C blocks of photos, a prompt each: tokens as in `ContextOutput`."""
         if tokens.ndim == 3:
             tokens = tokens[:, None].expand(-1, len(self.backbone.layers), -1, -1)  # (C, L, M, D)
         states = self.backbone.batched_prompt_states(tokens.transpose(0, 1))  # (C, H, M, d) each
@@ -189,13 +189,13 @@ class VICP(
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight, and with any setting that changes what a prompt means."""
-        from vicp.model.weights import fingerprint
+        from vicp.model.checkpoint import fingerprint
 
         return fingerprint(self, self.config)
 
     def infer_prompt(
         self, left: Tensor, right: Tensor, same: Tensor, *, category: str, seed: int | None = None
-    ) -> CategoryPrompt:
+    ) -> VisualPrompt:
         """The prompt of one category from its support.
 
         Args:
@@ -207,7 +207,7 @@ class VICP(
         """
         with torch.inference_mode():
             reading = self.read(left[None], right[None], same[None])
-        return CategoryPrompt(
+        return VisualPrompt(
             tokens=reading.tokens[0].float().clone(),
             states=reading.states[0].float().clone(),
             gains=None if reading.gains is None else reading.gains.of_context(0),
@@ -227,7 +227,7 @@ class VICP(
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 
-    def check_prompt(self, prompt: CategoryPrompt) -> None:
+    def check_prompt(self, prompt: VisualPrompt) -> None:
         """Raises `PromptError` for a prompt that another model made."""
         if prompt.fingerprint != self.fingerprint:
             raise PromptError(
@@ -235,7 +235,7 @@ class VICP(
                 f"{self.fingerprint}: use that model, or teach the category again"
             )
 
-    def prompt_states(self, prompt: CategoryPrompt) -> PromptStates:
+    def prompt_states(self, prompt: VisualPrompt) -> PromptStates:
         """Keys and values of a prompt for `embed`, computed once per prompt.
 
         Raises:
@@ -244,7 +244,7 @@ class VICP(
         self.check_prompt(prompt)
         return self.backbone.prompt_states(prompt.tokens)
 
-    def embed(self, pixels: Tensor, states: PromptStates | None = None, gains: Gains | None = None) -> Tensor:
+    def embed(self, pixels: Tensor, states: PromptStates | None = None, gains: CategoryMetric | None = None) -> Tensor:
         """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
 
         Args:
@@ -254,7 +254,7 @@ class VICP(
         """
         return self.finish(self.backbone.features(pixels, states), gains)
 
-    def finish(self, readouts: Tensor, gains: Gains | None) -> Tensor:
+    def finish(self, readouts: Tensor, gains: CategoryMetric | None) -> Tensor:
         """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric if the prompt has one.
 
         Of C prompts, readouts are (C, n, D').
@@ -264,7 +264,7 @@ class VICP(
         return self.metric_head.embed(readouts, gains)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        from vicp.model.weights import save_weights
+        from vicp.model.checkpoint import save_weights
 
         save_weights(self, save_directory)
 
@@ -283,7 +283,7 @@ class VICP(
             WeightsError: there is none, or it does not fit its config.
         """
         from vicp.model.build import build_model
-        from vicp.model.weights import find_checkpoint, load_weights
+        from vicp.model.checkpoint import find_checkpoint, load_weights
 
         name = str(pretrained_model_name_or_path)
         found = find_checkpoint(name)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.train.ahead import ahead
-from vicp.train.interrupt import stop_on_signals
-from vicp.train.progress import training_bar
-from vicp.train.resume import Standing, check_is_new, check_same_settings
+from vicp.train.episodes.prefetch import prefetch
+from vicp.train.logging.progress import training_bar
+from vicp.train.logging.track import MetricLogger
 from vicp.train.run import start_run
-from vicp.train.track import Track
+from vicp.train.signals import stop_on_signals
+from vicp.train.state import TrainState, check_is_new, check_same_settings
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +42,20 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
         check_is_new(out)
     run = start_run(config)
     job, main = run.job, run.accelerator.is_main_process
-    standing = run.resume() if resume else Standing()
+    standing = run.resume() if resume else TrainState()
     run = replace(run, trainee=run.accelerator.prepare_model(job.trainee))
     if main:
         dump_config(config, out / "train.yaml")
     with (
         stop_on_signals() as stop,
         training_bar(f"training {settings.method}", job.num_steps, visible=bar and main) as show,
-        Track(out, run.accelerator, start=standing.step, show=show) as track,
+        MetricLogger(out, run.accelerator, start=standing.step, show=show) as track,
     ):
         untrained = run.validate(0) if standing.step == 0 else {}
         if untrained:
             track.write(0, untrained)
         clock, end = time.monotonic(), standing.step if standing.over(settings.patience) else job.num_steps
-        for step, batches in ahead(job.draw, standing.step, end):
+        for step, batches in prefetch(job.draw, standing.step, end):
             numbers, done = run.take_step(step, batches, since=clock), step + 1
             (track.write if done % settings.log_every == 0 else track.show)(done, numbers)
             stopped = run.anyone(bool(stop))

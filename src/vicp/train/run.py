@@ -18,17 +18,17 @@ from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
 from vicp.losses.objective import LossTerms
 from vicp.model.precision import autocast, choose_precision
-from vicp.train.baseline import baseline_job
-from vicp.train.batch import Batch, Shard
-from vicp.train.check import check_settings
-from vicp.train.finite import check_finite
-from vicp.train.job import Job
-from vicp.train.muon import Muon
-from vicp.train.prompting import vicp_job
-from vicp.train.resume import Checkpoint, Standing, check_can_go_on, without_lost_best
-from vicp.train.schedule import set_learning_rate
-from vicp.train.sharding import check_sharding, shard_llm
-from vicp.train.track import check_trackers
+from vicp.train.config_checks import check_settings
+from vicp.train.distributed.sharding import check_sharding, shard_llm
+from vicp.train.episodes.batch import Batch, Shard
+from vicp.train.logging.track import check_trackers
+from vicp.train.methods.baseline import baseline_method
+from vicp.train.methods.method import TrainingMethod
+from vicp.train.methods.vicp import vicp_method
+from vicp.train.optim.finite import check_finite
+from vicp.train.optim.muon import Muon
+from vicp.train.optim.schedule import set_learning_rate
+from vicp.train.state import Checkpoint, TrainState, check_can_go_on, without_lost_best
 
 CLASS_RATE = 10.0  # times the rate of the rest
 
@@ -47,7 +47,7 @@ class Run:
 
     config: RunConfig
     accelerator: Accelerator
-    job: Job
+    job: TrainingMethod
     trainee: nn.Module
     optimizer: torch.optim.Optimizer
 
@@ -61,7 +61,7 @@ class Run:
         """What `--resume` goes on from."""
         return Checkpoint(self.out / "train.pt")
 
-    def resume(self) -> Standing:
+    def resume(self) -> TrainState:
         """How far the run is, its state put back.
 
         Raises:
@@ -115,7 +115,7 @@ class Run:
         broadcast_object_list(found)
         return found[0]
 
-    def save(self, standing: Standing, *, improved: bool) -> None:
+    def save(self, standing: TrainState, *, improved: bool) -> None:
         """Writes what `--resume` goes on from and, if it is the best so far, what users load."""
         if self.accelerator.is_main_process:
             if improved:
@@ -123,7 +123,7 @@ class Run:
             self.checkpoint.save(self.job.trainee, self.optimizer, standing)
         self.accelerator.wait_for_everyone()
 
-    def finish(self, standing: Standing) -> Path:
+    def finish(self, standing: TrainState) -> Path:
         """Writes the last model; returns the folder of the best, or of the last where none was ranked."""
         if self.accelerator.is_main_process:
             self.job.save(self.out / "last")
@@ -172,7 +172,7 @@ def start_run(config: RunConfig) -> Run:
             f"give a multiple of {shard.num}"
         )
     check_sharding(config, shard.num)
-    make = vicp_job if config.train.method == "vicp" else baseline_job
+    make = vicp_method if config.train.method == "vicp" else baseline_method
     job = make(config, device=accelerator.device, shard=shard)
     if config.train.shard_llm:
         shard_llm(job.trainee)
@@ -180,7 +180,7 @@ def start_run(config: RunConfig) -> Run:
     return Run(config, accelerator, job, job.trainee, optimizer)
 
 
-def make_optimizer(job: Job, settings: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(job: TrainingMethod, settings: TrainConfig) -> torch.optim.Optimizer:
     """The paper's AdamW, or Muon for the matrices between hidden layers.
 
     What only the loss has (class vectors of ArcFace and AdaFace) starts from nothing, at ten times the rate.
@@ -194,7 +194,7 @@ def make_optimizer(job: Job, settings: TrainConfig) -> torch.optim.Optimizer:
     return Muon(job.trainee, job.matrices, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
-def _phase(step: int, job: Job) -> tuple[int, int]:
+def _phase(step: int, job: TrainingMethod) -> tuple[int, int]:
     """Steps done and to do in the current phase: the rate starts anew with the photos."""
     if step < job.num_warmup:
         return step, job.num_warmup

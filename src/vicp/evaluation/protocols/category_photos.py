@@ -12,7 +12,7 @@ from vicp.data.dates import photo_dates
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.support import split_identities
-from vicp.evaluation.protocols.exam import Rows
+from vicp.evaluation.task import Rows
 
 Mask = NDArray[np.bool_]
 

@@ -5,24 +5,24 @@ from pathlib import Path
 
 from vicp.data.records import PhotoTable, nearest
 from vicp.errors import ConfigError, DataError
+from vicp.evaluation.protocols.build_task import build_task, group_codes
 from vicp.evaluation.protocols.category_photos import CategoryPhotos, photos_by_category
-from vicp.evaluation.protocols.dividing import (
-    Division,
-    divide_by_domain,
-    divide_by_time,
-    divide_closed_set,
-    divide_identities,
-    divide_open_set,
-)
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.protocols.own_lists import (
+from vicp.evaluation.protocols.published_splits import (
     check_verification,
-    divide_fold,
-    divide_market,
-    divide_trained,
-    divide_verification,
+    fold_split,
+    market_split,
+    trained_split,
+    verification_split,
 )
-from vicp.evaluation.protocols.sitting import group_codes, make_exam
+from vicp.evaluation.protocols.splits import (
+    Split,
+    split_by_domain,
+    split_by_time,
+    split_closed_set,
+    split_identities,
+    split_open_set,
+)
+from vicp.evaluation.task import EvaluationTask
 
 _MAX_REASONS = 20
 
@@ -123,7 +123,7 @@ def find_protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def draw_exams(
+def make_tasks(
     table: PhotoTable,
     protocol: Protocol,
     *,
@@ -131,7 +131,7 @@ def draw_exams(
     share_support: float = 0.5,
     exclude: str | None = None,
     seed: int,
-) -> tuple[list[Exam], list[str]]:
+) -> tuple[list[EvaluationTask], list[str]]:
     """Returns the exams by category, and a sentence for everything that is left out, with the reason.
 
     A category's exam depends on its photos and the seed alone, not on other categories or the order of rows.
@@ -168,7 +168,9 @@ def draw_exams(
         for division in divisions:
             title = photos.category + (f" ({division.variant})" if division.variant else "")
             try:
-                exam, notes = make_exam(photos, division, groups=groups if column else None, open_set=protocol.open_set)
+                exam, notes = build_task(
+                    photos, division, groups=groups if column else None, open_set=protocol.open_set
+                )
             except DataError as error:
                 left_out.append(f"{title} is left out: {error}.")
                 continue
@@ -184,24 +186,24 @@ def _reasons(left_out: list[str]) -> str:
     return " ".join([*left_out[:_MAX_REASONS], *more]) or "There are no photos."
 
 
-def _divide(photos: CategoryPhotos, protocol: Protocol, source: Path | None, share: float) -> list[Division]:
+def _divide(photos: CategoryPhotos, protocol: Protocol, source: Path | None, share: float) -> list[Split]:
     match protocol.name:
         case "vicp-retrieval" | "disjoint":
-            return [divide_identities(photos, share)]
+            return [split_identities(photos, share)]
         case "closed-set":
-            return [divide_closed_set(photos, share)]
+            return [split_closed_set(photos, share)]
         case "open-set":
-            return [divide_open_set(photos, share)]
+            return [split_open_set(photos, share)]
         case "time-aware":
-            return [divide_by_time(photos, share)]
+            return [split_by_time(photos, share)]
         case "cross-domain":
-            return divide_by_domain(photos, share)
+            return split_by_domain(photos, share)
         case "market":
-            return [divide_market(photos)]
+            return [market_split(photos)]
         case "petface-closed-set":
-            return [divide_trained(photos)]
+            return [trained_split(photos)]
         case "petface-verification" if source is not None:
-            return [divide_verification(photos, source)]
+            return [verification_split(photos, source)]
         case "shopid10k-folds":
-            return [divide_fold(photos, share)]
+            return [fold_split(photos, share)]
     raise ValueError(f"no protocol {protocol.name!r}: take one of PROTOCOLS")

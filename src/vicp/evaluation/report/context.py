@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vicp.evaluation.report.files import json_text, page_text, percent, write_files
+from vicp.evaluation.report.write import json_text, page_text, percent, write_files
 
 METHODS: dict[str, str] = {
     "own": "Prompt from this category's own labelled pairs.",

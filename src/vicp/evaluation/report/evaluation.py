@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from vicp.evaluation.report.as_json import evaluation_dict
-from vicp.evaluation.report.files import json_text, write_files
 from vicp.evaluation.report.markdown import evaluation_markdown
 from vicp.evaluation.report.page import evaluation_page
 from vicp.evaluation.report.results_table import aligned, results_table
+from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.report.tables import (
     context_row,
     context_rows,
@@ -15,6 +14,7 @@ from vicp.evaluation.report.tables import (
     mean_rows,
     overall_rows,
 )
+from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.results import Evaluation, Row
 
 

@@ -3,7 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from vicp.evaluation.report.files import percent, signed
+from vicp.evaluation.report.phrases import (
+    confusion_words,
+    cosine_sentence,
+    counts_sentence,
+    difference_words,
+    label_sentence,
+)
 from vicp.evaluation.report.results_table import ABSENT, Table, results_table, with_interval
 from vicp.evaluation.report.tables import (
     SUSPECTS_SHOWN,
@@ -17,13 +23,7 @@ from vicp.evaluation.report.tables import (
     overall_rows,
     row_name,
 )
-from vicp.evaluation.report.words import (
-    confusion_words,
-    cosine_sentence,
-    counts_sentence,
-    difference_words,
-    label_sentence,
-)
+from vicp.evaluation.report.write import percent, signed
 from vicp.evaluation.results import CONTEXTS, ContextSummary, Diagnosis, Estimate, Evaluation, Row, SuspectLabel
 
 _Blocks = Iterator[str]

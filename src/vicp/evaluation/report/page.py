@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vicp.evaluation.report.files import page_text
+from vicp.evaluation.report.phrases import (
+    MEANINGS,
+    adaptation_sentence,
+    chosen_words,
+    confusion_words,
+    cosine_sentence,
+    counts_sentence,
+    difference_words,
+    label_sentence,
+)
 from vicp.evaluation.report.tables import (
     SUSPECTS_SHOWN,
     WORST_SHOWN,
@@ -22,16 +31,7 @@ from vicp.evaluation.report.tables import (
     overall_rows,
     row_name,
 )
-from vicp.evaluation.report.words import (
-    MEANINGS,
-    adaptation_sentence,
-    chosen_words,
-    confusion_words,
-    cosine_sentence,
-    counts_sentence,
-    difference_words,
-    label_sentence,
-)
+from vicp.evaluation.report.write import page_text
 from vicp.evaluation.results import CONTEXTS, METRICS, Diagnosis, Evaluation, Row
 
 _WORDS = {

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vicp.evaluation.report.files import percent
+from vicp.evaluation.report.phrases import chosen_words
 from vicp.evaluation.report.tables import interval_text, main_metric, metrics_of
-from vicp.evaluation.report.words import chosen_words
+from vicp.evaluation.report.write import percent
 from vicp.evaluation.results import METRICS, Estimate, Row
 
 ABSENT = "–"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vicp.evaluation.report.files import percent
+from vicp.evaluation.report.write import percent
 from vicp.evaluation.results import METRICS, Diagnosis, Estimate, Evaluation, Row
 
 NOTHING = "Nothing was measured: every category was left out."

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vicp.adapt.adaptation import Recipe
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.retrained import Retraining
-from vicp.model.prompt import digest
-from vicp.model.weights import fingerprint
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.methods.finetuned import FinetuneSettings
+from vicp.adapt.prompt import Recipe
+from vicp.model.checkpoint import fingerprint
+from vicp.model.visual_prompt import digest
 
 NUM_SUPERVISED = 1000  # labelled photos
-SUPERVISED = Retraining(steps=150, rate=3e-4, loss="triplet")
+SUPERVISED = FinetuneSettings(steps=150, rate=3e-4, loss="triplet")
 TUNED = Recipe("tuned", "prompted", "generated", steps=30, rate=2e-2)
 
 
@@ -30,8 +30,8 @@ class Bench:
     embedder: Embedder
     triplet: Embedder | None = None
     tuned: Mapping[tuple[str, int], Recipe] = field(default_factory=dict)
-    retrained: Mapping[tuple[str, int], tuple[Retraining, bool]] = field(default_factory=dict)
-    supervised: Retraining = SUPERVISED
+    retrained: Mapping[tuple[str, int], tuple[FinetuneSettings, bool]] = field(default_factory=dict)
+    supervised: FinetuneSettings = SUPERVISED
     num_supervised: int = NUM_SUPERVISED
 
     @property
@@ -49,9 +49,9 @@ class Bench:
         """The recipe of a `tuned_*`."""
         return self.tuned.get((method, num_pairs), TUNED)
 
-    def retraining(self, method: str, num_pairs: int) -> tuple[Retraining, bool]:
+    def retraining(self, method: str, num_pairs: int) -> tuple[FinetuneSettings, bool]:
         """The settings of a `triplet_plus_*`, and whether it starts from the triplet baseline."""
-        return self.retrained.get((method, num_pairs), (Retraining(), self.triplet is not None))
+        return self.retrained.get((method, num_pairs), (FinetuneSettings(), self.triplet is not None))
 
 
 def subject(method: str, bench: Bench, num_pairs: int) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vicp.adapt import generated, retrained, tuned
-from vicp.adapt.adaptation import Recipe
-from vicp.adapt.retrained import Loss, Retraining
+from vicp.adapt.methods import finetuned, generated, tuned
+from vicp.adapt.methods.finetuned import FinetuneSettings, Loss
+from vicp.adapt.prompt import Recipe
 from vicp.data.tasks import Task
 from vicp.evaluation.tasks.bench import Bench
 from vicp.evaluation.tasks.methods import rank
@@ -59,14 +59,16 @@ def _path(
 ) -> Iterator[float]:
     if method.startswith("tuned"):
         seen = see_task_support(bench.embedder, support, told=told)
-        start = generated.adapt(bench.embedder, seen)
-        for adaptation in tuned.path(bench.embedder, seen, start, steps=STEPS, rate=candidate.rate):
+        start = generated.generated_prompt(bench.embedder, seen)
+        for adaptation in tuned.snapshots_at(bench.embedder, seen, start, steps=STEPS, rate=candidate.rate):
             yield rank(task, bench.embedder, adaptation)
         return
     embedder = bench.triplet if candidate.from_triplet and bench.triplet is not None else bench.embedder
-    settings = Retraining(rate=candidate.rate, loss=candidate.loss)
+    settings = FinetuneSettings(rate=candidate.rate, loss=candidate.loss)
     relation = relation_of(support, told=told)
-    for changed in retrained.path(embedder, support.pixels, relation, settings, steps=STEPS, seed=support.seed):
+    for changed in finetuned.finetuned_snapshots(
+        embedder, support.pixels, relation, settings, steps=STEPS, seed=support.seed
+    ):
         yield rank(task, changed, None)
 
 
@@ -91,7 +93,7 @@ def choose_settings(
         if method.startswith("tuned"):
             recipes[method, num_pairs] = Recipe("tuned", "prompted", "generated", steps=steps, rate=candidate.rate)
         else:
-            settings = Retraining(steps, candidate.rate, candidate.loss)
+            settings = FinetuneSettings(steps, candidate.rate, candidate.loss)
             retrainings[method, num_pairs] = (settings, candidate.from_triplet)
         best = {"method": method, "K": num_pairs, "chosen": f"{candidate}, {steps} steps", "map": max(scores.values())}
         rows.append({**best, "tried": {f"{c}, {s} steps": round(score, 2) for (c, s), score in scores.items()}})

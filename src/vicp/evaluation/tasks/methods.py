@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vicp.adapt import choose, generated, retrained, static
-from vicp.adapt.adaptation import Adaptation
-from vicp.adapt.embedding import Embedder
+from vicp.adapt import select
+from vicp.adapt.embedder import Embedder
 from vicp.adapt.fitting import fit
-from vicp.adapt.generated import infer_prompt, null_prompt
+from vicp.adapt.methods import finetuned, generated, static
+from vicp.adapt.methods.generated import infer_prompt, null_prompt
+from vicp.adapt.prompt import Prompt
 from vicp.data.seeds import derive_seed
 from vicp.data.tasks import Task
 from vicp.errors import DataError
-from vicp.evaluation.answer import Paper, answer
-from vicp.evaluation.protocols.exam import Exam
-from vicp.evaluation.second_stage.stages import second_stage
+from vicp.evaluation.reranking.stages import second_stage
+from vicp.evaluation.scoring import LoadedTask, score_task
+from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.tasks.bench import Bench
 from vicp.evaluation.tasks.support import (
     TaskSupport,
@@ -99,25 +100,27 @@ def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task],
     return _outcome(task, bench.embedder, adaptation, clock, note)
 
 
-def paper_of(task: Task) -> Paper:
+def paper_of(task: Task) -> LoadedTask:
     """The test photos, each looked up among all others."""
     rows = np.arange(len(task.test))
-    exam = Exam(task.plan.name, support=np.zeros(0, dtype=np.int64), query=rows, gallery=rows, leave_one_out=True)
+    exam = EvaluationTask(
+        task.plan.name, support=np.zeros(0, dtype=np.int64), query=rows, gallery=rows, leave_one_out=True
+    )
     names = np.array([str(code) for code in task.identities[task.test].tolist()])
-    return Paper(exam, rows, names, task.pool.images[task.test])
+    return LoadedTask(exam, rows, names, task.pool.images[task.test])
 
 
-def rank(task: Task, embedder: Embedder, adaptation: Adaptation | None) -> float:
+def rank(task: Task, embedder: Embedder, adaptation: Prompt | None) -> float:
     """MAP in percent of the test photos under an adaptation; None is the embedder's backbone as it is."""
     paper = paper_of(task)
-    return 100 * answer(paper, embedder.embed_pixels(paper.pixels, adaptation)).found.map
+    return 100 * score_task(paper, embedder.embed_pixels(paper.pixels, adaptation)).found.map
 
 
-def _outcome(task: Task, embedder: Embedder, adaptation: Adaptation | None, clock: Clock, note: str = "") -> Outcome:
+def _outcome(task: Task, embedder: Embedder, adaptation: Prompt | None, clock: Clock, note: str = "") -> Outcome:
     return Outcome(rank(task, embedder, adaptation), clock.seconds, clock.cpu_seconds, note)
 
 
-def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport | None) -> tuple[Adaptation, str]:
+def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport | None) -> tuple[Prompt, str]:
     """The adaptation of a method that leaves the weights alone, and what there is to say of it."""
     embedder, told = bench.embedder, method.endswith("_identities")
     if method in CONTEXTS:
@@ -125,16 +128,16 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
     seen = see_task_support(embedder, support, told=told)
     match method.removesuffix("_pairs").removesuffix("_identities"):
         case "static":
-            return static.adapt(embedder, seen), ""
+            return static.static_prompt(embedder, seen), ""
         case "verifier":
-            return generated.adapt(embedder, seen), ""
+            return generated.generated_prompt(embedder, seen), ""
         case "metric":
             try:
-                adaptation = choose.adapt(embedder, seen, "metric")
+                adaptation = select.fit_selected(embedder, seen, "metric")
             except DataError:
-                adaptation = choose.adapt(embedder, seen, "null")
+                adaptation = select.fit_selected(embedder, seen, "null")
         case "chosen":
-            adaptation = choose.adapt(embedder, seen, "auto")
+            adaptation = select.fit_selected(embedder, seen, "auto")
         case "tuned":
             adaptation = fit(embedder, seen, bench.tuning(method, len(support.pairs)))
         case _:
@@ -142,9 +145,7 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
     return adaptation, str(adaptation.recipe)
 
 
-def _context(
-    method: str, embedder: Embedder, support: TaskSupport, other: TaskSupport | None
-) -> tuple[Adaptation, str]:
+def _context(method: str, embedder: Embedder, support: TaskSupport, other: TaskSupport | None) -> tuple[Prompt, str]:
     """The prompt of the own pairs, or of pairs that should not help."""
     pairs, pixels, note = support.pairs, support.pixels, ""
     match method:
@@ -159,8 +160,8 @@ def _context(
             note = f"{rule.name}, {len(pairs)} pairs"
     latents = embedder.latents(pixels)
     if method == "null":
-        return Adaptation.of(null_prompt(embedder, latents)), ""
-    return Adaptation.of(infer_prompt(embedder, latents, pairs, category=support.category, seed=support.seed)), note
+        return Prompt.of(null_prompt(embedder, latents)), ""
+    return Prompt.of(infer_prompt(embedder, latents, pairs, category=support.category, seed=support.seed)), note
 
 
 def _retrained(method: str, bench: Bench, task: Task, num_pairs: int, clock: Clock) -> Outcome:
@@ -169,7 +170,7 @@ def _retrained(method: str, bench: Bench, task: Task, num_pairs: int, clock: Clo
     support = draw_task_support(task, num_pairs)
     with clock.running():
         relation = relation_of(support, told=method.endswith("_identities"))
-        embedder = retrained.adapt(start, support.pixels, relation, settings, seed=support.seed)
+        embedder = finetuned.finetuned(start, support.pixels, relation, settings, seed=support.seed)
     return _outcome(task, embedder, None, clock, f"{settings}, from {'triplet' if from_triplet else 'the backbone'}")
 
 
@@ -179,5 +180,5 @@ def _supervised(bench: Bench, task: Task, clock: Clock) -> Outcome:
     with clock.running():
         relation = torch.where(identities[:, None] == identities[None], 1, -1).to(torch.int8).numpy()
         seed = derive_seed(task.plan.seed, "supervised")
-        embedder = retrained.adapt(bench.embedder, pixels, relation, bench.supervised, seed=seed)
+        embedder = finetuned.finetuned(bench.embedder, pixels, relation, bench.supervised, seed=seed)
     return _outcome(task, embedder, None, clock, f"{len(pixels)} photos, {bench.supervised}")

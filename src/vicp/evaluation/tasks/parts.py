@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vicp.evaluation.report.files import json_text, write_files
+from vicp.evaluation.report.write import json_text, write_files
 
 
 @dataclass(frozen=True)

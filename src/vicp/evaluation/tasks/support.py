@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt.embedding import Embedder
-from vicp.adapt.support_photos import SupportPhotos, draw_as_many, relate_identities, relate_pairs, see_pixels
-from vicp.data.episodes import Pairs
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, relate_identities, relate_pairs, sample_same_size
+from vicp.data.episodes.rules import Pairs
+from vicp.data.procedural.world import Rule
 from vicp.data.seeds import derive_seed
-from vicp.data.sources.world import Rule
-from vicp.data.support import Support, draw_support
+from vicp.data.support import Support, sample_support
 from vicp.data.tasks import Task
 from vicp.errors import DataError
 
@@ -75,7 +75,7 @@ def by_another_rule(support: TaskSupport) -> tuple[Rule, Support]:
     Raises:
         DataError: none gives any.
     """
-    for draw in (draw_support, draw_as_many):
+    for draw in (sample_support, sample_same_size):
         for rule in support.other_rules:
             names = [str(code) for code in rule.identities(support.values).tolist()]
             try:
@@ -92,9 +92,9 @@ def relation_of(support: TaskSupport, *, told: bool) -> np.ndarray:
     return relate_pairs(support.pairs, [str(position) for position in range(len(support.pixels))])[1]
 
 
-def see_task_support(embedder: Embedder, support: TaskSupport, *, told: bool) -> SupportPhotos:
+def see_task_support(embedder: Embedder, support: TaskSupport, *, told: bool) -> EncodedSupport:
     """The support as adaptations want it; `told` the identities of its photos, or its pairs alone."""
-    return see_pixels(
+    return encode_pixels(
         embedder,
         support.pixels,
         support.pairs,

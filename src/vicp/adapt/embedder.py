@@ -1,0 +1,212 @@
+"""Photos in, embeddings out: decode, batch, embed, remember."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from vicp.adapt.cache import EmbeddingCache, photo_key
+from vicp.adapt.prompt import Prompt
+from vicp.data.images import ImageTransform, normalise
+from vicp.data.loading import check_photos, load_pixels, without
+from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.errors import ConfigError, DataError, PromptError
+from vicp.model.backbone import Backbone, PromptStates
+from vicp.model.precision import autocast, choose_precision
+from vicp.model.vicp import VICP
+from vicp.model.visual_prompt import VisualPrompt, digest
+
+Progress = Callable[[int, int], None]  # photos done, photos in all
+
+
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A backbone with all that stands between a photo file and its embedding; `opening` makes them.
+
+    Attributes:
+        backbone: frozen.
+        transform: how photos become its input.
+        fingerprint: of what an adaptation belongs to, computed once: hashing all weights takes its time.
+        model: the VICP model in eval mode whose backbone it is; None for a bare backbone.
+        static: prompt tokens (M, D) or (L, M, D) learned in training for no category in particular, if any.
+        cache: None computes every embedding anew.
+        batch_size: photos per forward pass.
+        skip_bad: go on without photos that cannot be used, instead of raising.
+        progress: called after each batch.
+    """
+
+    backbone: Backbone
+    transform: ImageTransform
+    fingerprint: str
+    model: VICP | None = None
+    static: Tensor | None = None
+    cache: EmbeddingCache | None = None
+    batch_size: int = 32
+    skip_bad: bool = False
+    progress: Progress = field(default=_silent)
+
+    @property
+    def full_model(self) -> VICP:
+        """The VICP model.
+
+        Raises:
+            ConfigError: there is only a backbone.
+        """
+        if self.model is None:
+            raise ConfigError(
+                "a generated prompt and the in-context verifier need a VICP model, and this is a bare backbone: "
+                "give --model, or choose another --adapt"
+            )
+        return self.model
+
+    def quiet(self) -> "Embedder":
+        """The same, reporting no progress."""
+        return replace(self, progress=_silent)
+
+    def check(self, adaptation: Prompt) -> None:
+        """Raises `PromptError` for an adaptation that was made for another model."""
+        if adaptation.fingerprint != self.fingerprint:
+            raise PromptError(
+                f"the prompt for '{adaptation.category}' belongs to model {adaptation.fingerprint}, this one is "
+                f"{self.fingerprint}: use that model, or teach the category again"
+            )
+
+    def embed(self, table: PhotoTable, adaptation: Prompt | None = None) -> tuple[PhotoTable, Tensor]:
+        """Embeddings (n, D') of the photos, and the table of those n: all of them unless `skip_bad`.
+
+        The cache keeps what stands before the adaptation's metric.
+
+        Raises:
+            DataError: photos that cannot be used, all of them listed.
+            PromptError: the adaptation belongs to another model.
+        """
+        views = self._views(adaptation)
+        keys, bad = self._keys(table)
+        spaces = [self._space(prompt) for prompt in views]
+        known = [self.cache.find(space, keys) if self.cache is not None else {} for space in spaces]
+        missing = [i for i, key in enumerate(keys) if key and any(i not in found for found in known)]
+        states = self._states(views)
+        precision = choose_precision()
+        done = len(table) - len(missing)
+        for batch in load_pixels(table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad):
+            photos = normalise(batch.pixels, self.transform)
+            for space, found, prompt, view in zip(spaces, known, views, states, strict=True):
+                with torch.inference_mode(), autocast(precision):
+                    embeddings = self.look(photos, prompt, view)  # (b, D)
+                found.update(zip(batch.indices.tolist(), embeddings, strict=True))
+                if self.cache is not None:
+                    self.cache.add(space, [keys[i] for i in batch.indices], embeddings)
+            done += len(batch.indices)
+            self.progress(done, len(table))
+        kept = self._without(table, bad)
+        return kept, _finish(adaptation, [torch.stack([found[i] for i in sorted(found)]) for found in known])
+
+    def usable(self, table: PhotoTable) -> PhotoTable:
+        """The photos that can be read and decoded, every one of them tried.
+
+        Raises:
+            DataError: photos that cannot be used, all of them listed, unless `skip_bad`.
+        """
+        return self._without(table, check_photos(table, progress=self.progress))
+
+    def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
+        """Decoded photos (n, 3, S, S) uint8 and the table of those n.
+
+        Raises:
+            DataError: photos that cannot be used, all of them listed.
+        """
+        bad: list[BadPhoto] = []
+        blocks = []
+        done = 0
+        for batch in load_pixels(table, self.transform, batch_size=self.batch_size, bad=bad):
+            blocks.append(batch.pixels)
+            done += len(batch.indices)
+            self.progress(done, len(table))
+        kept = self._without(table, bad)
+        return kept, torch.cat(blocks)
+
+    def latents(self, pixels: Tensor) -> Tensor:
+        """Latents (n, Q, E) of decoded photos (n, 3, S, S) uint8.
+
+        Raises:
+            ConfigError: a bare backbone, which has none.
+        """
+        model = self.full_model
+        with torch.inference_mode(), autocast(choose_precision()):
+            blocks = pixels.split(self.batch_size)
+            return torch.cat([model.latents(normalise(b, self.transform)).float() for b in blocks])
+
+    def embed_pixels(self, pixels: Tensor, adaptation: Prompt | None = None, *, mirror: bool = True) -> Tensor:
+        """Embeddings (n, D') of decoded photos (n, 3, S, S) uint8, each averaged with its mirror image.
+
+        f(x) + f(flip x) is VICP's retrieval protocol (design.md 6); without `mirror` it is f(x), as in `embed`.
+
+        Raises:
+            PromptError: the adaptation belongs to another model.
+        """
+        views = self._views(adaptation)
+        states = self._states(views)
+        rows: list[list[Tensor]] = [[] for _ in views]
+        with torch.inference_mode(), autocast(choose_precision()):
+            for number, block in enumerate(pixels.split(self.batch_size)):
+                photos = normalise(block, self.transform)
+                photos = torch.cat([photos, photos.flip(-1)]) if mirror else photos  # (2b, 3, S, S)
+                for own, prompt, view in zip(rows, views, states, strict=True):
+                    both = self.look(photos, prompt, view).view(-1, len(block), self.backbone.embedding_dim)
+                    own.append(torch.nn.functional.normalize(both.sum(dim=0), dim=-1))  # (b, D)
+                self.progress(min((number + 1) * self.batch_size, len(pixels)), len(pixels))
+        return _finish(adaptation, [torch.cat(own) for own in rows])
+
+    def look(self, photos: Tensor, prompt: VisualPrompt | None, states: PromptStates | None) -> Tensor:
+        """L2-normalised embeddings (b, D) of normalised photos (b, 3, S, S) under a prompt: its tokens, and its metric.
+
+        Args:
+            photos: as the backbone takes them.
+            prompt: None for the frozen backbone.
+            states: keys and values of the prompt's tokens.
+        """
+        if self.model is None or prompt is None:
+            return self.backbone.embed(photos, states)
+        return self.model.embed(photos, states, prompt.gains)
+
+    def _views(self, adaptation: Prompt | None) -> tuple[VisualPrompt | None, ...]:
+        if adaptation is None:
+            return (None,)
+        self.check(adaptation)
+        return adaptation.views
+
+    def _states(self, views: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
+        """Keys and values of each view's prompt, computed once for all photos."""
+        with torch.inference_mode():
+            return [None if prompt is None else self.backbone.prompt_states(prompt.tokens) for prompt in views]
+
+    def _keys(self, table: PhotoTable) -> tuple[list[bytes], list[BadPhoto]]:
+        """A key per photo, empty for one that cannot be read."""
+        keys, bad = [], []
+        for i in range(len(table)):
+            try:
+                keys.append(photo_key(table.photo_bytes(i)))
+            except DataError as error:
+                keys.append(b"")
+                row = table.frame.iloc[i]
+                bad.append(BadPhoto(int(row["row"]), str(row["path"]), str(error)))
+        return keys, bad
+
+    def _space(self, prompt: VisualPrompt | None) -> str:
+        key = "none" if prompt is None else digest(prompt.parts)
+        readout = self.backbone.readout
+        return f"{self.fingerprint}/{readout}/{self.transform.fingerprint}/{key}/{choose_precision()}"
+
+    def _without(self, table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
+        if bad and not self.skip_bad:
+            raise DataError(bad_photos_message(bad))
+        return without(table, bad)
+
+
+def _finish(adaptation: Prompt | None, views: Sequence[Tensor]) -> Tensor:
+    return views[0] if adaptation is None else adaptation.finish(views)

@@ -1,0 +1,194 @@
+"""The support as every method wants it: decoded photos, labelled pairs, and all that the labels imply."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from vicp.adapt.embedder import Embedder
+from vicp.data.records import PhotoTable
+from vicp.data.support import Support, sample_support
+from vicp.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSupport:
+    """Photos of one category, what is known of them, and what the frozen backbone makes of them.
+
+    Attributes:
+        category: what they show.
+        pixels: (n, 3, S, S) uint8.
+        pairs: K labelled pairs, positions among the n photos.
+        groups: (n,) int64; photos of one group are known to show one identity.
+        relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown. 1 holds exactly within groups.
+        frozen: embeddings without a prompt (n, D), L2-normalised.
+        latents: (n, Q, E), what an LLM reads; None for a bare backbone.
+        seed: of the draw of pairs; None where the user gave them.
+    """
+
+    category: str
+    pixels: Tensor
+    pairs: Support
+    groups: np.ndarray
+    relation: np.ndarray
+    frozen: Tensor
+    latents: Tensor | None
+    seed: int | None
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def select(self, rows: np.ndarray) -> "EncodedSupport":
+        """The photos at these ascending positions, with the pairs whose photos are both among them."""
+        return EncodedSupport(
+            category=self.category,
+            pixels=self.pixels[rows],
+            pairs=pairs_within(self.pairs, rows),
+            groups=self.groups[rows],
+            relation=self.relation[np.ix_(rows, rows)],
+            frozen=self.frozen[rows],
+            latents=None if self.latents is None else self.latents[rows],
+            seed=self.seed,
+        )
+
+
+def encode_support(
+    embedder: Embedder,
+    table: PhotoTable,
+    pairs: Support,
+    *,
+    category: str,
+    identities: Sequence[str] | None,
+    seed: int | None,
+) -> EncodedSupport:
+    """The support with its photos decoded and embedded.
+
+    Args:
+        embedder: what looks at them.
+        table: photos the pairs point into; the others are left alone.
+        pairs: K of them.
+        category: what they show.
+        identities: of the table's photos, where they are known; otherwise what is known follows from the pairs.
+        seed: of the draw of pairs.
+
+    Raises:
+        DataError: photos that cannot be used, or labels that contradict each other.
+    """
+    used = np.unique(np.concatenate([pairs.left, pairs.right]))
+    shown = table.select(used)
+    own = pairs_within(pairs, used)
+    known = None if identities is None else [identities[i] for i in used]
+    names = [str(name) for name in shown.frame["path"]]
+    if known is None:
+        relate_pairs(own, names)  # before the photos are decoded
+    _, pixels = embedder.pixels(shown)
+    return encode_pixels(embedder, pixels, own, category=category, identities=known, names=names, seed=seed)
+
+
+def encode_pixels(
+    embedder: Embedder,
+    pixels: Tensor,
+    pairs: Support,
+    *,
+    category: str,
+    identities: Sequence[str] | None,
+    names: Sequence[str] | None = None,
+    seed: int | None,
+) -> EncodedSupport:
+    """The same for n photos that are decoded already.
+
+    Args:
+        embedder: what looks at them.
+        pixels: (n, 3, S, S) uint8.
+        pairs: K of them, positions among the n photos.
+        category: what they show.
+        identities: of the n photos, where they are known.
+        names: of the n photos, for messages; their positions where not given.
+        seed: of the draw of pairs.
+
+    Raises:
+        DataError: labels that contradict each other.
+    """
+    if identities is None:
+        groups, relation = relate_pairs(pairs, names or [str(position) for position in range(len(pixels))])
+    else:
+        groups, relation = relate_identities(identities)
+    return EncodedSupport(
+        category=category,
+        pixels=pixels,
+        pairs=pairs,
+        groups=groups,
+        relation=relation,
+        frozen=embedder.embed_pixels(pixels, mirror=False),
+        latents=None if embedder.model is None else embedder.latents(pixels),
+        seed=seed,
+    )
+
+
+def pairs_within(pairs: Support, rows: np.ndarray) -> Support:
+    """The pairs whose photos are both at these ascending positions, as positions among them."""
+    whole = np.isin(pairs.left, rows) & np.isin(pairs.right, rows)
+    left, right = (np.searchsorted(rows, side[whole]) for side in (pairs.left, pairs.right))
+    return Support(left, right, pairs.same[whole])
+
+
+def sample_same_size(identities: Sequence[str], num_pairs: int, *, seed: int) -> Support:
+    """As many pairs as can be drawn, up to `num_pairs`, halving.
+
+    Raises:
+        DataError: not even two.
+    """
+    while True:
+        try:
+            return sample_support(identities, num_pairs, seed=seed)
+        except DataError:
+            if num_pairs <= 2:
+                raise
+            num_pairs //= 2
+
+
+def relate_identities(identities: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Groups (n,) and relations (n, n) where every photo's identity is known."""
+    groups = np.unique(np.array(identities, dtype=str), return_inverse=True)[1].astype(np.int64)
+    relation = np.where(groups[:, None] == groups, 1, -1).astype(np.int8)
+    return groups, relation
+
+
+def relate_pairs(pairs: Support, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Groups (n,) and relations (n, n) that follow from labelled pairs alone.
+
+    "Same" is transitive, so photos joined by same-pairs are one group. One different-pair between two groups makes
+    all their photos different. All else is unknown.
+
+    Args:
+        pairs: positions among n photos.
+        names: of the photos (n,), for messages.
+
+    Raises:
+        DataError: pairs labelled different whose photos other pairs say are the same; all of them named.
+    """
+    groups = connected_groups(len(names), pairs.left[pairs.same], pairs.right[pairs.same])
+    left, right = pairs.left[~pairs.same], pairs.right[~pairs.same]
+    contradicted = np.flatnonzero(groups[left] == groups[right])
+    if len(contradicted):
+        listed = "; ".join(f"{names[left[k]]} and {names[right[k]]}" for k in contradicted[:20])
+        raise DataError(
+            f"labelled different, although other pairs make their photos the same individual: {listed}. "
+            "Correct the labels"
+        )
+    num_groups = int(groups.max(initial=-1)) + 1
+    between = np.zeros((num_groups, num_groups), dtype=np.int8)
+    between[groups[left], groups[right]] = between[groups[right], groups[left]] = -1
+    np.fill_diagonal(between, 1)
+    return groups, between[np.ix_(groups, groups)]
+
+
+def connected_groups(num_nodes: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The connected component (n,) of each node under the edges left-right, numbered by their first node."""
+    leader = np.arange(num_nodes)
+    for a, b in zip(left.tolist(), right.tolist(), strict=True):
+        first, second = sorted((int(leader[a]), int(leader[b])))
+        if first != second:
+            leader[leader == second] = first
+    return np.unique(leader, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,81 @@
+"""Opens what photos are embedded with: a VICP model, or any vision backbone by name or folder."""
+
+import hashlib
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from huggingface_hub import try_to_load_from_cache
+from torch import Tensor
+
+from vicp.adapt.embedder import Embedder
+from vicp.data.images import ImageTransform
+from vicp.model.backbone import Readout
+from vicp.model.backbone_checkpoint import load_backbone
+from vicp.model.checkpoint import check_weights, find_checkpoint, fingerprint
+from vicp.model.vicp import VICP
+from vicp.model.visual_prompt import VisualPrompt
+
+STATIC_NAME = "static.prompt.safetensors"
+
+_log = logging.getLogger(__name__)
+
+
+def load_model(name: str) -> Embedder:
+    """An embedder for a VICP model: a preset, a checkpoint folder or a hub name; with its static prompt, if any.
+
+    Raises:
+        ConfigError: its config is not one of this version.
+        WeightsError: there is none, it does not fit its config, or its weights are no numbers.
+        PromptError: its static prompt is damaged.
+    """
+    model = VICP.from_pretrained(name).eval()
+    check_weights(model, name)
+    embedder = make_embedder(model)
+    path = _static_path(name)
+    return embedder if path is None else replace(embedder, static=_read_static(path, embedder))
+
+
+def make_embedder(model: VICP, *, static: Tensor | None = None) -> Embedder:
+    """An embedder for a model in eval mode and, where there are any, static prompt tokens (M, D) or (L, M, D)."""
+    config = model.config
+    transform = ImageTransform(config.image_size, config.image_mean, config.image_std, config.image_fit)
+    return Embedder(model.backbone, transform, model.fingerprint, model=model, static=static)
+
+
+def load_backbone_embedder(source: str, *, readout: Readout = "cls") -> Embedder:
+    """An embedder for a bare backbone: any transformers vision checkpoint by hub name or folder.
+
+    A folder that `vicp train train.method=static` made gives its static prompt too.
+
+    Raises:
+        WeightsError: it cannot be had, or its weights are no numbers.
+        ConfigError: it is no vision transformer that takes prompts.
+        PromptError: its static prompt is damaged.
+    """
+    backbone, settings = load_backbone(source, readout=readout)
+    check_weights(backbone, source)
+    transform = ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
+    parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{readout}"
+    embedder = Embedder(backbone, transform, hashlib.blake2b(parts.encode(), digest_size=8).hexdigest())
+    path = Path(source) / STATIC_NAME
+    return replace(embedder, static=_read_static(path, embedder)) if path.is_file() else embedder
+
+
+def _static_path(name: str) -> Path | None:
+    """The static prompt beside a checkpoint; of one from the hub, among the files already fetched."""
+    found = find_checkpoint(name)
+    if isinstance(found, Path) and found.is_dir():
+        return found / STATIC_NAME if (found / STATIC_NAME).is_file() else None
+    if isinstance(found, Path):
+        cached = try_to_load_from_cache(name, STATIC_NAME)
+        return Path(cached) if isinstance(cached, str) else None
+    return None
+
+
+def _read_static(path: Path, embedder: Embedder) -> Tensor | None:
+    prompt = VisualPrompt.load(path)
+    if prompt.fingerprint != embedder.fingerprint:  # left over from an earlier training into the same folder
+        _log.warning("%s belongs to model %s, not to %s: left out", path, prompt.fingerprint, embedder.fingerprint)
+        return None
+    return prompt.tokens

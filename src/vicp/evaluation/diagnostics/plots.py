@@ -1,0 +1,105 @@
+"""The pictures of a diagnosis, each with the sentence that stands below it."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
+from vicp.data.records import PhotoTable
+from vicp.errors import ConfigError
+from vicp.evaluation.plots.figures import plot_identities, plot_similarities
+from vicp.evaluation.plots.prompted import plot_attention, plot_match
+from vicp.evaluation.rank_lists import first_match
+from vicp.evaluation.scoring import LoadedTask, pair_similarities
+from vicp.evaluation.task import Rows
+from vicp.metrics import verification
+from vicp.model.visual_prompt import VisualPrompt
+
+NUM_LOOKED = 2
+_LEAST_MAPPED = 5  # photos that t-SNE can place
+Pictures = dict[str, bytes]
+
+
+def plot_diagnosis(
+    embedder: Embedder,
+    adaptation: Prompt | None,
+    table: PhotoTable,
+    paper: LoadedTask,
+    embeddings: Tensor,
+    *,
+    queries: Rows,
+    seed: int,
+) -> Pictures:
+    """PNG by caption: similarities, the map of identities, matched patches, and what the prompt changes.
+
+    Without verification pairs there are no similarities, without a prompt in the features nothing it changes.
+
+    Args:
+        embedder: the method.
+        adaptation: None is the bare backbone.
+        table: the photos that the paper's exam is about.
+        paper: n photos.
+        embeddings: (n, D) of these.
+        queries: numbers of queries in the exam that have an answer; at least one.
+        seed: of the map.
+    """
+    prompt = None if adaptation is None else adaptation.views[-1]
+    return {
+        **_similarities(paper, embeddings),
+        **_map(table, paper, embeddings, seed),
+        **_matches(embedder, prompt, table, paper, embeddings, int(queries[0])),
+        **_looks(embedder, prompt, table, paper, queries[:NUM_LOOKED]),
+    }
+
+
+def _similarities(paper: LoadedTask, embeddings: Tensor) -> Pictures:
+    pairs = paper.exam.pairs
+    if pairs is None or pairs.same.all() or not pairs.same.any():
+        return {}
+    scores = pair_similarities(paper, embeddings)
+    best = verification(scores, pairs.same).best_threshold
+    picture = plot_similarities(scores[pairs.same], scores[~pairs.same], threshold=best if np.isfinite(best) else None)
+    return {"How similar two photos are, of one identity and of two, and the threshold that parts them best.": picture}
+
+
+def _map(table: PhotoTable, paper: LoadedTask, embeddings: Tensor, seed: int) -> Pictures:
+    tested = np.union1d(paper.query, paper.gallery)
+    if len(tested) < _LEAST_MAPPED:
+        return {}
+    identities = table.frame["identity"].iloc[paper.rows[tested]].astype(str).to_list()
+    picture = plot_identities(embeddings[torch.from_numpy(tested)], identities, seed=seed)
+    return {"A map of the photos: close together where the method finds them alike, coloured by identity.": picture}
+
+
+def _matches(
+    embedder: Embedder,
+    prompt: VisualPrompt | None,
+    table: PhotoTable,
+    paper: LoadedTask,
+    embeddings: Tensor,
+    query: int,
+) -> Pictures:
+    hit = first_match(paper, embeddings, query)
+    both = np.array([paper.query[query], paper.gallery[hit]])  # (2,)
+    left, right = (table.photo_bytes(int(row)) for row in paper.rows[both])
+    picture = plot_match(embedder, prompt, paper.pixels[torch.from_numpy(both)], (left, right))
+    one, other = table.frame["path"].iloc[paper.rows[both]]
+    return {f"Which patches match in {one} and {other}, the most similar photo of its identity.": picture}
+
+
+def _looks(
+    embedder: Embedder, prompt: VisualPrompt | None, table: PhotoTable, paper: LoadedTask, queries: Rows
+) -> Pictures:
+    """Where the backbone looks in these queries; none without a prompt, or where it has no CLS token to look with."""
+    if prompt is None:
+        return {}
+    pictures = {}
+    for place in paper.query[queries]:
+        row = int(paper.rows[place])
+        try:
+            picture = plot_attention(embedder, prompt, paper.pixels[[int(place)]], table.photo_bytes(row))
+        except ConfigError:
+            return {}
+        pictures[f"Where the model looks in {table.frame['path'].iloc[row]}, and what the prompt changes."] = picture
+    return pictures

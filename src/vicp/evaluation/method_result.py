@@ -1,0 +1,89 @@
+"""All that one method answered in one exam, kept in a file, so that a stopped evaluation goes on from there."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from vicp.errors import DataError
+from vicp.evaluation.scoring import Arrays, TaskResult
+
+
+@dataclass(frozen=True, eq=False)
+class MethodResult:
+    """What a method answered.
+
+    Attributes:
+        fingerprint: of the model that answered.
+        answers: by row of the results, one per support draw, or one alone where no support was read. A row is an
+            adaptation ("auto"), a second stage ("generated + verifier") or a context ("context other").
+        seconds: by row, for all draws.
+        chosen: what "auto" chose, by how many draws.
+        num_pairs: K of the supports that could be drawn.
+        cosines: of prompts, by what was compared.
+        label_accuracy: per draw, the share of held-out labels that the LLM foresees.
+        guessing: per draw, the share that one answer for all pairs would get.
+    """
+
+    fingerprint: str
+    answers: Mapping[str, tuple[TaskResult, ...]]
+    seconds: Mapping[str, float]
+    chosen: Mapping[str, int] = field(default_factory=dict)
+    num_pairs: int = 0
+    cosines: Mapping[str, float] = field(default_factory=dict)
+    label_accuracy: tuple[float, ...] = ()
+    guessing: tuple[float, ...] = ()
+
+    def save(self, path: Path) -> None:
+        """Writes the sheet; the file appears whole or not at all.
+
+        Raises:
+            DataError: it cannot be written there.
+        """
+        arrays: Arrays = {
+            f"{row}|{draw}|{name}": values
+            for row, answers in self.answers.items()
+            for draw, answer in enumerate(answers)
+            for name, values in answer.arrays().items()
+        }
+        facts = {name: value for name, value in vars(self).items() if name != "answers"}
+        buffer = BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
+        part = path.with_suffix(".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(buffer.getvalue())
+            part.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise DataError(f"{path}: cannot write ({error.strerror or error}); choose another --out") from error
+
+    @classmethod
+    def load(cls, path: Path) -> "MethodResult | None":
+        """The sheet in a file; None where there is none, or none that can be read."""
+        try:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            facts = json.loads(str(arrays.pop("facts")))
+            return cls(answers=_answers(arrays), **_as_given(facts))
+        except (OSError, BadZipFile, KeyError, TypeError, ValueError, EOFError):
+            return None
+
+
+def _answers(arrays: Arrays) -> dict[str, tuple[TaskResult, ...]]:
+    by_row: dict[str, dict[int, Arrays]] = {}
+    for name, values in arrays.items():
+        row, draw, what = name.split("|")
+        by_row.setdefault(row, {}).setdefault(int(draw), {})[what] = values
+    return {row: tuple(TaskResult.of_arrays(draws[d]) for d in sorted(draws)) for row, draws in by_row.items()}
+
+
+def _as_given(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}

@@ -1,0 +1,107 @@
+"""A division becomes an exam: what must not be in it is left out, and whether it can be sat is checked."""
+
+import numpy as np
+
+from vicp.data.records import PhotoTable, nearest
+from vicp.data.seeds import derive_seed
+from vicp.errors import DataError
+from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask, day_codes, sorted_codes
+from vicp.evaluation.protocols.pairs import has_answer, sample_pairs
+from vicp.evaluation.protocols.splits import Split
+from vicp.evaluation.task import EvaluationTask, LabelledPairs, Rows
+
+EXCLUDABLE = ("camera", "sequence", "viewpoint", "domain", "date")
+
+
+def group_codes(table: PhotoTable, column: str | None) -> Rows:
+    """Returns a code per photo (n,) for its value in a column, -1 where that is unknown; a date is a day.
+
+    Args:
+        table: n photos.
+        column: one of EXCLUDABLE; None for -1 everywhere.
+
+    Raises:
+        DataError: the photos have no such column, or nothing in it.
+    """
+    if column is None:
+        return np.full(len(table), -1, dtype=np.int64)
+    there = [name for name in EXCLUDABLE if name in table.frame]
+    if column not in there:
+        raise DataError(f"photos cannot be left out by {column!r}, no such column{nearest(column, there)}")
+    codes = day_codes(table) if column == "date" else sorted_codes(table.frame[column].replace("", None))
+    if len(codes) and codes.max() < 0:
+        raise DataError(
+            f"photos cannot be left out by {column!r}, which no photo tells: fill the column, or exclude none"
+        )
+    return codes
+
+
+def build_task(
+    photos: CategoryPhotos, division: Split, *, groups: Rows | None, open_set: bool
+) -> tuple[EvaluationTask, list[str]]:
+    """Returns the exam, and sentences without a full stop on photos that take no part.
+
+    Left out of the support are identities that are looked up or looked in; left out of the queries, those without
+    a right answer in the gallery, except where each photo is looked up among the others and, in an open set, those
+    whose identity is not there at all.
+
+    Args:
+        photos: of the category.
+        division: of them.
+        groups: for `Exam.groups`.
+        open_set: queries of unknown identity are wanted.
+
+    Raises:
+        DataError: nothing can be taught, or nothing be asked; the message is the reason.
+    """
+    support = division.support & ~photos.of_identities(division.query | division.gallery)
+    answered = has_answer(photos.identities, photos.groups, division.query, division.gallery)
+    new = division.query & ~photos.of_identities(division.gallery)
+    query = division.query if division.leave_one_out else answered | (new if open_set else False)
+    _check_questions(photos, division.gallery, answered)
+    if open_set and not new.any():
+        raise DataError("no identity is left to be unknown beside a known one, so nothing can be called new")
+    _check_support(photos, support)
+    seed = derive_seed(photos.seed, division.variant)
+    pairs = division.pairs or sample_pairs(photos.identities, photos.groups, query, division.gallery, seed=seed)
+    exam = EvaluationTask(
+        photos.category,
+        support=photos.rows[support],
+        query=photos.rows[query],
+        gallery=photos.rows[division.gallery],
+        leave_one_out=division.leave_one_out,
+        groups=groups,
+        pairs=None if pairs is None else LabelledPairs(photos.rows[pairs.left], photos.rows[pairs.right], pairs.same),
+        fold=division.fold,
+        variant=division.variant,
+    )
+    return exam, [*division.notes, *_notes(division, support, query)]
+
+
+def _check_questions(photos: CategoryPhotos, gallery: Mask, answered: Mask) -> None:
+    identities = np.unique(photos.identities[gallery])
+    if len(identities) < 2:
+        raise DataError(f"the photos to look in show {len(identities)} identities, expected two or more")
+    if not answered.any():
+        raise DataError("no photo that is looked up has a right answer: none of its identity is looked in")
+
+
+def _check_support(photos: CategoryPhotos, support: Mask) -> None:
+    counts = np.bincount(photos.identities[support])
+    num_identities = int((counts > 0).sum())
+    if num_identities < 2 or counts.max() < 2:
+        raise DataError(
+            f"its support has {int(counts.sum())} photos of {num_identities} identities that are not looked up, "
+            "expected two identities and two photos of one"
+        )
+
+
+def _notes(division: Split, support: Mask, query: Mask) -> list[str]:
+    """What was left out of the support and of the queries."""
+    asked, taught = int((division.query & ~query).sum()), int((division.support & ~support).sum())
+    notes = []
+    if asked:
+        notes.append(f"{asked} photos are not looked up, for there is no right answer among those looked in")
+    if taught:
+        notes.append(f"{taught} photos are left out of the support, for their identities are in the test")
+    return notes

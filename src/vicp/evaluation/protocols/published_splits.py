@@ -1,0 +1,94 @@
+"""Divisions that a data set brings along: Market-1501's splits and the lists of PetFace and ShopID10K."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vicp.data.sources.petface import CLOSED_SET, read_verification
+from vicp.errors import DataError
+from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask
+from vicp.evaluation.protocols.splits import Split, split_identities
+from vicp.evaluation.task import LabelledPairs
+
+_SHARE_OF_CLOSED_SET = 0.1  # of PetFace's trained identities, for the support: the others stay as they are
+
+
+def market_split(photos: CategoryPhotos) -> Split:
+    """Returns the splits as they are: train is the support, query is looked up in gallery (or test).
+
+    Raises:
+        DataError: a split has no photo.
+    """
+    gallery = "gallery" if photos.split("gallery").any() else "test"
+    return Split(_of_split(photos, "train"), _of_split(photos, "query"), _of_split(photos, gallery))
+
+
+def trained_split(photos: CategoryPhotos) -> Split:
+    """Returns PetFace's closed set: new photos of the trained identities, a tenth of them set apart as support.
+
+    Raises:
+        DataError: a split has no photo, or too few identities.
+    """
+    gallery, query = _of_split(photos, "train"), _of_split(photos, CLOSED_SET)
+    support, rest = photos.set_apart(gallery | query, _SHARE_OF_CLOSED_SET)
+    return Split(support, query & rest, gallery & rest)
+
+
+def verification_split(photos: CategoryPhotos, source: Path) -> Split:
+    """Returns the pairs of `verification.csv`, their photos looked up among each other, and train as support.
+
+    Raises:
+        DataError: the file cannot be used, its pairs are of one kind, or the split train has no photo.
+    """
+    listed = read_verification(source, photos.category)
+    place = {path: index for index, path in enumerate(photos.frame["path"])}
+    left, right = (np.array([place.get(path, -1) for path in listed[name]]) for name in ("path1", "path2"))
+    there = (left >= 0) & (right >= 0)
+    pairs = LabelledPairs(left[there], right[there], listed["same"].to_numpy(dtype=bool)[there])
+    if pairs.same.all() or not pairs.same.any():
+        same = int(pairs.same.sum())
+        raise DataError(
+            f"its verification.csv has {same} same-pairs and {len(pairs.same) - same} different-pairs of photos that "
+            "are read, expected both kinds"
+        )
+    asked = np.zeros(len(photos.rows), dtype=bool)
+    asked[pairs.left], asked[pairs.right] = True, True
+    notes = [f"{(~there).sum()} pairs of verification.csv name photos that are not read"] * (not there.all())
+    return Split(_of_split(photos, "train"), asked, asked, pairs=pairs, notes=tuple(notes))
+
+
+def fold_split(photos: CategoryPhotos, share: float) -> Split:
+    """Returns the test photos and the support of `split_identities`, with the fold of the category.
+
+    Raises:
+        DataError: too few identities, or the category is in no fold or several.
+    """
+    folds = np.unique(photos.column("fold")).tolist()
+    if len(folds) > 1 or folds == [""]:
+        found = ", ".join(fold or "none" for fold in folds)
+        raise DataError(f"its photos are of the folds: {found}; expected one")
+    return replace(split_identities(photos, share), fold=folds[0])
+
+
+def check_verification(source: Path | None, categories: Iterable[str]) -> Path:
+    """Returns a data set's folder, once it is known to have verification pairs of a category.
+
+    Raises:
+        DataError: there is none, or it has none.
+    """
+    if source is None or not any((source / "split" / name / "verification.csv").is_file() for name in categories):
+        raise DataError(
+            "petface-verification needs the data set's own folder with split/<category>/verification.csv, got "
+            f"{source or 'photos from elsewhere'}: give the folder of PetFace or ShopID10K itself"
+        )
+    return source
+
+
+def _of_split(photos: CategoryPhotos, name: str) -> Mask:
+    found = photos.split(name)
+    if not found.any():
+        there = ", ".join(sorted(set(photos.column("split").tolist()) - {""}))
+        raise DataError(f"no photo of the split {name} (there are: {there or 'none'})")
+    return found

@@ -1,0 +1,155 @@
+"""A second stage from the embeddings alone: k-reciprocal encoding (Zhong et al., CVPR 2017, arXiv 1701.08398).
+
+Two photos show the same individual more likely if each is among the other's nearest, and if their nearest are the same
+photos. From the paper's equations, over all photos, those of queries and those of the gallery:
+
+    N(p, k)   p itself and its k nearest others                                                            (2)
+    R(p, k)   those of N(p, k) that have p among their k nearest                                           (3)
+    R*(p)     R(p, k1), and R(q, k1/2) of each of its q of which at least two thirds are in R(p, k1)       (4)
+    V_pg      exp(-d(p, g)) for g in R*(p), else 0                                                         (7)
+    V_p       then the mean of V over N(p, k2 - 1), that is over p and its nearest, k2 photos in all       (11)
+    d_J       1 - sum_g min(V_pg, V_qg) / sum_g max(V_pg, V_qg)                                            (10)
+    d*        (1 - lambda) d_J + lambda d                                                                  (12)
+
+That a photo counts as its own nearest is our reading: without it, two photos that are each other's nearest would lack
+just that in common. d is the squared Euclidean distance of L2-normalised embeddings, 2 - 2 cos. V is kept sparse: at
+most k2 (k1 + 1) (k1/2 + 4)/3 entries per photo, whatever the number of photos, and in practice far fewer.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from vicp.evaluation.reranking.candidate_pairs import Progress
+from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.metrics.grid import exact_similarity, to_grid
+from vicp.metrics.ranks import BLOCK_SIZE
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_ROWS = 4096  # photos or pairs at a time
+
+
+def k_reciprocal_scores(
+    query: Tensor,
+    gallery: Tensor,
+    shortlist: Shortlist,
+    *,
+    own_rows: Ints | None = None,
+    k1: int = 20,
+    k2: int = 6,
+    weight: float = 0.3,
+    block_size: int = BLOCK_SIZE,
+    progress: Progress | None = None,
+) -> Floats:
+    """Minus d* of each query and the photos of its shortlist, (Q, k) float64; -inf at empty places.
+
+    What a query finds depends on the other queries, which are among the neighbours.
+
+    Args:
+        query: (Q, D) floating point, normalised here.
+        gallery: (G, D) floating point, normalised here.
+        shortlist: of these.
+        own_rows: (Q,) the gallery row that is the query itself, so that it counts once; -1 for none.
+        k1: how many nearest photos may be relatives.
+        k2: over how many photos the encoding is averaged; 1 leaves it as it is.
+        weight: lambda, of the first stage's distance.
+        block_size: photos compared at a time.
+        progress: called with pairs done and pairs in all.
+
+    Raises:
+        ValueError: what `find_shortlist` refuses, k2 above k1 + 1, k1 or k2 below 1, or a weight outside [0, 1].
+    """
+    if not (k1 >= 1 and 1 <= k2 <= k1 + 1 and 0 <= weight <= 1):
+        raise ValueError(f"k1 {k1}, k2 {k2}, weight {weight}; expected 1 <= k2 <= k1 + 1 and a weight in [0, 1]")
+    own = np.full(len(query), -1) if own_rows is None else own_rows
+    new = np.flatnonzero(own < 0)  # queries that are no photos of the gallery
+    photo_of = own.copy()  # (Q,)
+    photo_of[new] = len(gallery) + np.arange(len(new))
+    photos = torch.cat([gallery, query[torch.from_numpy(new)]]) if len(new) else gallery  # (n, D)
+    nearest = find_shortlist(photos, photos, size=k1, own_rows=np.arange(len(photos)), block_size=block_size).rows
+    rows = to_grid(photos)
+    encoding = _expand(_encode(rows, _relatives(nearest, k1)), nearest, k2)
+    return _distances(encoding, rows, photo_of, shortlist, weight, progress)
+
+
+def _neighbours(nearest: Ints, k: int) -> sparse.csr_array:
+    """N(p, k) of every photo p as 0 and 1, (n, n): p itself and its k nearest."""
+    own = np.arange(len(nearest))
+    row = np.repeat(own, k + 1)
+    column = np.concatenate([own[:, None], nearest[:, :k]], axis=1).ravel()
+    there = column >= 0
+    return sparse.csr_array((np.ones(there.sum()), (row[there], column[there])), shape=(len(own), len(own)))
+
+
+def _relatives(nearest: Ints, k1: int) -> sparse.csr_array:
+    """R*(p) of every photo p, as entries above 0 of (n, n)."""
+    close, closer = (_reciprocal(_neighbours(nearest, k)) for k in (k1, round(k1 / 2)))
+    size = closer.sum(axis=1)  # (n,)
+    parts = []
+    for rows in _parts(len(nearest)):
+        own = close[rows]  # (r, n)
+        shared = (own @ closer).multiply(own).tocoo()  # |R(p, k1) and R(q, k1/2)|, for q in R(p, k1)
+        joined = 3 * shared.data >= 2 * size[shared.coords[1]]
+        joining = sparse.csr_array(
+            (np.ones(joined.sum()), tuple(axis[joined] for axis in shared.coords)), shape=own.shape
+        )
+        parts.append(own + joining @ closer)
+    return sparse.vstack(parts, format="csr")
+
+
+def _reciprocal(neighbours: sparse.csr_array) -> sparse.csr_array:
+    """R(p, k): neighbours that have p among theirs."""
+    return neighbours.multiply(neighbours.T).tocsr()
+
+
+def _encode(rows: NDArray[np.float32], relatives: sparse.csr_array) -> sparse.csr_array:
+    """V of equation 7, (n, n)."""
+    pairs = relatives.tocoo()
+    values = np.exp(-_squared_distance(rows, *pairs.coords))
+    return sparse.csr_array((values, pairs.coords), shape=relatives.shape)
+
+
+def _expand(encoding: sparse.csr_array, nearest: Ints, k2: int) -> sparse.csr_array:
+    """V of equation 11, (n, n)."""
+    neighbours = _neighbours(nearest, k2 - 1)
+    return sparse.diags_array(1 / neighbours.sum(axis=1)) @ (neighbours @ encoding)
+
+
+def _distances(
+    encoding: sparse.csr_array,
+    rows: NDArray[np.float32],
+    photo_of: Ints,
+    shortlist: Shortlist,
+    weight: float,
+    progress: Progress | None,
+) -> Floats:
+    """Minus d* of equation 12, (Q, k)."""
+    query, place = np.nonzero(shortlist.filled)
+    left, right = photo_of[query], shortlist.rows[query, place]  # (P,)
+    total = encoding.sum(axis=1)  # (n,)
+    scores = np.full(shortlist.rows.shape, -np.inf)
+    for part in _parts(len(left)):
+        p, q = left[part], right[part]
+        smaller = encoding[p].minimum(encoding[q]).sum(axis=1)
+        jaccard = 1 - smaller / (total[p] + total[q] - smaller)  # max = sum - min
+        scores[query[part], place[part]] = -((1 - weight) * jaccard + weight * _squared_distance(rows, p, q))
+        if progress is not None:
+            progress(min(part.stop, len(left)), len(left))
+    return scores
+
+
+def _squared_distance(rows: NDArray[np.float32], left: Ints, right: Ints) -> Floats:
+    """2 - 2 cos of pairs of photos, (P,)."""
+    distance = np.empty(len(left))
+    for part in _parts(len(left)):
+        distance[part] = 2 - 2 * exact_similarity(rows[left[part]], rows[right[part]])
+    return distance
+
+
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))

@@ -1,0 +1,85 @@
+"""A second stage: how well the patches of two photos fit each other (optimal transport, design.md 3.6).
+
+An embedding sums a photo up; its patch tokens still say what is where. The score is minus the distance of L_align.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
+from vicp.data.images import normalise
+from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
+from vicp.evaluation.reranking.photo_arrays import photo_arrays
+from vicp.losses.alignment import ot_distance
+from vicp.model.precision import autocast, choose_precision
+
+
+def patch_scores(
+    embedder: Embedder,
+    pixels: Tensor,
+    pairs: CandidatePairs,
+    *,
+    adaptation: Prompt | None = None,
+    num_iterations: int = 10,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Minus the optimal-transport distance between the patch tokens of the photos of each pair, (Q, k).
+
+    The patches of each photo are computed once, under the adaptation's prompt where it has prompted features, and wait
+    on disk as float16; transport is float32.
+
+    Args:
+        embedder: its `progress` is called for the photos.
+        pixels: (n, 3, S, S) uint8, the photos of the table.
+        pairs: of the shortlist.
+        adaptation: None for the plain backbone; a metric, which is for embeddings, changes nothing here.
+        num_iterations: of Sinkhorn.
+        batch_size: pairs compared at a time.
+        progress: called for the pairs.
+
+    Raises:
+        DataError: the disk is too small for the patches.
+        PromptError: the adaptation belongs to another model.
+    """
+    if not len(pairs.left):
+        return np.full(pairs.places.shape, -np.inf, dtype=np.float32)
+    encode = _patch_encoder(embedder, adaptation)
+    with photo_arrays(
+        pixels,
+        pairs.photos,
+        encode,
+        dtype=np.float16,
+        batch_size=embedder.batch_size,
+        progress=embedder.progress,
+    ) as patches:
+
+        def score(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
+            a, b = (torch.from_numpy(patches[rows].astype(np.float32)) for rows in (left, right))  # (b, N, D)
+            with torch.inference_mode():
+                closeness: NDArray[np.float32] = -ot_distance(a, b, num_iterations=num_iterations).numpy()
+            return closeness
+
+        return score_pairs(pairs, score, batch_size=batch_size, progress=progress)
+
+
+def _patch_encoder(embedder: Embedder, adaptation: Prompt | None) -> Callable[[Tensor], Tensor]:
+    """What makes L2-normalised patch tokens (b, N, D) of photos (b, 3, S, S) uint8, under the adaptation's prompt."""
+    if adaptation is not None:
+        embedder.check(adaptation)
+    prompt = None if adaptation is None else adaptation.views[-1]  # with features of both kinds, the prompted ones
+    with torch.inference_mode():
+        states = None if prompt is None else embedder.backbone.prompt_states(prompt.tokens)
+
+    def encode(pixels: Tensor) -> Tensor:
+        with torch.inference_mode(), autocast(choose_precision()):
+            patches = embedder.backbone.encode(normalise(pixels, embedder.transform), states).patches
+        return F.normalize(patches.float(), dim=-1)  # (b, N, D): float16 holds them whatever their size was
+
+    return encode

@@ -1,0 +1,153 @@
+"""The second stage of retrieval in two stages: each query's shortlist in a new order, and what that is worth.
+
+Photos outside the shortlist keep their places after it. So a right photo there keeps its rank, and one inside loses
+the wrong photos that the first stage put before it in the shortlist, and gains those that the second stage does.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vicp.evaluation.reranking.shortlist import Shortlist
+from vicp.metrics import Retrieval
+from vicp.metrics.ranking import join_blocks, ranked_blocks, sides, summarise
+from vicp.metrics.ranks import BLOCK_SIZE, Ranked, Side
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def rerank(shortlist: Shortlist, scores: NDArray[np.floating]) -> Shortlist:
+    """The same rows by second-stage score, the highest first; equal ones keep the order of the first stage.
+
+    >>> import numpy as np
+    >>> first = Shortlist(np.array([[4, 7, 2]]), np.array([[0.9, 0.8, 0.7]]))
+    >>> rerank(first, np.array([[0.1, 0.5, 0.1]])).rows.tolist()
+    [[7, 4, 2]]
+
+    Args:
+        shortlist: of Q queries, k places.
+        scores: (Q, k), higher is closer; whatever stands at empty places counts for nothing.
+
+    Raises:
+        ValueError: scores of another shape, or NaN.
+    """
+    scores = _checked(shortlist, scores)
+    order = np.argsort(np.where(shortlist.filled, -scores, np.inf), axis=1, kind="stable")  # (Q, k)
+    return Shortlist(
+        np.take_along_axis(shortlist.rows, order, axis=1), np.take_along_axis(shortlist.similarity, order, axis=1)
+    )
+
+
+def reranked_retrieval(
+    query: Tensor,
+    gallery: Tensor,
+    query_identities: NDArray[Any],
+    gallery_identities: NDArray[Any],
+    *,
+    shortlist: Shortlist,
+    scores: NDArray[np.floating],
+    own_rows: Ints | None = None,
+    query_groups: Ints | None = None,
+    gallery_groups: Ints | None = None,
+    block_size: int = BLOCK_SIZE,
+) -> Retrieval:
+    """What every query finds after the second stage, as exactly and in as little memory as `vicp.metrics.retrieval`.
+
+    Equal to it where the second stage says what the first said. Ties are pessimistic in both stages: wrong photos
+    whose score equals a right one's stand before it, and so do those that the end of the shortlist has cut off
+    although they are as similar as a right one inside.
+
+    `best_positive` and `mistake_score` are the similarities of the first stage, of the right and the wrong photo that
+    stand first after the second: they do not say which of the two comes before the other, so `open_set` has no use
+    for them.
+
+    Args:
+        query: (Q, D), as for `retrieval`.
+        gallery: (G, D).
+        query_identities: (Q,).
+        gallery_identities: (G,).
+        shortlist: from `find_shortlist` with these embeddings, own rows and groups.
+        scores: (Q, k) of the second stage, higher is closer.
+        own_rows: (Q,), as for `retrieval`.
+        query_groups: (Q,), as for `retrieval`.
+        gallery_groups: (G,), as for `retrieval`.
+        block_size: as for `retrieval`.
+
+    Raises:
+        ValueError: what `retrieval` and `rerank` refuse, or a shortlist made otherwise.
+    """
+    scores = _checked(shortlist, scores)
+    if len(shortlist.rows) != len(query):
+        raise ValueError(f"the shortlist is of {len(shortlist.rows)} queries; expected {len(query)}")
+    asked, searched = sides(query, gallery, query_identities, gallery_identities, query_groups, gallery_groups)
+    found = []
+    for block in ranked_blocks(asked, searched, own_rows=own_rows, block_size=block_size):
+        part = slice(block.start, block.start + len(block.index))
+        listed = Shortlist(shortlist.rows[part], shortlist.similarity[part])
+        found.append(_rerank_block(block, listed, scores[part], asked.codes[part], searched))
+    return join_blocks(found)
+
+
+def _rerank_block(block: Ranked, listed: Shortlist, scores: Floats, codes: Ints, gallery: Side) -> Retrieval:
+    """What R queries find when their shortlists (R, k) are re-ordered."""
+    same = listed.filled & (gallery.codes[listed.rows] == codes[:, None])  # (R, k)
+    wrong = listed.filled & ~same
+    query, column, place = _positives_listed(block, listed, same)
+    change = _count_wrong(scores, wrong) - _count_wrong(listed.similarity, wrong)  # (R, k)
+    above = block.above.copy()
+    above[query, place] += change[query, column]
+    mistake, mistake_score = _first(listed, scores, wrong, block.mistake, block.mistake_score)
+    moved = replace(block, above=above, mistake=mistake, mistake_score=mistake_score)
+    before = summarise(moved)
+    return replace(before, best_positive=_first(listed, scores, same, block.mistake, before.best_positive)[1])
+
+
+def _positives_listed(block: Ranked, listed: Shortlist, same: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+    """The positives in shortlists as (query, place in the shortlist, place in `block.index`), each (n,).
+
+    Raises:
+        ValueError: one that the ranking leaves out, or that has another similarity there.
+    """
+    num_rows = 1 + int(max(block.index.max(initial=0), listed.rows.max(initial=0)))
+    query, column = np.nonzero(same)
+    wanted = query * num_rows + listed.rows[query, column]  # (n,)
+    known_query, known_place = np.nonzero(block.found)
+    known = known_query * num_rows + block.index[known_query, known_place]
+    order = np.argsort(known)
+    at = np.searchsorted(known, wanted, sorter=order)
+    if (at == len(known)).any() or (known[order[at]] != wanted).any():
+        raise ValueError("the shortlist holds rows that own_rows or groups leave out: make it with the same ones")
+    place = known_place[order[at]]
+    if (block.scores[query, place] != listed.similarity[query, column]).any():
+        raise ValueError("the shortlist was made with other embeddings than these")
+    return query, column, place
+
+
+def _count_wrong(scores: Floats, wrong: NDArray[np.bool_]) -> Ints:
+    """How many wrong photos of the shortlist score at least as high as each photo in it, (R, k)."""
+    counts = [((scores >= own[:, None]) & wrong).sum(axis=1) for own in scores.T]  # k times (R,)
+    return np.stack(counts, axis=1)
+
+
+def _first(
+    listed: Shortlist, scores: Floats, among: NDArray[np.bool_], rows: Ints, similarity: Floats
+) -> tuple[Ints, Floats]:
+    """Row and similarity of the photo among these that stands first, (R,) each; as given where there is none."""
+    best = np.where(among, scores, -np.inf).max(axis=1, keepdims=True)
+    column = (among & (scores == best)).argmax(axis=1)  # the first of equal ones
+    some, query = among.any(axis=1), np.arange(len(column))
+    first = listed.rows[query, column], listed.similarity[query, column]
+    return np.where(some, first[0], rows), np.where(some, first[1], similarity)
+
+
+def _checked(shortlist: Shortlist, scores: NDArray[np.floating]) -> Floats:
+    """The scores as float64, (Q, k)."""
+    if scores.shape != shortlist.rows.shape:
+        raise ValueError(f"scores are {scores.shape}; expected {shortlist.rows.shape} as the shortlist")
+    if np.isnan(scores[shortlist.filled]).any():
+        raise ValueError("scores hold NaN; expected numbers")
+    return scores.astype(np.float64)

@@ -1,0 +1,59 @@
+"""A second stage: the in-context verifier's P(same | context, query, candidate), as log odds (ours; design.md 4)."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.verifier import log_odds_same
+from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
+from vicp.evaluation.reranking.photo_arrays import photo_arrays
+
+
+def verifier_scores(
+    embedder: Embedder,
+    pixels: Tensor,
+    pairs: CandidatePairs,
+    adaptation: Prompt,
+    *,
+    batch_size: int = 256,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """The log odds that the photos of each pair show the same individual, (Q, k).
+
+    The latents of each photo are computed once and wait on disk. The comparison of two photos is the same in either
+    order, so one of them is computed.
+
+    Args:
+        embedder: its `progress` is called for the photos.
+        pixels: (n, 3, S, S) uint8, the photos of the table.
+        pairs: of the shortlist.
+        adaptation: whose slot states the verifier reads; see `vicp.adapt.verifier.can_verify`.
+        batch_size: pairs compared at a time.
+        progress: called for the pairs.
+
+    Raises:
+        ConfigError: a bare backbone, which has no verifier.
+        DataError: the disk is too small for the latents.
+        PromptError: the adaptation belongs to another model.
+        ValueError: the adaptation carries no slot states.
+    """
+    if not len(pairs.left):
+        return np.full(pairs.places.shape, -np.inf, dtype=np.float32)
+    with photo_arrays(
+        pixels,
+        pairs.photos,
+        embedder.latents,
+        dtype=np.float32,
+        batch_size=embedder.batch_size,
+        progress=embedder.progress,
+    ) as latents:
+
+        def score(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
+            a, b = (torch.from_numpy(latents[rows].astype(np.float32)) for rows in (left, right))  # (b, Q, E)
+            log_odds: NDArray[np.float32] = log_odds_same(embedder, adaptation, a, b).numpy()
+            return log_odds
+
+        return score_pairs(pairs, score, batch_size=batch_size, progress=progress)

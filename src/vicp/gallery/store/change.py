@@ -1,0 +1,113 @@
+"""A command that writes to a gallery."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from vicp.errors import GalleryError
+from vicp.gallery.store.errors import lance_errors
+from vicp.gallery.store.index import COLUMN, index_config
+from vicp.gallery.store.journal import Entry, next_entry
+from vicp.gallery.store.snapshot import MANY, Snapshot, all_tables, is_made
+from vicp.gallery.store.tables import SCHEMAS, key_columns
+
+JOURNAL = "journal"
+_EMPTY = 1  # the version of a table that was just made
+
+
+class Change:
+    """A command that writes; nothing of it is visible before `commit`, which it may call many times."""
+
+    def __init__(self, snapshot: Snapshot, command: str, *, by: str, why: str) -> None:
+        self.snapshot = snapshot
+        self.by, self.why = by, why
+        self._command = command
+        self._operation: int | None = None
+        self._open: dict[str, Any] = {}
+
+    def add(self, table: str, rows: pa.Table, *, schema: pa.Schema | None = None) -> None:
+        """Appends rows; `schema` makes a table that is not there yet."""
+        with self._writing(table):
+            self.settled(table, schema).add(rows)
+
+    def update(self, table: str, rows: pa.Table) -> None:
+        """Writes whole rows over those with the same key, and appends the others."""
+        with self._writing(table):
+            merge = self.settled(table).merge_insert(key_columns(table))
+            merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def delete(self, table: str, numbers: Sequence[int]) -> None:
+        """Removes the rows of these photos."""
+        with self._writing(table):
+            opened = self.settled(table)
+            for start in range(0, len(numbers), MANY):
+                opened.delete(f"number in ({', '.join(map(str, numbers[start : start + MANY]))})")
+
+    def make_index(self, table: str, rows: int) -> Any:
+        """Builds a search index over the embeddings of a table of so many rows; returns LanceDB's table."""
+        with self._writing(table):
+            opened = self.settled(table)
+            opened.create_index(COLUMN, config=index_config(rows), replace=True)
+        return opened
+
+    def commit(self, summary: str, *, settings: dict[str, Any] | None = None, state: Entry | None = None) -> Entry:
+        """Makes everything since the last commit visible at once.
+
+        Args:
+            summary: what was done, for people.
+            settings: the gallery's from now on; those it had if None.
+            state: an earlier entry whose content is shown from now on, in place of what was written.
+
+        Raises:
+            GalleryError: it cannot be written, or another writer was faster.
+        """
+        entries = self.snapshot.entries
+        before = entries[-1] if entries else None
+        versions = dict(before.versions) if before else {}
+        versions |= {table: int(opened.version) for table, opened in self._open.items()}
+        kept = before.settings if before else {}
+        entry = next_entry(
+            entries,
+            self._command,
+            summary,
+            by=self.by,
+            why=self.why,
+            versions=state.versions if state else versions,
+            settings=(state.settings if state else kept) if settings is None else settings,
+            operation=self._operation,
+            state=state.state if state else None,
+        )
+        with self._writing(JOURNAL):
+            journal = self.snapshot.database.open_table(JOURNAL)
+            if journal.count_rows() != len(entries):
+                raise GalleryError(f"{self.snapshot.uri}: another process has written meanwhile: run the command again")
+            journal.add(entry.row())
+        self._operation = entry.operation
+        self._open = {} if state else self._open
+        self.snapshot = replace(self.snapshot, entries=(*entries, entry))
+        return entry
+
+    def settled(self, table: str, schema: pa.Schema | None = None) -> Any:
+        """The table, after putting away what no journal row names."""
+        if table not in self._open:
+            entries = self.snapshot.entries
+            wanted = entries[-1].versions.get(table) if entries else None
+            opened = self._unnamed(table, schema) if wanted is None else self.snapshot.database.open_table(table)
+            if opened.version != (wanted or _EMPTY):
+                opened.checkout(wanted or _EMPTY)
+                opened.restore()
+            self._open[table] = opened
+        return self._open[table]
+
+    def _unnamed(self, table: str, schema: pa.Schema | None) -> Any:
+        """A table that the last journal row does not name: made now, unless it is there."""
+        database, columns = self.snapshot.database, schema or SCHEMAS[table]
+        named = any(table in entry.versions for entry in self.snapshot.entries)
+        if table in all_tables(database) and (named or is_made(database, table)):
+            return database.open_table(table)
+        return database.create_table(table, schema=columns, mode="overwrite")
+
+    def _writing(self, table: str) -> Any:
+        return lance_errors(self.snapshot.uri, f"writing {table}")

@@ -1,0 +1,154 @@
+"""The gallery's tables in LanceDB: snapshots to read, changes to write, every state kept.
+
+A table keeps all its versions. The journal says which versions belong together, and a change exists from the moment
+its journal row is written: what a killed process wrote without one is ignored by readers and put away by the next
+writer. Undo and restore write a journal row that names old versions, and no more.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vicp.errors import GalleryError
+from vicp.gallery.store.change import JOURNAL, Change
+from vicp.gallery.store.errors import lance_errors
+from vicp.gallery.store.journal import SCHEMA, Entry, find_operation, read_entries, undone
+from vicp.gallery.store.lock import remote_lock, remove_lock, writer_lock
+from vicp.gallery.store.snapshot import Snapshot, all_tables, is_made
+from vicp.gallery.store.tables import SCHEMAS
+
+os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
+
+import lancedb
+
+
+def open_gallery(uri: str) -> Snapshot:
+    """The gallery as it is now.
+
+    Raises:
+        GalleryError: there is none, it is damaged, or a newer program wrote it.
+    """
+    snapshot = _open(uri)
+    if not snapshot.entries:
+        raise GalleryError(f"{uri}: no gallery; `vicp gallery create {uri}` makes one")
+    missing = sorted(set(snapshot.tables) - set(all_tables(snapshot.database)))
+    if missing:
+        raise GalleryError(f"{uri}: half of it is gone ({', '.join(missing)}): bring the folder back from a copy")
+    return snapshot
+
+
+@contextmanager
+def change(uri: str, command: str, *, by: str, why: str = "", wait: bool = False) -> Iterator[Change]:
+    """Opens a gallery to write, as the only writer.
+
+    Args:
+        uri: the gallery.
+        command: for the log.
+        by: who changes it.
+        why: a note for the log.
+        wait: for another writer to finish, instead of raising.
+
+    Raises:
+        GalleryError: as `open_gallery`, or another process is writing, or the place cannot be written.
+    """
+    open_gallery(uri)  # before a lock file is left in a folder that is none
+    with _lock(uri, wait=wait):
+        yield Change(open_gallery(uri), command, by=by, why=why)
+
+
+def create_gallery(uri: str, settings: dict[str, Any], *, by: str, why: str = "") -> Snapshot:
+    """An empty gallery.
+
+    Raises:
+        GalleryError: there is one already, the folder holds something else, or it cannot be written.
+    """
+    folder = local_folder(uri)
+    if folder is not None:
+        _make_folder(folder)
+    with _lock(uri, wait=False):
+        snapshot = _open(uri)
+        if snapshot.entries:
+            raise GalleryError(f"{uri}: there is a gallery already: `vicp gallery stats {uri}` says what is in it")
+        with lance_errors(uri, "making the tables"):
+            snapshot.database.create_table(JOURNAL, schema=SCHEMA, mode="overwrite")  # what is there has no entry
+            made = Change(snapshot, "create", by=by, why=why)
+            for table in SCHEMAS:
+                made.settled(table)
+        made.commit("made an empty gallery", settings=settings)
+    return made.snapshot
+
+
+def undo(uri: str, *, by: str, why: str = "", wait: bool = False) -> Entry:
+    """Takes the last command back that has not been taken back; returns the journal's new entry.
+
+    Raises:
+        GalleryError: nothing to take back, or as `change`.
+    """
+    with change(uri, "undo", by=by, why=why, wait=wait) as writer:
+        taken_back, state = undone(writer.snapshot.entries)
+        what = f"{taken_back.number} ({taken_back.last.command}: {taken_back.last.summary})"
+        return writer.commit(f"took back operation {what}", state=state)
+
+
+def restore(uri: str, number: int, *, by: str, why: str = "", wait: bool = False) -> Entry:
+    """Brings back the gallery as it was after this operation; returns the journal's new entry.
+
+    Raises:
+        GalleryError: no such operation, or as `change`.
+    """
+    with change(uri, "restore", by=by, why=why, wait=wait) as writer:
+        entries = writer.snapshot.entries
+        last = find_operation(entries, number).last
+        summary = f"as after operation {number} ({last.command}: {last.summary})"
+        return writer.commit(summary, state=entries[last.state - 1])
+
+
+def unlock(uri: str) -> str | None:
+    """Takes away the lock of a dead writer in object storage; returns whose it was, None if there was none."""
+    with lance_errors(uri, "taking the lock away"):
+        return None if local_folder(uri) is not None else remove_lock(lancedb.connect(uri))
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder of a gallery on this machine's disks; None for one in object storage."""
+    return None if "://" in uri else Path(uri)
+
+
+def _open(uri: str) -> Snapshot:
+    """The gallery as it is now, without entries where there is none."""
+    folder = local_folder(uri)
+    if folder is not None and not folder.is_dir():
+        raise GalleryError(f"{uri}: no such gallery; `vicp gallery create {uri}` makes one")
+    with lance_errors(uri, "reading the journal"):
+        database = lancedb.connect(uri)
+        there = all_tables(database)
+        alone = not set(there) & set(SCHEMAS)  # the journal is the first table that is made
+        if JOURNAL not in there and not alone:
+            raise GalleryError(f"{uri}: half of it is gone ({JOURNAL}): bring the folder back from a copy")
+        if JOURNAL not in there or (alone and not is_made(database, JOURNAL)):
+            return Snapshot(uri, database, ())
+        rows = database.open_table(JOURNAL).to_arrow()
+    try:
+        return Snapshot(uri, database, read_entries(rows))
+    except GalleryError as error:
+        raise GalleryError(f"{uri}: {error}") from error
+
+
+def _lock(uri: str, *, wait: bool) -> Any:
+    folder = local_folder(uri)
+    if folder is not None:
+        return writer_lock(folder, wait=wait)
+    with lance_errors(uri, "opening"):
+        return remote_lock(lancedb.connect(uri), uri, wait=wait)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in folder.iterdir()} - {"writer.lock", "writer.pid"}
+    except OSError as error:
+        raise GalleryError(f"{folder}: cannot be made ({error.strerror})") from error
+    if names and not any(name.endswith(".lance") for name in names):
+        raise GalleryError(f"{folder}: holds something else ({min(names)}): give a new or an empty folder")

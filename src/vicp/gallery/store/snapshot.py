@@ -1,0 +1,110 @@
+"""A gallery as it was at one moment."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from vicp.gallery.store.errors import lance_errors
+from vicp.gallery.store.journal import Entry
+
+MANY = 2000  # numbers in one condition
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A gallery as it was at one moment: later changes do not show.
+
+    Attributes:
+        uri: the folder, or the place in object storage.
+        database: LanceDB's connection.
+        entries: the journal, oldest first.
+    """
+
+    uri: str
+    database: Any
+    entries: tuple[Entry, ...]
+
+    @property
+    def head(self) -> Entry:
+        """The newest entry."""
+        return self.entries[-1]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The gallery's settings."""
+        return self.head.settings
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables of this state."""
+        return tuple(self.head.versions)
+
+    def read(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
+        """Rows of a table, in no particular order.
+
+        Raises:
+            GalleryError: the table cannot be read.
+        """
+        with lance_errors(self.uri, f"reading {table}"):
+            query = self.open(table).search()
+            query = query if columns is None else query.select(list(columns))
+            query = query if where is None else query.where(where)
+            return query.to_arrow()
+
+    def batches(self, table: str, columns: Sequence[str], *, size: int = 8192) -> Iterator[pa.RecordBatch]:
+        """The same rows a batch at a time, for tables larger than memory.
+
+        Raises:
+            GalleryError: the table cannot be read.
+        """
+        with lance_errors(self.uri, f"reading {table}"):
+            yield from self.open(table).search().select(list(columns)).to_batches(size)
+
+    def of_numbers(self, table: str, numbers: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        """Rows of these photos, in no particular order."""
+        parts = [
+            self.read(table, columns, f"number in ({', '.join(map(str, numbers[start : start + MANY]))})")
+            for start in range(0, len(numbers), MANY)
+        ]
+        return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
+
+    def count(self, table: str) -> int:
+        """Rows of a table; 0 for one that this state does not have."""
+        if table not in self.head.versions:
+            return 0
+        with lance_errors(self.uri, f"reading {table}"):
+            return int(self.open(table).count_rows())
+
+    def open(self, table: str) -> Any:
+        """LanceDB's table at the version of this state.
+
+        Raises:
+            GalleryError: it is not there any more.
+        """
+        version = self.head.versions[table]
+        with lance_errors(self.uri, f"version {version} of {table}"):
+            opened = self.database.open_table(table)
+            opened.checkout(version)
+        return opened
+
+
+def is_made(database: Any, table: str) -> bool:
+    """Whether a table that is there can be opened: not where its maker was killed on the way to a first version."""
+    try:
+        database.open_table(table)
+    except ValueError:
+        return False
+    return True
+
+
+def all_tables(database: Any) -> list[str]:
+    """The tables that are there, in this state or another."""
+    names: list[str] = []
+    page = database.list_tables(limit=1000)
+    while True:
+        names += page.tables
+        if not page.page_token:
+            return names
+        page = database.list_tables(page_token=page.page_token, limit=1000)

@@ -1,0 +1,33 @@
+"""Principal directions of readouts: where the parts that scale or compare them start."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+FLOOR = 0.1  # of the median deviation: what varies less is noise, and is not blown up to the size of the rest
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """Float32 values of n readouts.
+
+    Attributes:
+        centre: their mean (D',).
+        directions: orthonormal rows (r, D'), those of most variance first.
+        deviation: of the readouts along each (r,), and a floor.
+    """
+
+    centre: Tensor
+    directions: Tensor
+    deviation: Tensor
+
+
+def principal_components(readouts: Tensor, rank: int) -> PrincipalComponents:
+    """The first `rank` principal directions of readouts (n, D')."""
+    wide = readouts.double()
+    centre = wide.mean(dim=0)
+    variance, components = torch.linalg.eigh((wide - centre).T @ (wide - centre) / len(wide))  # ascending
+    deviation = variance.flip(0)[:rank].clamp_min(0).sqrt()
+    deviation = deviation + FLOOR * deviation.median()
+    return PrincipalComponents(centre.float(), components.flip(1)[:, :rank].T.float(), deviation.float())

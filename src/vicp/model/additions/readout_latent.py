@@ -1,0 +1,41 @@
+"""The glance: a photo's readout as one more latent (ours, not the paper's).
+
+The Q-Former must first learn what to look for. The glance shows the comparison token from the first step on in which
+directions of the readout, the ones a metric scales, two photos differ.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from vicp.model.additions.pca import principal_components
+from vicp.model.backbone import Encoding, Readout
+
+
+class ReadoutLatent(nn.Module):
+    """A linear map of the frozen readout to the LLM's width.
+
+    Args:
+        in_dim: D', the length of the readout.
+        out_dim: E.
+        num_prefix: P, the tokens before the patches.
+        readout: which tokens become the embedding.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, *, num_prefix: int, readout: Readout) -> None:
+        super().__init__()
+        self.num_prefix, self.readout = num_prefix, readout
+        self.project = nn.Linear(in_dim, out_dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """One latent (B, 1, E) of each photo from its frozen tokens (B, P+N, D)."""
+        encoding = Encoding(tokens[:, : self.num_prefix], tokens[:, self.num_prefix :])
+        projected: Tensor = self.project(encoding.readout(self.readout))  # (B, E)
+        return projected[:, None]  # (B, 1, E)
+
+    @torch.no_grad()
+    def start_from(self, readouts: Tensor) -> None:
+        """Starts as the principal components of readouts (n, D'), about equal in size; outputs beyond start at 0."""
+        found = principal_components(readouts, min(self.project.weight.shape))
+        rows = found.directions / found.deviation[:, None]  # (r, D')
+        self.project.weight.zero_()[: len(rows)] = rows
+        self.project.bias.copy_(-self.project.weight @ found.centre)

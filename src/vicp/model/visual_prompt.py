@@ -1,0 +1,146 @@
+"""A category's prompt as a value: a small safetensors file that knows which model it belongs to."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vicp.errors import PromptError
+from vicp.model.category_metric import CategoryMetric
+
+FORMAT = "vicp-prompt-1"
+
+
+@dataclass(frozen=True)
+class VisualPrompt:
+    """Prompt tokens, and what the LLM made of the category's labelled pairs.
+
+    Attributes:
+        tokens: prompt tokens (M, D), or (L, M, D) for prompts per layer.
+        states: slot states (M, E), for the in-context verifier; None where no LLM read the pairs.
+        category: what the pairs show.
+        num_pairs: K.
+        seed: of the support draw; None where the user gave the pairs.
+        fingerprint: of the model that made it; it fits no other.
+        gains: of the readout's metric; None where the model emits prompt tokens alone.
+    """
+
+    tokens: Tensor
+    states: Tensor | None
+    category: str
+    num_pairs: int
+    seed: int | None
+    fingerprint: str
+    gains: CategoryMetric | None = None
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """All that decides how photos look under it."""
+        gains = {} if self.gains is None else self.gains.tensors
+        return tuple(part for part in (self.tokens, *gains.values()) if part is not None)
+
+    def save(self, path: Path) -> None:
+        """Writes the prompt; the file appears whole or not at all.
+
+        Raises:
+            PromptError: it cannot be written there.
+        """
+        facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
+        gains = {} if self.gains is None else self.gains.tensors
+        tensors = {"tokens": self.tokens, "states": self.states, **gains}
+        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+
+    @classmethod
+    def load(cls, path: Path) -> "VisualPrompt":
+        """Reads a prompt.
+
+        Raises:
+            PromptError: the file is missing, damaged or no prompt.
+        """
+        file = read_prompt_file(path, formats=(FORMAT,))
+        try:
+            return cls(
+                tokens=file.tensors["tokens"],
+                states=file.tensors.get("states"),
+                gains=CategoryMetric.from_tensors(file.tensors),
+                fingerprint=file.fingerprint,
+                category=file.facts["category"],
+                num_pairs=file.facts["num_pairs"],
+                seed=file.facts["seed"],
+            )
+        except KeyError as error:
+            raise damaged(path, error) from error
+
+
+def digest(parts: Sequence[Tensor]) -> str:
+    """16 hexadecimal digits that change with any value of these tensors, which are on the CPU."""
+    data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in parts)
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """What stands in a file of a prompt or adaptation: which format, tensors by name, and plain facts."""
+
+    format_name: str
+    fingerprint: str
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def write_prompt_file(
+    path: Path, tensors: Mapping[str, Tensor | None], facts: dict[str, Any], *, fingerprint: str, format_name: str
+) -> None:
+    """Writes a safetensors file, whole or not at all, without the tensors that are None.
+
+    Raises:
+        PromptError: it cannot be written there.
+    """
+    metadata = {"format": format_name, "fingerprint": fingerprint, "facts": json.dumps(facts)}
+    own = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    part = path.parent / (path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(own, part, metadata=metadata)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PromptError(f"{path}: cannot write the prompt ({reason})") from error
+
+
+def read_prompt_file(path: Path, *, formats: tuple[str, ...]) -> PromptFile:
+    """Reads a file that `write_prompt_file` wrote in one of these formats.
+
+    Raises:
+        PromptError: the file is missing, damaged or of another format.
+    """
+    if not os.path.isfile(path):  # false, too, for names no disk can hold
+        raise PromptError(f"{path}: no such prompt; `vicp teach` makes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") not in formats:
+                raise PromptError(
+                    f"{path}: not a category prompt (format {metadata.get('format')!r}, expected "
+                    f"{' or '.join(map(repr, formats))}); `vicp teach` makes one"
+                )
+            facts = json.loads(metadata["facts"])
+            if not isinstance(facts, dict):
+                raise TypeError(f"facts are {type(facts).__name__}, expected a mapping")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no dict)
+            return PromptFile(metadata["format"], metadata["fingerprint"], facts, tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> PromptError:
+    """The error for a file that has the right format but not what belongs in it."""
+    return PromptError(f"{path}: damaged prompt ({error}); make it again with `vicp teach`")

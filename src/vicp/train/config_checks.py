@@ -1,0 +1,118 @@
+"""Settings of a run that make no sense, all of them in one message, before anything is opened."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vicp.config import RunConfig
+from vicp.data.procedural.world import NUM_VALUES
+from vicp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The least value of some keys, and whether it is one itself; None, where a key allows it, has no bound."""
+
+    least: float
+    keys: tuple[str, ...]
+    included: bool = True
+
+
+BOUNDS = (
+    Range(1, ("train.accumulate", "train.log_every", "train.save_every", "train.lora_rank", "data.threads")),
+    Range(1, ("episodes.contexts", "episodes.joint_contexts", "episodes.validation_episodes", "episodes.query_pairs")),
+    Range(1, ("episodes.num_silhouettes", "episodes.validation_silhouettes")),
+    Range(8, ("episodes.photos_per_silhouette",)),
+    Range(2, ("episodes.values_per_factor",)),
+    Range(1, ("data.world_categories", "data.world_photos")),
+    Range(1, ("model.num_prompts", "model.num_latents", "model.image_size")),
+    Range(2, ("episodes.photos", "episodes.identities", "data.world_identities")),
+    Range(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
+    Range(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
+    Range(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
+    Range(0, ("train.identity_weight", "train.contrastive_weight", "train.smooth_ap_weight", "train.distil_weight")),
+    Range(0, ("train.lora_layers", "model.metric_rank")),
+    Range(0, ("episodes.validation_pairs", "episodes.labelled_share", "episodes.natural_pools")),
+    Range(1, ("pretrain.batch_size", "pretrain.num_silhouettes")),
+    Range(0, ("pretrain.teacher_steps", "pretrain.num_steps", "pretrain.photos_per_step", "pretrain.dressed_per_step")),
+    Range(0, ("pretrain.learning_rate", "pretrain.weight_decay", "pretrain.views_weight", "pretrain.dressed_weight")),
+    Range(0, ("pretrain.temperature",), included=False),
+    Range(0, ("train.clip_norm", "train.temperature", "train.class_margin", "train.class_scale"), included=False),
+)
+MOST = {
+    **dict.fromkeys(("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share"), 1),
+    "episodes.values_per_factor": NUM_VALUES,
+}
+
+
+def check_settings(config: RunConfig) -> None:
+    """Raises `ConfigError` for settings of a training out of range, or that contradict each other."""
+    _none_wrong([*_out_of_range(config), *_contradictions(config)])
+
+
+def check_ranges(config: RunConfig) -> None:
+    """Raises `ConfigError` for settings out of range."""
+    _none_wrong([*_out_of_range(config)])
+
+
+def _none_wrong(wrong: Sequence[str]) -> None:
+    if wrong:
+        raise ConfigError("; ".join(wrong))
+
+
+def _out_of_range(config: RunConfig) -> Iterator[str]:
+    for bound in BOUNDS:
+        for key in bound.keys:
+            value = _value(config, key)
+            if value is None:
+                continue
+            if math.isinf(value) or not (value >= bound.least if bound.included else value > bound.least):
+                kind = ("finite and " if math.isinf(value) else "") + ("at least" if bound.included else "more than")
+                yield f"{key} is {value}; expected {kind} {bound.least:g}"
+    for key, most in MOST.items():
+        if _value(config, key) > most:
+            yield f"{key} is {_value(config, key)}; expected at most {most:g}"
+    if not config.episodes.same_shares or not all(0 <= share <= 1 for share in config.episodes.same_shares):
+        yield f"episodes.same_shares is {list(config.episodes.same_shares)}; expected shares, such as [0.25, 0.5]"
+    if not config.episodes.pairs or min(config.episodes.pairs) < 0:
+        yield f"episodes.pairs is {list(config.episodes.pairs)}; expected numbers of pairs, such as [0, 8, 16]"
+
+
+def _contradictions(config: RunConfig) -> Iterator[str]:
+    train, data = config.train, config.data
+    if train.method == "vicp" and train.loss != "triplet":
+        yield f"train.loss={train.loss} is for baselines, VICP has its own objective; set train.method, or leave it out"
+    if train.method != "vicp" and train.loss == "triplet" and train.margin == 0:
+        yield "train.margin is 0; a baseline's triplet loss expects more than 0"
+    told = train.icl_weight + train.pair_weight + (train.agreement_weight if data.photos is None else 0)
+    told += train.contrastive_weight + train.smooth_ap_weight if config.model.metric_rank else 0
+    if train.method == "vicp" and train.warmup_steps > 0 and told == 0:
+        yield (
+            "train.warmup_steps: the warm-up has no photos, so with train.icl_weight=0 and train.pair_weight=0 it has "
+            "no loss; set train.warmup_steps=0, or one of them"
+        )
+    if config.episodes.photos < 2 * config.episodes.identities:
+        yield (
+            f"episodes.photos is {config.episodes.photos}, of {config.episodes.identities} identities: too few for two "
+            "photos of each; raise it, or lower episodes.identities"
+        )
+    if config.episodes.natural_photos is not None and config.episodes.natural_pools == 0:
+        yield "episodes.natural_photos is given, but episodes.natural_pools is 0; set it to how many pools to dress"
+    if train.start is not None and train.method != "vicp":
+        yield f"train.start is of VICP, and train.method is {train.method}; give train.backbone"
+    if train.learns and train.method != "vicp":
+        yield f"train.learns names parts of VICP, and train.method is {train.method}; leave it out"
+    if train.method != "finetune" and train.tune == "lora":
+        yield f"train.tune=lora tunes a backbone, which {train.method} keeps frozen; set train.method=finetune"
+    if train.epochs > 0 and data.photos is None:
+        yield "train.epochs counts passes over photos, and rule episodes have no end; set joint_steps, or data.photos"
+    if train.epochs == 0 and train.joint_steps + (train.warmup_steps if train.method == "vicp" else 0) == 0:
+        yield "train.joint_steps is 0, so there is nothing to do; give steps, or train.epochs"
+    if data.support_pairs and data.validate_on == "categories":
+        yield "data.support_pairs is of the category that is asked about; set data.validate_on=identities"
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    part, name = key.split(".")
+    return getattr(getattr(config, part), name)

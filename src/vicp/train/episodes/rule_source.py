@@ -1,0 +1,141 @@
+"""Rule episodes: pools of drawn objects and of dressed photos, with the tokens a frozen backbone makes of them."""
+
+import logging
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vicp.config import EpisodeConfig
+from vicp.data.episodes.natural import NATURAL_FACTORS, composite_pool, natural_rules, read_photos
+from vicp.data.episodes.rules import Episode, Pool, render_pool, sample_episode
+from vicp.data.images import ImageTransform, normalise
+from vicp.data.procedural.world import RULE_SEED, Rule, Split, all_rules, sample_silhouettes, split_rules
+from vicp.data.seeds import derive_seed, generator
+from vicp.errors import ConfigError
+from vicp.model.backbone import Backbone
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EpisodeKind:
+    """Pools of one kind, and the rules in force there."""
+
+    pools: range
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class RuleSource:
+    """Pools to draw episodes from, drawn objects first; their tokens (n, P+N, D) float16, if any; and their kinds."""
+
+    transform: ImageTransform
+    pools: list[Pool]
+    cached: list[Tensor]
+    kinds: tuple[EpisodeKind, ...]
+
+    def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
+        """An episode of a random pool under a random rule, decided by the seed; kinds of pools come equally often."""
+        draw = generator(*seed)
+        kind = self.kinds[int(torch.randint(len(self.kinds), (), generator=draw)) if len(self.kinds) > 1 else 0]
+        return sample_episode(
+            self.pools,
+            kind.rules,
+            among=kind.pools,
+            num_pairs=num_pairs or 0,
+            num_identities=settings.identities,
+            num_photos=settings.photos,
+            num_queries=settings.query_pairs,
+            hard_share=settings.hard_share,
+            same_share=settings.same_shares[derive_seed(*seed, "same share") % len(settings.same_shares)],
+            draw=draw,
+        )
+
+    def pixels(self, pool: int, rows: Tensor) -> Tensor:
+        """Photos (n, 3, S, S) uint8."""
+        return self.pools[pool].images[rows]
+
+    def tokens(self, pool: int, rows: Tensor) -> Tensor:
+        """Unprompted tokens (n, P+N, D) float16."""
+        return self.cached[pool][rows]
+
+    def values(self, pool: int, rows: Tensor) -> Tensor:
+        """Factor values (n, 12): of drawn objects, then of dressed photos; -1 for the factors of the other kind."""
+        own = self.pools[pool].values[rows]  # (n, 6)
+        none = torch.full((len(own), len(NATURAL_FACTORS)), -1)
+        return torch.cat([own, none] if pool in self.kinds[0].pools else [none, own], dim=1)
+
+
+def make_rule_source(
+    backbone: Backbone | None,
+    settings: EpisodeConfig,
+    split: Split,
+    *,
+    num: int,
+    transform: ImageTransform,
+    seed: int,
+    num_natural: int = 0,
+) -> RuleSource:
+    """Renders the pools of a split and encodes them once: the backbone is frozen, its tokens never change.
+
+    Args:
+        backbone: None for methods that look at no tokens.
+        settings: sizes of the pools, and where natural photos are.
+        split: of the silhouettes; natural photos have one half for training, the other for validation.
+        num: how many pools of drawn objects.
+        transform: the size of the photos, and how they become the backbone's input.
+        seed: of silhouettes and photos.
+        num_natural: how many pools of dressed photos, where the settings name natural photos.
+
+    Raises:
+        ConfigError: too few natural photos.
+        DataError: they cannot be read.
+    """
+    silhouettes = sample_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
+    pools = [
+        render_pool(
+            silhouette,
+            settings.photos_per_silhouette,
+            values_per_factor=settings.values_per_factor,
+            size=transform.size,
+            seed=derive_seed(seed, split, index),
+        )
+        for index, silhouette in enumerate(silhouettes)
+    ]
+    seen, _ = split_rules(RULE_SEED)
+    kinds = [EpisodeKind(range(num), seen)]
+    if num_natural and settings.natural_photos is not None:
+        pools += _natural_pools(settings, split, num=num_natural, transform=transform, seed=seed)
+        kinds.append(EpisodeKind(range(num, len(pools)), natural_rules(all_rules())))
+    logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
+    tokens = [] if backbone is None else [encode(backbone, pool.images, transform) for pool in pools]
+    return RuleSource(transform, pools, tokens, tuple(kinds))
+
+
+def _natural_pools(
+    settings: EpisodeConfig, split: Split, *, num: int, transform: ImageTransform, seed: int
+) -> list[Pool]:
+    assert settings.natural_photos is not None
+    photos = read_photos(settings.natural_photos, settings.natural_column, transform, key="episodes.natural_photos")
+    half = len(photos) // 2
+    photos = photos[:half] if split == "seen" else photos[half:]
+    if len(photos) < 16:
+        raise ConfigError(f"episodes.natural_photos: {2 * half} photos; expected 32 or more")
+    return [
+        composite_pool(
+            photos,
+            settings.photos_per_silhouette,
+            values_per_factor=settings.values_per_factor,
+            seed=derive_seed(seed, "natural", split, index),
+        )
+        for index in range(num)
+    ]
+
+
+@torch.no_grad()
+def encode(backbone: Backbone, photos: Tensor, transform: ImageTransform) -> Tensor:
+    """Unprompted tokens (n, P+N, D) float16 of photos (n, 3, S, S) uint8, in main memory."""
+    device = next(backbone.parameters()).device
+    blocks = [normalise(block.to(device), transform) for block in photos.split(128)]
+    return torch.cat([backbone.encode(block).tokens.half().cpu() for block in blocks])

@@ -1,0 +1,173 @@
+"""The grounds of a run: what it is trained on and what it is validated on, with features of the frozen backbone."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vicp.config import RunConfig
+from vicp.data.images import ImageTransform
+from vicp.data.procedural.world import Split
+from vicp.data.records import PhotoTable
+from vicp.data.seeds import derive_seed
+from vicp.data.sources import open_photos
+from vicp.errors import ConfigError
+from vicp.model.backbone import Backbone
+from vicp.model.checkpoint import fingerprint
+from vicp.train.episodes.batch import Batch, EpisodeSource, Shard, collate
+from vicp.train.episodes.feature_store import FeatureStore
+from vicp.train.episodes.mixture import MixedSource
+from vicp.train.episodes.photo_source import PhotoSource, photos_name, with_enough_photos
+from vicp.train.episodes.rule_source import RuleSource, encode, make_rule_source
+from vicp.train.episodes.split import split_photos
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run is trained on, and what it is validated on.
+
+    Attributes:
+        train: for training.
+        held_out: for validation: categories, or identities, that training does not see.
+        num_photos: of `train`; what a rule episode may show has no end, and counts as 0.
+        num_identities: of `train`; 0 where every episode defines them anew.
+    """
+
+    train: EpisodeSource
+    held_out: EpisodeSource
+    num_photos: int
+    num_identities: int
+
+
+def image_transform(config: RunConfig) -> ImageTransform:
+    """How photos become the model's input.
+
+    Raises:
+        ConfigError: a mean or deviation that makes no sense.
+    """
+    model = config.model
+    try:
+        return ImageTransform(model.image_size, model.image_mean, model.image_std, model.image_fit)
+    except ValueError as error:
+        raise ConfigError(f"model.image_size, model.image_mean, model.image_std: {error}") from error
+
+
+def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int | None, shard: Shard) -> TrainingData:
+    """Opens the photos of a run.
+
+    Args:
+        config: the run's.
+        backbone: frozen, on its device.
+        num_pairs: the largest K that is drawn; None for methods without a context.
+        shard: this process.
+
+    Raises:
+        ConfigError: settings that the photos cannot meet.
+        DataError: photos that cannot be opened.
+    """
+    transform, episodes = image_transform(config), config.episodes
+    if config.data.photos is None:
+        seen, choice = episodes.num_silhouettes, episodes.validation_silhouettes
+        encoder = None if num_pairs is None else backbone
+        natural = episodes.natural_pools
+
+        def world(split: Split, num: int, num_natural: int) -> RuleSource:
+            return make_rule_source(
+                encoder, episodes, split, num=num, num_natural=num_natural, transform=transform, seed=config.seed
+            )
+
+        train: EpisodeSource = world("seen", seen, natural)
+        if episodes.labelled_photos is not None:
+            train = MixedSource(train, _labelled(config, backbone, num_pairs, shard=shard), episodes.labelled_share)
+        held_out = world("choice", choice, min(natural, choice))
+        return TrainingData(train, held_out, num_photos=0, num_identities=0)
+    table, other = split_photos(config.data, size=transform.size, seed=config.seed)
+    exam_pairs = None if num_pairs is None else episodes.validation_pairs
+    return TrainingData(
+        _photo_set(config, backbone, table, num_pairs, key="data.photos", shard=shard, flip=config.data.flip),
+        _photo_set(config, backbone, other, exam_pairs, key="data.held_out", shard=shard, flip=False),
+        num_photos=len(table),
+        num_identities=len(set(table.identities)),
+    )
+
+
+def sample_step(
+    ground: EpisodeSource,
+    config: RunConfig,
+    step: int,
+    num_pairs: int | None,
+    *,
+    contexts: int,
+    asked: bool,
+    photos: bool,
+    shard: Shard,
+) -> list[Batch]:
+    """The `train.accumulate` batches of a step, C episodes each; what they hold depends on seed and step alone."""
+    batches = []
+    for micro in range(config.train.accumulate):
+        numbers = range(micro * contexts, (micro + 1) * contexts)
+        drawn = [ground.draw(config.episodes, num_pairs, config.seed, step, "episode", n) for n in numbers]
+        support = num_pairs is not None
+        batches.append(collate(ground, drawn, support=support, asked=asked, photos=photos, shard=shard))
+    return batches
+
+
+def validation_task(grounds: TrainingData, config: RunConfig, *, support: bool, asked: bool) -> list[Batch]:
+    """Held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
+    settings, ground = replace(config.episodes, same_shares=(0.5,)), grounds.held_out
+    num_pairs = settings.validation_pairs if support else None
+    episodes = [
+        ground.draw(settings, num_pairs, config.seed, "exam", number) for number in range(settings.validation_episodes)
+    ]
+    return [collate(ground, [episode], support=support, asked=asked, photos=True) for episode in episodes]
+
+
+def _labelled(config: RunConfig, backbone: Backbone, num_pairs: int | None, *, shard: Shard) -> PhotoSource:
+    """The photos that mix with rule episodes."""
+    assert config.episodes.labelled_photos is not None
+    table, key = open_photos(config.episodes.labelled_photos), "episodes.labelled_photos"
+    return _photo_set(config, backbone, table, num_pairs, key=key, shard=shard, flip=config.data.flip)
+
+
+def _photo_set(
+    config: RunConfig,
+    backbone: Backbone,
+    table: PhotoTable,
+    num_pairs: int | None,
+    *,
+    key: str,
+    shard: Shard,
+    flip: bool,
+) -> PhotoSource:
+    transform = image_transform(config)
+
+    def make_tokens(pixels: Tensor) -> Tensor:
+        return encode(backbone, pixels, transform)
+
+    store = None
+    if config.data.keep_features and num_pairs is not None:
+        weights = fingerprint(backbone)
+        shape = make_tokens(torch.zeros(1, 3, transform.size, transform.size, dtype=torch.uint8)).shape[1:]
+        store = FeatureStore(
+            Path(config.out) / "features",
+            name=photos_name(table, str(config.data.photos or key), weights, transform.fingerprint),
+            num_rows=2 * len(table),
+            shape=(shape[0], shape[1]),
+            writer=shard.rank,
+        )
+    return PhotoSource(
+        table=table,
+        categories=with_enough_photos(table, config.episodes, num_pairs, key=key),
+        transform=transform,
+        flip=flip,
+        threads=config.data.threads,
+        encode=make_tokens,
+        store=store,
+    )
+
+
+def pairs_of_step(config: RunConfig, step: int) -> int:
+    """K of a step, drawn from `episodes.pairs`."""
+    choices = config.episodes.pairs
+    return choices[derive_seed(config.seed, "pairs", step) % len(choices)]

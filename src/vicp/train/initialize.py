@@ -1,0 +1,100 @@
+"""What a run starts from: fresh weights, a pretrained backbone, or a checkpoint of which some parts start anew."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from transformers import AutoModel, PreTrainedModel
+
+from vicp.config import RunConfig, TrainConfig
+from vicp.data.seeds import derive_seed
+from vicp.errors import ConfigError, WeightsError
+from vicp.model.build import build_model
+from vicp.model.checkpoint import copy_tensors, is_checkpoint, load_weights, own_tensors
+from vicp.model.vicp import VICP
+from vicp.train.episodes.batch import EpisodeSource
+
+DIRECTION_EPISODES = 64  # whose photos set the directions that fresh parts start from
+LATE_PARTS = frozenset(("evidence", "trust"))  # that join a checkpoint trained without them
+
+
+def initialize_model(config: RunConfig) -> VICP:
+    """A model from the config's seed, its backbone from `train.backbone` or all that is not fresh from `train.start`.
+
+    Raises:
+        ConfigError: `train.fresh` names a part that is not there, or no `train.start` to be fresh beside.
+        WeightsError: what is to start from cannot be loaded, or has other tensors.
+    """
+    model = build_model(config.model, seed=derive_seed(config.seed, "model"))
+    if config.train.start is None:
+        if config.train.fresh:
+            raise ConfigError("train.fresh: without train.start every part is fresh; leave it out")
+        initialize_backbone(config, model.backbone.vit)
+        return model.train()
+    there, own = own_tensors(load_weights(Path(config.train.start))), own_tensors(model)
+    unknown = set(config.train.fresh) - _parts_of([*there, *own])
+    if unknown:
+        parts = ", ".join(sorted(_parts_of(there)))
+        raise ConfigError(f"train.fresh: no part '{min(unknown)}' in {config.train.start}; it has {parts}")
+    fresh = _fresh_parts(config.train, _parts_of(there))
+    told, wanted = ({n: t for n, t in tensors.items() if _part(n) not in fresh} for tensors in (there, own))
+    copy_tensors(told, wanted, where=f"train.start: {config.train.start}")
+    return model.train()
+
+
+def initialize_components(model: VICP, ground: EpisodeSource, config: RunConfig) -> None:
+    """Sets what is fresh of metric head, glance and evidence by the readouts of photos to train on."""
+    glance, head, evidence = model.connector.glance, model.metric_head, model.evidence
+    if config.train.start is not None:
+        fresh = _fresh_parts(config.train, _parts_of(own_tensors(load_weights(Path(config.train.start)))))
+        glance = glance if "connector" in fresh else None
+        head = head if "metric_head" in fresh else None
+        evidence = evidence if "evidence" in fresh else None
+    if glance is None and head is None and evidence is None:
+        return
+    episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
+    tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
+    encoding = model.backbone.split(tokens, config.model.image_size)
+    readouts = encoding.readout(model.backbone.readout).to(model.prompt_slots.device)
+    if glance is not None:
+        glance.start_from(readouts)
+    readouts = torch.nn.functional.normalize(readouts, dim=-1)
+    if head is not None:
+        head.start_from(readouts)
+    if evidence is not None and model.metric_head is not None:
+        evidence.start_from(model.metric_head.along(readouts))
+
+
+def initialize_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
+    """Copies the weights of `train.backbone` into a vision model of the same architecture.
+
+    Raises:
+        WeightsError: it cannot be loaded, or has other tensors.
+    """
+    source = config.train.backbone
+    if source is not None:
+        copy_tensors(_vision_model(source).state_dict(), vit.state_dict(), where=f"train.backbone: {source}")
+
+
+def _fresh_parts(settings: TrainConfig, there: set[str]) -> set[str]:
+    """The parts that start anew, of a checkpoint with these parts."""
+    return set(settings.fresh) | (LATE_PARTS - there)
+
+
+def _parts_of(names: Iterable[str]) -> set[str]:
+    """The parts of a model that tensors of these names belong to."""
+    return {_part(name) for name in names}
+
+
+def _part(name: str) -> str:
+    return name.split(".")[0]
+
+
+def _vision_model(source: str) -> PreTrainedModel:
+    """The vision model of the packaged `mini`, of a VICP checkpoint's folder, or of one that transformers wrote."""
+    if source == "mini" or is_checkpoint(Path(source)):
+        return VICP.from_pretrained(source).backbone.vit
+    try:
+        return AutoModel.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"train.backbone: cannot load '{source}'; `vicp pretrain` makes one") from error

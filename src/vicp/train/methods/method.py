@@ -1,0 +1,50 @@
+"""What the loop runs, whatever the method: something with losses, its batches, its exam, and how it is saved."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from vicp.config import RunConfig
+from vicp.train.episodes.batch import Batch
+from vicp.train.validation import ContextCheck, Ranking
+
+
+@dataclass(frozen=True)
+class TrainingMethod:
+    """One method on its photos.
+
+    Attributes:
+        trainee: on its device; `trainee(batch)` gives the losses.
+        matrices: names of submodules whose weights Muon may train.
+        num_warmup: steps without photos.
+        num_steps: all steps, the warm-up's with them.
+        photos_per_step: photos embedded by all processes together.
+        draw: batches of a step, whose gradients are averaged; depends on the step alone.
+        validate: of a step, whether it is of the warm-up.
+        save: writes what users load into a folder.
+    """
+
+    trainee: nn.Module
+    matrices: tuple[str, ...]
+    num_warmup: int
+    num_steps: int
+    photos_per_step: int
+    draw: Callable[[int], list[Batch]]
+    validate: Callable[[bool], ContextCheck | Ranking]
+    save: Callable[[Path], None]
+
+
+def num_joint_steps(config: RunConfig, num_photos: int) -> int:
+    """`train.joint_steps`, or as many steps as show every photo `train.epochs` times."""
+    settings = config.train
+    if settings.epochs <= 0 or num_photos == 0:
+        return settings.joint_steps
+    return max(1, math.ceil(settings.epochs * num_photos / photos_per_step(config)))
+
+
+def photos_per_step(config: RunConfig) -> int:
+    """Photos embedded in one step."""
+    return config.episodes.joint_contexts * config.episodes.photos * config.train.accumulate

@@ -1,0 +1,130 @@
+"""VICP as a job: episodes with their context, first on cached tokens, then with prompted photos."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from vicp.config import RunConfig
+from vicp.data.seeds import derive_seed
+from vicp.errors import ConfigError
+from vicp.losses.objective import Objective
+from vicp.model.vicp import VICP
+from vicp.train.episodes.batch import Batch, Shard
+from vicp.train.episodes.sources import image_transform, make_training_data, pairs_of_step, sample_step, validation_task
+from vicp.train.initialize import initialize_components, initialize_model
+from vicp.train.methods.method import TrainingMethod, num_joint_steps, photos_per_step
+from vicp.train.methods.vicp_losses import VICPTrainingModule
+from vicp.train.validation import ContextCheck, check_context
+
+
+def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> TrainingMethod:
+    """Training of the generator; the backbone, and the LLM unless told otherwise, stay frozen.
+
+    Raises:
+        ConfigError: settings that contradict each other, or the photos.
+        DataError: photos that cannot be used.
+        WeightsError: `train.backbone` does not fit.
+    """
+    settings, episodes = config.train, config.episodes
+    model = initialize_model(config).to(device)
+    check_fits(config, model)
+    freeze_all_but(model, settings.learns)
+    model.set_gradient_checkpointing(settings.gradient_checkpointing)
+    trainee = make_training_module(config, model).to(device)
+    grounds = make_training_data(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
+    initialize_components(model, grounds.train, config)
+    exam = validation_task(grounds, config, support=True, asked=trainee.needs_asked)
+    num_warmup = settings.warmup_steps
+
+    def draw(step: int) -> list[Batch]:
+        warm = step < num_warmup
+        contexts = episodes.contexts if warm else episodes.joint_contexts
+        return sample_step(
+            grounds.train,
+            config,
+            step,
+            pairs_of_step(config, step),
+            contexts=contexts,
+            asked=trainee.needs_asked,
+            photos=not warm,
+            shard=shard,
+        )
+
+    def validate(warm: bool) -> ContextCheck:
+        check = check_context(model, exam, image_transform(config), rank=not warm)
+        model.train()
+        return check
+
+    def save(folder: Path) -> None:
+        model.save_pretrained(folder)
+
+    return TrainingMethod(
+        trainee=trainee,
+        matrices=(
+            "model.connector.qformer",
+            "model.reasoner.llm.model.layers",
+            "model.reasoner.pairs",  # of the set transformer
+            "model.reasoner.queries",
+        ),
+        num_warmup=num_warmup,
+        num_steps=num_warmup + num_joint_steps(config, grounds.num_photos),
+        photos_per_step=photos_per_step(config),
+        draw=draw,
+        validate=validate,
+        save=save,
+    )
+
+
+def make_training_module(config: RunConfig, model: VICP) -> VICPTrainingModule:
+    """The model with the losses of `train`; what is fresh in it comes from the seed."""
+    settings = config.train
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "trainee"))
+        return VICPTrainingModule(
+            model,
+            transform=image_transform(config),
+            objective=Objective(
+                identity=settings.identity_weight,
+                icl=settings.icl_weight,
+                alignment=settings.align_weight,
+                pair=settings.pair_weight,
+                agreement=settings.agreement_weight,
+                contrastive=settings.contrastive_weight,
+                smooth_ap=settings.smooth_ap_weight,
+                distillation=settings.distil_weight,
+            ),
+            margin=settings.margin,
+            mining=settings.mining,
+        )
+
+
+def check_fits(config: RunConfig, model: VICP) -> None:
+    """Raises `ConfigError` if a context that may be drawn is longer than the LLM was made for."""
+    wanted = {
+        "episodes.pairs": max(config.episodes.pairs),
+        "episodes.validation_pairs": config.episodes.validation_pairs,
+    }
+    for key, num_pairs in wanted.items():
+        if model.max_pairs is not None and num_pairs > model.max_pairs:
+            raise ConfigError(
+                f"{key}: {num_pairs} pairs do not fit the LLM, which takes "
+                f"{model.max_pairs} of {config.model.num_latents} latents per image"
+            )
+
+
+def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
+    """Freezes the parts of a model that are not named; none named: nothing.
+
+    Raises:
+        ConfigError: it has no such part, or a frozen one.
+    """
+    there = {name: part for name, part in model.named_children() if any(p.requires_grad for p in part.parameters())}
+    for name in learns:
+        if name not in there:
+            raise ConfigError(f"train.learns: no part '{name}' of this model can learn; these can: {', '.join(there)}")
+    if not learns:
+        return
+    model.prompt_slots.requires_grad_(False)
+    for name in there.keys() - set(learns):
+        there[name].requires_grad_(False)

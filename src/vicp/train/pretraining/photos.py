@@ -1,0 +1,71 @@
+"""What pretraining draws its photos of: objects of the procedural world, and views of natural photos."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vicp.config import PretrainConfig, RunConfig
+from vicp.data.episodes.augment import random_view
+from vicp.data.episodes.natural import composite, read_photos
+from vicp.data.images import ImageTransform
+from vicp.data.procedural.world import NUM_VALUES, draw_objects, sample_silhouettes, sample_values
+from vicp.data.seeds import derive_seed
+from vicp.train.episodes.sources import image_transform
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainPhotos:
+    """What every step draws its photos of.
+
+    Attributes:
+        settings: how many of which kind.
+        transform: how pixels become the ViT's input.
+        silhouettes: of the drawn objects.
+        natural: photos (n, 3, S, S) uint8; None for drawn objects alone.
+    """
+
+    settings: PretrainConfig
+    transform: ImageTransform
+    silhouettes: Tensor
+    natural: Tensor | None
+
+    def objects(self, num: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Drawn objects (num, 3, S, S) uint8 and their factor values (num, 6)."""
+        return draw_objects(num, self.silhouettes, size=self.transform.size, generator=draw)
+
+    def views(self, draw: torch.Generator) -> list[Tensor]:
+        """Two views each of some natural photos, the second ones after the first ones."""
+        if self.natural is None:
+            return []
+        chosen = self._some(self.settings.photos_per_step, draw)
+        return [random_view(chosen, generator=draw), random_view(chosen, generator=draw)]
+
+    def dressed(self, draw: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """Natural photos dressed anew, and what they wear (n, F)."""
+        num = 0 if self.natural is None else self.settings.dressed_per_step
+        worn = sample_values(num, generator=draw)
+        if not num:
+            return [], worn
+        shown, scenes = self._some(2 * NUM_VALUES, draw).chunk(2)
+        return [composite(shown, scenes, worn, generator=draw)], worn
+
+    def _some(self, num: int, draw: torch.Generator) -> Tensor:
+        assert self.natural is not None
+        return self.natural[torch.randint(len(self.natural), (num,), generator=draw)]
+
+
+def photos_to_learn(config: RunConfig) -> PretrainPhotos:
+    """The silhouettes that drawn objects have, and the natural photos, if any.
+
+    Raises:
+        DataError: `pretrain.photos` cannot be read.
+    """
+    settings, seed = config.pretrain, derive_seed(config.seed, "pretrain")
+    transform = image_transform(config)
+    natural = None
+    if settings.photos is not None:
+        natural = read_photos(settings.photos, settings.photo_column, transform, key="pretrain.photos")
+    return PretrainPhotos(
+        settings, transform, sample_silhouettes(settings.num_silhouettes, seed=seed, split="seen"), natural
+    )

@@ -1,0 +1,161 @@
+"""The context report's short form: held-out episodes, ranked with the own support and with false ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vicp.data.images import ImageTransform, normalise
+from vicp.data.seeds import generator
+from vicp.losses.icl import pair_loss
+from vicp.metrics import retrieval
+from vicp.model.backbone import Backbone
+from vicp.model.vicp import VICP, ContextOutput
+from vicp.train.episodes.batch import Batch
+from vicp.train.methods.vicp_losses import encode_contexts, query_logits
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """mAP in percent of a method without a context, on held-out episodes."""
+
+    map: float
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is best in."""
+        return self.map
+
+
+@dataclass(frozen=True)
+class ContextCheck:
+    """Does the model listen to its context? Means over held-out episodes; None where not computed.
+
+    Attributes:
+        spread: distance of prompts from their mean over contexts, over their length; 0 is a static prompt.
+        labels: share of the support's labels that the LLM foresees.
+        verifier: share of held-out pairs the verifier gets right, with the support's own labels.
+        flipped: the same with every label of the support inverted; far below `verifier` when labels are read.
+        gap: loss on the held-out pairs with inverted labels minus that with the own; 0 where labels are not read.
+        own: mAP in percent with the category's own support.
+        other: with that of another episode.
+        shuffled: with the own pairs and permuted labels.
+        null: with no pairs.
+        frozen: without a prompt.
+    """
+
+    spread: float
+    labels: float
+    verifier: float | None
+    flipped: float | None
+    gap: float | None = None
+    own: float | None = None
+    other: float | None = None
+    shuffled: float | None = None
+    null: float | None = None
+    frozen: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is best in: `own`."""
+        return float("nan") if self.own is None else self.own
+
+
+def check_ranking(
+    backbone: Backbone, exam: Sequence[Batch], transform: ImageTransform, prompt: Tensor | None = None
+) -> Ranking:
+    """Ranks the photos of each held-out episode; `prompt` holds static prompt tokens, if any."""
+    backbone.eval()
+    device = next(backbone.parameters()).device
+    with torch.no_grad():
+        states = None if prompt is None else backbone.prompt_states(prompt)
+
+        def embed(photos: Tensor) -> Tensor:
+            return backbone.embed(photos, states)
+
+        return Ranking(_mean([_map(embed, batch.to(device), transform) for batch in exam]))
+
+
+def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform, *, rank: bool = True) -> ContextCheck:
+    """Runs held-out episodes (one a batch, all with the same K) under true and false contexts.
+
+    Args:
+        model: the model.
+        exam: the episodes.
+        transform: how pixels become its input.
+        rank: embed and rank the photos too; off in the warm-up, when prompts mean nothing yet.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    batches = [batch.to(device) for batch in exam]
+    with torch.no_grad():
+        prompts, labels, verifier, flipped, gap = [], [], [], [], []
+        for batch in batches:
+            read = encode_contexts(model, batch)
+            prompts.append(read.reading.tokens[0].float().flatten())
+            foreseen = model.reasoner.same_logits(read.reading.label_states) > 0
+            labels.append(float((foreseen == batch.same).float().mean()))
+            if batch.asked is not None:
+                truth = batch.queries.same
+                own = query_logits(model, read, batch)
+                verifier.append(float(((own > 0) == truth).float().mean()))
+                false = replace(batch, same=~batch.same)
+                said = query_logits(model, encode_contexts(model, false), false)
+                flipped.append(float(((said > 0) == truth).float().mean()))
+                losses = [pair_loss(logits.flatten(), truth.flatten()) for logits in (said, own)]
+                gap.append(float(losses[0] - losses[1]))
+        check = ContextCheck(
+            spread=_spread(torch.stack(prompts)),
+            labels=_mean(labels),
+            verifier=_mean(verifier) if verifier else None,
+            flipped=_mean(flipped) if flipped else None,
+            gap=_mean(gap) if gap else None,
+        )
+        return replace(check, **_rows(model, batches, transform)) if rank else check
+
+
+def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> dict[str, float]:
+    """MAP in percent under each context."""
+    found: dict[str, list[float]] = {name: [] for name in ("own", "other", "shuffled", "null", "frozen")}
+
+    def prompted(reading: ContextOutput) -> Callable[[Tensor], Tensor]:
+        states = model.backbone.prompt_states(reading.tokens[0])
+        gains = None if reading.gains is None else reading.gains.of_context(0)
+        return lambda photos: model.embed(photos, states, gains)
+
+    for number, batch in enumerate(batches):
+        neighbour = batches[(number + 1) % len(batches)]
+        order = torch.randperm(batch.same.shape[1], generator=generator("shuffled labels", number))
+        assert batch.support is not None
+        contexts = {
+            "own": batch,
+            "other": replace(batch, support=neighbour.support, same=neighbour.same),
+            "shuffled": replace(batch, same=batch.same[:, order.to(batch.same.device)]),
+            "null": replace(batch, support=batch.support[:, :0], same=batch.same[:, :0]),
+        }
+        for name, context in contexts.items():
+            found[name].append(
+                _map(prompted(encode_contexts(model, replace(context, asked=None)).reading), batch, transform)
+            )
+        found["frozen"].append(_map(model.backbone.embed, batch, transform))
+    return {name: _mean(values) for name, values in found.items()}
+
+
+def _map(embed: Callable[[Tensor], Tensor], batch: Batch, transform: ImageTransform) -> float:
+    """MAP in percent of one episode's photos, each ranked against the others."""
+    assert batch.photos is not None
+    embeddings = torch.cat([embed(normalise(block, transform)) for block in batch.photos[0].split(64)])
+    identities = batch.identities[0].cpu().numpy()
+    return 100 * retrieval(embeddings.cpu(), embeddings.cpu(), identities, identities, leave_one_out=True).map
+
+
+def _spread(prompts: Tensor) -> float:
+    """Of prompts (C, M*D): 0 where all are the same."""
+    distance = (prompts - prompts.mean(dim=0)).norm(dim=1)
+    return float(distance.mean() / prompts.norm(dim=1).mean())
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
