@@ -23,7 +23,7 @@ def make(folder: Path, blocks: Iterable[tuple[int, np.ndarray]]) -> tuple[str, i
     now = datetime.now(UTC)
     create_gallery(uri, {"fingerprint": "made up"}, by="benchmark")
     with change(uri, "enroll", by="benchmark") as writer:
-        row = {"category": "thing", "space": CATEGORY.space, "model": "made up", "method": "null", "adaptation": b""}
+        row = {"category": "thing", "space": CATEGORY.space, "model": "made up", "method": "null", "prompt": b""}
         row |= {"calibration": "", "by": "benchmark", "at": now, "why": ""}
         writer.update(PROMPTS, pa.Table.from_pylist([row], schema=SCHEMAS[PROMPTS]))
         for start, block in blocks:

@@ -146,7 +146,7 @@ def teach(embedder: Embedder, photos_file: Path, category: str, *, num_pairs: in
     taught = teach_category(
         embedder, photos_file, category=category, num_pairs=num_pairs, support_file=None, seed=seed, adapt="metric"
     )
-    return taught.adaptation
+    return taught.prompt
 
 
 def ask(

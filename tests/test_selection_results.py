@@ -54,10 +54,10 @@ def test_what_is_done_is_kept(program: ModuleType, tmp_path: Path, monkeypatch: 
     looked: list[bool] = []
     embed = Embedder.embed_pixels
 
-    def counted(self: Embedder, pixels, adaptation=None, **kwargs):
-        if adaptation is None:
+    def counted(self: Embedder, pixels, prompt=None, **kwargs):
+        if prompt is None:
             looked.append(True)
-        return embed(self, pixels, adaptation, **kwargs)
+        return embed(self, pixels, prompt, **kwargs)
 
     monkeypatch.setattr(Embedder, "embed_pixels", counted)
     asked = ["--checkpoints", str(tmp_path / "model"), "--tasks", "0", "--sets", str(tmp_path / "pots.parquet")]

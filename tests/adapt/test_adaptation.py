@@ -1,4 +1,4 @@
-"""Adaptations as values, and on disk."""
+"""Prompts as values, and on disk."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def metric_on_both() -> Prompt:
     return Prompt(
         Recipe("metric", "both", "generated", shrinkage=0.3, share=0.75),
         *FACTS,
-        prompt=VisualPrompt(draw(2, 4, 6), draw(4, 5), *FACTS),
+        visual=VisualPrompt(draw(2, 4, 6), draw(4, 5), *FACTS),
         metric=WhiteningTransform(mean=draw(12), weight=draw(12, 12)),
         beside=WhiteningTransform(mean=draw(12) + 1, weight=draw(12, 12) + 1),
         choice=Choice("because", {"null": 0.5, "metric on frozen photos, shrinkage 0.3": 0.75}, 0.25, 0.875),
@@ -38,8 +38,8 @@ def test_round_trip(tmp_path: Path) -> None:
     loaded = Prompt.load(tmp_path / "new" / "cat")
     assert (loaded.recipe, loaded.choice) == (own.recipe, own.choice)
     assert (loaded.category, loaded.num_pairs, loaded.seed, loaded.fingerprint) == FACTS
-    assert torch.equal(loaded.prompt.tokens, own.prompt.tokens)
-    assert torch.equal(loaded.prompt.states, own.prompt.states)
+    assert torch.equal(loaded.visual.tokens, own.visual.tokens)
+    assert torch.equal(loaded.visual.states, own.visual.states)
     views = [draw(3, 6), draw(3, 6) + 1]
     assert torch.equal(loaded.finish(views), own.finish(views))
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["cat"]
@@ -87,11 +87,11 @@ def test_nothing_at_all_can_be_saved(tmp_path: Path) -> None:
 
 
 def test_features_side_by_side_weigh_the_same_before_the_metric() -> None:
-    own = Prompt(Recipe("generated", "both", "generated"), *FACTS, prompt=metric_on_both().prompt)
+    own = Prompt(Recipe("generated", "both", "generated"), *FACTS, visual=metric_on_both().visual)
     frozen, prompted = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8]])
     joined = own.finish([frozen, prompted])
     torch.testing.assert_close(joined, torch.tensor([[1.0, 0.0, 0.6, 0.8]]) / 2**0.5)
-    assert own.views == (None, own.prompt)
+    assert own.views == (None, own.visual)
 
 
 def test_a_prompt_file_of_the_first_format_is_a_generated_adaptation(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_a_prompt_file_of_the_first_format_is_a_generated_adaptation(tmp_path: P
     loaded = Prompt.load(tmp_path / "old")
     assert loaded.recipe == Recipe("generated", "prompted", "generated")
     assert (loaded.category, loaded.num_pairs, loaded.seed, loaded.fingerprint) == ("cat", 3, 7, "feed")
-    assert torch.equal(loaded.prompt.tokens, tokens)
-    assert torch.equal(loaded.prompt.states, states)
+    assert torch.equal(loaded.visual.tokens, tokens)
+    assert torch.equal(loaded.visual.states, states)
     assert (loaded.metric, loaded.choice) == (None, None)
 
 
@@ -124,7 +124,7 @@ def test_of_a_file_that_says_no_share_both_metrics_weigh_the_same(tmp_path: Path
     facts = {"category": "cat", "num_pairs": 8, "seed": None, "recipe": asdict(own.recipe), "choice": None}
     del facts["recipe"]["share"]
     tensors = {f"{name}.{part}": t for name in ("metric", "beside") for part, t in vars(getattr(own, name)).items()}
-    tensors["tokens"] = own.prompt.tokens
+    tensors["tokens"] = own.visual.tokens
     write_prompt_file(tmp_path / "old", tensors, facts, fingerprint="feed", format_name="vicp-adaptation-2")
     assert Prompt.load(tmp_path / "old").recipe == replace(own.recipe, share=0.5)
 

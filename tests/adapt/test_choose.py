@@ -66,11 +66,9 @@ def test_labels_that_mean_nothing_are_followed_with_caution(bare, monkeypatch) -
         true = np.repeat(np.arange(12), 3)
         embeddings = torch.nn.functional.normalize(draw(100 + seed, 12, DIM)[true] + draw(seed, 36, DIM), dim=1)
         labels = np.random.default_rng(seed).permutation(36) // 3
-        adaptation = select.fit_selected(bare, support_of(embeddings, labels, seed=seed))
-        chosen.append(adaptation.recipe)
-        found = [
-            retrieval(x, x, true, true, leave_one_out=True).map for x in (adaptation.finish([embeddings]), embeddings)
-        ]
+        prompt = select.fit_selected(bare, support_of(embeddings, labels, seed=seed))
+        chosen.append(prompt.recipe)
+        found = [retrieval(x, x, true, true, leave_one_out=True).map for x in (prompt.finish([embeddings]), embeddings)]
         gains.append(found[0] - found[1])
     assert chosen.count(STRONG_SHRINKAGE) >= 8
     assert abs(np.mean(gains)) < 0.03, "a mild whitening by labels that mean nothing does little"
@@ -82,7 +80,7 @@ def test_easy_photos_are_left_as_they_are(bare) -> None:
     chosen = select.fit_selected(bare, support)
     assert chosen.recipe == NULL
     assert chosen.choice.scores["null"] == 1
-    assert "which no adaptation beats" in chosen.choice.reason
+    assert "which no prompt beats" in chosen.choice.reason
 
 
 def test_the_choice_can_be_had_again(bare) -> None:
@@ -157,7 +155,7 @@ def test_the_best_on_held_out_individuals_is_chosen_by_however_little() -> None:
     assert select._reason_against(trial, metric, STRONG_SHRINKAGE) == (metric, "the best on held-out individuals")
     assert select._reason_against(replace(trial, similarity={NULL: null}), NULL, STRONG_SHRINKAGE)[0] == NULL
     guessing = np.tile([0.9, 0.1], (12, 6))
-    why = "for on held-out individuals no adaptation is clearly better than guessing"
+    why = "for on held-out individuals no prompt is clearly better than guessing"
     for told in (NULL, metric):
         trial = CandidateScores(dict.fromkeys((NULL, metric, STRONG_SHRINKAGE), guessing), comparisons)
         assert select._reason_against(trial, told, STRONG_SHRINKAGE) == (STRONG_SHRINKAGE, why)
@@ -179,7 +177,7 @@ def test_a_method_asked_for_is_used_and_its_settings_chosen(full) -> None:
     assert list(generated.choice.scores) == ["null", "generated"]
     null = select.fit_selected(full, support, "null")
     assert null.recipe == NULL
-    states = generated.prompt.states
+    states = generated.visual.states
     assert all(torch.equal(a.prompt.states, states) for a in (metric, tuned, null)), "the verifier reads them"
 
 

@@ -29,12 +29,12 @@ def support(embedder):
 def test_tuning_lowers_its_loss_and_touches_nothing_but_the_prompt(embedder, support) -> None:
     before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
     start = tuned.random_start(embedder, support)
-    first = start.prompt.tokens.clone()
+    first = start.visual.tokens.clone()
     after = tuned.tuned_prompt(embedder, support, start, steps=15, rate=2e-2)
     everything = np.arange(len(support))
     losses = [float(tuned.batch_loss(embedder, support, a.prompt, everything)) for a in (start, after)]
     assert losses[1] < 0.95 * losses[0]
-    assert torch.equal(start.prompt.tokens, first)
+    assert torch.equal(start.visual.tokens, first)
     assert all(torch.equal(tensor, before[name]) for name, tensor in embedder.model.state_dict().items())
     assert all(parameter.grad is None for parameter in embedder.backbone.parameters())
     assert (after.recipe.steps, after.recipe.rate, after.recipe.start) == (15, 2e-2, "random")
@@ -51,16 +51,16 @@ def test_a_path_passes_where_shorter_ones_end(embedder, support) -> None:
 
 def test_the_size_of_the_start_does_not_matter(embedder, support) -> None:
     start = tuned.random_start(embedder, support)
-    larger = replace(start, prompt=replace(start.prompt, tokens=100 * start.prompt.tokens))
-    near, far = (tuned.tuned_prompt(embedder, support, a, steps=3, rate=2e-2).prompt.tokens for a in (start, larger))
+    larger = replace(start, visual=replace(start.visual, tokens=100 * start.visual.tokens))
+    near, far = (tuned.tuned_prompt(embedder, support, a, steps=3, rate=2e-2).visual.tokens for a in (start, larger))
     torch.testing.assert_close(far / 100, near, atol=5e-3, rtol=0)
 
 
 def test_a_random_start_is_made_of_what_layers_read(embedder, support) -> None:
     start = tuned.random_start(embedder, support)
-    assert start.prompt.tokens.shape == (2, tuned.NUM_PROMPTS, 32)
+    assert start.visual.tokens.shape == (2, tuned.NUM_PROMPTS, 32)
     inputs = tuned._layer_inputs(embedder, support.pixels)
-    for layer, tokens in zip(inputs, start.prompt.tokens, strict=True):
+    for layer, tokens in zip(inputs, start.visual.tokens, strict=True):
         assert torch.cdist(tokens, layer).min(dim=1).values.max() < 1e-2, "cdist itself is rough"
     frozen, prompted = (embedder.embed_pixels(support.pixels, a) for a in (None, start))
     assert (frozen * prompted).sum(dim=1).min() > 0.9, "the start is near the frozen model"

@@ -73,7 +73,7 @@ def test_patch_scores_are_minus_the_transport_distance(embedder, pixels, everyon
         "both": replace(adaptation, recipe=Recipe("metric", "both", "generated", shrinkage=1.0)),
     }[kind]
     shortlist, pairs = everyone
-    scores = patch_scores(embedder, pixels, pairs, adaptation=own, num_iterations=20, batch_size=5)
+    scores = patch_scores(embedder, pixels, pairs, prompt=own, num_iterations=20, batch_size=5)
     states = None if own is None else embedder.backbone.prompt_states(adaptation.views[0].tokens)
     with torch.inference_mode():
         patches = embedder.backbone.encode(normalise(pixels, embedder.transform), states).patches

@@ -43,7 +43,7 @@ def shoe_prompts(embedder: Embedder, shoe_folder: Path) -> list[Prompt]:
     return [
         teach_category(
             embedder, shoe_folder, category="shoe", num_pairs=6, support_file=None, seed=seed, adapt="generated"
-        ).adaptation
+        ).prompt
         for seed in (0, 1)
     ]
 

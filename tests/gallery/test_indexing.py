@@ -31,7 +31,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> str:
         "space": category.space,
         "model": "",
         "method": "",
-        "adaptation": b"",
+        "prompt": b"",
         "calibration": "",
     }
     facts = {"category": "thing", "date": "", "thumbnail": b"", **who}

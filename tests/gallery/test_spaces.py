@@ -25,5 +25,5 @@ def test_a_space_is_its_metrics() -> None:
         for metric in (one, other)
         for share in (0.5, 0.8)
     ]
-    adaptations = [plain, replace(plain, metric=other), *beside]
-    assert len({embedding_space_key(embedder, adaptation, "cat") for adaptation in adaptations}) == 6
+    prompts = [plain, replace(plain, metric=other), *beside]
+    assert len({embedding_space_key(embedder, prompt, "cat") for prompt in prompts}) == 6

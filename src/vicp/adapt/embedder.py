@@ -31,7 +31,7 @@ class Embedder:
     Attributes:
         backbone: frozen.
         transform: how photos become its input.
-        fingerprint: of what an adaptation belongs to, computed once: hashing all weights takes its time.
+        fingerprint: of what a prompt belongs to, computed once: hashing all weights takes its time.
         model: the VICP model in eval mode whose backbone it is; None for a bare backbone.
         static: prompt tokens (M, D) or (L, M, D) learned in training for no category in particular, if any.
         cache: None computes every embedding anew.
@@ -68,26 +68,26 @@ class Embedder:
         """The same, reporting no progress."""
         return replace(self, progress=_silent)
 
-    def check(self, adaptation: Prompt) -> None:
-        """Raises `PromptError` for an adaptation that was made for another model."""
-        if adaptation.fingerprint != self.fingerprint:
+    def check(self, prompt: Prompt) -> None:
+        """Raises `PromptError` for a prompt that was made for another model."""
+        if prompt.fingerprint != self.fingerprint:
             raise PromptError(
-                f"the prompt for '{adaptation.category}' belongs to model {adaptation.fingerprint}, this one is "
+                f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
                 f"{self.fingerprint}: use that model, or teach the category again"
             )
 
-    def embed(self, table: PhotoTable, adaptation: Prompt | None = None) -> tuple[PhotoTable, Tensor]:
+    def embed(self, table: PhotoTable, prompt: Prompt | None = None) -> tuple[PhotoTable, Tensor]:
         """Embeddings (n, D') of the photos, and the table of those n: all of them unless `skip_bad`.
 
-        The cache keeps what stands before the adaptation's metric.
+        The cache keeps what stands before the prompt's metric.
 
         Raises:
             DataError: photos that cannot be used, all of them listed.
-            PromptError: the adaptation belongs to another model.
+            PromptError: the prompt belongs to another model.
         """
-        views = self._views(adaptation)
+        views = self._views(prompt)
         keys, bad = self._keys(table)
-        spaces = [self._space(prompt) for prompt in views]
+        spaces = [self._space(visual) for visual in views]
         known = [self.cache.find(space, keys) if self.cache is not None else {} for space in spaces]
         missing = [i for i, key in enumerate(keys) if key and any(i not in found for found in known)]
         states = self._states(views)
@@ -95,16 +95,16 @@ class Embedder:
         done = len(table) - len(missing)
         for batch in load_pixels(table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad):
             photos = normalise(batch.pixels, self.transform)
-            for space, found, prompt, view in zip(spaces, known, views, states, strict=True):
+            for space, found, visual, view in zip(spaces, known, views, states, strict=True):
                 with torch.inference_mode(), autocast(precision):
-                    embeddings = self.look(photos, prompt, view)  # (b, D)
+                    embeddings = self.look(photos, visual, view)  # (b, D)
                 found.update(zip(batch.indices.tolist(), embeddings, strict=True))
                 if self.cache is not None:
                     self.cache.add(space, [keys[i] for i in batch.indices], embeddings)
             done += len(batch.indices)
             self.progress(done, len(table))
         kept = self._without(table, bad)
-        return kept, _finish(adaptation, [torch.stack([found[i] for i in sorted(found)]) for found in known])
+        return kept, _finish(prompt, [torch.stack([found[i] for i in sorted(found)]) for found in known])
 
     def usable(self, table: PhotoTable) -> PhotoTable:
         """The photos that can be read and decoded, every one of them tried.
@@ -141,49 +141,49 @@ class Embedder:
             blocks = pixels.split(self.batch_size)
             return torch.cat([model.latents(normalise(b, self.transform)).float() for b in blocks])
 
-    def embed_pixels(self, pixels: Tensor, adaptation: Prompt | None = None, *, mirror: bool = True) -> Tensor:
+    def embed_pixels(self, pixels: Tensor, prompt: Prompt | None = None, *, mirror: bool = True) -> Tensor:
         """Embeddings (n, D') of decoded photos (n, 3, S, S) uint8, each averaged with its mirror image.
 
         f(x) + f(flip x) is VICP's retrieval protocol (design.md 6); without `mirror` it is f(x), as in `embed`.
 
         Raises:
-            PromptError: the adaptation belongs to another model.
+            PromptError: the prompt belongs to another model.
         """
-        views = self._views(adaptation)
+        views = self._views(prompt)
         states = self._states(views)
         rows: list[list[Tensor]] = [[] for _ in views]
         with torch.inference_mode(), autocast(choose_precision()):
             for number, block in enumerate(pixels.split(self.batch_size)):
                 photos = normalise(block, self.transform)
                 photos = torch.cat([photos, photos.flip(-1)]) if mirror else photos  # (2b, 3, S, S)
-                for own, prompt, view in zip(rows, views, states, strict=True):
-                    both = self.look(photos, prompt, view).view(-1, len(block), self.backbone.embedding_dim)
+                for own, visual, view in zip(rows, views, states, strict=True):
+                    both = self.look(photos, visual, view).view(-1, len(block), self.backbone.embedding_dim)
                     own.append(torch.nn.functional.normalize(both.sum(dim=0), dim=-1))  # (b, D)
                 self.progress(min((number + 1) * self.batch_size, len(pixels)), len(pixels))
-        return _finish(adaptation, [torch.cat(own) for own in rows])
+        return _finish(prompt, [torch.cat(own) for own in rows])
 
-    def look(self, photos: Tensor, prompt: VisualPrompt | None, states: PromptStates | None) -> Tensor:
-        """L2-normalised embeddings (b, D) of normalised photos (b, 3, S, S) under a prompt: its tokens, and its metric.
+    def look(self, photos: Tensor, visual: VisualPrompt | None, states: PromptStates | None) -> Tensor:
+        """L2-normalised embeddings (b, D) of photos (b, 3, S, S) under a visual prompt: its tokens, and its metric.
 
         Args:
             photos: as the backbone takes them.
-            prompt: None for the frozen backbone.
+            visual: None for the frozen backbone.
             states: keys and values of the prompt's tokens.
         """
-        if self.model is None or prompt is None:
+        if self.model is None or visual is None:
             return self.backbone.embed(photos, states)
-        return self.model.embed(photos, states, prompt.gains)
+        return self.model.embed(photos, states, visual.gains)
 
-    def _views(self, adaptation: Prompt | None) -> tuple[VisualPrompt | None, ...]:
-        if adaptation is None:
+    def _views(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
+        if prompt is None:
             return (None,)
-        self.check(adaptation)
-        return adaptation.views
+        self.check(prompt)
+        return prompt.views
 
     def _states(self, views: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
         """Keys and values of each view's prompt, computed once for all photos."""
         with torch.inference_mode():
-            return [None if prompt is None else self.backbone.prompt_states(prompt.tokens) for prompt in views]
+            return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in views]
 
     def _keys(self, table: PhotoTable) -> tuple[list[bytes], list[BadPhoto]]:
         """A key per photo, empty for one that cannot be read."""
@@ -197,8 +197,8 @@ class Embedder:
                 bad.append(BadPhoto(int(row["row"]), str(row["path"]), str(error)))
         return keys, bad
 
-    def _space(self, prompt: VisualPrompt | None) -> str:
-        key = "none" if prompt is None else digest(prompt.parts)
+    def _space(self, visual: VisualPrompt | None) -> str:
+        key = "none" if visual is None else digest(visual.parts)
         readout = self.backbone.readout
         return f"{self.fingerprint}/{readout}/{self.transform.fingerprint}/{key}/{choose_precision()}"
 
@@ -208,5 +208,5 @@ class Embedder:
         return without(table, bad)
 
 
-def _finish(adaptation: Prompt | None, views: Sequence[Tensor]) -> Tensor:
-    return views[0] if adaptation is None else adaptation.finish(views)
+def _finish(prompt: Prompt | None, views: Sequence[Tensor]) -> Tensor:
+    return views[0] if prompt is None else prompt.finish(views)

@@ -1,4 +1,4 @@
-"""Recipes into adaptations: one for good on the whole support, or many at once on a part of it."""
+"""Recipes into prompts: one for good on the whole support, or many at once on a part of it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from vicp.errors import DataError
 
 
 def fit(embedder: Embedder, support: EncodedSupport, recipe: Recipe) -> Prompt:
-    """The adaptation that a recipe makes of a support.
+    """The prompt that a recipe makes of a support.
 
     Raises:
         ConfigError: it needs a VICP model or a static prompt, and there is none.
@@ -77,8 +77,8 @@ def fit_many(
             yield from _emitted(embedder, inner, rows, start, own, support.frozen)
         for kind, features in views.items():
             plain = [r for r in own if (r.method, r.features, r.share) == ("metric", kind, None)]
-            for adaptation in _metrics(inner, rows, start, plain, features):
-                yield adaptation.recipe, adaptation.finish([features])
+            for prompt in _metrics(inner, rows, start, plain, features):
+                yield prompt.recipe, prompt.finish([features])
         yield from _tuned(embedder, support, inner, start, own, seen)
 
 
@@ -117,10 +117,10 @@ def _emitted(
         yield EMITTED_METRIC, readout.finish([frozen])
     beside = [recipe for recipe in recipes if recipe.share is not None]
     others = list(dict.fromkeys(replace(recipe, share=None) for recipe in beside))
-    for adaptation in _metrics(inner, rows, start, others, frozen):
+    for prompt in _metrics(inner, rows, start, others, frozen):
         for recipe in beside:
-            if replace(recipe, share=None) == adaptation.recipe:
-                yield recipe, generated.blend_with(readout, adaptation, recipe).finish([frozen])
+            if replace(recipe, share=None) == prompt.recipe:
+                yield recipe, generated.blend_with(readout, prompt, recipe).finish([frozen])
 
 
 def _metrics(
@@ -151,7 +151,7 @@ def _tuned(
     own = [recipe for recipe in recipes if recipe.steps]
     for rate in dict.fromkeys(recipe.rate or 0.0 for recipe in own):
         steps = [recipe.steps or 0 for recipe in own if recipe.rate == rate]
-        for adaptation in tuned.snapshots_at(embedder, inner, start, steps=steps, rate=rate):
+        for prompt in tuned.snapshots_at(embedder, inner, start, steps=steps, rate=rate):
             embeddings = torch.full_like(support.frozen, torch.nan)
-            embeddings[seen] = embedder.embed_pixels(support.pixels[seen], adaptation, mirror=False)
-            yield adaptation.recipe, embeddings
+            embeddings[seen] = embedder.embed_pixels(support.pixels[seen], prompt, mirror=False)
+            yield prompt.recipe, embeddings

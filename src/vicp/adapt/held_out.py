@@ -1,4 +1,4 @@
-"""Held-out similarities of a support: what a user's new photos will look like to the adaptation."""
+"""Held-out similarities of a support: what a user's new photos will look like to the prompt."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class HeldOut:
     """Similarities of n photos, each as seen when its identity was held out; what decisions are calibrated on.
 
     Attributes:
-        similarity: (n, n) float32 cosine; row a comes from an adaptation fitted without a's identity. NaN where that
+        similarity: (n, n) float32 cosine; row a comes from a prompt fitted without a's identity. NaN where that
             fold did not look.
         groups: (n,) int64; photos of one group are known to show one identity.
         relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown.

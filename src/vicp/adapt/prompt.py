@@ -1,4 +1,4 @@
-"""An adaptation as a value: what a category's support has decided about how its photos are embedded.
+"""A prompt as a value: what a category's support has decided about how its photos are embedded.
 
 Embedding functions of one shape: the features of a photo (frozen, prompted, or both side by side), then a linear
 map if there is one, or two whose outcomes stand side by side. Which features and which maps is what the methods of this
@@ -31,7 +31,7 @@ Start = Literal["generated", "static", "random"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an adaptation is made from a support; hashable, so that scores can be kept by recipe.
+    """How a prompt is made from a support; hashable, so that scores can be kept by recipe.
 
     Attributes:
         method: one of the package's.
@@ -71,7 +71,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Choice:
-    """Why an adaptation is what it is.
+    """Why a prompt is what it is.
 
     Attributes:
         reason: a sentence for people.
@@ -96,10 +96,10 @@ class Prompt:
         num_pairs: K.
         seed: of the support draw; None where the user gave the pairs.
         fingerprint: of the model it is for.
-        prompt: its tokens make the prompted features; its slot states, if any, are the verifier's.
+        visual: its tokens make the prompted features; its slot states, if any, are the verifier's.
         metric: applied to the features; None leaves them as they are.
         beside: likewise; photos are as similar as both metrics say, weighted by the share in `recipe`.
-        choice: why this one; None for an adaptation that was not chosen.
+        choice: why this one; None for a prompt that was not chosen.
         held_out: similarities that decisions are calibrated on; None where nothing could be held out.
         foreseen: whether the LLM foresaw labels of pairs held out from it; None where it was not asked.
     """
@@ -109,7 +109,7 @@ class Prompt:
     num_pairs: int
     seed: int | None
     fingerprint: str
-    prompt: VisualPrompt | None = None
+    visual: VisualPrompt | None = None
     metric: WhiteningTransform | None = None
     beside: WhiteningTransform | None = None
     choice: Choice | None = None
@@ -117,14 +117,14 @@ class Prompt:
     foreseen: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.recipe.features != "frozen" and self.prompt is None:
+        if self.recipe.features != "frozen" and self.visual is None:
             raise ValueError(f"{self.recipe.features} features need a prompt")
         if (self.beside is None) != (self.recipe.share is None) or (self.beside is not None and self.metric is None):
             raise ValueError("a metric beside another needs that other and a share, and only then is there a share")
 
     @classmethod
     def of(cls, prompt: VisualPrompt) -> "Prompt":
-        """The paper's adaptation: photos embedded under the prompt that the LLM emitted."""
+        """The paper's prompt: photos embedded under the prompt that the LLM emitted."""
         recipe = Recipe("generated", "prompted", "generated")
         return cls(recipe, prompt.category, prompt.num_pairs, prompt.seed, prompt.fingerprint, prompt)
 
@@ -135,9 +135,9 @@ class Prompt:
             case "frozen":
                 return (None,)
             case "prompted":
-                return (self.prompt,)
+                return (self.visual,)
             case "both":
-                return (None, self.prompt)
+                return (None, self.visual)
 
     def finish(self, views: Sequence[Tensor]) -> Tensor:
         """Embeddings (n, D') of photos from their L2-normalised embeddings (n, D) in each view."""
@@ -150,7 +150,7 @@ class Prompt:
         return blend(apply(self.beside, features), own, self.recipe.share)
 
     def save(self, path: Path) -> None:
-        """Writes the adaptation; the file appears whole or not at all.
+        """Writes the prompt; the file appears whole or not at all.
 
         Raises:
             PromptError: it cannot be written there.
@@ -164,9 +164,9 @@ class Prompt:
             "foreseen": self.foreseen,
         }
         tensors = {
-            "tokens": None if self.prompt is None else self.prompt.tokens,
-            "states": None if self.prompt is None else self.prompt.states,
-            **({} if self.prompt is None or self.prompt.gains is None else self.prompt.gains.tensors),
+            "tokens": None if self.visual is None else self.visual.tokens,
+            "states": None if self.visual is None else self.visual.states,
+            **({} if self.visual is None or self.visual.gains is None else self.visual.gains.tensors),
             **_metric_tensors("metric", self.metric),
             **_metric_tensors("beside", self.beside),
             **_held_out_tensors(self.held_out),
@@ -175,7 +175,7 @@ class Prompt:
 
     @classmethod
     def load(cls, path: Path) -> "Prompt":
-        """Reads an adaptation, or a prompt alone, which is the paper's.
+        """Reads a prompt, or a prompt alone, which is the paper's.
 
         Raises:
             PromptError: the file is missing, damaged or neither.

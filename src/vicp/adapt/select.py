@@ -1,4 +1,4 @@
-"""Chooses an adaptation by leave-identities-out on the support: never by photos it will be judged on."""
+"""Chooses a prompt by leave-identities-out on the support: never by photos it will be judged on."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ def fit_selected(
     *,
     trial: CandidateScores | None = None,
 ) -> Prompt:
-    """The adaptation of that method, its settings chosen on the support; "auto" chooses the method too.
+    """The prompt of that method, its settings chosen on the support; "auto" chooses the method too.
 
     Args:
         embedder: what embeds the photos.
@@ -65,8 +65,8 @@ def fit_selected(
             trial, recipe = _fallback(embedder, support, recipe)
         few = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
         choice = Choice(f"{_name(recipe)}, for there are {few}", scores={})
-    adaptation = _with_states(embedder, support, fit(embedder, support, recipe))
-    return replace(adaptation, choice=choice, held_out=_held_out(support, trial.similarity.get(recipe), recipe))
+    prompt = _with_states(embedder, support, fit(embedder, support, recipe))
+    return replace(prompt, choice=choice, held_out=_held_out(support, trial.similarity.get(recipe), recipe))
 
 
 def cross_validate(embedder: Embedder, support: EncodedSupport, method: MethodOrAuto) -> CandidateScores:
@@ -159,13 +159,13 @@ def _reason_against(trial: CandidateScores, best: Recipe, cautious: Recipe) -> t
     """The best candidate of a trial, or what seldom harms where none is clearly better than guessing; and why."""
     top = trial.best(list(trial.similarity))
     if not beats_chance(trial.by_group(best)):
-        doubt = "no adaptation is clearly better than guessing"
+        doubt = "no prompt is clearly better than guessing"
         if beats_chance(trial.by_group(top)):
             doubt = "what the model emits is not clearly better than guessing, and nothing leads it"
         return held_out_or_none(trial, cautious), f"for on held-out individuals {doubt}"
     if trial.score(best) < trial.score(top):
         return best, "which nothing leads by a standard error on held-out individuals"
-    return best, f"{'which no adaptation beats' if best == NULL else 'the best'} on held-out individuals"
+    return best, f"{'which no prompt beats' if best == NULL else 'the best'} on held-out individuals"
 
 
 def held_out_or_none(trial: CandidateScores, recipe: Recipe) -> Recipe:
@@ -180,14 +180,14 @@ def _held_out(support: EncodedSupport, similarity: NDArray[np.float64] | None, r
     return None if similarity is None else HeldOut.of(similarity, support.groups, support.relation)
 
 
-def _with_states(embedder: Embedder, support: EncodedSupport, adaptation: Prompt) -> Prompt:
+def _with_states(embedder: Embedder, support: EncodedSupport, prompt: Prompt) -> Prompt:
     """The same with the slot states of the support, which the verifier reads whatever photos are embedded with."""
-    if embedder.model is None or (adaptation.prompt is not None and adaptation.prompt.states is not None):
-        return adaptation
-    own = generated.generated_prompt(embedder, support).prompt
-    if own is None or adaptation.prompt is None:
-        return replace(adaptation, prompt=own)
-    return replace(adaptation, prompt=replace(adaptation.prompt, states=own.states))
+    if embedder.model is None or (prompt.visual is not None and prompt.visual.states is not None):
+        return prompt
+    own = generated.generated_prompt(embedder, support).visual
+    if own is None or prompt.visual is None:
+        return replace(prompt, visual=own)
+    return replace(prompt, visual=replace(prompt.visual, states=own.states))
 
 
 def _name(recipe: Recipe) -> str:

@@ -23,17 +23,17 @@ NUM_PAIRS, NUM_SUSPECTS = 64, 5
 
 @dataclass(frozen=True)
 class TeachResult:
-    """A category's adaptation and how it came about.
+    """A category's prompt and how it came about.
 
     Attributes:
-        adaptation: the result.
+        prompt: the result.
         table: the photos the pairs point into.
         support: the pairs.
         check: the LLM's predictions of held-out labels; None below four pairs and without an LLM.
         num_dropped: pairs left out because one of their photos cannot be used.
     """
 
-    adaptation: Prompt
+    prompt: Prompt
     table: PhotoTable
     support: Support
     check: LabelPrediction | None
@@ -41,20 +41,20 @@ class TeachResult:
 
     def summary(self, target: Path) -> dict[str, Any]:
         """The facts, for JSON."""
-        recipe, choice = self.adaptation.recipe, self.adaptation.choice
+        recipe, choice = self.prompt.recipe, self.prompt.choice
         return {
             "prompt": str(target),
-            "category": self.adaptation.category,
+            "category": self.prompt.category,
             "photos": len(self.table),
             "skipped": len(self.table.skipped),
             "pairs": len(self.support),
             "dropped_pairs": self.num_dropped,
             "same_pairs": int(self.support.same.sum()),
             "label_accuracy": None if self.check is None else self.check.accuracy,
-            "labels_foreseen": self.adaptation.foreseen,
+            "labels_foreseen": self.prompt.foreseen,
             "suspects": [self._pair(k) for k in self._suspects],
-            "model": self.adaptation.fingerprint,
-            "seed": self.adaptation.seed,
+            "model": self.prompt.fingerprint,
+            "seed": self.prompt.seed,
             "adapt": asdict(recipe) | ({} if choice is None else asdict(choice)),
         }
 
@@ -78,8 +78,8 @@ class TeachResult:
             pair = self._pair(k)
             said = "same" if pair["same"] else "different"
             lines.append(f"Look again: {pair['left']} and {pair['right']} are labelled {said}.")
-        if self.adaptation.choice is not None:
-            reason = self.adaptation.choice.reason
+        if self.prompt.choice is not None:
+            reason = self.prompt.choice.reason
             lines.append(f"{reason[0].upper()}{reason[1:]}.")
         return [*lines, f"Wrote {target}."]
 
@@ -106,7 +106,7 @@ def teach_category(
     seed: int,
     adapt: MethodOrAuto = "auto",
 ) -> TeachResult:
-    """An adaptation from labelled pairs of photos.
+    """A prompt from labelled pairs of photos.
 
     Args:
         embedder: a VICP model or a bare backbone.
@@ -140,8 +140,8 @@ def teach_category(
     if embedder.model is not None and support.latents is not None:
         check = predict_labels(embedder.model, support.latents, support.pairs, seed=seed)
     foreseen = None if check is None else check.foreseen
-    adaptation = replace(select.fit_selected(embedder, support, adapt), foreseen=foreseen)
-    return TeachResult(adaptation, table, pairs, check, num_dropped)
+    prompt = replace(select.fit_selected(embedder, support, adapt), foreseen=foreseen)
+    return TeachResult(prompt, table, pairs, check, num_dropped)
 
 
 def _draw_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> tuple[PhotoTable, Support]:

@@ -100,7 +100,7 @@ def enroll(
             gallery,
             photos,
             category=category,
-            adaptations=adaptations,
+            prompts=adaptations,
             route=route,
             by=who(by),
             why=why,

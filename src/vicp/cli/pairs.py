@@ -54,7 +54,7 @@ def pairs_next(
             embedder,
             photos,
             count=count,
-            adaptation=adaptation,
+            prompt=adaptation,
             category=category,
             pairs_file=pairs,
             strategy=strategy,

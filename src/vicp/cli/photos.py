@@ -51,7 +51,7 @@ def teach(
             embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed, adapt=adapt
         )
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
-    taught.adaptation.save(target)
+    taught.prompt.save(target)
     print_result(taught.summary(target), taught.lines(target), as_json)
 
 
@@ -73,7 +73,7 @@ def identify(
 
     promise, adaptation = promise_of(false_match_rate, confidence), load_adaptation(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        found = identify_photos(embedder, gallery, photo, adaptation=adaptation, top=top, promise=promise)
+        found = identify_photos(embedder, gallery, photo, prompt=adaptation, top=top, promise=promise)
     print_result(found.summary(), found.lines(), as_json)
 
 
@@ -93,7 +93,7 @@ def verify(
 
     promise = promise_of(false_match_rate, confidence)
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
-        verdict = verify_photos(embedder, a, b, adaptation=Prompt.load(prompt), promise=promise)
+        verdict = verify_photos(embedder, a, b, prompt=Prompt.load(prompt), promise=promise)
     print_result(verdict.summary(), verdict.lines(), as_json)
 
 

@@ -1,6 +1,6 @@
 """Decisions people can act on: P(same), a threshold whose false-match rate is promised, "new", or "cannot say".
 
-Fitted on the held-out similarities that an adaptation carries. `calibration` has the probabilities, `searches` the
+Fitted on the held-out similarities that a prompt carries. `calibration` has the probabilities, `searches` the
 false-match rate, `misses` below its counterpart: how often a known individual may be called new.
 """
 
@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """What similarities under an adaptation mean.
+    """What similarities under a prompt mean.
 
     Attributes:
         calibration: similarity -> P(same) of a pair; None where there are too few pairs for one.
@@ -52,7 +52,7 @@ class DecisionRule:
         """The decisions of a support.
 
         Args:
-            held_out: of the adaptation that will be used.
+            held_out: of the prompt that will be used.
             seed: of which photo stands for an identity.
         """
         calibration = fit_calibration(_pairs(held_out))
@@ -146,11 +146,11 @@ class DecisionRule:
             raise DataError(f"these are no decisions ({error!r}): teach the category again") from error
 
 
-def decision_rule(adaptation: Prompt | None) -> DecisionRule | None:
-    """The decisions an adaptation allows; None where it carries no held-out similarities."""
-    if adaptation is None or adaptation.held_out is None:
+def decision_rule(prompt: Prompt | None) -> DecisionRule | None:
+    """The decisions a prompt allows; None where it carries no held-out similarities."""
+    if prompt is None or prompt.held_out is None:
         return None
-    return DecisionRule.fit(adaptation.held_out)
+    return DecisionRule.fit(prompt.held_out)
 
 
 def posterior(pair_probability: Array, known_share: float) -> tuple[Array, float]:

@@ -151,7 +151,7 @@ class _TaskRun:
         """The photos under an adaptation (n, D'); they are looked at again only where they look different."""
         if isinstance(adaptation, Embedder):
             return adaptation.embed_pixels(self.paper.pixels, mirror=self.plan.protocol.mirror)
-        if all(prompt is None for prompt in adaptation.views):  # a metric, say
+        if all(visual is None for visual in adaptation.views):  # a metric, say
             return adaptation.finish([self.frozen])
         return self.embedder.embed_pixels(self.paper.pixels, adaptation, mirror=self.plan.protocol.mirror)
 

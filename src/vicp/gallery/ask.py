@@ -184,7 +184,7 @@ def embed_under(
     kept = table
     for name, prompted in known.items():
         check_model(embedder, prompted.model, uri=snapshot.uri)
-        usable, embeddings = embedder.embed(kept, prompted.adaptation)
+        usable, embeddings = embedder.embed(kept, prompted.prompt)
         kept, queries[name] = usable, embeddings.float().numpy()
     return queries, kept
 
@@ -197,7 +197,7 @@ def _answer_category(
     if nearest is None:
         sentence = f"new: nobody of {prompted.category} has a name in this gallery yet"
         return [("new", sentence, ())] * len(query)
-    decisions = None if prompted.adaptation is None else decision_rule(prompted.adaptation)
+    decisions = None if prompted.prompt is None else decision_rule(prompted.prompt)
     if decisions is not None and isinstance(nearest, ExactNearest):
         known = nearest.known
         owner = np.repeat(np.arange(len(known.names)), np.diff(np.append(known.starts, len(known))))

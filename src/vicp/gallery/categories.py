@@ -8,7 +8,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.errors import GalleryError
 from vicp.gallery.contents import gallery_categories, signed
-from vicp.gallery.embedding_space import adaptation_bytes, check_model, embedding_space_key
+from vicp.gallery.embedding_space import check_model, embedding_space_key, prompt_bytes
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import change
 from vicp.gallery.store.names import check_name
@@ -36,35 +36,35 @@ def add_categories(
         known = gallery_categories(writer.snapshot)
         check_model(embedder, str(writer.snapshot.settings["fingerprint"]), uri=uri)
         fresh = []
-        for name, adaptation in wanted:
-            space = embedding_space_key(embedder, adaptation, name)
+        for name, prompt in wanted:
+            space = embedding_space_key(embedder, prompt, name)
             if name not in known:
-                fresh.append((check_name(name, "category"), adaptation))
-            elif adaptation is not None and known[name].space != space:
+                fresh.append((check_name(name, "category"), prompt))
+            elif prompt is not None and known[name].space != space:
                 raise GalleryError(
                     f"{uri}: the photos of {name!r} are embedded with another prompt ({known[name].method}, space "
-                    f"{known[name].space}; this one is {adaptation.recipe}, {space}): `vicp gallery reindex` moves them"
+                    f"{known[name].space}; this one is {prompt.recipe}, {space}): `vicp gallery reindex` moves them"
                 )
         if fresh:
-            for name, adaptation in fresh:
-                write_prompt(writer, embedder, name, adaptation)
-            writer.commit(", ".join(f"{name} ({_method(adaptation)})" for name, adaptation in fresh))
+            for name, prompt in fresh:
+                write_prompt(writer, embedder, name, prompt)
+            writer.commit(", ".join(f"{name} ({_method(prompt)})" for name, prompt in fresh))
     return [name for name, _ in fresh]
 
 
-def write_prompt(writer: Change, embedder: Embedder, category: str, adaptation: Prompt | None) -> None:
+def write_prompt(writer: Change, embedder: Embedder, category: str, prompt: Prompt | None) -> None:
     """Writes a category's prompt, without calibration: an old one would not fit it."""
     row = {
         "category": category,
-        "space": embedding_space_key(embedder, adaptation, category),
+        "space": embedding_space_key(embedder, prompt, category),
         "model": embedder.fingerprint,
-        "method": _method(adaptation),
-        "adaptation": adaptation_bytes(adaptation),
+        "method": _method(prompt),
+        "prompt": prompt_bytes(prompt),
         "calibration": "",
         **signed(writer),
     }
     writer.update(PROMPTS, pa.Table.from_pylist([row], schema=SCHEMAS[PROMPTS]))
 
 
-def _method(adaptation: Prompt | None) -> str:
-    return "no prompt" if adaptation is None else str(adaptation.recipe)
+def _method(prompt: Prompt | None) -> str:
+    return "no prompt" if prompt is None else str(prompt.recipe)

@@ -108,7 +108,7 @@ def _cluster_category(
         level, way = 0.5 if cut is None else cut, "calibrated P(same)"
         closeness = np.asarray(decisions.probability(closeness.astype(np.float64)))
     else:
-        choice = None if prompted.adaptation is None else prompted.adaptation.choice
+        choice = None if prompted.prompt is None else prompted.prompt.choice
         threshold = cut if cut is not None or choice is None else choice.threshold
         if threshold is None:
             raise GalleryError(
@@ -181,7 +181,7 @@ def _name_groups(
 
 def _calibrated(prompted: GalleryCategory) -> DecisionRule | None:
     """What turns the category's similarities into P(same); None with too few pairs for that."""
-    decisions = None if prompted.adaptation is None else decision_rule(prompted.adaptation)
+    decisions = None if prompted.prompt is None else decision_rule(prompted.prompt)
     return None if decisions is None or decisions.calibration is None else decisions
 
 

@@ -68,8 +68,8 @@ def verify_in_gallery(
         raise GalleryError(f"{a}: fits no category of {snapshot.uri}: give --category ({', '.join(known)})")
     left, right = queries[name]
     similarity = float(left @ right)
-    adaptation = known[name].adaptation
-    decisions = None if adaptation is None else decision_rule(adaptation)
+    prompt = known[name].prompt
+    decisions = None if prompt is None else decision_rule(prompt)
     if decisions is None:
         return GalleryVerification(name, similarity, None, None, NO_DECISION)
     decided = decisions.verify(similarity, promise or ErrorTargets())

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from vicp.adapt.prompt import Prompt
 from vicp.errors import GalleryError
-from vicp.gallery.embedding_space import adaptation_from
+from vicp.gallery.embedding_space import prompt_from
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import IDENTITIES, PHOTOS, PROMPTS, SCHEMAS, embeddings_table
@@ -28,7 +28,7 @@ class GalleryCategory:
         space: of its embeddings.
         model: fingerprint of the model.
         method: how the prompt uses the pairs; "null" is the plain backbone.
-        adaptation: None for the plain backbone.
+        prompt: None for the plain backbone.
         calibration: what turns similarities into probabilities, as `decision` writes it; "" where there is none.
     """
 
@@ -36,7 +36,7 @@ class GalleryCategory:
     space: str
     model: str
     method: str
-    adaptation: Prompt | None
+    prompt: Prompt | None
     calibration: str
 
     @property
@@ -50,9 +50,7 @@ def gallery_categories(snapshot: Snapshot) -> dict[str, GalleryCategory]:
     rows = sorted(snapshot.read(PROMPTS).to_pylist(), key=lambda row: str(row["category"]))
     names = ("category", "space", "model", "method", "calibration")
     return {
-        row["category"]: GalleryCategory(
-            **{name: row[name] for name in names}, adaptation=adaptation_from(row["adaptation"])
-        )
+        row["category"]: GalleryCategory(**{name: row[name] for name in names}, prompt=prompt_from(row["prompt"]))
         for row in rows
     }
 

@@ -11,7 +11,7 @@ from vicp.gallery.store.database import create_gallery
 def create_with_prompts(
     embedder: Embedder,
     uri: str,
-    adaptations: Sequence[Prompt] = (),
+    prompts: Sequence[Prompt] = (),
     *,
     model: str | None = None,
     backbone: str | None = None,
@@ -24,7 +24,7 @@ def create_with_prompts(
     Args:
         embedder: what its photos will be embedded with.
         uri: a new or empty folder, or a place in object storage.
-        adaptations: the prompts of its first categories.
+        prompts: the prompts of its first categories.
         model: how the model is opened again; None where it is a backbone.
         backbone: likewise.
         keep_photos: keep the photo files, so that they can be embedded anew for ever; thumbnails alone otherwise.
@@ -35,8 +35,8 @@ def create_with_prompts(
         GalleryError: there is one already, or the place holds something else or cannot be written.
         PromptError: a prompt belongs to another model.
     """
-    for adaptation in adaptations:
-        embedder.check(adaptation)
+    for prompt in prompts:
+        embedder.check(prompt)
     settings = {
         "model": model,
         "backbone": backbone,
@@ -44,4 +44,4 @@ def create_with_prompts(
         "keep_photos": keep_photos,
     }
     create_gallery(uri, settings, by=by, why=why)
-    return add_categories(embedder, uri, [(one.category, one) for one in adaptations], by=by, why=why)
+    return add_categories(embedder, uri, [(one.category, one) for one in prompts], by=by, why=why)

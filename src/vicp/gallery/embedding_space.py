@@ -12,40 +12,40 @@ from vicp.adapt.prompt import EQUAL_WEIGHT, Prompt
 from vicp.errors import GalleryError
 
 
-def embedding_space_key(embedder: Embedder, adaptation: Prompt | None, category: str) -> str:
+def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str) -> str:
     """The fingerprint (16 hex digits) of weights, transform and prompt, for the photos of a category.
 
     Raises:
-        PromptError: the adaptation belongs to another model.
+        PromptError: the prompt belongs to another model.
     """
     parts = hashlib.blake2b(digest_size=8)
     readout = embedder.backbone.readout
     parts.update(f"{category}/{embedder.fingerprint}/{readout}/{embedder.transform.fingerprint}".encode())
-    if adaptation is not None:
-        embedder.check(adaptation)
-        parts.update(adaptation.recipe.features.encode())
-        if adaptation.recipe.share not in (None, EQUAL_WEIGHT):  # even ones had no share in their files
-            parts.update(f"{adaptation.recipe.share:g}".encode())
-        for view in adaptation.views:
+    if prompt is not None:
+        embedder.check(prompt)
+        parts.update(prompt.recipe.features.encode())
+        if prompt.recipe.share not in (None, EQUAL_WEIGHT):  # even ones had no share in their files
+            parts.update(f"{prompt.recipe.share:g}".encode())
+        for view in prompt.views:
             parts.update(b"/" if view is None else b"".join(map(_bytes, view.parts)))
-        for metric in (adaptation.metric, adaptation.beside):
+        for metric in (prompt.metric, prompt.beside):
             if metric is not None:
                 parts.update(_bytes(metric.mean) + _bytes(metric.weight))
     return parts.hexdigest()
 
 
-def adaptation_bytes(adaptation: Prompt | None) -> bytes:
+def prompt_bytes(prompt: Prompt | None) -> bytes:
     """The prompt file, to be kept in a table; nothing for the plain backbone."""
-    if adaptation is None:
+    if prompt is None:
         return b""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "prompt.safetensors"
-        adaptation.save(path)
+        prompt.save(path)
         return path.read_bytes()
 
 
-def adaptation_from(data: bytes) -> Prompt | None:
-    """The inverse of `adaptation_bytes`.
+def prompt_from(data: bytes) -> Prompt | None:
+    """The inverse of `prompt_bytes`.
 
     Raises:
         PromptError: the bytes are damaged.

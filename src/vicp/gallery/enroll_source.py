@@ -26,7 +26,7 @@ def enroll_source(
     source: Path,
     *,
     category: str | None = None,
-    adaptations: Sequence[Prompt] = (),
+    prompts: Sequence[Prompt] = (),
     route: bool = False,
     by: str,
     why: str = "",
@@ -40,7 +40,7 @@ def enroll_source(
         uri: the gallery.
         source: the photos.
         category: the one to keep of several; what all are where the source does not say.
-        adaptations: prompts of new categories; a category without one uses the plain backbone.
+        prompts: prompts of new categories; a category without one uses the plain backbone.
         route: let the prompts of the gallery decide each photo's category.
         by: who adds them.
         why: a note for the log.
@@ -53,7 +53,7 @@ def enroll_source(
         PromptError: a prompt belongs to another model.
     """
     table = open_photos(source, category=category, need_identity=False, skip_bad=embedder.skip_bad)
-    wanted = [(adaptation.category, adaptation) for adaptation in adaptations]
+    wanted = [(prompt.category, prompt) for prompt in prompts]
     if wanted:
         add_categories(embedder, uri, wanted, by=by, why=why, wait=wait)
     known = list(gallery_categories(open_gallery(uri)))

@@ -69,7 +69,7 @@ class IdentifyResult:
         ranked: for each of them, the best identities.
         gallery: the gallery's photos.
         num_skipped: photos left out because they cannot be used.
-        answers: for each of them, what its similarities mean; None where the adaptation allows no decisions.
+        answers: for each of them, what its similarities mean; None where the prompt allows no decisions.
     """
 
     queries: tuple[str, ...]
@@ -132,7 +132,7 @@ def identify_photos(
     gallery: Path,
     photos: Sequence[Path],
     *,
-    adaptation: Prompt | None,
+    prompt: Prompt | None,
     top: int,
     promise: ErrorTargets = ErrorTargets(),  # noqa: B008 (frozen)
 ) -> IdentifyResult:
@@ -143,17 +143,17 @@ def identify_photos(
 
     Raises:
         DataError: photos that cannot be used.
-        PromptError: the adaptation belongs to another model.
+        PromptError: the prompt belongs to another model.
     """
-    asked = [embedder.embed(table, adaptation) for table in query_tables(photos, skip_bad=embedder.skip_bad)]
+    asked = [embedder.embed(table, prompt) for table in query_tables(photos, skip_bad=embedder.skip_bad)]
     known = open_photos(gallery, skip_bad=embedder.skip_bad)
-    if adaptation is not None and adaptation.category in known.categories:
-        known = known.of_category(adaptation.category)
-    known, rows = embedder.embed(known, adaptation)
+    if prompt is not None and prompt.category in known.categories:
+        known = known.of_category(prompt.category)
+    known, rows = embedder.embed(known, prompt)
     asked_rows = torch.cat([embeddings for _, embeddings in asked])
     ranked = rank_identities(asked_rows, rows, known.identities, top=top)
     answers = None
-    if (decisions := decision_rule(adaptation)) is not None:
+    if (decisions := decision_rule(prompt)) is not None:
         names, owner = np.unique(known.identities, return_inverse=True)
         decisions = searching(decisions, rows, owner)
         answers = _answer(decisions, closest_by_identity(asked_rows, rows, owner), promise)

@@ -71,7 +71,7 @@ def embed_chunk(embedder: Embedder, chunk: Chunk) -> Chunk:
     Raises:
         PromptError: the category's prompt belongs to another model.
     """
-    _, embeddings = embedder.embed(chunk.table(), chunk.category.adaptation)
+    _, embeddings = embedder.embed(chunk.table(), chunk.category.prompt)
     return replace(chunk, embeddings=embeddings.float().numpy())
 
 

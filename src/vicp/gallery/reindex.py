@@ -80,16 +80,16 @@ def reindex(
         done = ReindexResult({}, {})
         stale: dict[str, Prompt | None] = {}
         for name, category in known.items():
-            adaptation = wanted.get(name, category.adaptation)
-            if embedding_space_key(embedder, adaptation, name) != category.space:
-                stale[name] = adaptation
-        for name, adaptation in stale.items():
+            prompt = wanted.get(name, category.prompt)
+            if embedding_space_key(embedder, prompt, name) != category.space:
+                stale[name] = prompt
+        for name, prompt in stale.items():
             fresh = GalleryCategory(
-                name, embedding_space_key(embedder, adaptation, name), embedder.fingerprint, "", adaptation, ""
+                name, embedding_space_key(embedder, prompt, name), embedder.fingerprint, "", prompt, ""
             )
             done.embedded[name], done.before[name] = _embed_missing(writer, embedder, fresh, step=step, embed=embed)
-        for name, adaptation in stale.items():
-            write_prompt(writer, embedder, name, adaptation)
+        for name, prompt in stale.items():
+            write_prompt(writer, embedder, name, prompt)
         settings = {**writer.snapshot.settings, **model, "fingerprint": embedder.fingerprint}
         settings["indices"] = {n: i for n, i in settings.get("indices", {}).items() if n not in stale}
         if stale:

@@ -1,4 +1,4 @@
-"""Compares two photos under a category's adaptation."""
+"""Compares two photos under a category's prompt."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,15 @@ from vicp.gallery.identify import query_tables
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """Two photos compared under a category's adaptation.
+    """Two photos compared under a category's prompt.
 
     Attributes:
         similarity: cosine of their embeddings, in [-1, 1].
         probability: the in-context verifier's P(same), as the model gives it; None without a verifier.
         threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
         threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
-        category: the adaptation's.
-        decision: what the similarity means, calibrated; None where the adaptation allows no decisions.
+        category: the prompt's.
+        decision: what the similarity means, calibrated; None where the prompt allows no decisions.
         foreseen: whether the LLM clearly foresaw labels of the taught pairs; where not, its probability is not shown.
     """
 
@@ -80,32 +80,32 @@ def verify_photos(
     a: Path,
     b: Path,
     *,
-    adaptation: Prompt,
+    prompt: Prompt,
     promise: ErrorTargets = ErrorTargets(),  # noqa: B008 (frozen)
 ) -> VerifyResult:
-    """Compares two photos under a category's adaptation.
+    """Compares two photos under a category's prompt.
 
     Raises:
         DataError: a photo that cannot be used.
-        PromptError: the adaptation belongs to another model.
+        PromptError: the prompt belongs to another model.
     """
     table = query_tables([a, b], skip_bad=False)
     if len(table) != 1 or len(table[0]) != 2:
         raise DataError(f"{a} and {b}: expected two photos, one file each")
     if bad := check_photos(table[0], threads=1):
         raise DataError(f"cannot compare these photos: {list_rows(bad)}")
-    _, (left, right) = embedder.embed(table[0], adaptation)
+    _, (left, right) = embedder.embed(table[0], prompt)
     probability = None
-    if can_verify(embedder, adaptation):
+    if can_verify(embedder, prompt):
         latents = embedder.latents(embedder.pixels(table[0])[1])
-        probability = float(probability_same(embedder, adaptation, latents[:1], latents[1:])[0])
-    choice, decisions = adaptation.choice, decision_rule(adaptation)
+        probability = float(probability_same(embedder, prompt, latents[:1], latents[1:])[0])
+    choice, decisions = prompt.choice, decision_rule(prompt)
     return VerifyResult(
         similarity=float(left @ right),
         probability=probability,
         threshold=None if choice is None else choice.threshold,
         threshold_accuracy=None if choice is None else choice.threshold_accuracy,
-        category=adaptation.category,
+        category=prompt.category,
         decision=None if decisions is None else decisions.verify(float(left @ right), promise),
-        foreseen=adaptation.foreseen,
+        foreseen=prompt.foreseen,
     )

@@ -1,4 +1,4 @@
-"""The paper's adaptation: the LLM reads the support and emits the prompt; and how far it understood the support."""
+"""The paper's prompt: the LLM reads the support and emits the prompt; and how far it understood the support."""
 
 from dataclasses import dataclass, replace
 
@@ -61,7 +61,7 @@ class LabelPrediction:
 
 
 def generated_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
-    """The paper's adaptation: photos embedded under the prompt that the LLM emits for the support.
+    """The paper's prompt: photos embedded under the prompt that the LLM emits for the support.
 
     Raises:
         ConfigError: a bare backbone, which has no LLM.
@@ -75,16 +75,16 @@ def emitted_metric_prompt(embedder: Embedder, start: Prompt) -> Prompt:
 
     Args:
         embedder: of a VICP model that emits gains.
-        start: the paper's adaptation.
+        start: the paper's prompt.
 
     Raises:
         ConfigError: the prompt has no gains.
     """
     head = embedder.full_model.metric_head
-    if start.prompt is None or start.prompt.gains is None or head is None:
+    if start.visual is None or start.visual.gains is None or head is None:
         raise ConfigError("this model emits prompt tokens alone, and no metric of the readout: choose another method")
     with torch.inference_mode():
-        metric = WhiteningTransform(head.centre_of(start.prompt.gains).clone(), head.matrix(start.prompt.gains))
+        metric = WhiteningTransform(head.centre_of(start.visual.gains).clone(), head.matrix(start.visual.gains))
     return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 

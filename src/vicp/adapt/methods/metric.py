@@ -1,4 +1,4 @@
-"""Metric adaptation: features whitened by how photos of one identity differ, fitted in closed form on the support."""
+"""Metric prompt: features whitened by how photos of one identity differ, fitted in closed form on the support."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ SHRINKAGE = 3.0  # where there are too few pairs to choose one: photos want 3 to
 def whitening_prompt(
     start: Prompt, support: EncodedSupport, features: Tensor, *, kind: Features, shrinkages: Sequence[float]
 ) -> list[Prompt]:
-    """A metric adaptation for each shrinkage.
+    """A metric prompt for each shrinkage.
 
     Args:
         start: whose prompt the features are from; frozen features need none.

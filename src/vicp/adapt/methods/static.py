@@ -1,4 +1,4 @@
-"""Static adaptation: prompt tokens that training learned for no category in particular (VPT, arXiv 2203.12119)."""
+"""Static prompt: prompt tokens that training learned for no category in particular (VPT, arXiv 2203.12119)."""
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
@@ -20,4 +20,4 @@ def static_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
         )
     recipe = Recipe("static", "prompted", "static")
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)
-    return Prompt(recipe, *facts, prompt=VisualPrompt(embedder.static, None, *facts))
+    return Prompt(recipe, *facts, visual=VisualPrompt(embedder.static, None, *facts))

@@ -1,4 +1,4 @@
-"""Tuned adaptation: a few gradient steps on the prompt tokens alone, by the support's own pairs."""
+"""Tuned prompt: a few gradient steps on the prompt tokens alone, by the support's own pairs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,14 +22,14 @@ TEMPERATURE = 0.05
 
 
 def tuned_prompt(embedder: Embedder, support: EncodedSupport, start: Prompt, *, steps: int, rate: float) -> Prompt:
-    """The adaptation after so many steps from the prompt of `start`."""
+    """The prompt after so many steps from the prompt of `start`."""
     return list(snapshots_at(embedder, support, start, steps=[steps], rate=rate))[-1]
 
 
 def snapshots_at(
     embedder: Embedder, support: EncodedSupport, start: Prompt, *, steps: Sequence[int], rate: float
 ) -> Iterator[Prompt]:
-    """The adaptation after each of these numbers of steps, ascending; AdamW on the prompt tokens.
+    """The prompt after each of these numbers of steps, ascending; AdamW on the prompt tokens.
 
     Args:
         embedder: whose backbone stays as it is.
@@ -39,21 +39,21 @@ def snapshots_at(
         rate: AdamW's learning rate, in units of the start's root mean square: layers norm what they read, so the
             size of a prompt token means nothing but how far a step goes.
     """
-    if start.prompt is None:
-        raise ValueError("tuning starts from a prompt, and this adaptation has none")
-    size = start.prompt.tokens.square().mean().sqrt()
-    tokens = (start.prompt.tokens.detach() / size).requires_grad_()
+    if start.visual is None:
+        raise ValueError("tuning starts from a prompt, and this prompt has none")
+    size = start.visual.tokens.square().mean().sqrt()
+    tokens = (start.visual.tokens.detach() / size).requires_grad_()
     optimizer = torch.optim.AdamW([tokens], lr=rate, weight_decay=0.0)
     batches = _batches(support, derive_seed(support.seed or 0, "tuned"))
     source: Start = start.recipe.start or "random"
     for step in range(1, max(steps) + 1):
-        loss = batch_loss(embedder, support, replace(start.prompt, tokens=size * tokens), next(batches))
+        loss = batch_loss(embedder, support, replace(start.visual, tokens=size * tokens), next(batches))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step in steps:
             recipe = Recipe("tuned", "prompted", source, steps=step, rate=rate)
-            yield replace(start, recipe=recipe, prompt=replace(start.prompt, tokens=(size * tokens).detach()))
+            yield replace(start, recipe=recipe, visual=replace(start.visual, tokens=(size * tokens).detach()))
 
 
 def batch_loss(embedder: Embedder, support: EncodedSupport, prompt: VisualPrompt, rows: np.ndarray) -> Tensor:
@@ -93,7 +93,7 @@ def random_start(embedder: Embedder, support: EncodedSupport) -> Prompt:
     tokens = torch.stack([layer[own] for layer, own in zip(inputs, rows, strict=True)])  # (L, M, D)
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)
     prompt = VisualPrompt(tokens, None, *facts)
-    return Prompt(Recipe("tuned", "prompted", "random", steps=0), *facts, prompt=prompt)
+    return Prompt(Recipe("tuned", "prompted", "random", steps=0), *facts, visual=prompt)
 
 
 def _layer_inputs(embedder: Embedder, pixels: Tensor) -> list[Tensor]:

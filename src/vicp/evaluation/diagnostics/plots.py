@@ -23,7 +23,7 @@ Pictures = dict[str, bytes]
 
 def plot_diagnosis(
     embedder: Embedder,
-    adaptation: Prompt | None,
+    prompt: Prompt | None,
     table: PhotoTable,
     paper: LoadedTask,
     embeddings: Tensor,
@@ -37,19 +37,19 @@ def plot_diagnosis(
 
     Args:
         embedder: the method.
-        adaptation: None is the bare backbone.
+        prompt: None is the bare backbone.
         table: the photos that the paper's exam is about.
         paper: n photos.
         embeddings: (n, D) of these.
         queries: numbers of queries in the exam that have an answer; at least one.
         seed: of the map.
     """
-    prompt = None if adaptation is None else adaptation.views[-1]
+    visual = None if prompt is None else prompt.views[-1]
     return {
         **_similarities(paper, embeddings),
         **_map(table, paper, embeddings, seed),
-        **_matches(embedder, prompt, table, paper, embeddings, int(queries[0])),
-        **_looks(embedder, prompt, table, paper, queries[:NUM_LOOKED]),
+        **_matches(embedder, visual, table, paper, embeddings, int(queries[0])),
+        **_looks(embedder, visual, table, paper, queries[:NUM_LOOKED]),
     }
 
 
@@ -74,7 +74,7 @@ def _map(table: PhotoTable, paper: LoadedTask, embeddings: Tensor, seed: int) ->
 
 def _matches(
     embedder: Embedder,
-    prompt: VisualPrompt | None,
+    visual: VisualPrompt | None,
     table: PhotoTable,
     paper: LoadedTask,
     embeddings: Tensor,
@@ -83,22 +83,22 @@ def _matches(
     hit = first_match(paper, embeddings, query)
     both = np.array([paper.query[query], paper.gallery[hit]])  # (2,)
     left, right = (table.photo_bytes(int(row)) for row in paper.rows[both])
-    picture = plot_match(embedder, prompt, paper.pixels[torch.from_numpy(both)], (left, right))
+    picture = plot_match(embedder, visual, paper.pixels[torch.from_numpy(both)], (left, right))
     one, other = table.frame["path"].iloc[paper.rows[both]]
     return {f"Which patches match in {one} and {other}, the most similar photo of its identity.": picture}
 
 
 def _looks(
-    embedder: Embedder, prompt: VisualPrompt | None, table: PhotoTable, paper: LoadedTask, queries: Rows
+    embedder: Embedder, visual: VisualPrompt | None, table: PhotoTable, paper: LoadedTask, queries: Rows
 ) -> Pictures:
     """Where the backbone looks in these queries; none without a prompt, or where it has no CLS token to look with."""
-    if prompt is None:
+    if visual is None:
         return {}
     pictures = {}
     for place in paper.query[queries]:
         row = int(paper.rows[place])
         try:
-            picture = plot_attention(embedder, prompt, paper.pixels[[int(place)]], table.photo_bytes(row))
+            picture = plot_attention(embedder, visual, paper.pixels[[int(place)]], table.photo_bytes(row))
         except ConfigError:
             return {}
         pictures[f"Where the model looks in {table.frame['path'].iloc[row]}, and what the prompt changes."] = picture

@@ -41,7 +41,7 @@ class ProbeSample:
 
 def diagnose_task(
     embedder: Embedder,
-    adaptation: Prompt | None,
+    prompt: Prompt | None,
     table: PhotoTable,
     exam: EvaluationTask,
     *,
@@ -60,21 +60,21 @@ def diagnose_task(
 
     Args:
         embedder: the method.
-        adaptation: of the method to the category; None is the bare backbone.
+        prompt: of the method to the category; None is the bare backbone.
         table: the photos.
         exam: what was asked of the method.
         rows: (n,) ascending rows of the table, all that the exam asks about.
         pixels: (n, 3, S, S) uint8, the photos of these rows.
-        found: what the exam's queries found by `embedder.embed_pixels(pixels, adaptation, mirror=mirror)`.
+        found: what the exam's queries found by `embedder.embed_pixels(pixels, prompt, mirror=mirror)`.
         method: as it was asked for.
-        adaptation_name: see `Row.adaptation`.
+        adaptation_name: see `Row.prompt`.
         mirror: embeddings are f(photo) + f(mirrored photo); the probes do without.
         seed: of every draw.
 
     Raises:
         ValueError: photos or results that do not fit the exam, or no query has an answer.
         DataError: a photo that cannot be read.
-        PromptError: the adaptation belongs to another model.
+        PromptError: the prompt belongs to another model.
     """
     if len(pixels) != len(rows) or len(found.first_hit) != len(exam.query) or not (found.first_hit > 0).any():
         raise ValueError(
@@ -82,10 +82,10 @@ def diagnose_task(
             f"{found.num_queries} of them with an answer; expected equal numbers and an answer"
         )
     paper = LoadedTask(exam, rows, row_identities(table, rows), pixels)
-    embeddings = embedder.embed_pixels(pixels, adaptation, mirror=mirror)  # (n, D)
-    plain = embedder.embed_pixels(pixels, adaptation, mirror=False) if mirror else embeddings  # (n, D)
+    embeddings = embedder.embed_pixels(pixels, prompt, mirror=mirror)  # (n, D)
+    plain = embedder.embed_pixels(pixels, prompt, mirror=False) if mirror else embeddings  # (n, D)
     queries = sample_queries(found, seed=seed)
-    probes, verdict = _probe(embedder, adaptation, paper, plain, found, seed)
+    probes, verdict = _probe(embedder, prompt, paper, plain, found, seed)
     return Diagnosis(
         category=exam.category,
         method=method,
@@ -95,7 +95,7 @@ def diagnose_task(
         leaks=leak_sentences(table, exam),
         probes=probes,
         probe_verdict=verdict,
-        pictures=plot_diagnosis(embedder, adaptation, table, paper, embeddings, queries=queries, seed=seed),
+        pictures=plot_diagnosis(embedder, prompt, table, paper, embeddings, queries=queries, seed=seed),
         rank_lists=make_rank_lists(table, paper, embeddings, queries),
     )
 
@@ -137,13 +137,13 @@ def _left_out(paper: LoadedTask, query: Rows) -> NDArray[np.bool_]:
 
 
 def _probe(
-    embedder: Embedder, adaptation: Prompt | None, paper: LoadedTask, plain: Tensor, found: Retrieval, seed: int
+    embedder: Embedder, prompt: Prompt | None, paper: LoadedTask, plain: Tensor, found: Retrieval, seed: int
 ) -> tuple[dict[str, Estimate], str]:
     """The probes and their verdict, from embeddings (n, D) without the mirror image."""
     probed = sample_probed(paper, found, seed=seed)
     asked, known = paper.identities[probed.query], paper.identities[probed.gallery]
     estimates = run_probes(
-        lambda pixels: embedder.embed_pixels(pixels, adaptation, mirror=False),
+        lambda pixels: embedder.embed_pixels(pixels, prompt, mirror=False),
         paper.pixels[torch.from_numpy(probed.query)],
         plain[torch.from_numpy(probed.gallery)],
         asked,

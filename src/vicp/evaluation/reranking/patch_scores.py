@@ -25,32 +25,32 @@ def patch_scores(
     pixels: Tensor,
     pairs: CandidatePairs,
     *,
-    adaptation: Prompt | None = None,
+    prompt: Prompt | None = None,
     num_iterations: int = 10,
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Minus the optimal-transport distance between the patch tokens of the photos of each pair, (Q, k).
 
-    The patches of each photo are computed once, under the adaptation's prompt where it has prompted features, and wait
+    The patches of each photo are computed once, under the prompt's tokens where it has prompted features, and wait
     on disk as float16; transport is float32.
 
     Args:
         embedder: its `progress` is called for the photos.
         pixels: (n, 3, S, S) uint8, the photos of the table.
         pairs: of the shortlist.
-        adaptation: None for the plain backbone; a metric, which is for embeddings, changes nothing here.
+        prompt: None for the plain backbone; a metric, which is for embeddings, changes nothing here.
         num_iterations: of Sinkhorn.
         batch_size: pairs compared at a time.
         progress: called for the pairs.
 
     Raises:
         DataError: the disk is too small for the patches.
-        PromptError: the adaptation belongs to another model.
+        PromptError: the prompt belongs to another model.
     """
     if not len(pairs.left):
         return np.full(pairs.places.shape, -np.inf, dtype=np.float32)
-    encode = _patch_encoder(embedder, adaptation)
+    encode = _patch_encoder(embedder, prompt)
     with photo_arrays(
         pixels,
         pairs.photos,
@@ -69,13 +69,13 @@ def patch_scores(
         return score_pairs(pairs, score, batch_size=batch_size, progress=progress)
 
 
-def _patch_encoder(embedder: Embedder, adaptation: Prompt | None) -> Callable[[Tensor], Tensor]:
-    """What makes L2-normalised patch tokens (b, N, D) of photos (b, 3, S, S) uint8, under the adaptation's prompt."""
-    if adaptation is not None:
-        embedder.check(adaptation)
-    prompt = None if adaptation is None else adaptation.views[-1]  # with features of both kinds, the prompted ones
+def _patch_encoder(embedder: Embedder, prompt: Prompt | None) -> Callable[[Tensor], Tensor]:
+    """What makes L2-normalised patch tokens (b, N, D) of photos (b, 3, S, S) uint8, under the prompt's tokens."""
+    if prompt is not None:
+        embedder.check(prompt)
+    visual = None if prompt is None else prompt.views[-1]  # with features of both kinds, the prompted ones
     with torch.inference_mode():
-        states = None if prompt is None else embedder.backbone.prompt_states(prompt.tokens)
+        states = None if visual is None else embedder.backbone.prompt_states(visual.tokens)
 
     def encode(pixels: Tensor) -> Tensor:
         with torch.inference_mode(), autocast(choose_precision()):

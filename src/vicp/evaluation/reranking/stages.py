@@ -35,7 +35,7 @@ def find_stages(names: Sequence[str]) -> tuple[Stage, ...]:
 
 
 def second_stage(
-    stage: Stage, embedder: Embedder, paper: LoadedTask, embeddings: Tensor, adaptation: Prompt | None, *, size: int
+    stage: Stage, embedder: Embedder, paper: LoadedTask, embeddings: Tensor, prompt: Prompt | None, *, size: int
 ) -> TaskResult:
     """The answer after that stage has re-ordered the first `size` photos of each query.
 
@@ -44,13 +44,11 @@ def second_stage(
         embedder: the method.
         paper: the exam.
         embeddings: of its photos (n, D), of the first stage.
-        adaptation: what made them; None for the plain backbone, which has no verifier.
+        prompt: what made them; None for the plain backbone, which has no verifier.
         size: of the shortlist.
     """
     shortlist = find_task_shortlist(paper, embeddings, size=size)
-    return score_reranked(
-        paper, embeddings, shortlist, _scores(stage, embedder, paper, embeddings, adaptation, shortlist)
-    )
+    return score_reranked(paper, embeddings, shortlist, _scores(stage, embedder, paper, embeddings, prompt, shortlist))
 
 
 def _scores(
@@ -58,7 +56,7 @@ def _scores(
     embedder: Embedder,
     paper: LoadedTask,
     embeddings: Tensor,
-    adaptation: Prompt | None,
+    prompt: Prompt | None,
     shortlist: Shortlist,
 ) -> NDArray[np.floating]:
     if stage == "k-reciprocal":
@@ -66,7 +64,7 @@ def _scores(
         return k_reciprocal_scores(query, gallery, shortlist, own_rows=paper.own_rows)
     pairs = candidate_pairs(shortlist, query_photos=paper.query, gallery_photos=paper.gallery)
     if stage == "verifier":
-        if adaptation is None:
-            raise ValueError("the verifier needs an adaptation with slot states")
-        return verifier_scores(embedder, paper.pixels, pairs, adaptation)
-    return patch_scores(embedder, paper.pixels, pairs, adaptation=adaptation)
+        if prompt is None:
+            raise ValueError("the verifier needs a prompt with slot states")
+        return verifier_scores(embedder, paper.pixels, pairs, prompt)
+    return patch_scores(embedder, paper.pixels, pairs, prompt=prompt)

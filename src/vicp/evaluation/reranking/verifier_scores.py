@@ -16,7 +16,7 @@ def verifier_scores(
     embedder: Embedder,
     pixels: Tensor,
     pairs: CandidatePairs,
-    adaptation: Prompt,
+    prompt: Prompt,
     *,
     batch_size: int = 256,
     progress: Progress | None = None,
@@ -30,15 +30,15 @@ def verifier_scores(
         embedder: its `progress` is called for the photos.
         pixels: (n, 3, S, S) uint8, the photos of the table.
         pairs: of the shortlist.
-        adaptation: whose slot states the verifier reads; see `vicp.adapt.verifier.can_verify`.
+        prompt: whose slot states the verifier reads; see `vicp.adapt.verifier.can_verify`.
         batch_size: pairs compared at a time.
         progress: called for the pairs.
 
     Raises:
         ConfigError: a bare backbone, which has no verifier.
         DataError: the disk is too small for the latents.
-        PromptError: the adaptation belongs to another model.
-        ValueError: the adaptation carries no slot states.
+        PromptError: the prompt belongs to another model.
+        ValueError: the prompt carries no slot states.
     """
     if not len(pairs.left):
         return np.full(pairs.places.shape, -np.inf, dtype=np.float32)
@@ -53,7 +53,7 @@ def verifier_scores(
 
         def score(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
             a, b = (torch.from_numpy(latents[rows].astype(np.float32)) for rows in (left, right))  # (b, Q, E)
-            log_odds: NDArray[np.float32] = log_odds_same(embedder, adaptation, a, b).numpy()
+            log_odds: NDArray[np.float32] = log_odds_same(embedder, prompt, a, b).numpy()
             return log_odds
 
         return score_pairs(pairs, score, batch_size=batch_size, progress=progress)

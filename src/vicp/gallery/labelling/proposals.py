@@ -64,7 +64,7 @@ def propose_from(
     photos: Path,
     *,
     count: int,
-    adaptation: Prompt | None = None,
+    prompt: Prompt | None = None,
     category: str | None = None,
     pairs_file: Path | None = None,
     strategy: Strategy = "balanced",
@@ -76,18 +76,18 @@ def propose_from(
         embedder: what looks at the photos.
         photos: a folder or table; identities are not looked at.
         count: how many pairs.
-        adaptation: how photos are compared so far; None is the frozen backbone.
-        category: of several in the photos; the adaptation's where not given.
+        prompt: how photos are compared so far; None is the frozen backbone.
+        category: of several in the photos; the prompt's where not given.
         pairs_file: labels there are, if any.
         strategy: how to choose.
         seed: of what is drawn.
 
     Raises:
         DataError: photos or labels that cannot be used, or nothing left to ask.
-        PromptError: the adaptation belongs to another model.
+        PromptError: the prompt belongs to another model.
     """
     table = open_photos(photos, need_identity=False, skip_bad=embedder.skip_bad)
-    name = category or (None if adaptation is None else adaptation.category)
+    name = category or (None if prompt is None else prompt.category)
     if len(table.categories) > 1:
         if name is None:
             raise DataError(
@@ -97,10 +97,10 @@ def propose_from(
         table = table.of_category(name)
     labelled = NO_PAIRS if pairs_file is None else read_pairs(pairs_file, table)
     rows = _rows(len(table), labelled, seed)
-    seen, embeddings = embedder.embed(table.select(rows), adaptation)
+    seen, embeddings = embedder.embed(table.select(rows), prompt)
     rows = rows[table.frame["row"].iloc[rows].isin(seen.frame["row"]).to_numpy()]
     groups, relation = relate_pairs(pairs_within(labelled, rows), [str(path) for path in seen.frame["path"]])
-    boundary = None if adaptation is None or adaptation.choice is None else adaptation.choice.threshold
+    boundary = None if prompt is None or prompt.choice is None else prompt.choice.threshold
     found = propose_pairs(embeddings.numpy(), groups, relation, count, strategy=strategy, boundary=boundary, seed=seed)
     if not found:
         raise DataError(f"{photos}: nothing left to ask: every pair of its {len(seen)} photos is labelled or follows")

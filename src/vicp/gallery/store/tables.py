@@ -30,14 +30,14 @@ SCHEMAS: dict[str, pa.Schema] = {
     PAIRS: pa.schema(
         [("left", pa.string()), ("right", pa.string()), ("same", pa.bool_()), ("category", pa.string()), *_WHO]
     ),
-    # `space` names the embeddings in use, `adaptation` is the prompt file (empty: the plain backbone).
+    # `space` names the embeddings in use, `prompt` is the prompt file (empty: the plain backbone).
     PROMPTS: pa.schema(
         [
             ("category", pa.string()),
             ("space", pa.string()),
             ("model", pa.string()),
             ("method", pa.string()),
-            ("adaptation", pa.large_binary()),
+            ("prompt", pa.large_binary()),
             ("calibration", pa.string()),
             *_WHO,
         ]
