@@ -17,6 +17,7 @@ LEVELS = (
     {"model", "losses", "metrics", "data"},
     {"config_files"},
     {"config"},
+    {"extras"},
     {"errors"},
 )
 LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}

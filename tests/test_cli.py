@@ -2,12 +2,14 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.conftest import write_photo
+from vicp import __version__
 
 
 def vicp(*arguments: object, cwd: Path, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -149,3 +151,9 @@ def test_verify_wants_two_photos(photo_folder: Path, tmp_path: Path) -> None:
     vicp("teach", "shoes", "--category", "shoe", "--pairs", 4, "--model", "tiny", cwd=tmp_path)
     arguments = ("verify", "shoes", "shoes/red/0.jpg", "--prompt", "shoe.prompt.safetensors", "--model", "tiny")
     one_line_error(vicp(*arguments, cwd=tmp_path), "expected two photos")
+
+
+def test_version_is_that_of_the_package(tmp_path: Path) -> None:
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    assert vicp("--version", cwd=tmp_path).stdout == f"vicp {project['version']}\n"
+    assert __version__ == project["version"]

@@ -6,8 +6,9 @@
     ├── WeightsError   a checkpoint that is missing, damaged or of another shape
     ├── PromptError    a category prompt that is damaged or belongs to another model
     ├── GalleryError   a gallery that cannot answer
-    └── TrainingError  a run that ended before its time
-        └── StoppedError   because somebody asked it to; it is saved
+    ├── TrainingError  a run that ended before its time
+    │   └── StoppedError   because somebody asked it to; it is saved
+    └── MissingExtraError  an optional package that is not installed; also an ImportError
 
 A message says what, got, expected, next step. The command line prints it on one line and exits
 with 2, or 130 when somebody stopped it.
@@ -44,3 +45,7 @@ class TrainingError(VICPError):
 
 class StoppedError(TrainingError):
     """A run that was asked to stop, and saved where it was."""
+
+
+class MissingExtraError(VICPError, ImportError):
+    """An optional package that is not installed."""

@@ -147,7 +147,7 @@ def test_heic() -> None:
 
 def test_heic_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(DataError, match=r"install vicp\[heic\]"):
+    with pytest.raises(DataError, match=r"pip install 'vicp\[heic\]'"):
         decode_photo(b"\0\0\0\x18ftypheic" + b"\0" * 16)
 
 

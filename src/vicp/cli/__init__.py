@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
@@ -13,6 +14,7 @@ from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import demo, identify, teach, verify
 from vicp.cli.training import ablate, pretrain, train
 from vicp.errors import StoppedError, VICPError
+from vicp.extras import explain_missing_extras
 
 __all__ = ["app", "main"]
 
@@ -22,6 +24,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from vicp import __version__
+
+        typer.echo(f"vicp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the command; the help text of all stands above."""
+
+
 data_app = typer.Typer(help="Look at photo tables and folders, and split them.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding labels.", no_args_is_help=True)
@@ -62,7 +83,8 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vicp").setLevel(logging.INFO)
     try:
-        app()
+        with explain_missing_extras():
+            app()
     except VICPError as error:
         typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
         sys.exit(130 if isinstance(error, StoppedError) else 2)

@@ -28,6 +28,7 @@ from PIL import (
 from torch import Tensor
 
 from vicp.errors import DataError
+from vicp.extras import missing_line
 
 MAX_PIXELS = 100_000_000  # more is refused from the header, before memory is taken for it
 
@@ -172,7 +173,7 @@ def _image_class(data: bytes) -> type[ImageFile.ImageFile]:
         try:
             import pillow_heif
         except ImportError as error:
-            raise DataError("a HEIC photo, which needs an extra package: install vicp[heic]") from error
+            raise DataError(missing_line("pillow_heif")) from error
         heif: type[ImageFile.ImageFile] = pillow_heif.HeifImageFile
         return heif
     raise DataError(f"not a JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC photo (it begins with {data[:8]!r})")

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Literal
 
-from vicp.errors import ConfigError
+from vicp.extras import explain_missing_extras
 from vicp.gallery.photo_chunks import EmbedChunks, embed_here
 
 Engine = Literal["local", "ray"]
@@ -13,12 +13,10 @@ def find_engine(engine: Engine, *, workers: int = 2) -> EmbedChunks:
     """The engine of this name.
 
     Raises:
-        ConfigError: Ray is not installed.
+        MissingExtraError: Ray is not installed.
     """
     if engine == "local":
         return embed_here
-    try:
+    with explain_missing_extras():
         from vicp.gallery.ray_engine import embed_with_ray
-    except ImportError as error:
-        raise ConfigError("--engine ray needs an extra package: install vicp[ray]") from error
     return partial(embed_with_ray, workers=workers)

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
 
 from vicp.errors import ConfigError
+from vicp.extras import missing_line
 from vicp.train.logging.progress import Show
 from vicp.train.state import append_log, start_log
 
@@ -23,7 +24,8 @@ def check_trackers(names: tuple[str, ...]) -> None:
         if name not in TRACKERS:
             raise ConfigError(f"train.trackers: no tracker '{name}'; expected some of {', '.join(TRACKERS)}")
         if importlib.util.find_spec(name) is None:
-            raise ConfigError(f"train.trackers: {name} is not installed; `pip install {name}`, or leave it out")
+            line = missing_line(name) or f"{name} is not installed: pip install {name}"
+            raise ConfigError(f"train.trackers: {line}, or leave it out")
 
 
 class MetricLogger:

@@ -1,0 +1,41 @@
+"""The optional packages: which extra of the wheel brings each, and the one line that a missing one ends in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vicp.errors import MissingExtraError
+
+EXTRAS = {
+    "train": ("training", ("accelerate", "peft", "pytorch_metric_learning", "tensorboard")),
+    "evaluate": ("a report with plots", ("matplotlib",)),
+    "ray": ("embedding on a Ray cluster", ("ray",)),
+    "heic": ("a HEIC photo", ("pillow_heif",)),
+}
+"""Extra → what needs it, and the modules it brings. `pyproject.toml` has the versions."""
+
+
+def missing_line(module: str) -> str | None:
+    """Return what needs this module and how to install it, or None where no extra brings it."""
+    package = module.split(".")[0]
+    for extra, (purpose, packages) in EXTRAS.items():
+        if package in packages:
+            return f"{purpose} needs {package}, which is not installed: pip install 'vicp[{extra}]'"
+    return None
+
+
+@contextmanager
+def explain_missing_extras() -> Iterator[None]:
+    """Turn the failed import of an optional package into one line with the command that installs it.
+
+    The import may be anywhere below. Also a decorator: `@explain_missing_extras()`.
+
+    Raises:
+        MissingExtraError: an optional package is not installed. Other failed imports pass as they are.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        line = missing_line(error.name or "")
+        if line is None:
+            raise
+        raise MissingExtraError(line, name=error.name) from error
