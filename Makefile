@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format docs mini seeds ablations bridge results clean
+.PHONY: setup demo test check wheel format docs mini seeds ablations bridge results clean
 
 setup: $(READY)
 
@@ -25,7 +25,12 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(MAKE) test
+	$(BIN)/codespell
+	$(MAKE) test wheel
+
+# Wheel and sdist in dist/, and the wheel tried where nothing else is.
+wheel: $(READY)
+	.ci/try-wheel $(BIN)/python
 
 docs: $(READY)
 	$(BIN)/python -m typer vicp.cli utils docs --name vicp --output docs/cli.md
