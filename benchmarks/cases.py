@@ -18,7 +18,7 @@ from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.run_task import sample_support
 from vicp.evaluation.scoring import LoadedTask, score_task
 from vicp.evaluation.settings import EvaluationSettings
-from vicp.evaluation.tasks.methods import paper_of
+from vicp.evaluation.tasks.methods import loaded_task_of
 from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 
 KS = (4, 16, 64)
@@ -32,7 +32,7 @@ class Case:
     category: str
     num_pairs: int
     support: EncodedSupport
-    paper: LoadedTask
+    loaded_task: LoadedTask
     frozen: Tensor
 
 
@@ -40,22 +40,22 @@ def cases(embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int) -
     """Tasks with labels of pairs alone, then photos with supports drawn as `vicp evaluate` does."""
     for task_plan in plan_tasks("choice", tasks) if tasks else ():
         task = make_task(task_plan, size=embedder.transform.size)
-        paper = paper_of(task)
-        frozen = embedder.embed_pixels(paper.pixels)
+        loaded_task = loaded_task_of(task)
+        frozen = embedder.embed_pixels(loaded_task.pixels)
         for k in KS:
             support = see_task_support(embedder, draw_task_support(task, k), told=False)
-            yield Case("drawn world", task_plan.rule.name, k, support, paper, frozen)
+            yield Case("drawn world", task_plan.rule.name, k, support, loaded_task, frozen)
     protocol = find_protocol("vicp-retrieval")
     for path in sets:
         table = open_photos(path)
-        for exam in make_tasks(table, protocol, source=None, seed=0)[0]:
-            with load_task(embedder, table, exam) as paper:
-                frozen = embedder.embed_pixels(paper.pixels)
+        for task in make_tasks(table, protocol, source=None, seed=0)[0]:
+            with load_task(embedder, table, task) as loaded_task:
+                frozen = embedder.embed_pixels(loaded_task.pixels)
                 for k in KS:
                     for draw in range(draws):
                         plan = EvaluationSettings(protocol, num_pairs=k, num_draws=draws)
-                        support = sample_support(embedder, table, exam, plan, draw)
-                        yield Case(path.stem, exam.category, k, support, paper, frozen)
+                        support = sample_support(embedder, table, task, plan, draw)
+                        yield Case(path.stem, task.category, k, support, loaded_task, frozen)
 
 
 def meaningless(case: Case) -> Iterator[Case]:
@@ -77,5 +77,7 @@ def reached(embedder: Embedder, case: Case, recipe: Recipe) -> float:
     """MAP in percent of a recipe; the photos are looked at again only under a prompt."""
     adaptation = fit(embedder, case.support, recipe)
     frozen = recipe.features == "frozen"
-    embeddings = adaptation.finish([case.frozen]) if frozen else embedder.embed_pixels(case.paper.pixels, adaptation)
-    return 100 * score_task(case.paper, embeddings).found.map
+    embeddings = (
+        adaptation.finish([case.frozen]) if frozen else embedder.embed_pixels(case.loaded_task.pixels, adaptation)
+    )
+    return 100 * score_task(case.loaded_task, embeddings).retrieval.map

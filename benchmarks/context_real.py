@@ -30,7 +30,7 @@ from vicp.evaluation.tasks.bench import Bench
 from vicp.metrics import interval
 
 SEED, SHORTLIST = 0, 50
-OF_ADAPTATION = {  # rows of the results, each by the row of its sheets; every sheet has the frozen backbone too
+OF_ADAPTATION = {  # by row of a method result; each also has the frozen backbone
     "generated": {
         "static": "static",
         "own": "generated",
@@ -124,9 +124,9 @@ def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> Rea
         if not measure and not (sets.runs / path.stem).is_dir():
             continue
         table = open_photos(path)
-        exams, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
+        tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
         for k in sets.ks:
-            for method, row in rows_of_set(sets, benches, path, table, exams, k, measure=measure).items():
+            for method, row in rows_of_set(sets, benches, path, table, tasks, k, measure=measure).items():
                 found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
     return found
 
@@ -136,7 +136,7 @@ def rows_of_set(
     benches: Sequence[Bench],
     path: Path,
     table: PhotoTable,
-    exams: Sequence[EvaluationTask],
+    tasks: Sequence[EvaluationTask],
     k: int,
     *,
     measure: bool,
@@ -145,20 +145,24 @@ def rows_of_set(
     notes: Counter[str] = Counter()
     categories, pairs, asked = 0, {k}, {0}
     for taker in takers(sets, benches, k):
-        hall = hall_of(sets, benches[0], taker, path, table, exams, k)
-        sheets = [(exam, sheet) for exam in exams if (sheet := sheet_of(hall, taker, exam, measure=measure))]
-        if not sheets or (not measure and len(sheets) < len(exams)):
+        runner = runner_of(sets, benches[0], taker, path, table, tasks, k)
+        method_results = [
+            (task, method_result)
+            for task in tasks
+            if (method_result := method_result_of(runner, taker, task, measure=measure))
+        ]
+        if not method_results or (not measure and len(method_results) < len(tasks)):
             continue
-        categories = len(sheets)
-        pairs = {sheet.num_pairs for _, sheet in sheets if sheet.num_pairs} or pairs
-        asked = {len({table.identities[row] for row in exam.query}) for exam, _ in sheets}
+        categories = len(method_results)
+        pairs = {method_result.num_pairs for _, method_result in method_results if method_result.num_pairs} or pairs
+        asked = {len({table.identities[row] for row in task.query}) for task, _ in method_results}
         for method, row in taker.rows.items():
-            samples = [estimate_map(s.answers[row], hall.sitting(e)) for e, s in sheets if s.answers.get(row)]
-            if len(samples) == len(sheets):
+            samples = [estimate_map(s.results[row], runner.units(e)) for e, s in method_results if s.results.get(row)]
+            if len(samples) == len(method_results):
                 one: Sample = mean_of(samples)
                 by_row.setdefault(method, {})[taker.name] = (one.value, one.resampled)
-        for _, sheet in sheets if "auto" in taker.adaptations else ():
-            notes.update(sheet.chosen)
+        for _, method_result in method_results if "auto" in taker.adaptations else ():
+            notes.update(method_result.chosen)
     rows = {}
     for method, by_checkpoint in by_row.items():
         seeds = list(by_checkpoint.values())
@@ -190,8 +194,8 @@ def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
     return found
 
 
-def hall_of(
-    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, exams: Sequence[EvaluationTask], k: int
+def runner_of(
+    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, tasks: Sequence[EvaluationTask], k: int
 ) -> EvaluationRunner:
     repaired = taker.adaptations == (REPAIRED,)
     told = repr((taker.adaptations, steps_of(bench, taker.adaptations, k), sets.draws, SHORTLIST))
@@ -206,7 +210,7 @@ def hall_of(
         adapt=adapting(bench, k, repaired=repaired),
     )
     out = sets.runs / path.stem / f"K{k}-{digest}"
-    return EvaluationRunner(EvaluationRequest((taker.name,), plan, path, out, "", diagnose=False), table, exams)
+    return EvaluationRunner(EvaluationRequest((taker.name,), plan, path, out, "", diagnose=False), table, tasks)
 
 
 def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | FinetuneSettings | None:
@@ -241,8 +245,10 @@ def dealt_anew(support: EncodedSupport) -> EncodedSupport:
     return replace(support, pixels=support.pixels[order], frozen=support.frozen[order], latents=latents)
 
 
-def sheet_of(hall: EvaluationRunner, taker: Taker, exam: EvaluationTask, *, measure: bool) -> MethodResult | None:
+def method_result_of(
+    runner: EvaluationRunner, taker: Taker, task: EvaluationTask, *, measure: bool
+) -> MethodResult | None:
     if measure:
-        return hall.sheet(parse_method(taker.name), exam)[0]
-    found = MethodResult.load(part_path(hall.request.out, taker.name, exam))
+        return runner.method_result(parse_method(taker.name), task)[0]
+    found = MethodResult.load(part_path(runner.request.out, taker.name, task))
     return found if found is not None and found.fingerprint == taker.embedder.fingerprint else None

@@ -31,7 +31,7 @@ from vicp.errors import ConfigError
 from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.seed_statistics import Floats, Groups, Interval, difference, mean
-from vicp.evaluation.tasks.methods import paper_of
+from vicp.evaluation.tasks.methods import loaded_task_of
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 from vicp.evaluation.tasks.support import draw_task_support
 from vicp.model.category_metric import CategoryMetric
@@ -122,7 +122,7 @@ def measure(asked: argparse.Namespace, test: Test, embedder: Embedder, number: i
 @torch.inference_mode()
 def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, float]]:
     """MAP in percent under each part of the prompt of the own and of shuffled labels."""
-    support, paper = draw_task_support(task, num_pairs), paper_of(task)
+    support, paper = draw_task_support(task, num_pairs), loaded_task_of(task)
     model, transform = embedder.full_model, embedder.transform
     latents = model.latents(normalise(support.pixels, transform))
     photos = normalise(paper.pixels, transform)
@@ -133,7 +133,7 @@ def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, 
         reading = model.read(latents[left][None], latents[right][None], same[None])
         prompted = readouts(model, photos, reading.tokens[0])
         for name, embeddings in embedded(model, reading, (latents[left], latents[right], same), frozen, prompted):
-            yield f"{name}, {labels}", 100 * score_task(paper, mirrored(embeddings)).found.map
+            yield f"{name}, {labels}", 100 * score_task(paper, mirrored(embeddings)).retrieval.map
 
 
 def embedded(

@@ -22,7 +22,7 @@ from context_asked import shown
 from context_page import cell, header
 from context_tables import interval_cells
 from program import at_least, run
-from selection_cases import METHODS, Case, Maps, case_of_exam, case_of_task, reached
+from selection_cases import METHODS, Case, Maps, case_of_photos, case_of_task, reached
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.data.selection import SELECTIONS, Selection, select_support
@@ -99,14 +99,14 @@ def of_tasks(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
 def of_set(asked: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[tuple[str, Maps]]:
     """What the selections reach on every category, by its name, and draw of a set that has pairs enough."""
     table = open_photos(path)
-    for exam in make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
-        name = "-".join(filter(None, [exam.category, exam.variant]))
-        few = without_pairs(table.select(exam.support).identities, asked.pairs)
+    for task in make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
+        name = "-".join(filter(None, [task.category, task.variant]))
+        few = without_pairs(table.select(task.support).identities, asked.pairs)
         if few:
             print(f"{path.stem}, {name}: left out: {few}", file=sys.stderr, flush=True)
             continue
         with ExitStack() as opened:
-            case = cache(lambda exam=exam, opened=opened: opened.enter_context(case_of_exam(embedder, table, exam)))
+            case = cache(lambda task=task, opened=opened: opened.enter_context(case_of_photos(embedder, table, task)))
             yield from [(name, done(asked, embedder, path.stem, f"{name}-{n}", case, n)) for n in range(asked.draws)]
 
 

@@ -20,7 +20,7 @@ from vicp.data.tasks import TaskPlan, make_task
 from vicp.evaluation.load_task import load_task
 from vicp.evaluation.scoring import LoadedTask, score_task
 from vicp.evaluation.task import EvaluationTask
-from vicp.evaluation.tasks.methods import paper_of
+from vicp.evaluation.tasks.methods import loaded_task_of
 
 METHODS = {"own": "the generated prompt", "chosen": "what `auto` chooses, told the identities"}
 Maps = dict[str, float]  # by selection and method
@@ -35,14 +35,14 @@ class Case:
         name: of the category.
         pixels: that may be taught (m, 3, S, S) uint8.
         identities: theirs.
-        paper: the photos looked up.
+        loaded_task: the photos looked up.
     """
 
     embedder: Embedder
     name: str
     pixels: Tensor
     identities: Sequence[str]
-    paper: LoadedTask
+    loaded_task: LoadedTask
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -53,33 +53,33 @@ class Case:
     @cached_property
     def frozen(self) -> Tensor:
         """Of the photos looked up (n, D)."""
-        return self.embedder.embed_pixels(self.paper.pixels)
+        return self.embedder.embed_pixels(self.loaded_task.pixels)
 
     def map_of(self, embeddings: Tensor) -> float:
         """MAP of the photos looked up, in percent."""
-        return 100 * score_task(self.paper, embeddings).found.map
+        return 100 * score_task(self.loaded_task, embeddings).retrieval.map
 
     def under(self, adaptation: Prompt) -> Tensor:
         """The photos looked up, as an adaptation shows them (n, D')."""
         if all(view is None for view in adaptation.views):
             return adaptation.finish([self.frozen])
-        return self.embedder.embed_pixels(self.paper.pixels, adaptation)
+        return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation)
 
 
 def case_of_task(embedder: Embedder, plan: TaskPlan) -> Case:
     """A drawn task: its support photos may be taught."""
     task = make_task(plan, size=embedder.transform.size)
     names = [str(code) for code in task.identities[task.support].tolist()]
-    return Case(embedder, plan.name, task.pool.images[task.support], names, paper_of(task))
+    return Case(embedder, plan.name, task.pool.images[task.support], names, loaded_task_of(task))
 
 
 @contextmanager
-def case_of_exam(embedder: Embedder, table: PhotoTable, exam: EvaluationTask) -> Iterator[Case]:
+def case_of_photos(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> Iterator[Case]:
     """A category of a set of photos: those of its support identities may be taught."""
-    taught = table.select(exam.support)
+    taught = table.select(task.support)
     _, pixels = embedder.pixels(taught)
-    with load_task(embedder, table, exam) as paper:
-        yield Case(embedder, exam.category, pixels, taught.identities, paper)
+    with load_task(embedder, table, task) as loaded_task:
+        yield Case(embedder, task.category, pixels, taught.identities, loaded_task)
 
 
 def reached(case: Case, num_pairs: int, seed: int, draw: int) -> Maps:

@@ -82,19 +82,19 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
 def test_a_row_is_what_the_method_finds(done: Evaluation) -> None:
     """A category, embedded and ranked anew by hand."""
     table, protocol = world_table(num_categories=2, seed=0), find_protocol("vicp-retrieval")
-    exams, _ = make_tasks(table, protocol, source=None, seed=0)
-    embedder, exam = load_model("mini"), exams[1]
+    tasks, _ = make_tasks(table, protocol, source=None, seed=0)
+    embedder, task = load_model("mini"), tasks[1]
     plan = make_settings("vicp-retrieval", num_pairs=16, num_draws=2, seed=0, adaptations=(), stages=(), shortlist=20)
-    identities = np.array(table.identities)[exam.query]
-    assert not set(identities) & set(np.array(table.identities)[exam.support])
+    identities = np.array(table.identities)[task.query]
+    assert not set(identities) & set(np.array(table.identities)[task.support])
     maps = []
     for draw in range(2):
-        support = sample_support(embedder, table, exam, plan, draw)
-        prompt = infer_prompt(embedder, support.latents, support.pairs, category=exam.category)
-        _, pixels = embedder.pixels(table.select(exam.query))
+        support = sample_support(embedder, table, task, plan, draw)
+        prompt = infer_prompt(embedder, support.latents, support.pairs, category=task.category)
+        _, pixels = embedder.pixels(table.select(task.query))
         embeddings = embedder.embed_pixels(pixels, Prompt.of(prompt))
         maps.append(retrieval(embeddings, embeddings, identities, identities, leave_one_out=True).map)
-    row = next(r for r in done.rows if (r.adaptation, r.category) == ("generated", exam.category))
+    row = next(r for r in done.rows if (r.adaptation, r.category) == ("generated", task.category))
     assert row.values["map"].value == pytest.approx(np.mean(maps), abs=1e-6)
     assert maps[0] != maps[1]
 
@@ -116,7 +116,7 @@ def test_the_context_report_of_the_world(done: Evaluation) -> None:
         assert low < context.differences[name].value < high
     assert context.prompt_cosine["own draws"] > context.prompt_cosine["other"]
     assert context.label_accuracy is not None
-    assert context.guessing == pytest.approx(0.5)
+    assert context.majority_rate == pytest.approx(0.5)
     assert context.verdict.startswith("The context adds")
 
 
@@ -151,24 +151,28 @@ def test_a_folder_of_another_evaluation_is_refused(done: Evaluation, folder: Pat
 def test_a_checkpoint_that_has_changed_is_measured_anew(folder: Path, done: Evaluation, tmp_path: Path) -> None:
     shutil.copytree(folder / "parts", tmp_path / "parts")
     path = next((tmp_path / "parts").rglob("frozen*/*.npz"))
-    sheet = MethodResult.load(path)
-    assert sheet is not None
-    dataclasses.replace(sheet, fingerprint="another", answers={}).save(path)
+    method_result = MethodResult.load(path)
+    assert method_result is not None
+    dataclasses.replace(method_result, fingerprint="another", results={}).save(path)
     again = run(request(tmp_path, "mini", "frozen:mini"))
     assert [r.values for r in again.rows] == [r.values for r in done.rows]
 
 
 def test_a_sheet_survives_its_file(folder: Path, done: Evaluation, tmp_path: Path) -> None:
     path = next((folder / "parts").rglob("mini*/*.npz"))
-    sheet = MethodResult.load(path)
-    assert sheet is not None
-    sheet.save(tmp_path / "again.npz")
+    method_result = MethodResult.load(path)
+    assert method_result is not None
+    method_result.save(tmp_path / "again.npz")
     other = MethodResult.load(tmp_path / "again.npz")
     assert other is not None
-    assert (other.seconds, other.cosines, other.label_accuracy) == (sheet.seconds, sheet.cosines, sheet.label_accuracy)
-    for row, answers in sheet.answers.items():
-        for mine, theirs in zip(answers, other.answers[row], strict=True):
-            np.testing.assert_array_equal(mine.found.average_precision, theirs.found.average_precision)
+    assert (other.seconds, other.cosines, other.label_accuracy) == (
+        method_result.seconds,
+        method_result.cosines,
+        method_result.label_accuracy,
+    )
+    for row, results in method_result.results.items():
+        for mine, theirs in zip(results, other.results[row], strict=True):
+            np.testing.assert_array_equal(mine.retrieval.average_precision, theirs.retrieval.average_precision)
             np.testing.assert_array_equal(mine.pair_scores, theirs.pair_scores)
     assert MethodResult.load(tmp_path / "nothing.npz") is None
 
@@ -193,15 +197,15 @@ def test_another_rule_shares_no_factor_and_balances_its_labels() -> None:
 
 def test_scores_of_pairs_are_cosines_of_their_photos() -> None:
     table = world_table(num_categories=1, seed=0)
-    exams, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)
+    tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)
     embedder = load_model("mini")
-    with load_task(embedder, table, exams[0]) as paper:
-        vectors = torch.randn(len(paper.rows), 7, generator=torch.Generator().manual_seed(0))
-        found = score_task(paper, vectors)
-        pairs = exams[0].pairs
+    with load_task(embedder, table, tasks[0]) as loaded_task:
+        vectors = torch.randn(len(loaded_task.rows), 7, generator=torch.Generator().manual_seed(0))
+        found = score_task(loaded_task, vectors)
+        pairs = tasks[0].pairs
         assert pairs is not None
         for k in (0, 5, len(pairs.left) - 1):
-            a, b = (vectors[int(np.flatnonzero(paper.rows == side[k])[0])] for side in (pairs.left, pairs.right))
+            a, b = (vectors[int(np.flatnonzero(loaded_task.rows == side[k])[0])] for side in (pairs.left, pairs.right))
             assert found.pair_scores[k] == pytest.approx(
                 float(torch.nn.functional.cosine_similarity(a, b, dim=0)), abs=1e-6
             )
@@ -216,9 +220,9 @@ def of_precision(values: list[float], pair_scores: list[float] | None = None) ->
 
 def test_estimates_by_hand() -> None:
     identities = np.array(["a", "a", "b"])
-    sitting = ResamplingUnits(identities, np.array(["a", "a", "b"]), np.array(["a", "b", "a"]), open_set=False, seed=0)
+    units = ResamplingUnits(identities, np.array(["a", "a", "b"]), np.array(["a", "b", "a"]), open_set=False, seed=0)
     draws = [of_precision([1.0, 0.5, 0.0], [0.9, 0.1, 0.2]), of_precision([0.5, 0.5, 0.5], [0.3, 0.5, 0.1])]
-    samples = estimate_all(draws, sitting)
+    samples = estimate_all(draws, units)
     assert samples["map"].value == pytest.approx(0.5)
     assert samples["rank1"].value == pytest.approx(1 / 6)
     assert samples["rank5"].value == 1.0

@@ -38,7 +38,7 @@ CONTEXT = ContextSummary(
     differences={"other": Estimate(0.09, 0.05, 0.13), "metric": Estimate(-0.02, -0.04, 0.0)},
     prompt_cosine={"own draws": 0.981, "other": 0.412},
     label_accuracy=Estimate(0.714, 0.6, 0.8),
-    guessing=0.531,
+    majority_rate=0.531,
     verdict=VERDICT,
 )
 
@@ -228,7 +228,7 @@ def test_json_context_and_diagnosis():
         },
         "prompt_cosine": {"own draws": 0.981, "other": 0.412},
         "label_accuracy": {"value": 0.714, "low": 0.6, "high": 0.8},
-        "guessing": 0.531,
+        "majority_rate": 0.531,
     }
     (looked,) = found["diagnoses"]
     assert len(looked["errors"]) == 12

@@ -45,9 +45,9 @@ def draw(table: PhotoTable, name: str, **options: object) -> tuple[list[Evaluati
 
 
 def only(table: PhotoTable, name: str, **options: object) -> EvaluationTask:
-    exams, _ = draw(table, name, **options)
-    assert len(exams) == 1
-    return exams[0]
+    tasks, _ = draw(table, name, **options)
+    assert len(tasks) == 1
+    return tasks[0]
 
 
 def paths(table: PhotoTable, rows: np.ndarray) -> list[str]:
@@ -58,10 +58,10 @@ def identities(table: PhotoTable, rows: np.ndarray) -> set[str]:
     return {table.identities[row] for row in rows}
 
 
-def pair_paths(table: PhotoTable, exam: EvaluationTask, *, same: bool) -> list[tuple[str, str]]:
-    assert exam.pairs is not None
-    chosen = exam.pairs.same == same
-    left, right = paths(table, exam.pairs.left[chosen]), paths(table, exam.pairs.right[chosen])
+def pair_paths(table: PhotoTable, task: EvaluationTask, *, same: bool) -> list[tuple[str, str]]:
+    assert task.pairs is not None
+    chosen = task.pairs.same == same
+    left, right = paths(table, task.pairs.left[chosen]), paths(table, task.pairs.right[chosen])
     return sorted(zip(left, right, strict=True))
 
 
@@ -83,13 +83,13 @@ def test_a_misspelt_protocol() -> None:
 def test_retrieval_takes_the_splits_of_disjoint_identities() -> None:
     rows = [("a", "train"), ("a", "train"), ("b", "val"), ("c", "test"), ("d", "test"), ("c", "test"), ("e", "")]
     table = photo_table(*rows, columns=("split",))
-    exams, left_out = draw(table, "vicp-retrieval")
-    assert paths(table, exams[0].support) == ["a0", "a1", "b0"]
-    assert paths(table, exams[0].query) == paths(table, exams[0].gallery) == ["c0", "c1", "d0"]
-    assert exams[0].leave_one_out
-    assert exams[0].groups is None
-    assert pair_paths(table, exams[0], same=True) == [("c0", "c1")]
-    assert len(pair_paths(table, exams[0], same=False)) == 1
+    tasks, left_out = draw(table, "vicp-retrieval")
+    assert paths(table, tasks[0].support) == ["a0", "a1", "b0"]
+    assert paths(table, tasks[0].query) == paths(table, tasks[0].gallery) == ["c0", "c1", "d0"]
+    assert tasks[0].leave_one_out
+    assert tasks[0].groups is None
+    assert pair_paths(table, tasks[0], same=True) == [("c0", "c1")]
+    assert len(pair_paths(table, tasks[0], same=False)) == 1
     assert left_out == ["cat: 1 photos of no split take no part."]
 
 
@@ -100,14 +100,14 @@ def test_retrieval_divides_identities_otherwise(name: str, split: str | None) ->
     if split is not None:
         values = ["test" if split == "test" or row % 3 else "train" for row in range(30)]
         table = PhotoTable(table.frame.assign(split=values), table.root)
-    exam = only(table, name, share_support=0.3)
-    assert len(identities(table, exam.support)) == 3
-    assert len(identities(table, exam.query)) == 7
-    assert sorted([*exam.support, *exam.query]) == list(range(30))
-    assert exam.query.tolist() == exam.gallery.tolist()
-    assert exam.leave_one_out
+    task = only(table, name, share_support=0.3)
+    assert len(identities(table, task.support)) == 3
+    assert len(identities(table, task.query)) == 7
+    assert sorted([*task.support, *task.query]) == list(range(30))
+    assert task.query.tolist() == task.gallery.tolist()
+    assert task.leave_one_out
     other = only(table, "disjoint" if name == "vicp-retrieval" else "vicp-retrieval", share_support=0.3)
-    assert exam.query.tolist() == other.query.tolist()
+    assert task.query.tolist() == other.query.tolist()
 
 
 def test_seeds_divide_differently() -> None:
@@ -119,23 +119,23 @@ def test_seeds_divide_differently() -> None:
 def test_closed_set_takes_the_splits() -> None:
     splits = ("train", "train", "test", "query", "val")
     table = photo_table(*[(name, split) for name in "abcdef" for split in splits], columns=("split",))
-    exam = only(table, "closed-set", share_support=0.34)
-    taught = identities(table, exam.support)
+    task = only(table, "closed-set", share_support=0.34)
+    taught = identities(table, task.support)
     assert len(taught) == 2
-    assert len(exam.support) == 10
+    assert len(task.support) == 10
     others = [name for name in "abcdef" if f"cat/{name}" not in taught]
-    assert paths(table, exam.query) == [f"{name}{shot}" for name in others for shot in (2, 3)]
-    assert paths(table, exam.gallery) == [f"{name}{shot}" for name in others for shot in (0, 1)]
-    assert not exam.leave_one_out
+    assert paths(table, task.query) == [f"{name}{shot}" for name in others for shot in (2, 3)]
+    assert paths(table, task.gallery) == [f"{name}{shot}" for name in others for shot in (0, 1)]
+    assert not task.leave_one_out
 
 
 def test_closed_set_asks_for_known_identities_only() -> None:
     rows = [(name, split) for name in "abcd" for split in ("train", "test", "test")]
     table = photo_table(*rows, *[(name, "test") for name in "xyz" for _ in range(2)], columns=("split",))
     for seed in range(5):
-        exams, left_out = draw(table, "closed-set", seed=seed, share_support=0.3)
-        assert identities(table, exams[0].query) <= identities(table, exams[0].gallery)
-        unknown = {"cat/x", "cat/y", "cat/z"} - identities(table, exams[0].support)
+        tasks, left_out = draw(table, "closed-set", seed=seed, share_support=0.3)
+        assert identities(table, tasks[0].query) <= identities(table, tasks[0].gallery)
+        unknown = {"cat/x", "cat/y", "cat/z"} - identities(table, tasks[0].support)
         reason = "photos are not looked up, for there is no right answer among those looked in."
         assert left_out == ([f"cat: {2 * len(unknown)} {reason}"] if unknown else [])
 
@@ -143,11 +143,11 @@ def test_closed_set_asks_for_known_identities_only() -> None:
 def test_closed_set_halves_photos() -> None:
     sizes = {"a": 5, "b": 5, "c": 5, "d": 5, "e": 5, "f": 1, "g": 1, "h": 4, "i": 4}
     table = photo_table(*[(name,) for name, size in sizes.items() for _ in range(size)])
-    exam = only(table, "closed-set", share_support=0.23)
-    others = {name for name in sizes if f"cat/{name}" not in identities(table, exam.support)}
+    task = only(table, "closed-set", share_support=0.23)
+    others = {name for name in sizes if f"cat/{name}" not in identities(table, task.support)}
     for name in others:
-        asked = [path for path in paths(table, exam.query) if path.startswith(name)]
-        looked_in = [path for path in paths(table, exam.gallery) if path.startswith(name)]
+        asked = [path for path in paths(table, task.query) if path.startswith(name)]
+        looked_in = [path for path in paths(table, task.gallery) if path.startswith(name)]
         assert (len(asked), len(looked_in)) == (sizes[name] // 2, (sizes[name] + 1) // 2)
         assert not set(asked) & set(looked_in)
 
@@ -155,9 +155,9 @@ def test_closed_set_halves_photos() -> None:
 def test_closed_set_halves_where_splits_share_no_identity() -> None:
     table = photo_table(*[(name, split) for name, split in zip("abcdef", ["train", "test"] * 3, strict=True)
                           for _ in range(4)], columns=("split",))  # fmt: skip
-    exam = only(table, "closed-set")
-    assert len(exam.query) == len(exam.gallery) == 6
-    assert identities(table, exam.query) == identities(table, exam.gallery)
+    task = only(table, "closed-set")
+    assert len(task.query) == len(task.gallery) == 6
+    assert identities(table, task.query) == identities(table, task.gallery)
 
 
 def test_halves_are_drawn() -> None:
@@ -168,58 +168,58 @@ def test_halves_are_drawn() -> None:
 
 def test_open_set_hides_a_fifth() -> None:
     table = herd(num_identities=30, photos=4)
-    exam = only(table, "open-set", share_support=1 / 3)
-    known, asked = identities(table, exam.gallery), identities(table, exam.query)
+    task = only(table, "open-set", share_support=1 / 3)
+    known, asked = identities(table, task.gallery), identities(table, task.query)
     assert len(asked) == 20
     assert len(asked - known) == 4
-    unknown = [row for row in exam.query if table.identities[row] not in known]
+    unknown = [row for row in task.query if table.identities[row] not in known]
     assert len(unknown) == 16  # all photos of four identities
-    assert len(exam.query) - 16 == len(exam.gallery) == 32
+    assert len(task.query) - 16 == len(task.gallery) == 32
     closed = only(table, "closed-set", share_support=1 / 3)
-    assert closed.support.tolist() == exam.support.tolist()
+    assert closed.support.tolist() == task.support.tolist()
 
 
 def test_open_set_of_the_splits() -> None:
     splits = ("train", "gallery", "test", "query", "query")
     table = photo_table(*[(f"i{n:02}-", split) for n in range(30) for split in splits], columns=("split",))
-    exam = only(table, "open-set", share_support=1 / 3)
-    known = identities(table, exam.gallery)
-    assert len(identities(table, exam.query) - known) == 4
-    assert len(exam.query) == 60
-    assert {path[-1] for path in paths(table, exam.query)} == {"2", "3", "4"}  # photos of train are nobody's questions
-    assert len(exam.gallery) == 32
+    task = only(table, "open-set", share_support=1 / 3)
+    known = identities(table, task.gallery)
+    assert len(identities(table, task.query) - known) == 4
+    assert len(task.query) == 60
+    assert {path[-1] for path in paths(table, task.query)} == {"2", "3", "4"}  # photos of train are nobody's questions
+    assert len(task.gallery) == 32
 
 
 def test_open_set_keeps_those_who_never_were_in_the_gallery() -> None:
     known = [(name, split) for name in "abcdefghijkl" for split in ("train", "test")]
     new = [(name, "test") for name in "uvwxyz" for _ in range(2)]
     table = photo_table(*known, *new, columns=("split",))
-    exam = only(table, "open-set", share_support=0.1)
-    taught = identities(table, exam.support)
+    task = only(table, "open-set", share_support=0.1)
+    taught = identities(table, task.support)
     assert len(taught) == 2
-    assert identities(table, exam.gallery) == {f"cat/{name}" for name in "abcdefghijkl"} - taught
-    assert identities(table, exam.query) == {f"cat/{name}" for name in "abcdefghijkluvwxyz"} - taught
+    assert identities(table, task.gallery) == {f"cat/{name}" for name in "abcdefghijkl"} - taught
+    assert identities(table, task.query) == {f"cat/{name}" for name in "abcdefghijkluvwxyz"} - taught
 
 
 def test_open_set_keeps_the_only_known_identity() -> None:
     sizes = {"a": 2, "b": 2, "c": 2, "d": 1, "e": 1}
     table = photo_table(*[(name,) for name, size in sizes.items() for _ in range(size)])
     for seed in range(20):
-        exams, left_out = draw(table, "open-set", seed=seed, share_support=0.4)
-        known = identities(table, exams[0].gallery)
-        assert identities(table, exams[0].query) & known
-        assert len(identities(table, exams[0].query) - known) == 1
+        tasks, left_out = draw(table, "open-set", seed=seed, share_support=0.4)
+        known = identities(table, tasks[0].gallery)
+        assert identities(table, tasks[0].query) & known
+        assert len(identities(table, tasks[0].query) - known) == 1
         assert left_out == []
 
 
 def test_time_aware_cuts_between_two_days() -> None:
     days = ("2023-05-01", "2024-01-01 08:00", "2024-01-01 20:00", "2024-02-01", "2024-03-01", "2024-04", "", "some day")
     table = photo_table(*[(name, day) for name in "abcdef" for day in days], columns=("date",))
-    exams, left_out = draw(table, "time-aware")
-    assert {path[-1] for path in paths(table, exams[0].gallery)} == {"0", "1", "2"}
-    assert {path[-1] for path in paths(table, exams[0].query)} == {"3", "4", "5"}
-    assert {path[-1] for path in paths(table, exams[0].support)} == {"0", "1", "2", "3", "4", "5"}
-    assert len(exams[0].gallery) == len(exams[0].query) == 9
+    tasks, left_out = draw(table, "time-aware")
+    assert {path[-1] for path in paths(table, tasks[0].gallery)} == {"0", "1", "2"}
+    assert {path[-1] for path in paths(table, tasks[0].query)} == {"3", "4", "5"}
+    assert {path[-1] for path in paths(table, tasks[0].support)} == {"0", "1", "2", "3", "4", "5"}
+    assert len(tasks[0].gallery) == len(tasks[0].query) == 9
     assert left_out == ["cat: 12 photos without a date take no part."]
 
 
@@ -227,17 +227,17 @@ def test_time_aware_asks_only_for_those_seen_before() -> None:
     old = [(name, day) for name in "abcdef" for day in ("2023", "2023-05-01", "2025", "2025-01-02")]
     new = [(name, "2026-01-01") for name in "xyz"]
     table = photo_table(*old, *new, columns=("date",))
-    exams, left_out = draw(table, "time-aware", share_support=0.23)
-    assert len(identities(table, exams[0].support) & {"cat/x", "cat/y", "cat/z"}) == 0
-    assert identities(table, exams[0].query) == identities(table, exams[0].gallery)
+    tasks, left_out = draw(table, "time-aware", share_support=0.23)
+    assert len(identities(table, tasks[0].support) & {"cat/x", "cat/y", "cat/z"}) == 0
+    assert identities(table, tasks[0].query) == identities(table, tasks[0].gallery)
     assert left_out == ["cat: 3 photos are not looked up, for there is no right answer among those looked in."]
 
 
 def test_time_aware_without_dates() -> None:
     days_of = {"cat": ("2024", "2025"), "cow": ("2024", "2024"), "dog": ("", "")}
     rows = [(f"{kind}-{name}", kind, day) for kind in days_of for name in "abcd" for day in days_of[kind]]
-    exams, left_out = draw(photo_table(*rows, columns=("category", "date")), "time-aware")
-    assert [exam.category for exam in exams] == ["cat"]
+    tasks, left_out = draw(photo_table(*rows, columns=("category", "date")), "time-aware")
+    assert [task.category for task in tasks] == ["cat"]
     assert left_out == [
         "cow is left out: all 4 photos to look up or look in are of one day, expected two or more.",
         "dog is left out: no photo has a date.",
@@ -249,21 +249,21 @@ def test_time_aware_without_dates() -> None:
 def test_cross_domain_both_ways() -> None:
     domains = ("studio", "street", "street", "")
     table = photo_table(*[(name, domain) for name in "abcdef" for domain in domains], columns=("domain",))
-    exams, left_out = draw(table, "cross-domain")
-    assert [exam.variant for exam in exams] == ["street to studio", "studio to street"]
-    assert {path[-1] for path in paths(table, exams[0].query)} == {"1", "2"}
-    assert {path[-1] for path in paths(table, exams[0].gallery)} == {"0"}
-    assert exams[1].query.tolist() == exams[0].gallery.tolist()
-    assert exams[1].gallery.tolist() == exams[0].query.tolist()
-    assert exams[0].support.tolist() == only(table, "vicp-retrieval").support.tolist()
+    tasks, left_out = draw(table, "cross-domain")
+    assert [task.variant for task in tasks] == ["street to studio", "studio to street"]
+    assert {path[-1] for path in paths(table, tasks[0].query)} == {"1", "2"}
+    assert {path[-1] for path in paths(table, tasks[0].gallery)} == {"0"}
+    assert tasks[1].query.tolist() == tasks[0].gallery.tolist()
+    assert tasks[1].gallery.tolist() == tasks[0].query.tolist()
+    assert tasks[0].support.tolist() == only(table, "vicp-retrieval").support.tolist()
     assert left_out == []
 
 
 def test_cross_domain_needs_two() -> None:
     domains_of = {"cat": "xy", "dog": "xx", "owl": "xyz"}
     rows = [(f"{kind}-{name}", kind, domain) for kind in domains_of for name in "abcd" for domain in domains_of[kind]]
-    exams, left_out = draw(photo_table(*rows, columns=("category", "domain")), "cross-domain")
-    assert [(exam.category, exam.variant) for exam in exams] == [
+    tasks, left_out = draw(photo_table(*rows, columns=("category", "domain")), "cross-domain")
+    assert [(task.category, task.variant) for task in tasks] == [
         *[("cat", "x to y"), ("cat", "y to x")],
         *[("owl", f"{a} to {b}") for a, b in ("xy", "xz", "yx", "yz", "zx", "zy")],
     ]
@@ -279,15 +279,15 @@ def test_market_leaves_out_the_own_camera() -> None:
         *[("d", "query", "1"), ("e", "gallery", ""), ("e", "query", "1"), ("c", "test", "3")],
     ]
     table = photo_table(*rows, columns=("split", "camera"))
-    exams, left_out = draw(table, "market")
-    exam = exams[0]
-    assert paths(table, exam.support) == ["a0", "a1", "b0"]
-    assert paths(table, exam.query) == ["c0", "e1"]  # d was seen by its own camera only
-    assert paths(table, exam.gallery) == ["c1", "c2", "d0", "e0"]
-    assert exam.groups is not None
-    assert exam.groups.tolist() == [0, 1, 0, 0, 0, 1, 0, 0, -1, 0, 2]
-    assert pair_paths(table, exam, same=True) == [("c0", "c2"), ("e1", "e0")]
-    assert set(pair_paths(table, exam, same=False)) < set(product(["c0"], ["d0", "e0"])) | set(
+    tasks, left_out = draw(table, "market")
+    task = tasks[0]
+    assert paths(table, task.support) == ["a0", "a1", "b0"]
+    assert paths(table, task.query) == ["c0", "e1"]  # d was seen by its own camera only
+    assert paths(table, task.gallery) == ["c1", "c2", "d0", "e0"]
+    assert task.groups is not None
+    assert task.groups.tolist() == [0, 1, 0, 0, 0, 1, 0, 0, -1, 0, 2]
+    assert pair_paths(table, task, same=True) == [("c0", "c2"), ("e1", "e0")]
+    assert set(pair_paths(table, task, same=False)) < set(product(["c0"], ["d0", "e0"])) | set(
         product(["e1"], ["c1", "c2", "d0"])
     )
     assert left_out == ["cat: 1 photos are not looked up, for there is no right answer among those looked in."]
@@ -310,9 +310,9 @@ def test_market_with_a_test_split_and_without_cameras() -> None:
     with pytest.raises(DataError, match="cat is left out: no photo that is looked up has a right answer"):
         draw(table, "market")
     table = PhotoTable(table.frame.assign(camera=list("1231223")), table.root)
-    exams, left_out = draw(table, "market")
-    assert paths(table, exams[0].gallery) == ["c1", "d0"]
-    assert paths(table, exams[0].support) == ["a0", "a1", "b0"]
+    tasks, left_out = draw(table, "market")
+    assert paths(table, tasks[0].gallery) == ["c1", "d0"]
+    assert paths(table, tasks[0].support) == ["a0", "a1", "b0"]
     assert left_out == ["cat: 1 photos are left out of the support, for their identities are in the test."]
 
 
@@ -322,10 +322,10 @@ def test_market_folder(market: Path) -> None:  # noqa: F811
         draw(table, "market", source=market)
     (market / "bounding_box_train" / "0003_c1s1_000451_03.jpg").write_bytes(b"")
     table = open_photos(market)
-    exam = only(table, "market", source=market)
-    assert paths(table, exam.query) == ["query/0001_c1s1_001051_00.jpg"]
-    assert len(exam.gallery) == 3  # one right answer, two distractors
-    assert len(exam.support) == 3
+    task = only(table, "market", source=market)
+    assert paths(table, task.query) == ["query/0001_c1s1_001051_00.jpg"]
+    assert len(task.gallery) == 3  # one right answer, two distractors
+    assert len(task.support) == 3
 
 
 def test_petface_verification(petface: Path, lay_out: LayOut, write: Write) -> None:  # noqa: F811
@@ -335,28 +335,28 @@ def test_petface_verification(petface: Path, lay_out: LayOut, write: Write) -> N
     pairs = ("000003/00.png,000003/01.PNG,1", "cat/000003/01.PNG,cat/000004/00.png,0", "000005/00.png,000004/00.png,0")
     write(petface, "split/cat/verification.csv", "filename1,filename2,label", *pairs)
     table = open_photos(petface)
-    exams, left_out = draw(table, "petface-verification", source=petface)
-    exam = exams[0]
-    assert len(exams) == 1
-    assert exam.pairs is not None
-    assert [path[-13:] for path in paths(table, exam.pairs.left)] == ["000003/00.png", "000003/01.PNG", "000005/00.png"]
-    assert [path[-13:] for path in paths(table, exam.pairs.right)] == [
+    tasks, left_out = draw(table, "petface-verification", source=petface)
+    task = tasks[0]
+    assert len(tasks) == 1
+    assert task.pairs is not None
+    assert [path[-13:] for path in paths(table, task.pairs.left)] == ["000003/00.png", "000003/01.PNG", "000005/00.png"]
+    assert [path[-13:] for path in paths(table, task.pairs.right)] == [
         "000003/01.PNG",
         "000004/00.png",
         "000004/00.png",
     ]
-    assert exam.pairs.same.tolist() == [True, False, False]
-    assert len(exam.query) == 4
-    assert exam.query.tolist() == exam.gallery.tolist()
-    assert exam.leave_one_out
-    assert identities(table, exam.support) == {"cat/000000", "cat/000001"}
+    assert task.pairs.same.tolist() == [True, False, False]
+    assert len(task.query) == 4
+    assert task.query.tolist() == task.gallery.tolist()
+    assert task.leave_one_out
+    assert identities(table, task.support) == {"cat/000000", "cat/000001"}
     assert left_out[0] == "cat: 1 photos are left out of the support, for their identities are in the test."
     assert left_out[1].startswith("dog is left out: ")
     assert left_out[1].endswith("verification.csv: cannot be read (No such file or directory).")
     some = table.select(table.frame["path"] != "images/cat/000005/00.png")
-    exams, left_out = draw(some, "petface-verification", source=petface)
-    assert exams[0].pairs is not None
-    assert exams[0].pairs.same.tolist() == [True, False]
+    tasks, left_out = draw(some, "petface-verification", source=petface)
+    assert tasks[0].pairs is not None
+    assert tasks[0].pairs.same.tolist() == [True, False]
     assert left_out[0] == "cat: 1 pairs of verification.csv name photos that are not read."
 
 
@@ -373,13 +373,13 @@ def test_petface_closed_set() -> None:
     splits = ("train", "train", "reidentification", "val")
     rows = [(f"i{n:02}-", split) for n in range(30) for split in splits] + [("z", "test"), ("z", "test")]
     table = photo_table(*rows, columns=("split",))
-    exam = only(table, "petface-closed-set", share_support=0.9)
-    assert len(identities(table, exam.support)) == 3  # a tenth, whatever is asked for
-    assert len(exam.query) == 27
-    assert len(exam.gallery) == 54
-    assert {path[-1] for path in paths(table, exam.query)} == {"2"}
-    assert {path[-1] for path in paths(table, exam.gallery)} == {"0", "1"}
-    assert not exam.leave_one_out
+    task = only(table, "petface-closed-set", share_support=0.9)
+    assert len(identities(table, task.support)) == 3  # a tenth, whatever is asked for
+    assert len(task.query) == 27
+    assert len(task.gallery) == 54
+    assert {path[-1] for path in paths(table, task.query)} == {"2"}
+    assert {path[-1] for path in paths(table, task.gallery)} == {"0", "1"}
+    assert not task.leave_one_out
 
 
 def test_petface_closed_set_of_the_folder(petface: Path) -> None:  # noqa: F811
@@ -398,10 +398,10 @@ def test_folds(shopid10k: Path, lay_out: LayOut, write: Write) -> None:  # noqa:
     write(shopid10k, "split/beverage_bottle/train.csv", "filename", *names)
     write(shopid10k, "split/beverage_bottle/test.txt", "00019_00002", "00020_00002")
     table = open_photos(shopid10k)
-    exams, left_out = draw(table, "shopid10k-folds", source=shopid10k)
-    assert [(exam.category, exam.fold) for exam in exams] == [("beverage_bottle", "2")]
-    assert identities(table, exams[0].support) == {f"beverage_bottle/000{i}_00002" for i in (17, 18)}
-    assert identities(table, exams[0].query) == {f"beverage_bottle/000{i}_00002" for i in (19, 20)}
+    tasks, left_out = draw(table, "shopid10k-folds", source=shopid10k)
+    assert [(task.category, task.fold) for task in tasks] == [("beverage_bottle", "2")]
+    assert identities(table, tasks[0].support) == {f"beverage_bottle/000{i}_00002" for i in (17, 18)}
+    assert identities(table, tasks[0].query) == {f"beverage_bottle/000{i}_00002" for i in (19, 20)}
     assert left_out == ["hat is left out: the photos to look in show 1 identities, expected two or more."]
     other = PhotoTable(table.frame.assign(fold=""), table.root)
     with pytest.raises(DataError, match="its photos are of the folds: none; expected one"):
@@ -467,10 +467,10 @@ def test_identity_is_category_and_identity() -> None:
     both = pd.concat([herd(6, 3).frame, herd(6, 3, "dog").frame], ignore_index=True)
     both["identity"] = [name[3:] for name in both["identity"]]  # the same names in both
     table = PhotoTable(both, None)
-    exams, _ = draw(table, "disjoint")
-    assert [exam.category for exam in exams] == ["cat", "dog"]
-    for exam in exams:
-        assert set(table.frame["category"].iloc[[*exam.support, *exam.query]]) == {exam.category}
+    tasks, _ = draw(table, "disjoint")
+    assert [task.category for task in tasks] == ["cat", "dog"]
+    for task in tasks:
+        assert set(table.frame["category"].iloc[[*task.support, *task.query]]) == {task.category}
 
 
 def random_table(seed: int) -> PhotoTable:
@@ -495,40 +495,40 @@ def random_table(seed: int) -> PhotoTable:
     return PhotoTable(pd.concat(tables, ignore_index=True).astype(object), None)
 
 
-def check_exam(table: PhotoTable, exam: EvaluationTask, name: str) -> None:
-    """What holds for every exam, and its pairs: all same-pairs there are and as many different ones."""
+def check_exam(table: PhotoTable, task: EvaluationTask, name: str) -> None:
+    """What holds for every task, and its pairs: all same-pairs there are and as many different ones."""
     names = table.identities
-    groups = exam.groups if exam.groups is not None else np.full(len(table), -1)
-    query, gallery, support = ({names[row] for row in rows} for rows in (exam.query, exam.gallery, exam.support))
+    groups = task.groups if task.groups is not None else np.full(len(table), -1)
+    query, gallery, support = ({names[row] for row in rows} for rows in (task.query, task.gallery, task.support))
     assert not support & (query | gallery)
     assert len(gallery) >= 2
-    assert 2 <= len(support) < len(exam.support)
-    assert len(set(exam.query)) == len(exam.query)
-    assert exam.leave_one_out == (name in LEAVE_ONE_OUT)
-    assert exam.query.tolist() == exam.gallery.tolist() if exam.leave_one_out else not {*exam.query} & {*exam.gallery}
+    assert 2 <= len(support) < len(task.support)
+    assert len(set(task.query)) == len(task.query)
+    assert task.leave_one_out == (name in LEAVE_ONE_OUT)
+    assert task.query.tolist() == task.gallery.tolist() if task.leave_one_out else not {*task.query} & {*task.gallery}
     counted = [
         (one, row)
-        for one, row in product(exam.query.tolist(), exam.gallery.tolist())
+        for one, row in product(task.query.tolist(), task.gallery.tolist())
         if one != row and not (names[one] == names[row] and groups[one] == groups[row] >= 0)
     ]
     same = {pair for pair in counted if names[pair[0]] == names[pair[1]]}
     answered = {one for one, _ in same}
     assert answered
     if name == "open-set":
-        assert {*exam.query} - answered == {one for one in exam.query if names[one] not in gallery} != set()
-    elif not exam.leave_one_out:
-        assert {*exam.query} == answered
-    if exam.leave_one_out:
+        assert {*task.query} - answered == {one for one in task.query if names[one] not in gallery} != set()
+    elif not task.leave_one_out:
+        assert {*task.query} == answered
+    if task.leave_one_out:
         counted, same = [pair for pair in counted if pair[0] < pair[1]], {pair for pair in same if pair[0] < pair[1]}
     num_different = min(len(counted) - len(same), len(same))
-    if exam.pairs is None:
+    if task.pairs is None:
         assert num_different == 0
         return
-    drawn = list(zip(exam.pairs.left.tolist(), exam.pairs.right.tolist(), strict=True))
-    drawn = [(min(pair), max(pair)) for pair in drawn] if exam.leave_one_out else drawn
+    drawn = list(zip(task.pairs.left.tolist(), task.pairs.right.tolist(), strict=True))
+    drawn = [(min(pair), max(pair)) for pair in drawn] if task.leave_one_out else drawn
     assert len(set(drawn)) == len(drawn) == len(same) + num_different
     assert set(drawn) <= set(counted)
-    assert {pair for pair, is_same in zip(drawn, exam.pairs.same, strict=True) if is_same} == same
+    assert {pair for pair, is_same in zip(drawn, task.pairs.same, strict=True) if is_same} == same
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "petface-verification"])
@@ -540,49 +540,49 @@ def test_random_tables(name: str, exclude: str | None) -> None:
         options = {"exclude": exclude, "share_support": (0.2, 0.5)[seed % 2], "seed": seed}
         shuffled = table.select(np.random.default_rng(seed).permutation(len(table)))
         try:
-            exams, left_out = draw(table, name, **options)
+            tasks, left_out = draw(table, name, **options)
         except DataError as error:
             with pytest.raises(DataError, match=re.escape(str(error))):
                 draw(shuffled, name, **options)
             continue
-        num_exams += len(exams)
-        for exam in exams:
-            check_exam(table, exam, name)
+        num_exams += len(tasks)
+        for task in tasks:
+            check_exam(table, task, name)
         others, still_left_out = draw(shuffled, name, **options)
         assert left_out == still_left_out
-        assert_equal_exams(table, exams, shuffled, others)
-        alone = table.of_category(exams[-1].category)
-        of_last = [exam for exam in exams if exam.category == exams[-1].category]
+        assert_equal_exams(table, tasks, shuffled, others)
+        alone = table.of_category(tasks[-1].category)
+        of_last = [task for task in tasks if task.category == tasks[-1].category]
         assert_equal_exams(table, of_last, alone, draw(alone, name, **options)[0])
     assert num_exams > 3
 
 
 def assert_equal_exams(
-    table: PhotoTable, exams: list[EvaluationTask], other: PhotoTable, others: list[EvaluationTask]
+    table: PhotoTable, tasks: list[EvaluationTask], other: PhotoTable, others: list[EvaluationTask]
 ) -> None:
-    assert [(exam.category, exam.variant) for exam in exams] == [(exam.category, exam.variant) for exam in others]
-    for exam, again in zip(exams, others, strict=True):
+    assert [(task.category, task.variant) for task in tasks] == [(task.category, task.variant) for task in others]
+    for task, again in zip(tasks, others, strict=True):
         for field in ("support", "query", "gallery"):
-            assert paths(table, getattr(exam, field)) == paths(other, getattr(again, field))
-        assert (exam.pairs is None) == (again.pairs is None)
-        if exam.pairs is not None and again.pairs is not None:
-            assert paths(table, exam.pairs.left) == paths(other, again.pairs.left)
-            assert paths(table, exam.pairs.right) == paths(other, again.pairs.right)
-            assert exam.pairs.same.tolist() == again.pairs.same.tolist()
+            assert paths(table, getattr(task, field)) == paths(other, getattr(again, field))
+        assert (task.pairs is None) == (again.pairs is None)
+        if task.pairs is not None and again.pairs is not None:
+            assert paths(table, task.pairs.left) == paths(other, again.pairs.left)
+            assert paths(table, task.pairs.right) == paths(other, again.pairs.right)
+            assert task.pairs.same.tolist() == again.pairs.same.tolist()
 
 
 def test_many_pairs_are_drawn_evenly() -> None:
     table = herd(num_identities=6, photos=200)
-    exam = only(table, "disjoint", share_support=0.4)
-    assert exam.pairs is not None
-    assert (exam.pairs.same.sum(), len(exam.pairs.same)) == (10_000, 20_000)
-    assert (exam.pairs.left != exam.pairs.right).all()
-    pairs = {frozenset(pair) for pair in zip(exam.pairs.left.tolist(), exam.pairs.right.tolist(), strict=True)}
+    task = only(table, "disjoint", share_support=0.4)
+    assert task.pairs is not None
+    assert (task.pairs.same.sum(), len(task.pairs.same)) == (10_000, 20_000)
+    assert (task.pairs.left != task.pairs.right).all()
+    pairs = {frozenset(pair) for pair in zip(task.pairs.left.tolist(), task.pairs.right.tolist(), strict=True)}
     assert len(pairs) == 20_000
     names = np.array(table.identities)
-    assert (exam.pairs.same == (names[exam.pairs.left] == names[exam.pairs.right])).all()
-    seen = np.bincount(np.concatenate([exam.pairs.left, exam.pairs.right]), minlength=len(table))
-    taking_part = seen[exam.query]  # 40,000 ends over 800 photos: 50 each
+    assert (task.pairs.same == (names[task.pairs.left] == names[task.pairs.right])).all()
+    seen = np.bincount(np.concatenate([task.pairs.left, task.pairs.right]), minlength=len(table))
+    taking_part = seen[task.query]  # 40,000 ends over 800 photos: 50 each
     assert abs(taking_part.mean() - 50) < 1e-9
     assert taking_part.min() > 20
     assert taking_part.max() < 85
@@ -602,8 +602,8 @@ def test_a_large_data_set_is_drawn_in_seconds() -> None:
     frame = pd.DataFrame({"identity": [f"{code:05}" for code in codes], "category": "cat"})
     frame = frame.assign(path=[f"{row}.png" for row in range(len(frame))], row=range(1, len(frame) + 1))
     start = time.perf_counter()
-    exam = only(PhotoTable(frame, None), "vicp-retrieval")
+    task = only(PhotoTable(frame, None), "vicp-retrieval")
     assert time.perf_counter() - start < 20
-    assert len(exam.support) + len(exam.query) == 115_000
-    assert exam.pairs is not None
-    assert len(exam.pairs.same) == 20_000
+    assert len(task.support) + len(task.query) == 115_000
+    assert task.pairs is not None
+    assert len(task.pairs.same) == 20_000

@@ -15,7 +15,7 @@ from vicp.data.tasks import Task, make_task, plan_tasks
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.tasks.bench import Bench, subject
 from vicp.evaluation.tasks.choices import STEPS, Candidate, candidates, choose_settings, try_candidate
-from vicp.evaluation.tasks.methods import paper_of, rank, run_method
+from vicp.evaluation.tasks.methods import loaded_task_of, rank, run_method
 from vicp.evaluation.tasks.support import draw_task_support
 from vicp.metrics import retrieval
 from vicp.model.build import PRESETS, build_model
@@ -54,10 +54,10 @@ def run(method: str, bench: Bench, tasks: list[Task], k: int = 16):
 
 
 def test_a_perfect_embedding_gets_100_and_a_blind_one_little(tasks: list[Task]) -> None:
-    paper = paper_of(tasks[0])
+    loaded_task = loaded_task_of(tasks[0])
     codes = torch.unique(tasks[0].identities[tasks[0].test], return_inverse=True)[1]
-    assert score_task(paper, torch.nn.functional.one_hot(codes).float()).found.map == 1
-    assert score_task(paper, torch.ones(len(codes), 2)).found.map < 0.5
+    assert score_task(loaded_task, torch.nn.functional.one_hot(codes).float()).retrieval.map == 1
+    assert score_task(loaded_task, torch.ones(len(codes), 2)).retrieval.map < 0.5
 
 
 def test_own_is_ranked_under_the_prompt_of_the_own_pairs(bench: Bench, tasks: list[Task]) -> None:

@@ -118,7 +118,7 @@ def _row(row: dict[str, Any]) -> Numbers:
 
 
 def _context(report: dict[str, Any]) -> Numbers:
-    numbers: Numbers = {"guessing": report["guessing"]}
+    numbers: Numbers = {"guessing": report["majority_rate"]}
     for row, values in report["rows"].items():
         numbers |= {f"{row} mAP": values["map"], f"{row} low": values["low"], f"{row} high": values["high"]}
     for row, values in report["differences"].items():

@@ -17,7 +17,7 @@ from vicp.model.backbone import Readout
 from vicp.model.checkpoint import CONFIG_NAME, find_checkpoint
 
 PACKAGED = "mini"
-SETTINGS_NAME = "train.yaml"  # what a run writes beside its checkpoints
+SETTINGS_NAME = "train.yaml"  # what a run writes next to its checkpoints
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
@@ -28,8 +28,8 @@ class Checkpoint:
     Attributes:
         source: `mini`, a folder or a hub name.
         has_model: a VICP model, not a backbone alone.
-        has_static: a static prompt lies beside it; of a hub name this is known once it is opened.
-        readout: of a backbone alone: the one it was trained with, where its run's settings lie beside it, else CLS.
+        has_static: its folder holds a static prompt; of a hub name this is known once it is opened.
+        readout: of a backbone alone: as in the settings of its training run, found in the parent folder, else CLS.
     """
 
     source: str

@@ -95,8 +95,8 @@ def _report_category(embedder: Embedder, task: DemoTask, other: DemoTask, seed: 
     context = report_context(embedder, task, other, seed=seed)
     check = predict_labels(embedder.full_model, embedder.latents(task.support_pixels), task.support, seed=seed)
     identities = np.array(task.test_table.identities)
-    paper, queries = _paper(task, identities), sample_queries(context.rows["own"], seed=seed)
-    pair = [int(queries[0]), first_match(paper, context.own, int(queries[0]))]
+    loaded_task, queries = _loaded_task(task, identities), sample_queries(context.rows["own"], seed=seed)
+    pair = [int(queries[0]), first_match(loaded_task, context.own, int(queries[0]))]
     left, right = (task.test_table.photo_bytes(row) for row in pair)
     return CategoryReport(
         category=task.category,
@@ -106,17 +106,17 @@ def _report_category(embedder: Embedder, task: DemoTask, other: DemoTask, seed: 
         pairs=len(task.support),
         label_accuracy=None if check is None else check.accuracy,
         results={name: _result(found, identities, seed) for name, found in context.rows.items()},
-        rank_lists=make_rank_lists(task.test_table, paper, context.own, queries),
+        rank_lists=make_rank_lists(task.test_table, loaded_task, context.own, queries),
         matches=plot_match(embedder, context.prompt, task.test_pixels[pair], (left, right)),
         other=other.category,
     )
 
 
-def _paper(task: DemoTask, identities: np.ndarray) -> LoadedTask:
+def _loaded_task(task: DemoTask, identities: np.ndarray) -> LoadedTask:
     """Every test photo is looked up among all the others."""
     nothing, everything = np.zeros(0, dtype=np.int64), np.arange(len(task.test_table))
-    exam = EvaluationTask(task.category, support=nothing, query=everything, gallery=everything, leave_one_out=True)
-    return LoadedTask(exam, everything, identities, task.test_pixels)
+    whole = EvaluationTask(task.category, support=nothing, query=everything, gallery=everything, leave_one_out=True)
+    return LoadedTask(whole, everything, identities, task.test_pixels)
 
 
 def _result(found: Retrieval, identities: np.ndarray, seed: int) -> MethodResult:

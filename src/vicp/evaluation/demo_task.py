@@ -21,7 +21,7 @@ from vicp.model.visual_prompt import VisualPrompt
 
 @dataclass(frozen=True)
 class DemoTask:
-    """One category, its identities divided: some are taught, the others are told apart.
+    """One category with disjoint identities for the support and for the test.
 
     Attributes:
         category: its name.

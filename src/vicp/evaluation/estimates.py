@@ -1,4 +1,4 @@
-"""Values with intervals from answers: bootstrap over identities and support draws, paired, averaged over categories."""
+"""Metrics with confidence intervals: bootstrap over identities and support draws, paired, averaged over categories."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,14 +45,14 @@ def mean_of(samples: Sequence[Sample]) -> Sample:
 
 @dataclass(frozen=True, eq=False)
 class ResamplingUnits:
-    """Who is asked in one exam, as the estimates need it.
+    """The units that the bootstrap of one task resamples: identities of queries and pairs.
 
     Attributes:
         identities: (Q,) of the queries.
         left: (P,) identities of the verification pairs' first photos; (0,) without pairs.
         right: (P,) of the second.
         open_set: whether queries of unknown identity count.
-        seed: of the resamples; equal for all rows of an exam, which pairs them.
+        seed: of the resamples; equal for all rows of a task, which pairs them.
     """
 
     identities: NDArray[np.str_]
@@ -62,27 +62,27 @@ class ResamplingUnits:
     seed: int
 
 
-def estimate_all(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> dict[str, Sample]:
-    """Every metric of an exam by the keys of METRICS, from one answer per support draw."""
-    found = [each.found for each in answers]
-    samples = {name: per_query(found, sitting, read) for name, read in _PER_QUERY.items()}
-    if all(len(each.pair_scores) for each in answers):
-        samples |= _verification(answers, sitting)
-    if sitting.open_set:
-        samples |= _open_set(found, sitting)
+def estimate_all(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[str, Sample]:
+    """Every metric of a task by the keys of METRICS, from one result per support draw."""
+    found = [each.retrieval for each in results]
+    samples = {name: per_query(found, units, read) for name, read in _PER_QUERY.items()}
+    if all(len(each.pair_scores) for each in results):
+        samples |= _verification(results, units)
+    if units.open_set:
+        samples |= _open_set(found, units)
     return samples
 
 
-def estimate_map(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> Sample:
+def estimate_map(results: Sequence[TaskResult], units: ResamplingUnits) -> Sample:
     """The mAP alone."""
-    return per_query([each.found for each in answers], sitting, _PER_QUERY["map"])
+    return per_query([each.retrieval for each in results], units, _PER_QUERY["map"])
 
 
-def per_query(found: Sequence[Retrieval], sitting: ResamplingUnits, read: Callable[[Retrieval], Floats]) -> Sample:
+def per_query(found: Sequence[Retrieval], units: ResamplingUnits, read: Callable[[Retrieval], Floats]) -> Sample:
     """The mean over queries and support draws of something each query has; NaN does not count."""
     values = np.stack([read(each) for each in found])  # (S, Q)
-    seed = derive_seed(sitting.seed, "identities")
-    means = bootstrap_means(values, sitting.identities, seed=seed, num_draws=NUM_RESAMPLES)
+    seed = derive_seed(units.seed, "identities")
+    means = bootstrap_means(values, units.identities, seed=seed, num_draws=NUM_RESAMPLES)
     return Sample(float(np.nanmean(values)), means)
 
 
@@ -98,13 +98,13 @@ _PER_QUERY: dict[str, Callable[[Retrieval], Floats]] = {
 }
 
 
-def _verification(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> dict[str, Sample]:
+def _verification(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[str, Sample]:
     """AUC, accuracy, TPR and FNMR of the pairs; a resample weighs a pair by how often its identities are drawn."""
-    same = sitting.left == sitting.right
-    names, codes = np.unique(np.concatenate([sitting.left, sitting.right]), return_inverse=True)
+    same = units.left == units.right
+    names, codes = np.unique(np.concatenate([units.left, units.right]), return_inverse=True)
     left, right = codes[: len(same)], codes[len(same) :]
-    scores = [each.pair_scores for each in answers]
-    rng = np.random.default_rng(derive_seed(sitting.seed, "pairs"))
+    scores = [each.pair_scores for each in results]
+    rng = np.random.default_rng(derive_seed(units.seed, "pairs"))
 
     def measure(draw: int, weights: Floats | None) -> Floats:
         curve = verification(scores[draw], same, weights=weights)
@@ -123,13 +123,13 @@ def _verification(answers: Sequence[TaskResult], sitting: ResamplingUnits) -> di
     return {key: Sample(float(v), column) for key, v, column in zip(keys, whole, columns, strict=True)}
 
 
-def _open_set(found: Sequence[Retrieval], sitting: ResamplingUnits) -> dict[str, Sample]:
+def _open_set(found: Sequence[Retrieval], units: ResamplingUnits) -> dict[str, Sample]:
     """AUROC of known and new, and FNIR at an FPIR, with identities resampled within the known and the new."""
     matches = [open_set(each) for each in found]
     known = found[0].first_hit > 0
-    rng = np.random.default_rng(derive_seed(sitting.seed, "open set"))
+    rng = np.random.default_rng(derive_seed(units.seed, "open set"))
     whole = np.mean([[each.auroc, each.fnir_at(FPIR)] for each in matches], axis=0)
-    sides = [_rows_by_identity(sitting.identities[known]), _rows_by_identity(sitting.identities[~known])]
+    sides = [_rows_by_identity(units.identities[known]), _rows_by_identity(units.identities[~known])]
     resampled = []
     for _ in range(NUM_PAIR_RESAMPLES):
         mine = matches[int(rng.integers(len(matches)))]

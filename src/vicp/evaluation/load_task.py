@@ -1,4 +1,4 @@
-"""Exams with their photos decoded: in memory while they are few, on disk when they are many."""
+"""Tasks with their photos decoded: in memory while they are few, on disk when they are many."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ _IN_MEMORY = 2**29  # bytes of decoded photos
 
 
 @contextmanager
-def load_task(embedder: Embedder, table: PhotoTable, exam: EvaluationTask) -> Iterator[LoadedTask]:
-    """The exam with its photos as the embedder wants them.
+def load_task(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> Iterator[LoadedTask]:
+    """The task with its photos as the embedder wants them.
 
     Raises:
         DataError: photos that cannot be used, or no room for them.
     """
-    rows = task_rows(exam)
+    rows = task_rows(task)
     shown, side = table.select(rows), embedder.transform.size
     shape = (len(rows), 3, side, side)
     with TemporaryDirectory(prefix="vicp-photos-") as folder:
@@ -35,7 +35,7 @@ def load_task(embedder: Embedder, table: PhotoTable, exam: EvaluationTask) -> It
             pixels[batch.indices] = batch.pixels.numpy()
         if bad:
             raise DataError(bad_photos_message(bad))
-        yield LoadedTask(exam, rows, row_identities(table, rows), torch.from_numpy(pixels))
+        yield LoadedTask(task, rows, row_identities(table, rows), torch.from_numpy(pixels))
 
 
 def _space(shape: tuple[int, ...], folder: Path) -> np.ndarray:

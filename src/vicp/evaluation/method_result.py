@@ -1,4 +1,4 @@
-"""All that one method answered in one exam, kept in a file, so that a stopped evaluation goes on from there."""
+"""All results of one method on one task, saved to a file so that a stopped evaluation can go on."""
 
 import json
 from collections.abc import Mapping
@@ -21,38 +21,38 @@ class MethodResult:
 
     Attributes:
         fingerprint: of the model that answered.
-        answers: by row of the results, one per support draw, or one alone where no support was read. A row is an
+        results: by row of the results, one per support draw, or one alone where no support was read. A row is an
             adaptation ("auto"), a second stage ("generated + verifier") or a context ("context other").
         seconds: by row, for all draws.
         chosen: what "auto" chose, by how many draws.
         num_pairs: K of the supports that could be drawn.
         cosines: of prompts, by what was compared.
-        label_accuracy: per draw, the share of held-out labels that the LLM foresees.
-        guessing: per draw, the share that one answer for all pairs would get.
+        label_accuracy: per draw, the share of held-out labels that the LLM predicts correctly.
+        majority_rate: per draw, the share that one answer for all pairs would get.
     """
 
     fingerprint: str
-    answers: Mapping[str, tuple[TaskResult, ...]]
+    results: Mapping[str, tuple[TaskResult, ...]]
     seconds: Mapping[str, float]
     chosen: Mapping[str, int] = field(default_factory=dict)
     num_pairs: int = 0
     cosines: Mapping[str, float] = field(default_factory=dict)
     label_accuracy: tuple[float, ...] = ()
-    guessing: tuple[float, ...] = ()
+    majority_rate: tuple[float, ...] = ()
 
     def save(self, path: Path) -> None:
-        """Writes the sheet; the file appears whole or not at all.
+        """Writes the method_result; the file appears whole or not at all.
 
         Raises:
             DataError: it cannot be written there.
         """
         arrays: Arrays = {
             f"{row}|{draw}|{name}": values
-            for row, answers in self.answers.items()
-            for draw, answer in enumerate(answers)
-            for name, values in answer.arrays().items()
+            for row, results in self.results.items()
+            for draw, result in enumerate(results)
+            for name, values in result.arrays().items()
         }
-        facts = {name: value for name, value in vars(self).items() if name != "answers"}
+        facts = {name: value for name, value in vars(self).items() if name != "results"}
         buffer = BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
         part = path.with_suffix(".part")
@@ -67,17 +67,17 @@ class MethodResult:
 
     @classmethod
     def load(cls, path: Path) -> "MethodResult | None":
-        """The sheet in a file; None where there is none, or none that can be read."""
+        """The method_result in a file; None where there is none, or none that can be read."""
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             facts = json.loads(str(arrays.pop("facts")))
-            return cls(answers=_answers(arrays), **_as_given(facts))
+            return cls(results=_results(arrays), **_as_given(facts))
         except (OSError, BadZipFile, KeyError, TypeError, ValueError, EOFError):
             return None
 
 
-def _answers(arrays: Arrays) -> dict[str, tuple[TaskResult, ...]]:
+def _results(arrays: Arrays) -> dict[str, tuple[TaskResult, ...]]:
     by_row: dict[str, dict[int, Arrays]] = {}
     for name, values in arrays.items():
         row, draw, what = name.split("|")

@@ -14,7 +14,7 @@ from vicp.errors import ConfigError
 from vicp.evaluation.checkpoints import PACKAGED, Checkpoint, find
 
 ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "retrained", "auto")
-DEAREST = ("tuned", "retrained")  # gradient steps, up to minutes per support: done where they are asked for
+DEAREST = ("tuned", "retrained")  # gradient steps, up to minutes per support: run on request only
 BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
 FOLD = "{fold}"
 FROZEN = "frozen:"
@@ -57,11 +57,11 @@ def parse_method(text: str) -> Method:
 
 
 def find_method(method: Method, *, fold: str = "") -> Checkpoint:
-    """The method's checkpoint, not opened: asked for each fold before the first, it saves hours.
+    """The method's checkpoint, not opened, so that a missing one is found before the evaluation starts.
 
     Args:
         method: from `parse_method`.
-        fold: of the exam; it counts where the method has a checkpoint per fold.
+        fold: of the task; it counts where the method has a checkpoint per fold.
 
     Raises:
         ConfigError: there is none for this fold, or the photos have no folds.
@@ -87,33 +87,33 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
     return checkpoint.open_plain() if method.name.startswith(FROZEN) else checkpoint.open()
 
 
-def adaptations_of(embedder: Embedder, asked: Sequence[str] | None) -> tuple[str, ...]:
-    """The adaptations to evaluate, each once: those asked for, or else all but those of gradient steps.
+def adaptations_of(embedder: Embedder, requested: Sequence[str] | None) -> tuple[str, ...]:
+    """The adaptations to evaluate, each once: the requested ones, or else all but those of gradient steps.
 
     Raises:
-        ConfigError: one of those asked for does not exist, or needs what this embedder has not.
+        ConfigError: a requested one does not exist, or needs what this embedder has not.
     """
     possible = _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
-    for name in asked or ():
+    for name in requested or ():
         _check(name, "this method", possible)
-    return tuple(dict.fromkeys(asked)) if asked else tuple(name for name in possible if name not in DEAREST)
+    return tuple(dict.fromkeys(requested)) if requested else tuple(name for name in possible if name not in DEAREST)
 
 
-def check_supported(method: Method, asked: Sequence[str] | None) -> None:
-    """Whether the method can do one of the adaptations asked for, before anything is opened or written.
+def check_supported(method: Method, requested: Sequence[str] | None) -> None:
+    """Whether the method supports one of the requested adaptations, before anything is opened or written.
 
     Raises:
         ConfigError: it can do none of them.
     """
-    if asked and not set(asked) & set(method.adaptations):
-        _check(asked[0], method.name, method.adaptations)
+    if requested and not set(requested) & set(method.adaptations):
+        _check(requested[0], method.name, method.adaptations)
 
 
 def _check(name: str, method: str, possible: Sequence[str]) -> None:
     if name not in ADAPTATIONS:
         raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
     if name not in possible:
-        need = "a VICP model" if name == "generated" else "a static prompt beside the checkpoint"
+        need = "a VICP model" if name == "generated" else "a static prompt in the folder of the checkpoint"
         raise ConfigError(f"adaptation {name} needs {need}; {method} can do: {', '.join(possible)}")
 
 

@@ -1,4 +1,4 @@
-"""Numbers that others have printed, put beside ours where the protocol and the category are the same."""
+"""Published numbers from a CSV, joined to the rows of the same protocol and category."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ _COLUMNS = ("protocol", "category", "metric", "value")
 def read_published(path: Path) -> pd.DataFrame:
     """The printed numbers of a CSV: protocol, category ("mean" for the mean), metric, value in percent; and method.
 
-    `method` may be missing or empty: then the number stands beside every method.
+    `method` may be missing or empty: then the number is joined to every method.
 
     Raises:
         DataError: the file cannot be read, lacks columns, or has bad rows: all of them in one message.

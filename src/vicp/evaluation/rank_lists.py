@@ -24,51 +24,55 @@ def sample_queries(found: Retrieval, *, seed: int) -> Rows:
     return drawn
 
 
-def make_rank_lists(table: PhotoTable, paper: LoadedTask, embeddings: Tensor, queries: Rows) -> tuple[RankList, ...]:
-    """The first five gallery photos of each query; what the exam leaves out for it is not among them.
+def make_rank_lists(
+    table: PhotoTable, loaded_task: LoadedTask, embeddings: Tensor, queries: Rows
+) -> tuple[RankList, ...]:
+    """The first five gallery photos of each query; what the task leaves out for it is not among them.
 
     Args:
-        table: the photos that the paper's exam is about.
-        paper: n photos.
+        table: the photos that the task is about.
+        loaded_task: n photos.
         embeddings: (n, D) of these.
-        queries: numbers of queries in the exam.
+        queries: numbers of queries in the task.
 
     Raises:
         DataError: a photo that cannot be read.
     """
-    exam = paper.exam
-    closest = _closest(paper, embeddings, queries, among=np.arange(len(exam.gallery)), size=NUM_HITS)
+    task = loaded_task.task
+    closest = _closest(loaded_task, embeddings, queries, among=np.arange(len(task.gallery)), size=NUM_HITS)
     lists = []
-    for query, columns, scores in zip(exam.query[queries], closest.rows, closest.similarity, strict=True):
-        photos = exam.gallery[columns[columns >= 0]]
+    for query, columns, scores in zip(task.query[queries], closest.rows, closest.similarity, strict=True):
+        photos = task.gallery[columns[columns >= 0]]
         hits = [_hit(table, query, photo, score) for photo, score in zip(photos, scores, strict=False)]
         lists.append(RankList(_thumbnail(table, query), _name(table, query), _identity(table, query), tuple(hits)))
     return tuple(lists)
 
 
-def first_match(paper: LoadedTask, embeddings: Tensor, query: int) -> int:
+def first_match(loaded_task: LoadedTask, embeddings: Tensor, query: int) -> int:
     """Number in the gallery of the most similar photo that is an answer to a query, which must have one.
 
     Args:
-        paper: n photos.
+        loaded_task: n photos.
         embeddings: (n, D) of these.
-        query: its number in the exam.
+        query: its number in the task.
     """
-    right = np.flatnonzero(paper.identities[paper.gallery] == paper.identities[paper.query[query]])
-    return int(_closest(paper, embeddings, np.array([query]), among=right, size=1).rows[0, 0])
+    right = np.flatnonzero(
+        loaded_task.identities[loaded_task.gallery] == loaded_task.identities[loaded_task.query[query]]
+    )
+    return int(_closest(loaded_task, embeddings, np.array([query]), among=right, size=1).rows[0, 0])
 
 
-def _closest(paper: LoadedTask, embeddings: Tensor, queries: Rows, *, among: Rows, size: int) -> Shortlist:
+def _closest(loaded_task: LoadedTask, embeddings: Tensor, queries: Rows, *, among: Rows, size: int) -> Shortlist:
     """The shortlist of a few queries among some gallery photos, ascending numbers, with the queries' own in them."""
-    asked, known = paper.query[queries], paper.gallery[among]
-    query_groups, gallery_groups = paper.groups
+    query, gallery = loaded_task.query[queries], loaded_task.gallery[among]
+    query_groups, gallery_groups = loaded_task.groups
     shortlist = find_shortlist(
-        embeddings[asked],
-        embeddings[known],
-        size=min(size, len(among) - paper.exam.leave_one_out),
-        own_rows=None if paper.own_rows is None else np.searchsorted(among, paper.own_rows[queries]),
-        query_identities=paper.identities[asked],
-        gallery_identities=paper.identities[known],
+        embeddings[query],
+        embeddings[gallery],
+        size=min(size, len(among) - loaded_task.task.leave_one_out),
+        own_rows=None if loaded_task.own_rows is None else np.searchsorted(among, loaded_task.own_rows[queries]),
+        query_identities=loaded_task.identities[query],
+        gallery_identities=loaded_task.identities[gallery],
         query_groups=None if query_groups is None else query_groups[queries],
         gallery_groups=None if gallery_groups is None else gallery_groups[among],
     )

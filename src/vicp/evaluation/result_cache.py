@@ -50,9 +50,9 @@ def check_settings(out: Path, settings: Mapping[str, Any]) -> None:
         )
 
 
-def part_path(out: Path, method: str, exam: EvaluationTask) -> Path:
-    """Where a method's answers to an exam are kept."""
-    title = f"{exam.category} {exam.variant}".strip()
+def part_path(out: Path, method: str, task: EvaluationTask) -> Path:
+    """Where a method's results to a task are kept."""
+    title = f"{task.category} {task.variant}".strip()
     return out / FOLDER / _file_name(method) / f"{_file_name(title)}.npz"
 
 

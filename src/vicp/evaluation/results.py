@@ -56,8 +56,8 @@ class ContextSummary:
         rows: mAP by the keys of CONTEXTS; those that could not be had are missing.
         differences: paired, own minus each other row.
         prompt_cosine: mean cosine of prompts, "own draws" (of this category's own draws), "other", "shuffled".
-        label_accuracy: share of held-out labels that the LLM foresees; None where it cannot be measured.
-        guessing: the share that one answer for all pairs would get; None likewise.
+        label_accuracy: share of held-out labels that the LLM predicts correctly; None where it cannot be measured.
+        majority_rate: the share that one answer for all pairs would get; None likewise.
         verdict: one sentence.
     """
 
@@ -65,7 +65,7 @@ class ContextSummary:
     differences: Mapping[str, Estimate]
     prompt_cosine: Mapping[str, float]
     label_accuracy: Estimate | None
-    guessing: float | None
+    majority_rate: float | None
     verdict: str
 
 
@@ -74,12 +74,12 @@ class Row:
     """One line of the results: a method, how it used the pairs, and what that reached on a category.
 
     Attributes:
-        method: as it was asked for.
+        method: its name on the command line.
         adaptation: null, static, generated, metric, tuned or auto; a second stage is named after a plus sign, as
             in "generated + verifier".
         protocol: its name.
         category: its name; "mean" for the mean over categories, "mean of fold 0" for a fold's.
-        variant: see `Exam`.
+        variant: see `EvaluationTask`.
         values: by the keys of METRICS; those the protocol has not are missing.
         num_queries: photos looked up that have a right answer in the gallery.
         num_gallery: photos they are looked up in.
@@ -159,7 +159,7 @@ class Diagnosis:
 
     Attributes:
         category: its name.
-        method: as it was asked for.
+        method: its name on the command line.
         adaptation: see `Row`.
         errors: identities, the worst first.
         suspects: likely wrong labels, the most suspicious first.

@@ -1,4 +1,4 @@
-"""The whole evaluation: every method takes every exam, finished parts are kept, and the results are put together."""
+"""A whole evaluation: every method on every task, with finished results kept in a folder."""
 
 import logging
 import time
@@ -35,7 +35,7 @@ from vicp.evaluation.task import EvaluationTask
 
 WORLD_CATEGORIES = 6
 
-Progress = Callable[[int, int], None]  # exams done, exams in all
+Progress = Callable[[int, int], None]  # tasks done, tasks in all
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class EvaluationRequest:
 
     Attributes:
         methods: as typed.
-        plan: what each is asked to do.
+        plan: the settings of every method.
         source: the photos' folder or file; None for the procedural world.
         share_support: see `make_tasks`.
         exclude: see `make_tasks`.
@@ -68,12 +68,12 @@ class EvaluationRequest:
 
 
 def evaluate_photos(request: EvaluationRequest, *, skip_bad: bool, progress: Progress) -> Evaluation:
-    """Every method in every exam of the photos; what the folder already holds of it is not done again.
+    """Every method in every task of the photos; what the folder already holds of it is not done again.
 
     Args:
         request: what to do.
         skip_bad: go on without photos that cannot be used.
-        progress: called after each exam with those done and those in all.
+        progress: called after each task with those done and those in all.
 
     Raises:
         ConfigError: a method that is not there, or a folder that holds another evaluation.
@@ -95,7 +95,7 @@ def evaluate(
 ) -> Evaluation:
     """The same for photos that are read already, all of which can be decoded."""
     clock, plan = time.monotonic(), request.plan
-    exams, skipped = make_tasks(
+    tasks, skipped = make_tasks(
         table,
         plan.protocol,
         source=request.source,
@@ -105,26 +105,26 @@ def evaluate(
     )
     for method in methods:
         check_supported(method, plan.adaptations)
-        for fold in sorted({exam.fold for exam in exams}):
+        for fold in sorted({task.fold for task in tasks}):
             find_method(method, fold=fold)
     check_settings(request.out, _settings(request, table))
-    hall, done = EvaluationRunner(request, table, exams), 0
-    marked: dict[str, list[ScoredResult]] = {}
+    runner, done = EvaluationRunner(request, table, tasks), 0
+    scored: dict[str, list[ScoredResult]] = {}
     for method in methods:
-        marked[method.name] = []
-        for exam in exams:
-            sheet, reason = hall.sheet(method, exam)
-            if sheet is None:
+        scored[method.name] = []
+        for task in tasks:
+            method_result, reason = runner.method_result(method, task)
+            if method_result is None:
                 skipped.append(reason)
             else:
-                marked[method.name].append(summarise(exam, hall.sitting(exam), sheet))
+                scored[method.name].append(summarise(task, runner.units(task), method_result))
             done += 1
-            progress(done, len(methods) * len(exams))
-    marked = {name: found for name, found in marked.items() if found}
-    if not marked:
+            progress(done, len(methods) * len(tasks))
+    scored = {name: found for name, found in scored.items() if found}
+    if not scored:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
     by_method = [
-        method_rows(name, plan.protocol.name, found, num_draws=plan.num_draws) for name, found in marked.items()
+        method_rows(name, plan.protocol.name, found, num_draws=plan.num_draws) for name, found in scored.items()
     ]
     rows = [row for of_method in by_method for row in of_method]
     if request.published is not None:
@@ -137,47 +137,51 @@ def evaluate(
         seconds=time.monotonic() - clock,
         seed=plan.seed,
         num_draws=plan.num_draws,
-        methods={name: found[0].sheet.fingerprint for name, found in marked.items()},
+        methods={name: found[0].method_result.fingerprint for name, found in scored.items()},
         rows=tuple(rows),
-        curves=plot_curves(marked),
-        diagnoses=tuple(hall.diagnoses(methods[0])) if request.diagnose else (),
+        curves=plot_curves(scored),
+        diagnoses=tuple(runner.diagnoses(methods[0])) if request.diagnose else (),
         skipped=tuple(skipped),
     )
 
 
 class EvaluationRunner:
-    """Where exams are taken: the photos, the exams, and the method that is open at the moment."""
+    """Runs methods on tasks: holds the photos, the tasks and the method that is open."""
 
-    def __init__(self, request: EvaluationRequest, table: PhotoTable, exams: Sequence[EvaluationTask]) -> None:
-        self.request, self.table, self.exams = request, table, exams
+    def __init__(self, request: EvaluationRequest, table: PhotoTable, tasks: Sequence[EvaluationTask]) -> None:
+        self.request, self.table, self.tasks = request, table, tasks
         self._name, self._embedder = "", None  # type: tuple[str, Embedder | None]
 
-    def sheet(self, method: Method, exam: EvaluationTask) -> tuple[MethodResult | None, str]:
-        """What a method answers in an exam, from the folder where it is there; or why there is nothing."""
-        embedder, path = self.embedder(method, exam.fold), part_path(self.request.out, method.name, exam)
+    def method_result(self, method: Method, task: EvaluationTask) -> tuple[MethodResult | None, str]:
+        """What a method returns for a task, from the folder where it is there; or why there is nothing."""
+        embedder, path = self.embedder(method, task.fold), part_path(self.request.out, method.name, task)
         found = MethodResult.load(path)
         if found is not None and found.fingerprint == embedder.fingerprint:
             return found, ""
         start = time.monotonic()
         try:
-            with load_task(embedder, self.table, exam) as paper:
-                sheet = run_task(
-                    embedder, self.table, paper, self.request.plan, other=lambda draw: self.other(embedder, exam, draw)
+            with load_task(embedder, self.table, task) as loaded_task:
+                method_result = run_task(
+                    embedder,
+                    self.table,
+                    loaded_task,
+                    self.request.plan,
+                    other=lambda draw: self.other(embedder, task, draw),
                 )
         except DataError as error:
-            return None, f"{exam.category} with {method.name} is left out: {error}."
-        sheet.save(path)
-        _log.info("%s, %s: %.0f s", method.name, exam.category, time.monotonic() - start)
-        return sheet, ""
+            return None, f"{task.category} with {method.name} is left out: {error}."
+        method_result.save(path)
+        _log.info("%s, %s: %.0f s", method.name, task.category, time.monotonic() - start)
+        return method_result, ""
 
-    def sitting(self, exam: EvaluationTask) -> ResamplingUnits:
-        """Who is asked in an exam."""
+    def units(self, task: EvaluationTask) -> ResamplingUnits:
+        """The resampling units of a task."""
         nobody = np.zeros(0, dtype=np.int64)
-        sides = (nobody, nobody) if exam.pairs is None else (exam.pairs.left, exam.pairs.right)
+        sides = (nobody, nobody) if task.pairs is None else (task.pairs.left, task.pairs.right)
         left, right = (row_identities(self.table, side) for side in sides)
         plan = self.request.plan
-        seed = derive_seed(plan.seed, "intervals", exam.category, exam.variant)
-        return ResamplingUnits(row_identities(self.table, exam.query), left, right, plan.protocol.open_set, seed)
+        seed = derive_seed(plan.seed, "intervals", task.category, task.variant)
+        return ResamplingUnits(row_identities(self.table, task.query), left, right, plan.protocol.open_set, seed)
 
     def embedder(self, method: Method, fold: str) -> Embedder:
         """The method, opened; the one before is let go."""
@@ -187,43 +191,43 @@ class EvaluationRunner:
             self._name, self._embedder = name, open_method(method, fold=fold)
         return self._embedder
 
-    def other(self, embedder: Embedder, exam: EvaluationTask, draw: int) -> EncodedSupport:
+    def other(self, embedder: Embedder, task: EvaluationTask, draw: int) -> EncodedSupport:
         """The support of the next category; of the procedural world where there is only one."""
-        plan, start = self.request.plan, self.exams.index(exam)
-        for step in range(1, len(self.exams)):
-            candidate = self.exams[(start + step) % len(self.exams)]
-            if candidate.category != exam.category:
+        plan, start = self.request.plan, self.tasks.index(task)
+        for step in range(1, len(self.tasks)):
+            candidate = self.tasks[(start + step) % len(self.tasks)]
+            if candidate.category != task.category:
                 return sample_support(embedder.quiet(), self.table, candidate, plan, draw)
         table = world_table(num_categories=1, seed=derive_seed(plan.seed, "other"))
-        exams, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=plan.seed)
-        return sample_support(embedder.quiet(), table, exams[0], plan, draw)
+        tasks, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=plan.seed)
+        return sample_support(embedder.quiet(), table, tasks[0], plan, draw)
 
     def diagnoses(self, method: Method) -> list[Diagnosis]:
         """A closer look at every category with a method: under its prompt, if it makes one."""
         plan, found = self.request.plan, []
-        for exam in self.exams:
-            sheet = MethodResult.load(part_path(self.request.out, method.name, exam))
-            if sheet is None:
+        for task in self.tasks:
+            method_result = MethodResult.load(part_path(self.request.out, method.name, task))
+            if method_result is None:
                 continue
-            embedder = self.embedder(method, exam.fold).quiet()
-            name = "generated" if "generated" in sheet.answers else "null"
+            embedder = self.embedder(method, task.fold).quiet()
+            name = "generated" if "generated" in method_result.results else "null"
             adaptation = None
             if name == "generated":
-                adaptation = generated.generated_prompt(embedder, sample_support(embedder, self.table, exam, plan, 0))
-            with load_task(embedder, self.table, exam) as paper:
+                adaptation = generated.generated_prompt(embedder, sample_support(embedder, self.table, task, plan, 0))
+            with load_task(embedder, self.table, task) as loaded_task:
                 found.append(
                     diagnose_task(
                         embedder,
                         adaptation,
                         self.table,
-                        exam,
-                        rows=paper.rows,
-                        pixels=paper.pixels,
-                        found=sheet.answers[name][0].found,
+                        task,
+                        rows=loaded_task.rows,
+                        pixels=loaded_task.pixels,
+                        found=method_result.results[name][0].retrieval,
                         method=method.name,
                         adaptation_name=name,
                         mirror=plan.protocol.mirror,
-                        seed=derive_seed(plan.seed, "diagnosis", exam.category),
+                        seed=derive_seed(plan.seed, "diagnosis", task.category),
                     )
                 )
         return found

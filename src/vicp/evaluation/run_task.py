@@ -1,4 +1,4 @@
-"""One method takes one exam: with every adaptation, second stage and context, for each support draw."""
+"""One method on one task: every adaptation, second stage and control context, for each support draw."""
 
 import time
 from collections import Counter, defaultdict
@@ -24,67 +24,67 @@ from vicp.evaluation.scoring import LoadedTask, TaskResult, score_task
 from vicp.evaluation.settings import EvaluationSettings, adaptations_to_run
 from vicp.evaluation.task import EvaluationTask
 
-FALSE_CONTEXTS = ("other", "shuffled", "other_rule", "null")  # rows of their own; "own" is row "generated"
+CONTROL_ROWS = ("other", "shuffled", "other_rule", "null")  # rows of their own; "own" is row "generated"
 
 
 def sample_support(
-    embedder: Embedder, table: PhotoTable, exam: EvaluationTask, plan: EvaluationSettings, draw: int
+    embedder: Embedder, table: PhotoTable, task: EvaluationTask, plan: EvaluationSettings, draw: int
 ) -> EncodedSupport:
     """The support of that draw, seen by the model.
 
     Raises:
         DataError: photos that cannot be used, or not even two pairs.
     """
-    seed = derive_seed(plan.seed, "support draw", exam.category, exam.variant, draw)
-    shown = table.select(exam.support)
+    seed = derive_seed(plan.seed, "support draw", task.category, task.variant, draw)
+    shown = table.select(task.support)
     pairs = sample_same_size(shown.identities, plan.num_pairs, seed=seed)
-    return encode_support(embedder, shown, pairs, category=exam.category, identities=shown.identities, seed=seed)
+    return encode_support(embedder, shown, pairs, category=task.category, identities=shown.identities, seed=seed)
 
 
 def run_task(
     embedder: Embedder,
     table: PhotoTable,
-    paper: LoadedTask,
+    loaded_task: LoadedTask,
     plan: EvaluationSettings,
     *,
     other: Callable[[int], EncodedSupport],
 ) -> MethodResult:
-    """All that a method answers.
+    """All results of a method on one task.
 
     Args:
         embedder: the method.
-        table: the photos that the exam's rows are of.
-        paper: the exam, with its photos.
+        table: the photos that the task's rows are of.
+        loaded_task: the task, with its photos.
         plan: what to do.
-        other: the support of another category, by draw; asked only of VICP models.
+        other: the support of another category, by draw; called only for VICP models.
 
     Raises:
         ConfigError: an adaptation that this method cannot do.
         DataError: a support that cannot be drawn or used.
     """
     adaptations = adaptations_to_run(embedder, plan)
-    seat = _TaskRun.at(embedder.quiet(), table, paper, plan)
+    task_run = _TaskRun.at(embedder.quiet(), table, loaded_task, plan)
     for draw in range(plan.num_draws):
-        support = sample_support(seat.embedder, table, paper.exam, plan, draw)
-        seat.desk.num_pairs.append(len(support.pairs))
+        support = sample_support(task_run.embedder, table, loaded_task.task, plan, draw)
+        task_run.collector.num_pairs.append(len(support.pairs))
         for name in adaptations:
             if name != "null" and (name != "static" or draw == 0):
-                seat.adapt(support, name)
+                task_run.adapt(support, name)
         if "generated" in adaptations:
-            seat.read_contexts(support, other(draw))
-    return seat.desk.sheet(embedder.fingerprint)
+            task_run.read_contexts(support, other(draw))
+    return task_run.collector.method_result(embedder.fingerprint)
 
 
 @dataclass
 class _ResultCollector:
-    """Where answers are put while the exam lasts."""
+    """Where results are put while the task lasts."""
 
-    answers: dict[str, list[TaskResult]] = field(default_factory=lambda: defaultdict(list))
+    results: dict[str, list[TaskResult]] = field(default_factory=lambda: defaultdict(list))
     seconds: Counter[str] = field(default_factory=Counter)
     chosen: Counter[str] = field(default_factory=Counter)
     cosines: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     accuracy: list[float] = field(default_factory=list)
-    guessing: list[float] = field(default_factory=list)
+    majority_rate: list[float] = field(default_factory=list)
     num_pairs: list[int] = field(default_factory=list)
     own: list[Tensor] = field(default_factory=list)  # prompts (M*D,)
 
@@ -95,118 +95,120 @@ class _ResultCollector:
         yield
         self.seconds[row] += time.monotonic() - start  # type: ignore[assignment]
 
-    def put(self, row: str, answer: TaskResult) -> None:
-        """Adds one draw's answer to a row."""
-        self.answers[row].append(answer)
+    def put(self, row: str, result: TaskResult) -> None:
+        """Adds one draw's result to a row."""
+        self.results[row].append(result)
 
-    def sheet(self, fingerprint: str) -> MethodResult:
+    def method_result(self, fingerprint: str) -> MethodResult:
         """All of it as a value."""
         for a, b in combinations(self.own, 2):
             self.cosines["own draws"].append(float(torch.nn.functional.cosine_similarity(a, b, dim=0)))
         return MethodResult(
             fingerprint=fingerprint,
-            answers={row: tuple(answers) for row, answers in self.answers.items()},
+            results={row: tuple(results) for row, results in self.results.items()},
             seconds=dict(self.seconds),
             chosen=dict(self.chosen),
             num_pairs=min(self.num_pairs),
             cosines={name: float(np.mean(values)) for name, values in self.cosines.items()},
             label_accuracy=tuple(self.accuracy),
-            guessing=tuple(self.guessing),
+            majority_rate=tuple(self.majority_rate),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class _TaskRun:
-    """A method before a paper.
+    """A method before a loaded_task.
 
     Attributes:
         embedder: the method.
-        table: the photos that the exam's rows are of.
-        paper: the exam, with its photos.
+        table: the photos that the task's rows are of.
+        loaded_task: the task, with its photos.
         plan: what to do.
         frozen: the photos as the plain backbone sees them (n, D).
-        desk: where answers go.
+        collector: where results go.
     """
 
     embedder: Embedder
     table: PhotoTable
-    paper: LoadedTask
+    loaded_task: LoadedTask
     plan: EvaluationSettings
     frozen: Tensor
-    desk: _ResultCollector
+    collector: _ResultCollector
 
     @classmethod
-    def at(cls, embedder: Embedder, table: PhotoTable, paper: LoadedTask, plan: EvaluationSettings) -> "_TaskRun":
+    def at(cls, embedder: Embedder, table: PhotoTable, loaded_task: LoadedTask, plan: EvaluationSettings) -> "_TaskRun":
         """With what needs no support answered: row "null", and second stages where no prompt will come."""
-        desk = _ResultCollector()
-        with desk.clock("null"):
-            frozen = embedder.embed_pixels(paper.pixels, mirror=plan.protocol.mirror)
-            desk.put("null", score_task(paper, frozen))
-        seat = cls(embedder, table, paper, plan, frozen, desk)
+        collector = _ResultCollector()
+        with collector.clock("null"):
+            frozen = embedder.embed_pixels(loaded_task.pixels, mirror=plan.protocol.mirror)
+            collector.put("null", score_task(loaded_task, frozen))
+        task_run = cls(embedder, table, loaded_task, plan, frozen, collector)
         if embedder.model is None:
-            seat.add_stages("null", None, frozen)
-        return seat
+            task_run.add_stages("null", None, frozen)
+        return task_run
 
     def embed(self, adaptation: Prompt | Embedder) -> Tensor:
         """The photos under an adaptation (n, D'); they are looked at again only where they look different."""
         if isinstance(adaptation, Embedder):
-            return adaptation.embed_pixels(self.paper.pixels, mirror=self.plan.protocol.mirror)
+            return adaptation.embed_pixels(self.loaded_task.pixels, mirror=self.plan.protocol.mirror)
         if all(visual is None for visual in adaptation.views):  # a metric, say
             return adaptation.finish([self.frozen])
-        return self.embedder.embed_pixels(self.paper.pixels, adaptation, mirror=self.plan.protocol.mirror)
+        return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=self.plan.protocol.mirror)
 
     def adapt(self, support: EncodedSupport, name: str) -> None:
         """Answers under the adaptation of that name."""
-        with self.desk.clock(name):
+        with self.collector.clock(name):
             adaptation = self.plan.adapt(self.embedder, support, name)
             embeddings = self.embed(adaptation)
-            self.desk.put(name, score_task(self.paper, embeddings))
+            self.collector.put(name, score_task(self.loaded_task, embeddings))
         if isinstance(adaptation, Prompt) and name == "auto":
-            self.desk.chosen[adaptation.recipe.method] += 1
+            self.collector.chosen[adaptation.recipe.method] += 1
         if isinstance(adaptation, Prompt) and name == "generated":
             self.add_stages(name, adaptation, embeddings)
 
     def add_stages(self, base: str, adaptation: Prompt | None, embeddings: Tensor) -> None:
-        """The second stages asked for and, of a VICP model, the verifier in any case: the context report shows it."""
+        """Add the requested second stages and, for a VICP model, always the verifier: the context report shows it."""
         stages: dict[Stage, None] = dict.fromkeys((*self.plan.stages, "verifier"))
         if self.embedder.model is None:
             del stages["verifier"]
         for stage in stages:
             row = f"{base} + {stage}"
-            with self.desk.clock(row):
+            with self.collector.clock(row):
                 size = self.plan.shortlist
-                self.desk.put(row, second_stage(stage, self.embedder, self.paper, embeddings, adaptation, size=size))
+                self.collector.put(
+                    row, second_stage(stage, self.embedder, self.loaded_task, embeddings, adaptation, size=size)
+                )
 
     def read_contexts(self, support: EncodedSupport, other: EncodedSupport) -> None:
         """Answers under false contexts, how alike their prompts are, and how far the LLM follows."""
         assert support.seed is not None
         relabelled = self._relabelled(support.seed)
         contexts = build_controls(self.embedder, support, other, relabelled=relabelled, seed=support.seed)
-        for name in FALSE_CONTEXTS:
-            if name not in contexts.prompts or (name == "null" and self.desk.answers["context null"]):
+        for name in CONTROL_ROWS:
+            if name not in contexts.prompts or (name == "null" and self.collector.results["context null"]):
                 continue
-            with self.desk.clock(f"context {name}"):
+            with self.collector.clock(f"context {name}"):
                 embeddings = self.embed(Prompt.of(contexts.prompts[name]))
-                self.desk.put(f"context {name}", score_task(self.paper, embeddings))
+                self.collector.put(f"context {name}", score_task(self.loaded_task, embeddings))
         self._compare(contexts)
         self._check_labels(support, support.seed)
 
     def _compare(self, contexts: ControlContexts) -> None:
         for name in contexts.prompts.keys() - {"own"}:
-            self.desk.cosines[name].append(contexts.cosine("own", name))
-        self.desk.own.append(contexts.prompts["own"].tokens.flatten().double())
+            self.collector.cosines[name].append(contexts.cosine("own", name))
+        self.collector.own.append(contexts.prompts["own"].tokens.flatten().double())
 
     def _check_labels(self, support: EncodedSupport, seed: int) -> None:
         assert support.latents is not None
         check = predict_labels(self.embedder.full_model, support.latents, support.pairs, seed=seed)
         if check is not None:
-            self.desk.accuracy.append(check.accuracy)
-            self.desk.guessing.append(check.guess)
+            self.collector.accuracy.append(check.accuracy)
+            self.collector.majority_rate.append(check.guess)
 
     def _relabelled(self, seed: int) -> EncodedSupport | None:
-        exam = self.paper.exam
-        shown = self.table.select(exam.support)
+        task = self.loaded_task.task
+        shown = self.table.select(task.support)
         pairs = pairs_by_another_rule(shown, self.plan.num_pairs, seed=seed)
         if pairs is None:
             return None
-        return encode_support(self.embedder, shown, pairs, category=exam.category, identities=None, seed=seed)
+        return encode_support(self.embedder, shown, pairs, category=task.category, identities=None, seed=seed)

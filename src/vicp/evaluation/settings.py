@@ -1,4 +1,4 @@
-"""What every method of an evaluation is asked to do: adaptations, second stages, how many supports of what size."""
+"""The settings of an evaluation: protocol, adaptations, second stages, number and size of supports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What every method is asked to do.
+    """The settings of an evaluation, equal for all methods.
 
     Attributes:
-        protocol: whose exams these are.
+        protocol: whose tasks these are.
         num_pairs: K, labelled pairs per support.
         num_draws: supports per category.
         seed: of every draw.
@@ -104,6 +104,6 @@ def adaptations_to_run(embedder: Embedder, plan: EvaluationSettings) -> tuple[st
     if plan.adaptations is None:
         return adaptations_of(embedder, None)
     possible = adaptations_of(embedder, None)
-    asked = (*plan.adaptations, "static") if "generated" in plan.adaptations else plan.adaptations
-    there = [name for name in asked if name in (*possible, *DEAREST)]
-    return adaptations_of(embedder, there or plan.adaptations)
+    requested = (*plan.adaptations, "static") if "generated" in plan.adaptations else plan.adaptations
+    supported = [name for name in requested if name in (*possible, *DEAREST)]
+    return adaptations_of(embedder, supported or plan.adaptations)

@@ -26,59 +26,59 @@ _HIDDEN = tuple(f"context {name}" for name in CONTEXTS)
 
 @dataclass(frozen=True, eq=False)
 class ScoredResult:
-    """One exam, what a method answered in it, and the samples of every row.
+    """One task, what a method answered in it, and the samples of every row.
 
     Attributes:
-        exam: the exam.
-        sitting: who was asked.
-        sheet: what was answered.
+        task: the task.
+        units: what the bootstrap resamples.
+        method_result: what was answered.
         samples: by row and metric.
         contexts: mAP by the keys of CONTEXTS.
     """
 
-    exam: EvaluationTask
-    sitting: ResamplingUnits
-    sheet: MethodResult
+    task: EvaluationTask
+    units: ResamplingUnits
+    method_result: MethodResult
     samples: Mapping[str, Mapping[str, Sample]]
     contexts: Mapping[str, Sample]
 
 
-def summarise(exam: EvaluationTask, sitting: ResamplingUnits, sheet: MethodResult) -> ScoredResult:
-    """The samples of all rows of a sheet."""
-    shown = {row: found for row, found in sheet.answers.items() if row not in _HIDDEN}
-    contexts = {name: sheet.answers[row] for name, row in _SOURCES.items() if row in sheet.answers}
+def summarise(task: EvaluationTask, units: ResamplingUnits, method_result: MethodResult) -> ScoredResult:
+    """The samples of all rows of a method_result."""
+    shown = {row: found for row, found in method_result.results.items() if row not in _HIDDEN}
+    contexts = {name: method_result.results[row] for name, row in _SOURCES.items() if row in method_result.results}
     return ScoredResult(
-        exam,
-        sitting,
-        sheet,
-        {row: estimate_all(answers, _asked(row, sitting)) for row, answers in shown.items()},
-        {name: estimate_map(answers, sitting) for name, answers in contexts.items()},
+        task,
+        units,
+        method_result,
+        {row: estimate_all(results, _asked(row, units)) for row, results in shown.items()},
+        {name: estimate_map(results, units) for name, results in contexts.items()},
     )
 
 
-def _asked(row: str, sitting: ResamplingUnits) -> ResamplingUnits:
+def _asked(row: str, units: ResamplingUnits) -> ResamplingUnits:
     """A second stage orders photos anew, but has no scores that could tell known from new."""
-    return replace(sitting, open_set=False) if " + " in row else sitting
+    return replace(units, open_set=False) if " + " in row else units
 
 
-def method_rows(method: str, protocol: str, marked: Sequence[ScoredResult], *, num_draws: int) -> list[Row]:
+def method_rows(method: str, protocol: str, scored: Sequence[ScoredResult], *, num_draws: int) -> list[Row]:
     """The rows of a method: for each adaptation and second stage the means, then every category."""
     rows = []
-    for name in dict.fromkeys(row for each in marked for row in each.samples):
-        having = [each for each in marked if name in each.samples]
+    for name in dict.fromkeys(row for each in scored for row in each.samples):
+        having = [each for each in scored if name in each.samples]
 
         def row(category: str, part: Sequence[ScoredResult], name: str = name) -> Row:
             return _row(method, protocol, category, name, part, num_draws)
 
         rows.append(row("mean", having))
         rows += [row(f"mean of fold {fold}", part) for fold, part in _folds(having)]
-        rows += [row(each.exam.category, [each]) for each in having]
+        rows += [row(each.task.category, [each]) for each in having]
     return rows
 
 
-def _folds(marked: Sequence[ScoredResult]) -> list[tuple[str, list[ScoredResult]]]:
-    folds = sorted({each.exam.fold for each in marked if each.exam.fold})
-    return [(fold, [each for each in marked if each.exam.fold == fold]) for fold in folds]
+def _folds(scored: Sequence[ScoredResult]) -> list[tuple[str, list[ScoredResult]]]:
+    folds = sorted({each.task.fold for each in scored if each.task.fold})
+    return [(fold, [each for each in scored if each.task.fold == fold]) for fold in folds]
 
 
 def _row(method: str, protocol: str, category: str, name: str, part: Sequence[ScoredResult], num_draws: int) -> Row:
@@ -87,20 +87,20 @@ def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Sc
     reads_pairs = name.split(" + ")[0] not in ("null", "static")
     chosen: Counter[str] = Counter()
     for each in part if name == "auto" else ():
-        chosen.update(each.sheet.chosen)
+        chosen.update(each.method_result.chosen)
     return Row(
         method=method,
         adaptation=name,
         protocol=protocol,
         category=category,
-        variant=part[0].exam.variant if len(part) == 1 else "",
+        variant=part[0].task.variant if len(part) == 1 else "",
         values={key: sample.estimate() for key, sample in values.items()},
-        num_queries=sum(int((each.sheet.answers[name][0].found.first_hit > 0).sum()) for each in part),
-        num_gallery=sum(len(each.exam.gallery) for each in part),
-        num_identities=sum(len(set(each.sitting.identities.tolist())) for each in part),
-        num_pairs=max(each.sheet.num_pairs for each in part) if reads_pairs else 0,
+        num_queries=sum(int((each.method_result.results[name][0].retrieval.first_hit > 0).sum()) for each in part),
+        num_gallery=sum(len(each.task.gallery) for each in part),
+        num_identities=sum(len(set(each.units.identities.tolist())) for each in part),
+        num_pairs=max(each.method_result.num_pairs for each in part) if reads_pairs else 0,
         num_draws=num_draws if reads_pairs else 1,
-        seconds=sum(each.sheet.seconds.get(name, 0.0) for each in part),
+        seconds=sum(each.method_result.seconds.get(name, 0.0) for each in part),
         chosen=dict(chosen),
         context=_context(part) if name == "generated" else None,
         paper={},
@@ -111,14 +111,16 @@ def _context(part: Sequence[ScoredResult]) -> ContextSummary:
     names = [name for name in CONTEXTS if all(name in each.contexts for each in part)]
     samples = {name: mean_of([each.contexts[name] for each in part]) for name in names}
     differences = {name: samples["own"].minus(samples[name]) for name in names if name != "own"}
-    cosines = {name for each in part for name in each.sheet.cosines}
-    guessing = [share for each in part for share in each.sheet.guessing]
+    cosines = {name for each in part for name in each.method_result.cosines}
+    majority_rate = [share for each in part for share in each.method_result.majority_rate]
     return ContextSummary(
         rows={name: sample.estimate() for name, sample in samples.items()},
         differences={name: sample.estimate() for name, sample in differences.items()},
-        prompt_cosine={name: _mean([each.sheet.cosines.get(name) for each in part]) for name in sorted(cosines)},
+        prompt_cosine={
+            name: _mean([each.method_result.cosines.get(name) for each in part]) for name in sorted(cosines)
+        },
         label_accuracy=_label_accuracy(part),
-        guessing=_mean(guessing) if guessing else None,
+        majority_rate=_mean(majority_rate) if majority_rate else None,
         verdict=context_verdict(
             {name: sample.estimate() for name, sample in samples.items()},
             {name: sample.estimate() for name, sample in differences.items()},
@@ -150,7 +152,7 @@ def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Esti
 
 def _label_accuracy(part: Sequence[ScoredResult]) -> Estimate | None:
     """Mean over categories and draws; the interval from a normal approximation over draws, where there are several."""
-    values = np.array([value for each in part for value in each.sheet.label_accuracy])
+    values = np.array([value for each in part for value in each.method_result.label_accuracy])
     if not len(values):
         return None
     if len(values) < 3:

@@ -1,4 +1,4 @@
-"""One category under a protocol: whose pairs may be taught, which photos are looked up, and in which others."""
+"""Evaluation tasks: the support, query and gallery photos of one category, and its verification pairs."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class LabelledPairs:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationTask:
-    """What is asked of a method about one category; every array holds rows of one photo table of n photos.
+    """The photos of one category by role; every array holds rows of one photo table of n photos.
 
     Attributes:
         category: its name.

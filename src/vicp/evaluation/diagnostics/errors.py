@@ -62,27 +62,27 @@ def _errors_of(
     )
 
 
-def leak_sentences(table: PhotoTable, exam: EvaluationTask) -> tuple[str, ...]:
-    """A sentence for each way in which photos that are there twice, equal or nearly so, spoil an exam; often none.
+def leak_sentences(table: PhotoTable, task: EvaluationTask) -> tuple[str, ...]:
+    """A sentence for each way in which photos that are there twice, equal or nearly so, spoil a task; often none.
 
     Kinds: a photo of the support that is tested as well; a tested photo under two identities; and, where queries are
-    looked up in a gallery of other photos, a query that is in it (unless both have one code in `exam.groups`, which
+    looked up in a gallery of other photos, a query that is in it (unless both have one code in `task.groups`, which
     leaves the pair out). Photos that cannot be read are passed over.
 
     Args:
-        table: the photos that the exam's rows are of, each of which has an identity.
-        exam: whose photos are looked at, each once.
+        table: the photos that the task's rows are of, each of which has an identity.
+        task: whose photos are looked at, each once.
     """
-    rows = np.unique(np.concatenate([exam.support, _tested(exam)]))
+    rows = np.unique(np.concatenate([task.support, _tested(task)]))
     bad: list[BadPhoto] = []
     read = list(read_photos(table.select(rows), fingerprint, bad=bad))
     rows = rows[[index for index, _ in read]]
     blocks = [block.indices for block in duplicate_pairs([photo for _, photo in read])]
     twice = rows[np.concatenate([np.zeros((0, 2), dtype=np.int64), *blocks])]  # (p, 2) rows of the table
     same = np.array(table.frame["identity"])[twice]
-    taught = _between(exam.support, _tested(exam), twice)
-    mislabelled = twice[np.isin(twice, _tested(exam)).all(axis=1) & (same[:, 0] != same[:, 1])]
-    looked_up = np.zeros((0, 2), dtype=np.int64) if exam.leave_one_out else _looked_up(table, exam, twice)
+    taught = _between(task.support, _tested(task), twice)
+    mislabelled = twice[np.isin(twice, _tested(task)).all(axis=1) & (same[:, 0] != same[:, 1])]
+    looked_up = np.zeros((0, 2), dtype=np.int64) if task.leave_one_out else _looked_up(table, task, twice)
     kinds = (
         (taught, "support and tested photos that show the same: what is tested was taught"),
         (mislabelled, "tested photos that show the same under two identities: probably a wrong label"),
@@ -91,18 +91,18 @@ def leak_sentences(table: PhotoTable, exam: EvaluationTask) -> tuple[str, ...]:
     return tuple(_sentence(table, pairs, meaning) for pairs, meaning in kinds if len(pairs))
 
 
-def _tested(exam: EvaluationTask) -> NDArray[np.int64]:
-    pairs = () if exam.pairs is None else (exam.pairs.left, exam.pairs.right)
-    return np.unique(np.concatenate([exam.query, exam.gallery, *pairs]))
+def _tested(task: EvaluationTask) -> NDArray[np.int64]:
+    pairs = () if task.pairs is None else (task.pairs.left, task.pairs.right)
+    return np.unique(np.concatenate([task.query, task.gallery, *pairs]))
 
 
-def _looked_up(table: PhotoTable, exam: EvaluationTask, twice: NDArray[np.int64]) -> NDArray[np.int64]:
+def _looked_up(table: PhotoTable, task: EvaluationTask, twice: NDArray[np.int64]) -> NDArray[np.int64]:
     """Pairs of a query and the photo of its identity that it is to find, which show the same."""
-    pairs = _between(exam.query, exam.gallery, twice)
+    pairs = _between(task.query, task.gallery, twice)
     one, other = np.array(table.frame["identity"])[pairs].T
     counted = np.array(one == other, dtype=np.bool_)
-    if exam.groups is not None:
-        left, right = exam.groups[pairs].T
+    if task.groups is not None:
+        left, right = task.groups[pairs].T
         counted &= (left != right) | (left < 0)
     return pairs[np.flatnonzero(counted)]
 

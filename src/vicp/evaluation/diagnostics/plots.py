@@ -25,7 +25,7 @@ def plot_diagnosis(
     embedder: Embedder,
     prompt: Prompt | None,
     table: PhotoTable,
-    paper: LoadedTask,
+    loaded_task: LoadedTask,
     embeddings: Tensor,
     *,
     queries: Rows,
@@ -38,36 +38,36 @@ def plot_diagnosis(
     Args:
         embedder: the method.
         prompt: None is the bare backbone.
-        table: the photos that the paper's exam is about.
-        paper: n photos.
+        table: the photos that the task is about.
+        loaded_task: n photos.
         embeddings: (n, D) of these.
-        queries: numbers of queries in the exam that have an answer; at least one.
+        queries: numbers of queries in the task that have an answer; at least one.
         seed: of the map.
     """
     visual = None if prompt is None else prompt.views[-1]
     return {
-        **_similarities(paper, embeddings),
-        **_map(table, paper, embeddings, seed),
-        **_matches(embedder, visual, table, paper, embeddings, int(queries[0])),
-        **_looks(embedder, visual, table, paper, queries[:NUM_LOOKED]),
+        **_similarities(loaded_task, embeddings),
+        **_map(table, loaded_task, embeddings, seed),
+        **_matches(embedder, visual, table, loaded_task, embeddings, int(queries[0])),
+        **_looks(embedder, visual, table, loaded_task, queries[:NUM_LOOKED]),
     }
 
 
-def _similarities(paper: LoadedTask, embeddings: Tensor) -> Pictures:
-    pairs = paper.exam.pairs
+def _similarities(loaded_task: LoadedTask, embeddings: Tensor) -> Pictures:
+    pairs = loaded_task.task.pairs
     if pairs is None or pairs.same.all() or not pairs.same.any():
         return {}
-    scores = pair_similarities(paper, embeddings)
+    scores = pair_similarities(loaded_task, embeddings)
     best = verification(scores, pairs.same).best_threshold
     picture = plot_similarities(scores[pairs.same], scores[~pairs.same], threshold=best if np.isfinite(best) else None)
     return {"How similar two photos are, of one identity and of two, and the threshold that parts them best.": picture}
 
 
-def _map(table: PhotoTable, paper: LoadedTask, embeddings: Tensor, seed: int) -> Pictures:
-    tested = np.union1d(paper.query, paper.gallery)
+def _map(table: PhotoTable, loaded_task: LoadedTask, embeddings: Tensor, seed: int) -> Pictures:
+    tested = np.union1d(loaded_task.query, loaded_task.gallery)
     if len(tested) < _LEAST_MAPPED:
         return {}
-    identities = table.frame["identity"].iloc[paper.rows[tested]].astype(str).to_list()
+    identities = table.frame["identity"].iloc[loaded_task.rows[tested]].astype(str).to_list()
     picture = plot_identities(embeddings[torch.from_numpy(tested)], identities, seed=seed)
     return {"A map of the photos: close together where the method finds them alike, coloured by identity.": picture}
 
@@ -76,29 +76,29 @@ def _matches(
     embedder: Embedder,
     visual: VisualPrompt | None,
     table: PhotoTable,
-    paper: LoadedTask,
+    loaded_task: LoadedTask,
     embeddings: Tensor,
     query: int,
 ) -> Pictures:
-    hit = first_match(paper, embeddings, query)
-    both = np.array([paper.query[query], paper.gallery[hit]])  # (2,)
-    left, right = (table.photo_bytes(int(row)) for row in paper.rows[both])
-    picture = plot_match(embedder, visual, paper.pixels[torch.from_numpy(both)], (left, right))
-    one, other = table.frame["path"].iloc[paper.rows[both]]
+    hit = first_match(loaded_task, embeddings, query)
+    both = np.array([loaded_task.query[query], loaded_task.gallery[hit]])  # (2,)
+    left, right = (table.photo_bytes(int(row)) for row in loaded_task.rows[both])
+    picture = plot_match(embedder, visual, loaded_task.pixels[torch.from_numpy(both)], (left, right))
+    one, other = table.frame["path"].iloc[loaded_task.rows[both]]
     return {f"Which patches match in {one} and {other}, the most similar photo of its identity.": picture}
 
 
 def _looks(
-    embedder: Embedder, visual: VisualPrompt | None, table: PhotoTable, paper: LoadedTask, queries: Rows
+    embedder: Embedder, visual: VisualPrompt | None, table: PhotoTable, loaded_task: LoadedTask, queries: Rows
 ) -> Pictures:
     """Where the backbone looks in these queries; none without a prompt, or where it has no CLS token to look with."""
     if visual is None:
         return {}
     pictures = {}
-    for place in paper.query[queries]:
-        row = int(paper.rows[place])
+    for place in loaded_task.query[queries]:
+        row = int(loaded_task.rows[place])
         try:
-            picture = plot_attention(embedder, visual, paper.pixels[[int(place)]], table.photo_bytes(row))
+            picture = plot_attention(embedder, visual, loaded_task.pixels[[int(place)]], table.photo_bytes(row))
         except ConfigError:
             return {}
         pictures[f"Where the model looks in {table.frame['path'].iloc[row]}, and what the prompt changes."] = picture

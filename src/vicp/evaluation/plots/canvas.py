@@ -1,4 +1,4 @@
-"""The paper that pictures of an evaluation are drawn on: one look, and equal bytes for equal pictures."""
+"""Axes, fonts and colours shared by all plots of an evaluation; equal data gives equal bytes."""
 
 import io
 import textwrap
@@ -14,7 +14,7 @@ DPI = 200  # a page shows 100 of them per inch, so that a picture is sharp on an
 WIDTH, HEIGHT = 10.0, 5.4  # inches: 1000 pixels wide on the page
 INK, SOFT, LINE, TRACK = "#1c2024", "#5a626b", "#c3c8ce", "#eceef1"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b8860b", "#45a5dc", "#882255", "#4d5560")
-"""Told apart with any kind of colour vision and clear on white; after Okabe and Ito, and Tol."""
+"""Distinct with any kind of colour vision and clear on white; after Okabe and Ito, and Tol."""
 DASHES = ("-", "--", ":")
 SMALL, MEDIUM = 14, 15.5
 
@@ -44,7 +44,7 @@ def new_axes(*, height: float = HEIGHT, grid: Literal["x", "y", "both"] = "both"
 
 
 def name_axes(axes: Axes, x: str, y: str) -> None:
-    """Words below and beside the plot."""
+    """Set the labels of both axes."""
     axes.set_xlabel(x, font=font(MEDIUM), color=INK, labelpad=10)
     axes.set_ylabel(y, font=font(MEDIUM), color=INK, labelpad=10)
 

@@ -15,46 +15,46 @@ _RATES = np.concatenate([[0.0], np.logspace(-4, 0, 201)])
 Floats = NDArray[np.float64]
 
 
-def plot_curves(marked: Mapping[str, Sequence[ScoredResult]]) -> dict[str, bytes]:
+def plot_curves(scored: Mapping[str, Sequence[ScoredResult]]) -> dict[str, bytes]:
     """Pictures by caption; of the first eight methods, each with the adaptation of highest mAP."""
-    best = {method: best_row(exams) for method, exams in list(marked.items())[:_MOST]}
-    cmc = {f"{name}, {row}": cmc_curve(marked[name], row) for name, row in best.items()}
+    best = {method: best_row(tasks) for method, tasks in list(scored.items())[:_MOST]}
+    cmc = {f"{name}, {row}": cmc_curve(scored[name], row) for name, row in best.items()}
     pictures = {"How often the right individual is among the first photos (CMC).": plot_cmc(cmc)}
-    roc = {f"{name}, {row}": roc_curve(marked[name], row) for name, row in best.items() if has_pairs(marked[name], row)}
+    roc = {f"{name}, {row}": roc_curve(scored[name], row) for name, row in best.items() if has_pairs(scored[name], row)}
     if roc:
         caption = "How many same-pairs are recognised at each rate of false matches (ROC)."
         pictures[caption] = plot_roc({name: (_RATES, curve) for name, curve in roc.items()})
     return pictures
 
 
-def best_row(marked: Sequence[ScoredResult]) -> str:
+def best_row(scored: Sequence[ScoredResult]) -> str:
     """The adaptation of highest mAP; second stages, which score no pairs, are passed over."""
-    rows = [row for row in marked[0].samples if " + " not in row and all(row in each.samples for each in marked)]
-    return max(rows, key=lambda row: np.mean([each.samples[row]["map"].value for each in marked]))
+    rows = [row for row in scored[0].samples if " + " not in row and all(row in each.samples for each in scored)]
+    return max(rows, key=lambda row: np.mean([each.samples[row]["map"].value for each in scored]))
 
 
-def cmc_curve(marked: Sequence[ScoredResult], row: str) -> Floats:
+def cmc_curve(scored: Sequence[ScoredResult], row: str) -> Floats:
     """Share of queries found within the first k, (20,), mean over draws and categories."""
-    curves = [np.mean([a.found.cmc(_RANKS) for a in _answers(each, row)], axis=0) for each in marked]
+    curves = [np.mean([a.retrieval.cmc(_RANKS) for a in _results(each, row)], axis=0) for each in scored]
     mean: Floats = np.mean(curves, axis=0)
     return mean
 
 
-def has_pairs(marked: Sequence[ScoredResult], row: str) -> bool:
+def has_pairs(scored: Sequence[ScoredResult], row: str) -> bool:
     """Whether every category has verification pairs."""
-    return all(len(a.pair_scores) for each in marked for a in _answers(each, row))
+    return all(len(a.pair_scores) for each in scored for a in _results(each, row))
 
 
-def roc_curve(marked: Sequence[ScoredResult], row: str) -> Floats:
+def roc_curve(scored: Sequence[ScoredResult], row: str) -> Floats:
     """True matches at fixed rates of false ones, (202,), mean over draws and categories."""
     found = []
-    for each in marked:
-        same = each.sitting.left == each.sitting.right
-        for answer in _answers(each, row):
-            found.append(true_at(verification(answer.pair_scores, same).curve(), _RATES))
+    for each in scored:
+        same = each.units.left == each.units.right
+        for result in _results(each, row):
+            found.append(true_at(verification(result.pair_scores, same).curve(), _RATES))
     mean: Floats = np.mean(found, axis=0)
     return mean
 
 
-def _answers(marked: ScoredResult, row: str) -> tuple[TaskResult, ...]:
-    return marked.sheet.answers[row]
+def _results(scored: ScoredResult, row: str) -> tuple[TaskResult, ...]:
+    return scored.method_result.results[row]

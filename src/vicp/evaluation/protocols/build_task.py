@@ -1,4 +1,4 @@
-"""A division becomes an exam: what must not be in it is left out, and whether it can be sat is checked."""
+"""A division becomes a task: what must not be in it is left out, and whether it can be sat is checked."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def group_codes(table: PhotoTable, column: str | None) -> Rows:
 def build_task(
     photos: CategoryPhotos, division: Split, *, groups: Rows | None, open_set: bool
 ) -> tuple[EvaluationTask, list[str]]:
-    """Returns the exam, and sentences without a full stop on photos that take no part.
+    """Returns the task, and sentences without a full stop on photos that take no part.
 
     Left out of the support are identities that are looked up or looked in; left out of the queries, those without
     a right answer in the gallery, except where each photo is looked up among the others and, in an open set, those
@@ -48,11 +48,11 @@ def build_task(
     Args:
         photos: of the category.
         division: of them.
-        groups: for `Exam.groups`.
+        groups: for `EvaluationTask.groups`.
         open_set: queries of unknown identity are wanted.
 
     Raises:
-        DataError: nothing can be taught, or nothing be asked; the message is the reason.
+        DataError: no support or no query is left; the message is the reason.
     """
     support = division.support & ~photos.of_identities(division.query | division.gallery)
     answered = has_answer(photos.identities, photos.groups, division.query, division.gallery)
@@ -60,11 +60,11 @@ def build_task(
     query = division.query if division.leave_one_out else answered | (new if open_set else False)
     _check_questions(photos, division.gallery, answered)
     if open_set and not new.any():
-        raise DataError("no identity is left to be unknown beside a known one, so nothing can be called new")
+        raise DataError("no identity is left to be unknown next to a known one, so nothing can be called new")
     _check_support(photos, support)
     seed = derive_seed(photos.seed, division.variant)
     pairs = division.pairs or sample_pairs(photos.identities, photos.groups, query, division.gallery, seed=seed)
-    exam = EvaluationTask(
+    task = EvaluationTask(
         photos.category,
         support=photos.rows[support],
         query=photos.rows[query],
@@ -75,7 +75,7 @@ def build_task(
         fold=division.fold,
         variant=division.variant,
     )
-    return exam, [*division.notes, *_notes(division, support, query)]
+    return task, [*division.notes, *_notes(division, support, query)]
 
 
 def _check_questions(photos: CategoryPhotos, gallery: Mask, answered: Mask) -> None:
@@ -98,10 +98,10 @@ def _check_support(photos: CategoryPhotos, support: Mask) -> None:
 
 def _notes(division: Split, support: Mask, query: Mask) -> list[str]:
     """What was left out of the support and of the queries."""
-    asked, taught = int((division.query & ~query).sum()), int((division.support & ~support).sum())
+    num_queries, num_support = int((division.query & ~query).sum()), int((division.support & ~support).sum())
     notes = []
-    if asked:
-        notes.append(f"{asked} photos are not looked up, for there is no right answer among those looked in")
-    if taught:
-        notes.append(f"{taught} photos are left out of the support, for their identities are in the test")
+    if num_queries:
+        notes.append(f"{num_queries} photos are not looked up, for there is no right answer among those looked in")
+    if num_support:
+        notes.append(f"{num_support} photos are left out of the support, for their identities are in the test")
     return notes

@@ -26,7 +26,7 @@ class CategoryPhotos:
         rows: of the photo table (m,).
         frame: these rows of it.
         identities: a code per photo (m,), from 0.
-        groups: a code per photo (m,), -1 where it belongs to none; see `Exam.groups`.
+        groups: a code per photo (m,), -1 where it belongs to none; see `EvaluationTask.groups`.
         days: a code per photo (m,) in the order of days, -1 without a date.
         seed: of this category's draws.
     """

@@ -15,7 +15,8 @@ def sample_pairs(
     """Returns all same-pairs or 10,000 of them, and as many different-pairs where there are so many.
 
     Pairs of a kind are equally likely. Left is a query and right a gallery photo, never the same one; where the
-    query is the gallery, no two photos are paired twice. A same-pair of one group (see `Exam.groups`) is left out.
+    query is the gallery, no two photos are paired twice. A same-pair of one group is left out (see
+    `EvaluationTask.groups`).
 
     Args:
         identities: code of each photo (m,).

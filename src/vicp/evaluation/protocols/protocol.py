@@ -1,4 +1,4 @@
-"""The protocols: what each asks of a method, and the exams they make of a photo table."""
+"""The evaluation protocols, and the tasks that each makes of a photo table."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +29,10 @@ _MAX_REASONS = 20
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way of asking; numbers of two protocols are not to be compared.
+    """An evaluation protocol; numbers of two protocols are not to be compared.
 
     Attributes:
-        name: as it is asked for.
+        name: its name on the command line.
         sentence: what its numbers mean, printed under every table.
         mirror: embeddings are f(photo) + f(mirrored photo).
         open_set: some queries show identities that are not in the gallery.
@@ -90,8 +90,8 @@ _ALL = (
     ),
     Protocol(
         "petface-verification",
-        "Same or different is told for the data set's own list of pairs; retrieval is among the photos of that list, "
-        "and the support is of the split train without their identities.",
+        "Same or different is decided for the data set's own list of pairs; retrieval is among the photos of that "
+        "list, and the support is of the split train without their identities.",
         columns=("split",),
     ),
     Protocol(
@@ -132,9 +132,9 @@ def make_tasks(
     exclude: str | None = None,
     seed: int,
 ) -> tuple[list[EvaluationTask], list[str]]:
-    """Returns the exams by category, and a sentence for everything that is left out, with the reason.
+    """Returns the tasks by category, and a sentence for everything that is left out, with the reason.
 
-    A category's exam depends on its photos and the seed alone, not on other categories or the order of rows.
+    A category's task depends on its photos and the seed alone, not on other categories or the order of rows.
 
     Args:
         table: photos with identities.
@@ -143,7 +143,7 @@ def make_tasks(
         share_support: share of the identities whose pairs may be taught, in (0, 1), where the seed divides them.
         exclude: the column whose photos of the query's identity and value are not looked in: camera, sequence,
             viewpoint, domain or date (of the same day). None for none, or for the camera under "market".
-        seed: equal arguments give equal exams.
+        seed: equal arguments give equal tasks.
 
     Raises:
         DataError: a column or list the protocol needs is missing, a photo has no identity, or no category is left.
@@ -158,7 +158,7 @@ def make_tasks(
         source = check_verification(source, table.categories)
     column = exclude or ("camera" if protocol.name == "market" else None)
     groups = group_codes(table, column)
-    exams, left_out = [], []
+    tasks, left_out = [], []
     for photos in photos_by_category(table, groups, seed=seed):
         try:
             divisions = _divide(photos, protocol, source, share_support)
@@ -168,17 +168,17 @@ def make_tasks(
         for division in divisions:
             title = photos.category + (f" ({division.variant})" if division.variant else "")
             try:
-                exam, notes = build_task(
+                task, notes = build_task(
                     photos, division, groups=groups if column else None, open_set=protocol.open_set
                 )
             except DataError as error:
                 left_out.append(f"{title} is left out: {error}.")
                 continue
-            exams.append(exam)
+            tasks.append(task)
             left_out += [f"{title}: {note}." for note in notes]
-    if not exams:
+    if not tasks:
         raise DataError(f"{protocol.name}: no category is left to evaluate. {_reasons(left_out)}")
-    return exams, left_out
+    return tasks, left_out
 
 
 def _reasons(left_out: list[str]) -> str:

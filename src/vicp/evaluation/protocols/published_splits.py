@@ -53,10 +53,10 @@ def verification_split(photos: CategoryPhotos, source: Path) -> Split:
             f"its verification.csv has {same} same-pairs and {len(pairs.same) - same} different-pairs of photos that "
             "are read, expected both kinds"
         )
-    asked = np.zeros(len(photos.rows), dtype=bool)
-    asked[pairs.left], asked[pairs.right] = True, True
+    paired = np.zeros(len(photos.rows), dtype=bool)
+    paired[pairs.left], paired[pairs.right] = True, True
     notes = [f"{(~there).sum()} pairs of verification.csv name photos that are not read"] * (not there.all())
-    return Split(_of_split(photos, "train"), asked, asked, pairs=pairs, notes=tuple(notes))
+    return Split(_of_split(photos, "train"), paired, paired, pairs=pairs, notes=tuple(notes))
 
 
 def fold_split(photos: CategoryPhotos, share: float) -> Split:

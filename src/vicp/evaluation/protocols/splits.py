@@ -24,7 +24,7 @@ class Split:
         support: photos whose identities may be taught (m,).
         query: photos looked up (m,).
         gallery: photos they are looked up in (m,): the queries themselves (leave one out), or none of them.
-        variant: see `Exam`.
+        variant: see `EvaluationTask`.
         fold: likewise.
         pairs: the data set's own verification pairs, as indices into the m photos.
         notes: sentences on photos that take no part.

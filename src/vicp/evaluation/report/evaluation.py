@@ -35,14 +35,14 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
     """The verdict, the table of means in percent, the verdict on each further context, and what was left out."""
-    rows, told = mean_rows(evaluation), context_row(evaluation)
+    rows, headline_row = mean_rows(evaluation), context_row(evaluation)
     return [
         headline(evaluation),
         *(aligned(results_table(rows)) if rows else []),
         *(
             context_sentence(row)
             for row in context_rows(overall_rows(evaluation))
-            if not (told and _same_context(row, told))
+            if not (headline_row and _same_context(row, headline_row))
         ),
         *(f"Left out: {reason}" for reason in evaluation.skipped),
     ]

@@ -60,7 +60,7 @@ class Board:
         leaders: the best row of each method.
         best: the best of all; None where nothing was measured.
         main: the metric that has bars; None likewise.
-        others: metrics in columns beside it.
+        others: the further metrics, a column each.
         contexts: rows with a context report, each report once.
     """
 
@@ -108,7 +108,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
         {
             "evaluation": evaluation,
             "claim": best_sentence(evaluation),
-            "told": context_verdict(evaluation),
+            "context_claim": context_verdict(evaluation),
             "boards": [_board(group) for group in groups(overall)],
             "folds": [_board(group) for group in groups(folds)],
             "categories": categories,

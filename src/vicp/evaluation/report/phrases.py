@@ -26,7 +26,7 @@ MEANINGS: dict[str, str] = {
     "acc": "how often “same” or “different” is said rightly of two photos.",
     "tpr_at_fpr_1e-2": "how many same-pairs are recognised when 1 in 100 different-pairs is let through.",
     "fnmr_at_fmr_1e-2": "how many same-pairs are missed when 1 in 100 different-pairs is let through; lower is better.",
-    "auroc_new": "how well individuals never seen before are told from known ones; guessing gives 50.",
+    "auroc_new": "how well new individuals are separated from known ones; guessing gives 50.",
     "fnir_at_fpir_1e-1": "how many known individuals are missed when 1 in 10 new ones is let through; lower is better.",
 }
 """The keys of METRICS, in words that need no others."""
@@ -59,12 +59,13 @@ def chosen_words(row: Row) -> str:
 
 
 def label_sentence(context: ContextSummary) -> str:
-    """How well the language model foresees a label; empty where that could not be measured."""
+    """How well the language model predicts a label; empty where that could not be measured."""
     if context.label_accuracy is None:
         return ""
     known = f"correctly {percent(context.label_accuracy.value)} % of the time"
-    guess = "" if context.guessing is None else f"; one answer for all pairs gives {percent(context.guessing)} %"
-    return f"Shown a further pair, the language model says “same” or “different” {known}{guess}."
+    majority = context.majority_rate
+    baseline = "" if majority is None else f"; one answer for all pairs gives {percent(majority)} %"
+    return f"Shown a further pair, the language model says “same” or “different” {known}{baseline}."
 
 
 def cosine_sentence(context: ContextSummary) -> str:

@@ -57,7 +57,7 @@ def _context(context: ContextSummary) -> dict[str, Any]:
         "differences": _maps(context.differences),
         "prompt_cosine": dict(context.prompt_cosine),
         "label_accuracy": None if context.label_accuracy is None else asdict(context.label_accuracy),
-        "guessing": context.guessing,
+        "majority_rate": context.majority_rate,
     }
 
 

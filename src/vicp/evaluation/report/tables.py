@@ -121,11 +121,11 @@ def context_sentence(row: Row) -> str:
 
 def context_verdict(evaluation: Evaluation) -> str:
     """The verdict on the context of `context_row`, which is named if it is not the best row; empty without any."""
-    told = context_row(evaluation)
-    if told is None or told.context is None:
+    row = context_row(evaluation)
+    if row is None or row.context is None:
         return ""
     best = best_row(overall_rows(evaluation))
-    return told.context.verdict if told is best else context_sentence(told)
+    return row.context.verdict if row is best else context_sentence(row)
 
 
 def headline(evaluation: Evaluation) -> str:

@@ -68,8 +68,8 @@ def write_files(out: Path, files: Mapping[str, str | bytes]) -> None:
         part = out / f"{name}.part"
         try:
             out.mkdir(parents=True, exist_ok=True)
-            told = content.encode("utf-8", errors="replace") if isinstance(content, str) else content
-            part.write_bytes(told)  # texts with file names may hold lone surrogates
+            encoded = content.encode("utf-8", errors="replace") if isinstance(content, str) else content
+            part.write_bytes(encoded)  # texts with file names may hold lone surrogates
             part.replace(out / name)
         except OSError as error:
             with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """A second stage from the embeddings alone: k-reciprocal encoding (Zhong et al., CVPR 2017, arXiv 1701.08398).
 
 Two photos show the same individual more likely if each is among the other's nearest, and if their nearest are the same
-photos. From the paper's equations, over all photos, those of queries and those of the gallery:
+photos. From the task's equations, over all photos, those of queries and those of the gallery:
 
     N(p, k)   p itself and its k nearest others                                                            (2)
     R(p, k)   those of N(p, k) that have p among their k nearest                                           (3)

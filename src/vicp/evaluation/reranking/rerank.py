@@ -83,12 +83,12 @@ def reranked_retrieval(
     scores = _checked(shortlist, scores)
     if len(shortlist.rows) != len(query):
         raise ValueError(f"the shortlist is of {len(shortlist.rows)} queries; expected {len(query)}")
-    asked, searched = sides(query, gallery, query_identities, gallery_identities, query_groups, gallery_groups)
+    query_side, gallery_side = sides(query, gallery, query_identities, gallery_identities, query_groups, gallery_groups)
     found = []
-    for block in ranked_blocks(asked, searched, own_rows=own_rows, block_size=block_size):
+    for block in ranked_blocks(query_side, gallery_side, own_rows=own_rows, block_size=block_size):
         part = slice(block.start, block.start + len(block.index))
         listed = Shortlist(shortlist.rows[part], shortlist.similarity[part])
-        found.append(_rerank_block(block, listed, scores[part], asked.codes[part], searched))
+        found.append(_rerank_block(block, listed, scores[part], query_side.codes[part], gallery_side))
     return join_blocks(found)
 
 

@@ -75,22 +75,22 @@ def find_shortlist(
     query_grid = gallery_grid if query is gallery else to_grid(query)
     rows, similarity = np.full((len(query), size), -1), np.full((len(query), size), -np.inf)
     for start in range(0, len(query), QUERY_ROWS):
-        asked = slice(start, start + QUERY_ROWS)
-        vectors = query_grid[asked].astype(np.float64)  # (R, D)
+        queries = slice(start, start + QUERY_ROWS)
+        vectors = query_grid[queries].astype(np.float64)  # (R, D)
         for first in range(0, len(gallery), block_size):
             block = slice(first, first + block_size)
             scores = vectors @ gallery_grid[block].astype(np.float64).T  # (R, B)
-            _leave_out(scores, own[asked] - first, shots, asked, block)
-            _merge(rows[asked], similarity[asked], scores, first)
+            _leave_out(scores, own[queries] - first, shots, queries, block)
+            _merge(rows[queries], similarity[queries], scores, first)
     return Shortlist(rows, similarity)
 
 
-def _leave_out(scores: Floats, own: Ints, shots: tuple[Ints, Ints] | None, asked: slice, block: slice) -> None:
+def _leave_out(scores: Floats, own: Ints, shots: tuple[Ints, Ints] | None, queries: slice, block: slice) -> None:
     """Sets the similarity of rows that are not to be found to -inf, in place."""
     inside = np.flatnonzero((own >= 0) & (own < scores.shape[1]))
     scores[inside, own[inside]] = -np.inf
     if shots is not None:
-        scores[shots[0][asked, None] == shots[1][block]] = -np.inf
+        scores[shots[0][queries, None] == shots[1][block]] = -np.inf
 
 
 def _merge(rows: Ints, similarity: Floats, scores: Floats, first: int) -> None:

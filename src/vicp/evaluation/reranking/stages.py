@@ -35,36 +35,38 @@ def find_stages(names: Sequence[str]) -> tuple[Stage, ...]:
 
 
 def second_stage(
-    stage: Stage, embedder: Embedder, paper: LoadedTask, embeddings: Tensor, prompt: Prompt | None, *, size: int
+    stage: Stage, embedder: Embedder, loaded_task: LoadedTask, embeddings: Tensor, prompt: Prompt | None, *, size: int
 ) -> TaskResult:
-    """The answer after that stage has re-ordered the first `size` photos of each query.
+    """The result after that stage has re-ordered the first `size` photos of each query.
 
     Args:
         stage: which.
         embedder: the method.
-        paper: the exam.
+        loaded_task: the task.
         embeddings: of its photos (n, D), of the first stage.
         prompt: what made them; None for the plain backbone, which has no verifier.
         size: of the shortlist.
     """
-    shortlist = find_task_shortlist(paper, embeddings, size=size)
-    return score_reranked(paper, embeddings, shortlist, _scores(stage, embedder, paper, embeddings, prompt, shortlist))
+    shortlist = find_task_shortlist(loaded_task, embeddings, size=size)
+    return score_reranked(
+        loaded_task, embeddings, shortlist, _scores(stage, embedder, loaded_task, embeddings, prompt, shortlist)
+    )
 
 
 def _scores(
     stage: Stage,
     embedder: Embedder,
-    paper: LoadedTask,
+    loaded_task: LoadedTask,
     embeddings: Tensor,
     prompt: Prompt | None,
     shortlist: Shortlist,
 ) -> NDArray[np.floating]:
     if stage == "k-reciprocal":
-        query, gallery = embeddings[paper.query], embeddings[paper.gallery]
-        return k_reciprocal_scores(query, gallery, shortlist, own_rows=paper.own_rows)
-    pairs = candidate_pairs(shortlist, query_photos=paper.query, gallery_photos=paper.gallery)
+        query, gallery = embeddings[loaded_task.query], embeddings[loaded_task.gallery]
+        return k_reciprocal_scores(query, gallery, shortlist, own_rows=loaded_task.own_rows)
+    pairs = candidate_pairs(shortlist, query_photos=loaded_task.query, gallery_photos=loaded_task.gallery)
     if stage == "verifier":
         if prompt is None:
             raise ValueError("the verifier needs a prompt with slot states")
-        return verifier_scores(embedder, paper.pixels, pairs, prompt)
-    return patch_scores(embedder, paper.pixels, pairs, prompt=prompt)
+        return verifier_scores(embedder, loaded_task.pixels, pairs, prompt)
+    return patch_scores(embedder, loaded_task.pixels, pairs, prompt=prompt)

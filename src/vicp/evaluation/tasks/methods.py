@@ -93,27 +93,27 @@ def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task],
     with clock.running():
         adaptation, note = _adapt(method, bench, support, false)
     if method == "verifier":
-        paper = paper_of(task)
-        embeddings = bench.embedder.embed_pixels(paper.pixels, adaptation)
-        found = second_stage("verifier", bench.embedder, paper, embeddings, adaptation, size=len(embeddings) - 1)
-        return Outcome(100 * found.found.map, clock.seconds, clock.cpu_seconds)
+        loaded_task = loaded_task_of(task)
+        embeddings = bench.embedder.embed_pixels(loaded_task.pixels, adaptation)
+        found = second_stage("verifier", bench.embedder, loaded_task, embeddings, adaptation, size=len(embeddings) - 1)
+        return Outcome(100 * found.retrieval.map, clock.seconds, clock.cpu_seconds)
     return _outcome(task, bench.embedder, adaptation, clock, note)
 
 
-def paper_of(task: Task) -> LoadedTask:
+def loaded_task_of(task: Task) -> LoadedTask:
     """The test photos, each looked up among all others."""
     rows = np.arange(len(task.test))
-    exam = EvaluationTask(
+    retrieval_task = EvaluationTask(
         task.plan.name, support=np.zeros(0, dtype=np.int64), query=rows, gallery=rows, leave_one_out=True
     )
     names = np.array([str(code) for code in task.identities[task.test].tolist()])
-    return LoadedTask(exam, rows, names, task.pool.images[task.test])
+    return LoadedTask(retrieval_task, rows, names, task.pool.images[task.test])
 
 
 def rank(task: Task, embedder: Embedder, adaptation: Prompt | None) -> float:
     """MAP in percent of the test photos under an adaptation; None is the embedder's backbone as it is."""
-    paper = paper_of(task)
-    return 100 * score_task(paper, embedder.embed_pixels(paper.pixels, adaptation)).found.map
+    loaded_task = loaded_task_of(task)
+    return 100 * score_task(loaded_task, embedder.embed_pixels(loaded_task.pixels, adaptation)).retrieval.map
 
 
 def _outcome(task: Task, embedder: Embedder, adaptation: Prompt | None, clock: Clock, note: str = "") -> Outcome:

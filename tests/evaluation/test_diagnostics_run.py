@@ -1,4 +1,4 @@
-"""A diagnosis says what plain loops over all similarities say; what an exam leaves out, it leaves out too."""
+"""A diagnosis says what plain loops over all similarities say; what a task leaves out, it leaves out too."""
 
 import io
 from dataclasses import replace
@@ -49,21 +49,21 @@ def prompted(embedder: Embedder) -> Prompt:
     return Prompt.of(VisualPrompt(tokens, None, "owl-0", 8, 0, embedder.fingerprint))
 
 
-def paper_of(embedder: Embedder, table: PhotoTable, exam: EvaluationTask) -> LoadedTask:
-    rows = task_rows(exam)
-    return LoadedTask(exam, rows, np.array(table.identities)[rows], embedder.pixels(table.select(rows))[1])
+def loaded_task_of(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> LoadedTask:
+    rows = task_rows(task)
+    return LoadedTask(task, rows, np.array(table.identities)[rows], embedder.pixels(table.select(rows))[1])
 
 
 def diagnose(
-    embedder: Embedder, adaptation: Prompt | None, table: PhotoTable, exam: EvaluationTask, *, mirror: bool = True
+    embedder: Embedder, adaptation: Prompt | None, table: PhotoTable, task: EvaluationTask, *, mirror: bool = True
 ) -> tuple[Diagnosis, LoadedTask, Tensor, Retrieval]:
     """The diagnosis, and what it was made from."""
-    paper = paper_of(embedder, table, exam)
-    embeddings = embedder.embed_pixels(paper.pixels, adaptation, mirror=mirror)
-    found = score_task(paper, embeddings).found
+    loaded_task = loaded_task_of(embedder, table, task)
+    embeddings = embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=mirror)
+    found = score_task(loaded_task, embeddings).retrieval
     names = {"method": "mine", "adaptation_name": "generated"}
-    facts = {"rows": paper.rows, "pixels": paper.pixels, "found": found, "mirror": mirror, "seed": 3}
-    return diagnose_task(embedder, adaptation, table, exam, **facts, **names), paper, embeddings, found
+    facts = {"rows": loaded_task.rows, "pixels": loaded_task.pixels, "found": found, "mirror": mirror, "seed": 3}
+    return diagnose_task(embedder, adaptation, table, task, **facts, **names), loaded_task, embeddings, found
 
 
 def similarities(embeddings: Tensor) -> np.ndarray:
@@ -86,20 +86,20 @@ def speckled(*identities: str, seed: int = 0, cameras: str = "", unlike: float =
     return PhotoTable(frame.assign(camera=list(cameras)) if cameras else frame, None)
 
 
-def exam_of(query: range, gallery: range, *, pairs: LabelledPairs | None = None, cameras: str = "") -> EvaluationTask:
+def task_of(query: range, gallery: range, *, pairs: LabelledPairs | None = None, cameras: str = "") -> EvaluationTask:
     codes = np.array([ord(c) if c != "?" else -1 for c in cameras]) if cameras else None
     nobody, asked, known = np.zeros(0, dtype=np.int64), np.array(query), np.array(gallery)
     return EvaluationTask("rug", nobody, asked, known, leave_one_out=query == gallery, groups=codes, pairs=pairs)
 
 
 def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTable, EvaluationTask]) -> None:
-    table, exam = world
+    table, task = world
     adaptation = prompted(embedder)
-    diagnosis, paper, embeddings, found = diagnose(embedder, adaptation, table, exam)
-    assert (diagnosis.category, diagnosis.method, diagnosis.adaptation) == (exam.category, "mine", "generated")
+    diagnosis, loaded_task, embeddings, found = diagnose(embedder, adaptation, table, task)
+    assert (diagnosis.category, diagnosis.method, diagnosis.adaptation) == (task.category, "mine", "generated")
     assert diagnosis.leaks == ()
 
-    shown = table.frame["identity"].to_numpy()[paper.rows]
+    shown = table.frame["identity"].to_numpy()[loaded_task.rows]
     assert [e.identity for e in diagnosis.errors] != sorted(e.identity for e in diagnosis.errors)
     assert {e.identity for e in diagnosis.errors} == set(shown)
     assert sum(e.num_queries for e in diagnosis.errors) == len(shown)
@@ -112,7 +112,7 @@ def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTab
     assert worst.rank1 == pytest.approx(1 - len(wrong) / 6)
     assert wrong.count(worst.confused_with) == worst.confused > 0
 
-    plain = embedder.embed_pixels(paper.pixels, adaptation, mirror=False)
+    plain = embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=False)
     expected = retrieval(plain, plain, shown, shown, leave_one_out=True).map
     assert tuple(diagnosis.probes) == PROBES
     assert diagnosis.probes["as they are"].value == pytest.approx(expected, abs=1e-12)
@@ -129,10 +129,10 @@ def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTab
 
 
 def test_rank_lists_agree_with_a_full_sort(embedder: Embedder, world: tuple[PhotoTable, EvaluationTask]) -> None:
-    table, exam = world
-    diagnosis, paper, embeddings, found = diagnose(embedder, None, table, exam, mirror=False)
-    scores, paths = similarities(embeddings[paper.query]), table.frame["path"].to_numpy()[exam.query].tolist()
-    identities = paper.identities[paper.query]
+    table, task = world
+    diagnosis, loaded_task, embeddings, found = diagnose(embedder, None, table, task, mirror=False)
+    scores, paths = similarities(embeddings[loaded_task.query]), table.frame["path"].to_numpy()[task.query].tolist()
+    identities = loaded_task.identities[loaded_task.query]
     assert [ranked.name for ranked in diagnosis.rank_lists] == [paths[i] for i in sample_queries(found, seed=3)]
     assert len(diagnosis.rank_lists) == 3
     for ranked in diagnosis.rank_lists:
@@ -142,20 +142,20 @@ def test_rank_lists_agree_with_a_full_sort(embedder: Embedder, world: tuple[Phot
         assert [hit.similarity for hit in ranked.hits] == pytest.approx(scores[query, order[:5]], abs=1e-6)
         assert [hit.right for hit in ranked.hits] == [hit.identity == ranked.identity for hit in ranked.hits]
         answers = [i for i in order if identities[i] == identities[query]]
-        assert first_match(paper, embeddings, query) == answers[0]
+        assert first_match(loaded_task, embeddings, query) == answers[0]
         assert Image.open(io.BytesIO(ranked.photo)).format == "JPEG"
 
 
 def test_a_bare_backbone_has_no_prompt_to_look_at(embedder: Embedder, world: tuple[PhotoTable, EvaluationTask]) -> None:
-    table, exam = world
+    table, task = world
     bare = replace(embedder, model=None)
-    diagnosis, paper, embeddings, _ = diagnose(bare, None, table, exam)
+    diagnosis, loaded_task, embeddings, _ = diagnose(bare, None, table, task)
     assert [caption.split()[0] for caption in diagnosis.pictures] == ["How", "A", "Which"]
-    assert exam.pairs is not None
-    left, right = (np.searchsorted(paper.rows, side) for side in (exam.pairs.left, exam.pairs.right))
+    assert task.pairs is not None
+    left, right = (np.searchsorted(loaded_task.rows, side) for side in (task.pairs.left, task.pairs.right))
     expected = similarities(embeddings)[left, right]
-    assert pair_similarities(paper, embeddings) == pytest.approx(expected, abs=1e-6)
-    unpaired, *_ = diagnose(bare, None, table, replace(exam, pairs=None))
+    assert pair_similarities(loaded_task, embeddings) == pytest.approx(expected, abs=1e-6)
+    unpaired, *_ = diagnose(bare, None, table, replace(task, pairs=None))
     assert [caption.split()[0] for caption in unpaired.pictures] == ["A", "Which"]
 
 
@@ -163,7 +163,7 @@ def test_a_prompt_that_no_feature_comes_from_shifts_nothing(embedder: Embedder) 
     table = speckled(*"aabbcc")
     adaptation = prompted(embedder)
     frozen = replace(adaptation, recipe=replace(adaptation.recipe, method="null", features="frozen", start=None))
-    diagnosis, *_ = diagnose(embedder, frozen, table, exam_of(range(6), range(6)))
+    diagnosis, *_ = diagnose(embedder, frozen, table, task_of(range(6), range(6)))
     assert [caption.split()[0] for caption in diagnosis.pictures] == ["A", "Which"]
 
 
@@ -173,7 +173,7 @@ def test_a_backbone_without_cls_has_no_attention_to_show() -> None:
         hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
     )
     siglip = Embedder(Backbone(SiglipVisionModel(config), readout="mean"), ImageTransform(32), "siglip")
-    diagnosis, *_ = diagnose(siglip, prompted(siglip), speckled(*"aabbcc"), exam_of(range(6), range(6)))
+    diagnosis, *_ = diagnose(siglip, prompted(siglip), speckled(*"aabbcc"), task_of(range(6), range(6)))
     assert [caption.split()[0] for caption in diagnosis.pictures] == ["A", "Which"]
 
 
@@ -183,7 +183,7 @@ def test_wrong_labels_and_leaks_of_separate_queries(embedder: Embedder) -> None:
     frame.loc[9, "identity"] = "b"  # shows what c shows; 10 to 19 are the gallery
     frame.loc[10, "image"] = frame.loc[0, "image"]
     table = PhotoTable(frame, None)
-    diagnosis, *_ = diagnose(embedder, None, table, exam_of(range(10), range(10, 20)))
+    diagnosis, *_ = diagnose(embedder, None, table, task_of(range(10), range(10, 20)))
     assert [(s.photo, s.identity, s.looks_like) for s in diagnosis.suspects] == [("09.png", "b", "c")]
     assert ["00.png and 10.png" in sentence for sentence in diagnosis.leaks] == [True]
     by_name = {error.identity: error for error in diagnosis.errors}
@@ -192,7 +192,7 @@ def test_wrong_labels_and_leaks_of_separate_queries(embedder: Embedder) -> None:
 
 
 def test_without_a_wrong_photo_nothing_is_confused(embedder: Embedder) -> None:
-    diagnosis, *_ = diagnose(embedder, None, speckled(*"aaaaaa"), exam_of(range(3), range(3, 6)))
+    diagnosis, *_ = diagnose(embedder, None, speckled(*"aaaaaa"), task_of(range(3), range(3, 6)))
     assert [(error.map, error.confused_with) for error in diagnosis.errors] == [(1.0, "")]
     assert diagnosis.probe_verdict
 
@@ -202,8 +202,8 @@ def test_photos_of_the_querys_camera_are_left_out(embedder: Embedder, leave_one_
     names, cameras = "aaaabbbbcccc" * 2, "xxyyxyx?xy??" * 2
     table = speckled(*names, cameras=cameras)
     asked = range(24) if leave_one_out else range(12)
-    exam = exam_of(asked, range(24) if leave_one_out else range(12, 24), cameras=cameras)
-    diagnosis, paper, embeddings, found = diagnose(embedder, None, table, exam)
+    task = task_of(asked, range(24) if leave_one_out else range(12, 24), cameras=cameras)
+    diagnosis, loaded_task, embeddings, found = diagnose(embedder, None, table, task)
     scores = similarities(embeddings)
 
     def allowed(query: int, photo: int) -> bool:
@@ -211,37 +211,37 @@ def test_photos_of_the_querys_camera_are_left_out(embedder: Embedder, leave_one_
         return not own_camera and query != photo
 
     left_out = 0
-    lists = make_rank_lists(table, paper, embeddings, np.arange(len(exam.query)))
+    lists = make_rank_lists(table, loaded_task, embeddings, np.arange(len(task.query)))
     assert set(diagnosis.rank_lists) < set(lists)
     for query, ranked in enumerate(lists):
-        order = [i for i in exam.gallery[np.argsort(-scores[query, exam.gallery])] if allowed(query, i)]
+        order = [i for i in task.gallery[np.argsort(-scores[query, task.gallery])] if allowed(query, i)]
         assert [int(hit.name[:2]) for hit in ranked.hits] == order[:5]
         right = next(i for i in order if names[i] == names[query])
-        assert exam.gallery[first_match(paper, embeddings, query)] == right
-        left_out += sum(not allowed(query, i) and scores[query, i] > scores[query, right] for i in exam.gallery)
+        assert task.gallery[first_match(loaded_task, embeddings, query)] == right
+        left_out += sum(not allowed(query, i) and scores[query, i] > scores[query, right] for i in task.gallery)
     assert left_out > leave_one_out * len(lists)  # not only their own photos would have stood before the answer
 
     for seed in range(10):
-        probed = sample_probed(paper, found, seed=seed)
+        probed = sample_probed(loaded_task, found, seed=seed)
         assert sorted(names[i] for i in probed.query) == ["a", "b", "c"]
         assert not probed.leave_one_out
         for query in probed.query:
-            answers = [i for i in exam.gallery if names[i] == names[query] and allowed(query, i)]
+            answers = [i for i in task.gallery if names[i] == names[query] and allowed(query, i)]
             assert [i for i in probed.gallery if names[i] == names[query]] == answers
-    assert len({tuple(sample_probed(paper, found, seed=seed).query) for seed in range(10)}) > 1
+    assert len({tuple(sample_probed(loaded_task, found, seed=seed).query) for seed in range(10)}) > 1
 
 
 def many(num: int) -> tuple[LoadedTask, Retrieval]:
-    """A paper without photos, each looked up among the others; the first ten queries have no answer."""
-    exam = exam_of(range(num), range(num))
+    """A loaded_task without photos, each looked up among the others; the first ten queries have no answer."""
+    task = task_of(range(num), range(num))
     first_hit = np.where(np.arange(num) < 10, 0, 1)
     found = Retrieval(*(np.ones(num), first_hit, np.ones(num), np.ones(num), first_hit, np.ones(num)))
-    return LoadedTask(exam, np.arange(num), np.arange(num).astype(str), torch.zeros(0)), found
+    return LoadedTask(task, np.arange(num), np.arange(num).astype(str), torch.zeros(0)), found
 
 
 def test_few_of_many_queries_are_probed_in_the_whole_gallery() -> None:
-    paper, found = many(700)
-    probed, other = sample_probed(paper, found, seed=0), sample_probed(paper, found, seed=1)
+    loaded_task, found = many(700)
+    probed, other = sample_probed(loaded_task, found, seed=0), sample_probed(loaded_task, found, seed=1)
     assert len(probed.query) == MOST_PROBED == len(set(probed.query.tolist()))
     assert probed.leave_one_out
     assert probed.query.min() >= 10
@@ -249,23 +249,27 @@ def test_few_of_many_queries_are_probed_in_the_whole_gallery() -> None:
     assert probed.gallery[:MOST_PROBED].tolist() == probed.query.tolist()
     assert sorted(probed.gallery) == list(range(700))
     assert probed.query.tolist() != other.query.tolist()
-    paper, found = many(200)
-    assert sample_probed(paper, found, seed=0).query.tolist() == list(range(10, 200))
+    loaded_task, found = many(200)
+    assert sample_probed(loaded_task, found, seed=0).query.tolist() == list(range(10, 200))
 
 
 def test_fewer_photos_than_a_rank_list_has_room_for(embedder: Embedder) -> None:
-    table, exam = speckled(*"aab"), exam_of(range(3), range(3))
-    paper = paper_of(embedder, table, exam)
-    lists = make_rank_lists(table, paper, embedder.embed_pixels(paper.pixels), np.array([1]))
+    table, task = speckled(*"aab"), task_of(range(3), range(3))
+    loaded_task = loaded_task_of(embedder, table, task)
+    lists = make_rank_lists(table, loaded_task, embedder.embed_pixels(loaded_task.pixels), np.array([1]))
     assert [(ranked.name, [hit.name for hit in ranked.hits]) for ranked in lists] == [("01.png", ["00.png", "02.png"])]
 
 
 def test_what_does_not_fit(embedder: Embedder) -> None:
-    table, exam = speckled(*"aabbcc"), exam_of(range(6), range(6))
-    paper = paper_of(embedder, table, exam)
-    found = score_task(paper, embedder.embed_pixels(paper.pixels)).found
+    table, task = speckled(*"aabbcc"), task_of(range(6), range(6))
+    loaded_task = loaded_task_of(embedder, table, task)
+    found = score_task(loaded_task, embedder.embed_pixels(loaded_task.pixels)).retrieval
     unanswered = replace(found, first_hit=np.zeros(6, dtype=np.int64))
     facts = {"method": "mine", "adaptation_name": "null", "mirror": False, "seed": 0}
-    for pixels, given in ((paper.pixels[1:], found), (paper.pixels, many(20)[1]), (paper.pixels, unanswered)):
+    for pixels, given in (
+        (loaded_task.pixels[1:], found),
+        (loaded_task.pixels, many(20)[1]),
+        (loaded_task.pixels, unanswered),
+    ):
         with pytest.raises(ValueError, match="expected equal numbers and an answer"):
-            diagnose_task(embedder, None, table, exam, rows=paper.rows, pixels=pixels, found=given, **facts)
+            diagnose_task(embedder, None, table, task, rows=loaded_task.rows, pixels=pixels, found=given, **facts)

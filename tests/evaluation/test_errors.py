@@ -1,4 +1,4 @@
-"""Errors per identity by hand; photos that are there twice, found where they spoil an exam and only there."""
+"""Errors per identity by hand; photos that are there twice, found where they spoil a task and only there."""
 
 import io
 
@@ -69,32 +69,32 @@ def table(*photos: tuple[str, bytes]) -> PhotoTable:
     return PhotoTable(frame.assign(image=list(images)), None)
 
 
-def exam(support: list[int], query: list[int], gallery: list[int] | None = None, **more: object) -> EvaluationTask:
+def task(support: list[int], query: list[int], gallery: list[int] | None = None, **more: object) -> EvaluationTask:
     rows = [np.array(each, dtype=np.int64) for each in (support, query, query if gallery is None else gallery)]
     return EvaluationTask("cat", *rows, leave_one_out=gallery is None, **more)  # type: ignore[arg-type]
 
 
 def test_photos_without_doubles_have_no_leaks() -> None:
     photos = table(*(("ab"[n % 2], photo(n)) for n in range(8)))
-    assert leak_sentences(photos, exam([0, 1], [2, 3, 4, 5, 6, 7])) == ()
-    assert leak_sentences(photos, exam([0, 1], [2, 3], [4, 5, 6, 7])) == ()
+    assert leak_sentences(photos, task([0, 1], [2, 3, 4, 5, 6, 7])) == ()
+    assert leak_sentences(photos, task([0, 1], [2, 3], [4, 5, 6, 7])) == ()
 
 
 def test_taught_photos_that_are_tested() -> None:
     photos = table(
         ("a", photo(0)), ("b", photo(1)), ("c", photo(2)), ("c", photo(1, quality=50)), ("d", photo(4)), ("d", photo(0))
     )
-    assert leak_sentences(photos, exam([0, 1], [2, 3, 4, 5])) == (
+    assert leak_sentences(photos, task([0, 1], [2, 3, 4, 5])) == (
         "2 pairs of support and tested photos that show the same: what is tested was taught "
         "(0.jpg and 5.jpg; 1.jpg and 3.jpg).",
     )
-    assert leak_sentences(photos, exam([0, 1], [2, 4])) == ()  # the others are not in the exam
+    assert leak_sentences(photos, task([0, 1], [2, 4])) == ()  # the others are not in the task
 
 
 def test_photos_of_verification_pairs_are_tested_too() -> None:
     photos = table(("a", photo(0)), ("b", photo(1)), ("c", photo(2)), ("c", photo(1, quality=50)))
     pairs = LabelledPairs(np.array([2]), np.array([3]), np.array([True]))
-    (sentence,) = leak_sentences(photos, exam([0, 1], [], [], pairs=pairs))
+    (sentence,) = leak_sentences(photos, task([0, 1], [], [], pairs=pairs))
     assert sentence.endswith("(1.jpg and 3.jpg).")
 
 
@@ -104,25 +104,25 @@ def test_one_photo_under_two_identities() -> None:
     )
     sentence = "{} of tested photos that show the same under two identities: probably a wrong label ({})."
     both = sentence.format("3 pairs", "0.jpg and 3.jpg; 1.jpg and 2.jpg; 4.jpg and 5.jpg")
-    assert leak_sentences(photos, exam([], [0, 1, 2, 3, 4, 5])) == (both,)
-    assert leak_sentences(photos, exam([], [0, 1], [2, 3])) == (
+    assert leak_sentences(photos, task([], [0, 1, 2, 3, 4, 5])) == (both,)
+    assert leak_sentences(photos, task([], [0, 1], [2, 3])) == (
         sentence.format("2 pairs", "0.jpg and 3.jpg; 1.jpg and 2.jpg"),
     )
-    assert leak_sentences(photos, exam([4, 5], [0, 2])) == ()  # those of the support are another matter
+    assert leak_sentences(photos, task([4, 5], [0, 2])) == ()  # those of the support are another matter
 
 
 def test_doubles_of_one_identity_among_all_the_others_leak_nothing() -> None:
     photos = table(("a", photo(0)), ("a", photo(0, quality=60)), ("b", photo(1)), ("b", photo(1)))
-    assert leak_sentences(photos, exam([], [0, 1, 2, 3])) == ()
+    assert leak_sentences(photos, task([], [0, 1, 2, 3])) == ()
 
 
 def test_queries_that_are_in_the_gallery() -> None:
     photos = table(*(("a", photo(n % 4, quality=90 - 10 * (n // 4))) for n in range(8)), ("b", photo(9)))
     sentence = "{} of query and gallery photos of one identity that show the same: finding those proves nothing ({})."
     copies = "0.jpg and 4.jpg; 1.jpg and 5.jpg; 2.jpg and 6.jpg; ..."
-    assert leak_sentences(photos, exam([], [0, 1, 2, 3], [4, 5, 6, 7])) == (sentence.format("4 pairs", copies),)
-    assert leak_sentences(photos, exam([], [4, 5, 6, 7], [0, 1, 2, 3])) == (sentence.format("4 pairs", copies),)
-    assert leak_sentences(photos, exam([], [0, 8], [1, 8])) == (sentence.format("1 pair", "8.jpg"),)
+    assert leak_sentences(photos, task([], [0, 1, 2, 3], [4, 5, 6, 7])) == (sentence.format("4 pairs", copies),)
+    assert leak_sentences(photos, task([], [4, 5, 6, 7], [0, 1, 2, 3])) == (sentence.format("4 pairs", copies),)
+    assert leak_sentences(photos, task([], [0, 8], [1, 8])) == (sentence.format("1 pair", "8.jpg"),)
 
 
 def test_pairs_that_the_rule_of_groups_leaves_out_leak_nothing() -> None:
@@ -133,7 +133,7 @@ def test_pairs_that_the_rule_of_groups_leaves_out_leak_nothing() -> None:
         ([7, -1, 7, -1, 5], "(1.jpg and 3.jpg)."),  # -1 leaves nothing out
         ([7, 8, 7, 8, -1], "(4.jpg)."),
     ):
-        found = leak_sentences(photos, exam([], [0, 1, 4], [2, 3, 4], groups=np.array(groups)))
+        found = leak_sentences(photos, task([], [0, 1, 4], [2, 3, 4], groups=np.array(groups)))
         assert [sentence.split(" (")[-1] for sentence in found] == ([] if leaking is None else [leaking[1:]])
 
 
@@ -141,7 +141,7 @@ def test_all_kinds_at_once_and_photos_that_cannot_be_read() -> None:
     photos = table(
         ("s", photo(0)), ("a", photo(0)), ("a", photo(1)), ("b", photo(1)), ("b", b"no photo"), ("a", photo(1))
     )
-    found = leak_sentences(photos, exam([0], [1, 2, 4], [3, 4, 5]))
+    found = leak_sentences(photos, task([0], [1, 2, 4], [3, 4, 5]))
     assert [sentence.split(" (")[-1] for sentence in found] == [
         "0.jpg and 1.jpg).",
         "2.jpg and 3.jpg; 3.jpg and 5.jpg).",
