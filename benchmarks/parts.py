@@ -35,6 +35,7 @@ from vicp.evaluation.tasks.methods import loaded_task_of
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 from vicp.evaluation.tasks.support import draw_task_support
 from vicp.model.category_metric import CategoryMetric
+from vicp.model.latents import Latents
 from vicp.model.vicp import VICP, ContextOutput
 
 ROOT = Path(__file__).parent.parent
@@ -137,7 +138,7 @@ def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, 
 
 
 def embedded(
-    model: VICP, reading: ContextOutput, pairs: tuple[Tensor, Tensor, Tensor], frozen: Tensor, prompted: Tensor
+    model: VICP, reading: ContextOutput, pairs: tuple[Latents, Latents, Tensor], frozen: Tensor, prompted: Tensor
 ) -> Iterator[tuple[str, Tensor]]:
     """L2-normalised embeddings of readouts (n, D'), frozen or prompted, by the parts that are used."""
     head, evidence = model.metric_head, model.evidence

@@ -12,6 +12,7 @@ from vicp.data.images import normalise
 from vicp.data.sources import open_photos
 from vicp.errors import DataError, PromptError
 from vicp.model.build import PRESETS, build_model
+from vicp.model.latents import Latents
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def model():
 
 def prompt_of(model, seed: int = 0):
     draw = torch.Generator().manual_seed(seed)
-    latents = torch.randn(8, 4, 32, generator=draw)
+    latents = Latents(torch.randn(8, 4, 32, generator=draw))
     same = torch.tensor([1, 0, 1, 0]).bool()
     return Prompt.of(model.infer_prompt(latents[:4], latents[4:], same, category="shoes"))
 

@@ -17,6 +17,7 @@ from vicp.adapt.verifier import probability_same
 from vicp.data.support import Support
 from vicp.errors import ConfigError, PromptError
 from vicp.model.build import PRESETS, build_model
+from vicp.model.latents import Latents
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def embedder(model):
 
 
 @pytest.fixture
-def latents() -> torch.Tensor:
-    return torch.randn(10, 4, 32, generator=torch.Generator().manual_seed(3))
+def latents() -> Latents:
+    return Latents(torch.randn(10, 4, 32, generator=torch.Generator().manual_seed(3)))
 
 
 SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))
@@ -47,7 +48,7 @@ def test_prompt_reads_the_pairs_labels_and_all(embedder, latents) -> None:
 
 def test_null_prompt_reads_nothing(embedder, latents) -> None:
     assert null_prompt(embedder, latents).num_pairs == 0
-    assert torch.equal(null_prompt(embedder, latents).tokens, null_prompt(embedder, latents.flip(0)).tokens)
+    assert torch.equal(null_prompt(embedder, latents).tokens, null_prompt(embedder, latents.apply(torch.flipud)).tokens)
 
 
 def test_label_check_sees_only_the_other_folds(model, latents) -> None:
@@ -106,7 +107,7 @@ def test_the_emitted_metric_alone_is_the_prompt_without_its_tokens(embedder, lat
     assert str(readout.recipe) == "generated metric on frozen photos"
     assert readout.views == (None,)
     frozen = emitting.embed_pixels(photos, mirror=False)
-    expected = emitting.full_model.finish(frozen, prompted.prompt.gains)
+    expected = emitting.full_model.finish(frozen, prompted.visual.gains)
     torch.testing.assert_close(emitting.embed_pixels(photos, readout, mirror=False), expected, atol=1e-5, rtol=0)
     assert not torch.allclose(expected, frozen, atol=1e-2)
     with pytest.raises(ConfigError, match="emits prompt tokens alone"):

@@ -95,7 +95,7 @@ def test_verifier_scores_are_its_log_odds(embedder, pixels, everyone, adaptation
     scores = verifier_scores(embedder, pixels, pairs, adaptation, batch_size=5)
     latents = embedder.latents(pixels)
     for query, row in enumerate(shortlist.rows):
-        a, b = latents[query].expand(len(row) - 1, -1, -1), latents[row[:-1]]
+        a, b = latents[np.full(len(row) - 1, query)], latents[row[:-1]]
         odds = log_odds_same(embedder, adaptation, a, b).numpy()
         np.testing.assert_allclose(scores[query, :-1], odds, atol=1e-4)
         np.testing.assert_allclose(probability_same(embedder, adaptation, a, b), 1 / (1 + np.exp(-odds)), atol=1e-6)

@@ -6,6 +6,7 @@ from tiny_models import randomise
 from torch import Tensor
 
 from vicp.model.build import TINY, build_model
+from vicp.model.latents import Latents
 from vicp.model.vicp import VICP
 
 
@@ -28,8 +29,8 @@ def photos() -> Tensor:
 
 
 @pytest.fixture
-def support(tiny: VICP, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents of three pairs (3, Q, E) twice, and their labels."""
+def support(tiny: VICP, photos: Tensor) -> tuple[Latents, Latents, Tensor]:
+    """Latents of both photos of three pairs, and their labels."""
     with torch.no_grad():
         latents = tiny.latents(photos)
     return latents[:3], latents[3:], torch.tensor([True, False, True])

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from vicp.adapt.methods.whitening import apply, fit_pairs
 from vicp.errors import ConfigError
 from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings, nuisance_directions
-from vicp.model.additions.readout_rows import ReadoutRows
 from vicp.model.build import TINY, build_model
+from vicp.model.latents import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 
@@ -118,7 +118,7 @@ def model() -> VICP:
 
 def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_path: Path):
     photos = torch.randn(10, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    latents = model.latents(photos).detach()
+    latents = model.latents(photos).apply(torch.detach)
     same = torch.tensor([True, False, True, False, False])
     prompt = model.infer_prompt(latents[:5], latents[5:], same, category="cat")
     assert prompt.gains is not None
@@ -135,7 +135,7 @@ def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_pa
 
 
 def test_no_pairs_no_nuisance(model: VICP):
-    nothing = model.latents(torch.randn(1, 3, 32, 32)).detach()[:0]
+    nothing = model.latents(torch.randn(1, 3, 32, 32)).apply(torch.detach)[:0]
     prompt = model.infer_prompt(nothing, nothing, torch.zeros(0, dtype=torch.bool), category="nothing")
     assert prompt.gains is not None
     assert prompt.gains.nuisance is not None
@@ -144,32 +144,26 @@ def test_no_pairs_no_nuisance(model: VICP):
 
 
 def test_latents_carry_the_readout_and_neither_llm_nor_comparison_reads_it(model: VICP):
-    """D' = 64 fills two rows of 32 behind four latents; what stands there moves the metric alone."""
+    """It moves the metric alone."""
     photos = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    latents = model.latents(photos).detach()
-    assert latents.shape == (4, 4 + 2, 32)
-    readouts = F.normalize(model.backbone.features(photos), dim=1)
-    torch.testing.assert_close(latents[:, 4:].flatten(1), readouts)
+    latents = model.latents(photos).apply(torch.detach)
+    assert latents.tokens.shape == (4, 4, 32)
+    assert latents.readout is not None
+    torch.testing.assert_close(latents.readout, F.normalize(model.backbone.features(photos), dim=1))
     assert model.max_pairs == build_model(TINY).max_pairs
-    other = latents.clone()
-    other[:, 4:] = latents.flip(0)[:, 4:]
+    other = Latents(latents.tokens, latents.readout.flip(0))
     same = torch.tensor([[True, False]])
-    one, two = (model.read(side[None, :2], side[None, 2:], same) for side in (latents, other))
+    one, two = (model.read(side[:2][None], side[2:][None], same) for side in (latents, other))
     assert torch.equal(one.tokens, two.tokens)
     assert one.gains is not None
     assert two.gains is not None
     assert not torch.equal(one.gains.values, two.gains.values)
-    assert torch.equal(
-        model.verify(latents[None, :2], latents[None, 2:], one.states),
-        model.verify(other[None, :2], other[None, 2:], one.states),
-    )
 
 
-def test_rows_that_do_not_come_out_even_end_in_zeros():
-    rows = ReadoutRows(3, 2, num_prefix=1, readout="cls")
-    found = rows(torch.tensor([[[3.0, 0.0, 4.0], [9.0, 9.0, 9.0]]]))
-    torch.testing.assert_close(found, torch.tensor([[[0.6, 0.0], [0.8, 0.0]]]))
-    torch.testing.assert_close(rows.unpack(found), torch.tensor([[0.6, 0.0, 0.8]]))
+def test_latents_without_readouts_are_refused(model: VICP):
+    tokens = Latents(torch.zeros(1, 2, 4, 32))
+    with pytest.raises(ValueError, match=r"carry no readouts"):
+        model.read(tokens, tokens, torch.tensor([[True, False]]))
 
 
 def test_deviations_start_as_those_of_photos():

@@ -27,10 +27,10 @@ def test_principal_directions_of_a_stretched_cloud():
 
 
 def test_a_glance_starts_centred_and_whitened_and_silent_beyond():
-    glance = ReadoutLatent(3, 5, num_prefix=1, readout="cls")
+    glance = ReadoutLatent(3, 5)
     readouts = stretched(4000)
     glance.start_from(readouts)
-    latents = glance(torch.stack([readouts, torch.zeros_like(readouts)], dim=1))[:, 0].detach()
+    latents = glance(readouts)[:, 0].detach()
     torch.testing.assert_close(latents.mean(dim=0), torch.zeros(5), atol=1e-3, rtol=0)
     torch.testing.assert_close(latents.std(dim=0), torch.tensor([0.97, 0.91, 0.77, 0, 0]), atol=0.03, rtol=0)
 
@@ -38,11 +38,11 @@ def test_a_glance_starts_centred_and_whitened_and_silent_beyond():
 def test_the_last_latent_is_the_readout():
     model = build_model(GLANCING).eval()
     pixels = torch.randn(2, 3, 32, 32)
-    latents = model.latents(pixels)
+    latents = model.latents(pixels).tokens
     assert latents.shape == (2, 5, 32)
     torch.testing.assert_close(latents[:, -1], model.connector.glance.project(model.backbone.features(pixels)))
     plain = build_model(dataclasses.replace(GLANCING, glance=False)).eval()
-    assert plain.latents(pixels).shape == (2, 4, 32)
+    assert plain.latents(pixels).tokens.shape == (2, 4, 32)
 
 
 def test_a_context_with_glances_is_longer():

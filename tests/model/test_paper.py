@@ -43,7 +43,7 @@ def test_the_whole_path_at_224_pixels(config: ModelConfig) -> None:
     photos = torch.randn(5, 3, 224, 224)
     with torch.no_grad():
         latents = model.latents(photos[:4])
-    assert latents.shape == (4, 32, 256)
+    assert latents.tokens.shape == (4, 32, 256)
     same = torch.tensor([True, False])
     prompt = model.infer_prompt(latents[:2], latents[2:], same, category="shoe")
     assert prompt.tokens.shape == (12, 32, 384)

@@ -10,6 +10,7 @@ from transformers import Blip2QFormerConfig, Blip2QFormerModel
 from vicp.errors import ConfigError
 from vicp.model.additions.comparison import Comparison
 from vicp.model.additions.pair_fusion import PairFusion
+from vicp.model.backbone import Encoding
 from vicp.model.head import VisualHead
 from vicp.model.precision import choose_precision
 from vicp.model.qformer import QFormer
@@ -33,19 +34,26 @@ def connector() -> QFormer:
 
 def test_the_connector_is_the_q_former_on_learned_queries(connector: QFormer) -> None:
     tokens = torch.randn(2, 7, 20)
-    latents = connector(tokens)
+    latents = connector(Encoding(tokens[:, :1], tokens[:, 1:])).tokens
     assert latents.shape == (2, 3, 8)
     output = connector.qformer(connector.queries.expand(2, -1, -1), encoder_hidden_states=tokens)
     torch.testing.assert_close(latents, output.last_hidden_state @ connector.project.weight.T + connector.project.bias)
 
 
+def test_no_photo_gives_no_latents(connector: QFormer) -> None:
+    assert connector(Encoding(torch.zeros(0, 1, 20), torch.zeros(0, 6, 20))).tokens.shape == (0, 3, 8)
+
+
 def test_latents_depend_on_their_own_photo_and_not_on_patch_order(connector: QFormer) -> None:
+    def latents(tokens: torch.Tensor) -> torch.Tensor:
+        return connector(Encoding(tokens[:, :1], tokens[:, 1:])).tokens
+
     tokens = torch.randn(2, 7, 20)
     changed = torch.stack([tokens[0], tokens[1] + 1.0])
-    before, after = connector(tokens), connector(changed)
+    before, after = latents(tokens), latents(changed)
     torch.testing.assert_close(before[0], after[0])
     assert (before[1] - after[1]).abs().max() > 1e-3
-    torch.testing.assert_close(connector(tokens[:, torch.randperm(7)]), before, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(latents(tokens[:, torch.randperm(7)]), before, atol=1e-5, rtol=1e-5)
 
 
 def test_comparison_is_symmetric_and_sees_a_difference() -> None:

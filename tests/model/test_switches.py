@@ -14,6 +14,7 @@ from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.errors import WeightsError
 from vicp.model.build import TINY, build_model
 from vicp.model.checkpoint import own_tensors
+from vicp.model.latents import Latents
 from vicp.model.vicp import VICP
 
 SAME = torch.tensor([True, False, True])
@@ -56,17 +57,18 @@ def config(request: pytest.FixtureRequest, source: PartConfig) -> ModelConfig:
 
 def run(model: VICP, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings under the prompt of three pairs, log odds of their labels, and the verifier's of the pairs."""
-    latents = model.latents(photos)[None]
-    reading = model.read(latents[:, :3], latents[:, 3:], SAME[None])
+    latents = model.latents(photos)
+    left, right = latents[:3][None], latents[3:][None]
+    reading = model.read(left, right, SAME[None])
     gains = None if reading.gains is None else reading.gains.of_context(0)
     embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)), gains)
-    odds = model.verify(latents[:, :3], latents[:, 3:], reading.states)
+    odds = model.verify(left, right, reading.states)
     return embeddings, model.reasoner.same_logits(reading.label_states), odds
 
 
 def read(model: VICP, latents: Tensor, same: Tensor = SAME) -> Tensor:
-    """Slot states (M, E) of three pairs of latents (6, Q, E)."""
-    return model.read(latents[None, :3], latents[None, 3:], same[None]).states[0]
+    """Slot states (M, E) of three pairs of latent tokens (6, Q, E)."""
+    return model.read(Latents(latents[None, :3]), Latents(latents[None, 3:]), same[None]).states[0]
 
 
 def test_gradients_reach_every_part(config: ModelConfig, photos: Tensor, request: pytest.FixtureRequest) -> None:
@@ -132,16 +134,20 @@ def test_the_q_former_reads_the_tokens_it_is_given(reads: str, family: str) -> N
     sizes = {name: value for name, value in VISION_CONFIGS[family]().to_dict().items() if name in PART_SIZES}
     backbone = PartConfig(family=family, sizes=sizes)
     model = build_model(replace(TINY, backbone=backbone, connector_input=reads)).eval()
-    tokens = torch.randn(1, 20, 32)
     num_prefix = 1 + sizes.get("num_register_tokens", 0)
-    before = model.connector(tokens)
-    for place, matters in ((0, reads != "patches"), (num_prefix, reads != "cls"), (19, reads != "cls")):
+    tokens = torch.randn(1, num_prefix + 16, 32)
+
+    def latents(tokens: Tensor) -> Tensor:
+        return model.connector(model.backbone.split(tokens, 32)).tokens
+
+    before = latents(tokens)
+    for place, matters in ((0, reads != "patches"), (num_prefix, reads != "cls"), (-1, reads != "cls")):
         changed = tokens.clone()
         changed[:, place] += torch.linspace(-1, 1, 32)
-        assert ((model.connector(changed) - before).abs().max() > 1e-5) == matters
+        assert ((latents(changed) - before).abs().max() > 1e-5) == matters
     changed = tokens.clone()
     changed[:, 1:num_prefix] += torch.linspace(-1, 1, 32)  # registers
-    assert torch.equal(model.connector(changed), before) == (num_prefix == 1 or reads != "all")
+    assert torch.equal(latents(changed), before) == (num_prefix == 1 or reads != "all")
 
 
 PART_SIZES = (
@@ -215,9 +221,9 @@ def test_a_random_reasoner_needs_its_source(tmp_path: Path) -> None:
 @torch.no_grad()
 def test_a_zero_initialised_head_makes_the_same_prompt_of_every_context(photos: Tensor) -> None:
     model = build_model(replace(TINY, head_zero_init=True, head_norm=False)).eval()
-    latents = model.latents(photos)[None]
+    latents = model.latents(photos)
     for same in (SAME, ~SAME):
-        tokens = model.read(latents[:, :3], latents[:, 3:], same[None]).tokens
+        tokens = model.read(latents[:3][None], latents[3:][None], same[None]).tokens
         assert torch.equal(tokens, torch.zeros(1, 2, 4, 32))
 
 
@@ -225,12 +231,12 @@ def test_a_zero_initialised_head_makes_the_same_prompt_of_every_context(photos: 
 def test_with_a_set_transformer_only_the_set_of_pairs_counts() -> None:
     model = build_model(replace(TINY, **SETS)).eval()
     randomise(model)
-    left, right = torch.randn(2, 5, 4, 24).unbind()
+    left, right = map(Latents, torch.randn(2, 5, 4, 24))
     same, order = torch.tensor([True, False, True, True, False]), torch.tensor([3, 0, 4, 2, 1])
     prompt = model.infer_prompt(left, right, same, category="cat").tokens
     shuffled = model.infer_prompt(left[order], right[order], same[order], category="cat").tokens
     torch.testing.assert_close(shuffled, prompt, atol=1e-5, rtol=1e-5)
-    for other in ((left, right, ~same), (left.flip(0), right, same)):
+    for other in ((left, right, ~same), (left.apply(torch.flipud), right, same)):
         assert (model.infer_prompt(*other, category="cat").tokens - prompt).abs().max() > 1e-3
     assert not any(name.startswith(LLM) for name in model.state_dict())
 
@@ -239,16 +245,16 @@ def test_with_a_set_transformer_only_the_set_of_pairs_counts() -> None:
 def test_a_set_transformer_predicts_held_out_pairs_one_at_a_time() -> None:
     model = build_model(replace(TINY, **SETS)).eval()
     randomise(model)
-    left, right = torch.randn(2, 3, 4, 24).unbind()
-    a, b = torch.randn(2, 2, 4, 24).unbind()
+    left, right = map(Latents, torch.randn(2, 3, 4, 24))
+    a, b = map(Latents, torch.randn(2, 2, 4, 24))
     together = model.predict(left, right, SAME, a, b)
     for index in range(2):
-        pairs = [torch.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
+        pairs = [Latents.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
         for guess in (True, False):  # the label of the pair in question is not looked at
             states = model.read(*pairs, torch.cat([SAME, torch.tensor([guess])])[None]).label_states[:, -1]
             answer = model.reasoner.same_logits(states)
             torch.testing.assert_close(together[index : index + 1], answer, atol=1e-5, rtol=1e-4)
     assert (together[0] - together[1]).abs() > 1e-4
     assert (together - model.predict(left, right, ~SAME, a, b)).abs().max() > 1e-3
-    none = torch.zeros(0, 4, 24)
+    none = Latents(torch.zeros(0, 4, 24))
     assert model.predict(none, none, SAME[:0], a, b).isfinite().all()  # the null context

@@ -64,7 +64,7 @@ def test_tokens_are_followed_as_far_as_there_is_trust():
 
 def test_without_trust_the_tokens_are_those_of_an_empty_context():
     model = build_model(WITH_TRUST).eval()
-    latents = model.latents(torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))).detach()
+    latents = model.latents(torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
     same = torch.tensor([True, False, True, False])
 
     def tokens(num: int) -> torch.Tensor:
@@ -79,7 +79,7 @@ def test_without_trust_the_tokens_are_those_of_an_empty_context():
 def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path):
     model = build_model(WITH_TRUST).eval()
     photos = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    latents = model.latents(photos).detach()
+    latents = model.latents(photos)
     same = torch.tensor([True, False, True, False])
 
     def values() -> torch.Tensor:

@@ -6,10 +6,11 @@ from torch import Tensor
 
 from vicp.errors import PromptError
 from vicp.model.build import TINY, build_model
+from vicp.model.latents import Latents
 from vicp.model.sequence import lay_out
 from vicp.model.vicp import VICP
 
-Support = tuple[Tensor, Tensor, Tensor]
+Support = tuple[Latents, Latents, Tensor]
 
 
 @torch.no_grad()
@@ -17,8 +18,8 @@ def test_reading_follows_the_figure(tiny: VICP, support: Support) -> None:
     left, right, same = (part[None] for part in support)
     reading = tiny.read(left, right, same)
     context = lay_out(
-        torch.cat([left, right], dim=2),
-        tiny.comparison(left, right),
+        torch.cat([left.tokens, right.tokens], dim=2),
+        tiny.comparison(left.tokens, right.tokens),
         tiny.reasoner.label_embeddings(same),
         tiny.prompt_slots,
     )
@@ -32,7 +33,7 @@ def test_reading_follows_the_figure(tiny: VICP, support: Support) -> None:
 
 @torch.no_grad()
 def test_without_pairs_it_reads_the_null_context(tiny: VICP) -> None:
-    empty = torch.zeros(2, 0, 4, 32)
+    empty = Latents(torch.zeros(2, 0, 4, 32))
     reading = tiny.read(empty, empty, torch.zeros(2, 0, dtype=torch.bool))
     assert reading.label_states.shape == (2, 0, 32)
     assert torch.equal(reading.tokens[0], reading.tokens[1])
@@ -46,7 +47,7 @@ def test_labels_and_photos_decide_the_prompt(tiny: VICP, support: Support) -> No
     assert (prompt.category, prompt.num_pairs, prompt.seed) == ("cat", 3, 7)
     assert prompt.fingerprint == tiny.fingerprint
     assert torch.equal(prompt.tokens, tiny.infer_prompt(left, right, same, category="cat").tokens)
-    for other in ((left, right, ~same), (left.flip(0), right, same)):
+    for other in ((left, right, ~same), (left.apply(torch.flipud), right, same)):
         tokens = tiny.infer_prompt(*other, category="cat").tokens
         assert (tokens - prompt.tokens).abs().max() > 1e-3
 
@@ -89,14 +90,14 @@ def test_a_batch_of_prompts_equals_one_by_one(tiny: VICP, photos: Tensor, per_la
 @torch.no_grad()
 def test_predict_asks_for_one_pair_at_a_time(tiny: VICP, support: Support) -> None:
     left, right, same = support
-    a, b = torch.randn(2, 2, 4, 32).unbind()
+    a, b = map(Latents, torch.randn(2, 2, 4, 32))
     together = tiny.predict(left, right, same, a, b)
     assert together.shape == (2,)
     for index in range(2):
         answers = []
         for guess in (True, False):  # the label of the pair in question is not looked at
             labels = torch.cat([same, torch.tensor([guess])])[None]
-            pairs = [torch.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
+            pairs = [Latents.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
             states = tiny.read(*pairs, labels).label_states[:, -1]
             answers.append(tiny.reasoner.same_logits(states))
         torch.testing.assert_close(answers[0], answers[1])
@@ -107,7 +108,7 @@ def test_predict_asks_for_one_pair_at_a_time(tiny: VICP, support: Support) -> No
 @torch.no_grad()
 def test_verify_is_symmetric_in_the_two_photos(tiny: VICP, support: Support) -> None:
     states = tiny.read(*(part[None] for part in support)).states
-    a, b = torch.randn(2, 1, 5, 4, 32).unbind()
+    a, b = map(Latents, torch.randn(2, 1, 5, 4, 32))
     log_odds = tiny.verify(a, b, states)
     assert log_odds.shape == (1, 5)
     torch.testing.assert_close(log_odds, tiny.verify(b, a, states))
@@ -116,10 +117,11 @@ def test_verify_is_symmetric_in_the_two_photos(tiny: VICP, support: Support) -> 
 
 def test_one_step_moves_every_learned_part_and_no_frozen_one(photos: Tensor) -> None:
     model = build_model(TINY).train()
-    latents = model.latents(photos)[None]
-    reading = model.read(latents[:, :3], latents[:, 3:], torch.tensor([[True, False, True]]))
+    latents = model.latents(photos)
+    left, right = latents[:3][None], latents[3:][None]
+    reading = model.read(left, right, torch.tensor([[True, False, True]]))
     embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)))
-    odds = model.verify(latents[:, :3], latents[:, 3:], reading.states)
+    odds = model.verify(left, right, reading.states)
     labels = model.reasoner.same_logits(reading.label_states)
     ((embeddings @ torch.randn(32)).sum() + odds.sum() + labels.sum()).backward()
     without = {name for name, p in model.named_parameters() if p.grad is None}

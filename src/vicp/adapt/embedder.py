@@ -13,6 +13,7 @@ from vicp.data.loading import check_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.model.backbone import Backbone, PromptStates
+from vicp.model.latents import Latents
 from vicp.model.precision import autocast, choose_precision
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt, digest
@@ -130,8 +131,8 @@ class Embedder:
         kept = self._without(table, bad)
         return kept, torch.cat(blocks)
 
-    def latents(self, pixels: Tensor) -> Tensor:
-        """Latents (n, Q, E) of decoded photos (n, 3, S, S) uint8.
+    def latents(self, pixels: Tensor) -> Latents:
+        """Float32 latents of n decoded photos (n, 3, S, S) uint8.
 
         Raises:
             ConfigError: a bare backbone, which has none.
@@ -139,7 +140,8 @@ class Embedder:
         model = self.full_model
         with torch.inference_mode(), autocast(choose_precision()):
             blocks = pixels.split(self.batch_size)
-            return torch.cat([model.latents(normalise(b, self.transform)).float() for b in blocks])
+            latents = Latents.cat([model.latents(normalise(block, self.transform)) for block in blocks])
+        return latents.apply(lambda values: values.float())
 
     def embed_pixels(self, pixels: Tensor, prompt: Prompt | None = None, *, mirror: bool = True) -> Tensor:
         """Embeddings (n, D') of decoded photos (n, 3, S, S) uint8, each averaged with its mirror image.

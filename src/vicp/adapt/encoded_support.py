@@ -10,6 +10,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
+from vicp.model.latents import Latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class EncodedSupport:
         groups: (n,) int64; photos of one group are known to show one identity.
         relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown. 1 holds exactly within groups.
         frozen: embeddings without a prompt (n, D), L2-normalised.
-        latents: (n, Q, E), what an LLM reads; None for a bare backbone.
+        latents: of the n photos, what an LLM reads; None for a bare backbone.
         seed: of the draw of pairs; None where the user gave them.
     """
 
@@ -33,7 +34,7 @@ class EncodedSupport:
     groups: np.ndarray
     relation: np.ndarray
     frozen: Tensor
-    latents: Tensor | None
+    latents: Latents | None
     seed: int | None
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
+from vicp.model.latents import Latents
 
 
 def can_verify(embedder: Embedder, prompt: Prompt) -> bool:
@@ -12,8 +13,8 @@ def can_verify(embedder: Embedder, prompt: Prompt) -> bool:
     return embedder.model is not None and prompt.visual is not None and prompt.visual.states is not None
 
 
-def probability_same(embedder: Embedder, prompt: Prompt, a: Tensor, b: Tensor) -> Tensor:
-    """P(same) (R,) of R pairs of latents (R, Q, E); as the model gives it, not calibrated on the category.
+def probability_same(embedder: Embedder, prompt: Prompt, a: Latents, b: Latents) -> Tensor:
+    """P(same) (R,) of R pairs of latents; as the model gives it, not calibrated on the category.
 
     Raises:
         As `log_odds_same`.
@@ -21,7 +22,7 @@ def probability_same(embedder: Embedder, prompt: Prompt, a: Tensor, b: Tensor) -
     return log_odds_same(embedder, prompt, a, b).sigmoid()
 
 
-def log_odds_same(embedder: Embedder, prompt: Prompt, a: Tensor, b: Tensor) -> Tensor:
+def log_odds_same(embedder: Embedder, prompt: Prompt, a: Latents, b: Latents) -> Tensor:
     """The log odds (R,) of `probability_same`, for ranking: near 0 and 1, probabilities of pairs become equal.
 
     Raises:

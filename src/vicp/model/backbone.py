@@ -18,7 +18,9 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 ATTENTION = "vicp_prompted"
+CLS_PARAMETERS = ("cls_token", "class_embedding")  # what families call the learned CLS token
 Readout = Literal["cls", "mean", "both"]
+InputTokens = Literal["all", "patches", "cls"]
 Extend = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Observe = Callable[[Tensor, Tensor, float | None], None]  # query (B, H, P+N, d), key (B, H, M+P+N, d), scaling
 PromptStates = dict[nn.Module, tuple[Tensor, Tensor]]  # attention module -> keys, values (1 or B, H, M, d)
@@ -40,6 +42,16 @@ class Encoding:
     def tokens(self) -> Tensor:
         """All tokens (B, P+N, D), the prefix first."""
         return torch.cat([self.prefix, self.patches], dim=1)  # (B, P+N, D)
+
+    def select(self, which: InputTokens) -> Tensor:
+        """All tokens (B, P+N, D), the patches (B, N, D), or CLS alone (B, 1, D)."""
+        match which:
+            case "all":
+                return self.tokens
+            case "patches":
+                return self.patches
+            case "cls":
+                return self.prefix[:, :1]
 
     def readout(self, mode: Readout) -> Tensor:
         """One vector per photo: CLS (B, D), the mean patch (B, D), or both side by side (B, 2D)."""
@@ -123,6 +135,11 @@ class Backbone(nn.Module):
     def width(self) -> int:
         """D."""
         return int(self.vit.config.hidden_size)
+
+    @property
+    def has_cls(self) -> bool:
+        """Whether a CLS token stands before the patches."""
+        return any(name.endswith(CLS_PARAMETERS) for name, _ in self.vit.named_parameters())
 
     @property
     def embedding_dim(self) -> int:

@@ -11,8 +11,7 @@ from vicp.model.additions.metric_refinement import MetricRefinement
 from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.additions.prompt_gate import PromptGate
 from vicp.model.additions.readout_latent import ReadoutLatent
-from vicp.model.additions.readout_rows import ReadoutRows
-from vicp.model.backbone import Backbone
+from vicp.model.backbone import Backbone, InputTokens
 from vicp.model.head import VisualHead
 from vicp.model.metric_head import MetricHead
 from vicp.model.pretrained import label_ids, language_model, qformer, vision_model
@@ -129,9 +128,10 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
                 qformer(config.connector, backbone.width),
                 num_latents=config.num_latents,
                 out_dim=reasoner.width,
-                seen=_input_tokens(config, backbone),
-                glance=_readout_latent(config, reasoner.width, backbone),
-                rows=_readout_rows(config, reasoner.width, backbone),
+                input_tokens=_input_tokens(config, backbone),
+                readout=backbone.readout,
+                glance=ReadoutLatent(backbone.embedding_dim, reasoner.width) if config.glance else None,
+                keep_readout=config.evidence,
             ),
             comparison=Comparison(reasoner.width, glance=config.glance),
             reasoner=reasoner,
@@ -158,38 +158,12 @@ def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
         return Backbone(vision_model(config.backbone), readout=config.readout)
 
 
-def _input_tokens(config: ModelConfig, backbone: Backbone) -> slice | None:
-    """What the Q-Former reads; families differ in what precedes the patches."""
-    if config.connector_input == "all":
-        return None
-    num_prefix = _num_prefix(config, backbone)
-    if config.connector_input == "patches":
-        return slice(num_prefix, None)
-    if num_prefix == 0:
+def _input_tokens(config: ModelConfig, backbone: Backbone) -> InputTokens:
+    if config.connector_input == "cls" and not backbone.has_cls:
         raise ConfigError(
             f"model.connector_input: 'cls', but {type(backbone.vit).__name__} has no CLS token; use 'patches'"
         )
-    return slice(0, 1)
-
-
-def _num_prefix(config: ModelConfig, backbone: Backbone) -> int:
-    """P, counted on a blank photo."""
-    with torch.no_grad():
-        return backbone.encode(torch.zeros(1, 3, config.image_size, config.image_size)).prefix.shape[1]
-
-
-def _readout_latent(config: ModelConfig, width: int, backbone: Backbone) -> ReadoutLatent | None:
-    if not config.glance:
-        return None
-    num_prefix = _num_prefix(config, backbone)
-    return ReadoutLatent(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
-
-
-def _readout_rows(config: ModelConfig, width: int, backbone: Backbone) -> ReadoutRows | None:
-    if not config.evidence:
-        return None
-    num_prefix = _num_prefix(config, backbone)
-    return ReadoutRows(backbone.embedding_dim, width, num_prefix=num_prefix, readout=backbone.readout)
+    return config.connector_input
 
 
 def _reasoner(config: ModelConfig) -> Reasoner | SetTransformer:

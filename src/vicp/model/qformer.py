@@ -1,23 +1,26 @@
-"""The Q-Former: learned queries cross-attend to a photo's tokens and become its latents (design: latents)."""
+"""The Q-Former: learned queries cross-attend to a photo's tokens and become its latents."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Blip2QFormerModel
 
 from vicp.model.additions.readout_latent import ReadoutLatent
-from vicp.model.additions.readout_rows import ReadoutRows
+from vicp.model.backbone import Encoding, InputTokens, Readout
+from vicp.model.latents import Latents
 
 
 class QFormer(nn.Module):
-    """Turns the frozen tokens of a photo into Q latents of the LLM's width.
+    """Turns the frozen encoding of a photo into latents of the LLM's width.
 
     Args:
         qformer: transformers' Q-Former; its `encoder_hidden_size` is D.
-        num_latents: Q.
+        num_latents: how many queries it has.
         out_dim: E, the LLM's width.
-        seen: which of a photo's P+N tokens the Q-Former reads; None is all.
-        glance: gives one more latent; None: there is none.
-        rows: the readout in R rows behind the latents, which nothing here reads; None: there are none.
+        input_tokens: which of a photo's P+N tokens the Q-Former reads.
+        readout: which tokens become the readout.
+        glance: gives one more latent, the last; None: there is none.
+        keep_readout: whether latents carry the readout along.
     """
 
     def __init__(
@@ -26,33 +29,35 @@ class QFormer(nn.Module):
         *,
         num_latents: int,
         out_dim: int,
-        seen: slice | None = None,
+        input_tokens: InputTokens = "all",
+        readout: Readout = "cls",
         glance: ReadoutLatent | None = None,
-        rows: ReadoutRows | None = None,
+        keep_readout: bool = False,
     ) -> None:
         super().__init__()
-        self.seen = seen or slice(None)
+        self.input_tokens: InputTokens = input_tokens
+        self.readout: Readout = readout
+        self.keep_readout = keep_readout
         self.qformer = qformer
         self.queries = nn.Parameter(torch.randn(1, num_latents, qformer.config.hidden_size) * 0.02)
         self.project = nn.Linear(qformer.config.hidden_size, out_dim)
         self.glance = glance
-        self.rows = rows
 
     @property
-    def num_read(self) -> int:
-        """How many latents of a photo are read: Q, or Q+1 with a glance."""
+    def num_latents(self) -> int:
+        """Q, a readout latent counted."""
         return self.queries.shape[1] + (self.glance is not None)
 
-    @property
-    def latents_per_image(self) -> int:
-        """How many rows a photo has: those that are read, and its readout's."""
-        return self.num_read + (0 if self.rows is None else self.rows.num_rows)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Latents (B, Q, E), glance and rows behind them, of photos whose frozen tokens are (B, P+N, D)."""
-        queries = self.queries.expand(tokens.shape[0], -1, -1)
-        seen = tokens[:, self.seen]
-        latents = self.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state  # (B, Q, width)
-        projected: Tensor = self.project(latents)  # (B, Q, E)
-        more = [part(tokens) for part in (self.glance, self.rows) if part is not None]
-        return torch.cat([projected, *more], dim=1) if more else projected
+    def forward(self, encoding: Encoding) -> Latents:
+        """Latents of B photos as the backbone encodes them without a prompt; B may be 0."""
+        inputs = encoding.select(self.input_tokens)
+        queries = self.queries.expand(len(inputs), -1, -1)
+        if len(inputs):  # transformers takes no empty batch
+            queries = self.qformer(query_embeds=queries, encoder_hidden_states=inputs).last_hidden_state
+        tokens: Tensor = self.project(queries)  # (B, Q, E)
+        if self.glance is not None:
+            tokens = torch.cat([tokens, self.glance(encoding.readout(self.readout))], dim=1)
+        if not self.keep_readout:
+            return Latents(tokens)
+        readout = F.normalize(encoding.readout(self.readout).float(), dim=-1)  # (B, D')
+        return Latents(tokens.float(), readout)  # of one precision

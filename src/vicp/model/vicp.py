@@ -18,6 +18,7 @@ from vicp.model.additions.prompt_gate import PromptGate, interpolate_to_null
 from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.head import VisualHead
+from vicp.model.latents import Latents
 from vicp.model.metric_head import MetricHead
 from vicp.model.qformer import QFormer
 from vicp.model.reasoner import Reasoner
@@ -95,20 +96,20 @@ class VICP(
         self.checkpointing = on
         self.train(self.training)
 
-    def latents(self, pixels: Tensor) -> Tensor:
-        """Latents (B, Q, E) of photos (B, 3, H, W), seen by the backbone without prompts; Q counts a readout's rows."""
-        latents: Tensor = self.connector(self.backbone.encode(pixels).tokens)
+    def latents(self, pixels: Tensor) -> Latents:
+        """Latents of photos (B, 3, H, W), which the backbone encodes without a prompt."""
+        latents: Latents = self.connector(self.backbone.encode(pixels))
         return latents
 
-    def read(self, left: Tensor, right: Tensor, same: Tensor) -> ContextOutput:
+    def read(self, left: Latents, right: Latents, same: Tensor) -> ContextOutput:
         """Reads C contexts of K labelled pairs.
 
         Args:
-            left: latents of the first photos (C, K, Q, E).
-            right: latents of the second photos (C, K, Q, E).
+            left: latents of the first photos (C, K).
+            right: latents of the second photos (C, K).
             same: labels (C, K) bool.
         """
-        a, b = self._read_rows(left), self._read_rows(right)
+        a, b = left.tokens, right.tokens  # (C, K, Q, E)
         comparison = self.comparison(a, b) if self.config.compare_in_context else None
         pairs = torch.cat([a, b], dim=2) if self.pairing is None else self.pairing(a, b)  # (C, K, S, E)
         slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
@@ -133,44 +134,41 @@ class VICP(
         tokens: Tensor = self.head(slots)
         return tokens
 
-    def pair_readouts(self, left: Tensor, right: Tensor, same: Tensor) -> PairEmbeddings:
-        """What the evidence looks at, from the latents (C, K, Q, E) of both sides and the labels (C, K).
+    def pair_readouts(self, left: Latents, right: Latents, same: Tensor) -> PairEmbeddings:
+        """What the evidence looks at, from the latents (C, K) of both sides and the labels (C, K).
 
         Raises:
             ValueError: a model without evidence, whose latents carry no readouts.
         """
-        rows, head = self.connector.rows, self.metric_head
-        if rows is None or head is None:
+        head = self.metric_head
+        if left.readout is None or right.readout is None or head is None:
             raise ValueError("this model's latents carry no readouts; model.evidence is off")
-        a, b = rows.unpack(left), rows.unpack(right)  # (C, K, D')
-        return PairEmbeddings(a, b, head.along(a), head.along(b), same)
+        return PairEmbeddings(left.readout, right.readout, head.along(left.readout), head.along(right.readout), same)
 
-    def _read_rows(self, latents: Tensor) -> Tensor:
-        """Latents (..., Q, E) without the rows that only carry the readout."""
-        return latents[..., : self.connector.num_read, :]
-
-    def predict(self, left: Tensor, right: Tensor, same: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def predict(self, left: Latents, right: Latents, same: Tensor, a: Latents, b: Latents) -> Tensor:
         """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
 
         Args:
-            left: the context's latents (K, Q, E).
-            right: (K, Q, E).
+            left: latents of the first photos of the context (K).
+            right: of the second ones (K).
             same: (K,) bool.
-            a: latents of the held-out pairs' first photos (R, Q, E).
-            b: latents of their second photos (R, Q, E).
+            a: latents of the held-out pairs' first photos (R).
+            b: of their second photos (R).
         """
-        num_pairs = a.shape[0]
+        num_pairs = len(a)
 
-        def append(support: Tensor, held_out: Tensor) -> Tensor:
-            return torch.cat([support.expand(num_pairs, *support.shape), held_out[:, None]], dim=1)
+        def append(support: Latents, held_out: Latents) -> Latents:
+            repeated = support.apply(lambda values: values.expand(num_pairs, *values.shape))
+            return Latents.cat([repeated, held_out[:, None]], dim=1)
 
-        unknown = torch.zeros(num_pairs, dtype=torch.bool, device=same.device)  # read before it is seen
-        reading = self.read(append(left, a), append(right, b), append(same, unknown))
+        unknown = torch.zeros(num_pairs, 1, dtype=torch.bool, device=same.device)  # read before it is seen
+        labels = torch.cat([same.expand(num_pairs, -1), unknown], dim=1)
+        reading = self.read(append(left, a), append(right, b), labels)
         return self.reasoner.same_logits(reading.label_states[:, -1])  # (R,)
 
-    def verify(self, a: Tensor, b: Tensor, states: Tensor) -> Tensor:
-        """The verifier's log odds (C, R) for pairs of latents (C, R, Q, E) under states (C, M, E)."""
-        log_odds: Tensor = self.verifier(self.comparison(self._read_rows(a), self._read_rows(b)), states)
+    def verify(self, a: Latents, b: Latents, states: Tensor) -> Tensor:
+        """The verifier's log odds (C, R) for pairs of latents (C, R) under states (C, M, E)."""
+        log_odds: Tensor = self.verifier(self.comparison(a.tokens, b.tokens), states)
         return log_odds
 
     def batched_prompt_states(self, tokens: Tensor, photos_per_prompt: int) -> PromptStates:
@@ -194,13 +192,13 @@ class VICP(
         return fingerprint(self, self.config)
 
     def infer_prompt(
-        self, left: Tensor, right: Tensor, same: Tensor, *, category: str, seed: int | None = None
+        self, left: Latents, right: Latents, same: Tensor, *, category: str, seed: int | None = None
     ) -> VisualPrompt:
         """The prompt of one category from its support.
 
         Args:
-            left: latents of the pairs' first photos (K, Q, E), from `latents`.
-            right: latents of their second photos (K, Q, E).
+            left: latents of the pairs' first photos (K).
+            right: of their second photos (K).
             same: labels (K,) bool.
             category: what the photos show.
             seed: of the support draw, for the record.
@@ -222,8 +220,7 @@ class VICP(
         """The most pairs K whose context fits the LLM; None where it does not say how much it takes."""
         if self.reasoner.max_positions is None:
             return None
-        per_image = self.connector.num_read
-        latents_per_pair = 2 * per_image if self.pairing is None else self.config.num_latents
+        latents_per_pair = 2 * self.connector.num_latents if self.pairing is None else self.config.num_latents
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 

@@ -14,6 +14,7 @@ from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.errors import ConfigError
+from vicp.model.latents import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 
@@ -94,13 +95,13 @@ def blend_with(readout: Prompt, other: Prompt, recipe: Recipe) -> Prompt:
 
 
 def infer_prompt(
-    embedder: Embedder, latents: Tensor, support: Support, *, category: str, seed: int | None = None
+    embedder: Embedder, latents: Latents, support: Support, *, category: str, seed: int | None = None
 ) -> VisualPrompt:
     """The prompt of a category from its support.
 
     Args:
         embedder: of a VICP model.
-        latents: of every photo the support points into (n, Q, E).
+        latents: of every photo the support points into (n).
         support: K pairs; an empty one gives the null prompt. Of more than the LLM takes, a random part is read.
         category: what the photos show.
         seed: of the support draw, for the record.
@@ -124,7 +125,7 @@ def infer_prompt(
     )
 
 
-def null_prompt(embedder: Embedder, latents: Tensor) -> VisualPrompt:
+def null_prompt(embedder: Embedder, latents: Latents) -> VisualPrompt:
     """What the LLM emits when it reads no pair at all."""
     nothing = np.zeros(0, dtype=np.int64)
     empty = Support(nothing, nothing, np.zeros(0, dtype=np.bool_))
@@ -132,7 +133,7 @@ def null_prompt(embedder: Embedder, latents: Tensor) -> VisualPrompt:
 
 
 def predict_labels(
-    model: VICP, latents: Tensor, support: Support, *, seed: int, batch_size: int = 16
+    model: VICP, latents: Latents, support: Support, *, seed: int, batch_size: int = 16
 ) -> LabelPrediction | None:
     """The LLM's own prediction of each pair's label, from the pairs of the other folds; None below 4 pairs."""
     num_pairs = len(support)
@@ -159,7 +160,7 @@ def _pairs_that_fit(support: Support, max_pairs: int | None, seed: int) -> Suppo
     return Support(support.left[rows], support.right[rows], support.same[rows])
 
 
-def _tensors(latents: Tensor, support: Support) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents (K, Q, E) of both sides and labels (K,)."""
+def _tensors(latents: Latents, support: Support) -> tuple[Latents, Latents, Tensor]:
+    """Latents (K) of both sides and labels (K,)."""
     left, right = torch.from_numpy(support.left), torch.from_numpy(support.right)
     return latents[left], latents[right], torch.from_numpy(support.same)

@@ -10,6 +10,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.verifier import log_odds_same
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
+from vicp.model.latents import Latents
 
 
 def verifier_scores(
@@ -23,8 +24,8 @@ def verifier_scores(
 ) -> NDArray[np.float32]:
     """The log odds that the photos of each pair show the same individual, (Q, k).
 
-    The latents of each photo are computed once and wait on disk. The comparison of two photos is the same in either
-    order, so one of them is computed.
+    The latent tokens of each photo are computed once and wait on disk. The comparison of two photos is the same in
+    either order, so one of them is computed.
 
     Args:
         embedder: its `progress` is called for the photos.
@@ -45,14 +46,14 @@ def verifier_scores(
     with photo_arrays(
         pixels,
         pairs.photos,
-        embedder.latents,
+        lambda photos: embedder.latents(photos).tokens,
         dtype=np.float32,
         batch_size=embedder.batch_size,
         progress=embedder.progress,
-    ) as latents:
+    ) as tokens:  # (n, Q', E)
 
         def score(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
-            a, b = (torch.from_numpy(latents[rows].astype(np.float32)) for rows in (left, right))  # (b, Q, E)
+            a, b = (Latents(torch.from_numpy(tokens[rows].astype(np.float32))) for rows in (left, right))
             log_odds: NDArray[np.float32] = log_odds_same(embedder, prompt, a, b).numpy()
             return log_odds
 

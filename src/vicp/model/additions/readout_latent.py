@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from vicp.model.additions.pca import principal_components
-from vicp.model.backbone import Encoding, Readout
 
 
 class ReadoutLatent(nn.Module):
@@ -17,19 +16,15 @@ class ReadoutLatent(nn.Module):
     Args:
         in_dim: D', the length of the readout.
         out_dim: E.
-        num_prefix: P, the tokens before the patches.
-        readout: which tokens become the embedding.
     """
 
-    def __init__(self, in_dim: int, out_dim: int, *, num_prefix: int, readout: Readout) -> None:
+    def __init__(self, in_dim: int, out_dim: int) -> None:
         super().__init__()
-        self.num_prefix, self.readout = num_prefix, readout
         self.project = nn.Linear(in_dim, out_dim)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """One latent (B, 1, E) of each photo from its frozen tokens (B, P+N, D)."""
-        encoding = Encoding(tokens[:, : self.num_prefix], tokens[:, self.num_prefix :])
-        projected: Tensor = self.project(encoding.readout(self.readout))  # (B, E)
+    def forward(self, readouts: Tensor) -> Tensor:
+        """One latent (B, 1, E) of each photo from its frozen readout (B, D')."""
+        projected: Tensor = self.project(readouts)  # (B, E)
         return projected[:, None]  # (B, 1, E)
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.losses.smooth_ap import smooth_ap_loss
 from vicp.losses.triplet import triplet_loss
+from vicp.model.latents import Latents
 from vicp.model.vicp import VICP, ContextOutput
 from vicp.train.distributed.gather import gather
 from vicp.train.episodes.batch import Batch, take_rows
@@ -133,10 +134,10 @@ class VICPTrainingModule(nn.Module):
         logits = self.model.reasoner.label_logits(reading.label_states)  # (C, K, V)
         return icl_loss(logits.flatten(0, 1), self.model.reasoner.label_targets(same).flatten())
 
-    def _agreement(self, asked: Tensor, batch: Batch) -> Tensor:
+    def _agreement(self, asked: Latents, batch: Batch) -> Tensor:
         """How well the comparison tokens of held-out pairs tell the factors in which their photos agree."""
         left, right = batch.queries.left, batch.queries.right
-        tokens = self.model.comparison(take_rows(asked, left), take_rows(asked, right))  # (C, R, E)
+        tokens = self.model.comparison(take_rows(asked.tokens, left), take_rows(asked.tokens, right))  # (C, R, E)
         assert batch.values is not None
         values = take_rows(batch.values, left)  # (C, R, F)
         agree = (values == take_rows(batch.values, right)).float()
@@ -147,10 +148,10 @@ class VICPTrainingModule(nn.Module):
 
 @dataclass(frozen=True)
 class ContextEncodings:
-    """What the model read: the contexts (C), and latents of the photos asked about (C, n, Q, E), if wanted."""
+    """What the model read: the contexts (C), and latents of the photos asked about (C, n), if wanted."""
 
     reading: ContextOutput
-    asked: Tensor | None
+    asked: Latents | None
 
 
 def encode_contexts(model: VICP, batch: Batch) -> ContextEncodings:
@@ -159,26 +160,23 @@ def encode_contexts(model: VICP, batch: Batch) -> ContextEncodings:
     num_support = batch.support.shape[1]
     tokens = batch.support.float()  # autocast joins no float16
     tokens = tokens if batch.asked is None else torch.cat([tokens, batch.asked.float()], dim=1)
-    latents = _latents(model, tokens)  # (C, 2K+n, Q, E)
+    latents = _latents(model, tokens)  # (C, 2K+n)
     left, right = latents[:, : num_support // 2], latents[:, num_support // 2 : num_support]
     reading = model.read(left, right, batch.same)
     return ContextEncodings(reading, None if batch.asked is None else latents[:, num_support:])
 
 
-def _latents(model: VICP, tokens: Tensor) -> Tensor:
-    """Latents (C, n, Q, E) of tokens (C, n, P+N, D); n may be 0, which the Q-Former does not take."""
-    if tokens.shape[1] == 0:
-        shape = (*tokens.shape[:2], model.connector.latents_per_image, model.reasoner.width)
-        return torch.zeros(shape, device=tokens.device)
-    latents: Tensor = model.connector(tokens.flatten(0, 1))
-    split: Tensor = latents.unflatten(0, tokens.shape[:2])
-    return split
+def _latents(model: VICP, tokens: Tensor) -> Latents:
+    """Latents (C, n) of unprompted tokens (C, n, P+N, D); those of no photo take no gradient."""
+    latents: Latents = model.connector(model.backbone.split(tokens.flatten(0, 1), model.config.image_size))
+    latents = latents.apply(lambda values: values.unflatten(0, tokens.shape[:2]))
+    return latents if tokens.shape[1] else latents.apply(torch.detach)
 
 
 def query_logits(model: VICP, read: ContextEncodings, batch: Batch) -> Tensor:
     """The verifier's log odds (C, R) on held-out pairs."""
     assert read.asked is not None
-    left, right = (take_rows(read.asked, rows) for rows in (batch.queries.left, batch.queries.right))
+    left, right = (Latents(take_rows(read.asked.tokens, rows)) for rows in (batch.queries.left, batch.queries.right))
     return model.verify(left, right, read.reading.states)
 
 
