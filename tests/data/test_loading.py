@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vicp.data.images import ImageTransform, photo_pixels
-from vicp.data.loading import check_photos, load_pixels, without
+from vicp.data.images import ImageTransform, decode_photo, encode_thumbnail, photo_key, photo_pixels
+from vicp.data.loading import check_photos, load_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
@@ -72,6 +73,54 @@ def test_batches_in_order_with_their_pixels(photos: PhotoTable, threads: int) ->
     pixels = torch.cat([batch.pixels for batch in batches])
     assert (pixels.shape, pixels.dtype) == ((12, 3, 16, 16), torch.uint8)
     assert pixels[:, 0, 8, 8].tolist() == [20 * row for row in range(1, 13)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_load_photos_gives_index_key_pixels_and_thumbnail_in_order(photos: PhotoTable, threads: int) -> None:
+    loaded = list(load_photos(photos, TRANSFORM, indices=[3, 0], thumbnail_size=8, threads=threads, bad=[]))
+    assert [photo.index for photo in loaded] == [3, 0]
+    for photo in loaded:
+        encoded = photos.photo_bytes(photo.index)
+        assert (photo.encoded, photo.key) == (encoded, photo_key(encoded))
+        assert photo.pixels is not None
+        assert torch.equal(photo.pixels.permute(1, 2, 0), torch.from_numpy(photo_pixels(encoded, TRANSFORM)))
+        assert photo.thumbnail == encode_thumbnail(decode_photo(encoded), 8)
+        assert Image.open(io.BytesIO(photo.thumbnail)).size == (8, 6)
+
+
+def test_load_photos_without_thumbnail_size_makes_none(photos: PhotoTable) -> None:
+    assert [photo.thumbnail for photo in load_photos(photos, TRANSFORM, bad=[])] == [None] * 12
+
+
+def test_load_photos_reports_bad_photos_in_order(damaged: PhotoTable) -> None:
+    bad: list[BadPhoto] = []
+    assert [photo.index for photo in load_photos(damaged, TRANSFORM, ahead=3, bad=bad)] == [0, 2, 4, 6, 8, 10]
+    check_reasons(bad)
+
+
+def test_load_photos_decodes_only_what_is_wanted(damaged: PhotoTable) -> None:
+    asked: list[int] = []
+
+    def is_wanted(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
+        assert [photo_key(damaged.photo_bytes(index)) for index in indices] == list(keys)
+        asked.extend(indices)
+        return [index >= 4 for index in indices]
+
+    bad: list[BadPhoto] = []
+    loaded = list(load_photos(damaged, TRANSFORM, wanted=is_wanted, thumbnail_size=8, ahead=3, bad=bad))
+    assert asked == [0, 1, 2, 3, 4, 5, 6, 8, 10, 11]  # all that could be read
+    assert [photo.index for photo in loaded] == [0, 1, 2, 3, 4, 6, 8, 10]
+    assert [photo.pixels is None for photo in loaded] == [True] * 4 + [False] * 4
+    assert [photo.thumbnail is None for photo in loaded] == [True] * 4 + [False] * 4
+    assert [photo.row for photo in bad] == [6, 8, 10, 12]  # photos 2 and 4 were not decoded
+
+
+def test_load_photos_raises_what_wanted_raises(photos: PhotoTable) -> None:
+    def fail(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
+        raise DataError("the cache is broken")
+
+    with pytest.raises(DataError, match="the cache is broken"):
+        list(load_photos(photos, TRANSFORM, wanted=fail, bad=[]))
 
 
 def test_chosen_indices_in_the_order_asked_for(photos: PhotoTable) -> None:
@@ -139,6 +188,8 @@ def test_wrong_arguments_are_refused_at_once(photos: PhotoTable) -> None:
         load_pixels(photos, TRANSFORM, batch_size=0, bad=[])
     with pytest.raises(ValueError, match="threads 0"):
         load_pixels(photos, TRANSFORM, threads=0, bad=[])
+    with pytest.raises(ValueError, match="ahead 0"):
+        load_photos(photos, TRANSFORM, ahead=0, bad=[])
     with pytest.raises(ValueError, match="threads 0"):
         check_photos(photos, threads=0)
 

@@ -1,6 +1,5 @@
 """Embeddings kept between runs, found again by photo bytes, weights, transform, prompt and precision."""
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,11 +11,6 @@ import torch
 from torch import Tensor
 
 from vicp.errors import DataError
-
-
-def photo_key(data: bytes) -> bytes:
-    """16 bytes that stand for the photo's encoded bytes."""
-    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def default_cache_folder() -> Path:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from vicp.adapt.cache import EmbeddingCache, photo_key
+from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.prompt import Prompt
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import ImageTransform, normalise, photo_key
 from vicp.data.loading import check_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError

@@ -118,13 +118,22 @@ def decode_photo(data: bytes, *, min_side: int | None = None) -> Image.Image:
         raise DataError(f"truncated or damaged ({str(error) or type(error).__name__})") from error
 
 
+def photo_key(encoded: bytes) -> bytes:
+    """Return the 16 bytes that stand for an encoded photo in caches and galleries: its BLAKE2b digest."""
+    return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
 def photo_pixels(data: bytes, transform: ImageTransform) -> np.ndarray:
     """Return the photo's pixels (S, S, 3) uint8, S = `transform.size`, resized bicubically with antialiasing.
 
     Raises:
         DataError: As `decode_photo`.
     """
-    image = decode_photo(data, min_side=2 * transform.size)
+    return image_pixels(decode_photo(data, min_side=2 * transform.size), transform)
+
+
+def image_pixels(image: Image.Image, transform: ImageTransform) -> np.ndarray:
+    """Return an RGB image's pixels (S, S, 3) uint8, S = `transform.size`, resized bicubically with antialiasing."""
     size, (width, height) = transform.size, image.size
     match transform.fit:
         case "squash":
@@ -139,6 +148,15 @@ def photo_pixels(data: bytes, transform: ImageTransform) -> np.ndarray:
             square = Image.new("RGB", (size, size), _mean_colour(transform))
             square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
     return np.array(square)  # (S, S, 3)
+
+
+def encode_thumbnail(image: Image.Image, size: int) -> bytes:
+    """Return a JPEG of the image whose longer side has at most `size` pixels."""
+    thumbnail = image.copy()
+    thumbnail.thumbnail((size, size))
+    file = io.BytesIO()
+    thumbnail.save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from vicp.adapt.cache import photo_key
 from vicp.adapt.embedder import Embedder
-from vicp.data.images import decode_photo
+from vicp.data.images import decode_photo, photo_key
 from vicp.data.loading import read_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.gallery.contents import GalleryCategory

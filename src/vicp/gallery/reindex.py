@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from vicp.adapt.cache import photo_key
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
+from vicp.data.images import photo_key
 from vicp.errors import GalleryError
 from vicp.gallery.categories import write_prompt
 from vicp.gallery.contents import GalleryCategory, gallery_categories, photos, quoted
