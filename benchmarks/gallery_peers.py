@@ -95,9 +95,9 @@ def ours(folder: Path) -> tuple[Search, dict[str, Any]]:
 
 
 def index_if_large(uri: str) -> str:
-    from vicp.gallery.ann_index import index_large
+    from vicp.gallery.gallery import Gallery
 
-    made = index_large(uri, by="benchmark")
+    made = Gallery.open(uri, author="benchmark").index()
     return "exact" if not made else "; ".join(made)
 
 
@@ -169,7 +169,7 @@ METHODS: dict[str, Callable[[Path], tuple[Search, dict[str, Any]]]] = {
 }
 # What is imported before the memory is measured.
 IMPORTS: dict[Callable[[Path], tuple[Search, dict[str, Any]]], tuple[str, ...]] = {
-    ours: ("made_up_gallery", "vicp.gallery.ann_index"),
+    ours: ("made_up_gallery", "vicp.gallery.gallery"),
     faiss_flat: ("faiss",),
     faiss_hnsw: ("faiss",),
 }

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from vicp.gallery.contents import GalleryCategory, find_category
-from vicp.gallery.enroll import write_embeddings
+from vicp.gallery.categories import GalleryCategory, find_category
+from vicp.gallery.enrollment.writer import write_embeddings
 from vicp.gallery.nearest import nearest_of
-from vicp.gallery.store.database import change, create_gallery, open_gallery
+from vicp.gallery.store.database import change, create_gallery, read_gallery
 from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 
-CATEGORY = GalleryCategory("thing", "0" * 16, "made up", "null", None, "")
+CATEGORY = GalleryCategory("thing", "0" * 16, "made up", "null", None)
 PHOTOS_EACH = 5
 
 
@@ -21,10 +21,10 @@ def make(folder: Path, blocks: Iterable[tuple[int, np.ndarray]]) -> tuple[str, i
     """Enrolls blocks of embeddings, each visible at once; returns the gallery and how many rows it has."""
     uri, count = str(folder), 0
     now = datetime.now(UTC)
-    create_gallery(uri, {"fingerprint": "made up"}, by="benchmark")
-    with change(uri, "enroll", by="benchmark") as writer:
+    create_gallery(uri, {"fingerprint": "made up"}, author="benchmark")
+    with change(uri, "enroll", author="benchmark") as writer:
         row = {"category": "thing", "space": CATEGORY.space, "model": "made up", "method": "null", "prompt": b""}
-        row |= {"calibration": "", "by": "benchmark", "at": now, "why": ""}
+        row |= {"author": "benchmark", "at": now, "reason": ""}
         writer.update(PROMPTS, pa.Table.from_pylist([row], schema=SCHEMAS[PROMPTS]))
         for start, block in blocks:
             numbers = np.arange(start, start + len(block))
@@ -37,7 +37,7 @@ def make(folder: Path, blocks: Iterable[tuple[int, np.ndarray]]) -> tuple[str, i
 
 def facts(numbers: np.ndarray, now: datetime) -> pa.Table:
     """The photos' rows, five of each individual."""
-    same = {"category": "thing", "date": "", "by": "benchmark", "why": ""}
+    same = {"category": "thing", "date": "", "author": "benchmark", "reason": ""}
     columns = {name: pa.repeat(value, len(numbers)) for name, value in same.items()}
     columns |= {
         "number": pa.array(numbers),
@@ -52,7 +52,7 @@ def facts(numbers: np.ndarray, now: datetime) -> pa.Table:
 
 def open_search(uri: str) -> Callable[[np.ndarray], np.ndarray]:
     """The number of the best photo of each query, by the way that `vicp gallery identify` takes."""
-    snapshot = open_gallery(uri)
+    snapshot = read_gallery(uri)
     nearest = nearest_of(snapshot, find_category(snapshot, "thing"))
     assert nearest is not None
     return lambda query: nearest.best_photos(query)

@@ -28,8 +28,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.evaluation.protocols.world_table import world_table
-from vicp.gallery.routing import category_density, route
-from vicp.gallery.store.names import UNKNOWN
+from vicp.gallery.routing import UNKNOWN, category_density, route
 from vicp.metrics.bootstrap import bootstrap_interval
 
 RESULTS = Path(__file__).parent.parent / "results" / "routing"

@@ -26,7 +26,14 @@ def test_readme_commands_run(photo_folder: Path, tmp_path: Path) -> None:
         assert result.returncode == 0, (command, result.stderr)
 
 
-@pytest.mark.parametrize(("page", "prints"), [("README.md", ""), ("docs/evaluation.md", "1.0 1.0 1.0\n1.0\n")])
+@pytest.mark.parametrize(
+    ("page", "prints"),
+    [
+        ("README.md", ""),
+        ("docs/evaluation.md", "1.0 1.0 1.0\n1.0\n"),
+        ("docs/gallery.md", "12\nTrue\n['create', 'categories', 'enroll', 'merge', 'undo']\n"),
+    ],
+)
 def test_python_in_the_docs_runs(page: str, prints: str) -> None:
     block = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
     assert block is not None

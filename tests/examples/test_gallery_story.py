@@ -24,16 +24,16 @@ def script() -> ModuleType:
 
 
 def test_the_story(script: ModuleType, tmp_path: Path) -> None:
-    table = script.made_up_photos()
+    table = script.procedural_photos()
     assert len(table) == 300
-    story = script.tell(tmp_path, load_model("mini"), table, model="mini")
-    strangers = 3 * script.STRANGERS * 5
+    story = script.tell(tmp_path, load_model("mini"), table)
+    num_unknown = 3 * script.UNKNOWN_INDIVIDUALS * 5
     assert story.second_year == 10
-    assert story.enrolled == 300 - strangers - 3 * (20 - script.STRANGERS) - story.second_year
+    assert story.enrolled == 300 - num_unknown - 3 * (20 - script.UNKNOWN_INDIVIDUALS) - story.second_year
     assert story.again == 0
-    assert story.known > 0.5, "chance is one in eighteen"
-    assert story.said_new >= 0.8
+    assert story.first_right > 0.5, "chance is one in eighteen"
+    assert story.not_matched >= 0.8
     assert story.merged > story.after_undo >= 3
     assert story.spaces[0] != story.spaces[1]
-    assert "reindex" in story.log[0]
+    assert "reindex" in story.log[-1]
     assert any("took back" in line for line in story.log)

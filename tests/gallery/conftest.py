@@ -12,8 +12,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.teach import teach_category
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.gallery.create import create_with_prompts
-from vicp.gallery.enroll import enroll_photos
+from vicp.gallery.gallery import Gallery
 
 COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 210), "yellow": (220, 210, 50)}
 
@@ -59,12 +58,11 @@ def made(
 ) -> Path:
     """A gallery of the twelve photos, not to be written to."""
     uri = tmp_path_factory.mktemp("made") / "gallery"
-    create_with_prompts(embedder, str(uri), shoe_prompts[:1], model="tiny", by="ann")
-    enroll_photos(embedder, str(uri), shoes, by="ann")
+    Gallery.create(uri, embedder, shoe_prompts[:1], author="ann").enroll(shoes)
     return uri
 
 
 @pytest.fixture
-def gallery(made: Path, tmp_path: Path) -> str:
+def gallery(made: Path, tmp_path: Path, embedder: Embedder) -> Gallery:
     """A copy of it, to be written to."""
-    return str(shutil.copytree(made, tmp_path / "gallery"))
+    return Gallery.open(shutil.copytree(made, tmp_path / "gallery"), embedder, author="ann")

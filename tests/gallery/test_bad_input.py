@@ -16,9 +16,8 @@ from vicp.cli import main
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.contents import find_category, photos
-from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.store.database import change, open_gallery
+from vicp.gallery.gallery import Gallery
+from vicp.gallery.store.database import change
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -49,87 +48,89 @@ def one_line(result: tuple[int, str], *expected: str, code: int = 2) -> None:
 
 
 def count(uri: str) -> int:
-    return len(photos(open_gallery(uri)))
+    return len(Gallery.open(uri).photos())
 
 
 def test_names_prompts_and_folders(
-    vicp, gallery: str, shoe_prompts: list[Prompt], tmp_path: Path, shoe_folder: Path
+    vicp, gallery: Gallery, shoe_prompts: list[Prompt], tmp_path: Path, shoe_folder: Path
 ) -> None:
-    one_line(vicp("gallery", "rename", gallery, "red", "../../x"), "../../x", "path")
+    one_line(vicp("gallery", "rename", gallery.uri, "red", "../../x"), "../../x", "path")
     (tmp_path / "empty").mkdir()
-    one_line(vicp("gallery", "enroll", gallery, tmp_path / "empty"), "no photos in")
+    one_line(vicp("gallery", "enroll", gallery.uri, tmp_path / "empty"), "no photos in")
     one_line(vicp("gallery", "identify", tmp_path / "nowhere", "a.jpg"), "vicp gallery create")
     shoe_prompts[1].save(tmp_path / "other.safetensors")
     one_line(
-        vicp("gallery", "enroll", gallery, shoe_folder, "--prompt", tmp_path / "other.safetensors"),
+        vicp("gallery", "enroll", gallery.uri, shoe_folder, "--prompt", tmp_path / "other.safetensors"),
         "another prompt",
         "reindex",
     )
     replace(
         shoe_prompts[0],
         fingerprint="0123456789abcdef",
-        prompt=None,
+        visual=None,
         recipe=replace(shoe_prompts[0].recipe, features="frozen"),
     ).save(tmp_path / "foreign.safetensors")
     one_line(
-        vicp("gallery", "enroll", gallery, shoe_folder, "--prompt", tmp_path / "foreign.safetensors"),
+        vicp("gallery", "enroll", gallery.uri, shoe_folder, "--prompt", tmp_path / "foreign.safetensors"),
         "belongs to model 0123456789abcdef",
     )
-    one_line(vicp("gallery", "verify", gallery, "nowhere.jpg", "nowhere.jpg"), "nowhere.jpg")
-    one_line(vicp("gallery", "split", gallery), "--into")
-    one_line(vicp("gallery", "export", gallery, tmp_path / "a.txt"), ".csv, .parquet")
-    assert count(gallery) == 12
+    one_line(vicp("gallery", "verify", gallery.uri, "nowhere.jpg", "nowhere.jpg"), "nowhere.jpg")
+    one_line(vicp("gallery", "split", gallery.uri), "--into")
+    one_line(vicp("gallery", "export", gallery.uri, tmp_path / "a.txt"), ".csv, .parquet")
+    assert count(gallery.uri) == 12
 
 
-def test_a_path_as_identity_in_a_table(vicp, gallery: str, tmp_path: Path, shoe_folder: Path) -> None:
+def test_a_path_as_identity_in_a_table(vicp, gallery: Gallery, tmp_path: Path, shoe_folder: Path) -> None:
     shutil.copy(shoe_folder / "red" / "0.jpg", tmp_path / "x.jpg")
     (tmp_path / "table.csv").write_text("path,identity,category\nx.jpg,../../x,shoe\n")
-    one_line(vicp("gallery", "enroll", gallery, tmp_path / "table.csv"), "../../x")
-    assert count(gallery) == 12
+    one_line(vicp("gallery", "enroll", gallery.uri, tmp_path / "table.csv"), "../../x")
+    assert count(gallery.uri) == 12
 
 
-def test_a_truncated_photo_is_named_and_the_others_are_in(vicp, gallery: str, tmp_path: Path) -> None:
+def test_a_truncated_photo_is_named_and_the_others_are_in(vicp, gallery: Gallery, tmp_path: Path) -> None:
     from tests.conftest import write_photo
 
     write_photo(tmp_path / "more" / "red" / "a.jpg", (220, 40, 40), seed=501)
     whole = write_photo(tmp_path / "more" / "red" / "b.jpg", (220, 40, 40), seed=502).read_bytes()
     (tmp_path / "more" / "red" / "b.jpg").write_bytes(whole[: len(whole) // 2])
-    more = ("gallery", "enroll", gallery, tmp_path / "more", "--category", "shoe")
+    more = ("gallery", "enroll", gallery.uri, tmp_path / "more", "--category", "shoe")
     one_line(vicp(*more), "red/b.jpg", "truncated", "are in the gallery")
-    assert count(gallery) == 13
+    assert count(gallery.uri) == 13
     assert vicp(*more, "--skip-bad")[0] == 0
-    assert count(gallery) == 13
+    assert count(gallery.uri) == 13
 
 
-def test_two_writers(vicp, gallery: str) -> None:
-    with change(gallery, "slow", by="ann"):
-        one_line(vicp("gallery", "rename", gallery, "red", "crimson"), f"process {os.getpid()} is writing", "--wait")
-    assert vicp("gallery", "rename", gallery, "red", "crimson")[0] == 0
+def test_two_writers(vicp, gallery: Gallery) -> None:
+    with change(gallery.uri, "slow", author="ann"):
+        one_line(
+            vicp("gallery", "rename", gallery.uri, "red", "crimson"), f"process {os.getpid()} is writing", "--wait"
+        )
+    assert vicp("gallery", "rename", gallery.uri, "red", "crimson")[0] == 0
 
 
 def test_ctrl_c_in_the_middle(
-    vicp, gallery: str, embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vicp, gallery: Gallery, embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.gallery.conftest import write_photos
 
-    import vicp.gallery.enroll as module
+    import vicp.gallery.enrollment.writer as module
 
     more = write_photos(tmp_path / "more", shots=20, seed=7000)
     monkeypatch.setattr(module, "STEP_SECONDS", 0.0)  # keep every chunk at once
-    kept = module._Keeping.add
+    kept = module.EnrollmentWriter.add
 
     def stop_later(self, chunk) -> None:
         kept(self, chunk)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module._Keeping, "add", stop_later)
-    enroll = ("gallery", "enroll", gallery, more, "--category", "shoe", "--no-cache")
+    monkeypatch.setattr(module.EnrollmentWriter, "add", stop_later)
+    enroll = ("gallery", "enroll", gallery.uri, more, "--category", "shoe", "--no-cache")
     one_line(vicp(*enroll), "the same command goes on", code=130)
-    there = count(gallery)
+    there = count(gallery.uri)
     assert 12 < there < 92
-    monkeypatch.setattr(module._Keeping, "add", kept)
+    monkeypatch.setattr(module.EnrollmentWriter, "add", kept)
     assert vicp(*enroll)[0] == 0
-    assert count(gallery) == 92
+    assert count(gallery.uri) == 92
 
 
 @pytest.fixture
@@ -176,11 +177,11 @@ def test_a_read_only_disk(vicp, made: Path, small_disk: Path, shoe_folder: Path)
 
 
 def test_another_model_is_refused(
-    gallery: str, embedder: Embedder, shoes: PhotoTable, tmp_path: Path, shoe_folder: Path
+    gallery: Gallery, embedder: Embedder, shoes: PhotoTable, tmp_path: Path, shoe_folder: Path
 ) -> None:
-    other = replace(embedder, fingerprint="fedcba9876543210")
+    other = Gallery.open(gallery.uri, replace(embedder, fingerprint="fedcba9876543210"))
     with pytest.raises(GalleryError, match=r"embedded with model .*, this one is fedcba9876543210.*reindex"):
-        enroll_photos(other, gallery, shoes, by="ann")
-    assert count(gallery) == 12
-    assert find_category(open_gallery(gallery), "shoe").model == embedder.fingerprint
+        other.enroll(shoes)
+    assert count(gallery.uri) == 12
+    assert gallery.categories()["shoe"].model == embedder.fingerprint
     assert len(open_photos(shoe_folder)) == 12

@@ -17,17 +17,17 @@ from tests.gallery.conftest import COLOURS
 
 from vicp.adapt.embedder import Embedder
 from vicp.data.sources import open_photos
-from vicp.gallery.categories import add_categories
-from vicp.gallery.contents import embedded_photos, find_category, photos
-from vicp.gallery.create import create_with_prompts
-from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.reindex import reindex
-from vicp.gallery.store.database import open_gallery
+from vicp.gallery.categories import add_categories, find_category
+from vicp.gallery.contents import embedded_photos, photos
+from vicp.gallery.enrollment.enroll import enroll_photos
+from vicp.gallery.enrollment.reindex import reindex_categories
+from vicp.gallery.gallery import Gallery
+from vicp.gallery.store.database import change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import IDENTITIES, ORIGINALS
 
 KILLS, SHOTS, STEP = 20, 40, 4
-PRELOADED = ("pytest", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.create", "vicp.gallery.reindex")
+PRELOADED = ("pytest", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.gallery")
 
 
 def enroll_slowly(uri: str, folder: str, started: str) -> None:
@@ -37,7 +37,8 @@ def enroll_slowly(uri: str, folder: str, started: str) -> None:
     embedder = replace(load_model("tiny"), batch_size=STEP)  # a step ends with a batch
     table = open_photos(folder, category="shoe")
     Path(started).touch()
-    enroll_photos(embedder, uri, table, by="ann", step=STEP)
+    with change(uri, "enroll", author="ann") as writer:
+        enroll_photos(writer, embedder, table, step=STEP)
 
 
 def reindex_slowly(uri: str, folder: str, started: str) -> None:
@@ -45,7 +46,8 @@ def reindex_slowly(uri: str, folder: str, started: str) -> None:
 
     embedder = replace(load_model("tiny"), batch_size=STEP)
     Path(started).touch()
-    reindex(embedder, uri, {"shoe": None}, model={}, by="ann", step=STEP)
+    with change(uri, "reindex", author="ann") as writer:
+        reindex_categories(writer, embedder, {"shoe": None}, model={}, step=STEP)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,9 @@ def test_killed_twenty_times(
     fork: multiprocessing.context.ForkServerContext, embedder: Embedder, many: Path, tmp_path: Path
 ) -> None:
     uri = str(tmp_path / "gallery")
-    create_with_prompts(embedder, uri, model="tiny", by="ann")
-    add_categories(embedder, uri, [("shoe", None)], by="ann")
+    gallery = Gallery.create(uri, embedder)
+    with change(uri, "categories", author="ann") as writer:
+        add_categories(writer, embedder, {"shoe": None})
     rng = random.Random(0)
     seen: set[str] = set()
     killed, growing = 0, 0
@@ -114,7 +117,7 @@ def test_killed_twenty_times(
         process = fork.Process(target=enroll_slowly, args=(uri, str(many), str(started)))
         process.start()
         killed += kill_after(process, started, rng.uniform(0, window))
-        now = check_whole(open_gallery(uri), seen)
+        now = check_whole(gallery.snapshot, seen)
         growing += now > seen
         due = (total - len(seen)) / (KILLS - killed + 3)  # to be not quite done at the last kill
         window *= min(1.3, max(0.3, due / max(len(now) - len(seen), 1)))
@@ -122,9 +125,9 @@ def test_killed_twenty_times(
         assert len(seen) < total or killed >= KILLS - 3, "it was done too early for the test to mean anything"
     assert growing >= 5, "most kills came before anything was written"
     table = open_photos(many, category="shoe")
-    done = enroll_photos(embedder, uri, table, by="ann")
+    done = gallery.enroll(table)
     assert (done.added, done.known) == (total - len(seen), len(seen))
-    snapshot = open_gallery(uri)
+    snapshot = gallery.snapshot
     assert len(check_whole(snapshot, seen)) == total
     _, expected = embedder.embed(table)
     found = embedded_photos(snapshot, find_category(snapshot, "shoe"))
@@ -134,17 +137,19 @@ def test_killed_twenty_times(
 
 
 def test_a_killed_reindex_goes_on(
-    fork: multiprocessing.context.ForkServerContext, embedder: Embedder, gallery: str, tmp_path: Path
+    fork: multiprocessing.context.ForkServerContext, embedder: Embedder, gallery: Gallery, tmp_path: Path
 ) -> None:
-    before = find_category(open_gallery(gallery), "shoe")
+    before = gallery.categories()["shoe"]
     for attempt in range(3):
         started = tmp_path / f"started-{attempt}"
-        process = fork.Process(target=reindex_slowly, args=(gallery, "", str(started)))
+        process = fork.Process(target=reindex_slowly, args=(gallery.uri, "", str(started)))
         process.start()
         kill_after(process, started, 0.06)
-    done = reindex(embedder, gallery, {"shoe": None}, model={}, by="ann")
-    after = find_category(open_gallery(gallery), "shoe")
+    done = gallery.reindex(without_prompt=["shoe"])
+    after = gallery.categories()["shoe"]
     assert before.space != after.space
-    assert sum(done.embedded.values()) + sum(done.before.values()) in (0, 12), "0 if a killed run was just done"
-    assert len(check_whole(open_gallery(gallery), set())) == 12
-    assert len(embedded_photos(open_gallery(gallery), after).frame) == 12
+    assert sum(done.embedded.values()) + sum(done.embedded_before.values()) in (0, 12), (
+        "0 if a killed run was just done"
+    )
+    assert len(check_whole(gallery.snapshot, set())) == 12
+    assert len(embedded_photos(gallery.snapshot, after).frame) == 12

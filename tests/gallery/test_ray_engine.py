@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 import warnings
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,9 @@ from tests.gallery.conftest import write_photos
 
 from vicp.adapt.embedder import Embedder
 from vicp.data.sources import open_photos
-from vicp.gallery.categories import add_categories
-from vicp.gallery.contents import embedded_photos, find_category
-from vicp.gallery.create import create_with_prompts
-from vicp.gallery.enroll import enroll_photos
-from vicp.gallery.store.database import open_gallery
+from vicp.gallery.contents import embedded_photos
+from vicp.gallery.enrollment.engines import find_engine
+from vicp.gallery.gallery import Gallery
 
 ray = pytest.importorskip("ray")
 
@@ -40,15 +37,10 @@ def workers() -> list[int]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_two_workers_one_killed_and_the_same_result(embedder: Embedder, tmp_path: Path) -> None:
-    from vicp.gallery.ray_engine import embed_with_ray
-
     table = open_photos(write_photos(tmp_path / "shoes", shots=40), category="shoe")
     small = Embedder(**{**embedder.__dict__, "batch_size": 4})
-    uris = [str(tmp_path / name) for name in ("local", "ray")]
-    for uri in uris:
-        create_with_prompts(small, uri, model="tiny", by="ann")
-        add_categories(small, uri, [("shoe", None)], by="ann")
-    enroll_photos(small, uris[0], table, by="ann")
+    local, on_ray = (Gallery.create(tmp_path / name, small) for name in ("local", "ray"))
+    local.enroll(table)
 
     killed: list[int] = []
 
@@ -66,16 +58,15 @@ def test_two_workers_one_killed_and_the_same_result(embedder: Embedder, tmp_path
         ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
         try:
             killer.start()
-            done = enroll_photos(small, uris[1], table, by="ann", embed=partial(embed_with_ray, workers=2))
+            done = on_ray.enroll(table, embed=find_engine("ray", workers=2))
             killer.join()
         finally:
             ray.shutdown()
     assert len(killed) == 1
     assert done.added == len(table) == 160
     found = []
-    for uri in uris:
-        snapshot = open_gallery(uri)
-        one = embedded_photos(snapshot, find_category(snapshot, "shoe"))
+    for gallery in (local, on_ray):
+        one = embedded_photos(gallery.snapshot, gallery.categories()["shoe"])
         found.append((list(one.frame["key"]), one.embeddings))
     assert found[0][0] == found[1][0]
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-6)

@@ -7,7 +7,7 @@ import torch
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.whitening import WhiteningTransform
 from vicp.adapt.prompt import Prompt, Recipe
-from vicp.gallery.embedding_space import embedding_space_key
+from vicp.gallery.categories import embedding_space_key
 from vicp.model.build import PRESETS, build_model
 
 

@@ -123,7 +123,7 @@ def gallery(commands: Commands) -> Numbers:
     assert commands.taught
 
     def run(command: str, *arguments: str) -> Any:
-        signed = ("--by", "ann") if command in ("create", "enroll", "merge", "undo") else ()
+        signed = ("--author", "ann") if command in ("create", "enroll", "merge", "undo") else ()
         return commands.run("gallery", command, "gallery", *arguments, *signed)
 
     run("create", "--prompt", "auto.prompt.safetensors")

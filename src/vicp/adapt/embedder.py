@@ -39,6 +39,7 @@ class Embedder:
         batch_size: photos per forward pass.
         skip_bad: go on without photos that cannot be used, instead of raising.
         progress: called after each batch.
+        source: what opens the model again: a preset, a folder or a hub name; None where nothing is known to.
     """
 
     backbone: Backbone
@@ -50,6 +51,7 @@ class Embedder:
     batch_size: int = 32
     skip_bad: bool = False
     progress: Progress = field(default=_silent)
+    source: str | None = None
 
     @property
     def full_model(self) -> VICP:

@@ -31,7 +31,7 @@ def load_model(name: str) -> Embedder:
     """
     model = VICP.from_pretrained(name).eval()
     check_weights(model, name)
-    embedder = make_embedder(model)
+    embedder = replace(make_embedder(model), source=name)
     path = _static_path(name)
     return embedder if path is None else replace(embedder, static=_read_static(path, embedder))
 
@@ -57,7 +57,8 @@ def load_backbone_embedder(source: str, *, readout: Readout = "cls") -> Embedder
     check_weights(backbone, source)
     transform = ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
     parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{readout}"
-    embedder = Embedder(backbone, transform, hashlib.blake2b(parts.encode(), digest_size=8).hexdigest())
+    digest = hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
+    embedder = Embedder(backbone, transform, digest, source=source)
     path = Path(source) / STATIC_NAME
     return replace(embedder, static=_read_static(path, embedder)) if path.is_file() else embedder
 

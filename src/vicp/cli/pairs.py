@@ -1,11 +1,13 @@
 """Commands for labelled pairs: which to label next, and adding labels to those there are."""
 
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from vicp.cli.render_gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
@@ -43,33 +45,35 @@ def pairs_next(
     as_json: JsonOption = False,
 ) -> None:
     """Propose the pairs of photos whose labels would teach most."""
+    from vicp.data.sources import open_photos
     from vicp.gallery.labelling.contact_sheet import write_sheet
-    from vicp.gallery.labelling.pair_files import require_no_loss, write_proposals
-    from vicp.gallery.labelling.proposals import propose_from
+    from vicp.gallery.labelling.pair_files import require_no_loss
+    from vicp.gallery.labelling.proposals import propose_from, write_proposals
 
     require_no_loss(out, pairs)
-    adaptation = load_adaptation(prompt)
+    taught = load_adaptation(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        found = propose_from(
+        table = open_photos(photos, need_identity=False, skip_bad=skip_bad)
+        proposals = propose_from(
             embedder,
-            photos,
+            table,
             count=count,
-            prompt=adaptation,
+            prompt=taught,
             category=category,
             pairs_file=pairs,
             strategy=strategy,
             seed=seed,
         )
-    write_proposals(out, found.pairs, found.names)
+    write_proposals(out, proposals.pairs)
     then = ["vicp", "pairs", "add", str(out), "--photos", str(photos)]
-    written = [f"Wrote {out}: fill in its column `same`, then `{shlex.join(then)}`."]
+    lines = [*proposal_lines(proposals), f"Wrote {out}: fill in its column `same`, then `{shlex.join(then)}`."]
     if pairs is not None and not pairs.exists():
-        written.append(f"{pairs} is not there yet: no label was known.")
+        lines.append(f"{pairs} is not there yet: no label was known.")
     if sheet is not None:
-        write_sheet(sheet, found.pairs, found.table, title=f"{len(found.pairs)} pairs of {photos.name}")
-        written.append(f"Wrote {sheet}: open it to label them by eye.")
+        write_sheet(sheet, proposals.pairs, table, title=f"{len(proposals.pairs)} pairs of {photos.name}")
+        lines.append(f"Wrote {sheet}: open it to label them by eye.")
     files = {"csv": str(out), "sheet": None if sheet is None else str(sheet)}
-    print_result({**found.summary(), **files}, [*found.lines(), *written], as_json)
+    print_result({**asdict(proposals), **files}, lines, as_json)
 
 
 def pairs_add(
@@ -82,5 +86,5 @@ def pairs_add(
     from vicp.data.sources import open_photos
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    added = add_pairs(labelled, to, open_photos(photos, need_identity=False))
-    print_result({**added.summary(), "pairs": str(to)}, [*added.lines(), f"{to} holds them."], as_json)
+    result = add_pairs(labelled, to, open_photos(photos, need_identity=False))
+    print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

@@ -170,6 +170,8 @@ def check_enough(table: PhotoTable) -> None:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return the end of an error message: what `name` may have been meant to be, and what there is."""
+    if not known:
+        return " (there are none)"
     close = get_close_matches(name, known, n=1)
     hint = f", did you mean {close[0]!r}?" if close else ""
     listed = ", ".join(known[:_MAX_LISTED]) + (", ..." if len(known) > _MAX_LISTED else "")

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.gallery.contents import GalleryCategory, gallery_categories, matrix
-from vicp.gallery.store.database import change, open_gallery
-from vicp.gallery.store.index import num_cells, query_index
+from vicp.gallery.categories import GalleryCategory, gallery_categories
+from vicp.gallery.contents import matrix
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.lance import num_cells, query_index
 from vicp.gallery.store.snapshot import Snapshot
 
 INDEX_ROWS = 1_000_000  # exact search below
@@ -29,43 +30,36 @@ class IndexMeasured:
     recall: float
 
 
-def index_large(
-    uri: str, *, by: str, why: str = "", wait: bool = False, rows: int = INDEX_ROWS, least: float = LEAST_RECALL
-) -> list[str]:
-    """Makes an index for every category with at least so many photos; returns what was done, for people.
+def categories_to_index(snapshot: Snapshot, *, min_photos: int = INDEX_ROWS) -> list[GalleryCategory]:
+    """Return the categories with at least so many photos whose index is missing, or of far fewer photos."""
+    return [
+        category for category in gallery_categories(snapshot).values() if _needs_index(snapshot, category, min_photos)
+    ]
 
-    More and more cells are looked at until recall@1 is `least`; an index that never reaches it is left out and the
+
+def index_category(writer: Change, category: GalleryCategory, *, min_recall: float = LEAST_RECALL) -> str:
+    """Makes an index over the photos of a category, and returns what was done, for people.
+
+    More and more cells are searched until recall@1 is `min_recall`; an index that never reaches it is left out and the
     search stays exact.
-
-    Raises:
-        GalleryError: as `change`.
     """
-    snapshot = open_gallery(uri)
-    large = [prompted for prompted in gallery_categories(snapshot).values() if _wants_index(snapshot, prompted, rows)]
-    return [_index_category(uri, prompted, by=by, why=why, wait=wait, least=least) for prompted in large]
+    count = writer.snapshot.count(category.table)
+    table = writer.make_index(category.table, count)
+    queries, right = nearest_others(writer.snapshot, category)
+    measured = measure_index(table, queries, right, cells=num_cells(count), least=min_recall)
+    if measured.recall < min_recall:
+        return f"{category.category}: index refused (recall@1 {measured.recall:.3f}), the search stays exact"
+    summary = f"index over {count} photos, {measured.cells} of {num_cells(count)} cells, recall@1 {measured.recall:.3f}"
+    index = {"rows": count, "cells": measured.cells, "recall": measured.recall}
+    indices = {**writer.snapshot.settings.get("indices", {}), category.category: index}
+    writer.commit(f"{category.category}: {summary}", settings={**writer.snapshot.settings, "indices": indices})
+    return f"{category.category}: {summary}"
 
 
-def _wants_index(snapshot: Snapshot, prompted: GalleryCategory, rows: int) -> bool:
-    there = snapshot.count(prompted.table)
-    made = snapshot.settings.get("indices", {}).get(prompted.category)
-    return there >= rows and (made is None or there >= _GROWN * made["rows"])
-
-
-def _index_category(uri: str, prompted: GalleryCategory, *, by: str, why: str, wait: bool, least: float) -> str:
-    with change(uri, "index", by=by, why=why, wait=wait) as writer:
-        count = writer.snapshot.count(prompted.table)
-        table = writer.make_index(prompted.table, count)
-        queries, right = nearest_others(writer.snapshot, prompted)
-        measured = measure_index(table, queries, right, cells=num_cells(count), least=least)
-        if measured.recall < least:
-            return f"{prompted.category}: index refused (recall@1 {measured.recall:.3f}), the search stays exact"
-        own = {"rows": count, "cells": measured.cells, "recall": measured.recall}
-        indices = {**writer.snapshot.settings.get("indices", {}), prompted.category: own}
-        done = (
-            f"index over {count} photos, {measured.cells} of {num_cells(count)} cells, recall@1 {measured.recall:.3f}"
-        )
-        writer.commit(f"{prompted.category}: {done}", settings={**writer.snapshot.settings, "indices": indices})
-    return f"{prompted.category}: {done}"
+def _needs_index(snapshot: Snapshot, category: GalleryCategory, min_photos: int) -> bool:
+    count = snapshot.count(category.table)
+    index = snapshot.settings.get("indices", {}).get(category.category)
+    return count >= min_photos and (index is None or count >= _GROWN * index["rows"])
 
 
 def measure_index(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ from vicp.adapt.embedder import Embedder
 from vicp.data.records import PhotoTable
 from vicp.decisions.rule import DecisionRule, ErrorTargets, decision_rule
 from vicp.errors import GalleryError
-from vicp.gallery.contents import GalleryCategory, embedded_photos, find_category, gallery_categories
-from vicp.gallery.embedding_space import check_model
-from vicp.gallery.identify import query_tables, searching
+from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
+from vicp.gallery.contents import embedded_photos
+from vicp.gallery.identify import searching
 from vicp.gallery.nearest import ExactNearest, SearchResult, nearest_of
-from vicp.gallery.routing import CategoryDensity, category_density, route
-from vicp.gallery.store.names import UNKNOWN
+from vicp.gallery.routing import UNKNOWN, CategoryDensity, category_density, route
 from vicp.gallery.store.snapshot import Snapshot
 
 NO_DECISION = "no probability: the category's prompt carries no held-out pairs (`vicp teach` writes them)"
@@ -101,7 +99,7 @@ class GalleryIdentifications:
 def identify_in_gallery(
     embedder: Embedder,
     snapshot: Snapshot,
-    asked: Sequence[Path],
+    queries: Sequence[PhotoTable],
     *,
     category: str | None = None,
     promise: ErrorTargets | None = None,
@@ -113,7 +111,7 @@ def identify_in_gallery(
     Args:
         embedder: of the gallery's model.
         snapshot: the gallery.
-        asked: files, folders or tables of photos.
+        queries: photos to identify.
         category: of all of them; None lets the prompts decide where the gallery has several.
         promise: the error rates that the answers keep.
         top: how many individuals to name.
@@ -125,7 +123,7 @@ def identify_in_gallery(
     """
     answers: list[GalleryIdentification] = []
     skipped = 0
-    for table in query_tables(asked, skip_bad=embedder.skip_bad):
+    for table in queries:
         found = _identify_table(embedder, snapshot, table, category, promise or ErrorTargets(), top, allow_unknown)
         answers += found.answers
         skipped += found.num_skipped

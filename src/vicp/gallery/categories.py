@@ -1,70 +1,171 @@
-"""Categories of a gallery and the prompt of each: adding one, and refusing to mix two."""
+"""The categories of a gallery: the prompt of each, and the space that its embeddings lie in."""
 
-from collections.abc import Sequence
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.prompt import Prompt
+from vicp.adapt.prompt import EQUAL_WEIGHT, Prompt
+from vicp.data.records import nearest
 from vicp.errors import GalleryError
-from vicp.gallery.contents import gallery_categories, signed
-from vicp.gallery.embedding_space import check_model, embedding_space_key, prompt_bytes
 from vicp.gallery.store.change import Change
-from vicp.gallery.store.database import change
-from vicp.gallery.store.names import check_name
-from vicp.gallery.store.tables import PROMPTS, SCHEMAS
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import PROMPTS, SCHEMAS, check_name, embeddings_table
 
 
-def add_categories(
-    embedder: Embedder,
-    uri: str,
-    wanted: Sequence[tuple[str, Prompt | None]],
-    *,
-    by: str,
-    why: str = "",
-    wait: bool = False,
-) -> list[str]:
-    """Adds the categories that the gallery does not have; returns their names.
+@dataclass(frozen=True)
+class GalleryCategory:
+    """How the photos of a category are embedded.
 
-    A category that is there keeps its prompt, and None asks for no other.
+    Attributes:
+        category: Its name.
+        space: Fingerprint (16 hex digits) of all that its embeddings depend on, as `embedding_space_key` gives it.
+        model: Fingerprint of the model.
+        method: How the prompt was made; "no prompt" for the plain backbone.
+        prompt: None for the plain backbone.
+    """
+
+    category: str
+    space: str
+    model: str
+    method: str
+    prompt: Prompt | None
+
+    @property
+    def table(self) -> str:
+        """Return the name of the table of its embeddings."""
+        return embeddings_table(self.space)
+
+
+def gallery_categories(snapshot: Snapshot) -> dict[str, GalleryCategory]:
+    """Return the categories by name, sorted."""
+    rows = sorted(snapshot.read(PROMPTS).to_pylist(), key=lambda row: str(row["category"]))
+    columns = ("category", "space", "model", "method")
+    return {
+        row["category"]: GalleryCategory(**{name: row[name] for name in columns}, prompt=_prompt_from(row["prompt"]))
+        for row in rows
+    }
+
+
+def find_category(snapshot: Snapshot, name: str) -> GalleryCategory:
+    """Return the category of this name.
 
     Raises:
-        GalleryError: a category is there with another prompt, or the gallery is of another model.
-        PromptError: a prompt belongs to another model.
+        GalleryError: There is none.
     """
-    with change(uri, "categories", by=by, why=why, wait=wait) as writer:
-        known = gallery_categories(writer.snapshot)
-        check_model(embedder, str(writer.snapshot.settings["fingerprint"]), uri=uri)
-        fresh = []
-        for name, prompt in wanted:
-            space = embedding_space_key(embedder, prompt, name)
-            if name not in known:
-                fresh.append((check_name(name, "category"), prompt))
-            elif prompt is not None and known[name].space != space:
-                raise GalleryError(
-                    f"{uri}: the photos of {name!r} are embedded with another prompt ({known[name].method}, space "
-                    f"{known[name].space}; this one is {prompt.recipe}, {space}): `vicp gallery reindex` moves them"
-                )
-        if fresh:
-            for name, prompt in fresh:
-                write_prompt(writer, embedder, name, prompt)
-            writer.commit(", ".join(f"{name} ({_method(prompt)})" for name, prompt in fresh))
-    return [name for name, _ in fresh]
+    categories = gallery_categories(snapshot)
+    if name not in categories:
+        raise GalleryError(f"{snapshot.uri}: no category {name!r}{nearest(name, list(categories))}")
+    return categories[name]
+
+
+def add_categories(writer: Change, embedder: Embedder, prompts: Mapping[str, Prompt | None]) -> list[str]:
+    """Adds the categories that the gallery does not have, and returns their names.
+
+    Args:
+        writer: The change to write with.
+        embedder: Of the gallery's model.
+        prompts: The prompt of each category by its name. None embeds a new category with the plain backbone, and
+            leaves the prompt of one that is there as it is.
+
+    Raises:
+        GalleryError: A category is there with another prompt, a name that cannot be, or another model.
+        PromptError: A prompt belongs to another model.
+    """
+    uri, categories = writer.snapshot.uri, gallery_categories(writer.snapshot)
+    check_model(embedder, str(writer.snapshot.settings["fingerprint"]), uri=uri)
+    new_prompts = {}
+    for name, prompt in prompts.items():
+        space = embedding_space_key(embedder, prompt, name)
+        if name not in categories:
+            new_prompts[check_name(name, "category")] = prompt
+        elif prompt is not None and categories[name].space != space:
+            raise GalleryError(
+                f"{uri}: the photos of {name!r} are embedded with another prompt ({categories[name].method}, space "
+                f"{categories[name].space}; this one is {prompt.recipe}, {space}): `vicp gallery reindex` moves them"
+            )
+    for name, prompt in new_prompts.items():
+        write_prompt(writer, embedder, name, prompt)
+    if new_prompts:
+        writer.commit(", ".join(f"{name} ({_method(prompt)})" for name, prompt in new_prompts.items()))
+    return list(new_prompts)
 
 
 def write_prompt(writer: Change, embedder: Embedder, category: str, prompt: Prompt | None) -> None:
-    """Writes a category's prompt, without calibration: an old one would not fit it."""
+    """Writes the prompt of a category over the one it had, without a commit."""
     row = {
         "category": category,
         "space": embedding_space_key(embedder, prompt, category),
         "model": embedder.fingerprint,
         "method": _method(prompt),
-        "prompt": prompt_bytes(prompt),
-        "calibration": "",
-        **signed(writer),
+        "prompt": _prompt_bytes(prompt),
+        **writer.signature(),
     }
     writer.update(PROMPTS, pa.Table.from_pylist([row], schema=SCHEMAS[PROMPTS]))
 
 
+def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str) -> str:
+    """Return the fingerprint (16 hex digits) of weights, transform and prompt, for the photos of a category.
+
+    Embeddings can be compared if one model, one transform and one prompt made them, and only then.
+
+    Raises:
+        PromptError: The prompt belongs to another model.
+    """
+    parts = hashlib.blake2b(digest_size=8)
+    readout = embedder.backbone.readout
+    parts.update(f"{category}/{embedder.fingerprint}/{readout}/{embedder.transform.fingerprint}".encode())
+    if prompt is not None:
+        embedder.check(prompt)
+        parts.update(prompt.recipe.features.encode())
+        if prompt.recipe.share not in (None, EQUAL_WEIGHT):  # even ones had no share in their files
+            parts.update(f"{prompt.recipe.share:g}".encode())
+        for view in prompt.views:
+            parts.update(b"/" if view is None else b"".join(map(_tensor_bytes, view.parts)))
+        for metric in (prompt.metric, prompt.beside):
+            if metric is not None:
+                parts.update(_tensor_bytes(metric.mean) + _tensor_bytes(metric.weight))
+    return parts.hexdigest()
+
+
+def check_model(embedder: Embedder, fingerprint: str, *, uri: str) -> None:
+    """Raises `GalleryError` where the gallery's embeddings are of another model than this one."""
+    if embedder.fingerprint != fingerprint:
+        raise GalleryError(
+            f"{uri}: its photos are embedded with model {fingerprint}, this one is {embedder.fingerprint}: use that "
+            "model, or move the gallery to this one with `vicp gallery reindex`"
+        )
+
+
 def _method(prompt: Prompt | None) -> str:
     return "no prompt" if prompt is None else str(prompt.recipe)
+
+
+def _prompt_bytes(prompt: Prompt | None) -> bytes:
+    """Return the prompt file, to be kept in a table; nothing for the plain backbone."""
+    if prompt is None:
+        return b""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prompt.safetensors"
+        prompt.save(path)
+        return path.read_bytes()
+
+
+def _prompt_from(data: bytes) -> Prompt | None:
+    """Return the prompt that `_prompt_bytes` wrote."""
+    if not data:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prompt.safetensors"
+        path.write_bytes(data)
+        return Prompt.load(path)
+
+
+def _tensor_bytes(tensor: Tensor) -> bytes:
+    return np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes()

@@ -12,7 +12,8 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from vicp.data.write import write_frame
 from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.errors import GalleryError
-from vicp.gallery.contents import Embedded, GalleryCategory, embedded_photos, gallery_categories
+from vicp.gallery.categories import GalleryCategory, gallery_categories
+from vicp.gallery.contents import Embedded, embedded_photos
 from vicp.gallery.nearest import exact_nearest
 from vicp.gallery.store.snapshot import Snapshot
 

@@ -1,16 +1,15 @@
 """Two photos under a category of the gallery: the same individual?"""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vicp.adapt.embedder import Embedder
+from vicp.data.records import PhotoTable
 from vicp.decisions.rule import ErrorTargets, decision_rule
-from vicp.errors import DataError, GalleryError
+from vicp.errors import GalleryError
 from vicp.gallery.ask import NO_DECISION, choose_categories, embed_under
-from vicp.gallery.contents import find_category, gallery_categories
-from vicp.gallery.identify import query_tables
-from vicp.gallery.store.names import UNKNOWN
+from vicp.gallery.categories import find_category, gallery_categories
+from vicp.gallery.routing import UNKNOWN
 from vicp.gallery.store.snapshot import Snapshot
 
 
@@ -44,8 +43,7 @@ class GalleryVerification:
 def verify_in_gallery(
     embedder: Embedder,
     snapshot: Snapshot,
-    a: Path,
-    b: Path,
+    pair: PhotoTable,
     *,
     category: str | None = None,
     promise: ErrorTargets | None = None,
@@ -56,16 +54,15 @@ def verify_in_gallery(
         DataError: a photo that cannot be used.
         GalleryError: no such category, a photo that fits none, or another model.
     """
-    tables = query_tables([a, b], skip_bad=False)
-    if len(tables) != 1 or len(tables[0]) != 2:
-        raise DataError(f"{a} and {b}: expected two photos, one file each")
     known = gallery_categories(snapshot) if category is None else {category: find_category(snapshot, category)}
     if not known:
         raise GalleryError(f"{snapshot.uri}: no category yet: `vicp gallery enroll {snapshot.uri} PHOTOS` adds one")
-    queries, _ = embed_under(embedder, snapshot, tables[0], known)
+    queries, _ = embed_under(embedder, snapshot, pair, known)
     name = choose_categories(snapshot, known, queries, allow_unknown=True)[0]
     if name == UNKNOWN and name not in known:
-        raise GalleryError(f"{a}: fits no category of {snapshot.uri}: give --category ({', '.join(known)})")
+        raise GalleryError(
+            f"{pair.frame['path'].iloc[0]}: fits no category of {snapshot.uri}: give --category ({', '.join(known)})"
+        )
     left, right = queries[name]
     similarity = float(left @ right)
     prompt = known[name].prompt

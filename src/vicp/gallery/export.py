@@ -9,7 +9,8 @@ import pandas as pd
 
 from vicp.data.write import write_frame
 from vicp.errors import DataError, GalleryError
-from vicp.gallery.contents import embedded_photos, gallery_categories, photos
+from vicp.gallery.categories import gallery_categories
+from vicp.gallery.contents import embedded_photos, photos
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import ORIGINALS
 

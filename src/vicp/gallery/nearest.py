@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.gallery.contents import FACTS, GalleryCategory, embedded_photos, quoted
+from vicp.gallery.categories import GalleryCategory
+from vicp.gallery.contents import FACTS, embedded_photos, quoted
 from vicp.gallery.search import IdentityIndex, best_by_identity, closest_identities, group_photos
-from vicp.gallery.store.index import query_index
+from vicp.gallery.store.lance import query_index
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.gallery.store.names import UNKNOWN
-
+UNKNOWN = "unknown"  # the category of photos that fit none
 MAX_PHOTOS = 1000  # of a category, to know what is usual in it
 UNKNOWN_SHARE = 0.05  # of a category's own photos that may be called unknown
 

@@ -1,18 +1,28 @@
-"""What is in a gallery, in numbers; and its log."""
+"""What is in a gallery, in numbers."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from vicp.gallery.contents import gallery_categories, photos
+from vicp.gallery.categories import gallery_categories
+from vicp.gallery.contents import photos
 from vicp.gallery.store.database import local_folder
-from vicp.gallery.store.journal import Operation, operations
+from vicp.gallery.store.journal import operations
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS
 
 
 @dataclass(frozen=True)
 class CategoryStats:
-    """One category in numbers."""
+    """One category in numbers.
+
+    Attributes:
+        category: Its name.
+        photos: How many it has.
+        identities: Individuals with a name.
+        unnamed: Photos of individuals without one.
+        embedded: Photos with an embedding.
+        method: How its prompt was made.
+        space: Fingerprint of what its embeddings depend on.
+    """
 
     category: str
     photos: int
@@ -24,16 +34,16 @@ class CategoryStats:
 
 
 @dataclass(frozen=True)
-class Stats:
+class GalleryStats:
     """A gallery in numbers.
 
     Attributes:
-        uri: where it is.
-        categories: each one.
-        pairs: labelled pairs.
-        operations: commands that made it.
-        megabytes: on disk, all versions together; None in object storage.
-        model: what its photos are embedded with.
+        uri: Where it is.
+        categories: Each one, by name.
+        pairs: Labelled pairs.
+        operations: Changes in the log.
+        megabytes: On disk, all versions together; None in object storage.
+        model: What its photos are embedded with.
     """
 
     uri: str
@@ -43,77 +53,32 @@ class Stats:
     megabytes: float | None
     model: str
 
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {**self.__dict__, "categories": [category.__dict__ for category in self.categories]}
 
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        disk = "" if self.megabytes is None else f", {self.megabytes:.1f} MB with all versions"
-        lines = [f"{self.uri}: embedded with {self.model}, {self.operations} operations in the log{disk}."]
-        for c in self.categories:
-            unnamed = f", {c.unnamed} photos without a name" if c.unnamed else ""
-            lines.append(f"  {c.category}: {c.photos} photos of {c.identities} individuals{unnamed}; {c.method}")
-            if c.embedded != c.photos:
-                lines.append(f"    {c.photos - c.embedded} of them are not embedded: `vicp gallery reindex`")
-        if not self.categories:
-            lines.append("  empty: `vicp gallery enroll` adds photos")
-        return lines + ([f"  {self.pairs} labelled pairs"] if self.pairs else [])
-
-
-def gallery_stats(snapshot: Snapshot) -> Stats:
-    """Counts what is there."""
+def gallery_stats(snapshot: Snapshot) -> GalleryStats:
+    """Return the numbers of a gallery."""
     frame = photos(snapshot, ("category", "identity"))
     rows = []
-    for name, prompted in gallery_categories(snapshot).items():
-        own = frame[frame["category"] == name]
+    for name, category in gallery_categories(snapshot).items():
+        identity = frame.loc[frame["category"] == name, "identity"]
         rows.append(
             CategoryStats(
                 category=name,
-                photos=len(own),
-                identities=int(own["identity"].nunique()),
-                unnamed=int(own["identity"].isna().sum()),
-                embedded=snapshot.count(prompted.table),
-                method=prompted.method,
-                space=prompted.space,
+                photos=len(identity),
+                identities=int(identity.nunique()),
+                unnamed=int(identity.isna().sum()),
+                embedded=snapshot.count(category.table),
+                method=category.method,
+                space=category.space,
             )
         )
     settings = snapshot.settings
-    model = str(settings.get("backbone") or settings.get("model") or "mini")
     folder = local_folder(snapshot.uri)
     size = None if folder is None else sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
-    done = len(operations(snapshot.entries))
-    return Stats(snapshot.uri, tuple(rows), snapshot.count(PAIRS), done, size, model)
-
-
-def log_lines(snapshot: Snapshot) -> list[str]:
-    """The log, newest first; the state that is shown is marked."""
-    shown = snapshot.entries[snapshot.head.state - 1].operation
-    return [_line(operation, shown == operation.number) for operation in reversed(operations(snapshot.entries))]
-
-
-def log_summary(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The log for JSON, oldest first."""
-    return [
-        {
-            "operation": operation.number,
-            "command": operation.last.command,
-            "summary": operation.last.summary,
-            "by": operation.last.by,
-            "at": operation.last.at.isoformat(),
-            "why": operation.last.why,
-            "steps": operation.entries,
-            "versions": operation.last.versions,
-        }
-        for operation in operations(snapshot.entries)
-    ]
-
-
-def _line(operation: Operation, shown: bool) -> str:
-    last = operation.last
-    steps = f" [{operation.entries} steps, the last:]" if operation.entries > 1 else ""
-    why = f" — {last.why}" if last.why else ""
-    when = last.at.strftime("%Y-%m-%d %H:%M")
-    return (
-        f"{'*' if shown else ' '} {operation.number:>4}  {when}  {last.by}  {last.command}{steps}: {last.summary}{why}"
+    return GalleryStats(
+        uri=snapshot.uri,
+        categories=tuple(rows),
+        pairs=snapshot.count(PAIRS),
+        operations=len(operations(snapshot.entries)),
+        megabytes=size,
+        model=str(settings.get("backbone") or settings.get("model") or settings["fingerprint"]),
     )

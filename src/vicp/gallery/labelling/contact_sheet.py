@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,29 +11,30 @@ from jinja2 import Environment
 from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
-from vicp.gallery.labelling.active_learning import PairProposal
+from vicp.gallery.labelling.proposals import ProposedPair
 
-SIDE = 240  # pixels of a thumbnail
+THUMBNAIL_SIZE = 240  # pixels of the longer side
 
 
-def write_sheet(path: Path, proposals: list[PairProposal], table: PhotoTable, *, title: str) -> None:
+def write_sheet(path: Path, pairs: Sequence[ProposedPair], table: PhotoTable, *, title: str) -> None:
     """Writes the page; photos are inside it, so that it can be sent to who knows the individuals.
 
     Raises:
-        DataError: a photo cannot be read, or the page not written.
+        DataError: A photo cannot be read, or the page not written.
     """
-    template = files("vicp.gallery").joinpath("pairs.html").read_text(encoding="utf-8")
-    pairs = [
+    template = files("vicp.gallery.labelling").joinpath("pairs.html").read_text(encoding="utf-8")
+    row_of = {str(name): row for row, name in enumerate(table.frame["path"])}
+    entries = [
         {
-            "left": str(table.frame["path"].iloc[p.left]),
-            "right": str(table.frame["path"].iloc[p.right]),
-            "photos": [thumbnail(table, p.left), thumbnail(table, p.right)],
-            "why": p.why,
-            "similarity": f"{p.similarity:.3f}",
+            "left": pair.left,
+            "right": pair.right,
+            "photos": [thumbnail_url(table, row_of[pair.left]), thumbnail_url(table, row_of[pair.right])],
+            "why": pair.why,
+            "similarity": f"{pair.similarity:.3f}",
         }
-        for p in proposals
+        for pair in pairs
     ]
-    page = Environment(autoescape=True).from_string(template).render(title=title, pairs=pairs)
+    page = Environment(autoescape=True).from_string(template).render(title=title, pairs=entries)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
@@ -40,10 +42,10 @@ def write_sheet(path: Path, proposals: list[PairProposal], table: PhotoTable, *,
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def thumbnail(table: PhotoTable, index: int) -> str:
-    """A photo as a data URL, its longest side at most SIDE pixels."""
+def thumbnail_url(table: PhotoTable, index: int) -> str:
+    """Return a photo as a data URL, its longer side at most `THUMBNAIL_SIZE` pixels."""
     image = decode_photo(table.photo_bytes(index))
-    image.thumbnail((SIDE, SIDE))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,22 +12,22 @@ from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import parse_support
 from vicp.data.write import write_frame
-from vicp.gallery.contents import find_photos, photos, signed
+from vicp.gallery.contents import find_photos, photos
 from vicp.gallery.labelling.pair_files import COLUMNS, new_pairs
-from vicp.gallery.store.database import change
+from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS, SCHEMAS
 
 
 @dataclass(frozen=True)
 class LabelResult:
-    """What adding labels has done.
+    """What adding labels to a gallery did.
 
     Attributes:
-        added: pairs that were new.
-        known: pairs that stood there already, with the same label.
-        total: pairs that the gallery holds now.
-        same: of these, same-pairs.
+        added: Pairs that were new.
+        known: Pairs that were there already, with the same label.
+        total: Pairs that the gallery holds now.
+        same: Of these, same-pairs.
     """
 
     added: int
@@ -36,56 +35,42 @@ class LabelResult:
     total: int
     same: int
 
-    def summary(self) -> dict[str, Any]:
-        """The facts, for programs."""
-        return vars(self)
 
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        return [
-            f"{self.added} pairs added, {self.known} were there.",
-            f"{self.total} labelled pairs now: {self.same} same, {self.total - self.same} different.",
-        ]
-
-
-def label_pairs(uri: str, file: Path, *, by: str, why: str = "", wait: bool = False) -> LabelResult:
+def label_pairs(writer: Change, file: Path) -> LabelResult:
     """Adds the labelled pairs of a file to a gallery, all or none; a second time it changes nothing.
 
     Args:
-        uri: the gallery.
-        file: a CSV with left, right and same; photos by key or by where they came from, and rows without a label wait.
-        by: who says so.
-        why: a note for the log.
-        wait: for another writer, instead of raising.
+        writer: The change to write with.
+        file: A CSV with left, right and same; photos by key or by where they came from. Rows without a label are left
+            out.
 
     Raises:
-        DataError: a file that cannot be used, or labels that contradict each other or those there.
-        GalleryError: photos that are not in the gallery, or as `change`.
+        DataError: A file that cannot be used, or labels that contradict each other or those in the gallery.
+        GalleryError: Photos that are not in the gallery.
     """
     frame = read_csv(file)
     require_columns(file, list(frame.columns), COLUMNS)
-    given = frame[frame["same"].str.strip() != ""].reset_index(drop=True)
-    with change(uri, "label", by=by, why=why, wait=wait) as writer:
-        table = _by_key(writer.snapshot)
-        there = labelled_pairs(writer.snapshot, table)
-        if given.empty:
-            return LabelResult(0, 0, len(there), int(there.same.sum()))
-        names = sorted({*given["left"], *given["right"]})
-        keys = {name: str(find_photos(writer.snapshot, [name])["key"].iloc[0]) for name in names}
-        given = given.assign(left=given["left"].map(keys), right=given["right"].map(keys))
-        fresh = parse_support(file, given, table)
-        new = new_pairs(file, fresh, "the gallery", there, [str(key) for key in table.frame["path"]])
-        if len(new):
-            category = table.select([int(new.left[0])]).categories[0]
-            writer.update(PAIRS, _rows(new, table, {"category": category, **signed(writer)}))
-            writer.commit(f"{len(new)} labelled pairs ({category})")
-    same = int(there.same.sum() + new.same.sum())
-    return LabelResult(len(new), len(fresh) - len(new), len(there) + len(new), same)
+    rows = frame[frame["same"].str.strip() != ""].reset_index(drop=True)
+    table = _table_by_key(writer.snapshot)
+    held = labelled_pairs(writer.snapshot, table)
+    if rows.empty:
+        return LabelResult(0, 0, len(held), int(held.same.sum()))
+    names = sorted({*rows["left"], *rows["right"]})
+    key_of = {name: str(find_photos(writer.snapshot, [name])["key"].iloc[0]) for name in names}
+    rows = rows.assign(left=rows["left"].map(key_of), right=rows["right"].map(key_of))
+    pairs = parse_support(file, rows, table)
+    new = new_pairs(file, pairs, "the gallery", held, [str(key) for key in table.frame["path"]])
+    if len(new):
+        category = table.select([int(new.left[0])]).categories[0]
+        writer.update(PAIRS, _pair_rows(new, table, {"category": category, **writer.signature()}))
+        writer.commit(f"{len(new)} labelled pairs ({category})")
+    num_same = int(held.same.sum() + new.same.sum())
+    return LabelResult(len(new), len(pairs) - len(new), len(held) + len(new), num_same)
 
 
 def labelled_pairs(snapshot: Snapshot, table: PhotoTable | None = None) -> Support:
-    """A gallery's labelled pairs, as positions in its photos by key; those of photos that are gone are left out."""
-    table = _by_key(snapshot) if table is None else table
+    """Return a gallery's labelled pairs, as positions in its photos by key, less those of photos that are gone."""
+    table = _table_by_key(snapshot) if table is None else table
     row_of = {key: row for row, key in enumerate(table.frame["path"])}
     rows = [
         (row_of[pair["left"]], row_of[pair["right"]], pair["same"])
@@ -97,19 +82,21 @@ def labelled_pairs(snapshot: Snapshot, table: PhotoTable | None = None) -> Suppo
 
 
 def export_pairs(snapshot: Snapshot, out: Path) -> int:
-    """Writes left, right (keys, the paths of an exported Parquet table), same and category; returns how many.
+    """Writes the labelled pairs, and returns how many.
+
+    The columns are left and right (keys, the paths of an exported Parquet table), same, and category.
 
     Raises:
-        DataError: another ending than of a table, or it cannot be written.
-        GalleryError: the gallery cannot be read.
+        DataError: Another ending than of a table, or it cannot be written.
+        GalleryError: The gallery cannot be read.
     """
     frame = snapshot.read(PAIRS).to_pandas().sort_values(["category", "left", "right"])
     write_frame(frame.assign(same=frame["same"].astype(int))[["left", "right", "same", "category"]], out)
     return len(frame)
 
 
-def _by_key(snapshot: Snapshot) -> PhotoTable:
-    """The gallery's photos, named by their keys."""
+def _table_by_key(snapshot: Snapshot) -> PhotoTable:
+    """Return the gallery's photos, named by their keys."""
     frame = photos(snapshot, ("number", "key", "category", "identity"))
     frame = pd.DataFrame(
         {
@@ -122,7 +109,7 @@ def _by_key(snapshot: Snapshot) -> PhotoTable:
     return PhotoTable(frame, Path())
 
 
-def _rows(pairs: Support, table: PhotoTable, facts: dict[str, object]) -> pa.Table:
+def _pair_rows(pairs: Support, table: PhotoTable, facts: dict[str, object]) -> pa.Table:
     keys = table.frame["path"].to_numpy()
     rows = [
         {"left": str(keys[a]), "right": str(keys[b]), "same": bool(same), **facts}

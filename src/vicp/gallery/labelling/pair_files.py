@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import parse_support, read_support
 from vicp.errors import DataError
-from vicp.gallery.labelling.active_learning import PairProposal
 
 COLUMNS = ("left", "right", "same")
 NO_PAIRS = Support(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
@@ -25,11 +23,11 @@ class AddPairsResult:
     """What became of the rows of a file of labels.
 
     Attributes:
-        new: pairs that were added.
-        known: pairs that were there already, with the same label.
-        unlabelled: rows whose `same` is empty.
-        total: pairs in the file now.
-        same: how many of those are same-pairs.
+        new: Pairs that were added.
+        known: Pairs that were there already, with the same label.
+        unlabelled: Rows whose `same` is empty.
+        total: Pairs in the file now.
+        same: How many of those are same-pairs.
     """
 
     new: int
@@ -38,105 +36,98 @@ class AddPairsResult:
     total: int
     same: int
 
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return vars(self).copy()
-
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        rest = [f"{self.known} were there already"] if self.known else []
-        rest += [f"{self.unlabelled} have no label yet"] if self.unlabelled else []
-        return [
-            f"Added {self.new} pairs" + (f"; {', '.join(rest)}" if rest else "") + ".",
-            f"{self.total} pairs now: {self.same} same, {self.total - self.same} different.",
-        ]
-
 
 def add_pairs(labelled: Path, target: Path, table: PhotoTable) -> AddPairsResult:
     """Adds the labelled rows of one file to another, made if absent; a second time it changes nothing.
 
     Args:
-        labelled: a CSV with left, right and same; rows with an empty `same` wait.
-        target: the CSV to grow; it changes as a whole or not at all, and what stands in it stays as it is.
-        table: the photos the pairs speak of.
+        labelled: A CSV with left, right and same; rows with an empty `same` are left out.
+        target: The CSV to grow; it changes as a whole or not at all, and the rows that it has stay as they are.
+        table: The photos that the pairs name.
 
     Raises:
-        DataError: a file that cannot be read or written, names no photo has, or labels that contradict each other or
-            those there; then nothing is added.
+        DataError: A file that cannot be read or written, names that no photo has, or labels that contradict each other
+            or those in the target; then nothing is added.
     """
     frame = read_csv(labelled)
     require_columns(labelled, list(frame.columns), COLUMNS)
-    given = frame[frame["same"].str.strip() != ""]
-    unlabelled = len(frame) - len(given)
-    there = read_pairs(target, table)
-    if given.empty:
-        return AddPairsResult(0, 0, unlabelled, len(there), int(there.same.sum()))
-    fresh = parse_support(labelled, given.reset_index(drop=True), table)
+    rows = frame[frame["same"].str.strip() != ""].reset_index(drop=True)
+    num_unlabelled = len(frame) - len(rows)
+    held = read_pairs(target, table)
+    if rows.empty:
+        return AddPairsResult(0, 0, num_unlabelled, len(held), int(held.same.sum()))
+    pairs = parse_support(labelled, rows, table)
     names = [str(name) for name in table.frame["path"]]
-    new = new_pairs(labelled, fresh, str(target), there, names)
+    new = new_pairs(labelled, pairs, str(target), held, names)
     if len(new):
-        rows = zip(new.left, new.right, new.same, strict=True)
-        _append(target, [(names[a], names[b], "1" if same else "0") for a, b, same in rows])
-    num_same = int(there.same.sum() + new.same.sum())
-    return AddPairsResult(len(new), len(fresh) - len(new), unlabelled, len(there) + len(new), num_same)
+        labels = zip(new.left, new.right, new.same, strict=True)
+        _append(target, [(names[a], names[b], "1" if same else "0") for a, b, same in labels])
+    num_same = int(held.same.sum() + new.same.sum())
+    return AddPairsResult(len(new), len(pairs) - len(new), num_unlabelled, len(held) + len(new), num_same)
 
 
-def new_pairs(labelled: Path, fresh: Support, holder: str, there: Support, names: list[str]) -> Support:
-    """Those of the pairs read from `labelled` that the holder does not have.
+def new_pairs(labelled: Path, pairs: Support, holder: str, held: Support, names: list[str]) -> Support:
+    """Return those of the pairs read from a file that the holder does not have.
 
     Args:
-        labelled: the file the fresh pairs are from.
-        fresh: these pairs.
-        holder: what has pairs already, for messages.
-        there: its pairs.
-        names: of the photos.
+        labelled: The file, for messages.
+        pairs: Its pairs.
+        holder: What has pairs already, for messages.
+        held: The pairs it has.
+        names: Of the photos.
 
     Raises:
-        DataError: the holder has the opposite label for one, or all of them together contradict each other.
+        DataError: The holder has the opposite label for one, or all of them together contradict each other.
     """
-    known = {(a, b): same for a, b, same in zip(there.left, there.right, there.same, strict=True)}
-    pairs = list(zip(fresh.left.tolist(), fresh.right.tolist(), fresh.same.tolist(), strict=True))
-    opposite = [f"{names[a]} and {names[b]}" for a, b, same in pairs if known.get((a, b), same) != same]
+    label_of = {(a, b): same for a, b, same in zip(held.left, held.right, held.same, strict=True)}
+    triples = list(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.same.tolist(), strict=True))
+    opposite = [f"{names[a]} and {names[b]}" for a, b, same in triples if label_of.get((a, b), same) != same]
     if opposite:
         raise DataError(
             f"{labelled}: {holder} has the opposite label for {'; '.join(opposite[:20])}: correct one of the two"
         )
-    check_consistent(Support(*(np.concatenate([getattr(there, key), getattr(fresh, key)]) for key in COLUMNS)), names)
-    rows = np.array([(a, b) not in known for a, b, _ in pairs])
-    return Support(fresh.left[rows], fresh.right[rows], fresh.same[rows])
+    check_consistent(Support(*(np.concatenate([getattr(held, key), getattr(pairs, key)]) for key in COLUMNS)), names)
+    is_new = np.array([(a, b) not in label_of for a, b, _ in triples])
+    return Support(pairs.left[is_new], pairs.right[is_new], pairs.same[is_new])
 
 
 def read_pairs(path: Path, table: PhotoTable) -> Support:
-    """The pairs in a file; none where there is no such file.
+    """Return the pairs in a file; none where there is no such file.
 
     Raises:
-        DataError: the file cannot be used.
+        DataError: The file cannot be used.
     """
-    if not path.exists():
-        return NO_PAIRS
-    return read_support(path, table)
+    return read_support(path, table) if path.exists() else NO_PAIRS
 
 
 def check_consistent(pairs: Support, names: list[str]) -> None:
-    """Raises `DataError` for pairs labelled different whose photos other pairs make the same individual."""
-    used = np.unique(np.concatenate([pairs.left, pairs.right]))
-    relate_pairs(pairs_within(pairs, used), [names[i] for i in used])
+    """Checks that no pair labelled different has photos that other pairs make the same individual.
+
+    Raises:
+        DataError: One has.
+    """
+    rows = np.unique(np.concatenate([pairs.left, pairs.right]))
+    relate_pairs(pairs_within(pairs, rows), [names[i] for i in rows])
 
 
-def require_no_loss(path: Path, kept: Path | None) -> None:
-    """Raises `DataError` for a file that proposals must not replace.
+def require_no_loss(path: Path, pairs_file: Path | None) -> None:
+    """Checks that proposals written to a file replace no label and nothing else than proposals.
 
     Args:
-        path: where proposals are to be written.
-        kept: the file of pairs that labels are added to, if any: what it holds may go.
+        path: Where proposals are to be written.
+        pairs_file: The file that labels are added to, if any: labels that it holds may go.
+
+    Raises:
+        DataError: They would.
     """
     if not path.exists():
         return
     frame = read_csv(path)
-    if not set(COLUMNS) <= set(frame.columns) or (kept is not None and kept.exists() and path.samefile(kept)):
+    pairs_file = None if pairs_file is None or not pairs_file.exists() else pairs_file
+    if not set(COLUMNS) <= set(frame.columns) or (pairs_file is not None and path.samefile(pairs_file)):
         raise DataError(f"{path} is there and holds something else than proposals; give another --out")
-    there = set() if kept is None or not kept.exists() else set(_pairs(read_csv(kept)))
-    lost = [pair for pair in _pairs(frame[frame["same"].str.strip() != ""]) if pair not in there]
+    saved = set() if pairs_file is None else set(_name_pairs(read_csv(pairs_file)))
+    lost = [pair for pair in _name_pairs(frame[frame["same"].str.strip() != ""]) if pair not in saved]
     if lost:
         raise DataError(
             f"{path} holds {len(lost)} labels that would be lost; add them with `vicp pairs add` to the file that "
@@ -144,26 +135,12 @@ def require_no_loss(path: Path, kept: Path | None) -> None:
         )
 
 
-def _pairs(frame: pd.DataFrame) -> list[frozenset[str]]:
-    return [frozenset(names) for names in zip(frame["left"], frame["right"], strict=True)]
-
-
-def write_proposals(path: Path, proposals: list[PairProposal], names: list[str]) -> None:
-    """Writes proposed pairs with an empty column `same`, for a person to fill in.
+def write_pairs(path: Path, frame: pd.DataFrame) -> None:
+    """Writes pairs as a CSV, whole or not at all.
 
     Raises:
-        DataError: it cannot be written there.
+        DataError: It cannot be written there.
     """
-    rows = [(names[p.left], names[p.right], "", f"{p.similarity:.4f}", p.why) for p in proposals]
-    _write(path, pd.DataFrame(rows, columns=[*COLUMNS, "similarity", "why"]))
-
-
-def _append(target: Path, rows: list[tuple[str, str, str]]) -> None:
-    fresh = pd.DataFrame(rows, columns=list(COLUMNS))
-    _write(target, pd.concat([read_csv(target), fresh]).fillna("") if target.exists() else fresh)
-
-
-def _write(path: Path, frame: pd.DataFrame) -> None:
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,3 +148,12 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
         os.replace(part, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _name_pairs(frame: pd.DataFrame) -> list[frozenset[str]]:
+    return [frozenset(names) for names in zip(frame["left"], frame["right"], strict=True)]
+
+
+def _append(target: Path, rows: list[tuple[str, str, str]]) -> None:
+    new_rows = pd.DataFrame(rows, columns=list(COLUMNS))
+    write_pairs(target, pd.concat([read_csv(target), new_rows]).fillna("") if target.exists() else new_rows)

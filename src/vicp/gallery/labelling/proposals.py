@@ -1,23 +1,40 @@
-"""From photos on disk to proposed pairs: embed, see what labels there are, propose."""
+"""From photos to proposed pairs: embed them, see which labels there are, propose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
-from vicp.data.sources import open_photos
 from vicp.data.support import Support
 from vicp.errors import DataError
-from vicp.gallery.labelling.active_learning import PairProposal, Strategy, propose_pairs
-from vicp.gallery.labelling.pair_files import NO_PAIRS, read_pairs
+from vicp.gallery.labelling.active_learning import Strategy, propose_pairs
+from vicp.gallery.labelling.pair_files import COLUMNS, NO_PAIRS, read_pairs, write_pairs
 
-MOST_PHOTOS = 4000  # looked at together: all their similarities fit in 64 MB
+MAX_PHOTOS = 4000  # compared with each other: all their similarities fit in 64 MB
+
+
+@dataclass(frozen=True)
+class ProposedPair:
+    """A pair worth a label.
+
+    Attributes:
+        left: Name of one photo.
+        right: Of the other.
+        similarity: Cosine in [-1, 1], rounded to four digits.
+        why: "likely same", "uncertain" or "random".
+    """
+
+    left: str
+    right: str
+    similarity: float
+    why: str
 
 
 @dataclass(frozen=True)
@@ -25,43 +42,21 @@ class PairProposals:
     """Pairs to label.
 
     Attributes:
-        pairs: the most useful first.
-        table: the photos they point into.
-        num_labelled: pairs that have a label already.
+        pairs: The most useful first.
+        photos: How many photos were compared.
+        skipped: Photos left out because they cannot be used.
+        labelled: Pairs that have a label already.
     """
 
-    pairs: list[PairProposal]
-    table: PhotoTable
-    num_labelled: int
-
-    @property
-    def names(self) -> list[str]:
-        """Of the table's photos."""
-        return [str(name) for name in self.table.frame["path"]]
-
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        names = self.names
-        return {
-            "photos": len(self.table),
-            "skipped": len(self.table.skipped),
-            "labelled": self.num_labelled,
-            "pairs": [
-                {"left": names[p.left], "right": names[p.right], "similarity": round(p.similarity, 4), "why": p.why}
-                for p in self.pairs
-            ],
-        }
-
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        names = self.names
-        lines = [f"{names[p.left]}  {names[p.right]}  ({p.why}, similarity {p.similarity:.3f})" for p in self.pairs]
-        return [*lines, f"{len(self.pairs)} pairs of {len(self.table)} photos; {self.num_labelled} are labelled."]
+    pairs: tuple[ProposedPair, ...]
+    photos: int
+    skipped: int
+    labelled: int
 
 
 def propose_from(
     embedder: Embedder,
-    photos: Path,
+    table: PhotoTable,
     *,
     count: int,
     prompt: Prompt | None = None,
@@ -70,48 +65,67 @@ def propose_from(
     strategy: Strategy = "balanced",
     seed: int = 0,
 ) -> PairProposals:
-    """The pairs of a folder or table that are most worth a label.
+    """Return the pairs of photos that are most worth a label.
 
     Args:
-        embedder: what looks at the photos.
-        photos: a folder or table; identities are not looked at.
-        count: how many pairs.
-        prompt: how photos are compared so far; None is the frozen backbone.
-        category: of several in the photos; the prompt's where not given.
-        pairs_file: labels there are, if any.
-        strategy: how to choose.
-        seed: of what is drawn.
+        embedder: What compares the photos.
+        table: The photos; identities are not looked at.
+        count: How many pairs.
+        prompt: The category's prompt so far; None is the frozen backbone.
+        category: Which of several in the table; the prompt's if None.
+        pairs_file: Labels there are, if any.
+        strategy: How to choose.
+        seed: Of what is drawn.
 
     Raises:
-        DataError: photos or labels that cannot be used, or nothing left to ask.
-        PromptError: the prompt belongs to another model.
+        DataError: Photos or labels that cannot be used, or no pair is left to propose.
+        PromptError: The prompt belongs to another model.
     """
-    table = open_photos(photos, need_identity=False, skip_bad=embedder.skip_bad)
-    name = category or (None if prompt is None else prompt.category)
-    if len(table.categories) > 1:
-        if name is None:
-            raise DataError(
-                f"{photos}: photos of {len(table.categories)} categories ({', '.join(table.categories[:5])}, ...): "
-                "say which with --category"
-            )
-        table = table.of_category(name)
+    table = _of_one_category(table, category or (None if prompt is None else prompt.category))
     labelled = NO_PAIRS if pairs_file is None else read_pairs(pairs_file, table)
-    rows = _rows(len(table), labelled, seed)
-    seen, embeddings = embedder.embed(table.select(rows), prompt)
-    rows = rows[table.frame["row"].iloc[rows].isin(seen.frame["row"]).to_numpy()]
-    groups, relation = relate_pairs(pairs_within(labelled, rows), [str(path) for path in seen.frame["path"]])
+    rows = _rows_to_compare(len(table), labelled, seed)
+    usable, embeddings = embedder.embed(table.select(rows), prompt)
+    rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
+    names = [str(path) for path in usable.frame["path"]]
+    groups, relation = relate_pairs(pairs_within(labelled, rows), names)
     boundary = None if prompt is None or prompt.choice is None else prompt.choice.threshold
-    found = propose_pairs(embeddings.numpy(), groups, relation, count, strategy=strategy, boundary=boundary, seed=seed)
-    if not found:
-        raise DataError(f"{photos}: nothing left to ask: every pair of its {len(seen)} photos is labelled or follows")
-    return PairProposals(found, seen, len(labelled))
+    proposals = propose_pairs(
+        embeddings.numpy(), groups, relation, count, strategy=strategy, boundary=boundary, seed=seed
+    )
+    if not proposals:
+        raise DataError(f"nothing left to ask: every pair of the {len(usable)} photos is labelled or follows")
+    return PairProposals(
+        pairs=tuple(ProposedPair(names[p.left], names[p.right], round(p.similarity, 4), p.why) for p in proposals),
+        photos=len(usable),
+        skipped=len(usable.skipped),
+        labelled=len(labelled),
+    )
 
 
-def _rows(num_photos: int, labelled: Support, seed: int) -> NDArray[np.int64]:
-    """Which photos to look at, ascending: all or, of too many, those with labels and others at random."""
-    if num_photos <= MOST_PHOTOS:
+def write_proposals(path: Path, pairs: Sequence[ProposedPair]) -> None:
+    """Writes proposed pairs with an empty column `same`, for a person to fill in.
+
+    Raises:
+        DataError: It cannot be written there.
+    """
+    rows = [(pair.left, pair.right, "", f"{pair.similarity:.4f}", pair.why) for pair in pairs]
+    write_pairs(path, pd.DataFrame(rows, columns=[*COLUMNS, "similarity", "why"]))
+
+
+def _of_one_category(table: PhotoTable, category: str | None) -> PhotoTable:
+    if len(table.categories) == 1:
+        return table
+    if category is None:
+        listed = ", ".join(table.categories[:5])
+        raise DataError(f"photos of {len(table.categories)} categories ({listed}, ...): say which with --category")
+    return table.of_category(category)
+
+
+def _rows_to_compare(num_photos: int, labelled: Support, seed: int) -> NDArray[np.int64]:
+    """Return which photos to compare, ascending: all or, of too many, those with labels and others at random."""
+    if num_photos <= MAX_PHOTOS:
         return np.arange(num_photos)
-    used = np.unique(np.concatenate([labelled.left, labelled.right]))
-    others = np.setdiff1d(np.arange(num_photos), used)
-    drawn = np.random.default_rng(seed).permutation(others)[: max(MOST_PHOTOS - len(used), 0)]
-    return np.sort(np.concatenate([used, drawn]))
+    in_pairs = np.unique(np.concatenate([labelled.left, labelled.right]))
+    others = np.setdiff1d(np.arange(num_photos), in_pairs)
+    sampled = np.random.default_rng(seed).permutation(others)[: max(MAX_PHOTOS - len(in_pairs), 0)]
+    return np.sort(np.concatenate([in_pairs, sampled]))

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from vicp.errors import GalleryError
-from vicp.gallery.store.errors import lance_errors
-from vicp.gallery.store.index import COLUMN, index_config
-from vicp.gallery.store.journal import Entry, next_entry
-from vicp.gallery.store.snapshot import MANY, Snapshot, all_tables, is_made
+from vicp.gallery.store.journal import Entry, find_operation, next_entry, undone
+from vicp.gallery.store.lance import INDEXED_COLUMN, all_tables, can_open, index_config, lance_errors
+from vicp.gallery.store.snapshot import MANY, Snapshot
 from vicp.gallery.store.tables import SCHEMAS, key_columns
 
 JOURNAL = "journal"
@@ -18,14 +18,25 @@ _EMPTY = 1  # the version of a table that was just made
 
 
 class Change:
-    """A command that writes; nothing of it is visible before `commit`, which it may call many times."""
+    """A command that writes; nothing of it is visible before `commit`, which it may call many times.
 
-    def __init__(self, snapshot: Snapshot, command: str, *, by: str, why: str) -> None:
+    Args:
+        snapshot: The gallery as it is; after a commit, `snapshot` is the gallery with what was written.
+        command: For the log.
+        author: Who changes the gallery.
+        reason: A note for the log.
+    """
+
+    def __init__(self, snapshot: Snapshot, command: str, *, author: str, reason: str) -> None:
         self.snapshot = snapshot
-        self.by, self.why = by, why
+        self._author, self._reason = author, reason
         self._command = command
         self._operation: int | None = None
         self._open: dict[str, Any] = {}
+
+    def signature(self) -> dict[str, object]:
+        """Return author, time and reason, for a row that is written now."""
+        return {"author": self._author, "at": datetime.now(UTC), "reason": self._reason}
 
     def add(self, table: str, rows: pa.Table, *, schema: pa.Schema | None = None) -> None:
         """Appends rows; `schema` makes a table that is not there yet."""
@@ -46,22 +57,22 @@ class Change:
                 opened.delete(f"number in ({', '.join(map(str, numbers[start : start + MANY]))})")
 
     def make_index(self, table: str, rows: int) -> Any:
-        """Builds a search index over the embeddings of a table of so many rows; returns LanceDB's table."""
+        """Builds a search index over the embeddings of a table of so many rows, and returns LanceDB's table."""
         with self._writing(table):
             opened = self.settled(table)
-            opened.create_index(COLUMN, config=index_config(rows), replace=True)
+            opened.create_index(INDEXED_COLUMN, config=index_config(rows), replace=True)
         return opened
 
     def commit(self, summary: str, *, settings: dict[str, Any] | None = None, state: Entry | None = None) -> Entry:
-        """Makes everything since the last commit visible at once.
+        """Makes everything since the last commit visible at once, and returns the journal's new entry.
 
         Args:
-            summary: what was done, for people.
-            settings: the gallery's from now on; those it had if None.
-            state: an earlier entry whose content is shown from now on, in place of what was written.
+            summary: What was done, for people.
+            settings: The gallery's from now on; those it had if None.
+            state: An earlier entry whose content is shown from now on, in place of what was written.
 
         Raises:
-            GalleryError: it cannot be written, or another writer was faster.
+            GalleryError: It cannot be written, or another writer was faster.
         """
         entries = self.snapshot.entries
         before = entries[-1] if entries else None
@@ -72,8 +83,8 @@ class Change:
             entries,
             self._command,
             summary,
-            by=self.by,
-            why=self.why,
+            author=self._author,
+            reason=self._reason,
             versions=state.versions if state else versions,
             settings=(state.settings if state else kept) if settings is None else settings,
             operation=self._operation,
@@ -89,8 +100,29 @@ class Change:
         self.snapshot = replace(self.snapshot, entries=(*entries, entry))
         return entry
 
+    def undo(self) -> Entry:
+        """Takes the last command back that has not been taken back.
+
+        Raises:
+            GalleryError: Nothing is left to take back.
+        """
+        operation, state = undone(self.snapshot.entries)
+        what = f"{operation.number} ({operation.last.command}: {operation.last.summary})"
+        return self.commit(f"took back operation {what}", state=state)
+
+    def restore(self, number: int) -> Entry:
+        """Brings back the gallery as it was after this operation.
+
+        Raises:
+            GalleryError: No such operation.
+        """
+        entries = self.snapshot.entries
+        last = find_operation(entries, number).last
+        summary = f"as after operation {number} ({last.command}: {last.summary})"
+        return self.commit(summary, state=entries[last.state - 1])
+
     def settled(self, table: str, schema: pa.Schema | None = None) -> Any:
-        """The table, after putting away what no journal row names."""
+        """Return the table, after putting away what no journal row names."""
         if table not in self._open:
             entries = self.snapshot.entries
             wanted = entries[-1].versions.get(table) if entries else None
@@ -102,10 +134,10 @@ class Change:
         return self._open[table]
 
     def _unnamed(self, table: str, schema: pa.Schema | None) -> Any:
-        """A table that the last journal row does not name: made now, unless it is there."""
+        """Return a table that the last journal row does not name: made now, unless it is there."""
         database, columns = self.snapshot.database, schema or SCHEMAS[table]
         named = any(table in entry.versions for entry in self.snapshot.entries)
-        if table in all_tables(database) and (named or is_made(database, table)):
+        if table in all_tables(database) and (named or can_open(database, table)):
             return database.open_table(table)
         return database.create_table(table, schema=columns, mode="overwrite")
 

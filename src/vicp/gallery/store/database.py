@@ -13,10 +13,10 @@ from typing import Any
 
 from vicp.errors import GalleryError
 from vicp.gallery.store.change import JOURNAL, Change
-from vicp.gallery.store.errors import lance_errors
-from vicp.gallery.store.journal import SCHEMA, Entry, find_operation, read_entries, undone
+from vicp.gallery.store.journal import SCHEMA, read_entries
+from vicp.gallery.store.lance import all_tables, can_open, lance_errors
 from vicp.gallery.store.lock import remote_lock, remove_lock, writer_lock
-from vicp.gallery.store.snapshot import Snapshot, all_tables, is_made
+from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import SCHEMAS
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
@@ -24,11 +24,11 @@ os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; 
 import lancedb
 
 
-def open_gallery(uri: str) -> Snapshot:
-    """The gallery as it is now.
+def read_gallery(uri: str) -> Snapshot:
+    """Return the gallery as it is now.
 
     Raises:
-        GalleryError: there is none, it is damaged, or a newer program wrote it.
+        GalleryError: There is none, it is damaged, or another version of this program wrote it.
     """
     snapshot = _open(uri)
     if not snapshot.entries:
@@ -40,29 +40,29 @@ def open_gallery(uri: str) -> Snapshot:
 
 
 @contextmanager
-def change(uri: str, command: str, *, by: str, why: str = "", wait: bool = False) -> Iterator[Change]:
+def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lock: bool = False) -> Iterator[Change]:
     """Opens a gallery to write, as the only writer.
 
     Args:
-        uri: the gallery.
-        command: for the log.
-        by: who changes it.
-        why: a note for the log.
-        wait: for another writer to finish, instead of raising.
+        uri: The gallery.
+        command: For the log.
+        author: Who changes it.
+        reason: A note for the log.
+        wait_for_lock: Wait for another writer to finish, instead of raising.
 
     Raises:
-        GalleryError: as `open_gallery`, or another process is writing, or the place cannot be written.
+        GalleryError: As `read_gallery`, or another process is writing, or the place cannot be written.
     """
-    open_gallery(uri)  # before a lock file is left in a folder that is none
-    with _lock(uri, wait=wait):
-        yield Change(open_gallery(uri), command, by=by, why=why)
+    read_gallery(uri)  # before a lock file is left in a folder that is none
+    with _lock(uri, wait=wait_for_lock):
+        yield Change(read_gallery(uri), command, author=author, reason=reason)
 
 
-def create_gallery(uri: str, settings: dict[str, Any], *, by: str, why: str = "") -> Snapshot:
-    """An empty gallery.
+def create_gallery(uri: str, settings: dict[str, Any], *, author: str, reason: str = "") -> Snapshot:
+    """Makes an empty gallery, and returns it.
 
     Raises:
-        GalleryError: there is one already, the folder holds something else, or it cannot be written.
+        GalleryError: There is one already, the folder holds something else, or it cannot be written.
     """
     folder = local_folder(uri)
     if folder is not None:
@@ -73,61 +73,40 @@ def create_gallery(uri: str, settings: dict[str, Any], *, by: str, why: str = ""
             raise GalleryError(f"{uri}: there is a gallery already: `vicp gallery stats {uri}` says what is in it")
         with lance_errors(uri, "making the tables"):
             snapshot.database.create_table(JOURNAL, schema=SCHEMA, mode="overwrite")  # what is there has no entry
-            made = Change(snapshot, "create", by=by, why=why)
+            writer = Change(snapshot, "create", author=author, reason=reason)
             for table in SCHEMAS:
-                made.settled(table)
-        made.commit("made an empty gallery", settings=settings)
-    return made.snapshot
-
-
-def undo(uri: str, *, by: str, why: str = "", wait: bool = False) -> Entry:
-    """Takes the last command back that has not been taken back; returns the journal's new entry.
-
-    Raises:
-        GalleryError: nothing to take back, or as `change`.
-    """
-    with change(uri, "undo", by=by, why=why, wait=wait) as writer:
-        taken_back, state = undone(writer.snapshot.entries)
-        what = f"{taken_back.number} ({taken_back.last.command}: {taken_back.last.summary})"
-        return writer.commit(f"took back operation {what}", state=state)
-
-
-def restore(uri: str, number: int, *, by: str, why: str = "", wait: bool = False) -> Entry:
-    """Brings back the gallery as it was after this operation; returns the journal's new entry.
-
-    Raises:
-        GalleryError: no such operation, or as `change`.
-    """
-    with change(uri, "restore", by=by, why=why, wait=wait) as writer:
-        entries = writer.snapshot.entries
-        last = find_operation(entries, number).last
-        summary = f"as after operation {number} ({last.command}: {last.summary})"
-        return writer.commit(summary, state=entries[last.state - 1])
+                writer.settled(table)
+        writer.commit("made an empty gallery", settings=settings)
+    return writer.snapshot
 
 
 def unlock(uri: str) -> str | None:
-    """Takes away the lock of a dead writer in object storage; returns whose it was, None if there was none."""
+    """Takes away the lock of a dead writer in object storage.
+
+    Returns:
+        The process whose lock it was; None if there was none.
+    """
     with lance_errors(uri, "taking the lock away"):
         return None if local_folder(uri) is not None else remove_lock(lancedb.connect(uri))
 
 
 def local_folder(uri: str) -> Path | None:
-    """The folder of a gallery on this machine's disks; None for one in object storage."""
+    """Return the folder of a gallery on this machine's disks; None for one in object storage."""
     return None if "://" in uri else Path(uri)
 
 
 def _open(uri: str) -> Snapshot:
-    """The gallery as it is now, without entries where there is none."""
+    """Return the gallery as it is now, without entries where there is none."""
     folder = local_folder(uri)
     if folder is not None and not folder.is_dir():
         raise GalleryError(f"{uri}: no such gallery; `vicp gallery create {uri}` makes one")
     with lance_errors(uri, "reading the journal"):
         database = lancedb.connect(uri)
-        there = all_tables(database)
-        alone = not set(there) & set(SCHEMAS)  # the journal is the first table that is made
-        if JOURNAL not in there and not alone:
+        tables = all_tables(database)
+        only_journal = not set(tables) & set(SCHEMAS)  # the journal is the first table that is made
+        if JOURNAL not in tables and not only_journal:
             raise GalleryError(f"{uri}: half of it is gone ({JOURNAL}): bring the folder back from a copy")
-        if JOURNAL not in there or (alone and not is_made(database, JOURNAL)):
+        if JOURNAL not in tables or (only_journal and not can_open(database, JOURNAL)):
             return Snapshot(uri, database, ())
         rows = database.open_table(JOURNAL).to_arrow()
     try:

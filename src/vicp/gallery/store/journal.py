@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from vicp.errors import GalleryError
 
-FORMAT = 1  # of the store; a larger number in a journal means a newer program wrote it
+FORMAT = 2  # of the store; another number in a journal means that another version of this program wrote it
 
 SCHEMA = pa.schema(
     [
@@ -19,9 +19,9 @@ SCHEMA = pa.schema(
         ("state", pa.int64()),
         ("command", pa.string()),
         ("summary", pa.string()),
-        ("by", pa.string()),
+        ("author", pa.string()),
         ("at", pa.timestamp("us", "UTC")),
-        ("why", pa.string()),
+        ("reason", pa.string()),
         ("versions", pa.string()),
         ("settings", pa.string()),
         ("format", pa.int64()),
@@ -39,9 +39,9 @@ class Entry:
         state: the entry whose content this one shows: itself, or an earlier one that was brought back.
         command: create, enroll, ...
         summary: what was done, for people.
-        by: who.
+        author: who.
         at: when, UTC.
-        why: a note, may be empty.
+        reason: a note, may be empty.
         versions: the version of every table that is part of this state.
         settings: of the gallery in this state: its model, what it keeps, its search indices.
     """
@@ -51,14 +51,14 @@ class Entry:
     state: int
     command: str
     summary: str
-    by: str
+    author: str
     at: datetime
-    why: str
+    reason: str
     versions: dict[str, int]
     settings: dict[str, Any]
 
     def row(self) -> pa.Table:
-        """The entry as a row of the journal."""
+        """Return the entry as a row of the journal."""
         texts = {"versions": json.dumps(self.versions), "settings": json.dumps(self.settings), "format": FORMAT}
         return pa.Table.from_pylist([{**self.__dict__, **texts}], schema=SCHEMA)
 
@@ -79,19 +79,51 @@ class Operation:
 
     @property
     def number(self) -> int:
-        """What `vicp gallery restore` takes."""
+        """Return what `vicp gallery restore` takes."""
         return self.first.number
 
 
+@dataclass(frozen=True)
+class LogEntry:
+    """A change of a gallery, as `Gallery.log` lists it.
+
+    Attributes:
+        operation: Its number, which `Gallery.restore` takes.
+        command: "create", "enroll", "merge", ...
+        summary: What was done, for people.
+        author: Who did it.
+        at: When it was complete: ISO 8601, UTC.
+        reason: The author's note, may be empty.
+        steps: How many entries of the journal it has; a long command is saved in several.
+        versions: The version of every table in the state that it made.
+        shown: Whether that state is what the gallery shows now.
+    """
+
+    operation: int
+    command: str
+    summary: str
+    author: str
+    at: str
+    reason: str
+    steps: int
+    versions: dict[str, int]
+    shown: bool
+
+
 def read_entries(rows: pa.Table) -> tuple[Entry, ...]:
-    """The journal's entries in order.
+    """Return the journal's entries in order.
 
     Raises:
-        GalleryError: a newer program wrote them; the message lacks the place.
+        GalleryError: Another version of this program wrote them; the message lacks the place.
     """
-    if rows.num_rows and (newest := max(rows["format"].to_pylist())) > FORMAT:
+    formats = set(rows["format"].to_pylist()) - {FORMAT}
+    if formats and max(formats) > FORMAT:
         raise GalleryError(
-            f"a gallery of format {newest}, this program reads up to {FORMAT}: use the vicp that wrote it or newer"
+            f"a gallery of format {max(formats)}, this program reads {FORMAT}: use the vicp that wrote it or newer"
+        )
+    if formats:
+        raise GalleryError(
+            f"a gallery of format {min(formats)}, this program reads {FORMAT}: enroll its photos into a new gallery"
         )
     entries = []
     for row in rows.sort_by("number").to_pylist():
@@ -107,14 +139,14 @@ def next_entry(
     command: str,
     summary: str,
     *,
-    by: str,
-    why: str,
+    author: str,
+    reason: str,
     versions: dict[str, int],
     settings: dict[str, Any],
     operation: int | None = None,
     state: int | None = None,
 ) -> Entry:
-    """The entry that follows these; `operation` and `state` are its own number where none is given."""
+    """Return the entry that follows these; `operation` and `state` are its own number where none is given."""
     number = entries[-1].number + 1 if entries else 1
     return Entry(
         number=number,
@@ -122,24 +154,43 @@ def next_entry(
         state=state or number,
         command=command,
         summary=summary,
-        by=by,
+        author=author,
         at=datetime.now(UTC),
-        why=why,
+        reason=reason,
         versions=dict(versions),
         settings=dict(settings),
     )
 
 
 def operations(entries: Sequence[Entry]) -> list[Operation]:
-    """The commands, oldest first."""
+    """Return the commands, oldest first."""
     grouped: dict[int, list[Entry]] = {}
     for entry in entries:
         grouped.setdefault(entry.operation, []).append(entry)
     return [Operation(group[0], group[-1], len(group)) for group in grouped.values()]
 
 
+def log_entries(entries: Sequence[Entry]) -> list[LogEntry]:
+    """Return the changes of a gallery, oldest first."""
+    shown = entries[entries[-1].state - 1].operation
+    return [
+        LogEntry(
+            operation=operation.number,
+            command=operation.last.command,
+            summary=operation.last.summary,
+            author=operation.last.author,
+            at=operation.last.at.isoformat(),
+            reason=operation.last.reason,
+            steps=operation.entries,
+            versions=operation.last.versions,
+            shown=operation.number == shown,
+        )
+        for operation in operations(entries)
+    ]
+
+
 def undone(entries: Sequence[Entry]) -> tuple[Operation, Entry]:
-    """The operation that an undo takes back, and the entry whose state it brings back.
+    """Return the operation that an undo takes back, and the entry whose state it brings back.
 
     Taken back is what made the state that is shown, so that a second undo goes one further.
 
@@ -157,7 +208,7 @@ def undone(entries: Sequence[Entry]) -> tuple[Operation, Entry]:
 
 
 def find_operation(entries: Sequence[Entry], number: int) -> Operation:
-    """The operation with this number.
+    """Return the operation with this number.
 
     Raises:
         GalleryError: there is none.

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from vicp.gallery.store.errors import lance_errors
 from vicp.gallery.store.journal import Entry
+from vicp.gallery.store.lance import lance_errors
 
 MANY = 2000  # numbers in one condition
 
@@ -88,23 +88,3 @@ class Snapshot:
             opened = self.database.open_table(table)
             opened.checkout(version)
         return opened
-
-
-def is_made(database: Any, table: str) -> bool:
-    """Whether a table that is there can be opened: not where its maker was killed on the way to a first version."""
-    try:
-        database.open_table(table)
-    except ValueError:
-        return False
-    return True
-
-
-def all_tables(database: Any) -> list[str]:
-    """The tables that are there, in this state or another."""
-    names: list[str] = []
-    page = database.list_tables(limit=1000)
-    while True:
-        names += page.tables
-        if not page.page_token:
-            return names
-        page = database.list_tables(page_token=page.page_token, limit=1000)

@@ -1,8 +1,14 @@
-"""The gallery's tables: their columns, and what identifies a row of each."""
+"""The gallery's tables: their columns, what identifies a row of each, and which names may stand in them."""
+
+import unicodedata
 
 import pyarrow as pa
 
-_WHO = [("by", pa.string()), ("at", pa.timestamp("us", "UTC")), ("why", pa.string())]
+from vicp.errors import GalleryError
+
+_LONGEST_NAME = 200
+
+_SIGNATURE = [("author", pa.string()), ("at", pa.timestamp("us", "UTC")), ("reason", pa.string())]
 
 PHOTOS = "photos"
 IDENTITIES = "identities"
@@ -11,7 +17,8 @@ PROMPTS = "prompts"
 ORIGINALS = "originals"
 
 SCHEMAS: dict[str, pa.Schema] = {
-    # `key` is the content hash; `identity` is null where nobody has named the individual; by, at, why are of the name.
+    # `key` is the content hash; `identity` is null where nobody has named the individual; the signature (author,
+    # at, reason) is of the name.
     PHOTOS: pa.schema(
         [
             ("number", pa.int64()),
@@ -21,14 +28,16 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("source", pa.string()),
             ("date", pa.string()),
             ("thumbnail", pa.binary()),
-            *_WHO,
+            *_SIGNATURE,
         ]
     ),
     # `merged_into` is what this name became; null while it is in use.
-    IDENTITIES: pa.schema([("category", pa.string()), ("identity", pa.string()), ("merged_into", pa.string()), *_WHO]),
+    IDENTITIES: pa.schema(
+        [("category", pa.string()), ("identity", pa.string()), ("merged_into", pa.string()), *_SIGNATURE]
+    ),
     # `left` and `right` are keys of photos.
     PAIRS: pa.schema(
-        [("left", pa.string()), ("right", pa.string()), ("same", pa.bool_()), ("category", pa.string()), *_WHO]
+        [("left", pa.string()), ("right", pa.string()), ("same", pa.bool_()), ("category", pa.string()), *_SIGNATURE]
     ),
     # `space` names the embeddings in use, `prompt` is the prompt file (empty: the plain backbone).
     PROMPTS: pa.schema(
@@ -38,8 +47,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("model", pa.string()),
             ("method", pa.string()),
             ("prompt", pa.large_binary()),
-            ("calibration", pa.string()),
-            *_WHO,
+            *_SIGNATURE,
         ]
     ),
     # The photo files themselves, in a table of their own so that a change of names copies none of them.
@@ -56,20 +64,42 @@ _KEYS = {
 
 
 def key_columns(table: str) -> list[str]:
-    """What identifies a row of this table."""
+    """Return the columns that identify a row of this table."""
     return _KEYS.get(table, ["number"])
 
 
 def embeddings_table(space: str) -> str:
-    """The table of the embeddings of one space: of one category, model, transform and prompt, so of one width."""
+    """Return the name of the table of one space: of one category, model, transform and prompt, so of one width."""
     return f"embeddings_{space}"
 
 
 def is_embeddings(table: str) -> bool:
-    """Whether this is such a table."""
+    """Return whether this is the name of a table of embeddings."""
     return table.startswith("embeddings_")
 
 
-def embeddings_schema(width: int) -> pa.Schema:
-    """Its columns; `number` is the photo's."""
-    return pa.schema([("number", pa.int64()), ("embedding", pa.list_(pa.float32(), width))])
+def embeddings_schema(dim: int) -> pa.Schema:
+    """Return the columns of a table of embeddings (n, dim); `number` is the photo's."""
+    return pa.schema([("number", pa.int64()), ("embedding", pa.list_(pa.float32(), dim))])
+
+
+def check_name(name: str, what: str = "identity") -> str:
+    """Return the name, if an identity or a category may have it: whatever people write, and nothing like a path.
+
+    Raises:
+        GalleryError: It is empty, too long, has control characters, or climbs out of a folder if taken for a path.
+    """
+    if not name.strip():
+        raise GalleryError(f"an empty {what}: give it a name")
+    if len(name) > _LONGEST_NAME:
+        raise GalleryError(
+            f"{what} {name[:20]!r}... has {len(name)} characters, {_LONGEST_NAME} are allowed: shorten it"
+        )
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise GalleryError(f"{what} {name!r} has control characters: give it a name that can be written down")
+    parts = name.replace("\\", "/").split("/")
+    if name[0] in "/\\" or any(part in (".", "..") for part in parts):
+        raise GalleryError(
+            f"{what} {name!r} reads like a path out of the gallery: give it a name without '..' or a leading '/'"
+        )
+    return name

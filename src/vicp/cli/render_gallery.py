@@ -1,0 +1,103 @@
+"""What came of a command on a gallery or on labelled pairs, as lines for people."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vicp.gallery.enrollment.enroll import EnrollResult
+    from vicp.gallery.enrollment.new_identity import NewIdentityResult
+    from vicp.gallery.enrollment.reindex import ReindexResult
+    from vicp.gallery.labelling.labels import LabelResult
+    from vicp.gallery.labelling.pair_files import AddPairsResult
+    from vicp.gallery.labelling.proposals import PairProposals
+    from vicp.gallery.stats import GalleryStats
+    from vicp.gallery.store.journal import LogEntry
+
+_MOST_NAMES = 5
+
+
+def enroll_lines(result: "EnrollResult") -> list[str]:
+    """Return what an enrolment did."""
+    lines = [*result.index, f"Enrolled {result.added} photos, {result.identities} new identities."]
+    if result.known:
+        named = f"; {result.named} of them had no name and have one now" if result.named else ""
+        lines.append(f"{result.known} photos were there already{named}.")
+    if others := result.other_names:
+        listed = "; ".join(others[:_MOST_NAMES])
+        lines.append(f"{len(others)} of them under another name, which they keep: {listed}.")
+    if result.bad:
+        lines.append(f"Left out {len(result.bad)} photos that cannot be used.")
+    return lines
+
+
+def new_identity_lines(result: "NewIdentityResult") -> list[str]:
+    """Return whom the gallery took each photo for, and what the individual is called now."""
+    lines = [line for one in result.identifications for line in one.lines()[:2]]
+    return [*lines, f"Enrolled {result.added} photos as {result.identity} ({result.category})."]
+
+
+def reindex_lines(result: "ReindexResult") -> list[str]:
+    """Return how many photos were embedded anew."""
+    if not result.embedded:
+        return ["Nothing is stale: every photo is embedded with the model and prompt of its category."]
+    earlier = {name: f" ({count} more by an earlier run)" for name, count in result.embedded_before.items() if count}
+    return [f"{name}: {count} photos embedded anew{earlier.get(name, '')}." for name, count in result.embedded.items()]
+
+
+def change_lines(uri: str, entry: "LogEntry") -> list[str]:
+    """Return what a change did to a gallery."""
+    undo = " `vicp gallery undo` brings them back." if entry.command == "remove" else ""
+    return [f"{uri}: {entry.command}: {entry.summary}.{undo}"]
+
+
+def label_lines(result: "LabelResult") -> list[str]:
+    """Return how many labelled pairs a gallery has got."""
+    return [
+        f"{result.added} pairs added, {result.known} were there.",
+        f"{result.total} labelled pairs now: {result.same} same, {result.total - result.same} different.",
+    ]
+
+
+def stats_lines(stats: "GalleryStats") -> list[str]:
+    """Return what is in a gallery."""
+    disk = "" if stats.megabytes is None else f", {stats.megabytes:.1f} MB with all versions"
+    lines = [f"{stats.uri}: embedded with {stats.model}, {stats.operations} operations in the log{disk}."]
+    for c in stats.categories:
+        unnamed = f", {c.unnamed} photos without a name" if c.unnamed else ""
+        lines.append(f"  {c.category}: {c.photos} photos of {c.identities} individuals{unnamed}; {c.method}")
+        if c.embedded != c.photos:
+            lines.append(f"    {c.photos - c.embedded} of them are not embedded: `vicp gallery reindex`")
+    if not stats.categories:
+        lines.append("  empty: `vicp gallery enroll` adds photos")
+    return lines + ([f"  {stats.pairs} labelled pairs"] if stats.pairs else [])
+
+
+def log_lines(entries: "list[LogEntry]") -> list[str]:
+    """Return the log, newest first; * marks the state that is shown."""
+    return [_log_line(entry) for entry in reversed(entries)]
+
+
+def _log_line(entry: "LogEntry") -> str:
+    steps = f" [{entry.steps} steps, the last:]" if entry.steps > 1 else ""
+    reason = f" — {entry.reason}" if entry.reason else ""
+    at = datetime.fromisoformat(entry.at).strftime("%Y-%m-%d %H:%M")
+    mark = "*" if entry.shown else " "
+    return f"{mark} {entry.operation:>4}  {at}  {entry.author}  {entry.command}{steps}: {entry.summary}{reason}"
+
+
+def proposal_lines(proposals: "PairProposals") -> list[str]:
+    """Return the pairs that are worth a label."""
+    lines = [f"{p.left}  {p.right}  ({p.why}, similarity {p.similarity:.3f})" for p in proposals.pairs]
+    return [*lines, f"{len(lines)} pairs of {proposals.photos} photos; {proposals.labelled} are labelled."]
+
+
+def add_pairs_lines(result: "AddPairsResult", target: Path) -> list[str]:
+    """Return what became of the rows of a file of labels."""
+    rest = [f"{result.known} were there already"] if result.known else []
+    rest += [f"{result.unlabelled} have no label yet"] if result.unlabelled else []
+    return [
+        f"Added {result.new} pairs" + (f"; {', '.join(rest)}" if rest else "") + ".",
+        f"{result.total} pairs now: {result.same} same, {result.total - result.same} different.",
+        f"{target} holds them.",
+    ]

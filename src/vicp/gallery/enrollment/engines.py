@@ -1,0 +1,110 @@
+"""Where chunks of photos are embedded: by this process, or by the workers of a Ray cluster."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from vicp.adapt.embedder import Embedder
+from vicp.errors import GalleryError
+from vicp.extras import explain_missing_extras
+from vicp.gallery.enrollment.chunks import Chunk
+from vicp.model.backbone import register_attention
+
+Engine = Literal["local", "ray"]
+_CHUNKS_IN_FLIGHT = 256  # chunks that this process holds while Ray works on them
+
+
+class EmbedChunks(Protocol):
+    """Embeds chunks of photos, in order."""
+
+    def __call__(self, embedder: Embedder, chunks: Iterable[Chunk], *, total: int) -> Iterator[Chunk]:
+        """Yields the chunks with their embeddings; `total` photos are expected, for a progress bar."""
+        ...
+
+
+def find_engine(engine: Engine, *, workers: int = 2) -> EmbedChunks:
+    """Return the function that embeds chunks with this engine.
+
+    Args:
+        engine: "local" for this process, "ray" for a cluster.
+        workers: Processes of the cluster that embed.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+    if engine == "local":
+        return embed_locally
+    with explain_missing_extras():
+        import ray  # noqa: F401
+    return partial(embed_with_ray, workers=workers)
+
+
+def embed_locally(embedder: Embedder, chunks: Iterable[Chunk], *, total: int) -> Iterator[Chunk]:
+    """Yields the chunks with their embeddings, computed by this process."""
+    silent_embedder, num_embedded = embedder.quiet(), 0
+    for chunk in chunks:
+        yield embed_chunk(silent_embedder, chunk)
+        num_embedded += len(chunk.keys)
+        embedder.progress(num_embedded, total)
+
+
+def embed_with_ray(embedder: Embedder, chunks: Iterable[Chunk], *, total: int, workers: int = 2) -> Iterator[Chunk]:
+    """Yields the chunks with their embeddings, in order; a chunk whose worker died is embedded by another.
+
+    Uses the cluster that RAY_ADDRESS names, or starts Ray on this machine. The gallery is written by this process
+    alone.
+
+    Raises:
+        GalleryError: The cluster cannot embed them.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    worker_embedder = replace(embedder.quiet(), cache=None)
+    num_embedded = 0
+    remaining = iter(chunks)
+    while batch := list(islice(remaining, _CHUNKS_IN_FLIGHT)):
+        rows = [{"number": number, "chunk": chunk} for number, chunk in enumerate(batch)]
+        try:
+            data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _Worker, fn_constructor_args=(worker_embedder,), batch_size=1, concurrency=workers
+            )
+            embeddings = {
+                int(row["number"]): np.asarray(row["embeddings"], dtype=np.float32) for row in data.iter_rows()
+            }
+        except ray.exceptions.RayError as error:
+            raise GalleryError(f"the Ray cluster gave up ({str(error).splitlines()[0]})") from error
+        for number, chunk in enumerate(batch):
+            yield replace(chunk, embeddings=embeddings[number])
+            num_embedded += len(chunk.keys)
+            embedder.progress(num_embedded, total)
+
+
+def embed_chunk(embedder: Embedder, chunk: Chunk) -> Chunk:
+    """Return the chunk with its embeddings.
+
+    Raises:
+        PromptError: The category's prompt belongs to another model.
+    """
+    _, embeddings = embedder.embed(chunk.table(), chunk.category.prompt)
+    return replace(chunk, embeddings=embeddings.float().numpy())
+
+
+class _Worker:
+    """What runs in a process of the cluster: a model, opened once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        register_attention()  # pickling brought a backbone, but not what making one does
+        self._embedder = embedder
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return the embeddings of one chunk, as this process would compute them."""
+        chunk = embed_chunk(self._embedder, batch["chunk"][0])
+        return {"number": batch["number"], "embeddings": [chunk.embeddings]}

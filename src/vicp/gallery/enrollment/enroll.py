@@ -1,0 +1,149 @@
+"""Photos into the gallery: which category each is of, and those that are not there yet, embedded and kept."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vicp.adapt.embedder import Embedder
+from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.errors import DataError, GalleryError
+from vicp.gallery.ask import choose_categories, embed_under
+from vicp.gallery.categories import GalleryCategory, check_model, gallery_categories
+from vicp.gallery.enrollment.chunks import Chunk, read_chunks
+from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
+from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import check_name
+
+NO_CATEGORY = ("photos",)  # the categories of a source that does not tell them
+
+
+@dataclass(frozen=True)
+class EnrollResult:
+    """What an enrolment did.
+
+    Attributes:
+        added: Photos that are new.
+        known: Photos that were there, by content.
+        named: Of those, photos that had no identity and have one now.
+        identities: Names that are new.
+        other_names: Photos that are there under another name or category, and what they are called there.
+        bad: Photos that cannot be used.
+        index: What became of the search index of a large category, for people.
+    """
+
+    added: int
+    known: int
+    named: int
+    identities: int
+    other_names: tuple[str, ...]
+    bad: tuple[BadPhoto, ...]
+    index: tuple[str, ...] = ()
+
+
+def enroll_photos(
+    writer: Change,
+    embedder: Embedder,
+    table: PhotoTable,
+    *,
+    step: int = STEP_PHOTOS,
+    embed: EmbedChunks = embed_locally,
+) -> EnrollResult:
+    """Adds the photos that the gallery does not have yet; stopped at any moment, the same call goes on.
+
+    Args:
+        writer: The change to write with.
+        embedder: Of the gallery's model.
+        table: Photos of categories that the gallery has; an identity may be missing.
+        step: Photos that become visible at a time.
+        embed: Where the embeddings are computed.
+
+    Raises:
+        GalleryError: A name or category that cannot be used, or another model.
+        DataError: Photos cannot be used and the embedder does not skip them; the others are in the gallery.
+    """
+    for name in sorted(set(table.frame["identity"].dropna())):
+        check_name(str(name))
+    uri, categories = writer.snapshot.uri, gallery_categories(writer.snapshot)
+    for name in table.categories:
+        if name not in categories:
+            raise GalleryError(f"{uri}: no category {name!r}: add it with `vicp gallery enroll --category`")
+        check_model(embedder, categories[name].model, uri=uri)
+    bad: list[BadPhoto] = []
+    rows = EnrollmentWriter(writer, step=step)
+    chunks = _unknown_photos(table, categories, rows, size=embedder.batch_size, bad=bad)
+    for chunk in embed(embedder, chunks, total=len(table)):
+        rows.add(chunk)
+    rows.flush()
+    if bad and not embedder.skip_bad:
+        num_usable = rows.num_added + rows.num_known
+        raise DataError(f"{uri}: {bad_photos_message(bad)}; the other {num_usable} are in the gallery")
+    return EnrollResult(
+        added=rows.num_added,
+        known=rows.num_known,
+        named=rows.num_named,
+        identities=rows.num_identities,
+        other_names=tuple(rows.other_names),
+        bad=tuple(bad),
+    )
+
+
+def assign_categories(
+    embedder: Embedder, snapshot: Snapshot, table: PhotoTable, *, category: str | None, route: bool
+) -> PhotoTable:
+    """Return the photos with the category that each is enrolled in.
+
+    Args:
+        embedder: Of the gallery's model.
+        snapshot: The gallery.
+        table: The photos.
+        category: The one that the user gave, if any: the photos have it already.
+        route: Let the prompts of the gallery decide; photos of one named individual stay together.
+
+    Raises:
+        GalleryError: The category cannot be told.
+        DataError: Photos cannot be used.
+    """
+    names = list(gallery_categories(snapshot))
+    if route:
+        return _routed(embedder, snapshot, table)
+    if category is not None or table.categories != NO_CATEGORY:
+        return table
+    if len(names) > 1:
+        raise GalleryError(
+            f"the photos do not tell their category and {snapshot.uri} has several ({', '.join(names)}): give "
+            "--category, or --route to let their prompts decide"
+        )
+    return with_categories(table, list(names or NO_CATEGORY) * len(table))
+
+
+def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
+    """Return the photos with these categories, one each."""
+    return PhotoTable(table.frame.assign(category=list(categories)), table.root, table.skipped)
+
+
+def _unknown_photos(
+    table: PhotoTable, categories: dict[str, GalleryCategory], rows: EnrollmentWriter, *, size: int, bad: list[BadPhoto]
+) -> Iterator[Chunk]:
+    """Yields the readable photos that the gallery does not have, a category after the other."""
+    for name in table.categories:
+        yield from read_chunks(
+            table.of_category(name), categories[name], size=size, bad=bad, select_known=rows.select_known
+        )
+
+
+def _routed(embedder: Embedder, snapshot: Snapshot, table: PhotoTable) -> PhotoTable:
+    """Return the photos with the categories that fit them; those of one named individual stay together."""
+    categories = gallery_categories(snapshot)
+    if not categories:
+        raise GalleryError(f"{snapshot.uri}: no category to route photos to: enroll some with --category first")
+    embeddings, table = embed_under(embedder, snapshot, table, categories)
+    chosen = list(choose_categories(snapshot, categories, embeddings, allow_unknown=True))
+    identities = list(table.frame["identity"])
+    for identity in {name for name in identities if isinstance(name, str)}:
+        rows = [row for row, name in enumerate(identities) if name == identity]
+        most_common = Counter(chosen[row] for row in rows).most_common(1)[0][0]
+        for row in rows:
+            chosen[row] = most_common
+    return with_categories(table, chosen)

@@ -1,0 +1,76 @@
+"""A new individual: whether the gallery knows it already, and what it is called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from vicp.data.records import PhotoTable
+from vicp.errors import GalleryError
+from vicp.gallery.ask import GalleryIdentification
+from vicp.gallery.categories import find_category, gallery_categories
+from vicp.gallery.contents import photos, quoted
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import check_name
+
+
+@dataclass(frozen=True)
+class NewIdentityResult:
+    """What became of the photos of a new individual.
+
+    Attributes:
+        identity: Its name.
+        category: Its category.
+        added: Photos enrolled.
+        identifications: Whom the gallery took each photo for before.
+    """
+
+    identity: str
+    category: str
+    added: int
+    identifications: tuple[GalleryIdentification, ...]
+
+
+def check_new(
+    snapshot: Snapshot, identifications: Sequence[GalleryIdentification], *, name: str | None, force: bool
+) -> tuple[str, str]:
+    """Return the category and the name of an individual that is not in the gallery.
+
+    Args:
+        snapshot: The gallery.
+        identifications: Whom the gallery takes the photos for.
+        name: The new name; made up if None.
+        force: Go on even where a photo is recognised as somebody.
+
+    Raises:
+        GalleryError: The photos do not fit one category, the gallery recognises somebody, or the name is taken or
+            cannot be.
+    """
+    categories = sorted({answer.category for answer in identifications})
+    if len(categories) != 1 or categories[0] not in gallery_categories(snapshot):
+        raise GalleryError(
+            f"the photos look like {', '.join(categories)}: give --category, and photos of one individual"
+        )
+    recognised = [answer for answer in identifications if answer.verdict == "same"]
+    if recognised and not force:
+        first = recognised[0]
+        raise GalleryError(
+            f"{first.photo} is {first.candidates[0].identity} already ({first.sentence}): enroll it as that one, or "
+            "give --force if it is somebody else"
+        )
+    category = find_category(snapshot, categories[0]).category
+    taken = set(photos(snapshot, ("identity",), f"category = {quoted(category)}")["identity"].dropna())
+    identity = check_name(name) if name is not None else _made_up_name(category, taken)
+    if identity in taken:
+        raise GalleryError(f"{snapshot.uri}: there is a {identity!r} in {category} already: give another name")
+    return category, identity
+
+
+def with_identity(table: PhotoTable, category: str, identity: str) -> PhotoTable:
+    """Return the photos as photos of this individual."""
+    identities = pd.Series([identity] * len(table), dtype=object)
+    return PhotoTable(table.frame.assign(category=category, identity=identities), table.root, table.skipped)
+
+
+def _made_up_name(category: str, taken: set[str]) -> str:
+    return next(name for number in range(1, 10**9) if (name := f"{category}-{number}") not in taken)

@@ -1,0 +1,137 @@
+"""Stale embeddings anew: another prompt, another model. The old ones stay in use until the last new one is there."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
+from vicp.data.images import photo_key
+from vicp.errors import GalleryError
+from vicp.gallery.categories import GalleryCategory, embedding_space_key, gallery_categories, write_prompt
+from vicp.gallery.contents import photos, quoted
+from vicp.gallery.enrollment.chunks import Chunk
+from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
+from vicp.gallery.enrollment.writer import STEP_PHOTOS, write_embeddings
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import ORIGINALS
+
+
+@dataclass(frozen=True)
+class ReindexResult:
+    """What became of each category whose embeddings were stale.
+
+    Attributes:
+        embedded: Photos embedded now, by category.
+        embedded_before: Photos that an earlier, interrupted run had embedded.
+    """
+
+    embedded: dict[str, int]
+    embedded_before: dict[str, int]
+
+
+def reindex_categories(
+    writer: Change,
+    embedder: Embedder,
+    prompts: Mapping[str, Prompt | None],
+    *,
+    model: Mapping[str, str | None],
+    step: int = STEP_PHOTOS,
+    embed: EmbedChunks = embed_locally,
+) -> ReindexResult:
+    """Embeds the photos of categories anew where their prompt or model has changed; stopped, the same call goes on.
+
+    Args:
+        writer: The change to write with.
+        embedder: Of the model to use from now on.
+        prompts: The new prompt of a category, None for the plain backbone; others keep theirs.
+        model: How the model is opened, for the gallery's settings.
+        step: Photos embedded between two commits.
+        embed: Where the embeddings are computed.
+
+    Raises:
+        GalleryError: No such category, or a photo that is neither kept nor where it was.
+        PromptError: A prompt belongs to another model.
+    """
+    stale = _stale_categories(writer.snapshot, embedder, prompts)
+    result = ReindexResult({}, {})
+    for name, category in stale.items():
+        result.embedded[name], result.embedded_before[name] = _embed_missing(
+            writer, embedder, category, step=step, embed=embed
+        )
+    if stale:
+        for name, category in stale.items():
+            write_prompt(writer, embedder, name, category.prompt)
+        settings = {**writer.snapshot.settings, **model, "fingerprint": embedder.fingerprint}
+        settings["indices"] = {n: i for n, i in settings.get("indices", {}).items() if n not in stale}
+        writer.commit(", ".join(f"{name} in use" for name in stale), settings=settings)
+    return result
+
+
+def _stale_categories(
+    snapshot: Snapshot, embedder: Embedder, prompts: Mapping[str, Prompt | None]
+) -> dict[str, GalleryCategory]:
+    """Return the categories whose embeddings are of another prompt or model than wanted, as they are to be."""
+    categories = gallery_categories(snapshot)
+    for name in prompts:
+        if name not in categories:
+            raise GalleryError(f"{snapshot.uri}: no category {name!r} to reindex (there are: {', '.join(categories)})")
+    stale = {}
+    for name, category in categories.items():
+        prompt = prompts.get(name, category.prompt)
+        space = embedding_space_key(embedder, prompt, name)
+        if space != category.space:
+            stale[name] = GalleryCategory(name, space, embedder.fingerprint, "", prompt)
+    return stale
+
+
+def _embed_missing(
+    writer: Change, embedder: Embedder, category: GalleryCategory, *, step: int, embed: EmbedChunks
+) -> tuple[int, int]:
+    """Embeds the photos that the new space does not have; returns how many, and how many it had."""
+    snapshot = writer.snapshot
+    frame = photos(snapshot, ("key", "source"), f"category = {quoted(category.category)}")
+    embedded = np.zeros(0, np.int64)
+    if category.table in snapshot.tables:
+        embedded = snapshot.read(category.table, ["number"])["number"].to_numpy()
+    missing = frame[~frame["number"].isin(embedded)]
+    waiting: list[Chunk] = []
+    num_embedded = 0
+    for chunk in embed(embedder, _kept_chunks(snapshot, category, missing, embedder.batch_size), total=len(missing)):
+        waiting.append(chunk)
+        num_embedded += len(chunk.keys)
+        if sum(len(chunk.keys) for chunk in waiting) >= step or num_embedded == len(missing):
+            for chunk in waiting:
+                write_embeddings(writer, category, [fact["number"] for fact in chunk.facts], chunk.embeddings)
+            writer.commit(f"{category.category}: {num_embedded} of {len(missing)} photos embedded anew")
+            waiting = []
+    return num_embedded, len(frame) - len(missing)
+
+
+def _kept_chunks(snapshot: Snapshot, category: GalleryCategory, frame: pd.DataFrame, size: int) -> Iterator[Chunk]:
+    """Yields the photo files from the gallery or, where it keeps none, from where they came from."""
+    for start in range(0, len(frame), size):
+        part = frame.iloc[start : start + size]
+        rows = snapshot.of_numbers(ORIGINALS, part["number"].tolist(), ["number", "image"]).to_pylist()
+        kept = {row["number"]: row["image"] for row in rows}
+        images = [
+            kept[number] if number in kept else _read_source(snapshot.uri, source, key)
+            for number, source, key in zip(part["number"], part["source"], part["key"], strict=True)
+        ]
+        facts: list[dict[str, Any]] = [{"number": number} for number in part["number"]]
+        yield Chunk(category, part["key"].tolist(), images, [], facts)
+
+
+def _read_source(uri: str, source: str, key: str) -> bytes:
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise GalleryError(f"{uri}: keeps no photos, and {source} cannot be read again ({error.strerror})") from error
+    if photo_key(data).hex() != key:
+        raise GalleryError(f"{uri}: keeps no photos, and {source} is another photo by now: bring the old one back")
+    return data

@@ -1,0 +1,128 @@
+"""Embedded photos into the tables, in steps of which each becomes visible as a whole."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vicp.gallery.categories import GalleryCategory
+from vicp.gallery.contents import photos, write_identity_of, write_names
+from vicp.gallery.enrollment.chunks import Chunk
+from vicp.gallery.store.change import Change
+from vicp.gallery.store.tables import ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
+
+STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most
+
+
+class EnrollmentWriter:
+    """Gathers embedded photos, writes them in steps, and counts.
+
+    Args:
+        writer: The change to write with.
+        step: Photos that become visible at a time.
+
+    Attributes:
+        num_added: Photos that are new.
+        num_known: Photos that were there, by content.
+        num_named: Of those, photos that had no identity and have one now.
+        num_identities: Names that are new.
+        other_names: Photos that are there under another name or category, and what they are called there.
+    """
+
+    def __init__(self, writer: Change, *, step: int = STEP_PHOTOS) -> None:
+        self.num_added = self.num_known = self.num_named = self.num_identities = 0
+        self.other_names: list[str] = []
+        self._writer, self._step = writer, step
+        self._keeps_photos = bool(writer.snapshot.settings.get("keep_photos", True))
+        self._frame = photos(writer.snapshot, ("number", "key", "category", "identity"))
+        self._gallery_keys = pa.array(self._frame["key"], pa.string())
+        self._identities = set(self._frame[["category", "identity"]].itertuples(index=False, name=None))
+        self._next_number = int(self._frame["number"].max()) + 1 if len(self._frame) else 1
+        self._keys_met: set[str] = set()
+        self._waiting: list[Chunk] = []
+        self._new_names: dict[int, tuple[str, str]] = {}  # number -> category, identity
+        self._last_write = time.monotonic()
+
+    def select_known(self, keys: list[str], rows: pd.DataFrame) -> list[bool]:
+        """Return which photos need no embedding, by content: those of the gallery and those met before in this run.
+
+        A photo that is in the gallery without a name gets the one that its row has.
+        """
+        positions = pc.index_in(pa.array(keys, pa.string()), value_set=self._gallery_keys).to_pylist()
+        known = []
+        for key, position, row in zip(keys, positions, rows.itertuples(), strict=True):
+            is_known = key in self._keys_met or position is not None
+            self._keys_met.add(key)
+            self.num_known += is_known
+            if position is not None:
+                self._compare_names(int(position), row)
+            known.append(is_known)
+        return known
+
+    def add(self, chunk: Chunk) -> None:
+        """Takes embedded photos, and writes when there are enough of them or enough time has passed."""
+        self._waiting.append(chunk)
+        late = time.monotonic() - self._last_write > STEP_SECONDS
+        if late or sum(len(waiting.keys) for waiting in self._waiting) >= self._step:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what has been gathered, as one step."""
+        chunks, self._waiting = self._waiting, []
+        self._last_write = time.monotonic()
+        if not chunks and not self._new_names:
+            return
+        self.num_identities += self._write_identities(chunks)
+        for chunk in chunks:
+            self._write_chunk(chunk)
+            self.num_added += len(chunk.keys)
+        write_identity_of(self._writer, {number: identity for number, (_, identity) in self._new_names.items()})
+        self._new_names = {}
+        named = f", {self.num_named} photos named" if self.num_named else ""
+        self._writer.commit(f"{self.num_added} photos, {self.num_identities} new identities{named}")
+
+    def _compare_names(self, position: int, row: Any) -> None:
+        """Compares the name of a photo with the one it has in the gallery, if any."""
+        photo = self._frame.iloc[position]
+        is_named, is_unnamed_there = isinstance(row.identity, str), not isinstance(photo["identity"], str)
+        if is_named and is_unnamed_there and photo["category"] == row.category:
+            self._new_names[int(photo["number"])] = (row.category, row.identity)
+            self.num_named += 1
+        elif (is_named and photo["identity"] != row.identity) or photo["category"] != row.category:
+            name = "unnamed" if is_unnamed_there else photo["identity"]
+            self.other_names.append(f"{row.path} is {photo['category']}/{name}")
+
+    def _write_chunk(self, chunk: Chunk) -> None:
+        numbers = list(range(self._next_number, self._next_number + len(chunk.keys)))
+        self._next_number += len(chunk.keys)
+        signature = self._writer.signature()
+        rows = [
+            {"number": n, "key": key, "category": chunk.category.category, **facts, "thumbnail": thumbnail, **signature}
+            for n, key, facts, thumbnail in zip(numbers, chunk.keys, chunk.facts, chunk.thumbnails, strict=True)
+        ]
+        if self._keeps_photos:
+            originals = pa.table({"number": numbers, "image": chunk.images}, schema=SCHEMAS[ORIGINALS])
+            self._writer.add(ORIGINALS, originals)
+        write_embeddings(self._writer, chunk.category, numbers, chunk.embeddings)
+        self._writer.add(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
+
+    def _write_identities(self, chunks: list[Chunk]) -> int:
+        """Writes the names that are new, and returns how many."""
+        names = {(chunk.category.category, facts["identity"]) for chunk in chunks for facts in chunk.facts}
+        names |= set(self._new_names.values())
+        new_names = sorted({(c, i) for c, i in names if i is not None} - self._identities)
+        for category in dict.fromkeys(c for c, _ in new_names):
+            write_names(self._writer, category, [i for c, i in new_names if c == category])
+        self._identities |= set(new_names)
+        return len(new_names)
+
+
+def write_embeddings(writer: Change, category: GalleryCategory, numbers: list[int], embeddings: np.ndarray) -> None:
+    """Adds embeddings (n, D) of photos to the table of the category's space."""
+    schema = embeddings_schema(embeddings.shape[1])
+    values = pa.array(np.ascontiguousarray(embeddings, dtype=np.float32).reshape(-1))
+    column = pa.FixedSizeListArray.from_arrays(values, embeddings.shape[1])
+    writer.add(category.table, pa.table([pa.array(numbers), column], schema=schema), schema=schema)

@@ -1,0 +1,83 @@
+"""What LanceDB needs to be told or asked: which tables are there, its vector index, and its errors as one line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vicp.errors import GalleryError
+
+INDEXED_COLUMN = "embedding"
+ROWS_PER_CELL = 4096  # of the inverted file
+
+_SYSTEM_ERROR = re.compile(r"(No space left on device|Read-only file system|Permission denied|Disk quota exceeded)")
+_MISSING_PART = re.compile(r"(not found|no longer exists|does not exist|No such file)", re.I)
+
+
+@contextmanager
+def lance_errors(uri: str, task: str) -> Iterator[None]:
+    """Turns what LanceDB raises into a `GalleryError` that names the gallery and the task it failed at."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise GalleryError(f"{uri}: {_reason(str(error), task)}") from error
+
+
+def all_tables(database: Any) -> list[str]:
+    """Return the names of all tables in the database, whichever state of the gallery they belong to."""
+    names: list[str] = []
+    page = database.list_tables(limit=1000)
+    while True:
+        names += page.tables
+        if not page.page_token:
+            return names
+        page = database.list_tables(page_token=page.page_token, limit=1000)
+
+
+def can_open(database: Any, table: str) -> bool:
+    """Return whether a table has a first version: not if the process that made it was killed before that."""
+    try:
+        database.open_table(table)
+    except ValueError:
+        return False
+    return True
+
+
+def index_config(rows: int) -> Any:
+    """Return the index to build over so many rows: an inverted file of the embeddings as they are, nothing coded."""
+    from lancedb.index import IvfFlat
+
+    return IvfFlat(distance_type="dot", num_partitions=num_cells(rows), sample_rate=32, max_iterations=8)
+
+
+def num_cells(rows: int) -> int:
+    """Return the number of cells that an index over so many rows has."""
+    return max(2, rows // ROWS_PER_CELL)
+
+
+def query_index(table: Any, query: NDArray[np.float32], *, cells: int, count: int) -> pa.Table:
+    """Return number and similarity of the `count` photos most similar to a query, best first.
+
+    Args:
+        table: LanceDB's, with an index.
+        query: An embedding (D,).
+        cells: How many cells of the index to search, the closest ones.
+        count: How many photos.
+    """
+    search = table.search(query, vector_column_name=INDEXED_COLUMN).distance_type("dot").nprobes(cells).limit(count)
+    rows = search.select(["number", "_distance"]).to_arrow()
+    similarity = 1 - rows["_distance"].to_numpy()
+    return pa.table({"number": rows["number"], "similarity": pa.array(similarity, pa.float32())})
+
+
+def _reason(message: str, task: str) -> str:
+    if system_error := _SYSTEM_ERROR.search(message):
+        return f"{system_error[1].lower()} ({task}): nothing that was in the gallery is lost"
+    if _MISSING_PART.search(message):
+        return f"half of it is gone ({task}): bring the folder back from a copy"
+    first_line = message.strip().splitlines()[0] if message.strip() else "unknown"
+    return f"the store gave up {task} ({first_line[:200]})"
