@@ -53,7 +53,7 @@ mini: $(READY)
 	for step in reader joint; do $(BIN)/vicp train --resume --config configs/mini/$$step.yaml \
 		$(NATURAL) || exit 1; \
 	done
-	$(BIN)/vicp train --resume --config configs/mini/evidence.yaml \
+	$(BIN)/vicp train --resume --config configs/mini/refinement.yaml \
 		$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
 
 # The shipped checkpoint's training again with other seeds, on its backbone, each with a static prompt, and the Triplet
@@ -67,19 +67,19 @@ seeds: $(READY)
 		$(TRAIN) --config configs/mini/reader.yaml seed=$$seed train.backbone=mini out=$$out/reader $(NATURAL) $(MORE) && \
 		$(TRAIN) --config configs/mini/joint.yaml seed=$$seed train.start=$$out/reader/last out=$$out/joint \
 			$(NATURAL) $(MORE) && \
-		$(TRAIN) --config configs/mini/evidence.yaml seed=$$seed train.start=$$out/joint/last out=$$out/evidence \
+		$(TRAIN) --config configs/mini/refinement.yaml seed=$$seed train.start=$$out/joint/last out=$$out/refinement \
 			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) && \
 		$(TRAIN) --config configs/mini-baselines/static-per-layer.yaml seed=$$seed \
 			out=runs/mini-baselines/static-$$seed && \
 		$(BIN)/python benchmarks/static_prompt.py --static runs/mini-baselines/static-$$seed/last \
-			--model $$out/evidence/last || exit 1; \
+			--model $$out/refinement/last || exit 1; \
 	done
 	$(TRAIN) --config configs/mini-baselines/triplet.yaml out=runs/mini-baselines/triplet $(NATURAL)
 
 # What each choice is worth, three seeds each: hours on two cores; goes on where it was stopped. PHOTOS as above.
 ABLATE = $(BIN)/vicp ablate --seeds 3 $(NATURAL)
 # The paper's layout and losses: [I_i; I_j; L] with 32 latents, longer.
-PLAIN = model.num_latents=32 model.compare_in_context=false model.glance=false model.metric_rank=0 \
+PLAIN = model.num_latents=32 model.compare_in_context=false model.readout_latent=false model.metric_rank=0 \
 	train.pair_weight=0 train.agreement_weight=0 train.contrastive_weight=0 episodes.contexts=3 \
 	episodes.pairs=[0,4,8,16,16] train.warmup_steps=1200 train.joint_steps=100 train.save_every=400
 TOKENS = model.metric_rank=0 train.fresh=[prompt_slots,head,metric_head]
@@ -92,7 +92,7 @@ ablations: $(READY)
 	$(ABLATE) --config configs/mini/ablation.yaml --runs runs/ablations/generator --out results/ablations/generator \
 		--each train.pair_weight=0 --each model.freeze_reasoner=true --each model.compare_in_context=false \
 		--each "train.warmup_steps=0 train.joint_steps=300 train.save_every=150" \
-		--each model.generator=set_transformer --each model.glance=false --each "$(PLAIN)"
+		--each model.generator=set_transformer --each model.readout_latent=false --each "$(PLAIN)"
 	$(ABLATE) --config configs/mini/ablation-joint.yaml --runs runs/ablations/joint --out results/ablations/joint \
 		--each model.freeze_reasoner=false --each train.distil_weight=1 --each "$(TOKENS)" \
 		--each "$(TOKENS) train.distil_weight=1" --each "$(TOKENS) train.joint_steps=150 train.save_every=150" \
@@ -107,15 +107,15 @@ ablations: $(READY)
 		--each "model.metric_rank=192 train.fresh=[metric_head] \
 		train.start=runs/ablations/tokens/base/seed-\$${seed}/last $(LONGER)"
 
-# The evidence step of `make mini` and `make seeds` by the losses that it had before, beside those that it has.
+# The refinement step of `make mini` and `make seeds` by the losses that it had before, beside those that it has.
 OTHER_LOSS = train.smooth_ap_weight=0 train.contrastive_weight=1 train.identity_weight=1
 bridge: $(READY)
 	for seed in 0 1 2; do joint=runs/mini/seed-$$seed/joint/last; [ $$seed != 0 ] || joint=runs/mini/joint/last; \
-		$(TRAIN) --config configs/mini/evidence.yaml seed=$$seed train.start=$$joint out=runs/bridge/contrastive-$$seed \
+		$(TRAIN) --config configs/mini/refinement.yaml seed=$$seed train.start=$$joint out=runs/bridge/contrastive-$$seed \
 			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(OTHER_LOSS) || exit 1; \
 	done
 	$(BIN)/python benchmarks/bridge.py $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN)) \
-		--variant Smooth-AP mini runs/mini/seed-1/evidence/last runs/mini/seed-2/evidence/last \
+		--variant Smooth-AP mini runs/mini/seed-1/refinement/last runs/mini/seed-2/refinement/last \
 		--variant "triplet and contrastive" $(foreach seed,0 1 2,runs/bridge/contrastive-$(seed)/last)
 
 # The evidence, hours of it; goes on where it was stopped. A checkpoint per training seed; SETS is a folder of Parquet

@@ -25,7 +25,17 @@ from vicp.evaluation.report.write import json_text, write_files
 ROOT = Path(__file__).parent.parent
 PHOTOS = [49152, 16384]
 CHECKS = ("own", "other", "shuffled", "null", "frozen", "verifier", "flipped", "spread")
-PARTS = ("backbone", "connector", "comparison", "reasoner", "head", "metric_head", "evidence", "trust", "verifier")
+PARTS = (
+    "backbone",
+    "qformer",
+    "comparison",
+    "reasoner",
+    "head",
+    "metric_head",
+    "metric_refinement",
+    "prompt_gate",
+    "verifier",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

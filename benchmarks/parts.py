@@ -131,7 +131,7 @@ def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, 
     frozen = readouts(model, photos, None)
     for labels, pairs in (("own", support.pairs), ("shuffled", support.pairs.shuffled(support.seed))):
         left, right, same = (torch.from_numpy(side) for side in (pairs.left, pairs.right, pairs.same))
-        reading = model.read(latents[left][None], latents[right][None], same[None])
+        reading = model.encode_context(latents[left][None], latents[right][None], same[None])
         prompted = readouts(model, photos, reading.tokens[0])
         for name, embeddings in embedded(model, reading, (latents[left], latents[right], same), frozen, prompted):
             yield f"{name}, {labels}", 100 * score_task(paper, mirrored(embeddings)).retrieval.map
@@ -141,24 +141,24 @@ def embedded(
     model: VICP, reading: ContextOutput, pairs: tuple[Latents, Latents, Tensor], frozen: Tensor, prompted: Tensor
 ) -> Iterator[tuple[str, Tensor]]:
     """L2-normalised embeddings of readouts (n, D'), frozen or prompted, by the parts that are used."""
-    head, evidence = model.metric_head, model.evidence
-    if head is None or evidence is None or reading.gains is None:
+    head, evidence = model.metric_head, model.metric_refinement
+    if head is None or evidence is None or reading.category_metric is None:
         raise ConfigError("this checkpoint emits no metric with evidence: there are no parts to leave out")
     left, right, same = (side[None] for side in pairs)
     seen = model.pair_readouts(left, right, same)
-    whole = reading.gains.of_context(0)
+    whole = reading.category_metric.of_context(0)
     emitted = head(reading.states)
     without_llm = evidence(torch.zeros_like(emitted), seen, head.centre).of_context(0)
-    yield "whole", model.finish(prompted, whole)
-    yield "no tokens", model.finish(frozen, whole)
-    yield "tokens alone", model.finish(prompted, None)
-    yield "no evidence", model.finish(prompted, CategoryMetric(emitted[0]))
-    yield "no trust", model.finish(prompted, evidence(emitted, seen, head.centre).of_context(0))
-    yield "no LLM gains", model.finish(prompted, without_llm)
-    yield "evidence alone", model.finish(frozen, without_llm)
-    yield "no nuisance", model.finish(prompted, replace(whole, nuisance=None))
-    yield "no centre", model.finish(prompted, replace(whole, centre=None))
-    yield "frozen", model.finish(frozen, None)
+    yield "whole", model.apply_metric(prompted, whole)
+    yield "no tokens", model.apply_metric(frozen, whole)
+    yield "tokens alone", model.apply_metric(prompted, None)
+    yield "no evidence", model.apply_metric(prompted, CategoryMetric(emitted[0]))
+    yield "no trust", model.apply_metric(prompted, evidence(emitted, seen, head.centre).of_context(0))
+    yield "no LLM gains", model.apply_metric(prompted, without_llm)
+    yield "evidence alone", model.apply_metric(frozen, without_llm)
+    yield "no nuisance", model.apply_metric(prompted, replace(whole, nuisance=None))
+    yield "no centre", model.apply_metric(prompted, replace(whole, centre=None))
+    yield "frozen", model.apply_metric(frozen, None)
 
 
 def readouts(model: VICP, photos: Tensor, tokens: Tensor | None) -> Tensor:

@@ -37,7 +37,7 @@ def lay_beside(static: Path, model: Path) -> Path:
         raise ConfigError(f"{model}: no such folder; --model is that of a VICP checkpoint")
     prompt = VisualPrompt.load(static / STATIC_NAME)
     embedder = load_model(str(model))
-    learned_on = load_backbone_embedder(str(static), readout=embedder.backbone.readout)
+    learned_on = load_backbone_embedder(str(static), pooling=embedder.backbone.pooling)
     if prompt.fingerprint != learned_on.fingerprint:
         raise ConfigError(f"{static / STATIC_NAME}: left over from another training: train it again")
     if fingerprint(embedder.backbone) != fingerprint(learned_on.backbone):

@@ -6,7 +6,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent.parent / "results"
 FULL_DEPTH = 22  # layers of TinyLlama
-PARTS = {"Q-Former": "connector", "LLM": "reasoner", "visual head": "head", "ViT": "backbone.vit"}
+PARTS = {"Q-Former": "qformer", "LLM": "reasoner", "visual head": "head", "ViT": "backbone.vit"}
 
 
 def write_results(facts: dict[str, Any]) -> None:

@@ -21,9 +21,9 @@ def test_from_checkpoints_to_the_page(tmp_path: Path, monkeypatch: pytest.Monkey
     for name, knobs in (("speaks", 0.0), ("silent", -30.0)):
         model = build_model(MINI)
         with torch.no_grad():
-            model.trust.judge[2].bias.fill_(-50.0)
-            model.evidence.per_direction[4].weight.zero_()
-            model.evidence.overall[2].bias.copy_(torch.tensor([0.0, 0.0, knobs, knobs]))
+            model.prompt_gate.mlp[2].bias.fill_(-50.0)
+            model.metric_refinement.per_direction[4].weight.zero_()
+            model.metric_refinement.overall[2].bias.copy_(torch.tensor([0.0, 0.0, knobs, knobs]))
         model.save_pretrained(tmp_path / name)
     world = world_photos(num_categories=1, num_identities=12, photos_per_identity=4, size=32)
     pd.DataFrame(world[["path", "image", "category", "identity"]]).to_parquet(tmp_path / "pots.parquet")

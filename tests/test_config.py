@@ -22,7 +22,7 @@ def test_defaults_are_the_papers() -> None:
     assert run.model == ModelConfig(
         backbone=PartConfig(source="facebook/dinov2-small"),
         reasoner=PartConfig(source="TinyLlama/TinyLlama_v1.1"),
-        connector={},
+        qformer={},
         num_latents=32,
         num_prompts=32,
         prompts_per_layer=True,
@@ -30,14 +30,14 @@ def test_defaults_are_the_papers() -> None:
         compare_in_context=False,
         freeze_reasoner=True,
         latents_of="image",
-        connector_input="all",
+        qformer_input="all",
         head="mlp",
         head_zero_init=False,
         generator="llm",
         random_reasoner=False,
         label_embeddings="words",
         label_words=("different", "same"),
-        readout="cls",
+        pooling="cls",
         image_size=224,
     )
     assert (run.train.learning_rate, run.train.margin, run.train.mining) == (1e-4, 0.1, "batch_hard")
@@ -80,7 +80,7 @@ def test_configs_are_frozen() -> None:
         ("model.num_latents=many", "model.num_latents: Value 'many'"),
         ("model.num_latents.x=3", "model.num_latents: "),
         ("model.num_latents=", "model.num_latents: "),
-        ("model.readout=max", "model.readout: Invalid value 'max', expected one of ['cls', 'mean', 'both']"),
+        ("model.pooling=max", "model.pooling: Invalid value 'max', expected one of ['cls', 'mean', 'both']"),
         ("model.backbone=dinov2", "model.backbone: "),
         ("model.image_mean=[0.5,0.5]", "model.image_mean: "),
         ("model.image_mean=[0.5,0.5,x]", "model.image_mean: "),
@@ -168,6 +168,6 @@ def test_the_shipped_config_and_checkpoint_are_the_preset() -> None:
     from vicp.model.build import PRESETS
 
     root = Path(__file__).parent.parent
-    assert load_config(RunConfig, root / "configs" / "mini" / "evidence.yaml").model == PRESETS["mini"]
+    assert load_config(RunConfig, root / "configs" / "mini" / "refinement.yaml").model == PRESETS["mini"]
     saved = json.loads((root / "src" / "vicp" / "checkpoints" / "mini" / "config.json").read_text())
     assert config_from_dict(ModelConfig, saved["model"], where="mini") == PRESETS["mini"]

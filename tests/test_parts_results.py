@@ -20,7 +20,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_from_a_checkpoint_to_the_page(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    config = dataclasses.replace(PRESETS["tiny"], metric_rank=8, evidence=True, head_zero_init=True)
+    config = dataclasses.replace(PRESETS["tiny"], metric_rank=8, metric_refinement=True, head_zero_init=True)
     model = build_model(config)
     model.save_pretrained(tmp_path / "model")
     monkeypatch.chdir(tmp_path)

@@ -33,13 +33,13 @@ class ModelConfig:
 
     backbone: PartConfig = field(default_factory=lambda: PartConfig(source="facebook/dinov2-small"))
     reasoner: PartConfig = field(default_factory=lambda: PartConfig(source="TinyLlama/TinyLlama_v1.1"))
-    connector: dict[str, Any] = field(default_factory=dict)
+    qformer: dict[str, Any] = field(default_factory=dict)
     """Fields of transformers' `Blip2QFormerConfig`; its own defaults are BLIP-2's."""
     num_latents: int = 32
     """Q, latents per image."""
     latents_of: Literal["image", "pair"] = "image"
     """What the context holds of a pair: Q latents of each photo, or Q that a merger makes of both (Q per pair)."""
-    connector_input: Literal["all", "patches", "cls"] = "all"
+    qformer_input: Literal["all", "patches", "cls"] = "all"
     """Which of a photo's tokens the Q-Former reads."""
     num_prompts: int = 32
     """M, prompt tokens; not in print, the authors' code has 32."""
@@ -53,11 +53,11 @@ class ModelConfig:
     """The head starts with prompt tokens of zeros, as in the authors' code."""
     metric_rank: int = 0
     """Directions of the readout that the context scales, beside the prompt tokens (ours); 0: none, as in the paper."""
-    glance: bool = False
+    readout_latent: bool = False
     """One more latent per photo, the last: its readout, linearly (ours)."""
-    evidence: bool = False
+    metric_refinement: bool = False
     """What the pairs say of each direction of the readout, in closed form, joins the metric (ours)."""
-    trust: bool = False
+    prompt_gate: bool = False
     """The pairs also say how far to follow the gains that the LLM emits (ours)."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
@@ -72,7 +72,7 @@ class ModelConfig:
     """The LLM's own words where it has a tokenizer, or two learned vectors in any case."""
     label_words: tuple[str, str] = ("different", "same")
     """Words of the LLM's vocabulary that stand for the labels, where it has a tokenizer."""
-    readout: Literal["cls", "mean", "both"] = "cls"
+    pooling: Literal["cls", "mean", "both"] = "cls"
     """Which tokens become the embedding."""
     image_size: int = 224
     """Pixels a side of what the backbone sees."""
@@ -209,12 +209,13 @@ class TrainConfig:
     """Folder of a pretrained vision model or of a VICP checkpoint, or `mini`, to start `model.backbone` from, where
     that has no source."""
     start: str | None = None
-    """VICP only: folder of a checkpoint to start from, backbone and LLM with it; evidence and trust it lacks are
-    fresh."""
+    """VICP only: folder of a checkpoint to start from, backbone and LLM with it; metric refinement and prompt
+    gate that it lacks are fresh."""
     fresh: tuple[str, ...] = ()
     """With `train.start`: parts that are not taken from there but start anew, such as a `head` of other sizes."""
     learns: tuple[str, ...] = ()
-    """VICP only: the parts of the model that learn, such as `evidence`; none named are all that are not frozen."""
+    """VICP only: the parts of the model that learn, such as `metric_refinement`; none named are all that are not
+    frozen."""
     warmup_steps: int = 1000
     """VICP only: on features of the frozen backbone, with the label and query-pair losses alone."""
     joint_steps: int = 500

@@ -241,7 +241,7 @@ def test_where_no_metric_is_emitted_tuned_prompts_are_tried(full: Embedder) -> N
 
 def test_a_model_that_emits_gains_offers_them_without_its_tokens() -> None:
     """The same recipe fitted on a part of the support, and on all of it."""
-    config = replace(PRESETS["tiny"], metric_rank=8, evidence=True)
+    config = replace(PRESETS["tiny"], metric_rank=8, metric_refinement=True)
     emitting = make_embedder(build_model(config).eval())
     support = with_latents(emitting, nuisance_support(3))
     trial = select.cross_validate(emitting, support, "auto")

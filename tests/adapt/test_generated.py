@@ -99,7 +99,7 @@ def test_verifier_is_symmetric_and_checks_the_model(embedder, latents) -> None:
 
 def test_the_emitted_metric_alone_is_the_prompt_without_its_tokens(embedder, latents) -> None:
     """On frozen embeddings, and the same as what the model makes of readouts under these gains."""
-    config = dataclasses.replace(PRESETS["tiny"], metric_rank=8, evidence=True)
+    config = dataclasses.replace(PRESETS["tiny"], metric_rank=8, metric_refinement=True)
     emitting = make_embedder(build_model(config).eval())
     photos = torch.randint(256, (10, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     prompted = Prompt.of(infer_prompt(emitting, emitting.latents(photos), SUPPORT, category="cat"))
@@ -107,7 +107,7 @@ def test_the_emitted_metric_alone_is_the_prompt_without_its_tokens(embedder, lat
     assert str(readout.recipe) == "generated metric on frozen photos"
     assert readout.views == (None,)
     frozen = emitting.embed_pixels(photos, mirror=False)
-    expected = emitting.full_model.finish(frozen, prompted.visual.gains)
+    expected = emitting.full_model.apply_metric(frozen, prompted.visual.category_metric)
     torch.testing.assert_close(emitting.embed_pixels(photos, readout, mirror=False), expected, atol=1e-5, rtol=0)
     assert not torch.allclose(expected, frozen, atol=1e-2)
     with pytest.raises(ConfigError, match="emits prompt tokens alone"):

@@ -30,7 +30,7 @@ def test_a_bare_backbone_brings_its_own_photos_and_fingerprint(tmp_path: Path) -
         embedder.fingerprint,
         load_backbone_embedder(save_vit(tmp_path / "other", seed=1)).fingerprint,
         load_backbone_embedder(save_vit(tmp_path / "brighter", mean=(0.0, 0.2, 0.3))).fingerprint,
-        load_backbone_embedder(str(tmp_path / "vit"), readout="mean").fingerprint,
+        load_backbone_embedder(str(tmp_path / "vit"), pooling="mean").fingerprint,
     }
     assert len(prints) == 4
     assert load_backbone_embedder(str(tmp_path / "vit")).fingerprint == embedder.fingerprint

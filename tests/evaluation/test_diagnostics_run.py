@@ -172,7 +172,7 @@ def test_a_backbone_without_cls_has_no_attention_to_show() -> None:
     config = SiglipVisionConfig(
         hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
     )
-    siglip = Embedder(Backbone(SiglipVisionModel(config), readout="mean"), ImageTransform(32), "siglip")
+    siglip = Embedder(Backbone(SiglipVisionModel(config), pooling="mean"), ImageTransform(32), "siglip")
     diagnosis, *_ = diagnose(siglip, prompted(siglip), speckled(*"aabbcc"), task_of(range(6), range(6)))
     assert [caption.split()[0] for caption in diagnosis.pictures] == ["A", "Which"]
 

@@ -113,7 +113,7 @@ def test_a_baselines_name_is_its_run() -> None:
 
 def test_a_baseline_is_read_out_as_it_was_trained() -> None:
     save_vit(Path("runs/baselines/scl/best"))
-    dump_config(RunConfig(model=ModelConfig(readout="both")), Path("runs/baselines/scl/train.yaml"))
+    dump_config(RunConfig(model=ModelConfig(pooling="both")), Path("runs/baselines/scl/train.yaml"))
     assert open_method(parse_method("scl")).backbone.embedding_dim == 64
     assert open_method(parse_method("frozen:scl")).backbone.embedding_dim == 64
 

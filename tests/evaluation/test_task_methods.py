@@ -31,7 +31,7 @@ def model() -> VICP:
     model = build_model(PRESETS["tiny"]).eval()
     draw = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for part in (model.connector, model.comparison, model.reasoner, model.head):
+        for part in (model.qformer, model.comparison, model.reasoner, model.head):
             for parameter in part.parameters():
                 parameter.add_(0.3 * torch.randn(parameter.shape, generator=draw))
     return model

@@ -105,7 +105,7 @@ def demo(commands: Commands) -> Numbers:
 def training(commands: Commands) -> Numbers:
     """A few steps of VICP and of a baseline."""
     vicp = tiny_run(commands.folder / "vicp", **EVERY_LOSS)
-    vicp = dataclasses.replace(vicp, model=dataclasses.replace(vicp.model, metric_rank=6, evidence=False))
+    vicp = dataclasses.replace(vicp, model=dataclasses.replace(vicp.model, metric_rank=6, metric_refinement=False))
     short = {"joint_steps": 2, "save_every": 2, "precision": "float32"}
     baseline = tiny_baseline(commands.folder / "baseline", **short)
     prompted = tiny_baseline(commands.folder / "static", method="static", loss="supcon", **short)

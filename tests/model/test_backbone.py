@@ -183,9 +183,9 @@ def test_prompts_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 def test_readouts() -> None:
     prefix, patches = torch.tensor([[[1.0, 2.0], [9.0, 9.0]]]), torch.tensor([[[2.0, 4.0], [4.0, 8.0]]])
     encoding = Encoding(prefix, patches)
-    assert encoding.readout("cls").tolist() == [[1.0, 2.0]]
-    assert encoding.readout("mean").tolist() == [[3.0, 6.0]]
-    assert encoding.readout("both").tolist() == [[1.0, 2.0, 3.0, 6.0]]
+    assert encoding.pool("cls").tolist() == [[1.0, 2.0]]
+    assert encoding.pool("mean").tolist() == [[3.0, 6.0]]
+    assert encoding.pool("both").tolist() == [[1.0, 2.0, 3.0, 6.0]]
     assert encoding.tokens.tolist() == [[[1.0, 2.0], [9.0, 9.0], [2.0, 4.0], [4.0, 8.0]]]
 
 
@@ -194,8 +194,8 @@ def test_embeddings_are_unit_readouts() -> None:
     vit = AutoModel.from_config(VISION_CONFIGS["dinov2"]())
     pixels = random(2, 3, 32, 32)
     for mode, dim in (("cls", WIDTH), ("mean", WIDTH), ("both", 2 * WIDTH)):
-        backbone = Backbone(vit, readout=mode)
-        embeddings, vectors = backbone.embed(pixels), backbone.encode(pixels).readout(mode)
+        backbone = Backbone(vit, pooling=mode)
+        embeddings, vectors = backbone.embed(pixels), backbone.encode(pixels).pool(mode)
         assert embeddings.shape == (2, dim) == (2, backbone.embedding_dim)
         torch.testing.assert_close(embeddings, vectors / vectors.norm(dim=1, keepdim=True))
 

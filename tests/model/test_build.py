@@ -37,7 +37,7 @@ def test_a_saved_vision_model_is_the_backbone(family: str, tmp_path: Path) -> No
     pixels = torch.randn(1, 3, 32, 32)
     expected = vit(pixel_values=pixels)
     cls = expected.pooler_output if family == "clip_vision_model" else expected.last_hidden_state[:, 0]
-    torch.testing.assert_close(backbone.encode(pixels).readout("cls"), cls)
+    torch.testing.assert_close(backbone.encode(pixels).pool("cls"), cls)
 
 
 @torch.no_grad()
@@ -105,11 +105,11 @@ def test_the_seed_decides_the_weights_and_nothing_else() -> None:
             "model.set_transformer: width is 32, which 5 heads do not divide",
         ),
         (
-            {"connector_input": "cls", "backbone": SIGLIP},
-            "model.connector_input: 'cls', but SiglipVisionModel has no CLS token",
+            {"qformer_input": "cls", "backbone": SIGLIP},
+            "model.qformer_input: 'cls', but SiglipVisionModel has no CLS token",
         ),
-        ({"connector": {"num_layers": 2}}, "model.connector.num_layers: no such field"),
-        ({"connector": {**TINY.connector, "hidden_size": 33}}, "model.connector: The hidden size"),
+        ({"qformer": {"num_layers": 2}}, "model.qformer.num_layers: no such field"),
+        ({"qformer": {**TINY.qformer, "hidden_size": 33}}, "model.qformer: The hidden size"),
     ],
 )
 def test_parts_that_make_no_sense_are_named(change: dict[str, object], message: str) -> None:
@@ -137,7 +137,7 @@ def test_sources_that_cannot_be_had_are_named(damage: str, tmp_path: Path) -> No
 def test_presets() -> None:
     assert set(PRESETS) == {"paper", "mini", "tiny"}
     assert PRESETS["paper"] == ModelConfig()
-    assert PRESETS["mini"] == load_config(RunConfig, CONFIGS / "mini" / "evidence.yaml").model
+    assert PRESETS["mini"] == load_config(RunConfig, CONFIGS / "mini" / "refinement.yaml").model
     for step in ("first-backbone", "backbone", "reader"):
         pretrained = load_config(RunConfig, CONFIGS / "mini" / f"{step}.yaml").model
         assert (pretrained.backbone, pretrained.image_size) == (MINI.backbone, MINI.image_size)

@@ -50,7 +50,7 @@ def saved_bytes(model: nn.Module, run: Callable[[], Tensor]) -> int:
 def gradients(model: VICP, photos: Tensor) -> dict[str, Tensor]:
     model.zero_grad()
     latents = model.latents(photos)
-    reading = model.read(latents[:3][None], latents[3:][None], torch.tensor([[True, False, True]]))
+    reading = model.encode_context(latents[:3][None], latents[3:][None], torch.tensor([[True, False, True]]))
     embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)))
     ((embeddings @ torch.linspace(-1, 1, 32)).sum() + reading.label_states.square().sum()).backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}

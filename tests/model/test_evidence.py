@@ -16,7 +16,7 @@ from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 
 NOWHERE = torch.zeros(6)
-WITH_EVIDENCE = dataclasses.replace(TINY, metric_rank=8, evidence=True, readout="both")
+WITH_EVIDENCE = dataclasses.replace(TINY, metric_rank=8, metric_refinement=True, pooling="both")
 
 
 def pairs_of(left: torch.Tensor, right: torch.Tensor, same: list[bool]) -> PairEmbeddings:
@@ -60,10 +60,10 @@ def test_gradients_reach_every_weight_and_are_finite():
     for name, parameter in evidence.named_parameters():
         if name.startswith("overall.2"):  # starts at zero, which would hide what is before it
             torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
-    gains = evidence(torch.randn(1, 6), pairs, NOWHERE)
-    assert gains.nuisance is not None
-    assert gains.centre is not None
-    (gains.values.square().sum() + (torch.randn(9, 6) * gains.nuisance).sum() + gains.centre.sum()).backward()
+    metric = evidence(torch.randn(1, 6), pairs, NOWHERE)
+    assert metric.nuisance is not None
+    assert metric.centre is not None
+    (metric.gains.square().sum() + (torch.randn(9, 6) * metric.nuisance).sum() + metric.centre.sum()).backward()
     for name, parameter in evidence.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -84,7 +84,7 @@ def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
     )
     emitted = torch.randn(1, 6)
     torch.testing.assert_close(
-        evidence(emitted[:, places], moved, NOWHERE).values, evidence(emitted, pairs, NOWHERE).values[:, places]
+        evidence(emitted[:, places], moved, NOWHERE).gains, evidence(emitted, pairs, NOWHERE).gains[:, places]
     )
 
 
@@ -96,7 +96,7 @@ def test_contexts_of_a_batch_know_nothing_of_each_other():
     together = evidence(torch.ones(2, 6), both, NOWHERE)
     for number, pairs in enumerate((one, other)):
         apart = evidence(torch.ones(1, 6), pairs, NOWHERE).of_context(0)
-        torch.testing.assert_close(together.of_context(number).values, apart.values)
+        torch.testing.assert_close(together.of_context(number).gains, apart.gains)
         torch.testing.assert_close(together.of_context(number).nuisance, apart.nuisance)
         torch.testing.assert_close(together.of_context(number).centre, apart.centre)
 
@@ -121,26 +121,26 @@ def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_pa
     latents = model.latents(photos).apply(torch.detach)
     same = torch.tensor([True, False, True, False, False])
     prompt = model.infer_prompt(latents[:5], latents[5:], same, category="cat")
-    assert prompt.gains is not None
-    assert prompt.gains.nuisance is not None
-    assert prompt.gains.nuisance.shape == (2, 64)  # a row for each same-pair
+    assert prompt.category_metric is not None
+    assert prompt.category_metric.nuisance is not None
+    assert prompt.category_metric.nuisance.shape == (2, 64)  # a row for each same-pair
     prompt.save(tmp_path / "cat.safetensors")
     again = VisualPrompt.load(tmp_path / "cat.safetensors")
-    assert again.gains is not None
+    assert again.category_metric is not None
     states = model.prompt_states(prompt)
-    under = model.embed(photos, states, prompt.gains)
-    assert torch.equal(model.embed(photos, states, again.gains), under)
+    under = model.embed(photos, states, prompt.category_metric)
+    assert torch.equal(model.embed(photos, states, again.category_metric), under)
     flipped = model.infer_prompt(latents[:5], latents[5:], ~same, category="cat")
-    assert not torch.allclose(model.embed(photos, states, flipped.gains), under, atol=1e-3)
+    assert not torch.allclose(model.embed(photos, states, flipped.category_metric), under, atol=1e-3)
 
 
 def test_no_pairs_no_nuisance(model: VICP):
     nothing = model.latents(torch.randn(1, 3, 32, 32)).apply(torch.detach)[:0]
     prompt = model.infer_prompt(nothing, nothing, torch.zeros(0, dtype=torch.bool), category="nothing")
-    assert prompt.gains is not None
-    assert prompt.gains.nuisance is not None
-    assert prompt.gains.nuisance.shape == (0, 64)
-    assert model.embed(torch.randn(2, 3, 32, 32), None, prompt.gains).isfinite().all()
+    assert prompt.category_metric is not None
+    assert prompt.category_metric.nuisance is not None
+    assert prompt.category_metric.nuisance.shape == (0, 64)
+    assert model.embed(torch.randn(2, 3, 32, 32), None, prompt.category_metric).isfinite().all()
 
 
 def test_latents_carry_the_readout_and_neither_llm_nor_comparison_reads_it(model: VICP):
@@ -153,17 +153,17 @@ def test_latents_carry_the_readout_and_neither_llm_nor_comparison_reads_it(model
     assert model.max_pairs == build_model(TINY).max_pairs
     other = Latents(latents.tokens, latents.readout.flip(0))
     same = torch.tensor([[True, False]])
-    one, two = (model.read(side[:2][None], side[2:][None], same) for side in (latents, other))
+    one, two = (model.encode_context(side[:2][None], side[2:][None], same) for side in (latents, other))
     assert torch.equal(one.tokens, two.tokens)
-    assert one.gains is not None
-    assert two.gains is not None
-    assert not torch.equal(one.gains.values, two.gains.values)
+    assert one.category_metric is not None
+    assert two.category_metric is not None
+    assert not torch.equal(one.category_metric.gains, two.category_metric.gains)
 
 
 def test_latents_without_readouts_are_refused(model: VICP):
     tokens = Latents(torch.zeros(1, 2, 4, 32))
     with pytest.raises(ValueError, match=r"carry no readouts"):
-        model.read(tokens, tokens, torch.tensor([[True, False]]))
+        model.encode_context(tokens, tokens, torch.tensor([[True, False]]))
 
 
 def test_deviations_start_as_those_of_photos():
@@ -175,5 +175,5 @@ def test_deviations_start_as_those_of_photos():
 
 
 def test_evidence_needs_gains():
-    with pytest.raises(ConfigError, match=r"model\.evidence: it adds to the gains of a metric"):
+    with pytest.raises(ConfigError, match=r"model\.metric_refinement: it adds to the gains of a metric"):
         build_model(dataclasses.replace(WITH_EVIDENCE, metric_rank=0))

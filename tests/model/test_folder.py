@@ -41,9 +41,9 @@ def checkpoint(folder: Path, config: PretrainedConfig | None = None, preprocesso
 def test_every_family_goes_out_and_comes_back(family: str, tmp_path: Path) -> None:
     vit = AutoModel.from_config(VISION_CONFIGS[family]())
     randomise(vit)
-    expected = Backbone(vit, readout="both").embed(photos())
+    expected = Backbone(vit, pooling="both").embed(photos())
     save_backbone(vit, tmp_path / "a", image_size=32, image_mean=MEAN, image_std=STD, image_fit="squash")
-    backbone, settings = load_backbone(str(tmp_path / "a"), readout="both")
+    backbone, settings = load_backbone(str(tmp_path / "a"), pooling="both")
     assert torch.equal(backbone.embed(photos()), expected)
     assert settings == ImageSettings(size=32, mean=MEAN, std=STD, fit="squash")
     assert sorted(file.name for file in (tmp_path / "a").iterdir()) == [
@@ -51,7 +51,7 @@ def test_every_family_goes_out_and_comes_back(family: str, tmp_path: Path) -> No
     ]
     plain = AutoModel.from_pretrained(tmp_path / "a")
     assert plain.config._attn_implementation == "sdpa"  # nothing of ours stays in it
-    assert torch.equal(Backbone(plain, readout="both").embed(photos()), expected)
+    assert torch.equal(Backbone(plain, pooling="both").embed(photos()), expected)
 
 
 @pytest.mark.parametrize("fit", ["squash", "pad", "crop"])
@@ -155,7 +155,7 @@ def test_of_clip_the_vision_half_is_taken_and_can_be_saved(tmp_path: Path) -> No
 @torch.no_grad()
 def test_siglip_s_tokens_are_normed_once(tmp_path: Path) -> None:
     source = checkpoint(tmp_path, SiglipVisionConfig(**SIZES, image_size=32, patch_size=8))
-    backbone, _ = load_backbone(source, readout="mean")
+    backbone, _ = load_backbone(source, pooling="mean")
     expected = AutoModel.from_pretrained(source)(photos()).last_hidden_state.mean(dim=1)
     torch.testing.assert_close(backbone.features(photos()), expected, atol=1e-6, rtol=0)
     with pytest.raises(WeightsError, match="SiglipVisionModel gives no cls embedding"):

@@ -10,7 +10,7 @@ from vicp.model.additions.pca import principal_components
 from vicp.model.additions.readout_latent import ReadoutLatent
 from vicp.model.build import TINY, build_model
 
-GLANCING = dataclasses.replace(TINY, glance=True, readout="both")
+GLANCING = dataclasses.replace(TINY, readout_latent=True, pooling="both")
 
 
 def stretched(num: int) -> torch.Tensor:
@@ -40,8 +40,8 @@ def test_the_last_latent_is_the_readout():
     pixels = torch.randn(2, 3, 32, 32)
     latents = model.latents(pixels).tokens
     assert latents.shape == (2, 5, 32)
-    torch.testing.assert_close(latents[:, -1], model.connector.glance.project(model.backbone.features(pixels)))
-    plain = build_model(dataclasses.replace(GLANCING, glance=False)).eval()
+    torch.testing.assert_close(latents[:, -1], model.qformer.readout_latent.project(model.backbone.features(pixels)))
+    plain = build_model(dataclasses.replace(GLANCING, readout_latent=False)).eval()
     assert plain.latents(pixels).tokens.shape == (2, 4, 32)
 
 
@@ -54,7 +54,7 @@ def test_a_context_with_glances_is_longer():
 @pytest.mark.parametrize("place", range(3))
 def test_a_comparison_reads_every_latent(place: int):
     torch.manual_seed(0)
-    compare = Comparison(8, glance=True)
+    compare = Comparison(8, readout_latent=True)
     left, right = torch.randn(2, 4, 3, 8).unbind(0)
     moved = left.clone()
     moved[:, place] += 1
@@ -64,7 +64,7 @@ def test_a_comparison_reads_every_latent(place: int):
 
 def test_glance_and_latents_are_compared_by_weights_of_their_own():
     torch.manual_seed(0)
-    compare = Comparison(8, glance=True)
+    compare = Comparison(8, readout_latent=True)
     left, right = torch.randn(2, 4, 3, 8).unbind(0)
     swapped = [side[:, [1, 0, 2]] for side in (left, right)]
     torch.testing.assert_close(compare(*swapped), compare(left, right))

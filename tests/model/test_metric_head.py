@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from vicp.errors import ConfigError
 from vicp.model.build import TINY, build_model
 from vicp.model.category_metric import CategoryMetric
+from vicp.model.latents import Latents
 from vicp.model.metric_head import MetricHead
 from vicp.model.visual_prompt import VisualPrompt
 
@@ -18,8 +19,8 @@ def head_by_hand() -> MetricHead:
     head = MetricHead(8, 2, num_slots=3, rank=2)
     with torch.no_grad():
         head.centre.copy_(torch.tensor([1.0, 0.0]))
-        head.read.copy_(torch.eye(2))
-        head.write.copy_(torch.eye(2))
+        head.input_directions.copy_(torch.eye(2))
+        head.output_directions.copy_(torch.eye(2))
     return head
 
 
@@ -56,38 +57,42 @@ def test_directions_start_as_principal_components_of_one_size():
     head = MetricHead(8, 3, num_slots=2, rank=3)
     head.start_from(readouts)
     torch.testing.assert_close(head.centre.detach(), readouts.mean(dim=0))
-    torch.testing.assert_close(head.write.detach().abs(), torch.eye(3), atol=0.02, rtol=0)
-    read = ((readouts - head.centre) @ head.read.T).std(dim=0)  # 3.3 / (deviation + 0.3) times the deviation
+    torch.testing.assert_close(head.output_directions.detach().abs(), torch.eye(3), atol=0.02, rtol=0)
+    read = ((readouts - head.centre) @ head.input_directions.T).std(
+        dim=0
+    )  # 3.3 / (deviation + 0.3) times the deviation
     torch.testing.assert_close(read, torch.tensor([3.19, 3.0, 2.54]), atol=0.1, rtol=0)
 
 
 def test_a_model_with_a_metric_emits_gains_that_the_labels_move_and_a_prompt_keeps_them(tmp_path: Path):
     model = build_model(dataclasses.replace(TINY, metric_rank=5)).eval()
-    left, right = torch.randn(2, 3, 4, 32).unbind(0)
+    left, right = map(Latents, torch.randn(2, 3, 4, 32))
     same = torch.tensor([True, False, True])
     prompt = model.infer_prompt(left, right, same, category="cat")
     flipped = model.infer_prompt(left, right, ~same, category="cat")
-    assert prompt.gains is not None
-    assert flipped.gains is not None
-    assert prompt.gains.values.shape == (5,)
-    assert not torch.allclose(prompt.gains.values, flipped.gains.values)
+    assert prompt.category_metric is not None
+    assert flipped.category_metric is not None
+    assert prompt.category_metric.gains.shape == (5,)
+    assert not torch.allclose(prompt.category_metric.gains, flipped.category_metric.gains)
     prompt.save(tmp_path / "cat.safetensors")
     again = VisualPrompt.load(tmp_path / "cat.safetensors")
-    assert again.gains is not None
-    assert torch.equal(again.gains.values, prompt.gains.values)
-    assert again.gains.nuisance is None
+    assert again.category_metric is not None
+    assert torch.equal(again.category_metric.gains, prompt.category_metric.gains)
+    assert again.category_metric.nuisance is None
     pixels = torch.randn(2, 3, 32, 32)
     states = model.prompt_states(prompt)
-    under = model.embed(pixels, states, prompt.gains)
-    torch.testing.assert_close(under, model.metric_head.embed(model.backbone.features(pixels, states), prompt.gains))
+    under = model.embed(pixels, states, prompt.category_metric)
+    torch.testing.assert_close(
+        under, model.metric_head.embed(model.backbone.features(pixels, states), prompt.category_metric)
+    )
     assert not torch.allclose(under, model.embed(pixels, states))
 
 
 def test_without_a_rank_there_is_no_metric():
     model = build_model(TINY).eval()
     assert model.metric_head is None
-    left = torch.randn(1, 4, 32)
-    assert model.infer_prompt(left, left, torch.tensor([True]), category="cat").gains is None
+    left = Latents(torch.randn(1, 4, 32))
+    assert model.infer_prompt(left, left, torch.tensor([True]), category="cat").category_metric is None
 
 
 def test_a_rank_beyond_the_embedding_is_refused():

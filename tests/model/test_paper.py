@@ -38,7 +38,7 @@ def test_the_whole_path_at_224_pixels(config: ModelConfig) -> None:
     model = build_model(config).eval()
     assert model.reasoner.label_ids == (VOCABULARY["different"], VOCABULARY["same"])
     learned = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
-    assert learned == {"comparison", "connector", "head", "prompt_slots", "verifier"}
+    assert learned == {"comparison", "qformer", "head", "prompt_slots", "verifier"}
 
     photos = torch.randn(5, 3, 224, 224)
     with torch.no_grad():

@@ -47,7 +47,7 @@ def test_label_words_come_from_the_tokenizer(family: str, tmp_path: Path) -> Non
     logits = reasoner.label_logits(states)
     assert logits.shape == (1, 2, len(VOCABULARY))
     torch.testing.assert_close(logits, states @ llm.get_output_embeddings().weight.T)
-    torch.testing.assert_close(reasoner.same_logits(states), logits[..., 2] - logits[..., 4])
+    torch.testing.assert_close(reasoner.same_log_odds(states), logits[..., 2] - logits[..., 4])
 
 
 def test_states_are_those_of_the_whole_language_model(llm: PreTrainedModel) -> None:
@@ -65,7 +65,7 @@ def test_learned_labels_without_a_tokenizer(llama: PreTrainedModel) -> None:
     states = torch.randn(3, WIDTH)
     logits = reasoner.label_logits(states)
     torch.testing.assert_close(logits, states @ reasoner.labels.T)
-    torch.testing.assert_close(reasoner.same_logits(states), logits[:, 1] - logits[:, 0])
+    torch.testing.assert_close(reasoner.same_log_odds(states), logits[:, 1] - logits[:, 0])
     assert reasoner.labels.requires_grad
 
 
@@ -101,7 +101,7 @@ def test_frozen_passes_gradients_and_takes_none(llm: PreTrainedModel) -> None:
     assert reasoner.training
     assert not any(module.training for module in llm.modules())
     embeddings = torch.randn(2, 6, WIDTH, requires_grad=True)
-    reasoner.same_logits(reasoner(embeddings)[:, -1]).sum().backward()
+    reasoner.same_log_odds(reasoner(embeddings)[:, -1]).sum().backward()
     assert embeddings.grad is not None
     assert all(embeddings.grad[:, t].abs().max() > 1e-6 for t in range(6))
     assert [name for name, p in reasoner.named_parameters() if p.grad is not None or p.requires_grad] == []
@@ -116,7 +116,7 @@ def test_not_frozen_learns_and_trains(llama: PreTrainedModel) -> None:
 
 
 def label_logits(reasoner: Reasoner, left: Tensor, right: Tensor, same: Tensor) -> Tensor:
-    _, states = reasoner.read(torch.cat([left, right], dim=2), None, same, torch.zeros(2, WIDTH))
+    _, states = reasoner.encode(torch.cat([left, right], dim=2), None, same, torch.zeros(2, WIDTH))
     return reasoner.label_logits(states)  # (C, K, V)
 
 

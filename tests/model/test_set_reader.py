@@ -31,8 +31,8 @@ def test_the_order_of_the_pairs_means_nothing(reader: SetTransformer, gradients:
     latents, comparison, same, slots = context(7)
     order = torch.randperm(7)
     with torch.set_grad_enabled(gradients):
-        states, label_states = reader.read(latents, comparison, same, slots)
-        shuffled, shuffled_labels = reader.read(latents[:, order], comparison[:, order], same[:, order], slots)
+        states, label_states = reader.encode(latents, comparison, same, slots)
+        shuffled, shuffled_labels = reader.encode(latents[:, order], comparison[:, order], same[:, order], slots)
     assert states.shape == (2, 3, WIDTH)
     torch.testing.assert_close(shuffled, states, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(shuffled_labels, label_states[:, order], atol=1e-5, rtol=1e-5)
@@ -41,10 +41,10 @@ def test_the_order_of_the_pairs_means_nothing(reader: SetTransformer, gradients:
 @torch.no_grad()
 def test_a_label_is_predicted_from_all_others_and_not_from_itself(reader: SetTransformer) -> None:
     latents, comparison, same, slots = context(5)
-    states, label_states = reader.read(latents, comparison, same, slots)
+    states, label_states = reader.encode(latents, comparison, same, slots)
     flipped = same.clone()
     flipped[:, 2] = ~flipped[:, 2]
-    other_states, other_label_states = reader.read(latents, comparison, flipped, slots)
+    other_states, other_label_states = reader.encode(latents, comparison, flipped, slots)
     torch.testing.assert_close(other_label_states[:, 2], label_states[:, 2], atol=1e-6, rtol=0)
     moved = (other_label_states - label_states).abs().amax(dim=-1)
     assert moved[:, [0, 1, 3, 4]].min() > 1e-4
@@ -54,18 +54,18 @@ def test_a_label_is_predicted_from_all_others_and_not_from_itself(reader: SetTra
 @torch.no_grad()
 def test_photos_and_comparisons_are_read_each_in_its_own_context(reader: SetTransformer) -> None:
     latents, comparison, same, slots = context(4)
-    states, _ = reader.read(latents, comparison, same, slots)
-    alone, _ = reader.read(latents[1:], comparison[1:], same[1:], slots)
+    states, _ = reader.encode(latents, comparison, same, slots)
+    alone, _ = reader.encode(latents[1:], comparison[1:], same[1:], slots)
     torch.testing.assert_close(states[1:], alone, atol=1e-5, rtol=1e-5)
     for other in ((latents.flip(0), comparison), (latents, comparison.flip(0)), (latents, None)):
-        assert (reader.read(*other, same, slots)[0] - states).abs().max() > 1e-3
+        assert (reader.encode(*other, same, slots)[0] - states).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("gradients", [False, True])
 def test_no_pairs_leave_the_null_context(reader: SetTransformer, gradients: bool) -> None:
     latents, comparison, same, slots = context(0)
     with torch.set_grad_enabled(gradients):
-        states, label_states = reader.read(latents, comparison, same, slots)
+        states, label_states = reader.encode(latents, comparison, same, slots)
     assert label_states.shape == (2, 0, WIDTH)
     assert states.isfinite().all()
     torch.testing.assert_close(states[0], states[1])
@@ -79,5 +79,5 @@ def test_labels_are_two_classes(reader: SetTransformer) -> None:
     states = torch.randn(3, WIDTH)
     logits = reader.label_logits(states)
     torch.testing.assert_close(logits, states @ reader.answer.weight.T + reader.answer.bias)
-    torch.testing.assert_close(reader.same_logits(states), logits[:, 1] - logits[:, 0])
+    torch.testing.assert_close(reader.same_log_odds(states), logits[:, 1] - logits[:, 0])
     assert (reader.width, reader.max_positions) == (WIDTH, None)

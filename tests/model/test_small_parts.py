@@ -36,7 +36,7 @@ def test_the_connector_is_the_q_former_on_learned_queries(connector: QFormer) ->
     tokens = torch.randn(2, 7, 20)
     latents = connector(Encoding(tokens[:, :1], tokens[:, 1:])).tokens
     assert latents.shape == (2, 3, 8)
-    output = connector.qformer(connector.queries.expand(2, -1, -1), encoder_hidden_states=tokens)
+    output = connector.transformer(connector.queries.expand(2, -1, -1), encoder_hidden_states=tokens)
     torch.testing.assert_close(latents, output.last_hidden_state @ connector.project.weight.T + connector.project.bias)
 
 

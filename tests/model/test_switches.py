@@ -21,24 +21,30 @@ SAME = torch.tensor([True, False, True])
 SETS = {"generator": "set_transformer", "set_transformer": SetTransformerConfig(width=24, layers=2, heads=2)}
 LLM = "reasoner.llm."
 SWITCHES: dict[str, tuple[dict[str, Any], set[str]]] = {  # what is set, and the parts it brings
-    "latents_of": ({"latents_of": "pair"}, {"pairing."}),
-    "latents_of, no comparison": ({"latents_of": "pair", "compare_in_context": False}, {"pairing."}),
-    "patches": ({"connector_input": "patches"}, {"connector."}),
-    "cls": ({"connector_input": "cls"}, {"connector."}),
+    "latents_of": ({"latents_of": "pair"}, {"pair_fusion."}),
+    "latents_of, no comparison": ({"latents_of": "pair", "compare_in_context": False}, {"pair_fusion."}),
+    "patches": ({"qformer_input": "patches"}, {"qformer."}),
+    "cls": ({"qformer_input": "cls"}, {"qformer."}),
     "label_embeddings": ({"label_embeddings": "learned"}, {"reasoner.labels"}),
     "head": ({"head": "linear", "head_norm": False}, {"head."}),
     "head_zero_init": ({"head_zero_init": True, "head_norm": False}, {"head.out."}),
     "the authors' head": ({"head": "linear", "head_zero_init": True, "head_norm": False}, {"head.out."}),
-    "random_reasoner": ({"random_reasoner": True, "freeze_reasoner": True}, {"connector."}),
-    "random_reasoner, trained": ({"random_reasoner": True}, {"connector.", LLM + "model.layers."}),
+    "random_reasoner": ({"random_reasoner": True, "freeze_reasoner": True}, {"qformer."}),
+    "random_reasoner, trained": ({"random_reasoner": True}, {"qformer.", LLM + "model.layers."}),
     "metric_rank": ({"metric_rank": 9}, {"metric_head."}),
-    "glance": ({"glance": True, "readout": "both"}, {"connector.glance.", "comparison.glance."}),
-    "glance, no comparison": ({"glance": True, "compare_in_context": False}, {"connector.glance."}),
-    "glance, latents_of": ({"glance": True, "latents_of": "pair"}, {"connector.glance.", "pairing."}),
+    "readout_latent": (
+        {"readout_latent": True, "pooling": "both"},
+        {"qformer.readout_latent.", "comparison.readout_hidden."},
+    ),
+    "glance, no comparison": ({"readout_latent": True, "compare_in_context": False}, {"qformer.readout_latent."}),
+    "glance, latents_of": ({"readout_latent": True, "latents_of": "pair"}, {"qformer.readout_latent.", "pair_fusion."}),
     "generator": (SETS, {"reasoner."}),
-    "generator, glance and metric": ({**SETS, "glance": True, "metric_rank": 9}, {"connector.glance.", "metric_head."}),
+    "generator, glance and metric": (
+        {**SETS, "readout_latent": True, "metric_rank": 9},
+        {"qformer.readout_latent.", "metric_head."},
+    ),
     "generator, no comparison": ({**SETS, "compare_in_context": False}, {"reasoner."}),
-    "generator, latents_of": ({**SETS, "latents_of": "pair"}, {"reasoner.", "pairing."}),
+    "generator, latents_of": ({**SETS, "latents_of": "pair"}, {"reasoner.", "pair_fusion."}),
 }
 
 
@@ -59,16 +65,16 @@ def run(model: VICP, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings under the prompt of three pairs, log odds of their labels, and the verifier's of the pairs."""
     latents = model.latents(photos)
     left, right = latents[:3][None], latents[3:][None]
-    reading = model.read(left, right, SAME[None])
-    gains = None if reading.gains is None else reading.gains.of_context(0)
+    reading = model.encode_context(left, right, SAME[None])
+    gains = None if reading.category_metric is None else reading.category_metric.of_context(0)
     embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)), gains)
-    odds = model.verify(left, right, reading.states)
-    return embeddings, model.reasoner.same_logits(reading.label_states), odds
+    odds = model.pair_log_odds(left, right, reading.states)
+    return embeddings, model.reasoner.same_log_odds(reading.label_states), odds
 
 
 def read(model: VICP, latents: Tensor, same: Tensor = SAME) -> Tensor:
     """Slot states (M, E) of three pairs of latent tokens (6, Q, E)."""
-    return model.read(Latents(latents[None, :3]), Latents(latents[None, 3:]), same[None]).states[0]
+    return model.encode_context(Latents(latents[None, :3]), Latents(latents[None, 3:]), same[None]).states[0]
 
 
 def test_gradients_reach_every_part(config: ModelConfig, photos: Tensor, request: pytest.FixtureRequest) -> None:
@@ -112,11 +118,11 @@ def test_every_switch_has_its_own_fingerprint() -> None:
         {},
         {"latents_of": "pair"},
         {"metric_rank": 9},
-        {"metric_rank": 9, "evidence": True},
-        {"metric_rank": 9, "evidence": True, "trust": True},
-        {"glance": True},
-        {"connector_input": "patches"},
-        {"connector_input": "cls"},
+        {"metric_rank": 9, "metric_refinement": True},
+        {"metric_rank": 9, "metric_refinement": True, "prompt_gate": True},
+        {"readout_latent": True},
+        {"qformer_input": "patches"},
+        {"qformer_input": "cls"},
         {"label_embeddings": "learned"},
         {"head": "linear"},
         {"head_zero_init": True},
@@ -133,12 +139,12 @@ def test_every_switch_has_its_own_fingerprint() -> None:
 def test_the_q_former_reads_the_tokens_it_is_given(reads: str, family: str) -> None:
     sizes = {name: value for name, value in VISION_CONFIGS[family]().to_dict().items() if name in PART_SIZES}
     backbone = PartConfig(family=family, sizes=sizes)
-    model = build_model(replace(TINY, backbone=backbone, connector_input=reads)).eval()
+    model = build_model(replace(TINY, backbone=backbone, qformer_input=reads)).eval()
     num_prefix = 1 + sizes.get("num_register_tokens", 0)
     tokens = torch.randn(1, num_prefix + 16, 32)
 
     def latents(tokens: Tensor) -> Tensor:
-        return model.connector(model.backbone.split(tokens, 32)).tokens
+        return model.qformer(model.backbone.split(tokens, 32)).tokens
 
     before = latents(tokens)
     for place, matters in ((0, reads != "patches"), (num_prefix, reads != "cls"), (-1, reads != "cls")):
@@ -223,7 +229,7 @@ def test_a_zero_initialised_head_makes_the_same_prompt_of_every_context(photos: 
     model = build_model(replace(TINY, head_zero_init=True, head_norm=False)).eval()
     latents = model.latents(photos)
     for same in (SAME, ~SAME):
-        tokens = model.read(latents[:3][None], latents[3:][None], same[None]).tokens
+        tokens = model.encode_context(latents[:3][None], latents[3:][None], same[None]).tokens
         assert torch.equal(tokens, torch.zeros(1, 2, 4, 32))
 
 
@@ -247,14 +253,14 @@ def test_a_set_transformer_predicts_held_out_pairs_one_at_a_time() -> None:
     randomise(model)
     left, right = map(Latents, torch.randn(2, 3, 4, 24))
     a, b = map(Latents, torch.randn(2, 2, 4, 24))
-    together = model.predict(left, right, SAME, a, b)
+    together = model.label_log_odds(left, right, SAME, a, b)
     for index in range(2):
         pairs = [Latents.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
         for guess in (True, False):  # the label of the pair in question is not looked at
-            states = model.read(*pairs, torch.cat([SAME, torch.tensor([guess])])[None]).label_states[:, -1]
-            answer = model.reasoner.same_logits(states)
+            states = model.encode_context(*pairs, torch.cat([SAME, torch.tensor([guess])])[None]).label_states[:, -1]
+            answer = model.reasoner.same_log_odds(states)
             torch.testing.assert_close(together[index : index + 1], answer, atol=1e-5, rtol=1e-4)
     assert (together[0] - together[1]).abs() > 1e-4
-    assert (together - model.predict(left, right, ~SAME, a, b)).abs().max() > 1e-3
+    assert (together - model.label_log_odds(left, right, ~SAME, a, b)).abs().max() > 1e-3
     none = Latents(torch.zeros(0, 4, 24))
-    assert model.predict(none, none, SAME[:0], a, b).isfinite().all()  # the null context
+    assert model.label_log_odds(none, none, SAME[:0], a, b).isfinite().all()  # the null context

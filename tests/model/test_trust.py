@@ -14,15 +14,15 @@ from vicp.model.build import build_model
 from vicp.model.metric_head import MetricHead
 from vicp.model.vicp import VICP
 
-WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, trust=True)
+WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, prompt_gate=True)
 
 
 def axes(dim: int) -> MetricHead:
     """A head whose directions are the axes: gains scale coordinates."""
     head = MetricHead(4, dim, num_slots=2, rank=dim)
     with torch.no_grad():
-        head.read.copy_(torch.eye(dim))
-        head.write.copy_(torch.eye(dim))
+        head.input_directions.copy_(torch.eye(dim))
+        head.output_directions.copy_(torch.eye(dim))
     return head
 
 
@@ -43,7 +43,7 @@ def test_gains_that_tell_the_pairs_apart_lower_the_ratio():
 def test_untrained_it_follows_the_llm_and_every_weight_can_learn():
     trust, pairs, emitted = PromptGate(), random_pairs(8), torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
     assert torch.equal(trust(emitted, pairs, axes(6)), torch.ones(1))
-    torch.nn.init.normal_(trust.judge[2].weight, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(trust.mlp[2].weight, generator=torch.Generator().manual_seed(0))
     factor = trust(emitted, pairs, axes(6))
     assert 0 < factor.item() < 2
     factor.sum().backward()
@@ -71,7 +71,7 @@ def test_without_trust_the_tokens_are_those_of_an_empty_context():
         return model.infer_prompt(latents[:num], latents[4 : 4 + num], same[:num], category="cat").tokens
 
     followed, nothing = tokens(4), tokens(0)
-    torch.nn.init.constant_(model.trust.judge[2].bias, -50.0)
+    torch.nn.init.constant_(model.prompt_gate.mlp[2].bias, -50.0)
     torch.testing.assert_close(tokens(4), nothing)
     assert not torch.allclose(followed, nothing, atol=1e-3)
 
@@ -83,11 +83,11 @@ def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path
     same = torch.tensor([True, False, True, False])
 
     def values() -> torch.Tensor:
-        return model.infer_prompt(latents[:4], latents[4:], same, category="cat").gains.values
+        return model.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains
 
     model.save_pretrained(tmp_path / "model")
     followed = values()
-    torch.nn.init.constant_(model.trust.judge[2].bias, -50.0)
+    torch.nn.init.constant_(model.prompt_gate.mlp[2].bias, -50.0)
     alone = values()
     with torch.no_grad():
         model.metric_head.out.weight.zero_()
@@ -95,11 +95,11 @@ def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path
     torch.testing.assert_close(values(), alone)
     assert not torch.allclose(followed, alone)
     again = VICP.from_pretrained(tmp_path / "model")
-    assert again.config.trust
-    found = again.infer_prompt(latents[:4], latents[4:], same, category="cat").gains.values
+    assert again.config.prompt_gate
+    found = again.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains
     torch.testing.assert_close(found, followed)
 
 
 def test_trust_needs_the_pairs_readouts():
-    with pytest.raises(ConfigError, match=r"model\.trust: .*set model\.evidence as well"):
-        build_model(dataclasses.replace(WITH_TRUST, evidence=False))
+    with pytest.raises(ConfigError, match=r"model\.prompt_gate: .*set model\.metric_refinement as well"):
+        build_model(dataclasses.replace(WITH_TRUST, metric_refinement=False))

@@ -16,7 +16,7 @@ Support = tuple[Latents, Latents, Tensor]
 @torch.no_grad()
 def test_reading_follows_the_figure(tiny: VICP, support: Support) -> None:
     left, right, same = (part[None] for part in support)
-    reading = tiny.read(left, right, same)
+    reading = tiny.encode_context(left, right, same)
     context = lay_out(
         torch.cat([left.tokens, right.tokens], dim=2),
         tiny.comparison(left.tokens, right.tokens),
@@ -34,7 +34,7 @@ def test_reading_follows_the_figure(tiny: VICP, support: Support) -> None:
 @torch.no_grad()
 def test_without_pairs_it_reads_the_null_context(tiny: VICP) -> None:
     empty = Latents(torch.zeros(2, 0, 4, 32))
-    reading = tiny.read(empty, empty, torch.zeros(2, 0, dtype=torch.bool))
+    reading = tiny.encode_context(empty, empty, torch.zeros(2, 0, dtype=torch.bool))
     assert reading.label_states.shape == (2, 0, 32)
     assert torch.equal(reading.tokens[0], reading.tokens[1])
     alone = tiny.reasoner(tiny.prompt_slots[None])
@@ -91,38 +91,38 @@ def test_a_batch_of_prompts_equals_one_by_one(tiny: VICP, photos: Tensor, per_la
 def test_predict_asks_for_one_pair_at_a_time(tiny: VICP, support: Support) -> None:
     left, right, same = support
     a, b = map(Latents, torch.randn(2, 2, 4, 32))
-    together = tiny.predict(left, right, same, a, b)
+    together = tiny.label_log_odds(left, right, same, a, b)
     assert together.shape == (2,)
     for index in range(2):
         answers = []
         for guess in (True, False):  # the label of the pair in question is not looked at
             labels = torch.cat([same, torch.tensor([guess])])[None]
             pairs = [Latents.cat([c, h[index : index + 1]])[None] for c, h in ((left, a), (right, b))]
-            states = tiny.read(*pairs, labels).label_states[:, -1]
-            answers.append(tiny.reasoner.same_logits(states))
+            states = tiny.encode_context(*pairs, labels).label_states[:, -1]
+            answers.append(tiny.reasoner.same_log_odds(states))
         torch.testing.assert_close(answers[0], answers[1])
         torch.testing.assert_close(together[index : index + 1], answers[0], atol=1e-5, rtol=1e-4)
-    assert (together - tiny.predict(left, right, ~same, a, b)).abs().max() > 1e-4
+    assert (together - tiny.label_log_odds(left, right, ~same, a, b)).abs().max() > 1e-4
 
 
 @torch.no_grad()
 def test_verify_is_symmetric_in_the_two_photos(tiny: VICP, support: Support) -> None:
-    states = tiny.read(*(part[None] for part in support)).states
+    states = tiny.encode_context(*(part[None] for part in support)).states
     a, b = map(Latents, torch.randn(2, 1, 5, 4, 32))
-    log_odds = tiny.verify(a, b, states)
+    log_odds = tiny.pair_log_odds(a, b, states)
     assert log_odds.shape == (1, 5)
-    torch.testing.assert_close(log_odds, tiny.verify(b, a, states))
-    assert (log_odds - tiny.verify(a, a, states)).abs().max() > 1e-3
+    torch.testing.assert_close(log_odds, tiny.pair_log_odds(b, a, states))
+    assert (log_odds - tiny.pair_log_odds(a, a, states)).abs().max() > 1e-3
 
 
 def test_one_step_moves_every_learned_part_and_no_frozen_one(photos: Tensor) -> None:
     model = build_model(TINY).train()
     latents = model.latents(photos)
     left, right = latents[:3][None], latents[3:][None]
-    reading = model.read(left, right, torch.tensor([[True, False, True]]))
+    reading = model.encode_context(left, right, torch.tensor([[True, False, True]]))
     embeddings = model.embed(photos, model.batched_prompt_states(reading.tokens, len(photos)))
-    odds = model.verify(left, right, reading.states)
-    labels = model.reasoner.same_logits(reading.label_states)
+    odds = model.pair_log_odds(left, right, reading.states)
+    labels = model.reasoner.same_log_odds(reading.label_states)
     ((embeddings @ torch.randn(32)).sum() + odds.sum() + labels.sum()).backward()
     without = {name for name, p in model.named_parameters() if p.grad is None}
     unused = {"reasoner.llm.lm_head.weight", "reasoner.llm.model.embed_tokens.weight"}  # words, not states

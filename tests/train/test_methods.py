@@ -48,7 +48,7 @@ def run_on(start: Path, out: Path, **train_settings: Any) -> RunConfig:
     mini = PRESETS["mini"]
     settings = {"joint_steps": 24, "warmup_steps": 0, "log_every": 1, "save_every": 24, "trackers": ()}
     return RunConfig(
-        model=dataclasses.replace(mini, backbone=PartConfig(source=str(start / "vit")), readout="cls", num_prompts=8),
+        model=dataclasses.replace(mini, backbone=PartConfig(source=str(start / "vit")), pooling="cls", num_prompts=8),
         data=DataConfig(photos=str(start / "photos.parquet"), held_out=("c6", "c7")),
         episodes=EpisodeConfig(
             joint_contexts=1,

@@ -24,7 +24,7 @@ SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yam
 def shrunk(config: RunConfig, out: Path) -> RunConfig:
     """The same switches with tiny parts, few photos and two steps."""
     tiny, sizes = PRESETS["tiny"], tiny_photo_run(out)
-    parts = {name: getattr(tiny, name) for name in ("backbone", "reasoner", "connector", "image_size")}
+    parts = {name: getattr(tiny, name) for name in ("backbone", "reasoner", "qformer", "image_size")}
     small = {name: getattr(sizes.episodes, name) for name in ("identities", "photos", "query_pairs", "joint_contexts")}
     pools = {"num_silhouettes": 2, "photos_per_silhouette": 64, "values_per_factor": 2, "contexts": 2}
     exam = {"validation_silhouettes": 1, "validation_episodes": 2, "validation_pairs": 4}
@@ -84,7 +84,7 @@ def test_minis_baselines_start_from_its_backbone_and_see_as_much(name: str) -> N
     backbone, mini = vision_backbone(config.model, seed=1), VICP.from_pretrained("mini")
     initialize_backbone(config, backbone.vit)
     assert fingerprint(backbone) == fingerprint(mini.backbone)
-    assert (backbone.readout, config.model.image_size) == (mini.config.readout, mini.config.image_size)
+    assert (backbone.pooling, config.model.image_size) == (mini.config.pooling, mini.config.image_size)
     recipe = load_config(RunConfig, CONFIGS / "mini-baselines" / "recipe.yaml")
     assert (config.episodes, config.train.joint_steps, photos_per_step(config)) == (recipe.episodes, 240, 96)
     assert config.data.photos == ("world" if config.train.loss in ("arcface", "adaface") else None)

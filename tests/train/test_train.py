@@ -92,7 +92,7 @@ def test_joint_step_reaches_every_trained_part(tmp_path: Path) -> None:
     terms = make_training_module(config, model)(batch)
     assert all(term is not None and term.isfinite() for term in vars(terms).values())
     terms.identity.backward()
-    for part in (model.head, model.reasoner, model.connector, model.comparison):
+    for part in (model.head, model.reasoner, model.qformer, model.comparison):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
     assert all(p.grad is None for p in model.backbone.parameters())
 
@@ -140,17 +140,17 @@ def test_evidence_joins_a_checkpoint_that_has_none_and_keeps_what_that_learned(t
     settings = tiny_run(tmp_path / "reader", joint_steps=0, contrastive_weight=1.0)
     first = train(dataclasses.replace(settings, model=dataclasses.replace(settings.model, metric_rank=8)))
     config = tiny_run(tmp_path / "more", start=str(first), warmup_steps=0, joint_steps=1, learning_rate=0.0)
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=8, evidence=True))
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=8, metric_refinement=True))
     second = train(config)
     read, model = VICP.from_pretrained(first), VICP.from_pretrained(second)
-    assert torch.equal(model.metric_head.read, read.metric_head.read)
-    assert (model.evidence.deviation - 1).abs().min() > 1e-3
+    assert torch.equal(model.metric_head.input_directions, read.metric_head.input_directions)
+    assert (model.metric_refinement.deviation - 1).abs().min() > 1e-3
     third = train(
         dataclasses.replace(
             config, train=dataclasses.replace(config.train, start=str(second)), seed=5, out=str(tmp_path / "third")
         )
     )
-    assert torch.equal(VICP.from_pretrained(third).evidence.deviation, model.evidence.deviation)
+    assert torch.equal(VICP.from_pretrained(third).metric_refinement.deviation, model.metric_refinement.deviation)
 
 
 def test_parts_that_start_anew_may_have_other_sizes_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -159,13 +159,13 @@ def test_parts_that_start_anew_may_have_other_sizes_and_the_rest_is_kept(tmp_pat
     config = tiny_run(tmp_path / "more", start=str(first), fresh=("prompt_slots", "metric_head"))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, num_prompts=7, metric_rank=5))
     read, model = VICP.from_pretrained(first), initialize_model(config)
-    assert (len(model.prompt_slots), model.metric_head.read.shape[0]) == (7, 5)
-    for part in ("connector", "reasoner", "head"):
+    assert (len(model.prompt_slots), model.metric_head.input_directions.shape[0]) == (7, 5)
+    for part in ("qformer", "reasoner", "head"):
         kept = read.get_submodule(part).state_dict()
         assert all(torch.equal(tensor, kept[n]) for n, tensor in model.get_submodule(part).state_dict().items()), part
-    untold = model.metric_head.read.clone()
+    untold = model.metric_head.input_directions.clone()
     initialize_components(model, world_of(model, config, "seen", 2), config)
-    assert not torch.equal(model.metric_head.read, untold), "fresh directions are set by photos"
+    assert not torch.equal(model.metric_head.input_directions, untold), "fresh directions are set by photos"
     without = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=0))
     assert initialize_model(without).metric_head is None
     misspelt = dataclasses.replace(config, train=dataclasses.replace(config.train, fresh=("heat",)))
@@ -194,16 +194,17 @@ def test_the_verifier_teaches_similarities_and_takes_no_gradient_from_them(tmp_p
 def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
     settings = tiny_run(tmp_path / "whole", joint_steps=0, contrastive_weight=1.0)
     settings = dataclasses.replace(
-        settings, model=dataclasses.replace(settings.model, metric_rank=8, evidence=True, freeze_reasoner=False)
+        settings,
+        model=dataclasses.replace(settings.model, metric_rank=8, metric_refinement=True, freeze_reasoner=False),
     )
     first = train(settings)
     told = {"icl_weight": 0.0, "pair_weight": 0.0, "agreement_weight": 0.0, "contrastive_weight": 1.0}
-    alone = tiny_run(tmp_path / "alone", start=str(first), joint_steps=0, learns=("evidence",), **told)
+    alone = tiny_run(tmp_path / "alone", start=str(first), joint_steps=0, learns=("metric_refinement",), **told)
     alone = dataclasses.replace(alone, model=settings.model)
     before, after = VICP.from_pretrained(first), VICP.from_pretrained(train(alone))
     changed = {name for name, tensor in before.named_parameters() if not torch.equal(tensor, after.get_parameter(name))}
     assert changed
-    assert {name.split(".")[0] for name in changed} == {"evidence"}
+    assert {name.split(".")[0] for name in changed} == {"metric_refinement"}
     for learns, message in (
         (("backbone",), "no part 'backbone' of this model can learn"),
         (("evidense",), "no part 'evidense' of this model can learn; these can: connector,"),

@@ -16,8 +16,8 @@ from vicp.train.methods.vicp import make_training_module
 def test_the_agreement_loss_compares_latents_and_never_the_readout(tmp_path: Path) -> None:
     """The refinement of the metric reads the photos' readouts; comparison tokens are the same with and without it."""
     config = tiny_run(tmp_path)
-    settings = dataclasses.replace(config.model, metric_rank=8, glance=True, readout="both")
-    plain, refined = (build_model(dataclasses.replace(settings, evidence=on)) for on in (False, True))
+    settings = dataclasses.replace(config.model, metric_rank=8, readout_latent=True, pooling="both")
+    plain, refined = (build_model(dataclasses.replace(settings, metric_refinement=on)) for on in (False, True))
     refined.load_state_dict(plain.state_dict(), strict=False)
     transform = image_transform(config)
     source = make_rule_source(plain.backbone, config.episodes, "seen", num=2, transform=transform, seed=0)

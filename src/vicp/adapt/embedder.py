@@ -176,7 +176,7 @@ class Embedder:
         """
         if self.model is None or visual is None:
             return self.backbone.embed(photos, states)
-        return self.model.embed(photos, states, visual.gains)
+        return self.model.embed(photos, states, visual.category_metric)
 
     def _views(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
         if prompt is None:
@@ -203,8 +203,8 @@ class Embedder:
 
     def _space(self, visual: VisualPrompt | None) -> str:
         key = "none" if visual is None else digest(visual.parts)
-        readout = self.backbone.readout
-        return f"{self.fingerprint}/{readout}/{self.transform.fingerprint}/{key}/{choose_precision()}"
+        pooling = self.backbone.pooling
+        return f"{self.fingerprint}/{pooling}/{self.transform.fingerprint}/{key}/{choose_precision()}"
 
     def _without(self, table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
         if bad and not self.skip_bad:

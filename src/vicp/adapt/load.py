@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.data.images import ImageTransform
-from vicp.model.backbone import Readout
+from vicp.model.backbone import Pooling
 from vicp.model.backbone_checkpoint import load_backbone
 from vicp.model.checkpoint import check_weights, find_checkpoint, fingerprint
 from vicp.model.vicp import VICP
@@ -43,7 +43,7 @@ def make_embedder(model: VICP, *, static: Tensor | None = None) -> Embedder:
     return Embedder(model.backbone, transform, model.fingerprint, model=model, static=static)
 
 
-def load_backbone_embedder(source: str, *, readout: Readout = "cls") -> Embedder:
+def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder:
     """An embedder for a bare backbone: any transformers vision checkpoint by hub name or folder.
 
     A folder that `vicp train train.method=static` made gives its static prompt too.
@@ -53,10 +53,10 @@ def load_backbone_embedder(source: str, *, readout: Readout = "cls") -> Embedder
         ConfigError: it is no vision transformer that takes prompts.
         PromptError: its static prompt is damaged.
     """
-    backbone, settings = load_backbone(source, readout=readout)
+    backbone, settings = load_backbone(source, pooling=pooling)
     check_weights(backbone, source)
     transform = ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
-    parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{readout}"
+    parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{pooling}"
     digest = hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
     embedder = Embedder(backbone, transform, digest, source=source)
     path = Path(source) / STATIC_NAME

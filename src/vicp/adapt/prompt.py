@@ -164,9 +164,7 @@ class Prompt:
             "foreseen": self.foreseen,
         }
         tensors = {
-            "tokens": None if self.visual is None else self.visual.tokens,
-            "states": None if self.visual is None else self.visual.states,
-            **({} if self.visual is None or self.visual.gains is None else self.visual.gains.tensors),
+            **({} if self.visual is None else self.visual.tensors),
             **_metric_tensors("metric", self.metric),
             **_metric_tensors("beside", self.beside),
             **_held_out_tensors(self.held_out),
@@ -203,8 +201,8 @@ def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
     prompt = None
     if "tokens" in tensors:
-        states, gains = tensors.get("states"), CategoryMetric.from_tensors(tensors)
-        prompt = VisualPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, gains)
+        states, emitted = tensors.get("states"), CategoryMetric.from_tensors(tensors)
+        prompt = VisualPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, emitted)
     metric, beside = _metric_from("metric", tensors), _metric_from("beside", tensors)
     choice = None if facts["choice"] is None else Choice(**facts["choice"])
     held_out = None

@@ -13,7 +13,7 @@ from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError
-from vicp.model.backbone import Readout
+from vicp.model.backbone import Pooling
 from vicp.model.checkpoint import CONFIG_NAME, find_checkpoint
 
 PACKAGED = "mini"
@@ -29,13 +29,13 @@ class Checkpoint:
         source: `mini`, a folder or a hub name.
         has_model: a VICP model, not a backbone alone.
         has_static: its folder holds a static prompt; of a hub name this is known once it is opened.
-        readout: of a backbone alone: as in the settings of its training run, found in the parent folder, else CLS.
+        pooling: of a backbone alone: as in the settings of its training run, found in the parent folder, else CLS.
     """
 
     source: str
     has_model: bool
     has_static: bool
-    readout: Readout
+    pooling: Pooling
 
     def open(self) -> Embedder:
         """An embedder for it.
@@ -45,10 +45,10 @@ class Checkpoint:
             WeightsError: damaged, or of another shape.
             PromptError: its static prompt is damaged.
         """
-        return load_model(self.source) if self.has_model else load_backbone_embedder(self.source, readout=self.readout)
+        return load_model(self.source) if self.has_model else load_backbone_embedder(self.source, pooling=self.pooling)
 
     def open_plain(self) -> Embedder:
-        """An embedder for its backbone alone, that of a VICP model with the model's readout and photos."""
+        """An embedder for its backbone alone, that of a VICP model with the model's pooling and photos."""
         return replace(self.open(), model=None, static=None)
 
 
@@ -72,7 +72,7 @@ def find(source: str) -> Checkpoint | None:
         source,
         has_model=has_model,
         has_static=(folder / STATIC_NAME).is_file(),
-        readout="cls" if has_model else _readout(folder),
+        pooling="cls" if has_model else _pooling(folder),
     )
 
 
@@ -111,6 +111,6 @@ def _fetched(name: str) -> Path:
         raise ConfigError(f"{name} is no folder here and cannot be had from the hub ({reason})") from error
 
 
-def _readout(folder: Path) -> Readout:
+def _pooling(folder: Path) -> Pooling:
     settings = folder.parent / SETTINGS_NAME
-    return load_config(RunConfig, settings).model.readout if folder.is_dir() and settings.is_file() else "cls"
+    return load_config(RunConfig, settings).model.pooling if folder.is_dir() and settings.is_file() else "cls"

@@ -19,7 +19,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 ATTENTION = "vicp_prompted"
 CLS_PARAMETERS = ("cls_token", "class_embedding")  # what families call the learned CLS token
-Readout = Literal["cls", "mean", "both"]
+Pooling = Literal["cls", "mean", "both"]
 InputTokens = Literal["all", "patches", "cls"]
 Extend = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Observe = Callable[[Tensor, Tensor, float | None], None]  # query (B, H, P+N, d), key (B, H, M+P+N, d), scaling
@@ -53,11 +53,11 @@ class Encoding:
             case "cls":
                 return self.prefix[:, :1]
 
-    def readout(self, mode: Readout) -> Tensor:
+    def pool(self, pooling: Pooling) -> Tensor:
         """One vector per photo: CLS (B, D), the mean patch (B, D), or both side by side (B, 2D)."""
-        if mode == "cls":
+        if pooling == "cls":
             return self.prefix[..., 0, :]  # (B, D)
-        if mode == "mean":
+        if pooling == "mean":
             return self.patches.mean(dim=-2)  # (B, D)
         return torch.cat([self.prefix[..., 0, :], self.patches.mean(dim=-2)], dim=-1)  # (B, 2D)
 
@@ -110,16 +110,16 @@ class Backbone(nn.Module):
     Args:
         vit: any transformers vision transformer that asks `AttentionInterface` for its attention
             (Dinov2, Dinov2WithRegisters, DINOv3ViT, CLIPVision, ViT).
-        readout: which tokens become the embedding.
+        pooling: which tokens become the embedding.
         frozen: in eval for good, without gradients; otherwise each parameter keeps its `requires_grad`.
     """
 
-    def __init__(self, vit: PreTrainedModel, *, readout: Readout = "cls", frozen: bool = True) -> None:
+    def __init__(self, vit: PreTrainedModel, *, pooling: Pooling = "cls", frozen: bool = True) -> None:
         super().__init__()
         register_attention()
         vit.set_attn_implementation(ATTENTION)
         self.vit = vit.eval().requires_grad_(False) if frozen else vit
-        self.readout: Readout = readout
+        self.pooling: Pooling = pooling
         self.frozen = frozen
 
     def train(self, mode: bool = True) -> "Backbone":
@@ -144,7 +144,7 @@ class Backbone(nn.Module):
     @property
     def embedding_dim(self) -> int:
         """Length of the embedding: D, or 2D when CLS and the mean patch are both read."""
-        return self.width * (2 if self.readout == "both" else 1)
+        return self.width * (2 if self.pooling == "both" else 1)
 
     def prompt_states(self, tokens: Tensor) -> PromptStates:
         """Keys and values of the prompt in every layer: each layer reads the prompt tokens alone.
@@ -210,7 +210,7 @@ class Backbone(nn.Module):
 
     def features(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
         """Embeddings as `embed`, before they are normalised: (B, `embedding_dim`) float32."""
-        return self.encode(pixels, states).readout(self.readout).float()
+        return self.encode(pixels, states).pool(self.pooling).float()
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of patches in photos of height x width pixels; their product is N."""

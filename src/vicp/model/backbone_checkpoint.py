@@ -13,7 +13,7 @@ from transformers.utils import cached_file
 
 from vicp.config import ModelConfig, PartConfig
 from vicp.errors import WeightsError
-from vicp.model.backbone import Backbone, Readout
+from vicp.model.backbone import Backbone, Pooling
 from vicp.model.build import vision_backbone
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def save_backbone(
         raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
 
 
-def load_backbone(source: str, *, readout: Readout = "cls") -> tuple[Backbone, ImageSettings]:
+def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, ImageSettings]:
     """A frozen backbone from any vision transformer of transformers, and the photos it expects.
 
     The preprocessor's `crop_size` is the size, or its `size` where it does not crop. Without a preprocessor it is
@@ -103,13 +103,13 @@ def load_backbone(source: str, *, readout: Readout = "cls") -> tuple[Backbone, I
 
     Args:
         source: hub name or folder; of CLIP, the vision half is taken.
-        readout: which tokens become the embedding.
+        pooling: which tokens become the embedding.
 
     Raises:
         ConfigError: a model that reads no photos.
         WeightsError: no checkpoint there, a damaged preprocessor, or no vision transformer that we can run.
     """
-    backbone = vision_backbone(ModelConfig(backbone=PartConfig(source=source), readout=readout))
+    backbone = vision_backbone(ModelConfig(backbone=PartConfig(source=source), pooling=pooling))
     settings = _image_settings(source, backbone.vit.config)
     try:
         with torch.no_grad():
@@ -117,8 +117,8 @@ def load_backbone(source: str, *, readout: Readout = "cls") -> tuple[Backbone, I
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise WeightsError(
-            f"{source}: {type(backbone.vit).__name__} gives no {readout} embedding of a photo of {settings.size} "
-            f"pixels ({reason}); give a vision transformer such as DINOv2, or another readout"
+            f"{source}: {type(backbone.vit).__name__} gives no {pooling} embedding of a photo of {settings.size} "
+            f"pixels ({reason}); give a vision transformer such as DINOv2, or another pooling"
         ) from error
     return backbone, settings
 

@@ -53,7 +53,7 @@ def _small(
                 "max_position_embeddings": 2048,
             },
         ),
-        connector={
+        qformer={
             **shape,
             "num_hidden_layers": 2,
             "intermediate_size": 2 * width,
@@ -82,11 +82,11 @@ MINI = replace(
     ),
     num_latents=2,
     num_prompts=16,
-    readout="both",
+    pooling="both",
     metric_rank=192,
-    glance=True,
-    evidence=True,
-    trust=True,
+    readout_latent=True,
+    metric_refinement=True,
+    prompt_gate=True,
     freeze_reasoner=True,
 )
 TINY = replace(
@@ -119,21 +119,21 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = Backbone(vision_model(config.backbone), readout=config.readout)
+        backbone = Backbone(vision_model(config.backbone), pooling=config.pooling)
         reasoner = _reasoner(config)
         return VICP(
             config=config,
             backbone=backbone,
-            connector=QFormer(
-                qformer(config.connector, backbone.width),
+            qformer=QFormer(
+                qformer(config.qformer, backbone.width),
                 num_latents=config.num_latents,
                 out_dim=reasoner.width,
                 input_tokens=_input_tokens(config, backbone),
-                readout=backbone.readout,
-                glance=ReadoutLatent(backbone.embedding_dim, reasoner.width) if config.glance else None,
-                keep_readout=config.evidence,
+                pooling=backbone.pooling,
+                readout_latent=ReadoutLatent(backbone.embedding_dim, reasoner.width) if config.readout_latent else None,
+                keep_readout=config.metric_refinement,
             ),
-            comparison=Comparison(reasoner.width, glance=config.glance),
+            comparison=Comparison(reasoner.width, readout_latent=config.readout_latent),
             reasoner=reasoner,
             head=VisualHead(
                 reasoner.width,
@@ -144,10 +144,10 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
                 zero_init=config.head_zero_init,
             ),
             verifier=Verifier(reasoner.width),
-            pairing=_pair_fusion(config, reasoner.width),
+            pair_fusion=_pair_fusion(config, reasoner.width),
             metric_head=_metric_head(config, reasoner.width, backbone.embedding_dim),
-            evidence=_metric_refinement(config),
-            trust=_prompt_gate(config),
+            metric_refinement=_metric_refinement(config),
+            prompt_gate=_prompt_gate(config),
         )
 
 
@@ -155,15 +155,15 @@ def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
     """The backbone alone, as `build_model` makes it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Backbone(vision_model(config.backbone), readout=config.readout)
+        return Backbone(vision_model(config.backbone), pooling=config.pooling)
 
 
 def _input_tokens(config: ModelConfig, backbone: Backbone) -> InputTokens:
-    if config.connector_input == "cls" and not backbone.has_cls:
+    if config.qformer_input == "cls" and not backbone.has_cls:
         raise ConfigError(
-            f"model.connector_input: 'cls', but {type(backbone.vit).__name__} has no CLS token; use 'patches'"
+            f"model.qformer_input: 'cls', but {type(backbone.vit).__name__} has no CLS token; use 'patches'"
         )
-    return config.connector_input
+    return config.qformer_input
 
 
 def _reasoner(config: ModelConfig) -> Reasoner | SetTransformer:
@@ -204,14 +204,14 @@ def _metric_head(config: ModelConfig, width: int, embedding_dim: int) -> MetricH
 
 
 def _metric_refinement(config: ModelConfig) -> MetricRefinement | None:
-    if not config.evidence:
+    if not config.metric_refinement:
         return None
     if config.metric_rank == 0:
-        raise ConfigError("model.evidence: it adds to the gains of a metric; set model.metric_rank as well")
+        raise ConfigError("model.metric_refinement: it adds to the gains of a metric; set model.metric_rank as well")
     return MetricRefinement(config.metric_rank)
 
 
 def _prompt_gate(config: ModelConfig) -> PromptGate | None:
-    if config.trust and not config.evidence:
-        raise ConfigError("model.trust: it judges by the pairs' readouts; set model.evidence as well")
-    return PromptGate() if config.trust else None
+    if config.prompt_gate and not config.metric_refinement:
+        raise ConfigError("model.prompt_gate: it judges by the pairs' readouts; set model.metric_refinement as well")
+    return PromptGate() if config.prompt_gate else None

@@ -13,13 +13,13 @@ class CategoryMetric:
     """A metric W = (I + U diag(g) V) (I - A^T A) of centred readouts; U and V are the model's, g and A the category's.
 
     Attributes:
-        values: g (r,), or (C, r) for C categories.
+        gains: g (r,), or (C, r) for C categories.
         nuisance: A (n, D'), or (C, n, D'): orthogonal rows no longer than 1, directions in which photos of one
             individual differ; None: none are known.
         centre: what is subtracted from L2-normalised readouts first (D',), or (C, D'); None: the model's own centre.
     """
 
-    values: Tensor
+    gains: Tensor
     nuisance: Tensor | None = None
     centre: Tensor | None = None
 
@@ -29,12 +29,12 @@ class CategoryMetric:
         if nuisance is not None:
             nuisance = nuisance[nuisance.any(dim=-1)].clone()
         centre = None if self.centre is None else self.centre[number].float().clone()
-        return CategoryMetric(self.values[number].float().clone(), nuisance, centre)
+        return CategoryMetric(self.gains[number].float().clone(), nuisance, centre)
 
     @property
     def tensors(self) -> dict[str, Tensor | None]:
         """By the names they have in a file."""
-        return {GAINS: self.values, NUISANCE: self.nuisance, CENTRE: self.centre}
+        return {GAINS: self.gains, NUISANCE: self.nuisance, CENTRE: self.centre}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "CategoryMetric | None":

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,12 +19,6 @@ from vicp.model.vicp import VICP
 CONFIG_NAME, WEIGHTS_NAME = "config.json", "model.safetensors"
 FORMAT = 1
 SAMPLED_ELEMENTS = 1 << 22
-FIRST_SETTINGS = frozenset(
-    {
-        *("connector", "num_latents", "num_prompts", "prompts_per_layer", "head_norm", "compare_in_context"),
-        *("freeze_reasoner", "label_words", "readout", "image_size", "image_mean", "image_std", "image_fit"),
-    }
-)
 
 
 def own_tensors(model: VICP) -> dict[str, Tensor]:
@@ -121,10 +114,10 @@ def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
     """16 hex digits that change with any weight, and with any setting that changes what a prompt means.
 
     Of a tensor above 8 M elements, 4 M to 8 M evenly spaced ones are read, so that a billion parameters take
-    a second. Where the frozen parts came from does not count, only what they are. A setting that is not among the
-    first ones counts where it is not at its default, so that models from before it keep their fingerprint.
+    a second. Where backbone and reasoner came from does not count, only what they are.
     """
-    settings = {} if config is None else _settings(config)
+    settings = {} if config is None else dataclasses.asdict(config)
+    settings = {name: value for name, value in settings.items() if name not in ("backbone", "reasoner")}
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -145,13 +138,3 @@ def check_weights(module: nn.Module, source: str) -> None:
             raise WeightsError(
                 f"{source}: weights that are no numbers (NaN or infinite), the first in {name}; take another checkpoint"
             )
-
-
-def _settings(config: ModelConfig) -> dict[str, Any]:
-    """The settings that the fingerprint reads."""
-    settings, defaults = dataclasses.asdict(config), dataclasses.asdict(ModelConfig())
-    return {
-        name: value
-        for name, value in settings.items()
-        if name in FIRST_SETTINGS or (name not in ("backbone", "reasoner") and value != defaults[name])
-    }

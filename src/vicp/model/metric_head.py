@@ -32,8 +32,8 @@ class MetricHead(nn.Module):
         self.hidden = nn.Sequential(nn.Linear(in_dim, 2 * in_dim), nn.GELU())
         self.out = nn.Linear(2 * in_dim, rank)
         self.centre = nn.Parameter(torch.zeros(out_dim))
-        self.read = nn.Parameter(torch.randn(rank, out_dim) / out_dim**0.5)  # V
-        self.write = nn.Parameter(torch.randn(rank, out_dim) / out_dim**0.5)  # U, transposed
+        self.input_directions = nn.Parameter(torch.randn(rank, out_dim) / out_dim**0.5)  # V
+        self.output_directions = nn.Parameter(torch.randn(rank, out_dim) / out_dim**0.5)  # U, transposed
         nn.init.constant_(self.pool.weight, 1 / num_slots)
         nn.init.normal_(self.out.weight, std=0.02)
         nn.init.zeros_(self.out.bias)
@@ -44,34 +44,34 @@ class MetricHead(nn.Module):
         gains: Tensor = SCALE * self.out(self.hidden(pooled))  # (C, r)
         return gains
 
-    def along(self, readouts: Tensor) -> Tensor:
+    def coordinates(self, readouts: Tensor) -> Tensor:
         """Coordinates (..., r) of L2-normalised readouts (..., D') along the directions V; no gradient moves these."""
-        return (readouts.float() - self.centre.detach()) @ self.read.detach().T
+        return (readouts.float() - self.centre.detach()) @ self.input_directions.detach().T
 
-    def embed(self, readouts: Tensor, gains: CategoryMetric) -> Tensor:
-        """L2-normalised float32 embeddings (..., D') of readouts (..., D') under the gains of one category.
+    def embed(self, readouts: Tensor, metric: CategoryMetric) -> Tensor:
+        """L2-normalised float32 embeddings (..., D') of readouts (..., D') under the metric of one category.
 
         Of C categories, readouts are (C, n, D'): n photos of each.
         """
-        centre = self.centre_of(gains)
+        centre = self.centre_of(metric)
         centred = F.normalize(readouts.float(), dim=-1) - (centre if centre.ndim == 1 else centre[:, None])
-        values, nuisance = gains.values.float(), gains.nuisance
-        values = values if values.ndim == 1 else values[:, None]  # (C, 1, r)
+        gains, nuisance = metric.gains.float(), metric.nuisance
+        gains = gains if gains.ndim == 1 else gains[:, None]  # (C, 1, r)
         if nuisance is not None:
             centred = centred - (centred @ nuisance.mT) @ nuisance
-        moved = ((centred @ self.read.T) * values) @ self.write  # (..., D')
+        moved = ((centred @ self.input_directions.T) * gains) @ self.output_directions  # (..., D')
         return F.normalize(centred + moved, dim=-1)
 
-    def centre_of(self, gains: CategoryMetric) -> Tensor:
-        """What `embed` subtracts under these gains: (D',), or (C, D')."""
-        return self.centre if gains.centre is None else gains.centre.float()
+    def centre_of(self, metric: CategoryMetric) -> Tensor:
+        """What `embed` subtracts under this metric: (D',), or (C, D')."""
+        return self.centre if metric.centre is None else metric.centre.float()
 
-    def matrix(self, gains: CategoryMetric) -> Tensor:
-        """W (D', D') of one category's gains: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
+    def matrix(self, metric: CategoryMetric) -> Tensor:
+        """W (D', D') of one category's metric: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
         whole = torch.eye(len(self.centre), device=self.centre.device)
-        values, nuisance = gains.values.float(), gains.nuisance
+        gains, nuisance = metric.gains.float(), metric.nuisance
         kept = whole if nuisance is None else whole - nuisance.T @ nuisance
-        matrix: Tensor = kept @ (whole + (self.read.T * values) @ self.write)
+        matrix: Tensor = kept @ (whole + (self.input_directions.T * gains) @ self.output_directions)
         return matrix
 
     @torch.no_grad()
@@ -80,7 +80,7 @@ class MetricHead(nn.Module):
 
         What tells individuals apart may vary little: read at their own size, its directions would be slow to learn.
         """
-        found = principal_components(readouts, len(self.read))
+        found = principal_components(readouts, len(self.input_directions))
         self.centre.copy_(found.centre)
-        self.read.copy_(found.directions * (found.deviation.median() / found.deviation)[:, None])
-        self.write.copy_(found.directions)
+        self.input_directions.copy_(found.directions * (found.deviation.median() / found.deviation)[:, None])
+        self.output_directions.copy_(found.directions)

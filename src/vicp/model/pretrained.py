@@ -72,11 +72,11 @@ def qformer(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerModel:
     Raises:
         ConfigError: the sizes make no sense.
     """
-    config = _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.connector")
+    config = _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.qformer")
     try:
         return Blip2QFormerModel(config)
     except ValueError as error:
-        raise ConfigError(f"model.connector: {_first_line(error)}") from error
+        raise ConfigError(f"model.qformer: {_first_line(error)}") from error
 
 
 def label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | None:

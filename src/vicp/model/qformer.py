@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from transformers import Blip2QFormerModel
 
 from vicp.model.additions.readout_latent import ReadoutLatent
-from vicp.model.backbone import Encoding, InputTokens, Readout
+from vicp.model.backbone import Encoding, InputTokens, Pooling
 from vicp.model.latents import Latents
 
 
@@ -14,50 +14,50 @@ class QFormer(nn.Module):
     """Turns the frozen encoding of a photo into latents of the LLM's width.
 
     Args:
-        qformer: transformers' Q-Former; its `encoder_hidden_size` is D.
+        transformer: transformers' Q-Former; its `encoder_hidden_size` is D.
         num_latents: how many queries it has.
         out_dim: E, the LLM's width.
         input_tokens: which of a photo's P+N tokens the Q-Former reads.
-        readout: which tokens become the readout.
-        glance: gives one more latent, the last; None: there is none.
+        pooling: which tokens become the readout.
+        readout_latent: gives one more latent, the last; None: there is none.
         keep_readout: whether latents carry the readout along.
     """
 
     def __init__(
         self,
-        qformer: Blip2QFormerModel,
+        transformer: Blip2QFormerModel,
         *,
         num_latents: int,
         out_dim: int,
         input_tokens: InputTokens = "all",
-        readout: Readout = "cls",
-        glance: ReadoutLatent | None = None,
+        pooling: Pooling = "cls",
+        readout_latent: ReadoutLatent | None = None,
         keep_readout: bool = False,
     ) -> None:
         super().__init__()
         self.input_tokens: InputTokens = input_tokens
-        self.readout: Readout = readout
+        self.pooling: Pooling = pooling
         self.keep_readout = keep_readout
-        self.qformer = qformer
-        self.queries = nn.Parameter(torch.randn(1, num_latents, qformer.config.hidden_size) * 0.02)
-        self.project = nn.Linear(qformer.config.hidden_size, out_dim)
-        self.glance = glance
+        self.transformer = transformer
+        self.queries = nn.Parameter(torch.randn(1, num_latents, transformer.config.hidden_size) * 0.02)
+        self.project = nn.Linear(transformer.config.hidden_size, out_dim)
+        self.readout_latent = readout_latent
 
     @property
     def num_latents(self) -> int:
         """Q, a readout latent counted."""
-        return self.queries.shape[1] + (self.glance is not None)
+        return self.queries.shape[1] + (self.readout_latent is not None)
 
     def forward(self, encoding: Encoding) -> Latents:
         """Latents of B photos as the backbone encodes them without a prompt; B may be 0."""
         inputs = encoding.select(self.input_tokens)
         queries = self.queries.expand(len(inputs), -1, -1)
         if len(inputs):  # transformers takes no empty batch
-            queries = self.qformer(query_embeds=queries, encoder_hidden_states=inputs).last_hidden_state
+            queries = self.transformer(query_embeds=queries, encoder_hidden_states=inputs).last_hidden_state
         tokens: Tensor = self.project(queries)  # (B, Q, E)
-        if self.glance is not None:
-            tokens = torch.cat([tokens, self.glance(encoding.readout(self.readout))], dim=1)
+        if self.readout_latent is not None:
+            tokens = torch.cat([tokens, self.readout_latent(encoding.pool(self.pooling))], dim=1)
         if not self.keep_readout:
             return Latents(tokens)
-        readout = F.normalize(encoding.readout(self.readout).float(), dim=-1)  # (B, D')
+        readout = F.normalize(encoding.pool(self.pooling).float(), dim=-1)  # (B, D')
         return Latents(tokens.float(), readout)  # of one precision

@@ -48,7 +48,7 @@ class Reasoner(nn.Module):
         limit = getattr(self.llm.config, "max_position_embeddings", None)
         return None if limit is None else int(limit)
 
-    def read(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
         """Slot states (C, M, E), and the states before each label (C, K, E), of C contexts of K pairs.
 
         Args:
@@ -78,7 +78,7 @@ class Reasoner(nn.Module):
         logits: Tensor = self.llm.get_output_embeddings()(states)  # (..., V)
         return logits
 
-    def same_logits(self, states: Tensor) -> Tensor:
+    def same_log_odds(self, states: Tensor) -> Tensor:
         """Log odds (...) of "same" against "different" at states (..., E)."""
         different, same = self.label_ids or (0, 1)
         logits = self.label_logits(states)

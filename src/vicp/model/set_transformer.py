@@ -36,7 +36,7 @@ class SetTransformer(nn.Module):
         self.pairs = nn.TransformerEncoder(encoder_layer, num_layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.queries = nn.TransformerDecoder(decoder_layer, num_layers, nn.LayerNorm(width))
 
-    def read(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
         """Slot states (C, M, E) and label states (C, K, E) of C contexts of K pairs; K may be 0.
 
         The label state of a pair depends on the labels of all others and not on its own.
@@ -73,7 +73,7 @@ class SetTransformer(nn.Module):
         logits: Tensor = self.answer(states)
         return logits
 
-    def same_logits(self, states: Tensor) -> Tensor:
+    def same_log_odds(self, states: Tensor) -> Tensor:
         """Log odds (...) of "same" against "different" at label states (..., E)."""
         logits = self.label_logits(states)
         return logits[..., 1] - logits[..., 0]

@@ -35,13 +35,13 @@ class ContextOutput:
         tokens: prompt tokens (C, M, D) or (C, L, M, D).
         states: slot states (C, M, E), what the verifier reads.
         label_states: states (C, K, E) that have not seen each pair's own label, and predict it.
-        gains: of the C categories; None where the head emits prompt tokens alone.
+        category_metric: of the C categories; None where the model emits prompt tokens alone.
     """
 
     tokens: Tensor
     states: Tensor
     label_states: Tensor
-    gains: CategoryMetric | None = None
+    category_metric: CategoryMetric | None = None
 
 
 class VICP(
@@ -59,28 +59,28 @@ class VICP(
         *,
         config: ModelConfig,
         backbone: Backbone,
-        connector: QFormer,
+        qformer: QFormer,
         comparison: Comparison,
         reasoner: Reasoner | SetTransformer,
         head: VisualHead,
         verifier: Verifier,
-        pairing: PairFusion | None = None,
+        pair_fusion: PairFusion | None = None,
         metric_head: MetricHead | None = None,
-        evidence: MetricRefinement | None = None,
-        trust: PromptGate | None = None,
+        metric_refinement: MetricRefinement | None = None,
+        prompt_gate: PromptGate | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.backbone = backbone
-        self.connector = connector
+        self.qformer = qformer
         self.comparison = comparison
         self.reasoner = reasoner
         self.head = head
         self.verifier = verifier
-        self.pairing = pairing
+        self.pair_fusion = pair_fusion
         self.metric_head = metric_head
-        self.evidence = evidence
-        self.trust = trust
+        self.metric_refinement = metric_refinement
+        self.prompt_gate = prompt_gate
         self.checkpointing = False
         self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
 
@@ -98,10 +98,10 @@ class VICP(
 
     def latents(self, pixels: Tensor) -> Latents:
         """Latents of photos (B, 3, H, W), which the backbone encodes without a prompt."""
-        latents: Latents = self.connector(self.backbone.encode(pixels))
+        latents: Latents = self.qformer(self.backbone.encode(pixels))
         return latents
 
-    def read(self, left: Latents, right: Latents, same: Tensor) -> ContextOutput:
+    def encode_context(self, left: Latents, right: Latents, same: Tensor) -> ContextOutput:
         """Reads C contexts of K labelled pairs.
 
         Args:
@@ -111,41 +111,44 @@ class VICP(
         """
         a, b = left.tokens, right.tokens  # (C, K, Q, E)
         comparison = self.comparison(a, b) if self.config.compare_in_context else None
-        pairs = torch.cat([a, b], dim=2) if self.pairing is None else self.pairing(a, b)  # (C, K, S, E)
-        slots, labels = self.reasoner.read(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
+        pairs = torch.cat([a, b], dim=2) if self.pair_fusion is None else self.pair_fusion(a, b)  # (C, K, S, E)
+        slots, labels = self.reasoner.encode(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
         tokens = self.head(slots)
         if self.metric_head is None:
             return ContextOutput(tokens, slots, labels)
         emitted = self.metric_head(slots)  # (C, r)
-        if self.evidence is None:
+        if self.metric_refinement is None:
             return ContextOutput(tokens, slots, labels, CategoryMetric(emitted))
         pairs_seen = self.pair_readouts(left, right, same)
-        if self.trust is not None:
-            factor = self.trust(emitted, pairs_seen, self.metric_head)  # (C,)
+        if self.prompt_gate is not None:
+            factor = self.prompt_gate(emitted, pairs_seen, self.metric_head)  # (C,)
             tokens = interpolate_to_null(tokens, self._tokens_of_nothing(pairs, comparison, same), factor)
             emitted = emitted * factor[:, None]
-        return ContextOutput(tokens, slots, labels, self.evidence(emitted, pairs_seen, self.metric_head.centre))
+        return ContextOutput(
+            tokens, slots, labels, self.metric_refinement(emitted, pairs_seen, self.metric_head.centre)
+        )
 
     def _tokens_of_nothing(self, pairs: Tensor, comparison: Tensor | None, same: Tensor) -> Tensor:
         """The prompt tokens (1, M, D), or (1, L, M, D), of contexts like these without any pair."""
         none = slice(0, 1), slice(0, 0)
         compared = None if comparison is None else comparison[none]
-        slots, _ = self.reasoner.read(pairs[none], compared, same[none], self.prompt_slots)  # (1, M, E)
+        slots, _ = self.reasoner.encode(pairs[none], compared, same[none], self.prompt_slots)  # (1, M, E)
         tokens: Tensor = self.head(slots)
         return tokens
 
     def pair_readouts(self, left: Latents, right: Latents, same: Tensor) -> PairEmbeddings:
-        """What the evidence looks at, from the latents (C, K) of both sides and the labels (C, K).
+        """What the metric refinement looks at, from the latents (C, K) of both sides and the labels (C, K).
 
         Raises:
-            ValueError: a model without evidence, whose latents carry no readouts.
+            ValueError: a model without metric refinement, whose latents carry no readouts.
         """
         head = self.metric_head
         if left.readout is None or right.readout is None or head is None:
-            raise ValueError("this model's latents carry no readouts; model.evidence is off")
-        return PairEmbeddings(left.readout, right.readout, head.along(left.readout), head.along(right.readout), same)
+            raise ValueError("this model's latents carry no readouts; model.metric_refinement is off")
+        along_left, along_right = head.coordinates(left.readout), head.coordinates(right.readout)  # (C, K, r)
+        return PairEmbeddings(left.readout, right.readout, along_left, along_right, same)
 
-    def predict(self, left: Latents, right: Latents, same: Tensor, a: Latents, b: Latents) -> Tensor:
+    def label_log_odds(self, left: Latents, right: Latents, same: Tensor, a: Latents, b: Latents) -> Tensor:
         """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
 
         Args:
@@ -163,10 +166,10 @@ class VICP(
 
         unknown = torch.zeros(num_pairs, 1, dtype=torch.bool, device=same.device)  # read before it is seen
         labels = torch.cat([same.expand(num_pairs, -1), unknown], dim=1)
-        reading = self.read(append(left, a), append(right, b), labels)
-        return self.reasoner.same_logits(reading.label_states[:, -1])  # (R,)
+        reading = self.encode_context(append(left, a), append(right, b), labels)
+        return self.reasoner.same_log_odds(reading.label_states[:, -1])  # (R,)
 
-    def verify(self, a: Latents, b: Latents, states: Tensor) -> Tensor:
+    def pair_log_odds(self, a: Latents, b: Latents, states: Tensor) -> Tensor:
         """The verifier's log odds (C, R) for pairs of latents (C, R) under states (C, M, E)."""
         log_odds: Tensor = self.verifier(self.comparison(a.tokens, b.tokens), states)
         return log_odds
@@ -204,11 +207,11 @@ class VICP(
             seed: of the support draw, for the record.
         """
         with torch.inference_mode():
-            reading = self.read(left[None], right[None], same[None])
+            reading = self.encode_context(left[None], right[None], same[None])
         return VisualPrompt(
             tokens=reading.tokens[0].float().clone(),
             states=reading.states[0].float().clone(),
-            gains=None if reading.gains is None else reading.gains.of_context(0),
+            category_metric=None if reading.category_metric is None else reading.category_metric.of_context(0),
             category=category,
             num_pairs=len(same),
             seed=seed,
@@ -220,7 +223,7 @@ class VICP(
         """The most pairs K whose context fits the LLM; None where it does not say how much it takes."""
         if self.reasoner.max_positions is None:
             return None
-        latents_per_pair = 2 * self.connector.num_latents if self.pairing is None else self.config.num_latents
+        latents_per_pair = 2 * self.qformer.num_latents if self.pair_fusion is None else self.config.num_latents
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 
@@ -241,24 +244,24 @@ class VICP(
         self.check_prompt(prompt)
         return self.backbone.prompt_states(prompt.tokens)
 
-    def embed(self, pixels: Tensor, states: PromptStates | None = None, gains: CategoryMetric | None = None) -> Tensor:
+    def embed(self, pixels: Tensor, states: PromptStates | None = None, metric: CategoryMetric | None = None) -> Tensor:
         """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
 
         Args:
             pixels: normalised photos.
             states: from `prompt_states`; None: no prompt tokens.
-            gains: of the prompt; None: no metric.
+            metric: of the prompt; None: none.
         """
-        return self.finish(self.backbone.features(pixels, states), gains)
+        return self.apply_metric(self.backbone.features(pixels, states), metric)
 
-    def finish(self, readouts: Tensor, gains: CategoryMetric | None) -> Tensor:
-        """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric if the prompt has one.
+    def apply_metric(self, readouts: Tensor, metric: CategoryMetric | None) -> Tensor:
+        """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric where there is one.
 
         Of C prompts, readouts are (C, n, D').
         """
-        if self.metric_head is None or gains is None:
+        if self.metric_head is None or metric is None:
             return nn.functional.normalize(readouts.float(), dim=-1)
-        return self.metric_head.embed(readouts, gains)
+        return self.metric_head.embed(readouts, metric)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         from vicp.model.checkpoint import save_weights

@@ -30,7 +30,7 @@ class VisualPrompt:
         num_pairs: K.
         seed: of the support draw; None where the user gave the pairs.
         fingerprint: of the model that made it; it fits no other.
-        gains: of the readout's metric; None where the model emits prompt tokens alone.
+        category_metric: of the readout; None where the model emits prompt tokens alone.
     """
 
     tokens: Tensor
@@ -39,13 +39,18 @@ class VisualPrompt:
     num_pairs: int
     seed: int | None
     fingerprint: str
-    gains: CategoryMetric | None = None
+    category_metric: CategoryMetric | None = None
+
+    @property
+    def tensors(self) -> dict[str, Tensor | None]:
+        """By the names they have in a file."""
+        metric = {} if self.category_metric is None else self.category_metric.tensors
+        return {"tokens": self.tokens, "states": self.states, **metric}
 
     @property
     def parts(self) -> tuple[Tensor, ...]:
-        """All that decides how photos look under it."""
-        gains = {} if self.gains is None else self.gains.tensors
-        return tuple(part for part in (self.tokens, *gains.values()) if part is not None)
+        """The tensors that decide how photos are embedded under it."""
+        return tuple(part for name, part in self.tensors.items() if name != "states" and part is not None)
 
     def save(self, path: Path) -> None:
         """Writes the prompt; the file appears whole or not at all.
@@ -54,9 +59,7 @@ class VisualPrompt:
             PromptError: it cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
-        gains = {} if self.gains is None else self.gains.tensors
-        tensors = {"tokens": self.tokens, "states": self.states, **gains}
-        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        write_prompt_file(path, self.tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
     def load(cls, path: Path) -> "VisualPrompt":
@@ -70,7 +73,7 @@ class VisualPrompt:
             return cls(
                 tokens=file.tensors["tokens"],
                 states=file.tensors.get("states"),
-                gains=CategoryMetric.from_tensors(file.tensors),
+                category_metric=CategoryMetric.from_tensors(file.tensors),
                 fingerprint=file.fingerprint,
                 category=file.facts["category"],
                 num_pairs=file.facts["num_pairs"],

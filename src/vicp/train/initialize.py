@@ -15,7 +15,7 @@ from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import EpisodeSource
 
 DIRECTION_EPISODES = 64  # whose photos set the directions that fresh parts start from
-LATE_PARTS = frozenset(("evidence", "trust"))  # that join a checkpoint trained without them
+LATE_PARTS = frozenset(("metric_refinement", "prompt_gate"))  # that join a checkpoint trained without them
 
 
 def initialize_model(config: RunConfig) -> VICP:
@@ -43,26 +43,26 @@ def initialize_model(config: RunConfig) -> VICP:
 
 
 def initialize_components(model: VICP, ground: EpisodeSource, config: RunConfig) -> None:
-    """Sets what is fresh of metric head, glance and evidence by the readouts of photos to train on."""
-    glance, head, evidence = model.connector.glance, model.metric_head, model.evidence
+    """Sets what is fresh of metric head, readout latent and metric refinement by the readouts of photos to train on."""
+    readout_latent, head, refinement = model.qformer.readout_latent, model.metric_head, model.metric_refinement
     if config.train.start is not None:
         fresh = _fresh_parts(config.train, _parts_of(own_tensors(load_weights(Path(config.train.start)))))
-        glance = glance if "connector" in fresh else None
+        readout_latent = readout_latent if "qformer" in fresh else None
         head = head if "metric_head" in fresh else None
-        evidence = evidence if "evidence" in fresh else None
-    if glance is None and head is None and evidence is None:
+        refinement = refinement if "metric_refinement" in fresh else None
+    if readout_latent is None and head is None and refinement is None:
         return
     episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
     tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
     encoding = model.backbone.split(tokens, config.model.image_size)
-    readouts = encoding.readout(model.backbone.readout).to(model.prompt_slots.device)
-    if glance is not None:
-        glance.start_from(readouts)
+    readouts = encoding.pool(model.backbone.pooling).to(model.prompt_slots.device)
+    if readout_latent is not None:
+        readout_latent.start_from(readouts)
     readouts = torch.nn.functional.normalize(readouts, dim=-1)
     if head is not None:
         head.start_from(readouts)
-    if evidence is not None and model.metric_head is not None:
-        evidence.start_from(model.metric_head.along(readouts))
+    if refinement is not None and model.metric_head is not None:
+        refinement.start_from(model.metric_head.coordinates(readouts))
 
 
 def initialize_backbone(config: RunConfig, vit: PreTrainedModel) -> None:

@@ -95,7 +95,7 @@ def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform,
         for batch in batches:
             read = encode_contexts(model, batch)
             prompts.append(read.reading.tokens[0].float().flatten())
-            foreseen = model.reasoner.same_logits(read.reading.label_states) > 0
+            foreseen = model.reasoner.same_log_odds(read.reading.label_states) > 0
             labels.append(float((foreseen == batch.same).float().mean()))
             if batch.asked is not None:
                 truth = batch.queries.same
@@ -122,8 +122,8 @@ def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> d
 
     def prompted(reading: ContextOutput) -> Callable[[Tensor], Tensor]:
         states = model.backbone.prompt_states(reading.tokens[0])
-        gains = None if reading.gains is None else reading.gains.of_context(0)
-        return lambda photos: model.embed(photos, states, gains)
+        metric = None if reading.category_metric is None else reading.category_metric.of_context(0)
+        return lambda photos: model.embed(photos, states, metric)
 
     for number, batch in enumerate(batches):
         neighbour = batches[(number + 1) % len(batches)]

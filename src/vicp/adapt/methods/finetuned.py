@@ -75,7 +75,7 @@ def finetuned_snapshots(
         seed: of the batches.
     """
     vit = copy.deepcopy(embedder.backbone.vit).eval().requires_grad_(True)
-    backbone = Backbone(vit, readout=embedder.backbone.readout, frozen=False)
+    backbone = Backbone(vit, pooling=embedder.backbone.pooling, frozen=False)
     used = [parameter for parameter in vit.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(used, lr=settings.rate, weight_decay=0.0)
     rng = np.random.default_rng(derive_seed(seed, "retrained"))

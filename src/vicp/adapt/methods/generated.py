@@ -82,10 +82,11 @@ def emitted_metric_prompt(embedder: Embedder, start: Prompt) -> Prompt:
         ConfigError: the prompt has no gains.
     """
     head = embedder.full_model.metric_head
-    if start.visual is None or start.visual.gains is None or head is None:
+    if start.visual is None or start.visual.category_metric is None or head is None:
         raise ConfigError("this model emits prompt tokens alone, and no metric of the readout: choose another method")
     with torch.inference_mode():
-        metric = WhiteningTransform(head.centre_of(start.visual.gains).clone(), head.matrix(start.visual.gains))
+        emitted = start.visual.category_metric
+        metric = WhiteningTransform(head.centre_of(emitted).clone(), head.matrix(emitted))
     return replace(start, recipe=replace(start.recipe, features="frozen"), metric=metric)
 
 
@@ -113,14 +114,14 @@ def infer_prompt(
     support = _pairs_that_fit(support, model.max_pairs, seed or 0)
     left, right, same = _tensors(latents, support)
     with torch.inference_mode():
-        reading = model.read(left[None], right[None], same[None])
+        reading = model.encode_context(left[None], right[None], same[None])
     return VisualPrompt(
         tokens=reading.tokens[0].float().clone(),
         states=reading.states[0].float().clone(),
         category=category,
         num_pairs=len(support),
         seed=seed,
-        gains=None if reading.gains is None else reading.gains.of_context(0),
+        category_metric=None if reading.category_metric is None else reading.category_metric.of_context(0),
         fingerprint=embedder.fingerprint,  # the model's own method would hash its weights anew
     )
 
@@ -147,7 +148,7 @@ def predict_labels(
         for fold in np.array_split(order, NUM_FOLDS):
             rest = torch.from_numpy(np.sort(order[~np.isin(order, fold)][:limit]))
             for rows in torch.from_numpy(fold).split(batch_size):
-                logits = model.predict(left[rest], right[rest], same[rest], left[rows], right[rows])
+                logits = model.label_log_odds(left[rest], right[rest], same[rest], left[rows], right[rows])
                 probability[rows.numpy()] = logits.sigmoid().double().numpy()
     return LabelPrediction(probability, support.same)
 

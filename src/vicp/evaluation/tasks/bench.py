@@ -78,4 +78,4 @@ def subject(method: str, bench: Bench, num_pairs: int) -> str:
 
 def _backbone_fingerprint(embedder: Embedder) -> str:
     """Seeds that share a backbone share what does not depend on the rest."""
-    return f"{fingerprint(embedder.backbone)}-{embedder.backbone.readout}"
+    return f"{fingerprint(embedder.backbone)}-{embedder.backbone.pooling}"

@@ -3,7 +3,7 @@
 An LLM that learned to read contexts emits gains and tokens for kinds of photos that it never met as well, and there
 they may do harm. What the gains make of the pairs tells: those worth following bring same-pairs together and keep
 different-pairs apart. One small network judges that; it is to be trained on kinds of photos that the LLM has not seen
-(`configs/mini/evidence.yaml`).
+(`configs/mini/refinement.yaml`).
 """
 
 import torch
@@ -22,7 +22,7 @@ class PromptGate(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         last = nn.Linear(24, 1)
-        self.judge = nn.Sequential(nn.Linear(NUM_FEATURES + 3, 24), nn.GELU(), last)
+        self.mlp = nn.Sequential(nn.Linear(NUM_FEATURES + 3, 24), nn.GELU(), last)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
@@ -38,7 +38,7 @@ class PromptGate(nn.Module):
             without, under = (same_over_different(pairs, head, gains) for gains in (torch.zeros_like(emitted), emitted))
             size = emitted.abs().mean(dim=-1).log1p()
             features = torch.cat([pairs.features, torch.stack([without, under, size], dim=-1)], dim=-1)
-        factor: Tensor = 2 * self.judge(features).squeeze(-1).sigmoid()
+        factor: Tensor = 2 * self.mlp(features).squeeze(-1).sigmoid()
         return factor
 
 

@@ -128,7 +128,7 @@ def save_baseline(config: RunConfig, trainee: Baseline, folder: Path) -> None:
             category="any",
             num_pairs=0,
             seed=config.seed,
-            fingerprint=load_backbone_embedder(str(folder), readout=model.readout).fingerprint,
+            fingerprint=load_backbone_embedder(str(folder), pooling=model.pooling).fingerprint,
         ).save(folder / STATIC_NAME)
 
 
@@ -146,7 +146,7 @@ def _start(config: RunConfig) -> Backbone:
                 return add_lora(backbone, rank=settings.lora_rank, last_layers=settings.lora_layers)
             except ValueError as error:
                 raise ConfigError(f"train.lora_rank, train.lora_layers: {error}") from error
-    return Backbone(backbone.vit.requires_grad_(True), readout=config.model.readout, frozen=False)
+    return Backbone(backbone.vit.requires_grad_(True), pooling=config.model.pooling, frozen=False)
 
 
 def _training_module(config: RunConfig, backbone: Backbone, grounds: TrainingData) -> Baseline:

@@ -62,7 +62,7 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
     return TrainingMethod(
         trainee=trainee,
         matrices=(
-            "model.connector.qformer",
+            "model.qformer.transformer",
             "model.reasoner.llm.model.layers",
             "model.reasoner.pairs",  # of the set transformer
             "model.reasoner.queries",

@@ -98,13 +98,13 @@ class VICPTrainingModule(nn.Module):
         if batch.photos is not None:
             states = model.batched_prompt_states(reading.tokens, batch.photos.shape[1])
             encoding = model.backbone.encode(normalise(batch.photos.flatten(0, 1), self.transform), states)
-            readouts = encoding.readout(model.backbone.readout).unflatten(0, batch.photos.shape[:2])  # (C, n, D')
-            return EmbeddedBatch(gather(model.finish(readouts, reading.gains)), encoding.patches)
-        if batch.asked is None or reading.gains is None:
+            readouts = encoding.pool(model.backbone.pooling).unflatten(0, batch.photos.shape[:2])  # (C, n, D')
+            return EmbeddedBatch(gather(model.apply_metric(readouts, reading.category_metric)), encoding.patches)
+        if batch.asked is None or reading.category_metric is None:
             return None
         encoding = model.backbone.split(batch.asked.float(), self.transform.size)
-        readouts = encoding.readout(model.backbone.readout)  # (C, n, D')
-        return EmbeddedBatch(model.finish(readouts, reading.gains), None)
+        readouts = encoding.pool(model.backbone.pooling)  # (C, n, D')
+        return EmbeddedBatch(model.apply_metric(readouts, reading.category_metric), None)
 
     def _ranked(self, seen: EmbeddedBatch, batch: Batch) -> dict[str, Tensor]:
         """The losses of embeddings by name: L_ID, contrastive, Smooth-AP, and L_align with patches and a weight."""
@@ -162,13 +162,13 @@ def encode_contexts(model: VICP, batch: Batch) -> ContextEncodings:
     tokens = tokens if batch.asked is None else torch.cat([tokens, batch.asked.float()], dim=1)
     latents = _latents(model, tokens)  # (C, 2K+n)
     left, right = latents[:, : num_support // 2], latents[:, num_support // 2 : num_support]
-    reading = model.read(left, right, batch.same)
+    reading = model.encode_context(left, right, batch.same)
     return ContextEncodings(reading, None if batch.asked is None else latents[:, num_support:])
 
 
 def _latents(model: VICP, tokens: Tensor) -> Latents:
     """Latents (C, n) of unprompted tokens (C, n, P+N, D); those of no photo take no gradient."""
-    latents: Latents = model.connector(model.backbone.split(tokens.flatten(0, 1), model.config.image_size))
+    latents: Latents = model.qformer(model.backbone.split(tokens.flatten(0, 1), model.config.image_size))
     latents = latents.apply(lambda values: values.unflatten(0, tokens.shape[:2]))
     return latents if tokens.shape[1] else latents.apply(torch.detach)
 
@@ -177,7 +177,7 @@ def query_logits(model: VICP, read: ContextEncodings, batch: Batch) -> Tensor:
     """The verifier's log odds (C, R) on held-out pairs."""
     assert read.asked is not None
     left, right = (Latents(take_rows(read.asked.tokens, rows)) for rows in (batch.queries.left, batch.queries.right))
-    return model.verify(left, right, read.reading.states)
+    return model.pair_log_odds(left, right, read.reading.states)
 
 
 def _prompt_similarity(seen: EmbeddedBatch, batch: Batch) -> Tensor:
