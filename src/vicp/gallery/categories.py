@@ -119,8 +119,8 @@ def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str
         PromptError: The prompt belongs to another model.
     """
     parts = hashlib.blake2b(digest_size=8)
-    readout = embedder.backbone.readout
-    parts.update(f"{category}/{embedder.fingerprint}/{readout}/{embedder.transform.fingerprint}".encode())
+    pooling = embedder.backbone.pooling
+    parts.update(f"{category}/{embedder.fingerprint}/{pooling}/{embedder.transform.fingerprint}".encode())
     if prompt is not None:
         embedder.check(prompt)
         parts.update(prompt.recipe.features.encode())
