@@ -10,6 +10,7 @@ from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS, write_photos
 
 from vicp.adapt.prompt import Prompt
+from vicp.data import loading
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
@@ -31,6 +32,18 @@ def test_enrolling_again_adds_nothing_whatever_the_files_are_called(
     assert (done.added, done.known) == (0, 1)
     assert "shoe/red" in done.other_names[0], "it keeps its name, and we hear of it"
     assert gallery.stats().categories[0].photos == 12
+
+
+def test_a_photo_is_read_and_decoded_once(gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = open_photos(write_photos(tmp_path / "more", shots=2, seed=7000), category="shoe")
+    num_read, num_decoded = [], []
+    read, decode = PhotoTable.photo_bytes, loading.decode_photo
+    monkeypatch.setattr(PhotoTable, "photo_bytes", lambda table, row: num_read.append(row) or read(table, row))
+    monkeypatch.setattr(loading, "decode_photo", lambda data, **how: num_decoded.append(1) or decode(data, **how))
+    assert gallery.enroll(more).added == 8
+    assert (len(num_read), len(num_decoded)) == (8, 8)
+    assert gallery.enroll(more).known == 8
+    assert (len(num_read), len(num_decoded)) == (16, 8), "a photo that is there is read to know it, and not decoded"
 
 
 def test_a_photo_without_a_name_gets_one_later(gallery: Gallery, tmp_path: Path) -> None:

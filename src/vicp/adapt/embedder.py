@@ -9,7 +9,7 @@ from torch import Tensor
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import ImageTransform, normalise, photo_key
-from vicp.data.loading import check_photos, load_pixels, without
+from vicp.data.loading import LoadedPhoto, check_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.model.backbone import Backbone, PromptStates
@@ -117,6 +117,16 @@ class Embedder:
         """
         return self._without(table, check_photos(table, progress=self.progress))
 
+    def embed_loaded(self, photos: Sequence[LoadedPhoto], prompt: Prompt | None = None) -> Tensor:
+        """Return embeddings (n, D') of decoded photos, as `embed` makes them.
+
+        Raises:
+            PromptError: the prompt belongs to another model.
+        """
+        views = self._views(prompt)
+        states = self._states(views)
+        return _finish(prompt, [self._embed_loaded(photos, *view) for view in zip(views, states, strict=True)])
+
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Decoded photos (n, 3, S, S) uint8 and the table of those n.
 
@@ -177,6 +187,23 @@ class Embedder:
         if self.model is None or visual is None:
             return self.backbone.embed(photos, states)
         return self.model.embed(photos, states, visual.category_metric)
+
+    def _embed_loaded(
+        self, photos: Sequence[LoadedPhoto], visual: VisualPrompt | None, states: PromptStates | None
+    ) -> Tensor:
+        """Embeddings (n, D) of decoded photos under a visual prompt; the cache gives and keeps them."""
+        space, keys = self._space(visual), [photo.key for photo in photos]
+        by_row = {} if self.cache is None else self.cache.find(space, keys)
+        missing = [row for row in range(len(photos)) if row not in by_row]
+        for start in range(0, len(missing), self.batch_size):
+            rows = missing[start : start + self.batch_size]
+            pixels = torch.stack([pixels for row in rows if (pixels := photos[row].pixels) is not None])
+            with torch.inference_mode(), autocast(choose_precision()):
+                embeddings = self.look(normalise(pixels, self.transform), visual, states)  # (b, D)
+            by_row.update(zip(rows, embeddings, strict=True))
+            if self.cache is not None:
+                self.cache.add(space, [keys[row] for row in rows], embeddings)
+        return torch.stack([by_row[row] for row in range(len(photos))])
 
     def _views(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
         if prompt is None:

@@ -49,7 +49,7 @@ def embed_locally(embedder: Embedder, chunks: Iterable[Chunk], *, total: int) ->
     silent_embedder, num_embedded = embedder.quiet(), 0
     for chunk in chunks:
         yield embed_chunk(silent_embedder, chunk)
-        num_embedded += len(chunk.keys)
+        num_embedded += len(chunk.photos)
         embedder.progress(num_embedded, total)
 
 
@@ -71,7 +71,7 @@ def embed_with_ray(embedder: Embedder, chunks: Iterable[Chunk], *, total: int, w
     num_embedded = 0
     remaining = iter(chunks)
     while batch := list(islice(remaining, _CHUNKS_IN_FLIGHT)):
-        rows = [{"number": number, "chunk": chunk} for number, chunk in enumerate(batch)]
+        rows = [{"number": number, "chunk": _without_files(chunk)} for number, chunk in enumerate(batch)]
         try:
             data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
                 _Worker, fn_constructor_args=(worker_embedder,), batch_size=1, concurrency=workers
@@ -82,19 +82,26 @@ def embed_with_ray(embedder: Embedder, chunks: Iterable[Chunk], *, total: int, w
         except ray.exceptions.RayError as error:
             raise GalleryError(f"the Ray cluster gave up ({str(error).splitlines()[0]})") from error
         for number, chunk in enumerate(batch):
-            yield replace(chunk, embeddings=embeddings[number])
-            num_embedded += len(chunk.keys)
+            photos = [replace(photo, pixels=None) for photo in chunk.photos]
+            yield replace(chunk, photos=photos, embeddings=embeddings[number])
+            num_embedded += len(chunk.photos)
             embedder.progress(num_embedded, total)
 
 
 def embed_chunk(embedder: Embedder, chunk: Chunk) -> Chunk:
-    """Return the chunk with its embeddings.
+    """Return the chunk with its embeddings, and without the pixels, which are not needed any more.
 
     Raises:
         PromptError: The category's prompt belongs to another model.
     """
-    _, embeddings = embedder.embed(chunk.table(), chunk.category.prompt)
-    return replace(chunk, embeddings=embeddings.float().numpy())
+    embeddings = embedder.embed_loaded(chunk.photos, chunk.category.prompt)
+    photos = [replace(photo, pixels=None) for photo in chunk.photos]
+    return replace(chunk, photos=photos, embeddings=embeddings.float().numpy())
+
+
+def _without_files(chunk: Chunk) -> Chunk:
+    """Return what a worker needs of a chunk: the pixels, not the encoded files."""
+    return replace(chunk, photos=[replace(photo, encoded=b"", thumbnail=None) for photo in chunk.photos])
 
 
 class _Worker:

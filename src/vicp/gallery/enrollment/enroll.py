@@ -1,15 +1,15 @@
 """Photos into the gallery: which category each is of, and those that are not there yet, embedded and kept."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vicp.adapt.embedder import Embedder
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.ask import choose_categories, embed_under
-from vicp.gallery.categories import GalleryCategory, check_model, gallery_categories
-from vicp.gallery.enrollment.chunks import Chunk, read_chunks
+from vicp.gallery.categories import check_model, gallery_categories
+from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
 from vicp.gallery.store.change import Change
@@ -72,7 +72,18 @@ def enroll_photos(
         check_model(embedder, categories[name].model, uri=uri)
     bad: list[BadPhoto] = []
     rows = EnrollmentWriter(writer, step=step)
-    chunks = _unknown_photos(table, categories, rows, size=embedder.batch_size, bad=bad)
+    chunks = (
+        chunk
+        for name in table.categories
+        for chunk in read_chunks(
+            table.of_category(name),
+            categories[name],
+            embedder.transform,
+            size=embedder.batch_size,
+            bad=bad,
+            select_known=rows.select_known,
+        )
+    )
     for chunk in embed(embedder, chunks, total=len(table)):
         rows.add(chunk)
     rows.flush()
@@ -121,16 +132,6 @@ def assign_categories(
 def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
     """Return the photos with these categories, one each."""
     return PhotoTable(table.frame.assign(category=list(categories)), table.root, table.skipped)
-
-
-def _unknown_photos(
-    table: PhotoTable, categories: dict[str, GalleryCategory], rows: EnrollmentWriter, *, size: int, bad: list[BadPhoto]
-) -> Iterator[Chunk]:
-    """Yields the readable photos that the gallery does not have, a category after the other."""
-    for name in table.categories:
-        yield from read_chunks(
-            table.of_category(name), categories[name], size=size, bad=bad, select_known=rows.select_known
-        )
 
 
 def _routed(embedder: Embedder, snapshot: Snapshot, table: PhotoTable) -> PhotoTable:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,8 @@ import pandas as pd
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import photo_key
+from vicp.data.loading import load_photos
+from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, embedding_space_key, gallery_categories, write_prompt
 from vicp.gallery.contents import photos, quoted
@@ -102,10 +103,10 @@ def _embed_missing(
     missing = frame[~frame["number"].isin(embedded)]
     waiting: list[Chunk] = []
     num_embedded = 0
-    for chunk in embed(embedder, _kept_chunks(snapshot, category, missing, embedder.batch_size), total=len(missing)):
+    for chunk in embed(embedder, _kept_chunks(snapshot, category, missing, embedder), total=len(missing)):
         waiting.append(chunk)
-        num_embedded += len(chunk.keys)
-        if sum(len(chunk.keys) for chunk in waiting) >= step or num_embedded == len(missing):
+        num_embedded += len(chunk.photos)
+        if sum(len(chunk.photos) for chunk in waiting) >= step or num_embedded == len(missing):
             for chunk in waiting:
                 write_embeddings(writer, category, [fact["number"] for fact in chunk.facts], chunk.embeddings)
             writer.commit(f"{category.category}: {num_embedded} of {len(missing)} photos embedded anew")
@@ -113,18 +114,24 @@ def _embed_missing(
     return num_embedded, len(frame) - len(missing)
 
 
-def _kept_chunks(snapshot: Snapshot, category: GalleryCategory, frame: pd.DataFrame, size: int) -> Iterator[Chunk]:
-    """Yields the photo files from the gallery or, where it keeps none, from where they came from."""
-    for start in range(0, len(frame), size):
-        part = frame.iloc[start : start + size]
+def _kept_chunks(
+    snapshot: Snapshot, category: GalleryCategory, frame: pd.DataFrame, embedder: Embedder
+) -> Iterator[Chunk]:
+    """Yields the photos from the gallery or, where it keeps none, from where they came from."""
+    for start in range(0, len(frame), embedder.batch_size):
+        part = frame.iloc[start : start + embedder.batch_size]
         rows = snapshot.of_numbers(ORIGINALS, part["number"].tolist(), ["number", "image"]).to_pylist()
         kept = {row["number"]: row["image"] for row in rows}
         images = [
             kept[number] if number in kept else _read_source(snapshot.uri, source, key)
             for number, source, key in zip(part["number"], part["source"], part["key"], strict=True)
         ]
-        facts: list[dict[str, Any]] = [{"number": number} for number in part["number"]]
-        yield Chunk(category, part["key"].tolist(), images, [], facts)
+        table = PhotoTable(part.assign(path=part["source"], image=images, row=part["number"]), None)
+        bad: list[BadPhoto] = []
+        photos = list(load_photos(table, embedder.transform, bad=bad))
+        if bad:
+            raise GalleryError(f"{snapshot.uri}: photos cannot be decoded any more: {list_rows(bad)}")
+        yield Chunk(category, photos, [{"number": number} for number in part["number"]])
 
 
 def _read_source(uri: str, source: str, key: str) -> bytes:

@@ -1,6 +1,7 @@
 """Embedded photos into the tables, in steps of which each becomes visible as a whole."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,17 +42,18 @@ class EnrollmentWriter:
         self._gallery_keys = pa.array(self._frame["key"], pa.string())
         self._identities = set(self._frame[["category", "identity"]].itertuples(index=False, name=None))
         self._next_number = int(self._frame["number"].max()) + 1 if len(self._frame) else 1
-        self._keys_met: set[str] = set()
+        self._keys_met: set[bytes] = set()
         self._waiting: list[Chunk] = []
         self._new_names: dict[int, tuple[str, str]] = {}  # number -> category, identity
         self._last_write = time.monotonic()
 
-    def select_known(self, keys: list[str], rows: pd.DataFrame) -> list[bool]:
+    def select_known(self, keys: Sequence[bytes], rows: pd.DataFrame) -> list[bool]:
         """Return which photos need no embedding, by content: those of the gallery and those met before in this run.
 
         A photo that is in the gallery without a name gets the one that its row has.
         """
-        positions = pc.index_in(pa.array(keys, pa.string()), value_set=self._gallery_keys).to_pylist()
+        texts = pa.array([key.hex() for key in keys], pa.string())
+        positions = pc.index_in(texts, value_set=self._gallery_keys).to_pylist()
         known = []
         for key, position, row in zip(keys, positions, rows.itertuples(), strict=True):
             is_known = key in self._keys_met or position is not None
@@ -66,7 +68,7 @@ class EnrollmentWriter:
         """Takes embedded photos, and writes when there are enough of them or enough time has passed."""
         self._waiting.append(chunk)
         late = time.monotonic() - self._last_write > STEP_SECONDS
-        if late or sum(len(waiting.keys) for waiting in self._waiting) >= self._step:
+        if late or sum(len(waiting.photos) for waiting in self._waiting) >= self._step:
             self.flush()
 
     def flush(self) -> None:
@@ -78,7 +80,7 @@ class EnrollmentWriter:
         self.num_identities += self._write_identities(chunks)
         for chunk in chunks:
             self._write_chunk(chunk)
-            self.num_added += len(chunk.keys)
+            self.num_added += len(chunk.photos)
         write_identity_of(self._writer, {number: identity for number, (_, identity) in self._new_names.items()})
         self._new_names = {}
         named = f", {self.num_named} photos named" if self.num_named else ""
@@ -96,16 +98,19 @@ class EnrollmentWriter:
             self.other_names.append(f"{row.path} is {photo['category']}/{name}")
 
     def _write_chunk(self, chunk: Chunk) -> None:
-        numbers = list(range(self._next_number, self._next_number + len(chunk.keys)))
-        self._next_number += len(chunk.keys)
+        numbers = list(range(self._next_number, self._next_number + len(chunk.photos)))
+        self._next_number += len(chunk.photos)
         signature = self._writer.signature()
+        category = chunk.category.category
         rows = [
-            {"number": n, "key": key, "category": chunk.category.category, **facts, "thumbnail": thumbnail, **signature}
-            for n, key, facts, thumbnail in zip(numbers, chunk.keys, chunk.facts, chunk.thumbnails, strict=True)
+            {"number": number, "key": photo.key.hex(), "category": category, "thumbnail": photo.thumbnail}
+            | facts
+            | signature
+            for number, photo, facts in zip(numbers, chunk.photos, chunk.facts, strict=True)
         ]
         if self._keeps_photos:
-            originals = pa.table({"number": numbers, "image": chunk.images}, schema=SCHEMAS[ORIGINALS])
-            self._writer.add(ORIGINALS, originals)
+            images = [photo.encoded for photo in chunk.photos]
+            self._writer.add(ORIGINALS, pa.table({"number": numbers, "image": images}, schema=SCHEMAS[ORIGINALS]))
         write_embeddings(self._writer, chunk.category, numbers, chunk.embeddings)
         self._writer.add(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
 
