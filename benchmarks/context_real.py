@@ -3,11 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from vicp.adapt.controls import permute_photos
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
@@ -15,7 +14,6 @@ from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.records import PhotoTable
-from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.method_result import MethodResult
@@ -224,7 +222,7 @@ def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
     """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
 
     def adapt(embedder: Embedder, support: EncodedSupport, name: str) -> Prompt | Embedder:
-        support = dealt_anew(support) if repaired else support
+        support = permute_photos(support) if repaired else support
         match name:
             case "tuned":
                 return fit(embedder, support, bench.tuning("tuned_identities", k))
@@ -235,14 +233,6 @@ def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
         return adapt_support(embedder, support, name)
 
     return adapt
-
-
-def dealt_anew(support: EncodedSupport) -> EncodedSupport:
-    """The support with its photos permuted: as many labels of each kind, and nothing left of what they say."""
-    rng = np.random.default_rng(derive_seed(support.seed or 0, "dealt anew"))
-    order = rng.permutation(len(support))
-    latents = None if support.latents is None else support.latents[order]
-    return replace(support, pixels=support.pixels[order], frozen=support.frozen[order], latents=latents)
 
 
 def method_result_of(

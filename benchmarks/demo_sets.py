@@ -20,7 +20,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.evaluation.demo import PROTOCOL, run_demo
 from vicp.evaluation.protocols.world_table import world_table
-from vicp.evaluation.report.context import METHODS, MethodResult, mean_results
+from vicp.evaluation.results import DemoReport
 
 WORLD = "procedural world"
 RESULTS = Path(__file__).parent.parent / "results" / "demo"
@@ -59,39 +59,43 @@ def measure(embedder: Embedder, table: PhotoTable, num_pairs: int, draws: int) -
     reports = [
         run_demo(embedder, table, source="", command="", num_pairs=num_pairs, seed=seed) for seed in range(draws)
     ]
-    means = [mean_results(report) for report in reports]
     return {
         "categories": len(reports[0].categories),
         "queries": sum(category.queries for category in reports[0].categories),
         "label_accuracy": statistics.mean(
-            c.label_accuracy for r in reports for c in r.categories if c.label_accuracy is not None
+            c.context.label_accuracy.value
+            for r in reports
+            for c in r.categories
+            if c.context.label_accuracy is not None
         ),
-        "rows": {row: interval([m[row] for m in means]) for row in means[0]},
+        "rows": {row: interval(row, reports) for row in reports[0].context.rows},
     }
 
 
-def interval(draws: Sequence[MethodResult]) -> dict[str, object]:
+def interval(row: str, reports: Sequence[DemoReport]) -> dict[str, object]:
     """Means over draws of mAP and of the ends of its interval, and each draw's mAP, in percent."""
+    draws = [report.context.rows[row] for report in reports]
     return {
-        "map": 100 * statistics.mean(result.map for result in draws),
-        "low": 100 * statistics.mean(result.low for result in draws),
-        "high": 100 * statistics.mean(result.high for result in draws),
-        "rank1": 100 * statistics.mean(result.rank1 for result in draws),
-        "draws": [100 * result.map for result in draws],
+        "map": 100 * statistics.mean(draw.value for draw in draws),
+        "low": 100 * statistics.mean(draw.low for draw in draws),
+        "high": 100 * statistics.mean(draw.high for draw in draws),
+        "rank1": 100 * statistics.mean(report.rank1[row] for report in reports),
+        "draws": [100 * draw.value for draw in draws],
     }
 
 
 def write_results(results: dict[str, object]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    columns = list(next(iter(results["sets"].values()))["rows"])
     rows = [
         "# What the context is worth",
         "",
         f"Made by `{results['command']}`, model {results['model']}. mAP in percent, mean over draws, with the "
         f"ends of its 95 % interval. {results['protocol']}.",
         "",
-        f"| set | categories | queries | {' | '.join(METHODS)} | held-out labels right |",
-        f"| --- | --- | --- |{' --- |' * (len(METHODS) + 1)}",
+        f"| set | categories | queries | {' | '.join(columns)} | held-out labels right |",
+        f"| --- | --- | --- |{' --- |' * (len(columns) + 1)}",
     ]
     for name, found in results["sets"].items():
         cells = " | ".join(f"{r['map']:.1f} ({r['low']:.1f}–{r['high']:.1f})" for r in found["rows"].values())

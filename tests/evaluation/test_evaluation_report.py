@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.report.context import Hit, RankList
 from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
 from vicp.evaluation.report.markdown import evaluation_markdown, table_markdown
 from vicp.evaluation.report.phrases import ADAPTATIONS, MEANINGS, adaptation_sentence
@@ -18,13 +17,15 @@ from vicp.evaluation.report.results_table import results_table
 from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.report.tables import headline
 from vicp.evaluation.results import (
-    CONTEXTS,
+    CONTEXT_ROWS,
     METRICS,
     ContextSummary,
     Diagnosis,
     Estimate,
     Evaluation,
+    Hit,
     IdentityErrors,
+    RankList,
     Row,
     SuspectLabel,
 )
@@ -281,9 +282,9 @@ def test_markdown_tables():
         "| method | adaptation | mAP | Rank-1 | paper |",
         "| plain | null | 44.0 (41.0 to 47.0) | 54.0 | mAP 55.2 |",
         "| vicp | auto (generated 4, null 1) | 46.0 (43.0 to 49.0) | 56.0 | – |",
-        f"| own | {CONTEXTS['own']} | 48.0 (45.0 to 51.0) | – |  |",
-        f"| other | {CONTEXTS['other']} | 39.0 | +9.0 (+5.0 to +13.0) | own is better |",
-        f"| metric | {CONTEXTS['metric']} | 50.0 (47.0 to 53.0) | -2.0 (-4.0 to 0.0) | could be chance |",
+        f"| own | {CONTEXT_ROWS['own']} | 48.0 (45.0 to 51.0) | – |  |",
+        f"| other | {CONTEXT_ROWS['other']} | 39.0 | +9.0 (+5.0 to +13.0) | own is better |",
+        f"| metric | {CONTEXT_ROWS['metric']} | 50.0 (47.0 to 53.0) | -2.0 (-4.0 to 0.0) | could be chance |",
         "How alike the prompts are (mean cosine; 1 is the same prompt): own draws 0.981, other 0.412.",
         "Shown a further pair, the language model says “same” or “different” correctly 71.4 % of the time; "
         "one answer for all pairs gives 53.1 %.",
@@ -337,7 +338,7 @@ def test_the_page_says_it_all(tmp_path):
         "Chose generated 4, null 1.",
         "paper 55.2",
         MEANINGS["rank1"],
-        CONTEXTS["metric"],
+        CONTEXT_ROWS["metric"],
         "+9.0 +5.0 to +13.0 own is better",
         "correctly 71.4 % of the time",
         "12 photos looked up among 11; 4 individuals; 32 labelled pairs to adapt with, drawn 5 times.",

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vicp.errors import DataError
 from vicp.evaluation.plots.ranks import RIGHT, WRONG, framed, place, plot_rank_lists
-from vicp.evaluation.report.context import Hit, RankList
+from vicp.evaluation.results import Hit, RankList
 
 COLOURS = {"query": (200, 100, 50), "right": (30, 60, 220), "wrong": (120, 120, 120)}
 

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from vicp.data.support import Support
 from vicp.data.tasks import Task, make_task, plan_tasks
-from vicp.errors import DataError
-from vicp.evaluation.tasks.support import by_another_rule, draw_task_support, relation_of, repaired
+from vicp.evaluation.tasks.support import by_another_rule, draw_task_support, relation_of
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +31,10 @@ def test_identities_tell_more_than_pairs(task: Task) -> None:
     assert (from_pairs[known] == from_identities[known]).all()
 
 
-def test_repaired_pairs_keep_photos_and_labels(task: Task) -> None:
-    support = draw_task_support(task, 16)
-    dealt = repaired(support.pairs, 0)
-    assert dealt.left.tolist() == support.pairs.left.tolist()
-    assert dealt.same.tolist() == support.pairs.same.tolist()
-    assert sorted(dealt.right) == sorted(support.pairs.right)
-    names = np.array(support.identities)
-    fits = (names[dealt.left] == names[dealt.right]) == dealt.same
-    assert fits[dealt.same].mean() < 0.3, "labels no longer fit"
-    with pytest.raises(DataError, match="too few photos"):
-        repaired(Support(np.array([0, 0]), np.array([1, 1]), np.array([True, False])), 0)
-
-
 def test_another_rule_says_otherwise_of_the_same_photos(task: Task) -> None:
     support = draw_task_support(task, 16)
-    rule, pairs = by_another_rule(support)
+    name, pairs = by_another_rule(support)
+    rule = next(rule for rule in support.other_rules if rule.name == name)
     assert rule.factors != task.plan.rule.factors
     assert len(rule.factors) == 2
     assert (len(pairs), int(pairs.same.sum())) == (16, 8)

@@ -111,7 +111,7 @@ def demo(
     from vicp.data.sources import open_photos
     from vicp.evaluation.demo import run_demo
     from vicp.evaluation.protocols.world_table import world_table
-    from vicp.evaluation.report.context import report_dict, report_lines, write_report
+    from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo
 
     with open_embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
         if photos is None:
@@ -126,5 +126,5 @@ def demo(
             num_pairs=pairs,
             seed=seed,
         )
-    write_report(report, out)
-    print_result(report_dict(report), [*report_lines(report), f"{out / 'report.html'} shows it"], as_json)
+    write_demo(report, out)
+    print_result(demo_dict(report), [*demo_lines(report), f"{out / 'report.html'} shows it"], as_json)

@@ -1,38 +1,63 @@
-"""The demonstration: categories nobody trained on, a few labelled pairs each, and what the pairs were worth."""
+"""The demonstration: what a few labelled pairs add on categories that nobody trained on."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vicp.adapt.controls import build_controls, control_prompts, support_context
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.methods import whitening
 from vicp.adapt.methods.generated import predict_labels
+from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
-from vicp.evaluation.demo_task import DemoTask, make_demo_task, report_context
+from vicp.evaluation.context_report import summarise_contexts
+from vicp.evaluation.demo_task import DemoTask, make_demo_task, sample_demo_tasks
+from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
 from vicp.evaluation.plots.prompted import plot_match
 from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.rank_lists import first_match, make_rank_lists, sample_queries
-from vicp.evaluation.report.context import CategoryReport, DemoReport, MethodResult
-from vicp.evaluation.scoring import LoadedTask
-from vicp.evaluation.task import EvaluationTask
-from vicp.metrics import Retrieval, bootstrap_interval
+from vicp.evaluation.results import DemoCategory, DemoReport, Estimate
+from vicp.evaluation.scoring import LoadedTask, TaskResult, score_task
 
 PROTOCOL = (
     "VICP retrieval: per category, every test photo against all others, f(x) + f(mirror x), cosine similarity; "
     "the taught identities are not among the tested ones; 95 % intervals by bootstrap over identities"
 )
+CONTROLS = ("other", "shuffled", "null")
+
+Samples = Mapping[str, Mapping[str, Sample]]
+"""By row of the context report and metric."""
+
+
+@dataclass(frozen=True, eq=False)
+class _RankedTask:
+    """The test photos of a task, ranked under every row.
+
+    Attributes:
+        results: by row.
+        own: embeddings (n, D) of row "own".
+        prompt: of row "own".
+    """
+
+    results: Mapping[str, TaskResult]
+    own: Tensor
+    prompt: Prompt
 
 
 def run_demo(
     embedder: Embedder, table: PhotoTable, *, source: str, command: str, num_pairs: int, seed: int
 ) -> DemoReport:
-    """Teaches each category from half of its identities and ranks the photos of the other half.
+    """Teach each category from half of its identities and rank the photos of the other half.
 
     Args:
-        embedder: the model.
+        embedder: of a VICP model.
         table: photos with identities.
         source: where they are from, for the page.
         command: what was typed, for the page.
@@ -42,83 +67,109 @@ def run_demo(
     Raises:
         DataError: no category has enough identities.
     """
-    clock = time.monotonic()
+    start = time.monotonic()
     table, pixels = embedder.pixels(table)
-    tasks, skipped = _tasks(table, pixels, num_pairs, seed)
+    tasks, skipped = sample_demo_tasks(embedder, table, pixels, num_pairs=num_pairs, seed=seed)
     skipped += [f"photo {photo.row} ({photo.path}): {photo.reason}" for photo in table.skipped]
     if not tasks:
         raise DataError(f"no category can be shown: {'; '.join(skipped)}")
-    others = [*tasks[1:], tasks[0]] if len(tasks) > 1 else [_world_task(embedder, num_pairs, seed)]
-    categories = [_report_category(embedder, task, other, seed) for task, other in zip(tasks, others, strict=True)]
+    supports = [task.support for task in tasks]
+    others = [*supports[1:], supports[0]] if len(tasks) > 1 else [_world_support(embedder, num_pairs, seed)]
+    categories, samples = [], []
+    for task, other in zip(tasks, others, strict=True):
+        of_category = derive_seed(seed, task.support.category)
+        ranked = rank_contexts(embedder, task, other, seed=of_category)
+        samples.append(_estimate(task.loaded_task, ranked, of_category))
+        categories.append(_report_category(embedder, task, other, ranked, samples[-1], of_category))
+    mean = {row: {key: mean_of([each[row][key] for each in samples]) for key in ("map", "rank1")} for row in samples[0]}
     return DemoReport(
         source=source,
         model=embedder.fingerprint,
         command=command,
-        seconds=time.monotonic() - clock,
+        seconds=time.monotonic() - start,
         seed=seed,
         protocol=PROTOCOL,
+        context=summarise_contexts({row: by_metric["map"] for row, by_metric in mean.items()}),
+        rank1={row: by_metric["rank1"].value for row, by_metric in mean.items()},
         categories=tuple(categories),
         skipped=tuple(skipped),
     )
 
 
-def _tasks(table: PhotoTable, pixels: Tensor, num_pairs: int, seed: int) -> tuple[list[DemoTask], list[str]]:
-    """The categories that can be shown, and why the others cannot."""
-    tasks, skipped = [], []
-    for category in table.categories:
-        rows = np.flatnonzero(table.frame["category"] == category)
-        try:
-            tasks.append(
-                make_demo_task(
-                    table.select(rows),
-                    pixels[torch.from_numpy(rows)],
-                    category,
-                    num_pairs=num_pairs,
-                    share_support=0.5,
-                    seed=derive_seed(seed, category),
-                )
-            )
-        except DataError as error:
-            skipped.append(f"category {category}: {error}")
-    return tasks, skipped
+def rank_contexts(embedder: Embedder, task: DemoTask, other: EncodedSupport, *, seed: int) -> _RankedTask:
+    """Rank the test photos under the own context, the controls, no prompt ("frozen") and closed-form whitening.
+
+    Args:
+        embedder: of a VICP model.
+        task: the category.
+        other: the support of another one.
+        seed: of the controls.
+
+    Raises:
+        DataError: the same-pairs give no metric.
+    """
+    contexts = build_controls(support_context(task.support), CONTROLS, seed=seed, other=support_context(other))
+    prompts = {name: Prompt.of(each) for name, each in control_prompts(embedder, contexts, seed=seed).items()}
+    photos = task.loaded_task.pixels
+    embeddings = {name: embedder.embed_pixels(photos, prompt) for name, prompt in prompts.items()}
+    embeddings["frozen"] = embedder.embed_pixels(photos)
+    embeddings["metric"] = _whiten(embedder, task.support, embeddings["frozen"])
+    results = {name: score_task(task.loaded_task, each) for name, each in embeddings.items()}
+    return _RankedTask(results, embeddings["own"], prompts["own"])
 
 
-def _world_task(embedder: Embedder, num_pairs: int, seed: int) -> DemoTask:
-    """A category of the procedural world, for tables with no second category of their own."""
-    table, pixels = embedder.pixels(world_table(num_categories=1, seed=derive_seed(seed, "other")))
-    category = f"{table.categories[0]} (procedural world)"
-    return make_demo_task(table, pixels, category, num_pairs=num_pairs, share_support=0.5, seed=seed)
-
-
-def _report_category(embedder: Embedder, task: DemoTask, other: DemoTask, seed: int) -> CategoryReport:
-    seed = derive_seed(seed, task.category)
-    context = report_context(embedder, task, other, seed=seed)
-    check = predict_labels(embedder.full_model, embedder.latents(task.support_pixels), task.support, seed=seed)
-    identities = np.array(task.test_table.identities)
-    loaded_task, queries = _loaded_task(task, identities), sample_queries(context.rows["own"], seed=seed)
-    pair = [int(queries[0]), first_match(loaded_task, context.own, int(queries[0]))]
-    left, right = (task.test_table.photo_bytes(row) for row in pair)
-    return CategoryReport(
-        category=task.category,
-        queries=context.rows["own"].num_queries,
-        gallery=len(task.test_table),
-        identities=len(set(identities)),
-        pairs=len(task.support),
-        label_accuracy=None if check is None else check.accuracy,
-        results={name: _result(found, identities, seed) for name, found in context.rows.items()},
-        rank_lists=make_rank_lists(task.test_table, loaded_task, context.own, queries),
-        matches=plot_match(embedder, context.prompt, task.test_pixels[pair], (left, right)),
-        other=other.category,
+def _whiten(embedder: Embedder, support: EncodedSupport, embeddings: Tensor) -> Tensor:
+    """Embeddings (n, D) in the metric of the support's pairs, both with the mirror image."""
+    photos = embedder.embed_pixels(support.pixels)
+    left, right, same = (
+        torch.from_numpy(side) for side in (support.pairs.left, support.pairs.right, support.pairs.same)
     )
+    try:
+        fitted = whitening.fit_pairs(photos[left], photos[right], same)
+    except ValueError as error:
+        raise DataError(f"{support.category}: the same-pairs give no metric ({error})") from error
+    return whitening.apply(fitted, embeddings)
 
 
-def _loaded_task(task: DemoTask, identities: np.ndarray) -> LoadedTask:
-    """Every test photo is looked up among all the others."""
-    nothing, everything = np.zeros(0, dtype=np.int64), np.arange(len(task.test_table))
-    whole = EvaluationTask(task.category, support=nothing, query=everything, gallery=everything, leave_one_out=True)
-    return LoadedTask(whole, everything, identities, task.test_pixels)
+def _world_support(embedder: Embedder, num_pairs: int, seed: int) -> EncodedSupport:
+    """The support of a category of the procedural world, for photos of a single category."""
+    table, pixels = embedder.pixels(world_table(num_categories=1, seed=derive_seed(seed, "other")))
+    name = f"{table.categories[0]} (procedural world)"
+    rows = np.arange(len(table))
+    return make_demo_task(embedder, table, pixels, rows, num_pairs=num_pairs, seed=seed, name=name).support
 
 
-def _result(found: Retrieval, identities: np.ndarray, seed: int) -> MethodResult:
-    low, high = bootstrap_interval(found.average_precision, identities, seed=seed)
-    return MethodResult(map=found.map, rank1=found.rank1, low=low, high=high)
+def _estimate(loaded_task: LoadedTask, ranked: _RankedTask, seed: int) -> Samples:
+    nobody = np.zeros(0, dtype=np.str_)
+    units = ResamplingUnits(loaded_task.identities, nobody, nobody, open_set=False, seed=seed)
+    return {row: estimate_all([result], units) for row, result in ranked.results.items()}
+
+
+def _report_category(
+    embedder: Embedder, task: DemoTask, other: EncodedSupport, ranked: _RankedTask, samples: Samples, seed: int
+) -> DemoCategory:
+    loaded_task, support = task.loaded_task, task.support
+    assert support.latents is not None
+    prediction = predict_labels(embedder.full_model, support.latents, support.pairs, seed=seed)
+    own = ranked.results["own"].retrieval
+    queries = sample_queries(own, seed=seed)
+    pair = np.array(
+        [queries[0], first_match(loaded_task, ranked.own, int(queries[0]))]
+    )  # photos are queries and gallery
+    left, right = (task.table.photo_bytes(int(row)) for row in loaded_task.rows[pair])
+    return DemoCategory(
+        category=support.category,
+        queries=own.num_queries,
+        gallery=len(loaded_task.rows),
+        identities=len(set(loaded_task.identities.tolist())),
+        pairs=len(support.pairs),
+        other=other.category,
+        context=summarise_contexts(
+            {row: by_metric["map"] for row, by_metric in samples.items()},
+            label_accuracy=None if prediction is None else Estimate(prediction.accuracy),
+            majority_rate=None if prediction is None else prediction.guess,
+        ),
+        rank1={row: by_metric["rank1"].value for row, by_metric in samples.items()},
+        rank_lists=make_rank_lists(task.table, loaded_task, ranked.own, queries),
+        matches=plot_match(embedder, ranked.prompt.visual, loaded_task.pixels[pair], (left, right)),
+    )

@@ -14,6 +14,14 @@ import numpy as np
 from vicp.errors import DataError
 from vicp.evaluation.scoring import Arrays, TaskResult
 
+CONTROL_ROWS = ("other", "shuffled", "other_rule", "null")
+"""Control contexts with a row of their own; "own" is the row "generated", and "static" that adaptation's."""
+
+
+def control_row(control: str) -> str:
+    """The name of a control context's row."""
+    return f"context {control}"
+
 
 @dataclass(frozen=True, eq=False)
 class MethodResult:

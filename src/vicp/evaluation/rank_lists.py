@@ -8,8 +8,8 @@ from torch import Tensor
 from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.evaluation.report.context import Hit, RankList
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.results import Hit, RankList
 from vicp.evaluation.scoring import LoadedTask
 from vicp.evaluation.task import Rows
 from vicp.metrics import Retrieval

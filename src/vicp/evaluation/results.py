@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vicp.evaluation.report.context import RankList
+from vicp.adapt.controls import CONTEXTS
 
 METRICS: dict[str, str] = {
     "map": "mAP",
@@ -19,13 +19,7 @@ METRICS: dict[str, str] = {
 }
 """The keys of `Row.values` in the order of columns, and what people call them."""
 
-CONTEXTS: dict[str, str] = {
-    "own": "Prompt from this category's own labelled pairs.",
-    "other": "Prompt from another category's pairs.",
-    "shuffled": "Own pairs, but with their labels shuffled.",
-    "other_rule": "Own pairs, labelled by another rule.",
-    "null": "Prompt from no pairs at all.",
-    "static": "A prompt learned in training, the same for every category.",
+CONTEXT_ROWS: dict[str, str] = CONTEXTS | {
     "frozen": "Plain backbone, no prompt.",
     "metric": "Closed-form whitening from the same-pairs, on frozen features.",
     "verifier": "First photos of row own in a new order, by P(same) of the in-context verifier.",
@@ -50,10 +44,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ContextSummary:
-    """The context report (design.md 4): what a category's own pairs add over pairs that should not help.
+    """The context report: what a category's own pairs add over control contexts, which should not help.
 
     Attributes:
-        rows: mAP by the keys of CONTEXTS; those that could not be had are missing.
+        rows: mAP by the keys of CONTEXT_ROWS; those that could not be had are missing.
         differences: paired, own minus each other row.
         prompt_cosine: mean cosine of prompts, "own draws" (of this category's own draws), "other", "shuffled".
         label_accuracy: share of held-out labels that the LLM predicts correctly; None where it cannot be measured.
@@ -154,6 +148,27 @@ class SuspectLabel:
 
 
 @dataclass(frozen=True)
+class Hit:
+    """A gallery photo in a ranking: encoded thumbnail, and whether it shows the query's identity."""
+
+    photo: bytes
+    name: str
+    identity: str
+    similarity: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class RankList:
+    """A query photo (encoded thumbnail) and its hits, the most similar first."""
+
+    photo: bytes
+    name: str
+    identity: str
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """A closer look at one category with one method, on the first support draw.
 
@@ -213,4 +228,62 @@ class Evaluation:
     rows: tuple[Row, ...]
     curves: Mapping[str, bytes]
     diagnoses: tuple[Diagnosis, ...]
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DemoCategory:
+    """The context report of one category in `vicp demo`.
+
+    Attributes:
+        category: its name.
+        queries: how many photos were looked up.
+        gallery: in how many photos.
+        identities: of how many individuals.
+        pairs: labelled pairs in the context.
+        other: the category whose pairs the row "other" used.
+        context: mAP of every row, with the verdict.
+        rank1: by row, the share of queries whose first hit is right.
+        rank_lists: examples.
+        matches: the picture of matched patches, PNG; None if there is none.
+    """
+
+    category: str
+    queries: int
+    gallery: int
+    identities: int
+    pairs: int
+    other: str
+    context: ContextSummary
+    rank1: Mapping[str, float]
+    rank_lists: tuple[RankList, ...]
+    matches: bytes | None
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What `vicp demo` measured, and how.
+
+    Attributes:
+        source: where the photos come from.
+        model: name and fingerprint.
+        command: that makes this report again.
+        seconds: it took.
+        seed: of every draw.
+        protocol: what the numbers mean, in a sentence.
+        context: mAP of every row, mean over categories, with the verdict.
+        rank1: by row, mean over categories.
+        categories: measured; at least one.
+        skipped: categories or photos left out, each with its reason.
+    """
+
+    source: str
+    model: str
+    command: str
+    seconds: float
+    seed: int
+    protocol: str
+    context: ContextSummary
+    rank1: Mapping[str, float]
+    categories: tuple[DemoCategory, ...]
     skipped: tuple[str, ...]

@@ -2,29 +2,36 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from vicp.adapt.controls import (
+    Context,
+    build_controls,
+    control_prompts,
+    identities_by_factor,
+    pairs_by_another_rule,
+    prompt_cosine,
+    support_context,
+)
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, encode_support, sample_same_size
 from vicp.adapt.methods.generated import predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.evaluation.controls import ControlContexts, build_controls, pairs_by_another_rule
-from vicp.evaluation.method_result import MethodResult
+from vicp.evaluation.method_result import CONTROL_ROWS, MethodResult, control_row
 from vicp.evaluation.reranking.stages import Stage, second_stage
 from vicp.evaluation.scoring import LoadedTask, TaskResult, score_task
 from vicp.evaluation.settings import EvaluationSettings, adaptations_to_run
 from vicp.evaluation.task import EvaluationTask
-
-CONTROL_ROWS = ("other", "shuffled", "other_rule", "null")  # rows of their own; "own" is row "generated"
+from vicp.model.latents import Latents
+from vicp.model.visual_prompt import VisualPrompt
 
 
 def sample_support(
@@ -71,7 +78,7 @@ def run_task(
             if name != "null" and (name != "static" or draw == 0):
                 task_run.adapt(support, name)
         if "generated" in adaptations:
-            task_run.read_contexts(support, other(draw))
+            task_run.run_controls(support, other(draw))
     return task_run.collector.method_result(embedder.fingerprint)
 
 
@@ -83,10 +90,10 @@ class _ResultCollector:
     seconds: Counter[str] = field(default_factory=Counter)
     chosen: Counter[str] = field(default_factory=Counter)
     cosines: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    accuracy: list[float] = field(default_factory=list)
+    label_accuracy: list[float] = field(default_factory=list)
     majority_rate: list[float] = field(default_factory=list)
     num_pairs: list[int] = field(default_factory=list)
-    own: list[Tensor] = field(default_factory=list)  # prompts (M*D,)
+    own_prompts: list[VisualPrompt] = field(default_factory=list)  # by draw
 
     @contextmanager
     def clock(self, row: str) -> Iterator[None]:
@@ -101,8 +108,8 @@ class _ResultCollector:
 
     def method_result(self, fingerprint: str) -> MethodResult:
         """All of it as a value."""
-        for a, b in combinations(self.own, 2):
-            self.cosines["own draws"].append(float(torch.nn.functional.cosine_similarity(a, b, dim=0)))
+        for left, right in combinations(self.own_prompts, 2):
+            self.cosines["own draws"].append(prompt_cosine(left, right))
         return MethodResult(
             fingerprint=fingerprint,
             results={row: tuple(results) for row, results in self.results.items()},
@@ -110,7 +117,7 @@ class _ResultCollector:
             chosen=dict(self.chosen),
             num_pairs=min(self.num_pairs),
             cosines={name: float(np.mean(values)) for name, values in self.cosines.items()},
-            label_accuracy=tuple(self.accuracy),
+            label_accuracy=tuple(self.label_accuracy),
             majority_rate=tuple(self.majority_rate),
         )
 
@@ -179,36 +186,46 @@ class _TaskRun:
                     row, second_stage(stage, self.embedder, self.loaded_task, embeddings, adaptation, size=size)
                 )
 
-    def read_contexts(self, support: EncodedSupport, other: EncodedSupport) -> None:
-        """Answers under false contexts, how alike their prompts are, and how far the LLM follows."""
+    def run_controls(self, support: EncodedSupport, other: EncodedSupport) -> None:
+        """Score every control context, compare its prompt with the own one, and let the LLM predict labels."""
         assert support.seed is not None
-        relabelled = self._relabelled(support.seed)
-        contexts = build_controls(self.embedder, support, other, relabelled=relabelled, seed=support.seed)
+        contexts = build_controls(
+            support_context(support),
+            CONTROL_ROWS,
+            seed=support.seed,
+            other=support_context(other),
+            other_rule=self._other_rule(support.seed),
+        )
+        prompts = control_prompts(self.embedder, contexts, seed=support.seed)
         for name in CONTROL_ROWS:
-            if name not in contexts.prompts or (name == "null" and self.collector.results["context null"]):
+            row = control_row(name)
+            if name not in prompts or (name == "null" and self.collector.results[row]):
                 continue
-            with self.collector.clock(f"context {name}"):
-                embeddings = self.embed(Prompt.of(contexts.prompts[name]))
-                self.collector.put(f"context {name}", score_task(self.loaded_task, embeddings))
-        self._compare(contexts)
-        self._check_labels(support, support.seed)
+            with self.collector.clock(row):
+                embeddings = self.embed(Prompt.of(prompts[name]))
+                self.collector.put(row, score_task(self.loaded_task, embeddings))
+        self._compare(prompts)
+        self._predict_labels(support, support.seed)
 
-    def _compare(self, contexts: ControlContexts) -> None:
-        for name in contexts.prompts.keys() - {"own"}:
-            self.collector.cosines[name].append(contexts.cosine("own", name))
-        self.collector.own.append(contexts.prompts["own"].tokens.flatten().double())
+    def _compare(self, prompts: Mapping[str, VisualPrompt]) -> None:
+        for name in prompts.keys() - {"own"}:
+            self.collector.cosines[name].append(prompt_cosine(prompts["own"], prompts[name]))
+        self.collector.own_prompts.append(prompts["own"])
 
-    def _check_labels(self, support: EncodedSupport, seed: int) -> None:
+    def _predict_labels(self, support: EncodedSupport, seed: int) -> None:
         assert support.latents is not None
-        check = predict_labels(self.embedder.full_model, support.latents, support.pairs, seed=seed)
-        if check is not None:
-            self.collector.accuracy.append(check.accuracy)
-            self.collector.majority_rate.append(check.guess)
+        prediction = predict_labels(self.embedder.full_model, support.latents, support.pairs, seed=seed)
+        if prediction is not None:
+            self.collector.label_accuracy.append(prediction.accuracy)
+            self.collector.majority_rate.append(prediction.guess)
 
-    def _relabelled(self, seed: int) -> EncodedSupport | None:
+    def _other_rule(self, seed: int) -> Context[Latents] | None:
+        """Pairs of the support's photos by another rule; None outside the procedural world."""
         task = self.loaded_task.task
-        shown = self.table.select(task.support)
-        pairs = pairs_by_another_rule(shown, self.plan.num_pairs, seed=seed)
-        if pairs is None:
+        photos = self.table.select(task.support)
+        drawn = pairs_by_another_rule(identities_by_factor(photos, seed=seed), self.plan.num_pairs, seed=seed)
+        if drawn is None:
             return None
-        return encode_support(self.embedder, shown, pairs, category=task.category, identities=None, seed=seed)
+        _, pairs = drawn
+        support = encode_support(self.embedder, photos, pairs, category=task.category, identities=None, seed=seed)
+        return support_context(support)

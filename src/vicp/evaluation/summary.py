@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vicp.evaluation.context_report import summarise_contexts
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, estimate_map, mean_of
-from vicp.evaluation.method_result import MethodResult
-from vicp.evaluation.results import CONTEXTS, ContextSummary, Estimate, Row
+from vicp.evaluation.method_result import CONTROL_ROWS, MethodResult, control_row
+from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary, Estimate, Row
 from vicp.evaluation.task import EvaluationTask
-
-ALTERNATIVES = ("other", "shuffled", "other_rule", "null", "static")
-"""What "own" must beat before anyone may say that the context is used: wrong, shuffled, absent or static ones."""
 
 _SOURCES = {
     "own": "generated",
@@ -20,8 +18,8 @@ _SOURCES = {
     "frozen": "null",
     "metric": "metric",
     "verifier": "generated + verifier",
-} | {name: f"context {name}" for name in ("other", "shuffled", "other_rule", "null")}
-_HIDDEN = tuple(f"context {name}" for name in CONTEXTS)
+} | {name: control_row(name) for name in CONTROL_ROWS}
+_HIDDEN = tuple(map(control_row, CONTROL_ROWS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +31,7 @@ class ScoredResult:
         units: what the bootstrap resamples.
         method_result: what was answered.
         samples: by row and metric.
-        contexts: mAP by the keys of CONTEXTS.
+        contexts: mAP by the keys of CONTEXT_ROWS.
     """
 
     task: EvaluationTask
@@ -108,46 +106,17 @@ def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Sc
 
 
 def _context(part: Sequence[ScoredResult]) -> ContextSummary:
-    names = [name for name in CONTEXTS if all(name in each.contexts for each in part)]
-    samples = {name: mean_of([each.contexts[name] for each in part]) for name in names}
-    differences = {name: samples["own"].minus(samples[name]) for name in names if name != "own"}
+    names = [name for name in CONTEXT_ROWS if all(name in each.contexts for each in part)]
     cosines = {name for each in part for name in each.method_result.cosines}
     majority_rate = [share for each in part for share in each.method_result.majority_rate]
-    return ContextSummary(
-        rows={name: sample.estimate() for name, sample in samples.items()},
-        differences={name: sample.estimate() for name, sample in differences.items()},
+    return summarise_contexts(
+        {name: mean_of([each.contexts[name] for each in part]) for name in names},
         prompt_cosine={
             name: _mean([each.method_result.cosines.get(name) for each in part]) for name in sorted(cosines)
         },
         label_accuracy=_label_accuracy(part),
         majority_rate=_mean(majority_rate) if majority_rate else None,
-        verdict=context_verdict(
-            {name: sample.estimate() for name, sample in samples.items()},
-            {name: sample.estimate() for name, sample in differences.items()},
-        ),
     )
-
-
-def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Estimate]) -> str:
-    """One sentence: does the category's own context beat every context that should not help?
-
-    The best alternative is the one of highest mAP; the figure is the paired difference and half of its interval.
-    """
-    rivals = [name for name in ALTERNATIVES if name in differences]
-    if not rivals:
-        return "Whether the context helps was not measured: there is nothing to compare it with."
-    best = max(rivals, key=lambda name: rows[name].value)
-    gap = differences[best]
-    assert gap.low is not None
-    assert gap.high is not None
-    figure = f"{100 * abs(gap.value):.1f} ± {50 * (gap.high - gap.low):.1f} mAP"
-    where = f"own {100 * rows['own'].value:.1f}, {best} {100 * rows[best].value:.1f}"
-    frozen = f"; plain backbone {100 * rows['frozen'].value:.1f}" if "frozen" in rows else ""
-    if gap.low > 0:
-        return f"The context adds {figure} over the best alternative ({where}{frozen})."
-    if gap.high < 0:
-        return f"The context hurts: {figure} below the best alternative ({where}{frozen})."
-    return f"The context does nothing here: {figure} from the best alternative ({where}{frozen})."
 
 
 def _label_accuracy(part: Sequence[ScoredResult]) -> Estimate | None:

@@ -1,5 +1,6 @@
 """The context report's short form: held-out episodes, ranked with the own support and with false ones."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vicp.adapt.controls import Context, build_controls
 from vicp.data.images import ImageTransform, normalise
 from vicp.data.seeds import generator
+from vicp.data.support import Support
 from vicp.losses.icl import pair_loss
 from vicp.metrics import retrieval
 from vicp.model.backbone import Backbone
@@ -118,7 +121,7 @@ def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform,
 
 def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> dict[str, float]:
     """MAP in percent under each context."""
-    found: dict[str, list[float]] = {name: [] for name in ("own", "other", "shuffled", "null", "frozen")}
+    maps: dict[str, list[float]] = defaultdict(list)
 
     def prompted(reading: ContextOutput) -> Callable[[Tensor], Tensor]:
         states = model.backbone.prompt_states(reading.tokens[0])
@@ -126,21 +129,35 @@ def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> d
         return lambda photos: model.embed(photos, states, metric)
 
     for number, batch in enumerate(batches):
-        neighbour = batches[(number + 1) % len(batches)]
-        order = torch.randperm(batch.same.shape[1], generator=generator("shuffled labels", number))
-        assert batch.support is not None
-        contexts = {
-            "own": batch,
-            "other": replace(batch, support=neighbour.support, same=neighbour.same),
-            "shuffled": replace(batch, same=batch.same[:, order.to(batch.same.device)]),
-            "null": replace(batch, support=batch.support[:, :0], same=batch.same[:, :0]),
-        }
-        for name, context in contexts.items():
-            found[name].append(
-                _map(prompted(encode_contexts(model, replace(context, asked=None)).reading), batch, transform)
-            )
-        found["frozen"].append(_map(model.backbone.embed, batch, transform))
-    return {name: _mean(values) for name, values in found.items()}
+        other = _context_of(batches[(number + 1) % len(batches)])
+        for name, context in _controls(_context_of(batch), other, number).items():
+            reading = encode_contexts(model, _with_context(batch, context)).reading
+            maps[name].append(_map(prompted(reading), batch, transform))
+        maps["frozen"].append(_map(model.backbone.embed, batch, transform))
+    return {name: _mean(values) for name, values in maps.items()}
+
+
+def _controls(own: Context[Tensor], other: Context[Tensor], number: int) -> dict[str, Context[Tensor]]:
+    """The own context of an episode and the controls; labels are permuted at random, for every episode anew."""
+    order = torch.randperm(len(own.pairs), generator=generator("shuffled labels", number)).numpy()
+    shuffled = replace(own, pairs=replace(own.pairs, same=own.pairs.same[order]))
+    return build_controls(own, ("other", "null"), seed=number, other=other) | {"shuffled": shuffled}
+
+
+def _context_of(batch: Batch) -> Context[Tensor]:
+    """The context of a batch of one episode; its photos are tokens (2K, P+N, D)."""
+    assert batch.support is not None
+    num_pairs = batch.same.shape[1]
+    left, right = np.arange(num_pairs), num_pairs + np.arange(num_pairs)
+    return Context(batch.support[0], Support(left, right, batch.same[0].cpu().numpy()), category="")
+
+
+def _with_context(batch: Batch, context: Context[Tensor]) -> Batch:
+    """The batch of one episode with another context, and without photos for held-out pairs."""
+    pairs = context.pairs
+    rows = torch.from_numpy(np.concatenate([pairs.left, pairs.right]))
+    same = torch.from_numpy(pairs.same).to(batch.same.device)
+    return replace(batch, support=context.photos[rows][None], same=same[None], asked=None)
 
 
 def _map(embed: Callable[[Tensor], Tensor], batch: Batch, transform: ImageTransform) -> float:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vicp.data.images import decode_photo
 from vicp.evaluation.plots.canvas import DPI, INK, SOFT, TRACK, font, png, words
-from vicp.evaluation.report.context import RankList
+from vicp.evaluation.results import RankList
 
 RIGHT, WRONG = "#187a45", "#c5221f"
 _PHOTO, _GAP, _HEAD, _CAPTION, _EDGE = 128, 18, 34, 58, 10  # CSS pixels; a PNG has two for each

@@ -24,7 +24,7 @@ from vicp.evaluation.report.tables import (
     row_name,
 )
 from vicp.evaluation.report.write import percent, signed
-from vicp.evaluation.results import CONTEXTS, ContextSummary, Diagnosis, Estimate, Evaluation, Row, SuspectLabel
+from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary, Diagnosis, Estimate, Evaluation, Row, SuspectLabel
 
 _Blocks = Iterator[str]
 """Paragraphs, headings and tables, between which an empty line goes."""
@@ -78,9 +78,9 @@ def _context(row: Row) -> _Blocks:
 
 
 def _context_table(context: ContextSummary) -> Table:
-    names = [name for name in CONTEXTS if name in context.rows]
+    names = [name for name in CONTEXT_ROWS if name in context.rows]
     lines = tuple(
-        (name, CONTEXTS[name], with_interval(context.rows[name]), *_difference(context.differences.get(name)))
+        (name, CONTEXT_ROWS[name], with_interval(context.rows[name]), *_difference(context.differences.get(name)))
         for name in names
     )
     return Table(("context", "what it is", "mAP", "own minus this", ""), lines, 2)

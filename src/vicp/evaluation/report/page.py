@@ -32,12 +32,12 @@ from vicp.evaluation.report.tables import (
     row_name,
 )
 from vicp.evaluation.report.write import page_text
-from vicp.evaluation.results import CONTEXTS, METRICS, Diagnosis, Evaluation, Row
+from vicp.evaluation.results import CONTEXT_ROWS, METRICS, Diagnosis, Evaluation, Row
 
 _WORDS = {
     "METRICS": METRICS,
     "MEANINGS": MEANINGS,
-    "CONTEXTS": CONTEXTS,
+    "CONTEXT_ROWS": CONTEXT_ROWS,
     "row_name": row_name,
     "interval_text": interval_text,
     "adaptation_sentence": adaptation_sentence,

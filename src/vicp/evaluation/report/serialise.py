@@ -29,6 +29,11 @@ def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def estimates_dict(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    """MAP and the ends of its interval, by name."""
+    return {name: {"map": each.value, "low": each.low, "high": each.high} for name, each in estimates.items()}
+
+
 def _row(row: Row) -> dict[str, Any]:
     facts = {name: getattr(row, name) for name in ("method", "adaptation", "protocol", "category", "variant")}
     values = {key: row.values[key].value for key in METRICS if key in row.values}
@@ -53,16 +58,12 @@ def _row(row: Row) -> dict[str, Any]:
 def _context(context: ContextSummary) -> dict[str, Any]:
     return {
         "verdict": context.verdict,
-        "rows": _maps(context.rows),
-        "differences": _maps(context.differences),
+        "rows": estimates_dict(context.rows),
+        "differences": estimates_dict(context.differences),
         "prompt_cosine": dict(context.prompt_cosine),
         "label_accuracy": None if context.label_accuracy is None else asdict(context.label_accuracy),
         "majority_rate": context.majority_rate,
     }
-
-
-def _maps(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    return {name: {"map": each.value, "low": each.low, "high": each.high} for name, each in estimates.items()}
 
 
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -73,6 +74,6 @@ def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
         "errors": [asdict(error) for error in diagnosis.errors],
         "suspects": [asdict(suspect) for suspect in diagnosis.suspects],
         "leaks": list(diagnosis.leaks),
-        "probes": _maps(diagnosis.probes),
+        "probes": estimates_dict(diagnosis.probes),
         "probe_verdict": diagnosis.probe_verdict,
     }

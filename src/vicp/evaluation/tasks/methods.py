@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from vicp.adapt import select
+from vicp.adapt.controls import CONTROLS, Context, build_controls, control_prompts
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.methods import finetuned, generated, static
-from vicp.adapt.methods.generated import infer_prompt, null_prompt
 from vicp.adapt.prompt import Prompt
 from vicp.data.seeds import derive_seed
 from vicp.data.tasks import Task
@@ -26,12 +26,12 @@ from vicp.evaluation.tasks.support import (
     by_another_rule,
     draw_task_support,
     relation_of,
-    repaired,
     see_task_support,
 )
+from vicp.model.latents import Latents
 
 UNREAD = 4  # pairs drawn for methods that read none: their photos say what a photo looks like, no more
-CONTEXTS = ("own", "null", "other", "repaired", "shuffled", "other_rule")
+CONTEXTS = ("own", *(name for name in CONTROLS if name != "static"))
 
 
 @dataclass(frozen=True)
@@ -146,22 +146,21 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
 
 
 def _context(method: str, embedder: Embedder, support: TaskSupport, other: TaskSupport | None) -> tuple[Prompt, str]:
-    """The prompt of the own pairs, or of pairs that should not help."""
-    pairs, pixels, note = support.pairs, support.pixels, ""
-    match method:
-        case "other" if other is not None:
-            pairs, pixels, note = other.pairs, other.pixels, other.category
-        case "repaired":
-            pairs = repaired(pairs, support.seed)
-        case "shuffled":
-            pairs = pairs.shuffled(support.seed)
-        case "other_rule":
-            rule, pairs = by_another_rule(support)
-            note = f"{rule.name}, {len(pairs)} pairs"
-    latents = embedder.latents(pixels)
-    if method == "null":
-        return Prompt.of(null_prompt(embedder, latents)), ""
-    return Prompt.of(infer_prompt(embedder, latents, pairs, category=support.category, seed=support.seed)), note
+    """The prompt of the own context or of a control, and what there is to say of it."""
+    own, note, given = _context_of(embedder, support), "", {}
+    if method == "other" and other is not None:
+        given, note = {"other": _context_of(embedder, other)}, other.category
+    elif method == "other_rule":
+        rule, pairs = by_another_rule(support)
+        given, note = {"other_rule": replace(own, pairs=pairs)}, f"{rule}, {len(pairs)} pairs"
+    names = () if method == "own" else (method,)
+    contexts = build_controls(own, names, seed=support.seed, **given)
+    prompts = control_prompts(embedder, {method: contexts[method]}, seed=support.seed)
+    return Prompt.of(prompts[method]), note
+
+
+def _context_of(embedder: Embedder, support: TaskSupport) -> Context[Latents]:
+    return Context(embedder.latents(support.pixels), support.pairs, support.category)
 
 
 def _retrained(method: str, bench: Bench, task: Task, num_pairs: int, clock: Clock) -> Outcome:

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vicp.adapt.controls import pairs_by_another_rule
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, relate_identities, relate_pairs, sample_same_size
+from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, relate_identities, relate_pairs
 from vicp.data.episodes.rules import Pairs
 from vicp.data.procedural.world import Rule
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support, sample_support
+from vicp.data.support import Support
 from vicp.data.tasks import Task
 from vicp.errors import DataError
 
@@ -54,35 +55,19 @@ def draw_task_support(task: Task, num_pairs: int) -> TaskSupport:
     )
 
 
-def repaired(pairs: Support, seed: int) -> Support:
-    """The same first photos and labels, the second photos dealt out anew: no label fits but by chance.
-
-    No photo meets itself; where a deal would make that happen it is dealt again.
-    """
-    rng = np.random.default_rng(derive_seed(seed, "repaired"))
-    for _ in range(1000):
-        right = rng.permutation(pairs.right)
-        if not (right == pairs.left).any() and (len(pairs) < 2 or (right != pairs.right).any()):
-            return Support(pairs.left, right, pairs.same)
-    raise DataError("these pairs share too few photos to be paired anew")
-
-
-def by_another_rule(support: TaskSupport) -> tuple[Rule, Support]:
-    """As many pairs of the same photos, labelled by the first of the other rules that gives enough of both kinds.
-
-    Where none does, as many as the first gives that gives any.
+def by_another_rule(support: TaskSupport) -> tuple[str, Support]:
+    """Pairs of the same photos labelled by another rule, see `pairs_by_another_rule`, and the name of that rule.
 
     Raises:
-        DataError: none gives any.
+        DataError: no rule gives any.
     """
-    for draw in (sample_support, sample_same_size):
-        for rule in support.other_rules:
-            names = [str(code) for code in rule.identities(support.values).tolist()]
-            try:
-                return rule, draw(names, len(support.pairs), seed=support.seed)
-            except DataError:
-                continue
-    raise DataError(f"the photos of {support.category} agree under no other rule")
+    identities = {
+        rule.name: [str(code) for code in rule.identities(support.values).tolist()] for rule in support.other_rules
+    }
+    drawn = pairs_by_another_rule(identities, len(support.pairs), seed=support.seed)
+    if drawn is None:
+        raise DataError(f"the photos of {support.category} agree under no other rule")
+    return drawn
 
 
 def relation_of(support: TaskSupport, *, told: bool) -> np.ndarray:

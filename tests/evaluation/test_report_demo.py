@@ -1,4 +1,4 @@
-"""The verdict says what the numbers say; the two files hold all of it, escaped and whole."""
+"""The demo's verdict counts the categories; its two files hold all of the report, escaped and whole."""
 
 import json
 import re
@@ -8,45 +8,45 @@ from html.parser import HTMLParser
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.report.context import (
-    CategoryReport,
-    DemoReport,
-    Hit,
-    MethodResult,
-    RankList,
-    mean_results,
-    report_dict,
-    report_lines,
-    verdict,
-    write_report,
-)
+from vicp.evaluation.context_report import context_verdict
+from vicp.evaluation.report.demo import demo_dict, demo_lines, demo_verdict, write_demo
+from vicp.evaluation.results import ContextSummary, DemoCategory, DemoReport, Estimate, Hit, RankList
 
 PNG = b"\x89PNG\r\n\x1a\nrest"
 JPEG = b"\xff\xd8\xff\xe0rest"
+MAPS = {"own": 0.342, "other": 0.2, "shuffled": 0.25, "null": 0.281, "frozen": 0.3}
 
 
-def result(value: float, half: float = 0.02) -> MethodResult:
-    return MethodResult(value, value / 2, max(value - half, 0), min(value + half, 1))
+def around(value: float, half: float) -> Estimate:
+    return Estimate(value, max(value - half, -1), min(value + half, 1))
 
 
-def category(name: str = "cat", half: float = 0.02, **maps: float) -> CategoryReport:
+def context(accuracy: float | None = 0.7141, **maps: float) -> ContextSummary:
+    rows = {name: around(value, 0.02) for name, value in maps.items()}
+    differences = {name: around(maps["own"] - value, 0.01) for name, value in maps.items() if name != "own"}
+    label_accuracy = None if accuracy is None else Estimate(accuracy)
+    return ContextSummary(rows, differences, {}, label_accuracy, 0.5, context_verdict(rows, differences))
+
+
+def category(name: str = "cat", **maps: float) -> DemoCategory:
     hits = (Hit(JPEG, "a/2.jpg", "a", 0.91, True), Hit(JPEG, "b/1.jpg", "b", 0.62, False))
-    maps = maps or {"own": 0.342, "null": 0.281, "other": 0.20, "shuffled": 0.25, "frozen": 0.30}
-    return CategoryReport(
+    maps = maps or MAPS
+    return DemoCategory(
         category=name,
         queries=12,
         gallery=40,
         identities=8,
         pairs=32,
-        label_accuracy=0.7141,
-        results={key: result(value, half) for key, value in maps.items()},
+        other="shoe",
+        context=context(**maps),
+        rank1={row: value / 2 for row, value in maps.items()},
         rank_lists=(RankList(JPEG, "a/1.jpg", "a", hits),),
         matches=PNG,
-        other="shoe",
     )
 
 
-def demo(*categories: CategoryReport) -> DemoReport:
+def demo(*categories: DemoCategory, **maps: float) -> DemoReport:
+    maps = maps or MAPS
     return DemoReport(
         source="photos of cats",
         model="mini 1f2e",
@@ -54,6 +54,8 @@ def demo(*categories: CategoryReport) -> DemoReport:
         seconds=81.34,
         seed=7,
         protocol="leave-one-out",
+        context=context(None, **maps),
+        rank1={row: value / 2 for row, value in maps.items()},
         categories=categories,
         skipped=("shoe: 3 identities, needs 8",),
     )
@@ -80,71 +82,27 @@ class Page(HTMLParser):
 
 
 def page_of(report: DemoReport, folder) -> Page:
-    write_report(report, folder)
+    write_demo(report, folder)
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
-def test_verdict_when_the_context_helps():
-    assert verdict(demo(category(), category("dog"))) == (
-        "The context adds 6.1 mAP over the best alternative (null): "
-        "own 34.2, null 28.1, frozen 30.0 mAP; own is ahead in 2 of 2 categories."
+def test_demo_verdict_is_the_paired_verdict_and_counts_leading_categories() -> None:
+    behind, ahead = category("dog", own=0.5, other=0.1, null=0.52), category("cat", own=0.9, other=0.2, null=0.4)
+    assert demo_verdict(demo(ahead, behind)) == (
+        "The context adds 6.1 ± 1.0 mAP over the best alternative (own 34.2, null 28.1; plain backbone 30.0). "
+        "Own is ahead in 1 of 2 categories."
     )
+    assert demo_verdict(demo(behind)).endswith("Own is ahead in 0 of 1 category.")
 
 
-def test_verdict_when_the_context_does_nothing():
-    report = demo(category(own=0.342, other=0.2, shuffled=0.35, null=0.3, frozen=0.36))
-    assert verdict(report) == (
-        "The context does nothing here: own 34.2, best alternative shuffled 35.0, but frozen 36.0 mAP; "
-        "own is ahead in 0 of 1 category."
-    )
-
-
-def test_verdict_when_the_gap_could_be_chance():
-    report = demo(category(own=0.342, null=0.33))  # 1.2 points, intervals of 2 points either side
-    assert verdict(report) == (
-        "The context may add 1.2 mAP over the best alternative (null), which could be chance: "
-        "own 34.2, null 33.0 mAP; own is ahead in 1 of 1 category."
-    )
-    assert verdict(demo(category(own=0.342, null=0.33, half=0.008))).startswith("The context adds 1.2 mAP")
-
-
-def test_verdict_counts_categories_against_every_alternative():
-    behind = category("dog", own=0.5, other=0.1, null=0.52)
-    ahead = category("cat", own=0.9, other=0.2, null=0.4)
-    assert verdict(demo(ahead, behind)).endswith("own is ahead in 1 of 2 categories.")
-
-
-@pytest.mark.parametrize("maps", [{"own": 0.5, "frozen": 0.3}, {"null": 0.5, "other": 0.3}])
-def test_verdict_without_a_comparison(maps):
-    needed = "own and one of other, shuffled, null in every category"
-    unmeasured = f"Whether the context helps was not measured: it takes {needed}."
-    assert verdict(demo(category(**maps))) == unmeasured
-    assert verdict(demo()) == unmeasured
-
-
-def test_means_and_their_interval():
-    first = category("a", own=0.2, null=0.1, verifier=0.5, half=0.03)
-    second = category("b", null=0.3, own=0.4, other=0.1, verifier=0.7, half=0.04)
-    means = mean_results(demo(first, second))
-    assert list(means) == ["own", "null", "verifier"]  # "other" is not in both; the unknown key is last
-    own = means["own"]
-    assert (own.map, own.rank1) == pytest.approx((0.3, 0.15))
-    assert (own.low, own.high) == pytest.approx((0.275, 0.325))  # sqrt(0.03^2 + 0.04^2) / 2
-
-
-@pytest.mark.parametrize("value", [-0.1, 34.2, float("nan")])
-def test_a_result_is_a_fraction(value):
-    with pytest.raises(ValueError, match=r"fraction in \[0, 1\].*rank1"):
-        MethodResult(0.5, value, 0.4, 0.6)
-
-
-def test_json_round_trip(tmp_path):
+def test_report_json_holds_every_number_of_the_report(tmp_path):
     report = demo(category("Katze · ü"))
-    write_report(report, tmp_path / "new" / "folder")
+    write_demo(report, tmp_path / "new" / "folder")
     found = json.loads((tmp_path / "new" / "folder" / "report.json").read_text(encoding="utf-8"))
-    assert found == report_dict(report)
+    assert found == demo_dict(report)
     assert found["unit"] == "fraction"
-    assert found["verdict"] == verdict(report)
+    assert found["verdict"] == demo_verdict(report)
+    assert found["differences"]["null"] == pytest.approx({"map": 0.061, "low": 0.051, "high": 0.071})
     assert found["mean"]["own"]["map"] == 0.342
     assert (found["seed"], found["seconds"], found["protocol"]) == (7, 81.34, "leave-one-out")
     assert (found["source"], found["model"]) == ("photos of cats", "mini 1f2e")
@@ -157,24 +115,23 @@ def test_json_round_trip(tmp_path):
     assert (only["label_accuracy"], only["other"]) == (0.7141, "shoe")
 
 
-def test_lines_for_a_terminal():
-    report = demo(category(own=0.342, null=0.281, verifier=1.0))
-    assert report_lines(report) == [
-        verdict(report),
-        "          mAP %  95 % interval  Rank-1 %",
-        "own        34.2   32.2 to 36.2      17.1  Prompt from this category's own labelled pairs.",
-        "null       28.1   26.1 to 30.1      14.1  No pairs at all.",
-        "verifier  100.0  98.0 to 100.0      50.0",
+def test_demo_lines_align_the_means_in_percent() -> None:
+    report = demo(category(), own=0.342, null=0.281, metric=1.0)
+    assert demo_lines(report) == [
+        demo_verdict(report),
+        "        mAP %  95 % interval  Rank-1 %",
+        "own      34.2   32.2 to 36.2      17.1  Prompt from this category's own labelled pairs.",
+        "null     28.1   26.1 to 30.1      14.1  Prompt from no pairs at all.",
+        "metric  100.0  98.0 to 100.0      50.0  Closed-form whitening from the same-pairs, on frozen features.",
         "Left out: shoe: 3 identities, needs 8",
     ]
-    assert report_lines(demo())[:-1] == [verdict(demo())]
 
 
 def test_the_page_says_it_all(tmp_path):
     page = page_of(demo(category(), category("dog")), tmp_path)
     for words in (
-        "The context adds 6.1 mAP over the best alternative (null)",
-        "own 34.2, null 28.1, frozen 30.0 mAP; own is ahead in 2 of 2 categories.",
+        "The context adds 6.1 ± 1.0 mAP over the best alternative (own 34.2, null 28.1; plain backbone 30.0).",
+        "Own is ahead in 2 of 2 categories.",
         "Prompt from this category's own labelled pairs.",
         "Mean over 2 categories",
         "34.2 32.2 to 36.2",
@@ -215,7 +172,6 @@ def test_names_never_become_markup(tmp_path):
                 shown,
                 other=hostile,
                 rank_lists=(rank,),
-                results=dict(shown.results, **{hostile: result(0.1)}),
             )
         ),
         **dict.fromkeys(("source", "model", "command", "protocol"), hostile),
@@ -239,14 +195,13 @@ def test_the_page_needs_nothing_from_outside(tmp_path):
 
 
 def test_what_is_missing_is_left_out(tmp_path):
-    bare = replace(category(), label_accuracy=None, matches=None, rank_lists=(), pairs=1)
+    bare = replace(category(), context=context(None, **MAPS), matches=None, rank_lists=(), pairs=1)
     page = page_of(replace(demo(bare), skipped=()), tmp_path)
     assert "language model" not in page.text
     assert "What it finds" not in page.text
     assert "What it compares" not in page.text
     assert "1 labelled pair of" in page.text
     assert "Left outNothing." in page.text  # a term and its description
-    assert "was not measured" in page_of(demo(), tmp_path / "empty").text
 
 
 def test_file_names_that_are_not_text(tmp_path):
@@ -255,27 +210,27 @@ def test_file_names_that_are_not_text(tmp_path):
 
 
 def test_files_are_replaced_whole(tmp_path):
-    write_report(demo(category("old")), tmp_path)
-    write_report(demo(category("new")), tmp_path)
+    write_demo(demo(category("old")), tmp_path)
+    write_demo(demo(category("new")), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
     assert json.loads((tmp_path / "report.json").read_text())["categories"][0]["category"] == "new"
 
 
 def test_a_failed_write_keeps_the_old_report_and_leaves_no_rest(tmp_path):
-    write_report(demo(category("old")), tmp_path)
-    broken = replace(category("new"), label_accuracy=float("nan"))
+    write_demo(demo(category("old")), tmp_path)
+    broken = replace(category("new"), context=context(float("nan"), **MAPS))
     with pytest.raises(ValueError, match="JSON compliant"):
-        write_report(demo(broken), tmp_path)
+        write_demo(demo(broken), tmp_path)
     assert json.loads((tmp_path / "report.json").read_text())["categories"][0]["category"] == "old"
     (tmp_path / "report.html").unlink()
     (tmp_path / "report.html").mkdir()
     with pytest.raises(DataError, match=r"report\.html: cannot write the report \(Is a directory\)"):
-        write_report(demo(category("new")), tmp_path)
+        write_demo(demo(category("new")), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match=r"cannot write the report \(.+\); choose another folder") as caught:
-        write_report(demo(category()), tmp_path / "file" / "out")
+        write_demo(demo(category()), tmp_path / "file" / "out")
     assert "\n" not in str(caught.value)

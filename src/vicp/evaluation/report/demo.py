@@ -1,0 +1,81 @@
+"""What `vicp demo` leaves behind: report.json and report.html, and a few lines for the terminal.
+
+The page is self-contained (photos inside, no scripts, no network) and says first whether the context helped.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vicp.evaluation.context_report import own_leads
+from vicp.evaluation.report.phrases import label_sentence
+from vicp.evaluation.report.serialise import estimates_dict
+from vicp.evaluation.report.tables import interval_text
+from vicp.evaluation.report.write import json_text, page_text, percent, write_files
+from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary, DemoReport
+
+
+def demo_verdict(report: DemoReport) -> str:
+    """The verdict on the mean over categories, and in how many categories the own context leads."""
+    return f"{report.context.verdict} {leads_sentence(report)}"
+
+
+def leads_sentence(report: DemoReport) -> str:
+    """In how many categories the own context has a higher mAP than every control."""
+    leads, count = sum(own_leads(each.context) for each in report.categories), len(report.categories)
+    return f"Own is ahead in {leads} of {count} {'category' if count == 1 else 'categories'}."
+
+
+def demo_dict(report: DemoReport) -> dict[str, Any]:
+    """What report.json holds: every number as a fraction, no photos."""
+    facts = ("category", "queries", "gallery", "identities", "pairs", "other")
+    made = ("source", "model", "command", "seconds", "seed", "protocol")
+    return {
+        "verdict": demo_verdict(report),
+        "unit": "fraction",
+        "mean": _rows(report.context, report.rank1),
+        "differences": estimates_dict(report.context.differences),
+        "categories": [
+            {name: getattr(category, name) for name in facts}
+            | {
+                "verdict": category.context.verdict,
+                "label_accuracy": None
+                if category.context.label_accuracy is None
+                else category.context.label_accuracy.value,
+                "majority_rate": category.context.majority_rate,
+                "results": _rows(category.context, category.rank1),
+                "differences": estimates_dict(category.context.differences),
+            }
+            for category in report.categories
+        ],
+        **{name: getattr(report, name) for name in made},
+        "skipped": list(report.skipped),
+    }
+
+
+def demo_lines(report: DemoReport) -> list[str]:
+    """The verdict and the table of means in percent, for a terminal."""
+    width = max(map(len, report.context.rows))
+    lines = [demo_verdict(report), f"{'':{width}}  mAP %  95 % interval  Rank-1 %"]
+    for row, estimate in report.context.rows.items():
+        figures = f"{percent(estimate.value):>5}  {interval_text(estimate):>13}  {percent(report.rank1[row]):>8}"
+        lines.append(f"{row:{width}}  {figures}  {CONTEXT_ROWS[row]}")
+    return lines + [f"Left out: {reason}" for reason in report.skipped]
+
+
+def write_demo(report: DemoReport, out: Path) -> None:
+    """Write report.json and report.html into a folder; each appears whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    page = page_text(
+        "demo.html",
+        {"report": report, "claim": report.context.verdict, "leads": leads_sentence(report)},
+        words={"CONTEXT_ROWS": CONTEXT_ROWS, "interval_text": interval_text, "label_sentence": label_sentence},
+    )
+    write_files(out, {"report.json": json_text(demo_dict(report)), "report.html": page})
+
+
+def _rows(context: ContextSummary, rank1: Mapping[str, float]) -> dict[str, dict[str, float | None]]:
+    return {row: {**numbers, "rank1": rank1[row]} for row, numbers in estimates_dict(context.rows).items()}
