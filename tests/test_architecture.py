@@ -16,7 +16,7 @@ LEVELS = (
     {"adapt"},
     {"model", "losses", "metrics", "data"},
     {"config_files"},
-    {"config"},
+    {"config", "io"},
     {"extras"},
     {"errors"},
 )

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vicp.errors import ConfigError
+from vicp.io import atomic_write
 
 T = TypeVar("T")
 
@@ -57,10 +58,8 @@ def dump_config(config: Any, file: Path) -> None:
     """
     text = yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")  # on a full disk the file there was stays
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        with atomic_write(file) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{file}: cannot write the settings ({error.strerror})") from error
 

@@ -1,6 +1,5 @@
 """Opens what photos are embedded with: a VICP model, or any vision backbone by name or folder."""
 
-import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.data.images import ImageTransform
+from vicp.io import content_digest
 from vicp.model.backbone import Pooling
 from vicp.model.backbone_checkpoint import load_backbone
 from vicp.model.checkpoint import check_weights, find_checkpoint, fingerprint
@@ -57,7 +57,7 @@ def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder
     check_weights(backbone, source)
     transform = ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
     parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{pooling}"
-    digest = hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
+    digest = content_digest(parts.encode()).hex()
     embedder = Embedder(backbone, transform, digest, source=source)
     path = Path(source) / STATIC_NAME
     return replace(embedder, static=_read_static(path, embedder)) if path.is_file() else embedder

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from vicp.errors import DataError
 from vicp.extras import missing_line
+from vicp.io import content_digest
 
 MAX_PIXELS = 100_000_000  # more is refused from the header, before memory is taken for it
 
@@ -120,7 +121,7 @@ def decode_photo(data: bytes, *, min_side: int | None = None) -> Image.Image:
 
 def photo_key(encoded: bytes) -> bytes:
     """Return the 16 bytes that stand for an encoded photo in caches and galleries: its BLAKE2b digest."""
-    return hashlib.blake2b(encoded, digest_size=16).digest()
+    return content_digest(encoded, size=16)
 
 
 def photo_pixels(data: bytes, transform: ImageTransform) -> np.ndarray:
@@ -148,15 +149,6 @@ def image_pixels(image: Image.Image, transform: ImageTransform) -> np.ndarray:
             square = Image.new("RGB", (size, size), _mean_colour(transform))
             square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
     return np.array(square)  # (S, S, 3)
-
-
-def encode_thumbnail(image: Image.Image, size: int) -> bytes:
-    """Return a JPEG of the image whose longer side has at most `size` pixels."""
-    thumbnail = image.copy()
-    thumbnail.thumbnail((size, size))
-    file = io.BytesIO()
-    thumbnail.save(file, "JPEG", quality=85)
-    return file.getvalue()
 
 
 def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:

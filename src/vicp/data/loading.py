@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.images import ImageTransform, decode_photo, encode_thumbnail, image_pixels, photo_key
+from vicp.data.images import ImageTransform, decode_photo, image_pixels, photo_key
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError
+from vicp.io import encode_thumbnail
 
 S = TypeVar("S")
 T = TypeVar("T")

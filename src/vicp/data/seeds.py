@@ -1,8 +1,8 @@
 """Seeds and generators derived from named parts, so that no two purposes share a random stream."""
 
-import hashlib
-
 import torch
+
+from vicp.io import content_digest
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -14,7 +14,7 @@ def derive_seed(*parts: int | str) -> int:
     Returns:
         An integer in [0, 2**63).
     """
-    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    digest = content_digest(repr(parts).encode())
     return int.from_bytes(digest, "big") >> 1
 
 

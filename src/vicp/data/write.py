@@ -7,6 +7,7 @@ import pandas as pd
 
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable
 from vicp.errors import DataError
+from vicp.io import atomic_write
 
 
 def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> None:
@@ -41,21 +42,18 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
         DataError: another ending, or a file that cannot be written.
     """
     suffix = _suffix(out)
-    part = out.with_name(f"{out.name}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{out}: its folder cannot be made ({error.strerror})") from error
     try:
-        if suffix == ".csv":
-            frame.to_csv(part, index=False, encoding="utf-8")
-        else:
-            frame.to_parquet(part, index=False)
-        os.replace(part, out)
+        with atomic_write(out) as part:
+            if suffix == ".csv":
+                frame.to_csv(part, index=False, encoding="utf-8")
+            else:
+                frame.to_parquet(part, index=False)
     except OSError as error:
         raise DataError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _suffix(out: Path) -> str:

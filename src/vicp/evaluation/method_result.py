@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from vicp.errors import DataError
 from vicp.evaluation.scoring import Arrays, TaskResult
+from vicp.io import atomic_write
 
 CONTROL_ROWS = ("other", "shuffled", "other_rule", "null")
 """Control contexts with a row of their own; "own" is the row "generated", and "static" that adaptation's."""
@@ -63,14 +63,10 @@ class MethodResult:
         facts = {name: value for name, value in vars(self).items() if name != "results"}
         buffer = BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
-        part = path.with_suffix(".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(buffer.getvalue())
-            part.replace(path)
+            with atomic_write(path) as part:
+                part.write_bytes(buffer.getvalue())
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             raise DataError(f"{path}: cannot write ({error.strerror or error}); choose another --out") from error
 
     @classmethod

@@ -1,7 +1,5 @@
 """Example rankings: a few queries, and the first gallery photos each of them finds."""
 
-import io
-
 import numpy as np
 from torch import Tensor
 
@@ -12,6 +10,7 @@ from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
 from vicp.evaluation.results import Hit, RankList
 from vicp.evaluation.scoring import LoadedTask
 from vicp.evaluation.task import Rows
+from vicp.io import encode_thumbnail
 from vicp.metrics import Retrieval
 
 NUM_LISTS, NUM_HITS, THUMBNAIL = 3, 5, 192
@@ -87,10 +86,7 @@ def _hit(table: PhotoTable, query: int, photo: int, similarity: float) -> Hit:
 
 def _thumbnail(table: PhotoTable, row: int) -> bytes:
     photo = decode_photo(table.photo_bytes(row), min_side=THUMBNAIL)
-    photo.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    photo.save(buffer, format="JPEG", quality=88)
-    return buffer.getvalue()
+    return encode_thumbnail(photo, THUMBNAIL, quality=88)
 
 
 def _name(table: PhotoTable, row: int) -> str:

@@ -1,6 +1,5 @@
 """The finished parts of an evaluation in its folder, so that one that was stopped goes on with the next."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from vicp.data.records import PhotoTable
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.task import EvaluationTask
+from vicp.io import content_digest
 
 FOLDER, SETTINGS = "parts", "settings.json"
 
@@ -20,12 +20,9 @@ FOLDER, SETTINGS = "parts", "settings.json"
 def table_fingerprint(table: PhotoTable) -> str:
     """16 hexadecimal digits that stand for the photos and what is known of them."""
     facts = table.frame.drop(columns="image", errors="ignore").astype(str)
-    digest = hashlib.blake2b(pd.util.hash_pandas_object(facts, index=False).to_numpy().tobytes(), digest_size=8)
-    digest.update("|".join(facts.columns).encode())
-    if "image" in table.frame:
-        for image in table.frame["image"]:
-            digest.update(hashlib.blake2b(image, digest_size=8).digest())
-    return digest.hexdigest()
+    rows = pd.util.hash_pandas_object(facts, index=False).to_numpy().tobytes()
+    images = [content_digest([image]) for image in table.frame.get("image", ())]
+    return content_digest([rows, "|".join(facts.columns).encode(), *images]).hex()
 
 
 def check_settings(out: Path, settings: Mapping[str, Any]) -> None:
@@ -59,4 +56,4 @@ def part_path(out: Path, method: str, task: EvaluationTask) -> Path:
 def _file_name(text: str) -> str:
     """A name for a file: what is legible of the text, and a few digits that tell texts apart."""
     legible = re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.")[:40]
-    return f"{legible}-{hashlib.blake2b(text.encode('utf-8', 'replace'), digest_size=4).hexdigest()}"
+    return f"{legible}-{content_digest(text.encode('utf-8', 'replace'), size=4).hex()}"

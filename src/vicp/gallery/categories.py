@@ -1,6 +1,5 @@
 """The categories of a gallery: the prompt of each, and the space that its embeddings lie in."""
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from vicp.errors import GalleryError
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PROMPTS, SCHEMAS, check_name, embeddings_table
+from vicp.io import content_digest
 
 
 @dataclass(frozen=True)
@@ -118,20 +118,19 @@ def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str
     Raises:
         PromptError: The prompt belongs to another model.
     """
-    parts = hashlib.blake2b(digest_size=8)
     pooling = embedder.backbone.pooling
-    parts.update(f"{category}/{embedder.fingerprint}/{pooling}/{embedder.transform.fingerprint}".encode())
+    parts = [f"{category}/{embedder.fingerprint}/{pooling}/{embedder.transform.fingerprint}".encode()]
     if prompt is not None:
         embedder.check(prompt)
-        parts.update(prompt.recipe.features.encode())
+        parts.append(prompt.recipe.features.encode())
         if prompt.recipe.share not in (None, EQUAL_WEIGHT):  # even ones had no share in their files
-            parts.update(f"{prompt.recipe.share:g}".encode())
+            parts.append(f"{prompt.recipe.share:g}".encode())
         for view in prompt.views:
-            parts.update(b"/" if view is None else b"".join(map(_tensor_bytes, view.parts)))
+            parts.append(b"/" if view is None else b"".join(map(_tensor_bytes, view.parts)))
         for metric in (prompt.metric, prompt.beside):
             if metric is not None:
-                parts.update(_tensor_bytes(metric.mean) + _tensor_bytes(metric.weight))
-    return parts.hexdigest()
+                parts.append(_tensor_bytes(metric.mean) + _tensor_bytes(metric.weight))
+    return content_digest(parts).hex()
 
 
 def check_model(embedder: Embedder, fingerprint: str, *, uri: str) -> None:

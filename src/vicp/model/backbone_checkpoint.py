@@ -13,6 +13,7 @@ from transformers.utils import cached_file
 
 from vicp.config import ModelConfig, PartConfig
 from vicp.errors import WeightsError
+from vicp.io import atomic_folder
 from vicp.model.backbone import Backbone, Pooling
 from vicp.model.build import vision_backbone
 
@@ -80,13 +81,10 @@ def save_backbone(
         "image_std": list(image_std),
         "image_fit": image_fit,
     }
-    part = folder / ".part"
     try:
-        vit.save_pretrained(part)
-        (part / PREPROCESSOR_NAME).write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
-        for file in sorted(part.iterdir(), reverse=True):  # config.json, which makes it a checkpoint, last
-            file.replace(folder / file.name)
-        part.rmdir()
+        with atomic_folder(folder, last="config.json") as part:
+            vit.save_pretrained(part)
+            (part / PREPROCESSOR_NAME).write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error

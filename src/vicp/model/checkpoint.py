@@ -1,8 +1,8 @@
 """Checkpoints: config.json and model.safetensors, holding only what cannot be had from a part's source."""
 
 import dataclasses
-import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vicp.config import ModelConfig
 from vicp.config_files import config_from_dict
 from vicp.errors import WeightsError
+from vicp.io import atomic_folder, content_digest
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
 
@@ -39,11 +40,9 @@ def save_weights(model: VICP, folder: Path) -> None:
     config = {"format": FORMAT, "model": dataclasses.asdict(model.config)}
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in own_tensors(model).items()}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, folder / (WEIGHTS_NAME + ".part"))
-        (folder / (CONFIG_NAME + ".part")).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        for name in (WEIGHTS_NAME, CONFIG_NAME):
-            (folder / (name + ".part")).replace(folder / name)
+        with atomic_folder(folder, last=CONFIG_NAME) as part:
+            save_file(tensors, part / WEIGHTS_NAME)
+            (part / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
@@ -118,13 +117,16 @@ def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
     """
     settings = {} if config is None else dataclasses.asdict(config)
     settings = {name: value for name, value in settings.items() if name not in ("backbone", "reasoner")}
-    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8)
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        flat = tensor.detach().flatten()
-        sampled = flat[:: max(1, flat.numel() // SAMPLED_ELEMENTS)].contiguous().cpu()
-        digest.update(sampled.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+
+    def parts() -> Iterator[bytes]:
+        yield json.dumps(settings, sort_keys=True).encode()
+        for name, tensor in sorted(module.state_dict().items()):
+            yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+            flat = tensor.detach().flatten()
+            sampled = flat[:: max(1, flat.numel() // SAMPLED_ELEMENTS)].contiguous().cpu()
+            yield sampled.view(torch.uint8).numpy().tobytes()
+
+    return content_digest(parts()).hex()
 
 
 def check_weights(module: nn.Module, source: str) -> None:

@@ -1,6 +1,5 @@
 """A category's prompt as a value: a small safetensors file that knows which model it belongs to."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vicp.errors import PromptError
+from vicp.io import atomic_write, content_digest
 from vicp.model.category_metric import CategoryMetric
 
 FORMAT = "vicp-prompt-1"
@@ -85,8 +85,7 @@ class VisualPrompt:
 
 def digest(parts: Sequence[Tensor]) -> str:
     """16 hexadecimal digits that change with any value of these tensors, which are on the CPU."""
-    data = b"".join(np.ascontiguousarray(part.numpy()).tobytes() for part in parts)
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    return content_digest(np.ascontiguousarray(part.numpy()).tobytes() for part in parts).hex()
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,9 @@ def write_prompt_file(
     """
     metadata = {"format": format_name, "fingerprint": fingerprint, "facts": json.dumps(facts)}
     own = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
-    part = path.parent / (path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(own, part, metadata=metadata)
-        part.replace(path)
+        with atomic_write(path) as part:
+            save_file(own, part, metadata=metadata)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PromptError(f"{path}: cannot write the prompt ({reason})") from error

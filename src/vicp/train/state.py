@@ -17,6 +17,7 @@ from torch import nn
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError, WeightsError
+from vicp.io import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -65,13 +66,10 @@ class Checkpoint:
         frozen = _frozen(module)
         trained = {name: tensor for name, tensor in module.state_dict().items() if name not in frozen}
         state = {"module": trained, "optimizer": optimizer.state_dict(), **asdict(standing)}
-        part = self.path.with_suffix(".part")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(state, part)
-            part.replace(self.path)
+            with atomic_write(self.path) as part:
+                torch.save(state, part)
         except (OSError, RuntimeError) as error:
-            part.unlink(missing_ok=True)
             reason = str(error).split("\n")[0]
             raise WeightsError(
                 f"{self.path}: cannot write the checkpoint ({reason}); the last good one is still there: make room, "
@@ -163,9 +161,8 @@ def start_log(path: Path, step: int) -> None:
             return
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and step > 0 and json.loads(line)["step"] <= step]
-        part = path.with_suffix(".part")
-        part.write_text("".join(kept), encoding="utf-8")
-        part.replace(path)
+        with atomic_write(path) as part:
+            part.write_text("".join(kept), encoding="utf-8")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: cannot go on with this log ({error}); remove it, or give another out=FOLDER"

@@ -5,7 +5,6 @@ the identity, the others changing freely from photo to photo. So two photos are 
 rule and different ones under another, and only the support says which rule holds.
 """
 
-import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from vicp.data.procedural.objects import NOUNS, Split, sample_silhouettes
 from vicp.data.procedural.render import render
 from vicp.data.seeds import derive_seed
 from vicp.data.seeds import generator as named_generator
+from vicp.io import encode_image
 
 __all__ = [
     "FACTORS",
@@ -214,6 +214,4 @@ def _table(
 
 def encode_png(image: Tensor) -> bytes:
     """An image (3, S, S) uint8 as a PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).numpy()).save(buffer, format="PNG")
-    return buffer.getvalue()
+    return encode_image(Image.fromarray(image.permute(1, 2, 0).numpy()), "PNG")

@@ -1,6 +1,5 @@
 """Pictures of single photos as the backbone sees them under a prompt: patches matched, and where it looks."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.data.images import normalise, photo_pixels
 from vicp.evaluation.plots.attention import attention_map, plot_attention_shift
 from vicp.evaluation.plots.matches import plot_matches
+from vicp.io import encode_image
 from vicp.losses.alignment import sinkhorn_plan
 from vicp.losses.triplet import cosine_similarity
 from vicp.model.visual_prompt import VisualPrompt
@@ -37,9 +37,7 @@ def plot_match(embedder: Embedder, prompt: VisualPrompt | None, pixels: Tensor, 
         plan = sinkhorn_plan(1 - cosine_similarity(patches[:1], patches[1:]))[0]  # (N, N)
     left, right = (_drawn(embedder, photo, _MATCHED_SIZE) for photo in photos)
     grid = embedder.backbone.grid(pixels.shape[-2], pixels.shape[-1])
-    buffer = io.BytesIO()
-    plot_matches(left, right, plan.numpy(), grid).save(buffer, format="PNG")
-    return buffer.getvalue()
+    return encode_image(plot_matches(left, right, plan.numpy(), grid), "PNG")
 
 
 def plot_attention(embedder: Embedder, prompt: VisualPrompt, pixels: Tensor, photo: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """What every report shares: figures in percent, one page from a template, files that appear whole or not at all."""
 
 import base64
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vicp.errors import DataError
+from vicp.io import atomic_write
 
 
 def percent(fraction: float) -> str:
@@ -65,14 +65,11 @@ def write_files(out: Path, files: Mapping[str, str | bytes]) -> None:
         DataError: the folder cannot be written.
     """
     for name, content in files.items():
-        part = out / f"{name}.part"
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            encoded = content.encode("utf-8", errors="replace") if isinstance(content, str) else content
-            part.write_bytes(encoded)  # texts with file names may hold lone surrogates
-            part.replace(out / name)
+            # texts with file names may hold lone surrogates
+            data = content.encode("utf-8", errors="replace") if isinstance(content, str) else content
+            with atomic_write(out / name) as part:
+                part.write_bytes(data)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
             reason = error.strerror or error
             raise DataError(f"{out / name}: cannot write the report ({reason}); choose another folder") from error

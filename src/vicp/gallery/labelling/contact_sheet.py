@@ -1,7 +1,6 @@
 """Proposed pairs side by side on one page: look, click same or different, save the labels as a CSV."""
 
 import base64
-import io
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
 from vicp.gallery.labelling.proposals import ProposedPair
+from vicp.io import atomic_write, encode_thumbnail
 
 THUMBNAIL_SIZE = 240  # pixels of the longer side
 
@@ -36,16 +36,13 @@ def write_sheet(path: Path, pairs: Sequence[ProposedPair], table: PhotoTable, *,
     ]
     page = Environment(autoescape=True).from_string(template).render(title=title, pairs=entries)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
+        with atomic_write(path) as part:
+            part.write_text(page, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def thumbnail_url(table: PhotoTable, index: int) -> str:
     """Return a photo as a data URL, its longer side at most `THUMBNAIL_SIZE` pixels."""
-    image = decode_photo(table.photo_bytes(index))
-    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    jpeg = encode_thumbnail(decode_photo(table.photo_bytes(index)), THUMBNAIL_SIZE)
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

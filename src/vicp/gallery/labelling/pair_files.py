@@ -1,6 +1,5 @@
 """Labelled pairs as a CSV that grows: proposals are written, a person fills in `same`, and what is new is added."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import parse_support, read_support
 from vicp.errors import DataError
+from vicp.io import atomic_write
 
 COLUMNS = ("left", "right", "same")
 NO_PAIRS = Support(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
@@ -141,11 +141,9 @@ def write_pairs(path: Path, frame: pd.DataFrame) -> None:
     Raises:
         DataError: It cannot be written there.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(part, index=False)
-        os.replace(part, path)
+        with atomic_write(path) as part:
+            frame.to_csv(part, index=False)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 

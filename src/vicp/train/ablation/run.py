@@ -1,6 +1,5 @@
 """Runs one config with a key varied, over seeds."""
 
-import hashlib
 import itertools
 import json
 import logging
@@ -12,6 +11,7 @@ import yaml
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.errors import ConfigError, DataError
+from vicp.io import content_digest
 from vicp.train.ablation.table import AS_IT_IS, Variant
 from vicp.train.config_checks import check_settings
 from vicp.train.loop import train
@@ -113,4 +113,4 @@ def _file_name(chosen: Sequence[str]) -> str:
     name = "+".join("".join(c if c.isalnum() or c in "=.-_" else "_" for c in choice) for choice in chosen) or "base"
     if len(name) <= LONGEST_NAME:
         return name
-    return f"{name[:LONGEST_NAME]}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
+    return f"{name[:LONGEST_NAME]}-{content_digest(name.encode(), size=4).hex()}"

@@ -1,6 +1,5 @@
 """Photos on disk as a ground for training: categories with identities, decoded as they are needed."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from vicp.data.loading import load_pixels
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError, DataError
+from vicp.io import content_digest
 from vicp.train.episodes.feature_store import FeatureStore
 
 logger = logging.getLogger(__name__)
@@ -127,5 +127,4 @@ def with_enough_photos(
 
 def photos_name(table: PhotoTable, *parts: str) -> str:
     """A name for what is computed from these photos in this order, and from `parts`."""
-    digest = hashlib.blake2b("\0".join([*parts, *table.frame["path"]]).encode(), digest_size=8)
-    return digest.hexdigest()
+    return content_digest("\0".join([*parts, *table.frame["path"]]).encode()).hex()
