@@ -23,7 +23,7 @@ from torch import nn
 from program import json_of
 from training_page import PARTS
 from vicp.config import DataConfig, EpisodeConfig, ModelConfig, PartConfig, RunConfig, TrainConfig
-from vicp.train.distributed.launch import launch
+from vicp.train.launch import launch
 from vicp.train.run import Run, start_run
 
 VIT_S = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 518, "patch_size": 14}
@@ -53,20 +53,20 @@ def measure(request: dict[str, Any], num_steps: int) -> dict[str, Any]:
     run = start_run(config_of(request))
     steps = range(num_steps + 1)
     for step in steps[: 1 if request.get("keep_features") is False else None]:
-        run.take_step(step, run.job.draw(step))
+        run.take_step(step, run.method.sample(step))
     seconds, drawing = [], []
-    with parts_timed(run.job.trainee) as parts:
+    with parts_timed(run.method.trainee) as parts:
         for step in steps[1:]:
             clock = time.perf_counter()
-            batches = run.job.draw(step)
+            batches = run.method.sample(step)
             drawing.append(time.perf_counter() - clock)
             run.take_step(step, batches)
             seconds.append(time.perf_counter() - clock)
     step_seconds = statistics.median(seconds)
     return {
         "seconds": step_seconds,
-        "images_per_second": run.job.photos_per_step / step_seconds,
-        "trainable": sum(p.numel() for p in run.job.trainee.parameters() if p.requires_grad),
+        "images_per_second": run.method.photos_per_step / step_seconds,
+        "trainable": sum(p.numel() for p in run.method.trainee.parameters() if p.requires_grad),
         "shares": {
             "drawing": sum(drawing) / sum(seconds),
             **{name: spent / sum(seconds) for name, spent in parts.items()},

@@ -15,10 +15,10 @@ class Encoder:
     """Row r becomes a block of r's; remembers what it was asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[list[int]] = []
+        self.photo_tokens: list[list[int]] = []
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
-        self.asked.append(rows.tolist())
+        self.photo_tokens.append(rows.tolist())
         return torch.from_numpy(rows).float()[:, None, None].expand(-1, 2, 3)
 
 
@@ -30,13 +30,13 @@ def test_a_row_is_encoded_once(tmp_path: Path) -> None:
     kept, encode = store(tmp_path), Encoder()
     assert kept.tokens(np.array([3, 1, 3]), encode)[:, 0, 0].tolist() == [3, 1, 3]
     assert kept.tokens(np.array([1, 7]), encode)[:, 1, 2].tolist() == [1, 7]
-    assert encode.asked == [[1, 3], [7]]
+    assert encode.photo_tokens == [[1, 3], [7]]
     assert len(kept) == 3
     kept.close()
     again = store(tmp_path)
     assert len(again) == 3
     assert again.tokens(np.array([7, 3, 0]), encode)[:, 0, 0].tolist() == [7, 3, 0]
-    assert encode.asked[2:] == [[0]]
+    assert encode.photo_tokens[2:] == [[0]]
 
 
 def test_other_weights_have_a_file_of_their_own(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_an_entry_cut_short_is_forgotten(tmp_path: Path, cut: int) -> None:
     assert len(again) == 2
     again.tokens(np.array([5, 6]), encode)
     assert len(store(tmp_path)) == 4
-    assert encode.asked == [[1, 2], [5, 6], [5, 6]], "as the same batch"
+    assert encode.photo_tokens == [[1, 2], [5, 6], [5, 6]], "as the same batch"
 
 
 def test_files_are_given_back(tmp_path: Path) -> None:

@@ -41,26 +41,26 @@ def mixed(out: Path, photos: Path, share: float = 0.5) -> RunConfig:
 
 
 def mixture(config: RunConfig) -> MixedSource:
-    ground = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard()).train
-    assert isinstance(ground, MixedSource)
-    return ground
+    source = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard()).train
+    assert isinstance(source, MixedSource)
+    return source
 
 
 def test_episodes_of_both_kinds_come_with_their_own_photos(tmp_path: Path, photos: Path):
     config = mixed(tmp_path / "run", photos)
-    ground = mixture(config)
-    episodes = [ground.draw(config.episodes, 4, 0, "episode", number) for number in range(200)]
+    source = mixture(config)
+    episodes = [source.draw(config.episodes, 4, 0, "episode", number) for number in range(200)]
     kinds = Counter(episode.pool % 2 for episode in episodes)
     assert 75 < kinds[1] < 125
     for episode in [e for e in episodes if e.pool % 2][:10]:
-        grey = ground.pixels(episode.pool, episode.batch)[:, 0, 0, 0]
+        grey = source.pixels(episode.pool, episode.batch)[:, 0, 0, 0]
         category, identity = grey // 100, grey % 100 // 10
         assert (category == category[0]).all()
         agree = identity[:, None] == identity[None]
         assert torch.equal(agree, episode.identities[:, None] == episode.identities[None])
-        assert (ground.values(episode.pool, episode.batch) == -1).all()
+        assert (source.values(episode.pool, episode.batch) == -1).all()
     drawn = next(e for e in episodes if e.pool % 2 == 0)
-    values = ground.values(drawn.pool, drawn.batch)
+    values = source.values(drawn.pool, drawn.batch)
     assert (values[:, :6] >= 0).all()
     assert torch.equal(drawn.rule.identities(values[:, :6]), drawn.identities)
 
@@ -68,15 +68,15 @@ def test_episodes_of_both_kinds_come_with_their_own_photos(tmp_path: Path, photo
 @pytest.mark.parametrize(("share", "expected"), [(0.0, {0}), (1.0, {1})])
 def test_a_share_of_nothing_and_of_everything(share: float, expected: set[int], tmp_path: Path, photos: Path):
     config = mixed(tmp_path / "run", photos, share)
-    ground = mixture(config)
-    assert {ground.draw(config.episodes, 4, 0, number).pool % 2 for number in range(20)} == expected
+    source = mixture(config)
+    assert {source.draw(config.episodes, 4, 0, number).pool % 2 for number in range(20)} == expected
 
 
 def test_a_batch_holds_both_kinds(tmp_path: Path, photos: Path):
     config = mixed(tmp_path / "run", photos)
-    ground = mixture(config)
-    episodes = [ground.draw(config.episodes, 4, 0, number) for number in range(12)]
-    batch = collate(ground, episodes, support=True, asked=True, photos=True)
+    source = mixture(config)
+    episodes = [source.draw(config.episodes, 4, 0, number) for number in range(12)]
+    batch = collate(source, episodes, support=True, photo_tokens=True, photos=True)
     assert batch.values is not None
     assert batch.values.shape == (12, 4, 12)
     known = (batch.values >= 0).any(dim=-1).all(dim=-1)

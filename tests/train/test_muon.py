@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from vicp.train.optim.muon import Muon, orthogonalise
+from vicp.train.optim import Muon, orthogonalise
 
 
 def test_singular_values_become_alike() -> None:

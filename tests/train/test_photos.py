@@ -21,7 +21,7 @@ WORLD = DataConfig(photos="world", world_categories=5, world_identities=8, world
 SIZES = EpisodeConfig(identities=2, photos=4, query_pairs=4, validation_pairs=2)
 
 
-def ground(out: Path, **data: object) -> PhotoSource:
+def source(out: Path, **data: object) -> PhotoSource:
     config = RunConfig(model=PRESETS["tiny"], data=dataclasses.replace(WORLD, **data), episodes=SIZES, out=str(out))
     made = make_training_data(config, vision_backbone(config.model), num_pairs=4, shard=Shard()).train
     assert isinstance(made, PhotoSource)
@@ -80,17 +80,17 @@ def test_splits_and_folds_of_a_table(tmp_path: Path) -> None:
 
 
 def test_odd_rows_are_mirror_images(tmp_path: Path) -> None:
-    photos = ground(tmp_path)
+    photos = source(tmp_path)
     plain, mirrored = photos.pixels(0, torch.tensor([6, 7]))
     assert torch.equal(plain.flip(-1), mirrored)
     assert not torch.equal(plain, mirrored)
     rows = torch.cat([photos.draw(SIZES, 4, 0, step).batch for step in range(10)])
     assert 0.2 < (rows % 2).float().mean() < 0.8
-    assert all((ground(tmp_path, flip=False).draw(SIZES, 4, 0, step).batch % 2 == 0).all() for step in range(3))
+    assert all((source(tmp_path, flip=False).draw(SIZES, 4, 0, step).batch % 2 == 0).all() for step in range(3))
 
 
 def test_kept_tokens_are_what_the_backbone_says(tmp_path: Path) -> None:
-    kept, plain = ground(tmp_path), ground(tmp_path, keep_features=False)
+    kept, plain = source(tmp_path), source(tmp_path, keep_features=False)
     rows = torch.tensor([2, 3, 9, 2])
     first = kept.tokens(0, rows)
     assert torch.equal(first, plain.tokens(0, torch.tensor([2, 3, 9]))[[0, 1, 2, 0]])
@@ -106,16 +106,16 @@ def test_photos_of_the_same_names_elsewhere_have_tokens_of_their_own(tmp_path: P
         for path in (f"{c}/{i}/{n}.png" for c in "ab" for i in range(4) for n in range(2)):
             (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (32, 32), colour).save(tmp_path / name / path)
-        photos = ground(tmp_path / "run", photos=str(tmp_path / name), world_categories=1)
+        photos = source(tmp_path / "run", photos=str(tmp_path / name), world_categories=1)
         stores.append(photos.tokens(0, torch.tensor([0])))
     assert not torch.equal(*stores)
 
 
 def test_shards_are_the_batch(tmp_path: Path) -> None:
-    photos = ground(tmp_path)
+    photos = source(tmp_path)
     episodes = [photos.draw(SIZES, 4, 0, n) for n in range(2)]
-    whole = collate(photos, episodes, support=True, asked=True, photos=True)
-    parts = [collate(photos, episodes, support=True, asked=True, photos=True, shard=Shard(r, 2)) for r in (0, 1)]
+    whole = collate(photos, episodes, support=True, photo_tokens=True, photos=True)
+    parts = [collate(photos, episodes, support=True, photo_tokens=True, photos=True, shard=Shard(r, 2)) for r in (0, 1)]
     assert torch.equal(torch.cat([p.photos for p in parts], dim=1), whole.photos)
     assert all(torch.equal(p.identities, whole.identities) and torch.equal(p.support, whole.support) for p in parts)
     names = np.array(photos.table.identities)

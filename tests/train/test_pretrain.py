@@ -96,11 +96,11 @@ def test_ctrl_c_saves_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> No
 
 
 def test_a_teacher_that_is_stopped_goes_on_too(tmp_path: Path) -> None:
-    photos, asked = photos_to_learn(tiny_run(tmp_path)), StopRequest()
-    asked.ask(signal.SIGTERM, None)
+    photos, photo_tokens = photos_to_learn(tiny_run(tmp_path)), StopRequest()
+    photo_tokens.ask(signal.SIGTERM, None)
     stopped, whole = Checkpoint(tmp_path / "stopped.pt"), Checkpoint(tmp_path / "whole.pt")
     with pytest.raises(StoppedError, match=r"^SIGTERM stopped the run after step 1 of 3; it is saved in "):
-        train_teacher(photos, stopped, seed=0, stop=asked)
+        train_teacher(photos, stopped, seed=0, stop=photo_tokens)
     found = train_teacher(photos, stopped, seed=0, stop=StopRequest()).state_dict()
     expected = train_teacher(photos, whole, seed=0, stop=StopRequest()).state_dict()
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())

@@ -20,8 +20,8 @@ from transformers import LlamaForCausalLM
 from vicp.config import PartConfig, RunConfig
 from vicp.config_files import dump_config
 from vicp.errors import ConfigError, StoppedError, TrainingError
-from vicp.train.distributed.launch import launch
 from vicp.train.episodes.batch import Shard
+from vicp.train.launch import launch
 from vicp.train.loop import train
 
 TOLERANCE = 1e-4  # of a loss: sums over two halves round otherwise than over the whole

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from vicp.train.logging.progress import training_bar
+from vicp.train.logging import training_bar
 
 NUMBERS = {"total": 1.2345, "identity": 0.36211, "icl": 0.69315, "pair": 0.6934, "own": 54.1234, "img/s": 1324.4}
 

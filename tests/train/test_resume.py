@@ -148,11 +148,11 @@ def test_what_decides_nothing_may_change_on_resume(tmp_path: Path) -> None:
 
 def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path: Path) -> None:
     run = start_run(tiny_baseline(tmp_path))
-    weight = next(p for p in run.job.trainee.parameters() if p.requires_grad)
+    weight = next(p for p in run.method.module.parameters() if p.requires_grad)
     weight.register_hook(lambda gradient: gradient * float("inf"))
     before = weight.detach().clone()
     with pytest.raises(TrainingError, match=r"the gradient of step 1 is (nan|inf)"):
-        run.take_step(0, run.job.draw(0))
+        run.take_step(0, run.method.sample(0))
     assert torch.equal(weight, before)
 
 
@@ -208,12 +208,12 @@ def test_frozen_weights_stay_out_of_the_checkpoint(tmp_path: Path) -> None:
 
 
 def test_standing_counts_validations_that_are_no_better() -> None:
-    standing = TrainState()
+    state = TrainState()
     for step, (score, expected) in enumerate(
         [(float("nan"), (None, 0)), (3.0, (3.0, 0)), (2.0, (3.0, 1)), (3.0, (3.0, 2)), (4.0, (4.0, 0))]
     ):
-        standing = standing.after(step, score)
-        assert (standing.step, standing.best, standing.stale) == (step, *expected)
+        state = state.after(step, score)
+        assert (state.step, state.best, state.stale) == (step, *expected)
 
 
 def test_early_stop(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 import torch
 
-from vicp.train.optim.schedule import set_learning_rate
+from vicp.train.optim import set_learning_rate
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def shrunk(config: RunConfig, out: Path) -> RunConfig:
     parts = {name: getattr(tiny, name) for name in ("backbone", "reasoner", "qformer", "image_size")}
     small = {name: getattr(sizes.episodes, name) for name in ("identities", "photos", "query_pairs", "joint_contexts")}
     pools = {"num_silhouettes": 2, "photos_per_silhouette": 64, "values_per_factor": 2, "contexts": 2}
-    exam = {"validation_silhouettes": 1, "validation_episodes": 2, "validation_pairs": 4}
+    held_out_batches = {"validation_silhouettes": 1, "validation_episodes": 2, "validation_pairs": 4}
     return dataclasses.replace(
         config,
         model=dataclasses.replace(
@@ -39,7 +39,7 @@ def shrunk(config: RunConfig, out: Path) -> RunConfig:
             support_pairs=min(config.data.support_pairs, 8),
             keep_features=config.data.keep_features,
         ),
-        episodes=dataclasses.replace(config.episodes, **small, **pools, **exam, pairs=(4,)),
+        episodes=dataclasses.replace(config.episodes, **small, **pools, **held_out_batches, pairs=(4,)),
         train=dataclasses.replace(
             config.train,
             backbone=None,

@@ -28,7 +28,7 @@ def world_of(model: VICP, config: RunConfig, split: str, num: int) -> RuleSource
 
 def batch_of(world: RuleSource, config: RunConfig, *, num_pairs: int, num: int, seed: str, photos: bool) -> Batch:
     episodes = [world.draw(config.episodes, num_pairs, seed, number) for number in range(num)]
-    return collate(world, episodes, support=True, asked=True, photos=photos)
+    return collate(world, episodes, support=True, photo_tokens=True, photos=photos)
 
 
 def test_training_saves_a_checkpoint_that_loads(tmp_path: Path) -> None:
@@ -72,12 +72,12 @@ def test_training_learns_the_held_out_pairs(tmp_path: Path) -> None:
     """The warm-up's losses fall by a third on a world of two rules small enough for the tiny model."""
     config = tiny_run(tmp_path, align_weight=0.0)
     model = initialize_model(config)
-    trainee = make_training_module(config, model)
-    optimizer = torch.optim.AdamW([p for p in trainee.parameters() if p.requires_grad], lr=3e-3)
+    module = make_training_module(config, model)
+    optimizer = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=3e-3)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=3, seed="fixed", photos=False)
     first = None
     for _ in range(40):
-        terms = trainee(batch)
+        terms = module(batch)
         first = first or terms.total.item()
         optimizer.zero_grad()
         terms.total.backward()
@@ -105,10 +105,10 @@ def test_the_warm_up_trains_the_metric_and_the_joint_steps_too(tmp_path: Path, l
     world = world_of(model, config, "seen", 2)
     initialize_components(model, world, config)
     assert model.metric_head.centre.abs().sum() > 0
-    trainee = make_training_module(config, model)
+    module = make_training_module(config, model)
     for photos in (False, True):
-        terms = trainee(batch_of(world, config, num_pairs=4, num=2, seed="metric", photos=photos))
-        trainee.zero_grad()
+        terms = module(batch_of(world, config, num_pairs=4, num=2, seed="metric", photos=photos))
+        module.zero_grad()
         getattr(terms, loss).backward()
         for part in (model.metric_head, model.reasoner, model.comparison):
             assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters()), photos
@@ -181,8 +181,8 @@ def test_the_verifier_teaches_similarities_and_takes_no_gradient_from_them(tmp_p
     config = tiny_run(tmp_path, distil_weight=1.0, icl_weight=0.0, pair_weight=0.0, agreement_weight=0.0)
     model = initialize_model(config)
     batch = batch_of(world_of(model, config, "seen", 2), config, num_pairs=4, num=2, seed="none", photos=True)
-    trainee = make_training_module(config, model)
-    terms = trainee(batch)
+    module = make_training_module(config, model)
+    terms = module(batch)
     assert terms.distillation is not None
     assert 0 < terms.distillation.item() < 2
     terms.distillation.backward()
@@ -238,11 +238,11 @@ def test_a_start_of_another_architecture_is_refused(tmp_path: Path) -> None:
 def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> None:
     config = with_natural_photos(tiny_run(tmp_path / "run"), tmp_path / "photos.parquet")
     model = initialize_model(config)
-    grounds = make_training_data(config, model.backbone, num_pairs=4, shard=Shard())
-    drawn = [grounds.train.draw(config.episodes, 4, "natural", number) for number in range(20)]
+    training_data = make_training_data(config, model.backbone, num_pairs=4, shard=Shard())
+    drawn = [training_data.train.draw(config.episodes, 4, "natural", number) for number in range(20)]
     assert {episode.pool for episode in drawn} == {0, 1, 2, 3}
     for episode in drawn:
-        values = grounds.train.values(episode.pool, episode.batch)
+        values = training_data.train.values(episode.pool, episode.batch)
         own, other = (values[:, :6], values[:, 6:]) if episode.pool < 2 else (values[:, 6:], values[:, :6])
         assert (own >= 0).all()
         assert (other == -1).all()
@@ -253,8 +253,8 @@ def test_dressed_photos_are_trained_on_beside_drawn_objects(tmp_path: Path) -> N
 def test_without_photos_there_are_drawn_objects_alone(tmp_path: Path) -> None:
     config = tiny_run(tmp_path)
     config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, natural_pools=2))
-    grounds = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard())
-    assert len(grounds.train.pools) == 2
+    training_data = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard())
+    assert len(training_data.train.pools) == 2
 
 
 def test_too_few_photos_to_dress_are_refused(tmp_path: Path) -> None:
@@ -269,13 +269,13 @@ def test_context_check_tells_a_static_model(tmp_path: Path) -> None:
     config = tiny_run(tmp_path)
     model = build_model(PRESETS["tiny"]).eval()
     world = world_of(model, config, "choice", 1)
-    exam = [batch_of(world, config, num_pairs=4, num=1, seed=f"exam {n}", photos=True) for n in range(4)]
-    check = check_context(model, exam, image_transform(config))
+    held_out_batches = [batch_of(world, config, num_pairs=4, num=1, seed=f"exam {n}", photos=True) for n in range(4)]
+    check = check_context(model, held_out_batches, image_transform(config))
     assert check.spread > 1e-3
     assert len({check.own, check.other, check.null, check.frozen}) > 1
     with torch.no_grad():
         model.head.out.weight.zero_()
-    check = check_context(model, exam, image_transform(config))
+    check = check_context(model, held_out_batches, image_transform(config))
     assert check.spread == pytest.approx(0, abs=1e-6)
     assert check.own == check.other == check.shuffled == check.null
 
@@ -285,11 +285,11 @@ def test_contexts_have_varied_shares_of_same_pairs_and_validations_have_half(tmp
     varied = {"same_shares": (0.25, 0.5), "values_per_factor": 4, "photos_per_silhouette": 256, "photos": 2}
     config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, **varied))
     model = initialize_model(config)
-    grounds = make_training_data(config, model.backbone, num_pairs=4, shard=Shard())
-    drawn = [grounds.train.draw(config.episodes, 4, 0, step, "episode", 0) for step in range(20)]
+    training_data = make_training_data(config, model.backbone, num_pairs=4, shard=Shard())
+    drawn = [training_data.train.draw(config.episodes, 4, 0, step, "episode", 0) for step in range(20)]
     assert {int(episode.support.same.sum()) for episode in drawn} == {1, 2}
-    exams = validation_task(grounds, config, support=True, asked=True)
-    assert [int(exam.same.sum()) for exam in exams] == [2] * 4
+    exams = validation_task(training_data, config, support=True, photo_tokens=True)
+    assert [int(held_out_batches.same.sum()) for held_out_batches in exams] == [2] * 4
 
 
 def test_missing_backbone_and_photos_are_clear_errors(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_the_agreement_loss_compares_latents_and_never_the_readout(tmp_path: Pat
     transform = image_transform(config)
     source = make_rule_source(plain.backbone, config.episodes, "seen", num=2, transform=transform, seed=0)
     episodes = [source.draw(config.episodes, 4, "agreement", number) for number in range(2)]
-    batch = collate(source, episodes, support=True, asked=True, photos=False)
+    batch = collate(source, episodes, support=True, photo_tokens=True, photos=False)
     without, with_refinement = (make_training_module(config, model)(batch).agreement for model in (plain, refined))
     assert without is not None
     torch.testing.assert_close(with_refinement, without)

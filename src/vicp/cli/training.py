@@ -37,7 +37,7 @@ def train(
     """Train VICP or a baseline: on the procedural world, or on your photos (data.photos=...)."""
     from vicp.config import RunConfig
     from vicp.config_files import load_config
-    from vicp.train.distributed.launch import launch
+    from vicp.train.launch import launch
 
     settings = load_config(RunConfig, config, [*(overrides or []), *(["data.skip_bad=true"] if skip_bad else [])])
     folder = launch(settings, num_processes=processes, resume=resume, bar=True)

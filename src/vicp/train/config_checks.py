@@ -1,4 +1,4 @@
-"""Settings of a run that make no sense, all of them in one message, before anything is opened."""
+"""Checks of a run's settings before anything is opened: all wrong ones in one message."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from vicp.errors import ConfigError
 
 @dataclass(frozen=True)
 class Range:
-    """The least value of some keys, and whether it is one itself; None, where a key allows it, has no bound."""
+    """The lower bound of some keys, and whether the bound itself is allowed; a key that is None is not checked."""
 
     least: float
     keys: tuple[str, ...]
@@ -85,9 +85,9 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
         yield f"train.loss={train.loss} is for baselines, VICP has its own objective; set train.method, or leave it out"
     if train.method != "vicp" and train.loss == "triplet" and train.margin == 0:
         yield "train.margin is 0; a baseline's triplet loss expects more than 0"
-    told = train.icl_weight + train.pair_weight + (train.agreement_weight if data.photos is None else 0)
-    told += train.contrastive_weight + train.smooth_ap_weight if config.model.metric_rank else 0
-    if train.method == "vicp" and train.warmup_steps > 0 and told == 0:
+    warmup_weight = train.icl_weight + train.pair_weight + (train.agreement_weight if data.photos is None else 0)
+    warmup_weight += train.contrastive_weight + train.smooth_ap_weight if config.model.metric_rank else 0
+    if train.method == "vicp" and train.warmup_steps > 0 and warmup_weight == 0:
         yield (
             "train.warmup_steps: the warm-up has no photos, so with train.icl_weight=0 and train.pair_weight=0 it has "
             "no loss; set train.warmup_steps=0, or one of them"

@@ -1,4 +1,4 @@
-"""What a run starts from: fresh weights, a pretrained backbone, or a checkpoint of which some parts start anew."""
+"""Initial weights of a run: random, a pretrained backbone, or a checkpoint of which some parts are re-initialised."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,18 +31,18 @@ def initialize_model(config: RunConfig) -> VICP:
             raise ConfigError("train.fresh: without train.start every part is fresh; leave it out")
         initialize_backbone(config, model.backbone.vit)
         return model.train()
-    there, own = own_tensors(load_weights(Path(config.train.start))), own_tensors(model)
-    unknown = set(config.train.fresh) - _parts_of([*there, *own])
+    loaded, initial = own_tensors(load_weights(Path(config.train.start))), own_tensors(model)
+    unknown = set(config.train.fresh) - _parts_of([*loaded, *initial])
     if unknown:
-        parts = ", ".join(sorted(_parts_of(there)))
+        parts = ", ".join(sorted(_parts_of(loaded)))
         raise ConfigError(f"train.fresh: no part '{min(unknown)}' in {config.train.start}; it has {parts}")
-    fresh = _fresh_parts(config.train, _parts_of(there))
-    told, wanted = ({n: t for n, t in tensors.items() if _part(n) not in fresh} for tensors in (there, own))
-    copy_tensors(told, wanted, where=f"train.start: {config.train.start}")
+    fresh = _fresh_parts(config.train, _parts_of(loaded))
+    kept, target = ({n: t for n, t in tensors.items() if _part(n) not in fresh} for tensors in (loaded, initial))
+    copy_tensors(kept, target, where=f"train.start: {config.train.start}")
     return model.train()
 
 
-def initialize_components(model: VICP, ground: EpisodeSource, config: RunConfig) -> None:
+def initialize_components(model: VICP, source: EpisodeSource, config: RunConfig) -> None:
     """Sets what is fresh of metric head, readout latent and metric refinement by the readouts of photos to train on."""
     readout_latent, head, refinement = model.qformer.readout_latent, model.metric_head, model.metric_refinement
     if config.train.start is not None:
@@ -52,8 +52,8 @@ def initialize_components(model: VICP, ground: EpisodeSource, config: RunConfig)
         refinement = refinement if "metric_refinement" in fresh else None
     if readout_latent is None and head is None and refinement is None:
         return
-    episodes = [ground.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
-    tokens = torch.cat([ground.tokens(episode.pool, episode.batch) for episode in episodes]).float()
+    episodes = [source.draw(config.episodes, 0, config.seed, "directions", n) for n in range(DIRECTION_EPISODES)]
+    tokens = torch.cat([source.tokens(episode.pool, episode.batch) for episode in episodes]).float()
     encoding = model.backbone.split(tokens, config.model.image_size)
     readouts = encoding.pool(model.backbone.pooling).to(model.prompt_slots.device)
     if readout_latent is not None:

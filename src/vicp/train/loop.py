@@ -9,8 +9,7 @@ from pathlib import Path
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
 from vicp.train.episodes.prefetch import prefetch
-from vicp.train.logging.progress import training_bar
-from vicp.train.logging.track import MetricLogger
+from vicp.train.logging import MetricLogger, training_bar
 from vicp.train.run import start_run
 from vicp.train.signals import stop_on_signals
 from vicp.train.state import TrainState, check_is_new, check_same_settings
@@ -41,40 +40,40 @@ def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path
     else:
         check_is_new(out)
     run = start_run(config)
-    job, main = run.job, run.accelerator.is_main_process
-    standing = run.resume() if resume else TrainState()
-    run = replace(run, trainee=run.accelerator.prepare_model(job.trainee))
+    method, main = run.method, run.accelerator.is_main_process
+    state = run.resume() if resume else TrainState()
+    run = replace(run, module=run.accelerator.prepare_model(method.module))
     if main:
         dump_config(config, out / "train.yaml")
     with (
         stop_on_signals() as stop,
-        training_bar(f"training {settings.method}", job.num_steps, visible=bar and main) as show,
-        MetricLogger(out, run.accelerator, start=standing.step, show=show) as track,
+        training_bar(f"training {settings.method}", method.num_steps, visible=bar and main) as show,
+        MetricLogger(out, run.accelerator, start=state.step, show=show) as track,
     ):
-        untrained = run.validate(0) if standing.step == 0 else {}
+        untrained = run.validate(0) if state.step == 0 else {}
         if untrained:
             track.write(0, untrained)
-        clock, end = time.monotonic(), standing.step if standing.over(settings.patience) else job.num_steps
-        for step, batches in prefetch(job.draw, standing.step, end):
+        clock, end = time.monotonic(), state.step if state.over(settings.patience) else method.num_steps
+        for step, batches in prefetch(method.sample, state.step, end):
             numbers, done = run.take_step(step, batches, since=clock), step + 1
             (track.write if done % settings.log_every == 0 else track.show)(done, numbers)
             stopped = run.anyone(bool(stop))
-            due, before = done % settings.save_every == 0 or done == job.num_steps, standing
-            standing = replace(standing, step=done)
+            due, before = done % settings.save_every == 0 or done == method.num_steps, state
+            state = replace(state, step=done)
             if due:
                 check = run.validate(step)
-                standing = standing.after(done, check["score"])
+                state = state.after(done, check["score"])
                 track.write(done, check)
             if due or stopped:  # who stops a run may not wait for a validation
-                run.save(standing, improved=standing.best != before.best)
-            if stopped and done < job.num_steps:
-                raise stop.error(done, job.num_steps, out)
-            if standing.over(settings.patience):
-                logger.info("step %d: the last %d validations were no better, so this is the end", done, standing.stale)
+                run.save(state, improved=state.best != before.best)
+            if stopped and done < method.num_steps:
+                raise stop.error(done, method.num_steps, out)
+            if state.over(settings.patience):
+                logger.info("step %d: the last %d validations were no better, so this is the end", done, state.stale)
                 break
             clock = time.monotonic()
-        if standing.best is not None and standing.best <= untrained.get("score", -math.inf):
+        if state.best is not None and state.best <= untrained.get("score", -math.inf):
             logger.warning(
                 "no validation was better than the start's, %.1f: the run has not helped", untrained["score"]
             )
-        return run.finish(standing)
+        return run.finish(state)

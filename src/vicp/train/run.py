@@ -1,4 +1,4 @@
-"""One run: its job, optimiser and files, and what is done with them at each step."""
+"""One training run: its method, optimiser and files, and what happens to them at each step."""
 
 import dataclasses
 import time
@@ -19,15 +19,13 @@ from vicp.errors import ConfigError
 from vicp.losses.objective import LossTerms
 from vicp.model.precision import autocast, choose_precision
 from vicp.train.config_checks import check_settings
-from vicp.train.distributed.sharding import check_sharding, shard_llm
+from vicp.train.distributed import check_sharding, shard_llm
 from vicp.train.episodes.batch import Batch, Shard
-from vicp.train.logging.track import check_trackers
+from vicp.train.logging import check_trackers
 from vicp.train.methods.baseline import baseline_method
 from vicp.train.methods.method import TrainingMethod
 from vicp.train.methods.vicp import vicp_method
-from vicp.train.optim.finite import check_finite
-from vicp.train.optim.muon import Muon
-from vicp.train.optim.schedule import set_learning_rate
+from vicp.train.optim import Muon, check_finite, set_learning_rate
 from vicp.train.state import Checkpoint, TrainState, check_can_go_on, without_lost_best
 
 CLASS_RATE = 10.0  # times the rate of the rest
@@ -35,20 +33,20 @@ CLASS_RATE = 10.0  # times the rate of the rest
 
 @dataclass(frozen=True)
 class Run:
-    """What the loop works with.
+    """Everything that the training loop works with.
 
     Attributes:
         config: the settings.
         accelerator: devices and processes.
-        job: the method.
-        trainee: the job's, ready for several processes.
+        method: the training method.
+        module: the method's module, wrapped for several processes.
         optimizer: of what is trained.
     """
 
     config: RunConfig
     accelerator: Accelerator
-    job: TrainingMethod
-    trainee: nn.Module
+    method: TrainingMethod
+    module: nn.Module
     optimizer: torch.optim.Optimizer
 
     @property
@@ -62,14 +60,14 @@ class Run:
         return Checkpoint(self.out / "train.pt")
 
     def resume(self) -> TrainState:
-        """How far the run is, its state put back.
+        """Load the checkpoint, and return how far the run is.
 
         Raises:
             ConfigError: there is nothing to go on from, but models that would be lost.
             WeightsError: the checkpoint is damaged or of another model.
         """
         check_can_go_on(self.checkpoint)
-        return without_lost_best(self.checkpoint.load(self.job.trainee, self.optimizer), self.out)
+        return without_lost_best(self.checkpoint.load(self.method.module, self.optimizer), self.out)
 
     def take_step(self, step: int, batches: Sequence[Batch], *, since: float | None = None) -> dict[str, float]:
         """Moves the weights by the mean gradient of the batches; returns the losses, the rate and the speed.
@@ -82,10 +80,10 @@ class Run:
         Raises:
             TrainingError: a loss or gradient is not finite; the weights are as they were.
         """
-        clock, settings, job = time.monotonic() if since is None else since, self.config.train, self.job
+        clock, settings, method = time.monotonic() if since is None else since, self.config.train, self.method
         rate = set_learning_rate(
             self.optimizer,
-            *_phase(step, job),
+            *_phase(step, method),
             peak=settings.learning_rate,
             schedule=settings.schedule,
             warmup=settings.rate_warmup,
@@ -94,41 +92,41 @@ class Run:
             torch.manual_seed(derive_seed(self.config.seed, "dropout", step))
             terms = [self._backward(batch, last=batch is batches[-1], share=1 / len(batches)) for batch in batches]
         losses = _means(terms)
-        norm = float(nn.utils.clip_grad_norm_(job.trainee.parameters(), settings.clip_norm))
+        norm = float(nn.utils.clip_grad_norm_(method.module.parameters(), settings.clip_norm))
         remedy = "lower train.learning_rate, or set train.precision=float32"
         check_finite(step + 1, self.out, loss=losses["total"], gradient=norm, remedy=remedy)
         self.optimizer.step()
         self.optimizer.zero_grad()
         seconds = time.monotonic() - clock
         numbers = {**losses, "lr": rate, "s/step": seconds}
-        return numbers | ({"img/s": job.photos_per_step / seconds} if step >= job.num_warmup else {})
+        return numbers | ({"img/s": method.photos_per_step / seconds} if step >= method.num_warmup else {})
 
     def validate(self, step: int) -> dict[str, float]:
-        """What the exam says, and its `score`; the main process takes it and tells the others."""
-        found: list[dict[str, float]] = [{}]
+        """Return the validation's numbers and its `score`; the main process computes and broadcasts them."""
+        numbers_of_all: list[dict[str, float]] = [{}]
         if self.accelerator.is_main_process or self.config.train.shard_llm:  # all have a part of a split LLM
             precision = choose_precision(self.config.train.precision, self.accelerator.device.type)
             with autocast(precision, self.accelerator.device.type):
-                check = self.job.validate(step < self.job.num_warmup)
+                check = self.method.validate(step < self.method.num_warmup)
             numbers = {n: float("nan") if v is None else v for n, v in dataclasses.asdict(check).items()}
-            found = [{**numbers, "score": check.score}]
-        broadcast_object_list(found)
-        return found[0]
+            numbers_of_all = [{**numbers, "score": check.score}]
+        broadcast_object_list(numbers_of_all)
+        return numbers_of_all[0]
 
-    def save(self, standing: TrainState, *, improved: bool) -> None:
+    def save(self, state: TrainState, *, improved: bool) -> None:
         """Writes what `--resume` goes on from and, if it is the best so far, what users load."""
         if self.accelerator.is_main_process:
             if improved:
-                self.job.save(self.out / "best")
-            self.checkpoint.save(self.job.trainee, self.optimizer, standing)
+                self.method.save(self.out / "best")
+            self.checkpoint.save(self.method.module, self.optimizer, state)
         self.accelerator.wait_for_everyone()
 
-    def finish(self, standing: TrainState) -> Path:
+    def finish(self, state: TrainState) -> Path:
         """Writes the last model; returns the folder of the best, or of the last where none was ranked."""
         if self.accelerator.is_main_process:
-            self.job.save(self.out / "last")
+            self.method.save(self.out / "last")
         self.accelerator.wait_for_everyone()
-        return self.out / ("last" if standing.best is None else "best")
+        return self.out / ("last" if state.best is None else "best")
 
     def anyone(self, flag: bool) -> bool:
         """Whether the flag is up in any process."""
@@ -139,16 +137,16 @@ class Run:
 
     def _backward(self, batch: Batch, *, last: bool, share: float) -> LossTerms:
         device = self.accelerator.device
-        alone = nullcontext() if last else self.accelerator.no_sync(self.trainee)
+        alone = nullcontext() if last else self.accelerator.no_sync(self.module)
         with alone:
             with autocast(choose_precision(self.config.train.precision, device.type), device.type):
-                terms: LossTerms = self.trainee(batch.to(device))
+                terms: LossTerms = self.module(batch.to(device))
             (terms.total * share).backward()
         return terms
 
 
 def start_run(config: RunConfig) -> Run:
-    """Everything ready for the first step.
+    """Return a run that is ready for its first step.
 
     Raises:
         ConfigError: settings that contradict each other, the photos, or the number of processes.
@@ -159,7 +157,7 @@ def start_run(config: RunConfig) -> Run:
     check_trackers(config.train.trackers)
     disable_progress_bar()  # transformers has one for each file it saves
     accelerator = Accelerator(
-        cpu=not torch.accelerator.is_available(),  # said aloud, or several processes on CPUs do not find each other
+        cpu=not torch.accelerator.is_available(),  # explicit, or several CPU processes do not find each other
         mixed_precision="no",  # autocast is ours, and known to `VICP_PRECISION`
         log_with=list(config.train.trackers) or None,
         project_dir=config.out,
@@ -173,32 +171,34 @@ def start_run(config: RunConfig) -> Run:
         )
     check_sharding(config, shard.num)
     make = vicp_method if config.train.method == "vicp" else baseline_method
-    job = make(config, device=accelerator.device, shard=shard)
+    method = make(config, device=accelerator.device, shard=shard)
     if config.train.shard_llm:
-        shard_llm(job.trainee)
-    optimizer = make_optimizer(job, config.train)
-    return Run(config, accelerator, job, job.trainee, optimizer)
+        shard_llm(method.module)
+    optimizer = make_optimizer(method, config.train)
+    return Run(config, accelerator, method, method.module, optimizer)
 
 
-def make_optimizer(job: TrainingMethod, settings: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(method: TrainingMethod, settings: TrainConfig) -> torch.optim.Optimizer:
     """The paper's AdamW, or Muon for the matrices between hidden layers.
 
     What only the loss has (class vectors of ArcFace and AdaFace) starts from nothing, at ten times the rate.
     """
     if settings.optimizer == "adamw":
-        trained = [(name, p) for name, p in job.trainee.named_parameters() if p.requires_grad]
+        trained = [(name, p) for name, p in method.module.named_parameters() if p.requires_grad]
         fresh = [p for name, p in trained if name.startswith("loss.")]
         groups = [{"params": [p for name, p in trained if not name.startswith("loss.")], "scale": 1.0}]
         groups += [{"params": fresh, "scale": CLASS_RATE}] if fresh else []
         return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    return Muon(job.trainee, job.matrices, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+    return Muon(
+        method.module, method.matrices, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
+    )
 
 
-def _phase(step: int, job: TrainingMethod) -> tuple[int, int]:
+def _phase(step: int, method: TrainingMethod) -> tuple[int, int]:
     """Steps done and to do in the current phase: the rate starts anew with the photos."""
-    if step < job.num_warmup:
-        return step, job.num_warmup
-    return step - job.num_warmup, job.num_steps - job.num_warmup
+    if step < method.num_warmup:
+        return step, method.num_warmup
+    return step - method.num_warmup, method.num_steps - method.num_warmup
 
 
 def _means(terms: Sequence[LossTerms]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Ctrl-C, and what a cluster sends before it takes the machine away: finish the step, save, then stop."""
+"""SIGINT and SIGTERM during training: finish the step, save, then stop."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ ECHO = 2.0  # seconds in which a signal is the first one again: the terminal sen
 
 
 class StopRequest:
-    """Whether somebody asked the run to stop; asked a second time, it stops at once."""
+    """Whether a signal asked the run to stop; a second signal stops it at once."""
 
     def __init__(self) -> None:
         self.by: str | None = None

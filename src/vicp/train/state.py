@@ -1,4 +1,4 @@
-"""What a run needs to go on: weights, optimiser and how far it is, written whole or not at all.
+"""The state that a run resumes from: weights, optimiser and step, written whole or not at all.
 
 Every random draw of a step comes from (seed, step, purpose), so the step is all the RNG state there is.
 """
@@ -26,7 +26,7 @@ FREE = ("out", "data.threads", "data.keep_features", "train.trackers")  # decide
 
 @dataclass(frozen=True)
 class TrainState:
-    """How far a run is.
+    """How far a training run is.
 
     Attributes:
         step: steps done.
@@ -39,7 +39,7 @@ class TrainState:
     stale: int = 0
 
     def after(self, step: int, score: float) -> "TrainState":
-        """The standing after a validation; a score that is NaN (nothing was ranked yet) does not count."""
+        """Return the state after a validation; a score of NaN (nothing was ranked) does not count."""
         if score != score:
             return TrainState(step, self.best, self.stale)
         if self.best is None or score > self.best:
@@ -57,7 +57,7 @@ class Checkpoint:
 
     path: Path
 
-    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, standing: TrainState) -> None:
+    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: TrainState) -> None:
         """Replaces the file by the state now.
 
         Raises:
@@ -65,10 +65,10 @@ class Checkpoint:
         """
         frozen = _frozen(module)
         trained = {name: tensor for name, tensor in module.state_dict().items() if name not in frozen}
-        state = {"module": trained, "optimizer": optimizer.state_dict(), **asdict(standing)}
+        saved = {"module": trained, "optimizer": optimizer.state_dict(), **asdict(state)}
         try:
             with atomic_write(self.path) as part:
-                torch.save(state, part)
+                torch.save(saved, part)
         except (OSError, RuntimeError) as error:
             reason = str(error).split("\n")[0]
             raise WeightsError(
@@ -85,12 +85,12 @@ class Checkpoint:
         if not self.path.exists():
             return TrainState()
         try:
-            state = torch.load(self.path, weights_only=True, map_location="cpu")
-            keys = module.load_state_dict(state["module"], strict=False)
+            saved = torch.load(self.path, weights_only=True, map_location="cpu")
+            keys = module.load_state_dict(saved["module"], strict=False)
             if wrong := [*keys.unexpected_keys, *(set(keys.missing_keys) - _frozen(module))]:
                 raise ValueError(f"other tensors than this model's: {', '.join(sorted(wrong)[:3])}")
-            optimizer.load_state_dict(state["optimizer"])
-            return TrainState(int(state["step"]), state.get("best"), int(state.get("stale", 0)))
+            optimizer.load_state_dict(saved["optimizer"])
+            return TrainState(int(saved["step"]), saved.get("best"), int(saved.get("stale", 0)))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).split("\n")[0] or type(error).__name__
             raise WeightsError(
@@ -123,12 +123,12 @@ def check_can_go_on(checkpoint: Checkpoint) -> None:
         )
 
 
-def without_lost_best(standing: TrainState, out: Path) -> TrainState:
-    """The standing; where the best model so far is gone, the best is looked for anew."""
-    if standing.best is None or (out / "best").exists():
-        return standing
-    logger.warning("%s: best is gone, so it is looked for anew from step %d on", out, standing.step)
-    return TrainState(standing.step)
+def without_lost_best(state: TrainState, out: Path) -> TrainState:
+    """Return the state; without its best score where the best model's folder is gone."""
+    if state.best is None or (out / "best").exists():
+        return state
+    logger.warning("%s: best is gone, so it is looked for anew from step %d on", out, state.step)
+    return TrainState(state.step)
 
 
 def check_same_settings(config: RunConfig, saved: Path) -> None:

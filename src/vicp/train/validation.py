@@ -1,4 +1,4 @@
-"""The context report's short form: held-out episodes, ranked with the own support and with false ones."""
+"""Validation during training: held-out episodes, ranked under their own support and under control contexts."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -28,17 +28,17 @@ class Ranking:
 
     @property
     def score(self) -> float:
-        """What the best checkpoint is best in."""
+        """Return what the best checkpoint is chosen by."""
         return self.map
 
 
 @dataclass(frozen=True)
 class ContextCheck:
-    """Does the model listen to its context? Means over held-out episodes; None where not computed.
+    """Whether the model uses its context: means over held-out episodes; None where not computed.
 
     Attributes:
         spread: distance of prompts from their mean over contexts, over their length; 0 is a static prompt.
-        labels: share of the support's labels that the LLM foresees.
+        labels: share of the support's labels that the LLM predicts.
         verifier: share of held-out pairs the verifier gets right, with the support's own labels.
         flipped: the same with every label of the support inverted; far below `verifier` when labels are read.
         gap: loss on the held-out pairs with inverted labels minus that with the own; 0 where labels are not read.
@@ -62,14 +62,14 @@ class ContextCheck:
 
     @property
     def score(self) -> float:
-        """What the best checkpoint is best in: `own`."""
+        """Return what the best checkpoint is chosen by: `own`."""
         return float("nan") if self.own is None else self.own
 
 
 def check_ranking(
-    backbone: Backbone, exam: Sequence[Batch], transform: ImageTransform, prompt: Tensor | None = None
+    backbone: Backbone, held_out_batches: Sequence[Batch], transform: ImageTransform, prompt: Tensor | None = None
 ) -> Ranking:
-    """Ranks the photos of each held-out episode; `prompt` holds static prompt tokens, if any."""
+    """Return the mean mAP of held-out episodes; `prompt` holds static prompt tokens, if any."""
     backbone.eval()
     device = next(backbone.parameters()).device
     with torch.no_grad():
@@ -78,36 +78,38 @@ def check_ranking(
         def embed(photos: Tensor) -> Tensor:
             return backbone.embed(photos, states)
 
-        return Ranking(_mean([_map(embed, batch.to(device), transform) for batch in exam]))
+        return Ranking(_mean([_map(embed, batch.to(device), transform) for batch in held_out_batches]))
 
 
-def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform, *, rank: bool = True) -> ContextCheck:
-    """Runs held-out episodes (one a batch, all with the same K) under true and false contexts.
+def check_context(
+    model: VICP, held_out_batches: Sequence[Batch], transform: ImageTransform, *, rank: bool = True
+) -> ContextCheck:
+    """Return what held-out episodes (one a batch, all with the same K) give under their own and under control contexts.
 
     Args:
         model: the model.
-        exam: the episodes.
+        held_out_batches: the episodes.
         transform: how pixels become its input.
         rank: embed and rank the photos too; off in the warm-up, when prompts mean nothing yet.
     """
     model.eval()
     device = next(model.parameters()).device
-    batches = [batch.to(device) for batch in exam]
+    batches = [batch.to(device) for batch in held_out_batches]
     with torch.no_grad():
         prompts, labels, verifier, flipped, gap = [], [], [], [], []
         for batch in batches:
-            read = encode_contexts(model, batch)
-            prompts.append(read.reading.tokens[0].float().flatten())
-            foreseen = model.reasoner.same_log_odds(read.reading.label_states) > 0
-            labels.append(float((foreseen == batch.same).float().mean()))
-            if batch.asked is not None:
-                truth = batch.queries.same
-                own = query_logits(model, read, batch)
-                verifier.append(float(((own > 0) == truth).float().mean()))
-                false = replace(batch, same=~batch.same)
-                said = query_logits(model, encode_contexts(model, false), false)
-                flipped.append(float(((said > 0) == truth).float().mean()))
-                losses = [pair_loss(logits.flatten(), truth.flatten()) for logits in (said, own)]
+            encodings = encode_contexts(model, batch)
+            prompts.append(encodings.context.tokens[0].float().flatten())
+            predicted = model.reasoner.same_log_odds(encodings.context.label_states) > 0
+            labels.append(float((predicted == batch.same).float().mean()))
+            if batch.photo_tokens is not None:
+                same = batch.queries.same
+                own_logits = query_logits(model, encodings, batch)
+                verifier.append(float(((own_logits > 0) == same).float().mean()))
+                inverted = replace(batch, same=~batch.same)
+                inverted_logits = query_logits(model, encode_contexts(model, inverted), inverted)
+                flipped.append(float(((inverted_logits > 0) == same).float().mean()))
+                losses = [pair_loss(logits.flatten(), same.flatten()) for logits in (inverted_logits, own_logits)]
                 gap.append(float(losses[0] - losses[1]))
         check = ContextCheck(
             spread=_spread(torch.stack(prompts)),
@@ -116,23 +118,23 @@ def check_context(model: VICP, exam: Sequence[Batch], transform: ImageTransform,
             flipped=_mean(flipped) if flipped else None,
             gap=_mean(gap) if gap else None,
         )
-        return replace(check, **_rows(model, batches, transform)) if rank else check
+        return replace(check, **_map_by_context(model, batches, transform)) if rank else check
 
 
-def _rows(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> dict[str, float]:
-    """MAP in percent under each context."""
+def _map_by_context(model: VICP, batches: Sequence[Batch], transform: ImageTransform) -> dict[str, float]:
+    """Return mAP in percent under each context."""
     maps: dict[str, list[float]] = defaultdict(list)
 
-    def prompted(reading: ContextOutput) -> Callable[[Tensor], Tensor]:
-        states = model.backbone.prompt_states(reading.tokens[0])
-        metric = None if reading.category_metric is None else reading.category_metric.of_context(0)
+    def prompted(context: ContextOutput) -> Callable[[Tensor], Tensor]:
+        states = model.backbone.prompt_states(context.tokens[0])
+        metric = None if context.category_metric is None else context.category_metric.of_context(0)
         return lambda photos: model.embed(photos, states, metric)
 
     for number, batch in enumerate(batches):
         other = _context_of(batches[(number + 1) % len(batches)])
         for name, context in _controls(_context_of(batch), other, number).items():
-            reading = encode_contexts(model, _with_context(batch, context)).reading
-            maps[name].append(_map(prompted(reading), batch, transform))
+            output = encode_contexts(model, _with_context(batch, context)).context
+            maps[name].append(_map(prompted(output), batch, transform))
         maps["frozen"].append(_map(model.backbone.embed, batch, transform))
     return {name: _mean(values) for name, values in maps.items()}
 
@@ -157,11 +159,11 @@ def _with_context(batch: Batch, context: Context[Tensor]) -> Batch:
     pairs = context.pairs
     rows = torch.from_numpy(np.concatenate([pairs.left, pairs.right]))
     same = torch.from_numpy(pairs.same).to(batch.same.device)
-    return replace(batch, support=context.photos[rows][None], same=same[None], asked=None)
+    return replace(batch, support=context.photos[rows][None], same=same[None], photo_tokens=None)
 
 
 def _map(embed: Callable[[Tensor], Tensor], batch: Batch, transform: ImageTransform) -> float:
-    """MAP in percent of one episode's photos, each ranked against the others."""
+    """Return mAP in percent of one episode's photos, each ranked against the others."""
     assert batch.photos is not None
     embeddings = torch.cat([embed(normalise(block, transform)) for block in batch.photos[0].split(64)])
     identities = batch.identities[0].cpu().numpy()
@@ -169,7 +171,7 @@ def _map(embed: Callable[[Tensor], Tensor], batch: Batch, transform: ImageTransf
 
 
 def _spread(prompts: Tensor) -> float:
-    """Of prompts (C, M*D): 0 where all are the same."""
+    """Return the mean distance of prompts (C, M*D) from their mean, over their mean length; 0 where all are equal."""
     distance = (prompts - prompts.mean(dim=0)).norm(dim=1)
     return float(distance.mean() / prompts.norm(dim=1).mean())
 

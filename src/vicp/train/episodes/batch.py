@@ -1,4 +1,4 @@
-"""What one step sees, as tensors: the support's tokens, the photos to embed, who is on them, and held-out pairs."""
+"""One training batch as tensors: support tokens, photos to embed, their identities, and held-out pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -13,7 +13,7 @@ from vicp.data.images import ImageTransform
 
 
 class EpisodeSource(Protocol):
-    """What episodes are drawn from: the procedural world, or photos on disk."""
+    """A source of episodes: the procedural world, or photos on disk."""
 
     @property
     def transform(self) -> ImageTransform:
@@ -33,7 +33,7 @@ class EpisodeSource(Protocol):
         ...
 
     def values(self, pool: int, rows: Tensor) -> Tensor | None:
-        """Factor values (n, 12) where the ground knows them, -1 for those that it does not."""
+        """Factor values (n, 12) where the source knows them, -1 where it does not."""
         ...
 
 
@@ -44,7 +44,7 @@ class Batch:
     Attributes:
         same: labels of the support (C, K) bool.
         support: unprompted tokens of its photos, left then right (C, 2K, P+N, D) float16.
-        asked: unprompted tokens of the photos to embed (C, n, P+N, D) float16; None where nobody needs them.
+        photo_tokens: unprompted tokens of the photos to embed (C, n, P+N, D) float16; None where no loss needs them.
         photos: the photos to embed, those of this process (C, n / processes, 3, S, S) uint8; None in the warm-up.
         identities: (C, n) of all of them.
         queries: held-out pairs, indices into the n photos (C, R).
@@ -54,7 +54,7 @@ class Batch:
 
     same: Tensor
     support: Tensor | None
-    asked: Tensor | None
+    photo_tokens: Tensor | None
     photos: Tensor | None
     identities: Tensor
     queries: Pairs
@@ -82,25 +82,25 @@ class Shard:
 
 
 def collate(
-    ground: EpisodeSource,
+    source: EpisodeSource,
     episodes: Sequence[Episode],
     *,
     support: bool,
-    asked: bool,
+    photo_tokens: bool,
     photos: bool,
     shard: Shard = Shard(),
 ) -> Batch:
-    """Fetches what C episodes point to; what is not wanted stays None."""
+    """Return C episodes as one batch; the flags say which of its optional tensors are fetched."""
     pairs = [e.support for e in episodes]
     seen = [torch.cat([p.left, p.right]) for p in pairs]
-    values = [ground.values(e.pool, e.batch) for e in episodes]
+    values = [source.values(e.pool, e.batch) for e in episodes]
     return Batch(
         same=torch.stack([p.same for p in pairs]),
-        support=torch.stack([ground.tokens(e.pool, r) for e, r in zip(episodes, seen, strict=True)])
+        support=torch.stack([source.tokens(e.pool, r) for e, r in zip(episodes, seen, strict=True)])
         if support
         else None,
-        asked=torch.stack([ground.tokens(e.pool, e.batch) for e in episodes]) if asked else None,
-        photos=torch.stack([ground.pixels(e.pool, shard.of(e.batch)) for e in episodes]) if photos else None,
+        photo_tokens=torch.stack([source.tokens(e.pool, e.batch) for e in episodes]) if photo_tokens else None,
+        photos=torch.stack([source.pixels(e.pool, shard.of(e.batch)) for e in episodes]) if photos else None,
         identities=torch.stack([e.identities for e in episodes]),
         queries=Pairs(
             *(torch.stack(sides) for sides in zip(*(vars(e.queries).values() for e in episodes), strict=True))

@@ -1,4 +1,4 @@
-"""Several grounds as one: rule episodes beside episodes of labelled photos."""
+"""Two episode sources as one: rule episodes mixed with episodes of labelled photos."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from vicp.train.episodes.batch import EpisodeSource
 
 @dataclass(frozen=True)
 class MixedSource:
-    """Two grounds; a pool's number is twice its number in its own ground, and one more in the second.
+    """Two sources; a pool's number is twice its number in its own source, plus one for the second source.
 
     Attributes:
         first: whose transform is the mixture's.
@@ -34,7 +34,7 @@ class MixedSource:
         return self.first.transform
 
     def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
-        """An episode of either ground, decided by the seed."""
+        """Return an episode of either source, decided by the seed."""
         second = float(torch.rand((), generator=generator(*seed, "mixture"))) < self.share
         episode = (self.second if second else self.first).draw(settings, num_pairs, *seed)
         return replace(episode, pool=2 * episode.pool + second)
@@ -48,7 +48,7 @@ class MixedSource:
         return self._of(pool).tokens(pool // 2, rows)
 
     def values(self, pool: int, rows: Tensor) -> Tensor:
-        """Factor values (n, 12), as a world's; -1 where a ground knows none."""
+        """Factor values (n, 12), as a rule source's; -1 where a source knows none."""
         values = self._of(pool).values(pool // 2, rows)
         return torch.full((len(rows), len(FACTORS) + len(NATURAL_FACTORS)), -1) if values is None else values
 

@@ -1,4 +1,4 @@
-"""Photos on disk as a ground for training: categories with identities, decoded as they are needed."""
+"""Episodes of photos on disk: categories with identities, decoded as they are needed."""
 
 import logging
 from collections.abc import Callable

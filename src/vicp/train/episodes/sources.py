@@ -1,4 +1,4 @@
-"""The grounds of a run: what it is trained on and what it is validated on, with features of the frozen backbone."""
+"""Training and validation episodes of a run, with cached tokens of the frozen backbone."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from vicp.train.episodes.split import split_photos
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run is trained on, and what it is validated on.
+    """The episodes of a run.
 
     Attributes:
         train: for training.
@@ -83,23 +83,23 @@ def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int 
         held_out = world("choice", choice, min(natural, choice))
         return TrainingData(train, held_out, num_photos=0, num_identities=0)
     table, other = split_photos(config.data, size=transform.size, seed=config.seed)
-    exam_pairs = None if num_pairs is None else episodes.validation_pairs
+    validation_pairs = None if num_pairs is None else episodes.validation_pairs
     return TrainingData(
         _photo_set(config, backbone, table, num_pairs, key="data.photos", shard=shard, flip=config.data.flip),
-        _photo_set(config, backbone, other, exam_pairs, key="data.held_out", shard=shard, flip=False),
+        _photo_set(config, backbone, other, validation_pairs, key="data.held_out", shard=shard, flip=False),
         num_photos=len(table),
         num_identities=len(set(table.identities)),
     )
 
 
 def sample_step(
-    ground: EpisodeSource,
+    source: EpisodeSource,
     config: RunConfig,
     step: int,
     num_pairs: int | None,
     *,
     contexts: int,
-    asked: bool,
+    photo_tokens: bool,
     photos: bool,
     shard: Shard,
 ) -> list[Batch]:
@@ -107,20 +107,22 @@ def sample_step(
     batches = []
     for micro in range(config.train.accumulate):
         numbers = range(micro * contexts, (micro + 1) * contexts)
-        drawn = [ground.draw(config.episodes, num_pairs, config.seed, step, "episode", n) for n in numbers]
+        drawn = [source.draw(config.episodes, num_pairs, config.seed, step, "episode", n) for n in numbers]
         support = num_pairs is not None
-        batches.append(collate(ground, drawn, support=support, asked=asked, photos=photos, shard=shard))
+        batches.append(collate(source, drawn, support=support, photo_tokens=photo_tokens, photos=photos, shard=shard))
     return batches
 
 
-def validation_task(grounds: TrainingData, config: RunConfig, *, support: bool, asked: bool) -> list[Batch]:
+def validation_task(
+    training_data: TrainingData, config: RunConfig, *, support: bool, photo_tokens: bool
+) -> list[Batch]:
     """Held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
-    settings, ground = replace(config.episodes, same_shares=(0.5,)), grounds.held_out
+    settings, source = replace(config.episodes, same_shares=(0.5,)), training_data.held_out
     num_pairs = settings.validation_pairs if support else None
     episodes = [
-        ground.draw(settings, num_pairs, config.seed, "exam", number) for number in range(settings.validation_episodes)
+        source.draw(settings, num_pairs, config.seed, "exam", number) for number in range(settings.validation_episodes)
     ]
-    return [collate(ground, [episode], support=support, asked=asked, photos=True) for episode in episodes]
+    return [collate(source, [episode], support=support, photo_tokens=photo_tokens, photos=True) for episode in episodes]
 
 
 def _labelled(config: RunConfig, backbone: Backbone, num_pairs: int | None, *, shard: Shard) -> PhotoSource:

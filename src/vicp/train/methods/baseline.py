@@ -1,4 +1,4 @@
-"""The baselines as jobs: the backbone fine-tuned, or one static prompt learned, on the photos that VICP sees."""
+"""The baselines as training methods: the backbone fine-tuned, or one static prompt learned, on the same photos."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from vicp.model.backbone import Backbone
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import vision_backbone
 from vicp.model.visual_prompt import VisualPrompt
-from vicp.train.distributed.gather import gather
+from vicp.train.distributed import gather
 from vicp.train.episodes.batch import Batch, Shard
 from vicp.train.episodes.sources import TrainingData, image_transform, make_training_data, sample_step, validation_task
 from vicp.train.initialize import initialize_backbone
@@ -67,7 +67,7 @@ class Baseline(nn.Module):
 
 
 def baseline_method(config: RunConfig, *, device: torch.device, shard: Shard) -> TrainingMethod:
-    """Training of a baseline.
+    """Return the training of a baseline.
 
     Raises:
         ConfigError: settings that contradict each other, or the photos.
@@ -81,38 +81,40 @@ def baseline_method(config: RunConfig, *, device: torch.device, shard: Shard) ->
             "set data.photos to your photos or to world, or train.loss to triplet or supcon"
         )
     backbone = _start(config).to(device)
-    grounds = make_training_data(config, backbone, num_pairs=None, shard=shard)
-    trainee = _training_module(config, backbone, grounds).to(device).train()
+    training_data = make_training_data(config, backbone, num_pairs=None, shard=shard)
+    module = _training_module(config, backbone, training_data).to(device).train()
     checkpoint_layers(backbone, on=settings.gradient_checkpointing)
-    exam = validation_task(grounds, config, support=False, asked=False)
+    held_out_batches = validation_task(training_data, config, support=False, photo_tokens=False)
 
-    def draw(step: int) -> list[Batch]:
+    def sample(step: int) -> list[Batch]:
         contexts = config.episodes.joint_contexts
-        return sample_step(grounds.train, config, step, None, contexts=contexts, asked=False, photos=True, shard=shard)
+        return sample_step(
+            training_data.train, config, step, None, contexts=contexts, photo_tokens=False, photos=True, shard=shard
+        )
 
     def validate(warm: bool) -> Ranking:
-        prompt = None if trainee.prompt is None else trainee.prompt().detach()
-        ranking = check_ranking(backbone, exam, image_transform(config), prompt)
-        trainee.train()
+        prompt = None if module.prompt is None else module.prompt().detach()
+        ranking = check_ranking(backbone, held_out_batches, image_transform(config), prompt)
+        module.train()
         checkpoint_layers(backbone, on=settings.gradient_checkpointing)
         return ranking
 
     return TrainingMethod(
-        trainee=trainee,
+        module=module,
         matrices=("backbone.vit.encoder", "backbone.vit.layer"),
         num_warmup=0,
-        num_steps=num_joint_steps(config, grounds.num_photos),
+        num_steps=num_joint_steps(config, training_data.num_photos),
         photos_per_step=photos_per_step(config),
-        draw=draw,
+        sample=sample,
         validate=validate,
-        save=lambda folder: save_baseline(config, trainee, folder),
+        save=lambda folder: save_baseline(config, module, folder),
     )
 
 
-def save_baseline(config: RunConfig, trainee: Baseline, folder: Path) -> None:
-    """Writes a checkpoint that `--backbone FOLDER` and transformers read; a static prompt lies beside it."""
+def save_baseline(config: RunConfig, module: Baseline, folder: Path) -> None:
+    """Write a checkpoint that `--backbone FOLDER` and transformers read; a static prompt lies beside it."""
     model, lora = config.model, config.train.method == "finetune" and config.train.tune == "lora"
-    vit = merge_lora(trainee.backbone) if lora else trainee.backbone.vit
+    vit = merge_lora(module.backbone) if lora else module.backbone.vit
     save_backbone(
         vit,
         folder,
@@ -121,9 +123,9 @@ def save_baseline(config: RunConfig, trainee: Baseline, folder: Path) -> None:
         image_std=model.image_std,
         image_fit=model.image_fit,
     )
-    if trainee.prompt is not None:
+    if module.prompt is not None:
         VisualPrompt(
-            tokens=trainee.prompt().detach().float().cpu(),
+            tokens=module.prompt().detach().float().cpu(),
             states=None,
             category="any",
             num_pairs=0,
@@ -133,7 +135,7 @@ def save_baseline(config: RunConfig, trainee: Baseline, folder: Path) -> None:
 
 
 def _start(config: RunConfig) -> Backbone:
-    """The backbone a baseline starts from: frozen under a static prompt, else with the weights that it tunes."""
+    """Return the backbone a baseline starts from: frozen under a static prompt, else with the weights it tunes."""
     settings = config.train
     backbone = vision_backbone(config.model, seed=derive_seed(config.seed, "model"))
     initialize_backbone(config, backbone.vit)
@@ -149,10 +151,10 @@ def _start(config: RunConfig) -> Backbone:
     return Backbone(backbone.vit.requires_grad_(True), pooling=config.model.pooling, frozen=False)
 
 
-def _training_module(config: RunConfig, backbone: Backbone, grounds: TrainingData) -> Baseline:
+def _training_module(config: RunConfig, backbone: Backbone, training_data: TrainingData) -> Baseline:
     settings, model = config.train, config.model
     of_classes = settings.loss in CLASSIFIERS
-    by_context = grounds.num_identities == 0
+    by_context = training_data.num_identities == 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "trainee"))
         prompt = None
@@ -160,7 +162,9 @@ def _training_module(config: RunConfig, backbone: Backbone, grounds: TrainingDat
             prompt = StaticPrompt(backbone, num_prompts=model.num_prompts, per_layer=model.prompts_per_layer)
         loss = make_identity_loss(
             settings.loss,
-            num_identities=CONTEXT_STRIDE * config.episodes.joint_contexts if by_context else grounds.num_identities,
+            num_identities=CONTEXT_STRIDE * config.episodes.joint_contexts
+            if by_context
+            else training_data.num_identities,
             embedding_dim=backbone.embedding_dim,
             margin=settings.class_margin if of_classes else settings.margin if settings.loss == "triplet" else None,
             scale=settings.class_scale if of_classes else None,

@@ -1,4 +1,4 @@
-"""What the loop runs, whatever the method: something with losses, its batches, its exam, and how it is saved."""
+"""A training method as the loop sees it: a module that returns losses, its batches, its validation and its files."""
 
 import math
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from vicp.train.validation import ContextCheck, Ranking
 
 @dataclass(frozen=True)
 class TrainingMethod:
-    """One method on its photos.
+    """One training method on its photos.
 
     Attributes:
-        trainee: on its device; `trainee(batch)` gives the losses.
+        module: on its device; `module(batch)` returns the losses.
         matrices: names of submodules whose weights Muon may train.
         num_warmup: steps without photos.
         num_steps: all steps, the warm-up's with them.
         photos_per_step: photos embedded by all processes together.
-        draw: batches of a step, whose gradients are averaged; depends on the step alone.
-        validate: of a step, whether it is of the warm-up.
-        save: writes what users load into a folder.
+        sample: batches of a step, whose gradients are averaged; depends on the step alone.
+        validate: the validation of a step; its argument says whether that step is of the warm-up.
+        save: writes the checkpoint that users load into a folder.
     """
 
-    trainee: nn.Module
+    module: nn.Module
     matrices: tuple[str, ...]
     num_warmup: int
     num_steps: int
     photos_per_step: int
-    draw: Callable[[int], list[Batch]]
+    sample: Callable[[int], list[Batch]]
     validate: Callable[[bool], ContextCheck | Ranking]
     save: Callable[[Path], None]
 

@@ -1,4 +1,4 @@
-"""VICP as a job: episodes with their context, first on cached tokens, then with prompted photos."""
+"""VICP as a training method: episodes with a context, first on cached tokens, then with prompted photos."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from vicp.train.validation import ContextCheck, check_context
 
 
 def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> TrainingMethod:
-    """Training of the generator; the backbone, and the LLM unless told otherwise, stay frozen.
+    """Return the training of the prompt generator; the backbone and, by default, the LLM stay frozen.
 
     Raises:
         ConfigError: settings that contradict each other, or the photos.
@@ -31,28 +31,28 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
     check_fits(config, model)
     freeze_all_but(model, settings.learns)
     model.set_gradient_checkpointing(settings.gradient_checkpointing)
-    trainee = make_training_module(config, model).to(device)
-    grounds = make_training_data(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
-    initialize_components(model, grounds.train, config)
-    exam = validation_task(grounds, config, support=True, asked=trainee.needs_asked)
+    module = make_training_module(config, model).to(device)
+    training_data = make_training_data(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
+    initialize_components(model, training_data.train, config)
+    held_out_batches = validation_task(training_data, config, support=True, photo_tokens=module.needs_photo_tokens)
     num_warmup = settings.warmup_steps
 
-    def draw(step: int) -> list[Batch]:
+    def sample(step: int) -> list[Batch]:
         warm = step < num_warmup
         contexts = episodes.contexts if warm else episodes.joint_contexts
         return sample_step(
-            grounds.train,
+            training_data.train,
             config,
             step,
             pairs_of_step(config, step),
             contexts=contexts,
-            asked=trainee.needs_asked,
+            photo_tokens=module.needs_photo_tokens,
             photos=not warm,
             shard=shard,
         )
 
     def validate(warm: bool) -> ContextCheck:
-        check = check_context(model, exam, image_transform(config), rank=not warm)
+        check = check_context(model, held_out_batches, image_transform(config), rank=not warm)
         model.train()
         return check
 
@@ -60,7 +60,7 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
         model.save_pretrained(folder)
 
     return TrainingMethod(
-        trainee=trainee,
+        module=module,
         matrices=(
             "model.qformer.transformer",
             "model.reasoner.llm.model.layers",
@@ -68,16 +68,16 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
             "model.reasoner.queries",
         ),
         num_warmup=num_warmup,
-        num_steps=num_warmup + num_joint_steps(config, grounds.num_photos),
+        num_steps=num_warmup + num_joint_steps(config, training_data.num_photos),
         photos_per_step=photos_per_step(config),
-        draw=draw,
+        sample=sample,
         validate=validate,
         save=save,
     )
 
 
 def make_training_module(config: RunConfig, model: VICP) -> VICPTrainingModule:
-    """The model with the losses of `train`; what is fresh in it comes from the seed."""
+    """Return the model with the losses that `train` weighs; parts without a checkpoint are drawn from the seed."""
     settings = config.train
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "trainee"))
@@ -100,12 +100,12 @@ def make_training_module(config: RunConfig, model: VICP) -> VICPTrainingModule:
 
 
 def check_fits(config: RunConfig, model: VICP) -> None:
-    """Raises `ConfigError` if a context that may be drawn is longer than the LLM was made for."""
-    wanted = {
+    """Raise `ConfigError` if a context that may be drawn is longer than the LLM's sequence."""
+    pairs_by_key = {
         "episodes.pairs": max(config.episodes.pairs),
         "episodes.validation_pairs": config.episodes.validation_pairs,
     }
-    for key, num_pairs in wanted.items():
+    for key, num_pairs in pairs_by_key.items():
         if model.max_pairs is not None and num_pairs > model.max_pairs:
             raise ConfigError(
                 f"{key}: {num_pairs} pairs do not fit the LLM, which takes "
@@ -114,17 +114,19 @@ def check_fits(config: RunConfig, model: VICP) -> None:
 
 
 def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
-    """Freezes the parts of a model that are not named; none named: nothing.
+    """Freeze every part of a model that is not named; an empty `learns` freezes nothing.
 
     Raises:
         ConfigError: it has no such part, or a frozen one.
     """
-    there = {name: part for name, part in model.named_children() if any(p.requires_grad for p in part.parameters())}
+    trainable = {name: part for name, part in model.named_children() if any(p.requires_grad for p in part.parameters())}
     for name in learns:
-        if name not in there:
-            raise ConfigError(f"train.learns: no part '{name}' of this model can learn; these can: {', '.join(there)}")
+        if name not in trainable:
+            raise ConfigError(
+                f"train.learns: no part '{name}' of this model can learn; these can: {', '.join(trainable)}"
+            )
     if not learns:
         return
     model.prompt_slots.requires_grad_(False)
-    for name in there.keys() - set(learns):
-        there[name].requires_grad_(False)
+    for name in trainable.keys() - set(learns):
+        trainable[name].requires_grad_(False)

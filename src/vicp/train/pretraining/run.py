@@ -12,10 +12,8 @@ from vicp.config_files import dump_config
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError
 from vicp.train.config_checks import check_ranges
-from vicp.train.logging.progress import Show, training_bar
-from vicp.train.optim.finite import check_finite
-from vicp.train.optim.muon import Muon
-from vicp.train.optim.schedule import set_learning_rate
+from vicp.train.logging import Show, training_bar
+from vicp.train.optim import Muon, check_finite, set_learning_rate
 from vicp.train.pretraining.photos import PretrainPhotos, photos_to_learn
 from vicp.train.pretraining.pretrainer import Pretrainer, start_pretrainer
 from vicp.train.pretraining.step import pretrain_step

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, NUM_VALUES
 from vicp.data.seeds import generator
-from vicp.train.optim.schedule import set_learning_rate
+from vicp.train.optim import set_learning_rate
 from vicp.train.pretraining.photos import PretrainPhotos
 from vicp.train.signals import StopRequest
 from vicp.train.state import Checkpoint, TrainState

@@ -1,14 +1,48 @@
-"""Muon: steps of equal size in every direction of a weight matrix (Jordan et al., 2024), AdamW for all else.
+"""Optimiser and schedule: Muon for matrices, the learning rate over a run, and a check that numbers stay finite."""
 
-`torch.optim.Muon` orthogonalises in bfloat16, which processors without it run hundreds of times slower than float32;
-and it leaves the other parameters to a second optimiser.
-"""
-
+import math
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from vicp.errors import TrainingError
+
+COOLDOWN = 0.2  # of the steps: the trapezoid's
+
+
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    num_steps: int,
+    *,
+    peak: float,
+    schedule: Literal["cosine", "trapezoid", "constant"] = "cosine",
+    warmup: float = 0.05,
+) -> float:
+    """Linear warm-up over a share of the steps, then down to 2 % of `peak`, or `peak`; returns the rate.
+
+    Down along a cosine, or in a straight line over the last fifth of the steps alone (Haegele et al.,
+    arXiv 2405.18392): what is found late in a run finds the rate still high.
+    """
+    rising = max(1, int(num_steps * warmup))
+    if step < rising and warmup > 0:
+        rate = peak * (step + 1) / rising
+    else:
+        done = min(1.0, max(0.0, (step - rising) / max(1, num_steps - rising)))
+        match schedule:
+            case "cosine":
+                rate = peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+            case "trapezoid":
+                rate = peak * (0.02 + 0.98 * min(1.0, (1 - done) / COOLDOWN))
+            case "constant":
+                rate = peak
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("scale", 1.0)
+    return rate
+
 
 MATRIX_RATE = 10.0  # times AdamW's rate
 
@@ -78,3 +112,21 @@ def orthogonalise(matrix: Tensor, num_iterations: int = 5) -> Tensor:
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
     return x.T if tall else x
+
+
+def check_finite(step: int, out: Path, *, loss: float, gradient: float, remedy: str) -> None:
+    """Checks a step before the weights move.
+
+    Args:
+        step: its number, from 1.
+        out: folder of the run.
+        loss: the step's.
+        gradient: its norm.
+        remedy: what to do.
+
+    Raises:
+        TrainingError: the loss or the gradient is not finite.
+    """
+    for name, value in (("loss", loss), ("gradient", gradient)):
+        if not math.isfinite(value):
+            raise TrainingError(f"the {name} of step {step} is {value}; what was saved is in {out}: {remedy}")
