@@ -13,15 +13,16 @@ from vicp.adapt.cross_validation import group_k_fold
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, relate_identities
 from vicp.adapt.fitting import fit, fit_many
-from vicp.adapt.held_out import HeldOut
 from vicp.adapt.load import load_model
 from vicp.adapt.methods.metric import SHRINKAGE
 from vicp.adapt.prompt import Prompt, Recipe
 from vicp.adapt.recipe import NULL
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
-from vicp.decisions.impostor_trials import impostor_searches
-from vicp.decisions.rule import DecisionRule, InsufficientPairs, Threshold
+from vicp.decisions.held_out import HeldOut
+from vicp.decisions.impostor_trials import search_held_out
+from vicp.decisions.outcome import InsufficientPairs, Threshold
+from vicp.decisions.rule import DecisionRule
 from vicp.metrics.reliability import calibration_error, reliability
 
 SHARE, PHOTOS = 0.65, 3  # of the identities for the support, of an identity's photos
@@ -62,7 +63,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         rows = np.concatenate([rng.permutation(np.flatnonzero(identities == i))[:PHOTOS] for i in known])
         adaptation = adapted(support_of(photos, identities, rows, draw), RECIPES[method])
         assert adaptation.held_out is not None
-        searches = impostor_searches(adaptation.held_out, seed=draw)
+        searches = search_held_out(adaptation.held_out, seed=draw)
         if not draw:
             least = searches.least_rate(confidence=confidence, candidates=num) or 1.0
             rate = next(r for r in RATES if r >= least)

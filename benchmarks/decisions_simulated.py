@@ -6,10 +6,10 @@ import numpy as np
 
 from rates import mean, share
 from score_worlds import WORLDS
-from vicp.adapt.held_out import HeldOut
 from vicp.data.seeds import derive_seed
-from vicp.decisions.impostor_searches import Threshold
-from vicp.decisions.impostor_trials import impostor_searches
+from vicp.decisions.held_out import HeldOut
+from vicp.decisions.impostor_trials import search_held_out
+from vicp.decisions.outcome import Threshold
 
 # Individuals, promised rate, candidates of a search (None: all of them).
 SETTINGS = ((94, 0.05, None), (160, 0.05, None), (60, 0.1, 8), (60, 0.1, 1))
@@ -31,7 +31,7 @@ def simulate(
     for draw in range(draws):
         own = world.draw(rng, num)
         held_out = HeldOut.of_identities(world.similarity(own, own), np.arange(num))
-        found = impostor_searches(held_out, seed=draw).threshold(
+        found = search_held_out(held_out, seed=draw).threshold(
             rate, confidence=confidence, candidates=candidates or num - 1
         )
         assert isinstance(found, Threshold), found

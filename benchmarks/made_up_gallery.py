@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vicp.gallery.categories import GalleryCategory, find_category
 from vicp.gallery.enrollment.writer import write_embeddings
-from vicp.gallery.nearest import nearest_of
+from vicp.gallery.nearest import nearest_in_category
 from vicp.gallery.store.database import change, create_gallery, read_gallery
 from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 
@@ -53,6 +53,6 @@ def facts(numbers: np.ndarray, now: datetime) -> pa.Table:
 def open_search(uri: str) -> Callable[[np.ndarray], np.ndarray]:
     """The number of the best photo of each query, by the way that `vicp gallery identify` takes."""
     snapshot = read_gallery(uri)
-    nearest = nearest_of(snapshot, find_category(snapshot, "thing"))
+    nearest = nearest_in_category(snapshot, find_category(snapshot, "thing"))
     assert nearest is not None
-    return lambda query: nearest.best_photos(query)
+    return lambda query: nearest.closest_photos(query)

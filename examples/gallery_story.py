@@ -149,9 +149,10 @@ def identify(gallery: Gallery, parts: dict[str, PhotoTable], categories: Sequenc
     for category in categories:
         known, unknown = parts["known"].of_category(category), parts["unknown"].of_category(category)
         name_of = dict(zip(known.frame["path"], known.frame["identity"], strict=True))
-        for answer in gallery.identify(known, category=category).answers:
-            is_right.append(answer.candidates[0].identity == name_of[answer.photo])
-        is_unmatched += [answer.verdict != "same" for answer in gallery.identify(unknown, category=category).answers]
+        for found in gallery.identify(known, category=category).identifications:
+            is_right.append(found.candidates[0].identity == name_of[found.photo])
+        report = gallery.identify(unknown, category=category)
+        is_unmatched += [found.verdict != "same" for found in report.identifications]
     return float(np.mean(is_right)), float(np.mean(is_unmatched))
 
 

@@ -12,9 +12,8 @@ SOURCE = Path(__file__).parent.parent / "src"
 LEVELS = (
     {"cli"},
     {"gallery", "train", "evaluation"},
-    {"decisions"},
     {"adapt"},
-    {"model", "losses", "metrics", "data"},
+    {"decisions", "model", "losses", "metrics", "data"},
     {"config_files"},
     {"config", "io"},
     {"extras"},

@@ -39,7 +39,7 @@ def test_teach_identify_verify(photo_folder: Path, tmp_path: Path) -> None:
     found = vicp(
         "identify", "shoes", unknown, "--prompt", prompt, "--top", 3, "--model", "tiny", "--json", cwd=tmp_path
     )
-    query = json.loads(found.stdout)["queries"][0]
+    query = json.loads(found.stdout)["identifications"][0]
     assert query["photo"] == "new photo é.jpg"
     assert [len(query["candidates"]), query["candidates"][0]["identity"]] == [3, "green"]
     similarities = [c["similarity"] for c in query["candidates"]]
@@ -48,7 +48,7 @@ def test_teach_identify_verify(photo_folder: Path, tmp_path: Path) -> None:
     both = vicp("verify", unknown, unknown, "--prompt", prompt, "--model", "tiny", "--json", cwd=tmp_path)
     verdict = json.loads(both.stdout)
     assert verdict["similarity"] == pytest.approx(1, abs=1e-5)
-    assert 0 < verdict["p_same"] < 1
+    assert 0 < verdict["verifier_probability"] < 1
 
 
 def test_own_pairs(photo_folder: Path, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_bad_questions_are_all_named_before_the_gallery_is_read(photo_folder: Pa
     arguments = ("identify", "shoes", "shoes/red/0.jpg", "broken.jpg", "text.jpg", "--model", "tiny", "--no-cache")
     one_line_error(vicp(*arguments, cwd=tmp_path), "broken.jpg", "text.jpg", "--skip-bad")
     found = json.loads(vicp(*arguments, "--skip-bad", "--json", cwd=tmp_path).stdout)
-    assert (found["skipped"], [q["photo"] for q in found["queries"]]) == (2, ["shoes/red/0.jpg"])
+    assert (found["skipped"], [q["photo"] for q in found["identifications"]]) == (2, ["shoes/red/0.jpg"])
 
 
 def test_teach_takes_one_category_of_several(photo_folder: Path, tmp_path: Path) -> None:

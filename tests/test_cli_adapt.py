@@ -25,11 +25,11 @@ def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, 
     write_photo(tmp_path / "new.jpg", (40, 205, 55), seed=9)
     use = ("--prompt", "shoe.prompt.safetensors", "--backbone", vit, "--json")
     found = [json.loads(run("identify", "shoes", "new.jpg", *use)) for _ in range(2)]
-    assert found[0]["queries"][0]["candidates"][0]["identity"] == "green"
+    assert found[0]["identifications"][0]["candidates"][0]["identity"] == "green"
     assert found[0] == found[1], "the cache holds what stands before the metric"
 
     green, red = (json.loads(run("verify", "new.jpg", f"shoes/{name}/0.jpg", *use)) for name in ("green", "red"))
-    assert (green["p_same"], red["p_same"]) == (None, None)
+    assert (green["verifier_probability"], red["verifier_probability"]) == (None, None)
     threshold, accuracy = adapt["threshold"], adapt["threshold_accuracy"]
     assert green["similarity"] > threshold > red["similarity"]
     (tmp_path / "torn.jpg").write_bytes((tmp_path / "new.jpg").read_bytes()[:300])
@@ -58,12 +58,12 @@ def test_a_model_keeps_its_verifier_whatever_is_chosen(photo_folder: Path, run: 
         facts = json.loads(run(*TEACH, "--pairs", 12, "--model", "tiny", "--adapt", method))
         assert facts["adapt"]["method"] == method
         assert 0 <= facts["label_accuracy"] <= 1
-        answers.add(json.loads(run(*use, "--json"))["p_same"])
+        answers.add(json.loads(run(*use, "--json"))["verifier_probability"])
     assert len(answers) == 1
     assert facts["labels_foreseen"] is False, "nothing has taught it to"
-    assert json.loads(run(*use, "--json"))["labels_foreseen"] is False
+    assert json.loads(run(*use, "--json"))["labels_predictable"] is False
     told = run(*use)
-    assert "of the pairs taught for 'shoe' it did not foresee clearly more labels than one answer for all does" in told
+    assert "of the pairs taught for 'shoe' it did not predict clearly more labels than one answer for all does" in told
     assert "P(same)" not in told
     path = photo_folder.parent / use[4]
     replace(Prompt.load(path), foreseen=True).save(path)

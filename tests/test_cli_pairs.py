@@ -78,26 +78,26 @@ def test_decisions_from_folders(tmp_path: Path, vit: str, run: Run) -> None:
     run(*facts)
     use = ("--prompt", "cow.prompt.safetensors", "--backbone", vit)
     strict = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, "--false-match-rate", 0.01, "--json"))
-    decision = strict["queries"][0]["decision"]
+    decision = strict["identifications"][0]
     assert decision["verdict"] == "unsure"
-    # A hundredth takes 230 searches, hence 231 couples, and 50 individuals are 25 of them.
+    # A hundredth takes 230 searches, hence 231 pairs of individuals, and 50 are 25 of them.
     assert decision["shortage"]["missing"] == 206
     assert "206 more different-pairs needed" in decision["sentence"]
 
     loose = ("--false-match-rate", 0.1, "--confidence", 0.9)
-    found = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, *loose, "--json"))["queries"][0]
-    assert found["decision"]["threshold"]["candidates"] == 50
+    found = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, *loose, "--json"))["identifications"][0]
+    assert found["threshold"]["candidates"] == 50
     assert found["candidates"][0]["identity"] == "i03"
-    assert 0 < found["candidates"][0]["p_same"] < 1
+    assert 0 < found["candidates"][0]["probability"] < 1
     told = run("identify", "herd", "herd/i03/0.jpg", *use, *loose)
     assert "herd/i03/0.jpg: " in told
     assert "P = " in told.splitlines()[1]
 
-    pair = json.loads(run("verify", "herd/i03/0.jpg", "herd/i40/0.jpg", *use, *loose, "--json"))["decision"]
+    pair = json.loads(run("verify", "herd/i03/0.jpg", "herd/i40/0.jpg", *use, *loose, "--json"))
     assert pair["verdict"] in ("different", "unsure")
     assert pair["threshold"]["candidates"] == 1
     assert "P = " in run("verify", "herd/i03/0.jpg", "herd/i03/1.jpg", *use, *loose)
-    for option in ("--false-match-rate", "--confidence"):
+    for option, bounds in (("--false-match-rate", "1e-06 to 0.5"), ("--confidence", "0.5 to 0.999")):
         for value in (0, 1, 1.5):
             said = run("identify", "herd", "herd/i03/0.jpg", *use, option, value)
-            assert said == f"error: {option} {value:g}: expected a share between 0 and 1, such as 0.05\n"
+            assert said == f"error: {option} {value:g}: expected a number from {bounds}\n"

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vicp.adapt.held_out import HeldOut
 from vicp.adapt.methods.whitening import WhiteningTransform, apply
 from vicp.adapt.prompt import Choice, Prompt, Recipe, concatenate
+from vicp.decisions.held_out import HeldOut
 from vicp.errors import PromptError
 from vicp.model.visual_prompt import VisualPrompt, write_prompt_file
 

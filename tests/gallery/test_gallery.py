@@ -58,11 +58,16 @@ def test_a_photo_without_a_name_gets_one_later(gallery: Gallery, tmp_path: Path)
 
 def test_identify_verify_and_new(gallery: Gallery, tmp_path: Path) -> None:
     query = write_photo(tmp_path / "q.jpg", COLOURS["green"], seed=901)
-    (answer,) = gallery.identify(query, top=3).answers
-    assert [len(answer.candidates), answer.candidates[0].identity, answer.category] == [3, "green", "shoe"]
-    values = [candidate.similarity for candidate in answer.candidates]
+    report = gallery.identify(query, top=3)
+    assert (report.gallery_photos, report.gallery_identities, report.skipped) == (12, 4, 0)
+    (found,) = report.identifications
+    assert [len(found.candidates), found.candidates[0].identity, found.category] == [3, "green", "shoe"]
+    values = [candidate.similarity for candidate in found.candidates]
     assert values == sorted(values, reverse=True)
-    assert gallery.verify(query, query).similarity == pytest.approx(1, abs=1e-5)
+    verification = gallery.verify(query, query)
+    assert (verification.category, verification.routed) == ("shoe", False)
+    assert verification.similarity == pytest.approx(1, abs=1e-5)
+    assert 0 < verification.verifier_probability < 1
 
     done = gallery.new(query, force=True)
     assert (done.identity, done.added) == ("shoe-1", 1)

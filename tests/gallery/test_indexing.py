@@ -9,7 +9,7 @@ import pytest
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.enrollment.writer import write_embeddings
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.nearest import ExactNearest, IndexedNearest, exact_nearest, nearest_of
+from vicp.gallery.nearest import ExactNearest, IndexedNearest, exact_nearest, nearest_in_category
 from vicp.gallery.store.database import change, create_gallery
 from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 
@@ -48,24 +48,24 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
 
 def test_exact_below_the_limit_and_an_index_that_is_measured_above(large: Gallery) -> None:
     assert large.index() == [], "nine thousand are not many"
-    assert isinstance(nearest_of(large.snapshot, large.categories()["thing"]), ExactNearest)
+    assert isinstance(nearest_in_category(large.snapshot, large.categories()["thing"]), ExactNearest)
     (refused,) = large.index(min_photos=ROWS, min_recall=1.01)
     assert "refused" in refused
-    assert isinstance(nearest_of(large.snapshot, large.categories()["thing"]), ExactNearest)
+    assert isinstance(nearest_in_category(large.snapshot, large.categories()["thing"]), ExactNearest)
     (said,) = large.index(min_photos=ROWS)
     assert "recall@1" in said
     assert large.index(min_photos=ROWS) == [], "made once"
 
     snapshot, prompted = large.snapshot, large.categories()["thing"]
-    indexed, exact = nearest_of(snapshot, prompted), exact_nearest(snapshot, prompted)
+    indexed, exact = nearest_in_category(snapshot, prompted), exact_nearest(snapshot, prompted)
     assert isinstance(indexed, IndexedNearest)
     assert exact is not None
-    query = exact.known.embeddings[::450] + np.float32(0.01)
+    query = exact.index.embeddings[::450] + np.float32(0.01)
     query /= np.linalg.norm(query, axis=1, keepdims=True)
-    assert (indexed.best_photos(query) == exact.best_photos(query)).mean() >= 0.95
-    for a, b in zip(indexed.hits(query, 3), exact.hits(query, 3), strict=True):
+    assert (indexed.closest_photos(query) == exact.closest_photos(query)).mean() >= 0.95
+    for a, b in zip(indexed.search(query, 3), exact.search(query, 3), strict=True):
         assert a.names[0] == b.names[0]
         assert len(a.similarities) == len(b.similarities) == ROWS // 3
         np.testing.assert_allclose(a.similarities[:3], b.similarities[:3], atol=1e-4)
     large.undo()
-    assert isinstance(nearest_of(large.snapshot, prompted), ExactNearest)
+    assert isinstance(nearest_in_category(large.snapshot, prompted), ExactNearest)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.adapt.synthetic import pairs_of
-from tests.gallery.individuals import embeddings_of
+from tests.decisions.individuals import embeddings_of
 
 from vicp.adapt.encoded_support import relate_pairs
 from vicp.data.support import Support

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.data.seeds import derive_seed
+from vicp.decisions.held_out import MIN_PAIRS
 
 MIN_GROUPS = 4  # with two photos or more: two folds of two
 MAX_FOLDS = 4
-MIN_PAIRS = 4  # of each kind; fewer say nothing about probabilities
 ENOUGH = 8  # different photos to compare with
 SURE = 2.5  # standard errors above chance
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.adapt.held_out import HeldOut
 from vicp.adapt.methods.whitening import WhiteningTransform, apply
+from vicp.decisions.held_out import HeldOut
 from vicp.model import visual_prompt as prompt_file
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.visual_prompt import VisualPrompt, damaged, read_prompt_file, write_prompt_file

@@ -19,7 +19,6 @@ from vicp.adapt.cross_validation import (
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit, fit_many
-from vicp.adapt.held_out import HeldOut
 from vicp.adapt.methods import generated
 from vicp.adapt.prompt import Choice, Prompt, Recipe, Start
 from vicp.adapt.recipe import (
@@ -32,6 +31,7 @@ from vicp.adapt.recipe import (
     needs_gradient_steps,
     tuned_candidates,
 )
+from vicp.decisions.held_out import HeldOut
 from vicp.errors import DataError
 
 

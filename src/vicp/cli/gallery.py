@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
     AnyModelOption,
@@ -17,10 +18,10 @@ from vicp.cli.shared import (
     JsonOption,
     RateOption,
     SkipBadOption,
+    error_targets,
     going_on,
     open_embedder,
     print_result,
-    promise_of,
 )
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ def identify(
     as_json: JsonOption = False,
 ) -> None:
     """Who is this: the individuals each photo looks most like, and whether it is one of them, new, or too close."""
-    targets = promise_of(false_match_rate, confidence)
+    targets = error_targets(false_match_rate, confidence)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache) as opened:
         report = opened.identify(photo, category=category, targets=targets, top=top, allow_unknown=unknown)
-    print_result(report.summary(), report.lines(), as_json)
+    print_result(asdict(report), report_lines(report), as_json)
 
 
 def verify(
@@ -122,10 +123,10 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual, under the gallery's prompt for them?"""
-    targets = promise_of(false_match_rate, confidence)
+    targets = error_targets(false_match_rate, confidence)
     with embedding(gallery, "Embedding") as opened:
         verification = opened.verify(a, b, category=category, targets=targets)
-    print_result(verification.summary(), verification.lines(), as_json)
+    print_result(asdict(verification), verification_lines(verification), as_json)
 
 
 def new(
@@ -144,7 +145,7 @@ def new(
     as_json: JsonOption = False,
 ) -> None:
     """Enroll photos of one individual that is not in the gallery; refused where the gallery recognises it."""
-    targets = promise_of(false_match_rate, confidence)
+    targets = error_targets(false_match_rate, confidence)
     with (
         going_on(),
         embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, author=author, wait=wait) as opened,

@@ -15,7 +15,7 @@ from vicp.cli.shared import (
     JsonOption,
     SeedOption,
     SkipBadOption,
-    load_adaptation,
+    load_prompt,
     open_embedder,
     print_result,
 )
@@ -51,7 +51,7 @@ def pairs_next(
     from vicp.gallery.labelling.proposals import propose_from, write_proposals
 
     require_no_loss(out, pairs)
-    taught = load_adaptation(prompt)
+    taught = load_prompt(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
         table = open_photos(photos, need_identity=False, skip_bad=skip_bad)
         proposals = propose_from(

@@ -2,11 +2,13 @@
 
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.shared import (
     AdaptOption,
     AnyModelOption,
@@ -18,10 +20,10 @@ from vicp.cli.shared import (
     RateOption,
     SeedOption,
     SkipBadOption,
-    load_adaptation,
+    error_targets,
+    load_prompt,
     open_embedder,
     print_result,
-    promise_of,
 )
 from vicp.errors import ConfigError
 
@@ -69,12 +71,16 @@ def identify(
     as_json: JsonOption = False,
 ) -> None:
     """Name the individuals of a gallery that each photo looks most like: the same, somebody new, or cannot say."""
+    from vicp.data.sources import open_photos
     from vicp.gallery.identify import identify_photos
+    from vicp.gallery.queries import query_tables
 
-    promise, adaptation = promise_of(false_match_rate, confidence), load_adaptation(prompt)
+    targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        found = identify_photos(embedder, gallery, photo, prompt=adaptation, top=top, promise=promise)
-    print_result(found.summary(), found.lines(), as_json)
+        queries = query_tables(photo, skip_bad=skip_bad)
+        known = open_photos(gallery, skip_bad=skip_bad)
+        report = identify_photos(embedder, known, queries, prompt=loaded, targets=targets, top=top)
+    print_result(asdict(report), report_lines(report), as_json)
 
 
 def verify(
@@ -88,13 +94,13 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The same, different, or cannot say, by the pairs taught."""
-    from vicp.adapt.prompt import Prompt
+    from vicp.gallery.queries import pair_table
     from vicp.gallery.verify import verify_photos
 
-    promise = promise_of(false_match_rate, confidence)
+    targets = error_targets(false_match_rate, confidence)
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
-        verdict = verify_photos(embedder, a, b, prompt=Prompt.load(prompt), promise=promise)
-    print_result(verdict.summary(), verdict.lines(), as_json)
+        verification = verify_photos(embedder, pair_table(a, b), prompt=load_prompt(prompt), targets=targets)
+    print_result(asdict(verification), verification_lines(verification), as_json)
 
 
 def demo(

@@ -4,6 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vicp.cli.render import identification_lines
+
 if TYPE_CHECKING:
     from vicp.gallery.enrollment.enroll import EnrollResult
     from vicp.gallery.enrollment.new_identity import NewIdentityResult
@@ -33,7 +35,7 @@ def enroll_lines(result: "EnrollResult") -> list[str]:
 
 def new_identity_lines(result: "NewIdentityResult") -> list[str]:
     """Return whom the gallery took each photo for, and what the individual is called now."""
-    lines = [line for one in result.identifications for line in one.lines()[:2]]
+    lines = [line for one in result.identifications for line in identification_lines(one)[:2]]
     return [*lines, f"Enrolled {result.added} photos as {result.identity} ({result.category})."]
 
 

@@ -33,11 +33,12 @@ SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without p
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 CacheOption = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep embeddings between runs.")]
 SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]
+RATE_RANGE, CONFIDENCE_RANGE = (1e-6, 0.5), (0.5, 0.999)
 RateOption = Annotated[
     float,
     typer.Option(help="Of searches for individuals that are not there, the share that may name one all the same."),
 ]
-ConfidenceOption = Annotated[float, typer.Option(help="How sure that promise is to be.")]
+ConfidenceOption = Annotated[float, typer.Option(help="How sure it is that this share is kept, from 0.5 to 0.999.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")]
 OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as key.sub=value.")]
@@ -96,20 +97,27 @@ def split_names(text: str | None) -> list[str]:
     return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def load_adaptation(path: Path | None) -> "Prompt | None":
-    """The adaptation in a prompt file, if one is given."""
+def load_prompt(path: Path | None) -> "Prompt | None":
+    """Return the prompt of a file, if one is given."""
     from vicp.adapt.prompt import Prompt
 
     return None if path is None else Prompt.load(path)
 
 
-def promise_of(false_match_rate: float, confidence: float) -> "ErrorTargets":
-    """The promise that answers are to hold."""
+def error_targets(false_match_rate: float, confidence: float) -> "ErrorTargets":
+    """Return the error rates that verdicts are to keep.
+
+    Raises:
+        ConfigError: A rate or confidence out of range.
+    """
     from vicp.decisions.outcome import ErrorTargets
 
-    for option, value in (("--false-match-rate", false_match_rate), ("--confidence", confidence)):
-        if not 0 < value < 1:
-            raise ConfigError(f"{option} {value:g}: expected a share between 0 and 1, such as 0.05")
+    for option, value, (low, high) in (
+        ("--false-match-rate", false_match_rate, RATE_RANGE),
+        ("--confidence", confidence, CONFIDENCE_RANGE),
+    ):
+        if not low <= value <= high:
+            raise ConfigError(f"{option} {value:g}: expected a number from {low:g} to {high:g}")
     return ErrorTargets(false_match_rate=false_match_rate, confidence=confidence)
 
 

@@ -4,13 +4,13 @@
 for a pair that is as likely same as different beforehand; `shift_prior` moves it to another prior by Bayes' rule.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.adapt.cross_validation import MIN_PAIRS
+from vicp.decisions.held_out import MIN_PAIRS
 
 Array = NDArray[np.float64]
 Kind = Literal["logistic", "isotonic"]
@@ -82,10 +82,6 @@ class Calibration:
         else:
             p = np.interp(similarity, self.x, self.y)
         return shift_prior(np.clip(p, self.lowest, self.highest), prior)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
 
 
 def shift_prior(probability: Array, prior: float) -> Array:

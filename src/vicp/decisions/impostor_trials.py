@@ -1,82 +1,96 @@
-"""Held-out identities searched among each other: who is coupled with whom, and the best stranger each one found."""
+"""The impostor searches of held-out identities: which two are paired, and the best impostor that each one found."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.adapt.held_out import HeldOut
+from vicp.decisions.held_out import HeldOut
 from vicp.decisions.impostor_searches import ImpostorSearches
 
 Array = NDArray[np.float64]
 
 
-def impostor_searches(held_out: HeldOut, *, seed: int = 0) -> ImpostorSearches:
-    """The searches of a support's identities among each other, one photo of each at random."""
+def search_held_out(held_out: HeldOut, *, seed: int = 0) -> ImpostorSearches:
+    """Return the searches of a support's identities among each other, with one photo of each at random."""
     rng = np.random.default_rng(seed)
-    similarity = closest_impostors(held_out, rng)
-    met = np.isfinite(similarity) & np.isfinite(similarity.T)
-    complete = len(met) > 1 and int(met.sum()) == len(met) * (len(met) - 1)
+    similarity = impostor_similarities(held_out, rng)  # (g, g)
+    compared = np.isfinite(similarity) & np.isfinite(similarity.T)
+    num_identities = len(compared)
+    complete = num_identities > 1 and int(compared.sum()) == num_identities * (num_identities - 1)
     if complete:
-        couples = rng.permutation(len(met))[: len(met) // 2 * 2].reshape(-1, 2)
+        pairs = rng.permutation(num_identities)[: num_identities // 2 * 2].reshape(-1, 2)
     else:
-        neighbours = {a: set(np.flatnonzero(met[a]).tolist()) for a in range(len(met))}
-        couples = np.array(pair_impostors(neighbours, rng), dtype=np.int64).reshape(-1, 2)
-    asking, other = couples.ravel(), couples[:, ::-1].ravel()  # (2C,)
-    limits = met.sum(axis=1)[couples].min(axis=1, initial=len(met))  # (C,)
-    most = int(limits.max(initial=1))
-    counts = sorted({1, *(2**k for k in range(1, most.bit_length())), most})
-    turn = np.where(met[asking], rng.random((len(asking), len(met))), 2.0)
-    turn[np.arange(len(asking)), other] = -1  # the other of the couple first, who was never met last
-    ordered = np.take_along_axis(np.where(met, similarity, -np.inf)[asking], np.argsort(turn, axis=1), axis=1)
-    best = np.maximum.accumulate(ordered, axis=1).reshape(len(couples), 2, len(met))
-    best[:, :, 0] = best[:, :, 0].max(axis=1, initial=-np.inf, keepdims=True)  # of one candidate a couple is one search
+        neighbours = {a: set(np.flatnonzero(compared[a]).tolist()) for a in range(num_identities)}
+        pairs = np.array(pair_impostors(neighbours, rng), dtype=np.int64).reshape(-1, 2)
+    num_compared = compared.sum(axis=1)[pairs].min(axis=1, initial=num_identities)  # (P,)
+    most = int(num_compared.max(initial=1))
+    candidates = sorted({1, *(2**k for k in range(1, most.bit_length())), most})
+    best = _best_among_first(similarity, compared, pairs, rng)
     rows = tuple(
-        tuple((float(a[c - 1]), float(b[c - 1])) if c <= limit else None for c in counts)
-        for (a, b), limit in zip(best, limits.tolist(), strict=True)
+        tuple((float(a[count - 1]), float(b[count - 1])) if count <= limit else None for count in candidates)
+        for (a, b), limit in zip(best, num_compared.tolist(), strict=True)
     )
-    return ImpostorSearches(tuple(counts), rows, complete)
+    return ImpostorSearches(tuple(candidates), rows, complete)
+
+
+def _best_among_first(
+    similarity: Array, compared: NDArray[np.bool_], pairs: NDArray[np.int64], rng: np.random.Generator
+) -> Array:
+    """Return the highest similarity (P, 2, g) of each paired identity among its first 1, 2, ..., g candidates.
+
+    Candidates come in random order: first the other of the pair, last those that it was never compared with.
+    """
+    searching, other = pairs.ravel(), pairs[:, ::-1].ravel()  # (2P,)
+    rank = np.where(compared[searching], rng.random((len(searching), len(compared))), 2.0)
+    rank[np.arange(len(searching)), other] = -1
+    scores = np.where(compared, similarity, -np.inf)[searching]
+    ordered = np.take_along_axis(scores, np.argsort(rank, axis=1), axis=1)
+    best = np.maximum.accumulate(ordered, axis=1).reshape(len(pairs), 2, len(compared))
+    # With one candidate the pair is one search, from whichever side it was compared.
+    best[:, :, 0] = best[:, :, 0].max(axis=1, initial=-np.inf, keepdims=True)
+    return best
 
 
 def searches_among(best: Array, *, seed: int = 0) -> ImpostorSearches:
-    """The searches of n identities each of which met all others: those of a gallery, say.
+    """Return the searches of n identities each of which was compared with all others: those of a gallery, say.
 
     Args:
         best: (n,) highest similarity of a photo of each identity to a photo of any other.
-        seed: of who is coupled with whom.
+        seed: Of which identities are paired.
     """
-    order = np.random.default_rng(seed).permutation(len(best))[: len(best) // 2 * 2].reshape(-1, 2)
+    pairs = np.random.default_rng(seed).permutation(len(best))[: len(best) // 2 * 2].reshape(-1, 2)
     values = np.asarray(best, dtype=np.float64)
-    rows = tuple(((float(values[a]), float(values[b])),) for a, b in order)
+    rows = tuple(((float(values[a]), float(values[b])),) for a, b in pairs)
     return ImpostorSearches((max(len(best) - 1, 1),), rows, complete=True)
 
 
-def closest_impostors(held_out: HeldOut, rng: np.random.Generator) -> Array:
-    """(g, g) the highest similarity of one photo of a group, at random, to those of another; NaN where never met."""
-    known = (held_out.relation == -1) & np.isfinite(held_out.similarity)
+def impostor_similarities(held_out: HeldOut, rng: np.random.Generator) -> Array:
+    """Return the highest similarity (g, g) of one photo of a group, at random, to another's; NaN where not compared."""
+    is_impostor = (held_out.relation == -1) & np.isfinite(held_out.similarity)
     names, member = np.unique(held_out.groups, return_inverse=True)
-    usable, luck = known.any(axis=1), rng.random(len(member))
-    order = np.lexsort((luck, ~usable, member))  # of each group its lucky photo first, one that met others if any did
+    usable, draw = is_impostor.any(axis=1), rng.random(len(member))
+    order = np.lexsort((draw, ~usable, member))  # of each group the drawn photo first, one compared with others if any
     photos = order[np.searchsorted(member[order], np.arange(len(names)))]
     columns = np.argsort(member, kind="stable")
-    values = np.where(known[photos], held_out.similarity[photos], -np.inf)[:, columns].astype(np.float64)
-    found = np.maximum.reduceat(values, np.searchsorted(member[columns], np.arange(len(names))), axis=1)
-    return np.where(np.isfinite(found), found, np.nan)
+    scores = np.where(is_impostor[photos], held_out.similarity[photos], -np.inf)[:, columns].astype(np.float64)
+    best = np.maximum.reduceat(scores, np.searchsorted(member[columns], np.arange(len(names))), axis=1)
+    return np.where(np.isfinite(best), best, np.nan)
 
 
 def pair_impostors(neighbours: dict[int, set[int]], rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Disjoint couples of neighbours: who has fewest partners left chooses first, so that few stay alone.
+    """Return disjoint pairs of neighbours: who has fewest partners left chooses first, so that few stay alone.
 
-    All but one at most where everybody neighbours everybody; a single couple in a star. Near the largest number there
+    All but one at most where everybody neighbours everybody; a single pair in a star. Near the largest number there
     can be, and never above it.
     """
     order = {int(a): position for position, a in enumerate(rng.permutation(sorted(neighbours)))}
-    left = {a: set(others) for a, others in neighbours.items()}
-    couples = []
-    while free := [a for a, others in left.items() if others]:
-        a = min(free, key=lambda a: (len(left[a]), order[a]))
-        b = min(left[a], key=lambda b: (len(left[b]), order[b]))
-        couples.append((a, b))
-        for gone in (a, b):
-            for other in left.pop(gone):
-                if other in left:
-                    left[other].discard(gone)
-    return couples
+    partners = {a: set(others) for a, others in neighbours.items()}
+    pairs = []
+    while free := [a for a, others in partners.items() if others]:
+        a = min(free, key=lambda a: (len(partners[a]), order[a]))
+        b = min(partners[a], key=lambda b: (len(partners[b]), order[b]))
+        pairs.append((a, b))
+        for paired in (a, b):
+            for other in partners.pop(paired):
+                if other in partners:
+                    partners[other].discard(paired)
+    return pairs

@@ -1,25 +1,27 @@
-"""Answers: "same, P = 0.97", "new individual", "cannot say with so few pairs"; for people and as JSON."""
+"""What identification and verification return; plain values, so that JSON is `dataclasses.asdict`.
+
+The words are those of ISO/IEC 2382-37 and of NIST's evaluations: a *genuine* pair shows one individual, an *impostor*
+pair two; FMR and FNMR are the error rates of pairs, FPIR and FNIR those of searches.
+"""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vicp.decisions.impostor_searches import InsufficientPairs, Threshold
-
-Array = NDArray[np.float64]
+IdentificationVerdict = Literal["same", "new", "unsure"]
+VerificationVerdict = Literal["same", "different", "unsure"]
 
 
 @dataclass(frozen=True)
 class ErrorTargets:
-    """The rates an answer has to hold.
+    """The error rates that verdicts keep.
 
     Attributes:
-        false_match_rate: of searches for an individual that is not among the candidates, how many may name one.
-        confidence: with which that is promised.
-        false_new_rate: of photos of known individuals, how many may be called new.
-        known_share: P(the individual is among the candidates), before its photo was seen; for probabilities only.
+        false_match_rate: Of searches for an individual that is not in the gallery, the share that may name one
+            (FPIR); of pairs of two individuals, the share that may be called the same (FMR).
+        confidence: With which `false_match_rate` holds, over draws of the individuals that were taught.
+        false_new_rate: Of photos of individuals in the gallery, the share that may be called new (FNIR); of genuine
+            pairs, the share that may be called different (FNMR).
+        known_share: Prior probability that the individual is in the gallery; for probabilities only.
     """
 
     false_match_rate: float = 0.05
@@ -33,145 +35,148 @@ class ErrorTargets:
                 raise ValueError(f"{name} is {value}; expected a number between 0 and 1")
 
 
-@dataclass(frozen=True, eq=False)
-class Identification:
-    """Who a photo shows.
+@dataclass(frozen=True)
+class Threshold:
+    """A similarity that the best candidate of an impostor search exceeds no more often than a rate allows.
 
     Attributes:
-        verdict: "unsure" also where the promise cannot be given with so few pairs.
-        order: (G,) candidates, most similar first.
-        similarity: (G,) in the order of the candidates.
-        probability: (G,) that it is this candidate; None with too few pairs for probabilities.
-        probability_new: that it is none of them.
-        limits: the promised threshold, or what is missing for it.
-        new_below: the similarity under which a photo is called new; None with too few pairs.
+        similarity: Matches lie strictly above it.
+        rate: The false-match rate of a search that it keeps.
+        confidence: With which, over draws of the individuals it was found on; None keeps the rate on average over them.
+        candidates: How many identities a search may have.
+        searches: On how many independent impostor searches it was found.
+        failures: How many of those it lets match.
     """
 
-    verdict: Literal["same", "new", "unsure"]
-    order: NDArray[np.int64]
-    similarity: Array
-    probability: Array | None
+    similarity: float
+    rate: float
+    confidence: float | None
+    candidates: int
+    searches: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class InsufficientPairs:
+    """A false-match rate for which there are too few labelled pairs, and how many more it takes.
+
+    Attributes:
+        rate: The false-match rate wanted.
+        confidence: The confidence wanted.
+        candidates: How many identities a search has.
+        searches: How many independent impostor searches there are.
+        missing: Different-pairs needed on top, each of two identities that are in no pair yet.
+        least_rate: The lowest rate that can be kept now, over as many candidates; None where there is none below 1.
+    """
+
+    rate: float
+    confidence: float | None
+    candidates: int
+    searches: int
+    missing: int
+    least_rate: float | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An identity that a photo may show, by its photo most similar to the query.
+
+    Attributes:
+        identity: Its name; `category/name` where the gallery's photos are of several categories.
+        similarity: Cosine in [-1, 1].
+        probability: Calibrated probability that the query shows this identity; None where nothing is calibrated.
+        photo: Where the similar photo came from.
+        key: That photo's content key in a stored gallery; "" for a folder.
+    """
+
+    identity: str
+    similarity: float
+    probability: float | None
+    photo: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Whom of a gallery a photo shows.
+
+    Attributes:
+        photo: Its name.
+        category: The category it was searched in; "unknown" where it fits none of a gallery's, "" where none is known.
+        verdict: "same" as the first candidate, "new" where it is nobody of the gallery, "unsure" where neither can be
+            said at the error rates wanted; None where nothing is calibrated, or nothing was searched.
+        probability: Calibrated, of what the verdict names: of "new", or else of the first candidate.
+        probability_new: Calibrated, that the photo shows nobody of the gallery.
+        candidates: Best first.
+        sentence: The verdict for people.
+        threshold: Above which the first candidate is the same; None where there is none.
+        shortage: Why there is no threshold, and what it takes.
+        new_below: The similarity below which a photo is new; None with too few pairs.
+        routed: Whether the category was chosen by the photo's embeddings.
+    """
+
+    photo: str
+    category: str
+    verdict: IdentificationVerdict | None
+    probability: float | None
     probability_new: float | None
-    limits: Threshold | InsufficientPairs
-    new_below: float | None
+    candidates: tuple[Candidate, ...]
+    sentence: str
+    threshold: Threshold | None = None
+    shortage: InsufficientPairs | None = None
+    new_below: float | None = None
+    routed: bool = False
 
-    @classmethod
-    def decide(
-        cls,
-        similarity: Array,
-        posterior: tuple[Array, float] | None,
-        limits: Threshold | InsufficientPairs,
-        new_below: float | None,
-        promise: ErrorTargets,
-    ) -> "Identification":
-        """The answer: "same" above the promised threshold, "new" below the other; neither against the odds."""
-        order = np.argsort(-similarity, kind="stable")
-        best = float(similarity[order[0]])
-        own, new = (None, None) if posterior is None else posterior
-        verdict: Literal["same", "new", "unsure"] = "unsure"
-        if isinstance(limits, Threshold) and best > limits.similarity and (own is None or own[order[0]] >= 0.5):
-            verdict = "same"
-        elif new_below is not None and best < new_below and (new is None or new >= 0.5):
-            verdict = "new"
-        return cls(verdict, order, similarity, own, new, limits, new_below)
 
-    @property
-    def sentence(self) -> str:
-        """The answer in words, without the name of the individual."""
-        p = None if self.probability is None else float(self.probability[self.order[0]])
-        match self.verdict:
-            case "same":
-                return f"same, {_says(p)}"
-            case "new":
-                return f"new individual, {_says(self.probability_new)}"
-            case "unsure" if isinstance(self.limits, InsufficientPairs):
-                return f"cannot say with so few pairs ({self.limits.sentence}); the most similar: {_says(p)}"
-            case _:
-                return f"cannot say: known and unknown individuals both look like this; the most similar: {_says(p)}"
+@dataclass(frozen=True)
+class IdentificationReport:
+    """The identifications of several photos.
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON, without the candidates."""
-        return {
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "p_new": self.probability_new,
-            "new_below": self.new_below,
-            **limits_dict(self.limits),
-        }
+    Attributes:
+        identifications: One per photo.
+        gallery_photos: Photos of individuals that were searched.
+        gallery_identities: Individuals that were searched.
+        skipped: Photos, of queries and gallery, left out because they cannot be used.
+    """
+
+    identifications: tuple[Identification, ...]
+    gallery_photos: int
+    gallery_identities: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether two photos show one individual; as `Identification`, with a single candidate.
+    """Whether two photos show one individual.
 
     Attributes:
-        verdict: "unsure" also where the promise cannot be given with so few pairs.
-        similarity: cosine.
-        probability: calibrated P(same), for a pair as likely same as different; None with too few pairs.
-        limits: the promised threshold, or what is missing for it.
-        different_below: the similarity under which a pair is called different; None with too few pairs.
+        category: The category they were compared in; "" where none is known.
+        verdict: "same", "different", or "unsure" where neither can be said at the error rates wanted; None where
+            nothing is calibrated.
+        probability: Calibrated P(same), for a pair as likely same as different; None where nothing is calibrated.
+        similarity: Cosine in [-1, 1].
+        sentence: The verdict for people.
+        threshold: Above which a pair is the same; None where there is none.
+        shortage: Why there is no threshold, and what it takes.
+        different_below: The similarity below which a pair is different; None with too few pairs.
+        verifier_probability: P(same) of the model's in-context verifier, not calibrated; None without one.
+        labels_predictable: Whether the verifier's LLM predicted held-out labels clearly better than one answer for
+            all does; None where it was not tested.
+        separating_similarity: The similarity that best separates held-out same- from different-pairs; None if unknown.
+        separating_accuracy: The share of held-out pairs on their side of it, both kinds weighing the same.
+        routed: Whether the category was chosen by the photos' embeddings.
     """
 
-    verdict: Literal["same", "different", "unsure"]
-    similarity: float
+    category: str
+    verdict: VerificationVerdict | None
     probability: float | None
-    limits: Threshold | InsufficientPairs
-    different_below: float | None
-
-    @classmethod
-    def decide(
-        cls,
-        similarity: float,
-        probability: float | None,
-        limits: Threshold | InsufficientPairs,
-        different_below: float | None,
-        promise: ErrorTargets,
-    ) -> "Verification":
-        """The answer: "same" above the promised threshold, "different" below the other; neither against the odds."""
-        verdict: Literal["same", "different", "unsure"] = "unsure"
-        if (
-            isinstance(limits, Threshold)
-            and similarity > limits.similarity
-            and (probability is None or probability >= 0.5)
-        ):
-            verdict = "same"
-        elif (
-            different_below is not None and similarity < different_below and (probability is None or probability <= 0.5)
-        ):
-            verdict = "different"
-        return cls(verdict, similarity, probability, limits, different_below)
-
-    @property
-    def sentence(self) -> str:
-        """The answer in words."""
-        match self.verdict:
-            case "same":
-                return f"same, {_says(self.probability)}"
-            case "different":
-                return f"different individuals, {_says(self.probability)} that they are the same"
-            case "unsure" if isinstance(self.limits, InsufficientPairs):
-                return f"cannot say with so few pairs ({self.limits.sentence}); {_says(self.probability)}"
-            case _:
-                return f"cannot say: same- and different-pairs both look like this; {_says(self.probability)}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "p_same": self.probability,
-            "different_below": self.different_below,
-            **limits_dict(self.limits),
-        }
-
-
-def limits_dict(limits: Threshold | InsufficientPairs) -> dict[str, Any]:
-    """The promised threshold or the shortage as JSON."""
-    own = asdict(limits)
-    if isinstance(limits, InsufficientPairs):
-        return {"threshold": None, "shortage": {**own, "sentence": limits.sentence}}
-    return {"threshold": own, "shortage": None}
-
-
-def _says(probability: float | None) -> str:
-    return "P unknown" if probability is None else f"P = {probability:.2f}"
+    similarity: float
+    sentence: str
+    threshold: Threshold | None = None
+    shortage: InsufficientPairs | None = None
+    different_below: float | None = None
+    verifier_probability: float | None = None
+    labels_predictable: bool | None = None
+    separating_similarity: float | None = None
+    separating_accuracy: float | None = None
+    routed: bool = False

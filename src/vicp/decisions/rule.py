@@ -1,36 +1,75 @@
-"""Decisions people can act on: P(same), a threshold whose false-match rate is promised, "new", or "cannot say".
+"""What a similarity means: P(same), and verdicts that keep a false-match rate, or say that they cannot.
 
-Fitted on the held-out similarities that a prompt carries. `calibration` has the probabilities, `searches` the
-false-match rate, `misses` below its counterpart: how often a known individual may be called new.
+Fitted on the held-out similarities that a prompt carries: `calibration` gives the probabilities, `impostor_searches`
+the false-match rate, `DecisionRule.new_below` its counterpart, how often a known individual may be called new.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.adapt.held_out import HeldOut
-from vicp.adapt.prompt import Prompt
 from vicp.decisions.bounds import allowed_failures
 from vicp.decisions.calibration import Calibration, LabelledScores, fit_calibration
-from vicp.decisions.impostor_searches import ImpostorSearches, InsufficientPairs, Threshold
-from vicp.decisions.impostor_trials import impostor_searches
-from vicp.decisions.outcome import ErrorTargets, Identification, Verification
+from vicp.decisions.held_out import HeldOut
+from vicp.decisions.impostor_searches import ImpostorSearches
+from vicp.decisions.impostor_trials import search_held_out
+from vicp.decisions.outcome import (
+    ErrorTargets,
+    IdentificationVerdict,
+    InsufficientPairs,
+    Threshold,
+    VerificationVerdict,
+)
 from vicp.errors import DataError
 
-__all__ = [
-    "DecisionRule",
-    "ErrorTargets",
-    "Identification",
-    "InsufficientPairs",
-    "Threshold",
-    "Verification",
-    "decision_rule",
-]
-
-FORMAT = "vicp-decisions-1"
 Array = NDArray[np.float64]
+DEFAULT_TARGETS = ErrorTargets()
+
+
+@dataclass(frozen=True, eq=False)
+class SearchDecision:
+    """What the similarities of one search mean.
+
+    Attributes:
+        verdict: "same" as the best candidate, "new", or "unsure".
+        best: Position of the best of G candidates.
+        probabilities: (G,) that the photo shows the candidate; None with too few pairs for probabilities.
+        probability_new: That it shows none of them.
+        limit: The threshold, or what is missing for one.
+        new_below: The similarity below which a photo is new; None with too few pairs.
+    """
+
+    verdict: IdentificationVerdict
+    best: int
+    probabilities: Array | None
+    probability_new: float | None
+    limit: Threshold | InsufficientPairs
+    new_below: float | None
+
+    @property
+    def probability(self) -> float | None:
+        """Probability of what the verdict names: of "new", or else of the best candidate."""
+        if self.verdict == "new":
+            return self.probability_new
+        return None if self.probabilities is None else float(self.probabilities[self.best])
+
+
+@dataclass(frozen=True)
+class PairDecision:
+    """What the similarity of a pair means; as `SearchDecision`, with a single candidate.
+
+    Attributes:
+        verdict: "same", "different" or "unsure".
+        probability: P(same), for a pair as likely same as different; None with too few pairs.
+        limit: The threshold, or what is missing for one.
+        different_below: The similarity below which a pair is different; None with too few pairs.
+    """
+
+    verdict: VerificationVerdict
+    probability: float | None
+    limit: Threshold | InsufficientPairs
+    different_below: float | None
 
 
 @dataclass(frozen=True)
@@ -38,9 +77,10 @@ class DecisionRule:
     """What similarities under a prompt mean.
 
     Attributes:
-        calibration: similarity -> P(same) of a pair; None where there are too few pairs for one.
-        searches: the best stranger each held-out identity found.
-        genuine: a same-pair's similarity from each held-out identity that has two photos, ascending; independent.
+        calibration: From similarity to P(same) of a pair; None where there are too few pairs for one.
+        searches: The impostor searches of the held-out identities.
+        genuine: (n,) a genuine pair's similarity from each held-out identity that has two photos, ascending;
+            independent of each other.
     """
 
     calibration: Calibration | None
@@ -49,20 +89,20 @@ class DecisionRule:
 
     @classmethod
     def fit(cls, held_out: HeldOut, *, seed: int = 0) -> "DecisionRule":
-        """The decisions of a support.
+        """Return the rule of a support.
 
         Args:
-            held_out: of the prompt that will be used.
-            seed: of which photo stands for an identity.
+            held_out: Held-out similarities of the prompt that will be used.
+            seed: Of the choice of one photo per identity.
         """
-        calibration = fit_calibration(_pairs(held_out))
-        return cls(calibration, impostor_searches(held_out, seed=seed), _genuine(held_out, seed))
+        calibration = fit_calibration(_labelled_scores(held_out))
+        return cls(calibration, search_held_out(held_out, seed=seed), _genuine_similarities(held_out, seed))
 
     def probability(self, similarity: Array | float, *, prior: float = 0.5) -> Array:
-        """P(same) of pairs with these similarities (any shape); `prior` is what it was before they were seen.
+        """Return P(same) of pairs with these similarities (any shape); `prior` is P(same) before they were seen.
 
         Raises:
-            DataError: there are too few pairs for probabilities.
+            DataError: There are too few pairs for probabilities.
         """
         if self.calibration is None:
             raise DataError("too few held-out pairs for probabilities: teach with at least 4 same- and different-pairs")
@@ -71,90 +111,77 @@ class DecisionRule:
     def threshold(
         self, rate: float, *, confidence: float | None = 0.9, candidates: int = 1
     ) -> Threshold | InsufficientPairs:
-        """The similarity that a SEARCH over so many candidates, none of them right, exceeds at most this often.
+        """Return the similarity that an impostor SEARCH over so many candidates exceeds at most this often.
 
         Raises:
-            ValueError: numbers outside their range.
+            ValueError: Numbers outside their range.
         """
         return self.searches.threshold(rate, confidence=confidence, candidates=candidates)
 
     def new_below(self, rate: float, *, confidence: float = 0.9) -> float | None:
-        """The similarity that a photo of a known individual falls short of at most this often; None with too few.
+        """Return the similarity that a known individual's photo falls short of at most this often; None with too few.
 
-        Identities are independent, so this is Clopper-Pearson with one same-pair of each.
+        Identities are independent, so this is Clopper-Pearson with one genuine pair of each.
 
         Raises:
-            ValueError: numbers outside their range.
+            ValueError: Numbers outside their range.
         """
         failures = allowed_failures(len(self.genuine), rate, confidence=confidence)
         return None if failures < 0 else self.genuine[failures]
 
-    def verify(self, similarity: float, promise: ErrorTargets = ErrorTargets()) -> Verification:  # noqa: B008 (frozen)
-        """Whether a pair with this similarity shows one individual."""
-        limits = self.threshold(promise.false_match_rate, confidence=promise.confidence)
-        new = self.new_below(promise.false_new_rate, confidence=promise.confidence)
-        p = None if self.calibration is None else float(self.probability(similarity))
-        return Verification.decide(similarity, p, limits, new, promise)
+    def decide_pair(self, similarity: float, targets: ErrorTargets = DEFAULT_TARGETS) -> PairDecision:
+        """Return whether a pair with this similarity shows one individual.
 
-    def identify(self, similarity: Array, promise: ErrorTargets = ErrorTargets()) -> Identification:  # noqa: B008 (frozen)
-        """Who of G candidates a photo shows, or that it is somebody new.
+        "same" above the threshold, "different" below `different_below`; neither against the odds.
+        """
+        limit = self.threshold(targets.false_match_rate, confidence=targets.confidence)
+        different_below = self.new_below(targets.false_new_rate, confidence=targets.confidence)
+        probability = None if self.calibration is None else float(self.probability(similarity))
+        verdict: VerificationVerdict = "unsure"
+        if _is_match(similarity, limit, probability):
+            verdict = "same"
+        elif _falls_short(similarity, different_below, None if probability is None else 1 - probability):
+            verdict = "different"
+        return PairDecision(verdict, probability, limit, different_below)
 
-        P over candidates and "new" by Bayes' rule: each candidate's odds of being the same at even prior, times its
-        share of the prior that the individual is known at all.
+    def decide_search(self, similarity: Array, targets: ErrorTargets = DEFAULT_TARGETS) -> SearchDecision:
+        """Return whom of G candidates a photo shows, or that it is somebody new.
+
+        "same" above the threshold, "new" below `new_below`; neither against the odds. Probabilities of the candidates
+        and of "new" follow by Bayes' rule: each candidate's odds of being the same at even prior, times its share of
+        the prior that the individual is known at all.
 
         Args:
             similarity: (G,) highest similarity of the photo to a photo of each candidate.
-            promise: the rates to hold.
+            targets: The error rates to keep.
 
         Raises:
-            ValueError: no candidates.
+            ValueError: No candidates.
         """
         similarity = np.asarray(similarity, dtype=np.float64)
         if similarity.ndim != 1 or not len(similarity):
             raise ValueError(f"similarity is {similarity.shape}; expected (G,) with at least one candidate")
-        limits = self.threshold(promise.false_match_rate, confidence=promise.confidence, candidates=len(similarity))
-        new = self.new_below(promise.false_new_rate, confidence=promise.confidence)
-        p = None if self.calibration is None else posterior(self.probability(similarity), promise.known_share)
-        return Identification.decide(similarity, p, limits, new, promise)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON, a few kilobytes."""
-        return {
-            "format": FORMAT,
-            "calibration": None if self.calibration is None else self.calibration.to_dict(),
-            "searches": self.searches.to_dict(),
-            "genuine": list(self.genuine),
-        }
-
-    @classmethod
-    def from_dict(cls, facts: Any) -> "DecisionRule":
-        """Decisions from what `to_dict` gave.
-
-        Raises:
-            DataError: it is nothing of the kind, or of a newer version.
-        """
-        try:
-            if facts["format"] != FORMAT:
-                raise DataError(
-                    f"decisions of format {facts['format']!r}, expected {FORMAT!r}: teach the category again"
-                )
-            own = facts["calibration"]
-            calibration = None if own is None else Calibration(**own | {"x": tuple(own["x"]), "y": tuple(own["y"])})
-            searches = ImpostorSearches.from_dict(facts["searches"])
-            return cls(calibration, searches, tuple(map(float, facts["genuine"])))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"these are no decisions ({error!r}): teach the category again") from error
+        limit = self.threshold(targets.false_match_rate, confidence=targets.confidence, candidates=len(similarity))
+        new_below = self.new_below(targets.false_new_rate, confidence=targets.confidence)
+        probabilities, probability_new = None, None
+        if self.calibration is not None:
+            probabilities, probability_new = posterior(self.probability(similarity), targets.known_share)
+        best = int(np.argmax(similarity))
+        verdict: IdentificationVerdict = "unsure"
+        if _is_match(similarity[best], limit, None if probabilities is None else float(probabilities[best])):
+            verdict = "same"
+        elif _falls_short(similarity[best], new_below, probability_new):
+            verdict = "new"
+        return SearchDecision(verdict, best, probabilities, probability_new, limit, new_below)
 
 
-def decision_rule(prompt: Prompt | None) -> DecisionRule | None:
-    """The decisions a prompt allows; None where it carries no held-out similarities."""
-    if prompt is None or prompt.held_out is None:
-        return None
-    return DecisionRule.fit(prompt.held_out)
+def decision_rule(held_out: HeldOut | None) -> DecisionRule | None:
+    """Return the rule that a prompt's held-out similarities allow; None where it carries none."""
+    return None if held_out is None else DecisionRule.fit(held_out)
 
 
 def posterior(pair_probability: Array, known_share: float) -> tuple[Array, float]:
-    """P of each of G candidates (G,) and P(new), from each one's P(same) at even prior.
+    """Return P of each of G candidates (G,) and P(new), from each one's P(same) at even prior.
 
     >>> p, new = posterior(np.array([0.9, 0.5]), 0.5)
     >>> p.round(3), round(new, 3)
@@ -165,22 +192,36 @@ def posterior(pair_probability: Array, known_share: float) -> tuple[Array, float
     return odds / total, float((1 - known_share) / total)
 
 
-def _pairs(held_out: HeldOut) -> LabelledScores:
-    """Every known pair of photos once; the mean of both directions where both were looked at."""
+def _is_match(similarity: float, limit: Threshold | InsufficientPairs, probability: float | None) -> bool:
+    """Return whether it is above the threshold, and a match is not the less probable answer."""
+    is_likely = probability is None or probability >= 0.5
+    return isinstance(limit, Threshold) and similarity > limit.similarity and is_likely
+
+
+def _falls_short(similarity: float, below: float | None, probability: float | None) -> bool:
+    """Return whether it is below the similarity `below`, and a non-match is not the less probable answer."""
+    is_likely = probability is None or probability >= 0.5
+    return below is not None and similarity < below and is_likely
+
+
+def _labelled_scores(held_out: HeldOut) -> LabelledScores:
+    """Return every labelled pair of photos once; the mean of both directions where both were compared."""
     a, b = np.nonzero(np.triu(held_out.relation, 1))
-    both = np.stack([held_out.similarity[a, b], held_out.similarity[b, a]]).astype(np.float64)  # (2, P)
-    seen = np.isfinite(both)
-    kept = seen.any(axis=0)
-    similarity = np.where(seen, both, 0).sum(axis=0)[kept] / seen.sum(axis=0)[kept]
+    directions = np.stack([held_out.similarity[a, b], held_out.similarity[b, a]]).astype(np.float64)  # (2, P)
+    is_compared = np.isfinite(directions)
+    kept = is_compared.any(axis=0)
+    similarity = np.where(is_compared, directions, 0).sum(axis=0)[kept] / is_compared.sum(axis=0)[kept]
     a, b = a[kept], b[kept]
     return LabelledScores(similarity, held_out.relation[a, b] == 1, held_out.groups[a], held_out.groups[b])
 
 
-def _genuine(held_out: HeldOut, seed: int) -> tuple[float, ...]:
+def _genuine_similarities(held_out: HeldOut, seed: int) -> tuple[float, ...]:
+    """Return the similarity of one genuine pair of each identity that has one, at random, ascending."""
     rng = np.random.default_rng(seed)
-    known = (held_out.relation == 1) & np.isfinite(held_out.similarity) & ~np.eye(len(held_out.groups), dtype=bool)
-    found = []
-    for group in np.unique(held_out.groups[known.any(axis=1)]):
-        photo = rng.choice(np.flatnonzero((held_out.groups == group) & known.any(axis=1)))
-        found.append(float(held_out.similarity[photo, rng.choice(np.flatnonzero(known[photo]))]))
-    return tuple(sorted(found))
+    is_genuine = (held_out.relation == 1) & np.isfinite(held_out.similarity)
+    is_genuine &= ~np.eye(len(held_out.groups), dtype=bool)
+    similarities = []
+    for group in np.unique(held_out.groups[is_genuine.any(axis=1)]):
+        photo = rng.choice(np.flatnonzero((held_out.groups == group) & is_genuine.any(axis=1)))
+        similarities.append(float(held_out.similarity[photo, rng.choice(np.flatnonzero(is_genuine[photo]))]))
+    return tuple(sorted(similarities))

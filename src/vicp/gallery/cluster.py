@@ -168,7 +168,7 @@ def _name_groups(
                 axis=0
             )
             if mean.max() >= level:
-                name = nearest.known.names[int(mean.argmax())]
+                name = nearest.index.names[int(mean.argmax())]
                 confidence[rows] = mean.max()
         if name is None:
             name = next(n for n in fresh if n not in taken)
@@ -182,7 +182,7 @@ def _name_groups(
 
 def _calibrated(prompted: GalleryCategory) -> DecisionRule | None:
     """What turns the category's similarities into P(same); None with too few pairs for that."""
-    decisions = None if prompted.prompt is None else decision_rule(prompted.prompt)
+    decisions = None if prompted.prompt is None else decision_rule(prompted.prompt.held_out)
     return None if decisions is None or decisions.calibration is None else decisions
 
 

@@ -15,13 +15,12 @@ from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.decisions.outcome import ErrorTargets
+from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
+from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.ann_index import INDEX_ROWS, LEAST_RECALL, categories_to_index, index_category
-from vicp.gallery.ask import GalleryIdentifications, identify_in_gallery
 from vicp.gallery.categories import GalleryCategory, add_categories, gallery_categories
 from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
-from vicp.gallery.compare import GalleryVerification, verify_in_gallery
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.edit import assign_photos, merge_identities, remove_identity, remove_photos, rename_identity
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
@@ -29,13 +28,15 @@ from vicp.gallery.enrollment.enroll import NO_CATEGORY, EnrollResult, assign_cat
 from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, with_identity
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.export import export_fiftyone, export_table
-from vicp.gallery.identify import query_tables
+from vicp.gallery.identify import identify_in_gallery
 from vicp.gallery.labelling.labels import LabelResult, export_pairs, label_pairs
+from vicp.gallery.queries import query_tables
 from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import change, create_gallery, read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.verify import verify_in_gallery
 
 PhotoSource = str | os.PathLike[str] | PhotoTable
 ExportLayout = Literal["table", "fiftyone", "pairs"]
@@ -209,7 +210,7 @@ class Gallery:
         *,
         name: str | None = None,
         category: str | None = None,
-        targets: ErrorTargets | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
         force: bool = False,
         reason: str = "",
     ) -> NewIdentityResult:
@@ -231,8 +232,8 @@ class Gallery:
             raise GalleryError(f"{self.uri}: no category yet: `vicp gallery enroll {self.uri} PHOTOS` adds one")
         tables = _open_tables(photos, skip_bad=self.embedder.skip_bad)
         identifications = identify_in_gallery(
-            self.embedder, self.snapshot, tables, category=category, promise=targets, top=1
-        ).answers
+            self.embedder, self.snapshot, tables, category=category, targets=targets, top=1
+        ).identifications
         category, identity = check_new(self.snapshot, identifications, name=name, force=force)
         num_added = 0
         with self._writing("enroll", reason) as writer:
@@ -261,10 +262,10 @@ class Gallery:
         photos: PhotoSource | Sequence[PhotoSource],
         *,
         category: str | None = None,
-        targets: ErrorTargets | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
         top: int = 5,
         allow_unknown: bool = True,
-    ) -> GalleryIdentifications:
+    ) -> IdentificationReport:
         """Return whom every photo shows: the individuals it looks most like, or somebody new.
 
         Args:
@@ -284,14 +285,14 @@ class Gallery:
             self.snapshot,
             tables,
             category=category,
-            promise=targets,
+            targets=targets,
             top=top,
             allow_unknown=allow_unknown,
         )
 
     def verify(
-        self, a: PhotoSource, b: PhotoSource, *, category: str | None = None, targets: ErrorTargets | None = None
-    ) -> GalleryVerification:
+        self, a: PhotoSource, b: PhotoSource, *, category: str | None = None, targets: ErrorTargets = DEFAULT_TARGETS
+    ) -> Verification:
         """Return whether two photos show the same individual, under the gallery's prompt for them.
 
         Args:
@@ -307,7 +308,7 @@ class Gallery:
         tables = _open_tables([a, b], skip_bad=False)
         if len(tables) != 1 or len(tables[0]) != 2:
             raise DataError(f"{a} and {b}: expected two photos, one file each")
-        return verify_in_gallery(self.embedder, self.snapshot, tables[0], category=category, promise=targets)
+        return verify_in_gallery(self.embedder, self.snapshot, tables[0], category=category, targets=targets)
 
     def cluster(
         self, *, category: str | None = None, method: ClusterMethod = "agglomerative", cut: float | None = None

@@ -1,204 +1,239 @@
-"""Ranks the identities of a gallery for a photo, and says whether it shows one of them."""
+"""Identify: rank the known individuals for a photo, and decide whether it shows one of them or somebody new.
 
-from collections.abc import Sequence
+The gallery is a table of photos with a prompt (`identify_photos`), or a stored one (`identify_in_gallery`); what
+follows from a photo's embedding is the same.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
-from vicp.data.sources import open_photos
-from vicp.decisions.closest import best_impostor, closest_by_identity
 from vicp.decisions.impostor_trials import searches_among
-from vicp.decisions.outcome import ErrorTargets, Identification
-from vicp.decisions.rule import DecisionRule, decision_rule
-from vicp.gallery.search import closest_identities, group_photos
+from vicp.decisions.outcome import (
+    Candidate,
+    ErrorTargets,
+    Identification,
+    IdentificationReport,
+    InsufficientPairs,
+    Threshold,
+)
+from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule, decision_rule
+from vicp.decisions.sentences import NO_HELD_OUT_PAIRS, NO_PROMPT, identification_sentence
+from vicp.errors import GalleryError
+from vicp.gallery.categories import GalleryCategory, find_category, gallery_categories
+from vicp.gallery.identity_search import impostor_similarities
+from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult, nearest_in_category, nearest_in_table
+from vicp.gallery.routing import choose_categories, embed_under_prompts
+from vicp.gallery.store.snapshot import Snapshot
 
-MOST_SEARCHING = 5000  # identities: all of them against all are 100 MB
+MAX_IDENTITIES = 5000  # whose impostor searches are made: all of them against all are 100 MB
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """One identity of the gallery, by its photo closest to the query.
-
-    Attributes:
-        identity: its name.
-        similarity: cosine in [-1, 1].
-        photo: index of that photo in the gallery.
-        probability: calibrated, that the query shows this identity; None where nothing was calibrated.
-    """
-
-    identity: str
-    similarity: float
-    photo: int
-    probability: float | None = None
+Floats = NDArray[np.float32]
 
 
-def rank_identities(query: Tensor, gallery: Tensor, identities: Sequence[str], *, top: int) -> list[list[Candidate]]:
-    """For each query the `top` identities, best first; an identity is as close as its closest photo.
-
-    Args:
-        query: embeddings (B, D), L2-normalised.
-        gallery: embeddings (G, D), L2-normalised.
-        identities: of the gallery's photos (G,).
-        top: how many identities to name; fewer where the gallery has fewer.
-    """
-    known = group_photos(gallery.float().numpy(), identities, np.arange(len(identities)))
-    found = closest_identities(query.float().numpy(), known, top=top)
-    return [
-        [
-            Candidate(known.names[i], float(similarity), int(known.photos[row]))
-            for i, similarity, row in zip(*columns, strict=True)
-        ]
-        for columns in zip(found.identities, found.similarities, found.rows, strict=True)
-    ]
-
-
-@dataclass(frozen=True)
-class IdentifyResult:
-    """Ranked identities for each query photo.
+@dataclass(frozen=True, eq=False)
+class CategorySearch:
+    """What the photos of one category are compared with, and what their similarities mean.
 
     Attributes:
-        queries: names of the query photos (B,).
-        ranked: for each of them, the best identities.
-        gallery: the gallery's photos.
-        num_skipped: photos left out because they cannot be used.
-        answers: for each of them, what its similarities mean; None where the prompt allows no decisions.
+        category: Its name.
+        nearest: The search of its individuals; None where nobody has a name yet.
+        rule: None where the prompt allows no decisions.
+        unruled: Why it allows none, for people.
     """
 
-    queries: tuple[str, ...]
-    ranked: list[list[Candidate]]
-    gallery: PhotoTable
-    num_skipped: int
-    answers: tuple[Identification, ...] | None = None
+    category: str
+    nearest: Nearest | None
+    rule: DecisionRule | None
+    unruled: str
 
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {
-            "gallery": {"photos": len(self.gallery), "identities": len(set(self.gallery.identities))},
-            "skipped": self.num_skipped,
-            "queries": [
-                {
-                    "photo": name,
-                    "decision": None if self.answers is None else self.answers[number].to_dict(),
-                    "candidates": [
-                        {
-                            "category": str(self.gallery.frame["category"].iloc[c.photo]),
-                            "identity": self._identity(c),
-                            "similarity": round(c.similarity, 4),
-                            "p_same": c.probability,
-                            "photo": self._photo(c),
-                        }
-                        for c in candidates
-                    ],
-                }
-                for number, (name, candidates) in enumerate(zip(self.queries, self.ranked, strict=True))
-            ],
-        }
+    @classmethod
+    def of(cls, category: str, nearest: Nearest | None, prompt: Prompt | None) -> "CategorySearch":
+        """Return the search of individuals whose photos are embedded under this prompt.
 
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        lines = []
-        for number, (name, candidates) in enumerate(zip(self.queries, self.ranked, strict=True)):
-            answer = None if self.answers is None else self.answers[number]
-            lines.append(name if answer is None else f"{name}: {self._says(answer, candidates[0])}")
-            lines += [
-                f"  {rank}. {self._identity(c)}  {_chance(c)}similarity {c.similarity:.3f}  ({self._photo(c)})"
-                for rank, c in enumerate(candidates, start=1)
-            ]
-        if self.num_skipped:
-            lines.append(f"Left out {self.num_skipped} photos that cannot be used.")
-        return lines
+        A gallery of more identities than the support calibrates the search itself: its identities give the impostor
+        searches.
+        """
+        rule = decision_rule(None if prompt is None else prompt.held_out)
+        unruled = NO_PROMPT if prompt is None else NO_HELD_OUT_PAIRS
+        if rule is None or not isinstance(nearest, ExactNearest):
+            return cls(category, nearest, rule, unruled)
+        if 2 * len(rule.searches.best) + 1 < len(nearest.names) <= MAX_IDENTITIES:
+            rule = replace(rule, searches=searches_among(impostor_similarities(nearest.index)))
+        return cls(category, nearest, rule, unruled)
 
-    def _says(self, answer: Identification, best: Candidate) -> str:
-        same = answer.verdict == "same"
-        return f"the same as {self._identity(best)}{answer.sentence.removeprefix('same')}" if same else answer.sentence
+    def identify(
+        self, photos: Sequence[str], embeddings: Floats, *, targets: ErrorTargets, top: int, routed: bool = False
+    ) -> list[Identification]:
+        """Return the identification of each photo.
 
-    def _identity(self, candidate: Candidate) -> str:
-        return str(self.gallery.frame["identity"].iloc[candidate.photo])
+        Args:
+            photos: Their names (B,).
+            embeddings: (B, D) float32, L2-normalised, under the category's prompt.
+            targets: The error rates to keep.
+            top: How many individuals to name.
+            routed: Whether the embeddings chose this category.
+        """
+        if self.nearest is None:
+            sentence = f"new: nobody of {self.category} has a name in this gallery yet"
+            return [Identification(p, self.category, "new", None, None, (), sentence, routed=routed) for p in photos]
+        results = self.nearest.search(embeddings, top)
+        return [self._decide(p, result, targets, routed) for p, result in zip(photos, results, strict=True)]
 
-    def _photo(self, candidate: Candidate) -> str:
-        return str(self.gallery.frame["path"].iloc[candidate.photo])
+    def _decide(self, photo: str, result: SearchResult, targets: ErrorTargets, routed: bool) -> Identification:
+        if self.rule is None:
+            candidates = _candidates(result, None)
+            return Identification(photo, self.category, None, None, None, candidates, self.unruled, routed=routed)
+        decision = self.rule.decide_search(result.similarities.astype(np.float64), targets)
+        shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
+        sentence = identification_sentence(
+            decision.verdict, first=result.names[0], probability=decision.probability, shortage=shortage
+        )
+        return Identification(
+            photo=photo,
+            category=self.category,
+            verdict=decision.verdict,
+            probability=decision.probability,
+            probability_new=decision.probability_new,
+            candidates=_candidates(result, decision.probabilities),
+            sentence=sentence,
+            threshold=decision.limit if isinstance(decision.limit, Threshold) else None,
+            shortage=shortage,
+            new_below=decision.new_below,
+            routed=routed,
+        )
 
 
 def identify_photos(
     embedder: Embedder,
-    gallery: Path,
-    photos: Sequence[Path],
+    gallery: PhotoTable,
+    queries: Sequence[PhotoTable],
     *,
     prompt: Prompt | None,
-    top: int,
-    promise: ErrorTargets = ErrorTargets(),  # noqa: B008 (frozen)
-) -> IdentifyResult:
-    """Ranks the gallery's identities for every photo of `photos` (files, folders or tables), and says who it is.
+    targets: ErrorTargets = DEFAULT_TARGETS,
+    top: int = 5,
+) -> IdentificationReport:
+    """Return who of a table of photos every query shows.
 
-    A gallery of more identities than the support calibrates the search itself: each of its individuals in turn plays
-    the unknown one.
+    Args:
+        embedder: The prompt's model.
+        gallery: Photos of known individuals; of the prompt's category alone, where it is among theirs.
+        queries: Photos to identify.
+        prompt: The category's; None compares plain embeddings, which calibrate nothing.
+        targets: The error rates to keep.
+        top: How many individuals to name.
 
     Raises:
-        DataError: photos that cannot be used.
-        PromptError: the prompt belongs to another model.
+        DataError: Photos that cannot be used, or a gallery photo without an identity.
+        PromptError: The prompt belongs to another model.
     """
-    asked = [embedder.embed(table, prompt) for table in query_tables(photos, skip_bad=embedder.skip_bad)]
-    known = open_photos(gallery, skip_bad=embedder.skip_bad)
-    if prompt is not None and prompt.category in known.categories:
-        known = known.of_category(prompt.category)
-    known, rows = embedder.embed(known, prompt)
-    asked_rows = torch.cat([embeddings for _, embeddings in asked])
-    ranked = rank_identities(asked_rows, rows, known.identities, top=top)
-    answers = None
-    if (decisions := decision_rule(prompt)) is not None:
-        names, owner = np.unique(known.identities, return_inverse=True)
-        decisions = searching(decisions, rows, owner)
-        answers = _answer(decisions, closest_by_identity(asked_rows, rows, owner), promise)
-        number = {name: position for position, name in enumerate(names.tolist())}
-        ranked = [_with_chances(own, answer, number) for own, answer in zip(ranked, answers, strict=True)]
-    return IdentifyResult(
-        queries=tuple(str(path) for table, _ in asked for path in table.frame["path"]),
-        ranked=ranked,
-        gallery=known,
-        num_skipped=len(known.skipped) + sum(len(table.skipped) for table, _ in asked),
-        answers=answers,
+    embedded = [embedder.embed(table, prompt) for table in queries]
+    if prompt is not None and prompt.category in gallery.categories:
+        gallery = gallery.of_category(prompt.category)
+    known, known_embeddings = embedder.embed(gallery, prompt)
+    category = prompt.category if prompt is not None else known.categories[0] if len(known.categories) == 1 else ""
+    search = CategorySearch.of(category, nearest_in_table(known, known_embeddings.float().numpy()), prompt)
+    identifications = [
+        identification
+        for table, embeddings in embedded
+        for identification in search.identify(_names(table), embeddings.float().numpy(), targets=targets, top=top)
+    ]
+    skipped = len(known.skipped) + sum(len(table.skipped) for table, _ in embedded)
+    return _report(identifications, [search], skipped)
+
+
+def identify_in_gallery(
+    embedder: Embedder,
+    snapshot: Snapshot,
+    queries: Sequence[PhotoTable],
+    *,
+    category: str | None = None,
+    targets: ErrorTargets = DEFAULT_TARGETS,
+    top: int = 5,
+    allow_unknown: bool = True,
+) -> IdentificationReport:
+    """Return who of a stored gallery every query shows.
+
+    Args:
+        embedder: The gallery's model.
+        snapshot: The gallery.
+        queries: Photos to identify.
+        category: Theirs; None lets the prompts decide where the gallery has several.
+        targets: The error rates to keep.
+        top: How many individuals to name.
+        allow_unknown: Say so of a photo that fits no category.
+
+    Raises:
+        DataError: Photos that cannot be used.
+        GalleryError: No such category, nothing enrolled, or another model.
+    """
+    categories = _categories(snapshot, category)
+    searches: dict[str, CategorySearch] = {}
+    identifications: list[Identification] = []
+    skipped = 0
+    for table in queries:
+        embeddings, usable = embed_under_prompts(embedder, snapshot, table, categories)
+        chosen = choose_categories(snapshot, categories, embeddings, allow_unknown=allow_unknown)
+        by_row: dict[int, Identification] = {}
+        for name in dict.fromkeys(chosen):
+            rows = [row for row, one in enumerate(chosen) if one == name]
+            photos = [_names(usable)[row] for row in rows]
+            if name not in categories:
+                of_rows = [Identification(p, name, None, None, None, (), FITS_NONE, routed=True) for p in photos]
+            else:
+                if name not in searches:
+                    nearest = nearest_in_category(snapshot, categories[name])
+                    searches[name] = CategorySearch.of(name, nearest, categories[name].prompt)
+                of_rows = searches[name].identify(
+                    photos, embeddings[name][rows], targets=targets, top=top, routed=len(categories) > 1
+                )
+            by_row |= dict(zip(rows, of_rows, strict=True))
+        identifications += [by_row[row] for row in range(len(chosen))]
+        skipped += len(usable.skipped)
+    return _report(identifications, list(searches.values()), skipped)
+
+
+FITS_NONE = "fits no category of this gallery"
+
+
+def _categories(snapshot: Snapshot, category: str | None) -> Mapping[str, GalleryCategory]:
+    if category is not None:
+        return {category: find_category(snapshot, category)}
+    categories = gallery_categories(snapshot)
+    if not categories:
+        raise GalleryError(f"{snapshot.uri}: nothing enrolled yet: `vicp gallery enroll {snapshot.uri} PHOTOS`")
+    return categories
+
+
+def _candidates(result: SearchResult, probabilities: NDArray[np.float64] | None) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            identity=name,
+            similarity=float(result.similarities[rank]),
+            probability=None if probabilities is None else float(probabilities[rank]),
+            photo=source,
+            key=key,
+        )
+        for rank, (name, (source, key)) in enumerate(zip(result.names, result.photos, strict=True))
     )
 
 
-def searching(decisions: DecisionRule, rows: Tensor, owner: np.ndarray) -> DecisionRule:
-    """The decisions with the searches of a gallery (rows, owner) that has more identities than the support."""
-    if not 2 * len(decisions.searches.best) + 1 < int(owner.max()) + 1 <= MOST_SEARCHING:
-        return decisions
-    return replace(decisions, searches=searches_among(best_impostor(rows, owner)))
+def _report(
+    identifications: Sequence[Identification], searches: Sequence[CategorySearch], skipped: int
+) -> IdentificationReport:
+    searched = [search.nearest for search in searches if search.nearest is not None]
+    return IdentificationReport(
+        tuple(identifications),
+        gallery_photos=sum(nearest.num_photos for nearest in searched),
+        gallery_identities=sum(len(nearest.names) for nearest in searched),
+        skipped=skipped,
+    )
 
 
-def _answer(decisions: DecisionRule, similarity: np.ndarray, promise: ErrorTargets) -> tuple[Identification, ...]:
-    return tuple(decisions.identify(row, promise) for row in similarity)
-
-
-def _with_chances(candidates: Sequence[Candidate], answer: Identification, number: dict[str, int]) -> list[Candidate]:
-    if answer.probability is None:
-        return list(candidates)
-    return [replace(c, probability=float(answer.probability[number[c.identity]])) for c in candidates]
-
-
-def _chance(candidate: Candidate) -> str:
-    return "" if candidate.probability is None else f"P = {candidate.probability:.2f}, "
-
-
-def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
-    """What is asked about: one table of all files, named as the user would, and the tables that hold bytes."""
-    opened = [(path, open_photos(path, need_identity=False, skip_bad=skip_bad)) for path in photos]
-    files = []
-    for _, table in opened:
-        if table.root is not None:
-            files.append(table.frame.assign(path=[str(table.root / name) for name in table.frame["path"]]))
-    tables = [table for _, table in opened if table.root is None]
-    if files:
-        frame = pd.concat(files, ignore_index=True)
-        skipped = tuple(bad for _, table in opened if table.root is not None for bad in table.skipped)
-        tables.insert(0, PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path(), skipped))
-    return tables
+def _names(table: PhotoTable) -> list[str]:
+    return [str(path) for path in table.frame["path"]]

@@ -1,4 +1,4 @@
-"""The nearest individuals of one category: by exact search, or by an index where there are a million photos."""
+"""The known individuals nearest to a photo: by exact search, or by an index where there are a million photos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,25 +8,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicp.data.records import PhotoTable
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.contents import FACTS, embedded_photos, quoted
-from vicp.gallery.search import IdentityIndex, best_by_identity, closest_identities, group_photos
+from vicp.gallery.identity_search import IdentityIndex, group_by_identity, identity_similarities
 from vicp.gallery.store.lance import query_index
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
 
-_ASKED = 200  # photos that an index is asked for, to find the individuals among them
+INDEX_RESULTS = 200  # photos that an index returns for a query, to find the individuals among them
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """The individuals closest to one query.
+    """The individuals nearest to one query.
 
     Attributes:
-        names: theirs, best first.
-        photos: of each, the closest photo: source and key.
+        names: Theirs, best first.
+        photos: Of each, the closest photo: source and key.
         similarities: (I,) of every individual, best first; an index knows only that the rest are no closer.
     """
 
@@ -36,112 +37,140 @@ class SearchResult:
 
 
 class Nearest(Protocol):
-    """Finds individuals."""
+    """A search for individuals."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everybody."""
+        """Return the names of all individuals."""
         ...
 
-    def hits(self, query: Floats, top: int) -> Iterator[SearchResult]:
-        """Yields the `top` closest individuals of each query (B, D)."""
+    @property
+    def num_photos(self) -> int:
+        """Return how many photos they have."""
         ...
 
-    def best_photos(self, query: Floats) -> NDArray[np.int64]:
-        """The number of the closest photo of each query (B,)."""
+    def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
+        """Yield the `top` nearest individuals of each query (B, D)."""
+        ...
+
+    def closest_photos(self, query: Floats) -> NDArray[np.int64]:
+        """Return the number of the closest photo of each query (B,)."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class ExactNearest:
-    """Every photo is compared.
+    """A search that compares every photo.
 
     Attributes:
-        known: the embeddings, by individual.
-        frame: facts, by the photo's number.
+        index: The embeddings, by individual.
+        frame: `source` and `key` of each photo, indexed by its number.
     """
 
-    known: IdentityIndex
+    index: IdentityIndex
     frame: pd.DataFrame
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everybody."""
-        return self.known.names
+        """Return the names of all individuals."""
+        return self.index.names
+
+    @property
+    def num_photos(self) -> int:
+        """Return how many photos they have."""
+        return len(self.index)
 
     def similarities(self, query: Floats) -> Floats:
-        """The similarity (B, I) of every individual's closest photo, in the order of `names`."""
-        return best_by_identity(query, self.known)
+        """Return the similarity (B, I) of every individual's closest photo, in the order of `names`."""
+        return identity_similarities(query, self.index)
 
-    def hits(self, query: Floats, top: int) -> Iterator[SearchResult]:
-        """Yields the `top` closest individuals of each query (B, D)."""
-        for one, similarity in zip(query, self.similarities(query), strict=True):
+    def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
+        """Yield the `top` nearest individuals of each query (B, D)."""
+        for embedding, similarity in zip(query, self.similarities(query), strict=True):
             order = np.argsort(-similarity, kind="stable")
-            photos = []
-            for i in order[:top]:
-                rows = self.known.rows_of(int(i))
-                best = rows.start + int(np.argmax(self.known.embeddings[rows] @ one))
-                source, key = self.frame.loc[self.known.photos[best], ["source", "key"]]
-                photos.append((str(source), str(key)))
-            yield SearchResult([self.known.names[i] for i in order[:top]], photos, similarity[order])
+            numbers = [self.index.closest_photo(embedding, int(i)) for i in order[:top]]
+            facts = self.frame.loc[numbers, ["source", "key"]]
+            photos = [(str(source), str(key)) for source, key in facts.itertuples(index=False)]
+            yield SearchResult([self.index.names[i] for i in order[:top]], photos, similarity[order])
 
-    def best_photos(self, query: Floats) -> NDArray[np.int64]:
-        """The number of the closest photo of each query (B,)."""
-        return self.known.photos[closest_identities(query, self.known, top=1).rows[:, 0]]
+    def closest_photos(self, query: Floats) -> NDArray[np.int64]:
+        """Return the number of the closest photo of each query (B,)."""
+        best = self.similarities(query).argmax(axis=1)
+        numbers = [self.index.closest_photo(embedding, int(i)) for embedding, i in zip(query, best, strict=True)]
+        return np.array(numbers, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class IndexedNearest:
-    """Only the cells of an index that are closest are looked at, and nothing is held in memory.
+    """A search of the closest cells of an index alone, with nothing held in memory.
 
     Attributes:
-        snapshot: the gallery.
+        snapshot: The gallery.
         table: LanceDB's table of embeddings.
-        names: everybody.
-        cells: how many are looked at.
+        names: Of all individuals.
+        num_photos: How many photos they have.
+        cells: How many cells are searched.
     """
 
     snapshot: Snapshot
     table: Any
     names: tuple[str, ...]
+    num_photos: int
     cells: int
 
-    def hits(self, query: Floats, top: int) -> Iterator[SearchResult]:
-        """Yields the `top` closest individuals of each query (B, D)."""
+    def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
+        """Yield the `top` nearest individuals of each query (B, D)."""
         columns = ["number", "identity", "source", "key"]
-        for one in query:
-            found = query_index(self.table, one, cells=self.cells, count=_ASKED).to_pandas()
-            facts = self.snapshot.of_numbers(PHOTOS, found["number"].tolist(), columns).to_pandas()
-            named = found.merge(facts, on="number").dropna(subset="identity").drop_duplicates("identity")
-            similarity = named["similarity"].to_numpy(np.float32)
-            rest = np.full(len(self.names) - len(named), similarity[-1] if len(named) else -1.0, np.float32)
-            listed = named.iloc[:top]
+        for embedding in query:
+            hits = query_index(self.table, embedding, cells=self.cells, count=INDEX_RESULTS).to_pandas()
+            facts = self.snapshot.of_numbers(PHOTOS, hits["number"].tolist(), columns).to_pandas()
+            best = hits.merge(facts, on="number").dropna(subset="identity").drop_duplicates("identity")
+            similarity = best["similarity"].to_numpy(np.float32)
+            rest = np.full(len(self.names) - len(best), similarity[-1] if len(best) else -1.0, np.float32)
+            listed = best.iloc[:top]
             photos = list(zip(listed["source"], listed["key"], strict=True))
             yield SearchResult(list(listed["identity"]), photos, np.concatenate([similarity, rest]))
 
-    def best_photos(self, query: Floats) -> NDArray[np.int64]:
-        """The number of the closest photo of each query (B,)."""
-        found = [query_index(self.table, one, cells=self.cells, count=1)["number"][0].as_py() for one in query]
-        return np.array(found, dtype=np.int64)
+    def closest_photos(self, query: Floats) -> NDArray[np.int64]:
+        """Return the number of the closest photo of each query (B,)."""
+        tables = [query_index(self.table, embedding, cells=self.cells, count=1) for embedding in query]
+        return np.array([table["number"][0].as_py() for table in tables], dtype=np.int64)
 
 
-def nearest_of(snapshot: Snapshot, category: GalleryCategory) -> Nearest | None:
-    """The known individuals of a category, by its index where it has one; None where nobody has a name yet."""
-    made = snapshot.settings.get("indices", {}).get(category.category)
-    if made is None:
+def nearest_in_table(table: PhotoTable, embeddings: Floats) -> ExactNearest:
+    """Return the search of a photo table whose photos have these embeddings (G, D); photos are numbered from 0.
+
+    Identities are in the order of their names, `category/name` where the photos are of several categories.
+
+    Raises:
+        DataError: A photo has no identity.
+    """
+    identities = np.array(table.identities, dtype=object)
+    if len(table.categories) == 1:
+        identities = table.frame["identity"].astype(str).to_numpy(dtype=object)
+    order = np.argsort(identities, kind="stable")
+    index = group_by_identity(embeddings[order], list(identities[order]), order.astype(np.int64))
+    return ExactNearest(index, pd.DataFrame({"source": table.frame["path"].to_numpy(), "key": ""}))
+
+
+def nearest_in_category(snapshot: Snapshot, category: GalleryCategory) -> Nearest | None:
+    """Return the search of a stored category, by its index where it has one; None where nobody has a name yet."""
+    settings = snapshot.settings.get("indices", {}).get(category.category)
+    if settings is None:
         return exact_nearest(snapshot, category)
     where = f"category = {quoted(category.category)} and identity is not null"
-    names = snapshot.read(PHOTOS, ["identity"], where)["identity"].unique().to_pylist()
-    if not names:
+    identities = snapshot.read(PHOTOS, ["identity"], where)["identity"]
+    if not len(identities):
         return None
-    return IndexedNearest(snapshot, snapshot.open(category.table), tuple(sorted(names)), int(made["cells"]))
+    names = tuple(sorted(identities.unique().to_pylist()))
+    return IndexedNearest(snapshot, snapshot.open(category.table), names, len(identities), int(settings["cells"]))
 
 
 def exact_nearest(snapshot: Snapshot, category: GalleryCategory) -> ExactNearest | None:
-    """The known photos of a category, all of them in memory; None where nobody has a name yet."""
-    found = embedded_photos(snapshot, category, named=True)
-    if not len(found.frame):
+    """Return the exact search of a stored category, its photos in memory; None where nobody has a name yet."""
+    named = embedded_photos(snapshot, category, named=True)
+    if not len(named.frame):
         return None
-    numbers = found.frame["number"].to_numpy(np.int64)
-    known = group_photos(found.embeddings, list(found.frame["identity"]), numbers)
-    return ExactNearest(known, found.frame[list(FACTS)].set_index("number"))
+    numbers = named.frame["number"].to_numpy(np.int64)
+    index = group_by_identity(named.embeddings, list(named.frame["identity"]), numbers)
+    return ExactNearest(index, named.frame[list(FACTS)].set_index("number"))

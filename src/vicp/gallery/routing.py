@@ -1,4 +1,4 @@
-"""A photo of unknown category goes where it fits: near photos of a category, as near as these are to each other."""
+"""Which category a photo belongs to: the one whose photos it is near, measured by how near those are to each other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vicp.adapt.embedder import Embedder
+from vicp.data.records import PhotoTable
+from vicp.gallery.categories import GalleryCategory, check_model
+from vicp.gallery.contents import embedded_photos
+from vicp.gallery.store.snapshot import Snapshot
+
 UNKNOWN = "unknown"  # the category of photos that fit none
-MAX_PHOTOS = 1000  # of a category, to know what is usual in it
+MAX_PHOTOS = 1000  # of a category, to estimate its density
 UNKNOWN_SHARE = 0.05  # of a category's own photos that may be called unknown
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,24 +25,24 @@ class CategoryDensity:
 
     Attributes:
         embeddings: (n, D) of some of its photos.
-        middle: the median similarity of a photo to the nearest other one.
-        spread: from there down to the tenth of photos that are farthest from theirs.
-        lowest: below this, a photo would be among the farthest `UNKNOWN_SHARE`.
+        median: Median similarity of a photo to the nearest other one.
+        spread: From there down to the tenth of photos that are farthest from theirs.
+        lowest: Below this, a photo would be among the farthest `UNKNOWN_SHARE`.
     """
 
-    embeddings: NDArray[np.float32]
-    middle: float
+    embeddings: Floats
+    median: float
     spread: float
     lowest: float
 
-    def fit(self, query: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """How well photos (B, D) fit (0 is the median photo, -1 one of the farthest tenth), and whether at all."""
+    def fit(self, query: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return how well photos (B, D) fit (0 the median photo, -1 one of the farthest tenth), and whether at all."""
         nearest = (query @ self.embeddings.T).max(axis=1).astype(np.float64)
-        return (nearest - self.middle) / self.spread, nearest >= self.lowest
+        return (nearest - self.median) / self.spread, nearest >= self.lowest
 
 
-def category_density(embeddings: NDArray[np.float32], *, seed: int = 0) -> CategoryDensity | None:
-    """What is usual among photos (n, D) of a category; None where there are fewer than two."""
+def category_density(embeddings: Floats, *, seed: int = 0) -> CategoryDensity | None:
+    """Return the density of photos (n, D) of a category; None where there are fewer than two."""
     if len(embeddings) < 2:
         return None
     if len(embeddings) > MAX_PHOTOS:
@@ -43,36 +51,69 @@ def category_density(embeddings: NDArray[np.float32], *, seed: int = 0) -> Categ
     similarity = embeddings @ embeddings.T
     np.fill_diagonal(similarity, -2)
     nearest = similarity.max(axis=1).astype(np.float64)
-    middle, far = np.median(nearest), np.quantile(nearest, 0.1)
-    return CategoryDensity(
-        embeddings, float(middle), float(middle - far) + 1e-3, float(np.quantile(nearest, UNKNOWN_SHARE))
-    )
+    median, far = np.median(nearest), np.quantile(nearest, 0.1)
+    lowest = float(np.quantile(nearest, UNKNOWN_SHARE))
+    return CategoryDensity(embeddings, float(median), float(median - far) + 1e-3, lowest)
 
 
 def route(
-    queries: Mapping[str, NDArray[np.float32]],
-    usual: Mapping[str, CategoryDensity | None],
+    queries: Mapping[str, Floats],
+    densities: Mapping[str, CategoryDensity | None],
     *,
     allow_unknown: bool = True,
 ) -> Sequence[str]:
-    """The category of each photo.
+    """Return the category of each photo.
 
     Args:
-        queries: category -> embeddings (B, D) of all photos under that category's prompt.
-        usual: of the same categories; one without photos gets none.
-        allow_unknown: say `UNKNOWN` of a photo that fits nowhere, instead of the category that it fits least badly.
+        queries: Category -> embeddings (B, D) of all photos under that category's prompt.
+        densities: Of the same categories; None for one without photos, which gets none.
+        allow_unknown: Say `UNKNOWN` of a photo that fits nowhere, instead of the category that it fits least badly.
     """
-    names = [name for name in queries if usual.get(name) is not None]
-    count = len(next(iter(queries.values())))
+    names, fits, is_inside = [], [], []
+    for name, embeddings in queries.items():
+        density = densities.get(name)
+        if density is not None:
+            fit, inside = density.fit(embeddings)
+            names.append(name)
+            fits.append(fit)
+            is_inside.append(inside)
+    num_photos = len(next(iter(queries.values())))
     if not names:
-        return [UNKNOWN] * count
-    fits, inside = [], []
-    for name in names:
-        known = usual[name]
-        assert known is not None
-        fit, within = known.fit(queries[name])
-        fits.append(fit)
-        inside.append(within)
-    chosen = np.argmax(np.stack(fits), axis=0)  # (B,)
-    accepted = np.stack(inside)[chosen, np.arange(count)]  # (B,)
-    return [names[c] if ok or not allow_unknown else UNKNOWN for c, ok in zip(chosen, accepted, strict=True)]
+        return [UNKNOWN] * num_photos
+    best = np.argmax(np.stack(fits), axis=0)  # (B,)
+    accepted = np.stack(is_inside)[best, np.arange(num_photos)]  # (B,)
+    return [names[c] if ok or not allow_unknown else UNKNOWN for c, ok in zip(best, accepted, strict=True)]
+
+
+def choose_categories(
+    snapshot: Snapshot,
+    categories: Mapping[str, GalleryCategory],
+    queries: Mapping[str, Floats],
+    *,
+    allow_unknown: bool,
+) -> Sequence[str]:
+    """Return the category of each photo from its embeddings under every prompt; the only one where there is one."""
+    if len(categories) == 1:
+        return [next(iter(categories))] * len(next(iter(queries.values())))
+    densities = {
+        name: category_density(embedded_photos(snapshot, category).embeddings) for name, category in categories.items()
+    }
+    return route(queries, densities, allow_unknown=allow_unknown)
+
+
+def embed_under_prompts(
+    embedder: Embedder, snapshot: Snapshot, table: PhotoTable, categories: Mapping[str, GalleryCategory]
+) -> tuple[dict[str, Floats], PhotoTable]:
+    """Return embeddings of the photos under every category's prompt, and the photos that could be used.
+
+    Raises:
+        DataError: Photos that cannot be used.
+        GalleryError: The gallery's embeddings are of another model.
+    """
+    queries: dict[str, Floats] = {}
+    usable = table
+    for name, category in categories.items():
+        check_model(embedder, category.model, uri=snapshot.uri)
+        usable, embeddings = embedder.embed(usable, category.prompt)
+        queries[name] = embeddings.float().numpy()
+    return queries, usable

@@ -1,111 +1,133 @@
-"""Compares two photos under a category's prompt."""
+"""Verify: whether two photos show one individual, by a category's prompt, given or stored in a gallery."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import torch
+from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.verifier import can_verify, probability_same
-from vicp.data.loading import check_photos
-from vicp.data.records import list_rows
-from vicp.decisions.outcome import ErrorTargets, Verification
-from vicp.decisions.rule import decision_rule
-from vicp.errors import DataError
-from vicp.gallery.identify import query_tables
-
-
-@dataclass(frozen=True)
-class VerifyResult:
-    """Two photos compared under a category's prompt.
-
-    Attributes:
-        similarity: cosine of their embeddings, in [-1, 1].
-        probability: the in-context verifier's P(same), as the model gives it; None without a verifier.
-        threshold: the similarity that best told the taught pairs apart when they were held out; None if unknown.
-        threshold_accuracy: the share of those pairs on the right side of it, both kinds weighing the same.
-        category: the prompt's.
-        decision: what the similarity means, calibrated; None where the prompt allows no decisions.
-        foreseen: whether the LLM clearly foresaw labels of the taught pairs; where not, its probability is not shown.
-    """
-
-    similarity: float
-    probability: float | None
-    threshold: float | None
-    threshold_accuracy: float | None
-    category: str
-    decision: Verification | None = None
-    foreseen: bool | None = None
-
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {
-            "category": self.category,
-            "similarity": self.similarity,
-            "p_same": self.probability,
-            "labels_foreseen": self.foreseen,
-            "threshold": self.threshold,
-            "threshold_accuracy": self.threshold_accuracy,
-            "decision": None if self.decision is None else self.decision.to_dict(),
-        }
-
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        said = None if self.decision is None else self.decision.sentence
-        lines = [] if said is None else [f"{said[0].upper()}{said[1:]}."]
-        if self.probability is None:
-            lines.append(f"Similarity {self.similarity:.3f}.")
-        elif self.foreseen is False:
-            lines.append(
-                f"Similarity {self.similarity:.3f}. What the model reads in context is left out: of the pairs taught "
-                f"for '{self.category}' it did not foresee clearly more labels than one answer for all does."
-            )
-        else:
-            answer = "the same individual" if self.probability >= 0.5 else "different individuals"
-            lines.append(
-                f"In context probably {answer}: P(same) = {self.probability:.2f} by the pairs taught for "
-                f"'{self.category}' (not calibrated), similarity {self.similarity:.3f}."
-            )
-        if self.threshold is not None and self.threshold_accuracy is not None:
-            side = "above" if self.similarity > self.threshold else "not above"
-            lines.append(
-                f"That is {side} {self.threshold:.3f}, which told {self.threshold_accuracy:.0%} of the pairs taught "
-                f"for '{self.category}' apart when they were held out."
-            )
-        return lines
+from vicp.data.loading import load_pixels
+from vicp.data.records import BadPhoto, PhotoTable, list_rows
+from vicp.decisions.outcome import ErrorTargets, InsufficientPairs, Threshold, Verification
+from vicp.decisions.rule import DEFAULT_TARGETS, decision_rule
+from vicp.decisions.sentences import NO_HELD_OUT_PAIRS, NO_PROMPT, verification_sentence
+from vicp.errors import DataError, GalleryError
+from vicp.gallery.categories import check_model, find_category, gallery_categories
+from vicp.gallery.routing import UNKNOWN, choose_categories
+from vicp.gallery.store.snapshot import Snapshot
 
 
 def verify_photos(
-    embedder: Embedder,
-    a: Path,
-    b: Path,
-    *,
-    prompt: Prompt,
-    promise: ErrorTargets = ErrorTargets(),  # noqa: B008 (frozen)
-) -> VerifyResult:
-    """Compares two photos under a category's prompt.
+    embedder: Embedder, pair: PhotoTable, *, prompt: Prompt | None, targets: ErrorTargets = DEFAULT_TARGETS
+) -> Verification:
+    """Return whether two photos show one individual, under a category's prompt.
+
+    Args:
+        embedder: The prompt's model.
+        pair: A table of the two photos.
+        prompt: The category's; None compares plain embeddings, which calibrate nothing.
+        targets: The error rates to keep.
 
     Raises:
-        DataError: a photo that cannot be used.
-        PromptError: the prompt belongs to another model.
+        DataError: A photo that cannot be used.
+        PromptError: The prompt belongs to another model.
     """
-    table = query_tables([a, b], skip_bad=False)
-    if len(table) != 1 or len(table[0]) != 2:
-        raise DataError(f"{a} and {b}: expected two photos, one file each")
-    if bad := check_photos(table[0], threads=1):
+    pixels = decode_pair(embedder, pair)
+    embeddings = embedder.embed_pixels(pixels, prompt, mirror=False)  # (2, D)
+    return _verify(embedder, pixels, embeddings, prompt, "" if prompt is None else prompt.category, targets)
+
+
+def verify_in_gallery(
+    embedder: Embedder,
+    snapshot: Snapshot,
+    pair: PhotoTable,
+    *,
+    category: str | None = None,
+    targets: ErrorTargets = DEFAULT_TARGETS,
+) -> Verification:
+    """Return whether two photos show one individual, under a stored category's prompt.
+
+    Args:
+        embedder: The gallery's model.
+        snapshot: The gallery.
+        pair: A table of the two photos.
+        category: Theirs; None lets the first photo decide.
+        targets: The error rates to keep.
+
+    Raises:
+        DataError: A photo that cannot be used.
+        GalleryError: No such category, a photo that fits none, or another model.
+    """
+    categories = gallery_categories(snapshot) if category is None else {category: find_category(snapshot, category)}
+    if not categories:
+        raise GalleryError(f"{snapshot.uri}: no category yet: `vicp gallery enroll {snapshot.uri} PHOTOS` adds one")
+    pixels = decode_pair(embedder, pair)
+    embeddings: dict[str, Tensor] = {}
+    for name, stored in categories.items():
+        check_model(embedder, stored.model, uri=snapshot.uri)
+        embeddings[name] = embedder.embed_pixels(pixels, stored.prompt, mirror=False)  # (2, D)
+    queries = {name: rows.float().numpy() for name, rows in embeddings.items()}
+    chosen = choose_categories(snapshot, categories, queries, allow_unknown=True)[0]
+    if chosen == UNKNOWN and chosen not in categories:
+        first = pair.frame["path"].iloc[0]
+        raise GalleryError(f"{first}: fits no category of {snapshot.uri}: give --category ({', '.join(categories)})")
+    prompt = categories[chosen].prompt
+    return _verify(embedder, pixels, embeddings[chosen], prompt, chosen, targets, routed=len(categories) > 1)
+
+
+def decode_pair(embedder: Embedder, pair: PhotoTable) -> Tensor:
+    """Return the pixels (2, 3, S, S) uint8 of two photos.
+
+    Raises:
+        DataError: A photo that cannot be used.
+    """
+    bad: list[BadPhoto] = []
+    batches = list(load_pixels(pair, embedder.transform, threads=1, bad=bad))
+    if bad:
         raise DataError(f"cannot compare these photos: {list_rows(bad)}")
-    _, (left, right) = embedder.embed(table[0], prompt)
-    probability = None
-    if can_verify(embedder, prompt):
-        latents = embedder.latents(embedder.pixels(table[0])[1])
-        probability = float(probability_same(embedder, prompt, latents[:1], latents[1:])[0])
-    choice, decisions = prompt.choice, decision_rule(prompt)
-    return VerifyResult(
-        similarity=float(left @ right),
-        probability=probability,
-        threshold=None if choice is None else choice.threshold,
-        threshold_accuracy=None if choice is None else choice.threshold_accuracy,
-        category=prompt.category,
-        decision=None if decisions is None else decisions.verify(float(left @ right), promise),
-        foreseen=prompt.foreseen,
+    return torch.cat([batch.pixels for batch in batches])
+
+
+def _verify(
+    embedder: Embedder,
+    pixels: Tensor,
+    embeddings: Tensor,
+    prompt: Prompt | None,
+    category: str,
+    targets: ErrorTargets,
+    *,
+    routed: bool = False,
+) -> Verification:
+    """Return what the embeddings (2, D) of two photos say of them, and what the in-context verifier does."""
+    similarity = float(embeddings[0] @ embeddings[1])
+    if prompt is None:
+        return Verification(category, None, None, similarity, NO_PROMPT, routed=routed)
+    rule = decision_rule(prompt.held_out)
+    decision = None if rule is None else rule.decide_pair(similarity, targets)
+    limit = None if decision is None else decision.limit
+    shortage = limit if isinstance(limit, InsufficientPairs) else None
+    sentence = NO_HELD_OUT_PAIRS
+    if decision is not None:
+        sentence = verification_sentence(decision.verdict, probability=decision.probability, shortage=shortage)
+    return Verification(
+        category=category,
+        verdict=None if decision is None else decision.verdict,
+        probability=None if decision is None else decision.probability,
+        similarity=similarity,
+        sentence=sentence,
+        threshold=limit if isinstance(limit, Threshold) else None,
+        shortage=shortage,
+        different_below=None if decision is None else decision.different_below,
+        verifier_probability=_verifier_probability(embedder, pixels, prompt),
+        labels_predictable=prompt.foreseen,
+        separating_similarity=None if prompt.choice is None else prompt.choice.threshold,
+        separating_accuracy=None if prompt.choice is None else prompt.choice.threshold_accuracy,
+        routed=routed,
     )
+
+
+def _verifier_probability(embedder: Embedder, pixels: Tensor, prompt: Prompt) -> float | None:
+    if not can_verify(embedder, prompt):
+        return None
+    latents = embedder.latents(pixels)  # (2, Q, E)
+    return float(probability_same(embedder, prompt, latents[:1], latents[1:])[0])

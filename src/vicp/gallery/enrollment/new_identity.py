@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from vicp.data.records import PhotoTable
+from vicp.decisions.outcome import Identification
 from vicp.errors import GalleryError
-from vicp.gallery.ask import GalleryIdentification
 from vicp.gallery.categories import find_category, gallery_categories
 from vicp.gallery.contents import photos, quoted
 from vicp.gallery.store.snapshot import Snapshot
@@ -28,11 +28,11 @@ class NewIdentityResult:
     identity: str
     category: str
     added: int
-    identifications: tuple[GalleryIdentification, ...]
+    identifications: tuple[Identification, ...]
 
 
 def check_new(
-    snapshot: Snapshot, identifications: Sequence[GalleryIdentification], *, name: str | None, force: bool
+    snapshot: Snapshot, identifications: Sequence[Identification], *, name: str | None, force: bool
 ) -> tuple[str, str]:
     """Return the category and the name of an individual that is not in the gallery.
 

@@ -1,16 +1,16 @@
-"""Probabilities, answers, and decisions as JSON."""
+"""Probabilities, and the verdicts on searches and pairs."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.gallery.individuals import embeddings_of, held_out_of
+from tests.decisions.individuals import embeddings_of, held_out_of
 
-from vicp.adapt.held_out import HeldOut
-from vicp.adapt.prompt import Prompt, Recipe
-from vicp.decisions.calibration import LabelledScores, cross_validated_loss, fit_calibration, shift_prior
-from vicp.decisions.rule import DecisionRule, ErrorTargets, InsufficientPairs, decision_rule, posterior
+from vicp.decisions.calibration import Calibration, LabelledScores, cross_validated_loss, fit_calibration, shift_prior
+from vicp.decisions.held_out import HeldOut
+from vicp.decisions.outcome import ErrorTargets, InsufficientPairs
+from vicp.decisions.rule import DecisionRule, PairDecision, SearchDecision, decision_rule, posterior
+from vicp.decisions.sentences import identification_sentence, verification_sentence
 from vicp.errors import DataError
 from vicp.metrics.reliability import calibration_error, reliability
 
@@ -18,7 +18,7 @@ EASY = ErrorTargets(false_match_rate=0.1, confidence=0.9, false_new_rate=0.1)
 
 
 @pytest.fixture(scope="module")
-def decisions() -> DecisionRule:
+def rule() -> DecisionRule:
     return DecisionRule.fit(held_out_of(60, 2))
 
 
@@ -91,78 +91,73 @@ def test_posterior_by_hand() -> None:
     assert (p.tolist(), new) == (pytest.approx([0.75, 1 / 12]), pytest.approx(1 / 6))
 
 
-def test_identify_says_same_new_or_cannot_say(decisions: DecisionRule) -> None:
+def in_words(decision: SearchDecision) -> str:
+    shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
+    return identification_sentence(decision.verdict, first="Tom", probability=decision.probability, shortage=shortage)
+
+
+def pair_in_words(decision: PairDecision) -> str:
+    shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
+    return verification_sentence(decision.verdict, probability=decision.probability, shortage=shortage)
+
+
+def test_a_search_says_same_new_or_cannot_say(rule: DecisionRule) -> None:
     far = np.full(59, -0.2)
-    clear = decisions.identify(np.append(far, 0.999), EASY)
-    assert (clear.verdict, clear.order[0]) == ("same", 59)
-    assert clear.sentence == f"same, P = {clear.probability[59]:.2f}"
-    assert clear.probability[59] > 0.9
-    assert clear.probability.sum() + clear.probability_new == pytest.approx(1)
-    new = decisions.identify(np.append(far, 0.0), EASY)
-    assert new.verdict == "new"
-    assert new.sentence == f"new individual, P = {new.probability_new:.2f}"
-    between = (decisions.new_below(0.1) + decisions.threshold(0.1, candidates=60).similarity) / 2
-    doubt = decisions.identify(np.append(far, between), EASY)
+    clear = rule.decide_search(np.append(far, 0.999), EASY)
+    assert (clear.verdict, clear.best) == ("same", 59)
+    assert clear.probability == clear.probabilities[59] > 0.9
+    assert in_words(clear) == f"the same as Tom, P = {clear.probability:.2f}"
+    assert clear.probabilities.sum() + clear.probability_new == pytest.approx(1)
+    new = rule.decide_search(np.append(far, 0.0), EASY)
+    assert (new.verdict, new.probability) == ("new", new.probability_new)
+    assert in_words(new) == f"new individual, P = {new.probability_new:.2f}"
+    between = (rule.new_below(0.1) + rule.threshold(0.1, candidates=60).similarity) / 2
+    doubt = rule.decide_search(np.append(far, between), EASY)
     assert doubt.verdict == "unsure"
-    assert doubt.sentence.startswith("cannot say: known and unknown individuals both look like this")
+    assert in_words(doubt).startswith("cannot say: known and unknown individuals both look like this")
 
 
 def test_with_few_pairs_it_says_how_many_are_missing() -> None:
     found = DecisionRule.fit(held_out_of(20, 2))
-    answer = found.identify(np.append(np.zeros(9), 0.99))
-    assert answer.verdict == "unsure"
-    assert isinstance(answer.limits, InsufficientPairs)
-    # 45 searches of 10 candidates take 46 couples; there are 10.
-    assert answer.limits.missing == 36
-    assert answer.sentence.startswith(
+    decision = found.decide_search(np.append(np.zeros(9), 0.99))
+    assert decision.verdict == "unsure"
+    assert isinstance(decision.limit, InsufficientPairs)
+    # 45 searches of 10 candidates take 46 pairs of identities; there are 10.
+    assert decision.limit.missing == 36
+    assert in_words(decision).startswith(
         "cannot say with so few pairs (not enough pairs for that rate: 36 more different-pairs needed"
     )
-    assert answer.to_dict()["threshold"] is None
-    assert answer.to_dict()["shortage"]["missing"] == 36
 
 
-def test_verify(decisions: DecisionRule) -> None:
-    same, different = decisions.verify(0.999, EASY), decisions.verify(-0.5, EASY)
+def test_a_pair_is_the_same_different_or_cannot_be_told(rule: DecisionRule) -> None:
+    same, different = rule.decide_pair(0.999, EASY), rule.decide_pair(-0.5, EASY)
     assert (same.verdict, different.verdict) == ("same", "different")
-    assert same.sentence == f"same, P = {same.probability:.2f}"
+    assert pair_in_words(same) == f"same, P = {same.probability:.2f}"
     assert different.probability < 0.1
-    assert decisions.verify(0.999, replace(EASY, false_match_rate=0.001)).sentence.startswith(
-        "cannot say with so few pairs"
-    )
+    strict = rule.decide_pair(0.999, replace(EASY, false_match_rate=0.001))
+    assert pair_in_words(strict).startswith("cannot say with so few pairs")
 
 
-def test_an_impossible_pair_is_not_called_the_same() -> None:
+def test_an_impossible_pair_is_not_called_the_same(rule: DecisionRule) -> None:
     """A probability of 0 is a probability."""
-    found = DecisionRule.fit(held_out_of(60, 2))
-    from vicp.decisions.outcome import Verification
-
-    limits = found.threshold(0.1, confidence=0.9)
-    assert Verification.decide(0.9999, 0.0, limits, None, EASY).verdict == "unsure"
+    impossible = Calibration("isotonic", (-1.0, 1.0), (0.0, 0.0), 0.0, 1.0, {})
+    decision = replace(rule, calibration=impossible).decide_pair(0.9999, EASY)
+    assert (decision.verdict, decision.probability) == ("unsure", 0.0)
 
 
-def test_decisions_survive_json(decisions: DecisionRule) -> None:
-    again = DecisionRule.from_dict(json.loads(json.dumps(decisions.to_dict(), allow_nan=False)))
-    assert again == decisions
-    for broken in ({}, None, [], decisions.to_dict() | {"genuine": "x"}, decisions.to_dict() | {"searches": {}}):
-        with pytest.raises(DataError, match="teach the category again"):
-            DecisionRule.from_dict(broken)
-    with pytest.raises(DataError, match="vicp-decisions-9"):
-        DecisionRule.from_dict(decisions.to_dict() | {"format": "vicp-decisions-9"})
-
-
-def test_three_individuals_give_no_probability_of_their_own() -> None:
+def test_three_individuals_give_no_probability() -> None:
     found = DecisionRule.fit(held_out_of(3, 2))
     assert found.calibration is None
     with pytest.raises(DataError, match="too few held-out pairs"):
         found.probability(0.5)
-    assert "P unknown" in found.identify(np.array([0.5, 0.2])).sentence
-    assert found.identify(np.array([0.5, 0.2])).probability is None
+    decision = found.decide_search(np.array([0.5, 0.2]))
+    assert decision.probability is decision.probabilities is None
+    assert "P unknown" in in_words(decision)
 
 
-def test_an_adaptation_without_held_out_similarities_decides_nothing() -> None:
-    plain = Prompt(Recipe(), "cat", 4, 0, "feed")
-    assert decision_rule(None) is decision_rule(plain) is None
-    assert decision_rule(replace(plain, held_out=held_out_of(5))) is not None
+def test_without_held_out_similarities_there_is_no_rule() -> None:
+    assert decision_rule(None) is None
+    assert decision_rule(held_out_of(5)) == DecisionRule.fit(held_out_of(5))
 
 
 def test_folds_that_did_not_look_are_left_out() -> None:
@@ -176,8 +171,8 @@ def test_folds_that_did_not_look_are_left_out() -> None:
     assert len(found.genuine) == 12
 
 
-def test_promises_and_candidates_out_of_range(decisions: DecisionRule) -> None:
+def test_targets_and_candidates_out_of_range(rule: DecisionRule) -> None:
     with pytest.raises(ValueError, match="confidence is 1"):
         ErrorTargets(confidence=1)
     with pytest.raises(ValueError, match="at least one candidate"):
-        decisions.identify(np.zeros(0))
+        rule.decide_search(np.zeros(0))

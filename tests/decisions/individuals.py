@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vicp.adapt.held_out import HeldOut
+from vicp.decisions.held_out import HeldOut
 
 
 def embeddings_of(num: int, photos: int, *, noise: float = 0.4, dim: int = 12, seed: int = 0) -> np.ndarray:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MIN_PAIRS = 4  # of each kind; fewer say nothing about probabilities
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:

@@ -1,0 +1,56 @@
+"""Results as lines for people; what is printed with --json is the result itself."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vicp.decisions.outcome import Identification, IdentificationReport, Verification
+
+UNKNOWN_CATEGORY = "unknown"
+
+
+def report_lines(report: "IdentificationReport") -> list[str]:
+    """Return who each photo shows, and what was left out."""
+    lines = [line for identification in report.identifications for line in identification_lines(identification)]
+    return lines + ([f"Left out {report.skipped} photos that cannot be used."] if report.skipped else [])
+
+
+def identification_lines(identification: "Identification") -> list[str]:
+    """Return the verdict on a photo, and a line for each candidate."""
+    where = f" (looks like a {identification.category})" if _is_routed(identification) else ""
+    lines = [f"{identification.photo}{where}: {identification.sentence}"]
+    for rank, c in enumerate(identification.candidates, start=1):
+        probability = "" if c.probability is None else f"P = {c.probability:.2f}, "
+        lines.append(f"  {rank}. {c.identity}  {probability}similarity {c.similarity:.3f}  ({c.photo})")
+    return lines
+
+
+def verification_lines(verification: "Verification") -> list[str]:
+    """Return the verdict on two photos, what the in-context verifier says, and where taught pairs separate."""
+    similarity, category = verification.similarity, verification.category
+    where = f" (looks like a {category})" if verification.routed else ""
+    lines = [f"{verification.sentence[0].upper()}{verification.sentence[1:]}{where}."]
+    if verification.verifier_probability is None:
+        lines.append(f"Similarity {similarity:.3f}.")
+    elif verification.labels_predictable is False:
+        lines.append(
+            f"Similarity {similarity:.3f}. What the model reads in context is left out: of the pairs taught for "
+            f"'{category}' it did not predict clearly more labels than one answer for all does."
+        )
+    else:
+        answer = "the same individual" if verification.verifier_probability >= 0.5 else "different individuals"
+        lines.append(
+            f"In context probably {answer}: P(same) = {verification.verifier_probability:.2f} by the pairs taught for "
+            f"'{category}' (not calibrated), similarity {similarity:.3f}."
+        )
+    if verification.separating_similarity is not None and verification.separating_accuracy is not None:
+        side = "above" if similarity > verification.separating_similarity else "not above"
+        lines.append(
+            f"That is {side} {verification.separating_similarity:.3f}, which told "
+            f"{verification.separating_accuracy:.0%} of the pairs taught for '{category}' apart when they were held "
+            "out."
+        )
+    return lines
+
+
+def _is_routed(identification: "Identification") -> bool:
+    return identification.routed and identification.category != UNKNOWN_CATEGORY

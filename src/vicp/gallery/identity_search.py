@@ -1,0 +1,96 @@
+"""Exact search by identity, in blocks of a gallery of any size: an identity is as close as its closest photo."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 2**24  # similarities held at a time
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityIndex:
+    """Embeddings of G photos of I known individuals, those of one individual in consecutive rows.
+
+    Attributes:
+        embeddings: (G, D) float32, L2-normalised.
+        starts: (I,) the first row of each identity.
+        names: Their names (I,).
+        photos: (G,) int64, the caller's number of each row's photo.
+    """
+
+    embeddings: Floats
+    starts: NDArray[np.int64]
+    names: tuple[str, ...]
+    photos: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def rows_of(self, identity: int) -> slice:
+        """Return the rows of an identity."""
+        stop = self.starts[identity + 1] if identity + 1 < len(self.starts) else len(self.embeddings)
+        return slice(int(self.starts[identity]), int(stop))
+
+    def closest_photo(self, query: Floats, identity: int) -> int:
+        """Return the number of an identity's photo closest to a query (D,)."""
+        rows = self.rows_of(identity)
+        return int(self.photos[rows.start + int(np.argmax(self.embeddings[rows] @ query))])
+
+
+def group_by_identity(embeddings: Floats, identities: Sequence[str], photos: NDArray[np.int64]) -> IdentityIndex:
+    """Return the photos with those of each identity together; identities keep the order in which they first appear.
+
+    Args:
+        embeddings: (G, D) float32, L2-normalised.
+        identities: (G,) names.
+        photos: (G,) the caller's number of each.
+    """
+    names, owners = np.unique(np.asarray(identities, dtype=object), return_inverse=True)
+    first = np.full(len(names), len(owners))
+    np.minimum.at(first, owners, np.arange(len(owners)))
+    rank = np.argsort(np.argsort(first))  # of each name, by first appearance
+    order = np.argsort(rank[owners], kind="stable")
+    sizes = np.bincount(rank[owners], minlength=len(names))
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    grouped = embeddings if np.array_equal(order, np.arange(len(order))) else embeddings[order]
+    return IdentityIndex(grouped, starts, tuple(names[np.argsort(rank)]), photos[order])
+
+
+def identity_similarities(query: Floats, index: IdentityIndex) -> Floats:
+    """Return the similarity (B, I) of each identity's closest photo to each query (B, D).
+
+    Similarities are float32 products, computed a block of the gallery at a time and never all at once.
+    """
+    best = np.empty((len(query), len(index.starts)), dtype=np.float32)
+    block_rows = max(1, BLOCK_BYTES // (4 * max(1, len(query))))
+    ends = np.append(index.starts[1:], len(index))
+    identity = 0
+    while identity < len(ends):
+        first = int(index.starts[identity])
+        after = max(identity + 1, int(np.searchsorted(ends, first + block_rows, side="right")))
+        stop = int(ends[after - 1])
+        similarity = query @ index.embeddings[first:stop].T  # (B, rows)
+        offsets = index.starts[identity:after] - first
+        best[:, identity:after] = np.maximum.reduceat(similarity, offsets, axis=1)
+        identity = after
+    return best
+
+
+def impostor_similarities(index: IdentityIndex, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return the highest similarity (I,) of one photo of each identity, at random, to a photo of any other.
+
+    Args:
+        index: The gallery.
+        seed: Of the choice of photos.
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.arange(len(index))
+    photos = np.array([rng.choice(rows[index.rows_of(i)]) for i in range(len(index.starts))])
+    similarity = identity_similarities(index.embeddings[photos], index).astype(np.float64)  # (I, I)
+    np.fill_diagonal(similarity, -np.inf)
+    best: NDArray[np.float64] = similarity.max(axis=1)
+    return best
