@@ -62,28 +62,27 @@ def _metric(name: str, mean: Tensor, weight: Tensor) -> Numbers:
 
 def identify(told: dict[str, Any]) -> Numbers:
     """`vicp identify`: for each photo the verdict and the ranked identities."""
-    answers = {}
-    for number, query in enumerate(told["queries"]):
-        decision = query["decision"]
-        answers[f"photo {number}"] = {
-            "verdict": decision["verdict"],
-            "P(new)": decision["p_new"],
-            **_promised(decision["threshold"]),
-            **_ranked(query["candidates"], "p_same"),
+    answers = {
+        f"photo {number}": {
+            "verdict": answer["verdict"],
+            "P(new)": answer["probability_new"],
+            **_promised(answer["threshold"]),
+            **_ranked(answer["candidates"]),
         }
-    return {"photos": told["gallery"]["photos"], "identities": told["gallery"]["identities"], **together(answers)}
+        for number, answer in enumerate(told["identifications"])
+    }
+    return {"photos": told["gallery_photos"], "identities": told["gallery_identities"], **together(answers)}
 
 
 def verify(told: dict[str, Any]) -> Numbers:
     """`vicp verify`: similarity, probabilities and the verdict."""
-    decision = told["decision"]
     return {
         "similarity": told["similarity"],
-        "P(same) by the verifier": told["p_same"],
-        "threshold": told["threshold"],
-        "verdict": decision["verdict"],
-        "P(same)": decision["p_same"],
-        **_promised(decision["threshold"]),
+        "P(same) by the verifier": told["verifier_probability"],
+        "threshold": told["separating_similarity"],
+        "verdict": told["verdict"],
+        "P(same)": told["probability"],
+        **_promised(told["threshold"]),
     }
 
 
@@ -164,8 +163,8 @@ def gallery_identify(told: dict[str, Any]) -> Numbers:
     """`vicp gallery identify`: for each photo the verdict and the ranked identities."""
     return together(
         {
-            f"photo {number}": {"verdict": answer["verdict"], **_ranked(answer["candidates"], "probability")}
-            for number, answer in enumerate(told["answers"])
+            f"photo {number}": {"verdict": answer["verdict"], **_ranked(answer["candidates"])}
+            for number, answer in enumerate(told["identifications"])
         }
     )
 
@@ -197,10 +196,10 @@ def _promised(threshold: dict[str, Any] | None) -> Numbers:
     return {} if threshold is None else {f"threshold {name}": threshold[key] for key, name in names.items()}
 
 
-def _ranked(candidates: list[dict[str, Any]], probability: str) -> Numbers:
+def _ranked(candidates: list[dict[str, Any]]) -> Numbers:
     numbers: Numbers = {}
     for rank, one in enumerate(candidates, 1):
-        facts = {"": one["identity"], " similarity": one["similarity"], " P(same)": one[probability]}
+        facts = {"": one["identity"], " similarity": one["similarity"], " P(same)": one["probability"]}
         numbers |= {f"rank {rank}{name}": value for name, value in facts.items()}
     return numbers
 
