@@ -36,7 +36,7 @@ SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]
 RATE_RANGE, CONFIDENCE_RANGE = (1e-6, 0.5), (0.5, 0.999)
 RateOption = Annotated[
     float,
-    typer.Option(help="Of searches for individuals that are not there, the share that may name one all the same."),
+    typer.Option(help="Of searches for individuals that are not in the gallery, the share that may name one; to 0.5."),
 ]
 ConfidenceOption = Annotated[float, typer.Option(help="How sure it is that this share is kept, from 0.5 to 0.999.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]

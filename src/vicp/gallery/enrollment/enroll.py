@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from vicp.adapt.embedder import Embedder
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
-from vicp.gallery.ask import choose_categories, embed_under
 from vicp.gallery.categories import check_model, gallery_categories
 from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
+from vicp.gallery.routing import choose_categories, embed_under_prompts
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import check_name
@@ -139,7 +139,7 @@ def _routed(embedder: Embedder, snapshot: Snapshot, table: PhotoTable) -> PhotoT
     categories = gallery_categories(snapshot)
     if not categories:
         raise GalleryError(f"{snapshot.uri}: no category to route photos to: enroll some with --category first")
-    embeddings, table = embed_under(embedder, snapshot, table, categories)
+    embeddings, table = embed_under_prompts(embedder, snapshot, table, categories)
     chosen = list(choose_categories(snapshot, categories, embeddings, allow_unknown=True))
     identities = list(table.frame["identity"])
     for identity in {name for name in identities if isinstance(name, str)}:
