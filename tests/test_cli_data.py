@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import write_photo
-from tests.data.test_duplicates import photo
+from tests.helpers.photos import blob_photo
 from tests.test_cli import one_line_error, vicp
 
 
@@ -15,7 +15,7 @@ def animals(tmp_path: Path) -> Path:
     for number in range(24):
         path = tmp_path / "animals" / ("cat" if number < 12 else "dog") / f"n{number // 2}" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        photo(number).save(path, quality=92)
+        blob_photo(number).save(path, quality=92)
     return tmp_path / "animals"
 
 
@@ -23,7 +23,7 @@ def test_split_then_check(animals: Path, tmp_path: Path) -> None:
     split = vicp("data", "split", "animals", "--out", "tables/all.csv", "--json", cwd=tmp_path)
     assert split.returncode == 0, split.stderr
     facts = json.loads(split.stdout)
-    assert [(row["split"], row["photos"], row["identities"]) for row in facts["splits"]] == [
+    assert [(row["name"], row["photos"], row["identities"]) for row in facts["splits"]] == [
         ("train", 8, 4),
         ("val", 8, 4),
         ("test", 8, 4),
@@ -32,7 +32,14 @@ def test_split_then_check(animals: Path, tmp_path: Path) -> None:
     assert facts["table"] == "tables/all.csv"
     check = vicp("data", "check", "tables/all.csv", "--json", cwd=tmp_path)
     assert check.returncode == 0, check.stderr
-    assert json.loads(check.stdout)["leaks"] == {"identities": [], "photos": [], "unlisted": 0, "notes": []}
+    assert json.loads(check.stdout)["leaks"] == {
+        "identities": [],
+        "photos": [],
+        "notes": [],
+        "in_two_splits": 0,
+        "two_identities": 0,
+        "duplicates": 0,
+    }
 
     again = vicp("data", "split", "animals", "--out", "tables/again.csv", cwd=tmp_path)
     assert again.stdout.splitlines()[:2] == ["24 photos split by identity", "  train: 8 photos of 4 identities"]
@@ -42,7 +49,7 @@ def test_split_then_check(animals: Path, tmp_path: Path) -> None:
 
 def test_a_leak_between_splits_fails_and_a_wrong_label_warns(animals: Path, tmp_path: Path) -> None:
     copy = animals / "cat" / "n1" / "2.jpg"
-    photo(0).resize((120, 120)).save(copy, quality=70)
+    blob_photo(0).resize((120, 120)).save(copy, quality=70)
     check = vicp("data", "check", "animals", cwd=tmp_path)
     assert check.returncode == 0, check.stderr
     assert "near-equal photos under two identities: 1 (a warning" in check.stdout

@@ -3,9 +3,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.data.test_duplicates import photo
+from tests.helpers.photos import blob_photo
 
-from vicp.data.audit.check import CheckReport, check_source
+from vicp.data.audit.check import CheckReport, GroupCounts, check_source
+from vicp.data.audit.leaks import IdentityLeak, Leaks, PhotoLeak
 
 REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "data"
 
@@ -13,7 +14,7 @@ REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "data"
 def check(source: Path) -> CheckReport:
     done: list[tuple[int, int]] = []
     checked = check_source(source, progress=lambda number, total: done.append((number, total)))
-    assert done == [(number, len(checked.table)) for number, _ in done]
+    assert done == [(number, len(done)) for number in range(1, len(done) + 1)]
     return checked
 
 
@@ -22,41 +23,23 @@ def listed(tmp_path: Path) -> Path:
     """A table of five photos: tom twice and kit twice in train, tom once in test."""
     rows = [("tom", "train"), ("tom", "train"), ("kit", "train"), ("kit", "train"), ("tom", "test")]
     for number in range(len(rows)):
-        photo(number).save(tmp_path / f"{number}.jpg", quality=92)
+        blob_photo(number).save(tmp_path / f"{number}.jpg", quality=92)
     frame = pd.DataFrame(rows, columns=["identity", "split"])
     frame.assign(path=[f"{n}.jpg" for n in range(5)], category="cat").to_csv(tmp_path / "cats.csv", index=False)
     return tmp_path / "cats.csv"
 
 
 def test_counts_of_categories_and_splits(listed: Path) -> None:
-    summary = check(listed).summary()
-    cat = {"photos": 5, "identities": 2, "least": 2, "median": 2.5, "most": 3}
-    assert summary["categories"] == [{"category": "cat", **cat}]
-    assert summary["splits"] == [
-        {"split": "test", "photos": 1, "identities": 1, "least": 1, "median": 1.0, "most": 1},
-        {"split": "train", "photos": 4, "identities": 2, "least": 2, "median": 2.0, "most": 2},
-    ]
-    assert (summary["photos"], summary["bad"], summary["warning"], summary["duplicates"]) == (5, [], "", 0)
+    report = check(listed)
+    assert report.categories == (GroupCounts("cat", 5, 2, 2, 2.5, 3),)
+    assert report.splits == (GroupCounts("test", 1, 1, 1, 1.0, 1), GroupCounts("train", 4, 2, 2, 2.0, 2))
+    assert (report.photos, report.bad, report.warning, report.leaks.duplicates) == (5, (), "", 0)
 
 
 def test_an_identity_in_train_and_test(listed: Path) -> None:
-    checked = check(listed)
-    assert not checked.passed
-    assert checked.summary()["leaks"] == {
-        "identities": [{"identity": "cat/tom", "splits": ["test", "train"]}],
-        "photos": [],
-        "unlisted": 0,
-        "notes": [],
-    }
-    assert checked.lines() == [
-        "5 photos",
-        "  cat: 5 photos of 2 identities, 2 to 3 each (median 2.5)",
-        "  split test: 1 photos of 1 identities, 1 to 1 each (median 1)",
-        "  split train: 4 photos of 2 identities, 2 to 2 each (median 2)",
-        "Identities in splits that should share none: 1 (an error: numbers measured on these splits would be too good)",
-        "  cat/tom: test, train",
-        "Every photo can be used.",
-    ]
+    report = check(listed)
+    assert not report.passed
+    assert report.leaks == Leaks((IdentityLeak("cat/tom", ("test", "train")),), (), 0, 0, 0, ())
 
 
 def test_a_copy_in_another_split_a_wrong_label_and_a_broken_photo(listed: Path) -> None:
@@ -64,22 +47,22 @@ def test_a_copy_in_another_split_a_wrong_label_and_a_broken_photo(listed: Path) 
     Image.open(folder / "0.jpg").resize((100, 100)).save(folder / "4.jpg", quality=60)
     (folder / "2.jpg").write_bytes((folder / "1.jpg").read_bytes())
     (folder / "3.jpg").write_bytes(b"")
-    summary = check(listed).summary()
-    assert summary["leaks"]["photos"] == [
-        {"a": "0.jpg", "b": "4.jpg", "kind": "near", "why": "splits"},
-        {"a": "1.jpg", "b": "2.jpg", "kind": "bytes", "why": "identities"},
-    ]
-    assert [row["path"] for row in summary["bad"]] == ["3.jpg"]
+    report = check(listed)
+    assert report.leaks.photos == (
+        PhotoLeak("0.jpg", "4.jpg", "near", "splits"),
+        PhotoLeak("1.jpg", "2.jpg", "bytes", "identities"),
+    )
+    assert [photo.path for photo in report.bad] == ["3.jpg"]
 
 
 def test_without_splits_and_identities(tmp_path: Path) -> None:
     for number in (0, 1, 0):
-        photo(number).save(tmp_path / f"{len(list(tmp_path.iterdir()))}.png")
+        blob_photo(number).save(tmp_path / f"{len(list(tmp_path.iterdir()))}.png")
     checked = check(tmp_path)
     assert checked.passed
-    assert checked.summary()["splits"] == []
+    assert checked.splits == ()
     assert checked.leaks.duplicates == 1
-    assert checked.lines()[1] == "  photos: 3 photos, identities unknown"
+    assert checked.categories == (GroupCounts("photos", 3, 0, 0, 0.0, 0),)
 
 
 def test_nothing_can_be_used(tmp_path: Path) -> None:

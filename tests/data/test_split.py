@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.data.split import PhotoSplit, split_photos
+from vicp.data.split import SplitPart, split_photos
 from vicp.data.write import write_table
 from vicp.errors import ConfigError, DataError
 
@@ -26,9 +26,9 @@ def table(sizes: dict[str, list[int]], **columns: list[str]) -> PhotoTable:
     return PhotoTable(frame.assign(**columns), Path())
 
 
-def splits_of(split: PhotoSplit) -> dict[str, set[str]]:
+def splits_of(table: PhotoTable) -> dict[str, set[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for name, value in zip(split.table.identities, split.table.frame["split"], strict=True):
+    for name, value in zip(table.identities, table.frame["split"], strict=True):
         found[name].add(value)
     return dict(found)
 
@@ -44,21 +44,21 @@ SIZES = st.dictionaries(
 @given(SIZES, st.integers(0, 3), st.randoms(use_true_random=False))
 def test_an_identity_lies_in_one_split_whatever_the_order_of_rows(sizes, seed: int, random) -> None:
     photos = table(sizes)
-    split = split_photos(photos, seed=seed)
+    split, _ = split_photos(photos, seed=seed)
     found = splits_of(split)
     assert all(len(values) == 1 for values in found.values())
-    frame = split.table.frame
+    frame = split.frame
     for _, rows in frame.groupby("category"):
         for name in ("train", "val", "test"):
             assert (rows[rows["split"] == name].groupby("identity").size() >= 2).sum() >= 2
     order = list(range(len(photos)))
     random.shuffle(order)
-    again = split_photos(photos.select(order), seed=seed).table.frame
+    again = split_photos(photos.select(order), seed=seed)[0].frame
     pd.testing.assert_frame_equal(again.sort_values("row").reset_index(drop=True), frame)
 
 
 def test_shares_are_of_identities() -> None:
-    split = split_photos(table({"cat": [3] * 100 + [1] * 20, "dog": [2] * 10}), val_share=0.2, test_share=0.3)
+    split, _ = split_photos(table({"cat": [3] * 100 + [1] * 20, "dog": [2] * 10}), val_share=0.2, test_share=0.3)
     identities = {name: next(iter(values)) for name, values in splits_of(split).items()}
     cats = [value for name, value in identities.items() if name.startswith("cat")]
     assert [cats.count(name) for name in ("train", "val", "test")] == [60, 24, 36]
@@ -69,51 +69,54 @@ def test_shares_are_of_identities() -> None:
 
 
 def test_a_small_share_still_gets_two_identities() -> None:
-    split = split_photos(table({"cat": [2] * 8}), val_share=0.01, test_share=0.5)
-    assert [row["identities"] for row in split.summary()["splits"]] == [3, 2, 3]
-    assert [row["split"] for row in split.summary()["splits"]] == ["train", "val", "test"]
+    _, report = split_photos(table({"cat": [2] * 8}), val_share=0.01, test_share=0.5)
+    assert report.splits == (
+        SplitPart("train", 6, 3, ("cat",)),
+        SplitPart("val", 4, 2, ("cat",)),
+        SplitPart("test", 6, 3, ("cat",)),
+    )
 
 
 def test_the_seed_decides_and_categories_do_not_disturb_each_other() -> None:
     photos = table({"cat": [2] * 30, "dog": [2] * 30})
-    one, same, other = (split_photos(photos, seed=seed).table.frame["split"] for seed in (1, 1, 2))
+    one, same, other = (split_photos(photos, seed=seed)[0].frame["split"] for seed in (1, 1, 2))
     assert list(one) == list(same)
     assert list(one) != list(other)
     assert list(one[:60]) != list(one[60:])
-    alone = split_photos(table({"cat": [2] * 30}), seed=1).table.frame["split"]
+    alone = split_photos(table({"cat": [2] * 30}), seed=1)[0].frame["split"]
     assert list(alone) == list(one[:60])
 
 
 def test_no_shares_put_everything_into_train() -> None:
-    split = split_photos(table({"cat": [1], "dog": [3]}), val_share=0, test_share=0, folds=2)
-    assert list(split.table.frame["split"]) == ["train"] * 4
-    assert [row["split"] for row in split.summary()["splits"]] == ["train"]
+    split, report = split_photos(table({"cat": [1], "dog": [3]}), val_share=0, test_share=0, folds=2)
+    assert list(split.frame["split"]) == ["train"] * 4
+    assert [part.name for part in report.splits] == ["train"]
 
 
 def test_folds_are_balanced_by_photos() -> None:
     sizes = {"cat": [4] * 6, "dog": [2] * 8, "cup": [2] * 7, "hat": [2] * 6, "shoe": [3] * 10}  # 24, 16, 14, 12, 30
-    split = split_photos(table(sizes), folds=2)
-    assert split.table.frame.groupby("category")["fold"].nunique().eq(1).all()
-    assert [(row["fold"], row["photos"]) for row in split.summary()["folds"]] == [("0", 44), ("1", 52)]
-    assert [row["categories"] for row in split.summary()["folds"]] == [["cup", "shoe"], ["cat", "dog", "hat"]]
-    assert split.notes == ()
+    split, report = split_photos(table(sizes), folds=2)
+    assert split.frame.groupby("category")["fold"].nunique().eq(1).all()
+    assert [(part.name, part.photos) for part in report.folds] == [("0", 44), ("1", 52)]
+    assert [part.categories for part in report.folds] == [("cup", "shoe"), ("cat", "dog", "hat")]
+    assert report.notes == ()
 
 
 def test_fewer_categories_than_folds() -> None:
-    both = split_photos(table({"cat": [2] * 6, "dog": [2] * 7}))
-    assert set(both.table.frame["fold"]) == {"0", "1"}
-    assert both.notes == ("2 folds instead of 5: there are no more categories.",)
-    one = split_photos(table({"cat": [2] * 6}))
-    assert "fold" not in one.table.frame
-    assert one.notes == ("No folds: there is only one category.",)
-    assert split_photos(table({"cat": [2] * 6, "dog": [2] * 6}), folds=0).notes == ()
+    both, report = split_photos(table({"cat": [2] * 6, "dog": [2] * 7}))
+    assert set(both.frame["fold"]) == {"0", "1"}
+    assert report.notes == ("2 folds instead of 5: there are no more categories.",)
+    one, report = split_photos(table({"cat": [2] * 6}))
+    assert "fold" not in one.frame
+    assert report.notes == ("No folds: there is only one category.",)
+    assert split_photos(table({"cat": [2] * 6, "dog": [2] * 6}), folds=0)[1].notes == ()
 
 
 def test_by_time_cuts_between_days() -> None:
     dates = [f"2025-01-{day:02} {hour:02}:30" for day in range(1, 11) for hour in (3, 20)]
     order = np.random.default_rng(0).permutation(20)
     photos = table({"cat": [4] * 5}, date=[dates[n] for n in order], split=["old"] * 20)
-    frame = split_photos(photos, by="time", val_share=0.2, test_share=0.27).table.frame
+    frame = split_photos(photos, by="time", val_share=0.2, test_share=0.27)[0].frame
     days = {name: sorted(set(rows["date"].str[8:10])) for name, rows in frame.groupby("split")}
     assert days == {
         "train": ["01", "02", "03", "04", "05"],
@@ -124,28 +127,28 @@ def test_by_time_cuts_between_days() -> None:
 
 def test_by_time_goes_to_the_nearest_day_and_leaves_none_empty() -> None:
     photos = table({"cat": [10]}, date=["2025-01-01"] * 8 + ["2025-01-02", "2025-01-03"])
-    frame = split_photos(photos, by="time").table.frame
+    frame = split_photos(photos, by="time")[0].frame
     assert list(frame["split"]) == ["train"] * 8 + ["val", "test"]
     late = table({"cat": [10]}, date=["2025-01-01", "2025-01-02"] + ["2025-01-03"] * 8)
-    assert list(split_photos(late, by="time").table.frame["split"]) == ["train", "val"] + ["test"] * 8
-    frame = split_photos(photos, by="time", val_share=0, test_share=0.12).table.frame
+    assert list(split_photos(late, by="time")[0].frame["split"]) == ["train", "val"] + ["test"] * 8
+    frame = split_photos(photos, by="time", val_share=0, test_share=0.12)[0].frame
     assert list(frame["split"]) == ["train"] * 9 + ["test"]
 
 
 def test_by_time_says_what_is_shared_and_what_has_no_date() -> None:
     dates = ["2025-01-01", "2025-01-02", "2025-01-03", "", "2025-01-03"]
-    split = split_photos(table({"cat": [4, 1]}, date=dates), by="time", val_share=0)
-    assert list(split.table.frame["split"]) == ["train", "train", "test", "", "test"]
-    assert split.notes[:2] == (
+    split, report = split_photos(table({"cat": [4, 1]}, date=dates), by="time", val_share=0)
+    assert list(split.frame["split"]) == ["train", "train", "test", "", "test"]
+    assert report.notes[:2] == (
         "1 of the 2 identities of the test are in train too (closed set).",
         "1 photos without a date are in no split.",
     )
-    assert "  none: 1 photos of 1 identities" in split.lines()
+    assert report.splits[-1] == SplitPart("", 1, 1, ("cat",))
 
 
 def test_by_camera_no_camera_is_in_two_splits() -> None:
     cameras = ["a"] * 50 + ["b"] * 30 + ["c"] * 12 + ["d"] * 8 + [""] * 3
-    frame = split_photos(table({"cat": [103]}, camera=cameras), by="camera", val_share=0.12).table.frame
+    frame = split_photos(table({"cat": [103]}, camera=cameras), by="camera", val_share=0.12)[0].frame
     found = {name: set(rows["camera"]) for name, rows in frame.groupby("split")}
     assert found == {"test": {"a"}, "train": {"b", "d"}, "val": {"c"}, "": {""}}
 
@@ -153,7 +156,7 @@ def test_by_camera_no_camera_is_in_two_splits() -> None:
 def test_by_camera_leaves_no_split_empty() -> None:
     for seed in range(5):
         photos = table({"cat": [30]}, camera=[*"abc"] * 10)
-        frame = split_photos(photos, by="camera", val_share=0.01, seed=seed).table.frame
+        frame = split_photos(photos, by="camera", val_share=0.01, seed=seed)[0].frame
         assert set(frame["split"]) == {"train", "val", "test"}
 
 
@@ -189,8 +192,8 @@ def test_a_table_of_paths_is_read_back(tmp_path: Path, suffix: str) -> None:
             (photos / name / f"é{shot}.jpg").write_bytes(f"{name}{shot}".encode())
     read = open_photos(tmp_path / "my, photos")
     out = tmp_path / "tables" / "new" / f"all.{suffix}"
-    split = split_photos(read, val_share=0, test_share=0)
-    write_table(split.table, out)
+    split, _ = split_photos(read, val_share=0, test_share=0)
+    write_table(split, out)
     back = open_photos(out)
     assert back.frame["path"].iloc[0] == "../../my, photos/cat/kit/é0.jpg"
     assert [back.photo_bytes(n) for n in range(4)] == [read.photo_bytes(n) for n in range(4)]
@@ -203,22 +206,22 @@ def test_photos_in_a_parquet_go_along(tmp_path: Path) -> None:
     rows = {"image": [b"a", b"b", b"c", b"d"], "identity": [*"xxyy"], "category": [*"ccdd"], "camera": [*"1212"]}
     pd.DataFrame(rows).to_parquet(tmp_path / "in.parquet")
     photos = open_photos(tmp_path / "in.parquet")
-    split = split_photos(photos, val_share=0, test_share=0.5, by="camera", folds=2)
-    write_table(split.table, tmp_path / "out.parquet", source=tmp_path / "in.parquet")
+    split, _ = split_photos(photos, val_share=0, test_share=0.5, by="camera", folds=2)
+    write_table(split, tmp_path / "out.parquet", source=tmp_path / "in.parquet")
     back = open_photos(tmp_path / "out.parquet")
     assert back.root is None
     assert list(back.frame["image"]) == [b"a", b"b", b"c", b"d"]
     for column in ("path", "split", "fold", "camera"):
-        assert list(back.frame[column]) == list(split.table.frame[column])
+        assert list(back.frame[column]) == list(split.frame[column])
     with pytest.raises(DataError, match=r"out\.csv: a CSV cannot hold the photos .*\.parquet"):
-        write_table(split.table, tmp_path / "out.csv")
+        write_table(split, tmp_path / "out.csv")
     with pytest.raises(DataError, match=r"in\.parquet: holds the photos themselves"):
-        write_table(split.table, tmp_path / "in.parquet", source=tmp_path / "in.parquet")
+        write_table(split, tmp_path / "in.parquet", source=tmp_path / "in.parquet")
     assert list(pd.read_parquet(tmp_path / "in.parquet").columns) == list(rows)
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    photos = split_photos(table({"cat": [2] * 6})).table
+    photos, _ = split_photos(table({"cat": [2] * 6}))
     with pytest.raises(DataError, match=r"out\.txt: cannot tell which table to write"):
         write_table(photos, tmp_path / "out.txt")
     (tmp_path / "file").write_text("")
@@ -233,8 +236,8 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 def test_real_dates() -> None:
     if not REAL_PHOTOS.exists():
         pytest.skip(f"the development photos are not here: {REAL_PHOTOS}")
-    split = split_photos(open_photos(REAL_PHOTOS), by="time")
-    frame = split.table.frame
+    split, _ = split_photos(open_photos(REAL_PHOTOS), by="time")
+    frame = split.frame
     days = [frame.loc[frame["split"] == name, "date"] for name in ("train", "val", "test")]
     assert all(before.max() < after.min() for before, after in pairwise(days))
     assert [len(part) for part in days] == [1345, 535, 1598]

@@ -1,10 +1,12 @@
 """Commands for photo tables: data check, data split."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from vicp.cli.render_data import check_lines, split_lines
 from vicp.cli.shared import JsonOption, SeedOption, SkipBadOption, print_result, progress_bar
 
 
@@ -16,16 +18,16 @@ def data_check(
     from vicp.data.audit.check import check_source
 
     with progress_bar("Checking") as progress:
-        checked = check_source(photos, progress=progress)
-    print_result(checked.summary(), checked.lines(), as_json)
-    if not checked.passed:
+        report = check_source(photos, progress=progress)
+    print_result(asdict(report), check_lines(report), as_json)
+    if not report.passed:
         raise typer.Exit(1)
 
 
 def data_split(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
     out: Annotated[Path, typer.Option(help="The table to write (.csv, or .parquet, which can hold the photos).")],
-    folds: Annotated[int, typer.Option(min=0, help="Into how many folds categories are dealt.")] = 5,
+    folds: Annotated[int, typer.Option(min=0, help="Number of folds that categories are divided into.")] = 5,
     val_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for validation.")] = 0.1,
     test_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for the test.")] = 0.5,
     by: Annotated[
@@ -36,12 +38,12 @@ def data_split(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Deal photos into train, val and test, and categories into folds: a table for training and evaluation."""
+    """Split photos into train, val and test, and categories into folds: a table for training and evaluation."""
     from vicp.data.sources import open_photos
     from vicp.data.split import split_photos
     from vicp.data.write import write_table
 
     table = open_photos(photos, skip_bad=skip_bad)
-    split = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
-    write_table(split.table, out, source=photos)
-    print_result({**split.summary(), "table": str(out)}, [*split.lines(), f"{out} holds the table"], as_json)
+    table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
+    write_table(table, out, source=photos)
+    print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

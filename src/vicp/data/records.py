@@ -136,6 +136,14 @@ def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
     return f"{count} cannot be used: {list_rows(bad)}. Correct them, or give --skip-bad to go on without them"
 
 
+def photo_dates(table: PhotoTable) -> pd.Series:
+    """Return when each photo was taken, in UTC, of a table with a column `date`; NaT where that is not ISO 8601.
+
+    A time without a zone is taken as UTC; "2025", "2025-04-01" and "20250401" are days.
+    """
+    return pd.to_datetime(table.frame["date"], format="ISO8601", utc=True, errors="coerce")
+
+
 def list_rows(bad: Sequence[BadPhoto]) -> str:
     """Return the bad rows by number, name and reason, the first twenty of them in full."""
     listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_LISTED])

@@ -1,18 +1,38 @@
-"""Looks at photos before they are used: what is there, what cannot be used, what would go wrong later."""
+"""Check a source of photos before it is used: what it holds, what cannot be used, what leaks between its splits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from vicp.data.audit.duplicates import fingerprint
+from vicp.data.audit.duplicates import photo_fingerprint
 from vicp.data.audit.leaks import Leaks, find_leaks
 from vicp.data.loading import read_photos
-from vicp.data.records import BadPhoto, PhotoTable, check_enough
+from vicp.data.records import BadPhoto, check_enough
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+
+
+@dataclass(frozen=True)
+class GroupCounts:
+    """Photos and identities of one category or split.
+
+    Attributes:
+        name: Of the category or split.
+        photos: Photos in it.
+        identities: Identities in it; photos without identity are left out here and below.
+        min_photos: Photos of the identity with the fewest; 0 without identities.
+        median_photos: Median over identities; 0 without identities.
+        max_photos: Photos of the identity with the most; 0 without identities.
+    """
+
+    name: str
+    photos: int
+    identities: int
+    min_photos: int
+    median_photos: float
+    max_photos: int
 
 
 @dataclass(frozen=True)
@@ -20,91 +40,69 @@ class CheckReport:
     """What a source of photos holds.
 
     Attributes:
-        table: the rows that make sense.
-        bad: rows and photos that cannot be used.
-        warning: why the photos are not enough to teach from; empty if they are.
-        leaks: what splits and labels share but should not.
+        photos: Rows of the source.
+        categories: Counts of each category.
+        splits: Counts of each split, empty without a column `split`.
+        bad: Rows and photos that cannot be used.
+        warning: Why the photos are not enough to teach from; empty if they are.
+        leaks: What splits and labels share but should not.
     """
 
-    table: PhotoTable
+    photos: int
+    categories: tuple[GroupCounts, ...]
+    splits: tuple[GroupCounts, ...]
     bad: tuple[BadPhoto, ...]
     warning: str
     leaks: Leaks
 
     @property
     def passed(self) -> bool:
-        """Whether every photo can be used and no split knows of another what it should not."""
+        """Return whether every photo can be used and nothing leaks between splits."""
         return not self.bad and not self.leaks.between_splits
-
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {
-            "photos": len(self.table) + len(self.table.skipped),
-            "categories": _facts(self.table.frame, "category"),
-            "splits": _facts(self.table.frame, "split"),
-            "bad": [vars(photo) for photo in self.bad],
-            "warning": self.warning,
-            "leaks": self.leaks.summary(),
-            "duplicates": self.leaks.duplicates,
-        }
-
-    def lines(self) -> list[str]:
-        """The facts, for people."""
-        lines = [f"{len(self.table) + len(self.table.skipped)} photos"]
-        for column, title in (("category", "  "), ("split", "  split ")):
-            for facts in _facts(self.table.frame, column):
-                lines.append(f"{title}{facts[column]}: {_counted(facts)}")
-        if self.warning:
-            lines.append(self.warning)
-        lines.extend(self.leaks.lines())
-        if not self.bad:
-            return [*lines, "Every photo can be used."]
-        lines.append(f"{len(self.bad)} photos cannot be used:")
-        return lines + [f"  row {photo.row} ({photo.path}): {photo.reason}" for photo in self.bad]
 
 
 def check_source(source: Path, *, progress: Callable[[int, int], None]) -> CheckReport:
-    """Reads the table and every photo of a source, each photo once.
+    """Return the report on a source, of which the table and every photo are read once.
+
+    Args:
+        source: A folder of photos, or a CSV or Parquet table.
+        progress: Called with photos done and photos in all.
 
     Raises:
-        DataError: there is no such source, or nothing in it makes sense.
+        DataError: There is no such source, or nothing in it can be used.
     """
     try:
         table, warning = open_photos(source, skip_bad=True), ""
     except DataError as error:  # without identities it can still be a gallery's queries
         table, warning = open_photos(source, need_identity=False, skip_bad=True), str(error)
     damaged: list[BadPhoto] = []
-    good = list(read_photos(table, fingerprint, progress=progress, bad=damaged))
-    leaks = find_leaks(table.select([index for index, _ in good]), [photo for _, photo in good])
+    good = list(read_photos(table, photo_fingerprint, progress=progress, bad=damaged))
+    leaks = find_leaks(table.select([index for index, _ in good]), [fingerprint for _, fingerprint in good])
     if not warning:
         try:
             check_enough(table)
         except DataError as error:
             warning = str(error)
-    return CheckReport(table, (*table.skipped, *damaged), warning, leaks)
+    return CheckReport(
+        photos=len(table) + len(table.skipped),
+        categories=_count_groups(table.frame, "category"),
+        splits=_count_groups(table.frame, "split"),
+        bad=(*table.skipped, *damaged),
+        warning=warning,
+        leaks=leaks,
+    )
 
 
-def _facts(frame: pd.DataFrame, column: str) -> list[dict[str, Any]]:
-    """How many photos and identities each value of a column has, and how many photos an identity of it."""
+def _count_groups(frame: pd.DataFrame, column: str) -> tuple[GroupCounts, ...]:
+    """Return the counts of each value of a column, "" left out; nothing without that column."""
     if column not in frame:
-        return []
-    facts = []
-    for value, photos in frame[frame[column] != ""].groupby(column):
-        counts = photos.groupby(["category", "identity"]).size()  # photos without identity are left out
-        facts.append(
-            {
-                column: value,
-                "photos": len(photos),
-                "identities": len(counts),
-                "least": int(counts.min()) if len(counts) else 0,
-                "median": float(counts.median()) if len(counts) else 0.0,
-                "most": int(counts.max()) if len(counts) else 0,
-            }
-        )
-    return facts
-
-
-def _counted(facts: dict[str, Any]) -> str:
-    if not facts["identities"]:
-        return "{photos} photos, identities unknown".format(**facts)
-    return "{photos} photos of {identities} identities, {least} to {most} each (median {median:g})".format(**facts)
+        return ()
+    groups = []
+    for name, photos in frame[frame[column] != ""].groupby(column):
+        sizes = photos.groupby(["category", "identity"]).size()  # photos without identity are left out
+        if len(sizes):
+            least, median, most = int(sizes.min()), float(sizes.median()), int(sizes.max())
+        else:
+            least, median, most = 0, 0.0, 0
+        groups.append(GroupCounts(str(name), len(photos), len(sizes), least, median, most))
+    return tuple(groups)

@@ -1,22 +1,20 @@
-"""Finds what a table's splits and labels must not share: photos in two splits, identities in train and test."""
+"""Find what splits and labels of a table must not share: photos in two splits, identities in train and test."""
 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from vicp.data.audit.duplicates import Fingerprint, duplicate_pairs
-from vicp.data.dates import photo_dates
-from vicp.data.records import PhotoTable
+from vicp.data.records import PhotoTable, photo_dates
 
-_EVALUATED = ("test", "query", "gallery", "database", "probe")  # one role: a query is to be found in the gallery
+_EVALUATED = ("test", "query", "gallery", "database", "probe")  # one role: a query and its gallery share identities
 _MAX_KEPT = 1000
-_MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,14 @@ class IdentityLeak:
 
 @dataclass(frozen=True)
 class PhotoLeak:
-    """A photo that is there twice, in two splits or under two identities of one category."""
+    """Two photos that show the same, in two splits or under two identities of one category.
+
+    Attributes:
+        a: Path of the first photo.
+        b: Path of the second photo.
+        kind: Whether the files are equal byte for byte, or nearly the same photo.
+        why: What they differ in.
+    """
 
     a: str
     b: str
@@ -39,15 +44,15 @@ class PhotoLeak:
 
 @dataclass(frozen=True)
 class Leaks:
-    """What splits and labels share but should not; photos count as the same if they are equal or nearly so.
+    """What splits and labels share but should not; two photos count as the same if they are equal or nearly so.
 
     Attributes:
-        identities: those in splits of two roles (train, val, and test with its query and gallery).
-        photos: the first thousand pairs of photos.
-        in_two_splits: how many pairs of photos are in two splits.
-        two_identities: how many pairs of photos are under two identities of one category.
-        duplicates: how many other pairs show the same; they leak nothing.
-        notes: identities shared on purpose, where dates or cameras keep the splits apart.
+        identities: Those in splits of two roles (train, val, and test with its query and gallery).
+        photos: The first thousand pairs of photos.
+        in_two_splits: Number of pairs of photos in two splits.
+        two_identities: Number of pairs of photos under two identities of one category.
+        duplicates: Number of other pairs that show the same; they leak nothing.
+        notes: Sentences on identities shared on purpose, where dates or cameras keep the splits apart.
     """
 
     identities: tuple[IdentityLeak, ...]
@@ -59,52 +64,16 @@ class Leaks:
 
     @property
     def between_splits(self) -> bool:
-        """Whether a split knows of another what it should not: numbers measured on it are wrong."""
+        """Return whether photos or identities leak between splits: what is measured on them is then too good."""
         return bool(self.identities) or self.in_two_splits > 0
 
-    def summary(self) -> dict[str, Any]:
-        """The leaks, for JSON."""
-        return {
-            "identities": [{"identity": leak.identity, "splits": list(leak.splits)} for leak in self.identities],
-            "photos": [vars(leak) for leak in self.photos],
-            "unlisted": self.in_two_splits + self.two_identities - len(self.photos),
-            "notes": list(self.notes),
-        }
 
-    def lines(self) -> list[str]:
-        """The leaks, for people."""
-        wrong = "an error: numbers measured on these splits would be too good"
-        pairs = {why: [leak for leak in self.photos if leak.why == why] for why in ("splits", "identities")}
-        return [
-            *self.notes,
-            *_listed(
-                f"Identities in splits that should share none: {len(self.identities)} ({wrong})",
-                [f"{leak.identity}: {', '.join(leak.splits)}" for leak in self.identities],
-                len(self.identities),
-            ),
-            *_listed(
-                f"Pairs of equal or near-equal photos in two splits: {self.in_two_splits} ({wrong})",
-                [f"{leak.a} and {leak.b} ({leak.kind})" for leak in pairs["splits"]],
-                self.in_two_splits,
-            ),
-            *_listed(
-                f"Pairs of equal or near-equal photos under two identities: {self.two_identities} "
-                "(a warning: probably a wrong label)",
-                [f"{leak.a} and {leak.b} ({leak.kind})" for leak in pairs["identities"]],
-                self.two_identities,
-            ),
-            *_listed(
-                f"Other pairs of equal or near-equal photos: {self.duplicates}, which leak nothing", [], self.duplicates
-            ),
-        ]
-
-
-def find_leaks(table: PhotoTable, photos: Sequence[Fingerprint]) -> Leaks:
-    """What the splits and labels of a table share but should not.
+def find_leaks(table: PhotoTable, fingerprints: Sequence[Fingerprint]) -> Leaks:
+    """Return what the splits and labels of a table share but should not.
 
     Args:
         table: N photos.
-        photos: their N fingerprints.
+        fingerprints: Their N fingerprints.
     """
     frame = table.frame
     identities = np.full(len(frame), -1)
@@ -112,10 +81,10 @@ def find_leaks(table: PhotoTable, photos: Sequence[Fingerprint]) -> Leaks:
     identities[known] = pd.factorize(np.array(table.select(known).identities, dtype=object))[0]
     categories = pd.factorize(frame["category"])[0]
     splits = pd.factorize(frame["split"].replace("", None))[0] if "split" in frame else np.full(len(frame), -1)
-    kept: list[PhotoLeak] = []
+    leaks: list[PhotoLeak] = []
     counts = {"splits": 0, "identities": 0}
     duplicates = 0
-    for pairs in duplicate_pairs(photos):
+    for pairs in duplicate_pairs(fingerprints):
         a, b = pairs.indices.T
         reasons: dict[Literal["splits", "identities"], np.ndarray] = {
             "splits": _differ(splits, a, b),
@@ -124,20 +93,20 @@ def find_leaks(table: PhotoTable, photos: Sequence[Fingerprint]) -> Leaks:
         duplicates += int((~reasons["splits"] & ~reasons["identities"]).sum())
         for why, leaking in reasons.items():
             counts[why] += int(leaking.sum())
-            for pair in np.flatnonzero(leaking)[: _MAX_KEPT - len(kept)]:
+            for pair in np.flatnonzero(leaking)[: _MAX_KEPT - len(leaks)]:
                 first, second = frame["path"].iloc[a[pair]], frame["path"].iloc[b[pair]]
-                kept.append(PhotoLeak(first, second, "bytes" if pairs.same_bytes[pair] else "near", why))
+                leaks.append(PhotoLeak(first, second, "bytes" if pairs.same_bytes[pair] else "near", why))
     leaking_identities, notes = _identity_leaks(table.select(known))
-    return Leaks(leaking_identities, tuple(kept), counts["splits"], counts["identities"], duplicates, notes)
+    return Leaks(leaking_identities, tuple(leaks), counts["splits"], counts["identities"], duplicates, notes)
 
 
 def _differ(codes: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether both are known and they are not the same."""
+    """Return whether codes a and b (n,) are both known and not the same, (n,) bool."""
     return np.asarray((codes[a] != codes[b]) & (codes[a] >= 0) & (codes[b] >= 0))
 
 
 def _identity_leaks(table: PhotoTable) -> tuple[tuple[IdentityLeak, ...], tuple[str, ...]]:
-    """The identities in splits of two roles, and what is shared on purpose."""
+    """Return the identities in splits of two roles, and notes on those shared on purpose."""
     if "split" not in table.frame:
         return (), ()
     frame = table.frame.assign(name=table.identities, role=[_role(split) for split in table.frame["split"]])
@@ -145,13 +114,16 @@ def _identity_leaks(table: PhotoTable) -> tuple[tuple[IdentityLeak, ...], tuple[
     leaking: defaultdict[str, set[str]] = defaultdict(set)
     notes = []
     for category, photos in frame[frame["role"] != ""].groupby("category"):
-        for (one, ours), (two, theirs) in combinations(photos.groupby("role"), 2):
-            shared = set(ours["name"]) & set(theirs["name"])
-            apart = _apart(ours, theirs) if shared else ""
-            if apart:
-                notes.append(f"{category}: {one} and {two} share {len(shared)} identities but no {apart} (closed set).")
+        for (role, first), (other_role, second) in combinations(photos.groupby("role"), 2):
+            shared = set(first["name"]) & set(second["name"])
+            separator = _separator(first, second) if shared else ""
+            if separator:
+                notes.append(
+                    f"{category}: {role} and {other_role} share {len(shared)} identities but no {separator} "
+                    "(closed set)."
+                )
                 continue
-            for part in (ours, theirs):
+            for part in (first, second):
                 for name, split in zip(part["name"], part["split"], strict=True):
                     if name in shared:
                         leaking[name].add(split)
@@ -159,26 +131,18 @@ def _identity_leaks(table: PhotoTable) -> tuple[tuple[IdentityLeak, ...], tuple[
 
 
 def _role(split: str) -> str:
-    """What a split is for: "openset_query" and "test" are for the test, other names stand for themselves."""
+    """Return what a split is for: "openset_query" and "test" are for the test, other names stand for themselves."""
     return "test" if re.split(r"[\W_]+", split.lower())[-1] in _EVALUATED else split
 
 
-def _apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
-    """What keeps two splits apart that share identities on purpose: "day" or "camera", or "" for nothing."""
-    if "when" in ours and ours["when"].notna().all() and theirs["when"].notna().all():
-        first, second = ours["when"].dt.floor("D"), theirs["when"].dt.floor("D")
-        if first.max() < second.min() or second.max() < first.min():
+def _separator(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """Return what separates two splits that share identities on purpose: "day" or "camera", or "" for nothing."""
+    if "when" in first and first["when"].notna().all() and second["when"].notna().all():
+        first_days, second_days = first["when"].dt.floor("D"), second["when"].dt.floor("D")
+        if first_days.max() < second_days.min() or second_days.max() < first_days.min():
             return "day"
-    if "camera" in ours:
-        cameras, others = set(ours["camera"]), set(theirs["camera"])
-        if "" not in cameras | others and not cameras & others:
+    if "camera" in first:
+        first_cameras, second_cameras = set(first["camera"]), set(second["camera"])
+        if "" not in first_cameras | second_cameras and not first_cameras & second_cameras:
             return "camera"
     return ""
-
-
-def _listed(title: str, rows: list[str], total: int) -> list[str]:
-    """The title and the first rows under it; nothing if there are none in all."""
-    if total == 0:
-        return []
-    more = [f"  and {total - _MAX_LISTED} more"] if rows and total > _MAX_LISTED else []
-    return [title, *(f"  {row}" for row in rows[:_MAX_LISTED]), *more]

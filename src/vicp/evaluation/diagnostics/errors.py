@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.data.audit.duplicates import duplicate_pairs, fingerprint
+from vicp.data.audit.duplicates import duplicate_pairs, photo_fingerprint
 from vicp.data.loading import read_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.evaluation.results import IdentityErrors
@@ -75,7 +75,7 @@ def leak_sentences(table: PhotoTable, task: EvaluationTask) -> tuple[str, ...]:
     """
     rows = np.unique(np.concatenate([task.support, _tested(task)]))
     bad: list[BadPhoto] = []
-    read = list(read_photos(table.select(rows), fingerprint, bad=bad))
+    read = list(read_photos(table.select(rows), photo_fingerprint, bad=bad))
     rows = rows[[index for index, _ in read]]
     blocks = [block.indices for block in duplicate_pairs([photo for _, photo in read])]
     twice = rows[np.concatenate([np.zeros((0, 2), dtype=np.int64), *blocks])]  # (p, 2) rows of the table
