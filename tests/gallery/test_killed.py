@@ -47,7 +47,7 @@ def reindex_slowly(uri: str, folder: str, started: str) -> None:
     embedder = replace(load_model("tiny"), batch_size=STEP)
     Path(started).touch()
     with change(uri, "reindex", author="ann") as writer:
-        reindex_categories(writer, embedder, {"shoe": None}, model={}, step=STEP)
+        reindex_categories(writer, embedder, {"shoe": None}, step=STEP)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import pandas as pd
 
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
@@ -23,6 +22,7 @@ from vicp.gallery.categories import GalleryCategory, add_categories, gallery_cat
 from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.edit import assign_photos, merge_identities, remove_identity, remove_photos, rename_identity
+from vicp.gallery.embedding_model import HasEmbedder, embedder_of, model_settings, open_model
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.enroll import NO_CATEGORY, EnrollResult, assign_categories, enroll_photos, with_categories
 from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, with_identity
@@ -42,15 +42,6 @@ PhotoSource = str | os.PathLike[str] | PhotoTable
 ExportLayout = Literal["table", "fiftyone", "pairs"]
 
 
-class HasEmbedder(Protocol):
-    """A model that photos are embedded with, such as `vicp.Model`."""
-
-    @property
-    def embedder(self) -> Embedder:
-        """Return what embeds photos."""
-        ...
-
-
 class Gallery:
     """Photos of known individuals, of one category or several, that answers "who is this?" and grows for years.
 
@@ -60,11 +51,14 @@ class Gallery:
     sequence of these.
 
     Example:
-        >>> herd = Gallery.create("herd", model, prompts=[cats])  # doctest: +SKIP
-        >>> herd.enroll("photos/cats").added  # doctest: +SKIP
-        120
-        >>> herd.merge("Tom", ["Tim"], reason="the same scar")  # doctest: +SKIP
-        >>> herd.undo()  # doctest: +SKIP
+        >>> from vicp.adapt.load import load_model
+        >>> herd = Gallery.create("herd", load_model("mini"), author="ann")
+        >>> herd.enroll("photos", category="cow").added
+        6
+        >>> herd.merge("Berta", ["Bertha"], reason="the same star on the forehead").summary
+        'Bertha into Berta (cow): 2 photos'
+        >>> herd.undo(reason="two cows after all").summary
+        'took back operation 4 (merge: Bertha into Berta (cow): 2 photos)'
 
     Args:
         uri: A folder, or a place in object storage such as s3://bucket/gallery.
@@ -85,7 +79,7 @@ class Gallery:
         self.uri = os.fspath(uri)
         self.author = author if author is not None else _login_name()
         self.wait_for_lock = wait_for_lock
-        self._embedder = None if model is None else _embedder_of(model)
+        self._embedder = None if model is None else embedder_of(model)
 
     @classmethod
     def create(
@@ -117,11 +111,7 @@ class Gallery:
         gallery = cls(uri, model, author=author, wait_for_lock=wait_for_lock)
         for prompt in prompts:
             gallery.embedder.check(prompt)
-        settings = {
-            **_model_settings(gallery.embedder),
-            "fingerprint": gallery.embedder.fingerprint,
-            "keep_photos": keep_photos,
-        }
+        settings = {**model_settings(gallery.embedder), "keep_photos": keep_photos}
         create_gallery(gallery.uri, settings, author=gallery.author, reason=reason)
         gallery._add_categories({prompt.category: prompt for prompt in prompts}, reason)
         return gallery
@@ -153,13 +143,7 @@ class Gallery:
             WeightsError: The model cannot be had.
         """
         if self._embedder is None:
-            settings = self.snapshot.settings
-            if settings["backbone"] is not None:
-                self._embedder = load_backbone_embedder(settings["backbone"])
-            elif settings["model"] is not None:
-                self._embedder = load_model(settings["model"])
-            else:
-                raise GalleryError(f"{self.uri}: does not say how its model is opened: give the model")
+            self._embedder = open_model(self.uri, self.snapshot.settings)
         return self._embedder
 
     @property
@@ -418,9 +402,8 @@ class Gallery:
             PromptError: A prompt belongs to another model.
         """
         wanted = {**{prompt.category: prompt for prompt in prompts}, **dict.fromkeys(without_prompt)}
-        model = _model_settings(self.embedder)
         with self._writing("reindex", reason) as writer:
-            return reindex_categories(writer, self.embedder, wanted, model=model, embed=embed)
+            return reindex_categories(writer, self.embedder, wanted, embed=embed)
 
     def index(self, *, min_photos: int = INDEX_ROWS, min_recall: float = LEAST_RECALL) -> list[str]:
         """Makes a search index for every large category, and returns what was done, for people; `enroll` calls it.
@@ -495,16 +478,6 @@ class Gallery:
         """Opens the gallery to write, as the only writer."""
         with change(self.uri, command, author=self.author, reason=reason, wait_for_lock=self.wait_for_lock) as writer:
             yield writer
-
-
-def _embedder_of(model: Embedder | HasEmbedder) -> Embedder:
-    return model if isinstance(model, Embedder) else model.embedder
-
-
-def _model_settings(embedder: Embedder) -> dict[str, str | None]:
-    """Return how the model is opened again: by the name of a VICP model, or by that of a bare backbone."""
-    is_backbone = embedder.model is None
-    return {"model": None if is_backbone else embedder.source, "backbone": embedder.source if is_backbone else None}
 
 
 def _open_table(photos: PhotoSource, *, category: str | None, skip_bad: bool) -> PhotoTable:

@@ -15,6 +15,7 @@ from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, embedding_space_key, gallery_categories, write_prompt
 from vicp.gallery.contents import photos, quoted
+from vicp.gallery.embedding_model import model_settings
 from vicp.gallery.enrollment.chunks import Chunk
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, write_embeddings
@@ -41,7 +42,6 @@ def reindex_categories(
     embedder: Embedder,
     prompts: Mapping[str, Prompt | None],
     *,
-    model: Mapping[str, str | None],
     step: int = STEP_PHOTOS,
     embed: EmbedChunks = embed_locally,
 ) -> ReindexResult:
@@ -51,7 +51,6 @@ def reindex_categories(
         writer: The change to write with.
         embedder: Of the model to use from now on.
         prompts: The new prompt of a category, None for the plain backbone; others keep theirs.
-        model: How the model is opened, for the gallery's settings.
         step: Photos embedded between two commits.
         embed: Where the embeddings are computed.
 
@@ -68,7 +67,7 @@ def reindex_categories(
     if stale:
         for name, category in stale.items():
             write_prompt(writer, embedder, name, category.prompt)
-        settings = {**writer.snapshot.settings, **model, "fingerprint": embedder.fingerprint}
+        settings = {**writer.snapshot.settings, **model_settings(embedder)}
         settings["indices"] = {n: i for n, i in settings.get("indices", {}).items() if n not in stale}
         writer.commit(", ".join(f"{name} in use" for name in stale), settings=settings)
     return result

@@ -1,0 +1,65 @@
+"""Class Gallery as a program uses it: its own example, its model, its author, its lock."""
+
+import doctest
+import getpass
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.conftest import write_photo
+
+from vicp.adapt.embedder import Embedder
+from vicp.data.records import PhotoTable
+from vicp.errors import GalleryError
+from vicp.gallery import gallery as module
+from vicp.gallery.gallery import Gallery
+from vicp.gallery.store.database import change
+
+
+def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("Berta", "Bertha", "Alma")):
+        for shot in range(2):
+            write_photo(tmp_path / "photos" / name / f"{shot}.jpg", (70 * number, 90, 50), seed=10 * number + shot)
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(module) == (0, 5)
+
+
+def test_the_model_is_opened_when_it_is_needed(made: Path, embedder: Embedder, shoe_folder: Path) -> None:
+    opened = Gallery.open(made)
+    assert opened.stats().model == "tiny"
+    assert opened.embedder.fingerprint == embedder.fingerprint
+    photo = shoe_folder / "red" / "0.jpg"
+    assert opened.verify(photo, photo).similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_a_model_may_hold_its_embedder(made: Path, embedder: Embedder) -> None:
+    model = SimpleNamespace(embedder=replace(embedder, batch_size=3))
+    assert Gallery.open(made, model).embedder.batch_size == 3
+
+
+def test_a_model_without_a_name_must_be_given(embedder: Embedder, tmp_path: Path) -> None:
+    Gallery.create(tmp_path / "herd", replace(embedder, source=None))
+    with pytest.raises(GalleryError, match="does not say how its model is opened: give the model"):
+        _ = Gallery.open(tmp_path / "herd").embedder
+
+
+def test_photos_are_paths_and_tables_alike(gallery: Gallery, shoes: PhotoTable, shoe_folder: Path) -> None:
+    by_path = gallery.identify([shoe_folder / "red", str(shoe_folder / "blue" / "0.jpg")])
+    by_table = gallery.identify([shoes.select([0]), shoes.select([1])])
+    assert [len(by_path.answers), len(by_table.answers)] == [4, 2]
+    red = shoes.select([list(shoes.frame["identity"]).index("red")])
+    assert gallery.identify(red).answers[0].candidates[0].identity == "red"
+
+
+def test_who_does_it_stands_in_the_log(gallery: Gallery) -> None:
+    assert Gallery.open(gallery.uri).author == getpass.getuser()
+    entry = Gallery.open(gallery.uri, author="bob").rename("red", "crimson", reason="a better word")
+    assert (entry.author, entry.command, entry.reason, entry.shown) == ("bob", "rename", "a better word", True)
+    assert gallery.log()[-1] == entry
+
+
+def test_another_writer_is_named_or_waited_for(gallery: Gallery) -> None:
+    with change(gallery.uri, "slow", author="ann"), pytest.raises(GalleryError, match="is writing to this gallery"):
+        gallery.rename("red", "crimson")
+    assert gallery.rename("red", "crimson").summary == "red is now crimson (shoe): 3 photos"
