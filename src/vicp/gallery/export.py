@@ -1,4 +1,4 @@
-"""A gallery out again: a table, or a folder of photos as FiftyOne reads it."""
+"""Exports of a gallery: a table, or a folder of photos as FiftyOne reads it."""
 
 import json
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from vicp.gallery.contents import embedded_photos, photos
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import ORIGINALS
 
-_BATCH = 256
-_SIGNATURES = {
+_BATCH = 256  # photo files in memory at a time
+_SUFFIX_BY_SIGNATURE = {
     b"\xff\xd8\xff": "jpg",
     b"\x89PNG": "png",
     b"GIF8": "gif",
@@ -27,35 +27,34 @@ _SIGNATURES = {
 
 
 def export_table(snapshot: Snapshot, out: Path) -> int:
-    """Writes a row per photo; returns how many.
+    """Writes a row per photo, and returns how many.
 
     CSV holds the facts. Parquet holds the photo files (`image`) and embeddings too, and is a photo table that every
     command of this program reads.
 
     Raises:
-        DataError: another ending, or it cannot be written.
-        GalleryError: the gallery cannot be read.
+        DataError: Another ending, or it cannot be written.
+        GalleryError: The gallery cannot be read.
     """
     frame = photos(snapshot).rename(columns={"key": "photo"})
     frame = frame.assign(identity=frame["identity"].fillna("").to_numpy())
     if out.suffix.lower() != ".csv":
         frame = frame.assign(path=frame["photo"], embedding=pd.Series(_embeddings(snapshot, frame), dtype=object))
-        kept = snapshot.read(ORIGINALS).to_pandas() if snapshot.count(ORIGINALS) else None
-        if kept is not None:
-            frame = frame.merge(kept, on="number", how="left")
+        if snapshot.count(ORIGINALS):
+            frame = frame.merge(snapshot.read(ORIGINALS).to_pandas(), on="number", how="left")
     write_frame(frame.drop(columns="number"), out)
     return len(frame)
 
 
 def export_fiftyone(snapshot: Snapshot, folder: Path) -> int:
-    """Writes `data/` and `labels.json`, FiftyOneImageClassificationDataset's layout; returns how many photos.
+    """Writes `data/` and `labels.json`, FiftyOneImageClassificationDataset's layout, and returns how many photos.
 
     A file is named by the photo's content hash, so no name of an individual ever becomes a path. Photos without a name
     have no label.
 
     Raises:
-        DataError: the folder holds something already, or cannot be written.
-        GalleryError: the gallery keeps no photos.
+        DataError: The folder holds something already, or cannot be written.
+        GalleryError: The gallery keeps no photos.
     """
     frame = photos(snapshot, ("key", "category", "identity"))
     if not snapshot.count(ORIGINALS) and len(frame):
@@ -72,7 +71,7 @@ def export_fiftyone(snapshot: Snapshot, folder: Path) -> int:
             raise DataError(f"{folder}: holds something already: give a new or an empty folder")
         (folder / "data").mkdir(parents=True, exist_ok=True)
         for key, image in _images(snapshot, frame):
-            (folder / "data" / f"{key}.{_ending(image)}").write_bytes(image)
+            (folder / "data" / f"{key}.{_suffix(image)}").write_bytes(image)
         text = json.dumps({"classes": classes, "labels": targets}, ensure_ascii=False, indent=1)
         (folder / "labels.json").write_text(text, encoding="utf-8")
     except OSError as error:
@@ -90,13 +89,13 @@ def _images(snapshot: Snapshot, frame: pd.DataFrame) -> Iterator[tuple[str, byte
 
 
 def _embeddings(snapshot: Snapshot, frame: pd.DataFrame) -> list[np.ndarray]:
-    """The embedding of each photo; widths may differ between categories."""
-    found: dict[int, np.ndarray] = {}
-    for prompted in gallery_categories(snapshot).values():
-        part = embedded_photos(snapshot, prompted)
-        found.update(zip(part.frame["number"], part.embeddings, strict=True))
-    return [found[number] for number in frame["number"]]
+    """Return the embedding of each photo; widths may differ between categories."""
+    embedding_of: dict[int, np.ndarray] = {}
+    for category in gallery_categories(snapshot).values():
+        embedded = embedded_photos(snapshot, category)
+        embedding_of.update(zip(embedded.frame["number"], embedded.embeddings, strict=True))
+    return [embedding_of[number] for number in frame["number"]]
 
 
-def _ending(image: bytes) -> str:
-    return next((ending for signature, ending in _SIGNATURES.items() if image.startswith(signature)), "heic")
+def _suffix(image: bytes) -> str:
+    return next((suffix for start, suffix in _SUFFIX_BY_SIGNATURE.items() if image.startswith(start)), "heic")

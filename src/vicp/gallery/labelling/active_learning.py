@@ -1,9 +1,10 @@
-"""Which pair to label next: likely same-pairs and uncertain ones in turn, of individuals not asked about yet.
+"""Active learning: which pair to label next. Likely same-pairs and uncertain ones take turns.
 
-What labels buy. A metric learns from same-pairs, and of pairs drawn at random hardly any is one, so half of the
-proposals are the most similar photos not known to belong together. The other half lie where same and different are
-hardest to tell apart, since what they turn out to be moves the boundary. No photo, and while others last no group of
-photos known to be one individual, is asked about twice in a round; near-copies, whose label is no news, come last.
+A metric learns from same-pairs, and of pairs sampled at random hardly any is one. So half of the proposals are the
+most similar photos that are not known to show one individual. The other half lie where same and different are hardest
+to tell apart (uncertainty sampling), since their labels move the boundary. In one round no photo is proposed twice,
+and, while others last, no group of photos known to show one individual. Near-copies, whose label tells nothing new,
+come last.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 Strategy = Literal["balanced", "likely", "uncertain", "random"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-NEIGHBOURS = 8  # of a photo, that a pair may be made of
-COPIES = 0.995  # cosine from which two photos are taken for one shot
+NUM_NEIGHBOURS = 8  # of a photo, that it may be paired with
+COPY_SIMILARITY = 0.995  # cosine from which two photos are taken for copies of one
 
 Array = NDArray[np.float32]
 
@@ -26,9 +27,9 @@ class PairProposal:
     """A pair worth a label.
 
     Attributes:
-        left: position of one photo.
-        right: of the other.
-        similarity: theirs.
+        left: Position of one photo.
+        right: Of the other.
+        similarity: Theirs.
         why: "likely same", "uncertain" or "random".
     """
 
@@ -48,31 +49,31 @@ def propose_pairs(
     boundary: float | None = None,
     seed: int = 0,
 ) -> list[PairProposal]:
-    """Up to `count` pairs whose label is not known and does not follow from others, the most useful first.
+    """Return up to `count` pairs whose label is not known and does not follow from others, the most useful first.
 
     Args:
         embeddings: (n, D), L2-normalised, of unlabelled and labelled photos alike.
         groups: (n,) photos of one group are known to show one identity.
         relation: (n, n) 1 same identity, -1 different ones, 0 unknown.
-        count: how many.
+        count: How many.
         strategy: "balanced" takes "likely" and "uncertain" in turn.
-        boundary: the similarity where same and different are as likely; None takes the median of each photo's nearest.
-        seed: of "random", and of ties.
+        boundary: The similarity where same and different are as likely; None takes the median of each photo's nearest.
+        seed: Of "random", and of ties.
 
     Raises:
-        ValueError: a count below 1.
+        ValueError: A count below 1.
     """
     if count < 1:
         raise ValueError(f"count is {count}; expected at least 1")
     rng = np.random.default_rng(seed)
     if strategy == "random":
-        return _random(embeddings, relation, count, rng)
+        return _sample_pairs(embeddings, relation, count, rng)
     left, right, similarity = nearest_unknown(embeddings, relation)
     if not len(left):
         return []
     if boundary is None:
         boundary = float(np.median(similarity))
-    copies = similarity >= COPIES
+    copies = similarity >= COPY_SIMILARITY
     orders = {
         "likely same": np.lexsort((-similarity, copies)),
         "uncertain": np.lexsort((np.abs(similarity - boundary), copies)),
@@ -85,12 +86,12 @@ def propose_pairs(
 
 
 def nearest_unknown(
-    embeddings: Array, relation: NDArray[np.int8], *, neighbours: int = NEIGHBOURS
+    embeddings: Array, relation: NDArray[np.int8], *, num_neighbours: int = NUM_NEIGHBOURS
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Pairs (m,) (left < right) of each photo and the photos closest to it whose relation is unknown; similarities."""
+    """Return left < right (m,) of pairs of unknown relation, each photo with those closest to it, and similarities."""
     similarity = embeddings @ embeddings.T
     similarity[(relation != 0) | np.eye(len(embeddings), dtype=bool)] = -np.inf
-    near = np.argsort(-similarity, axis=1, kind="stable")[:, :neighbours]
+    near = np.argsort(-similarity, axis=1, kind="stable")[:, :num_neighbours]
     a = np.repeat(np.arange(len(embeddings)), near.shape[1])
     pairs = np.unique(np.sort(np.stack([a, near.ravel()]), axis=0), axis=1)  # (2, m)
     values = similarity[pairs[0], pairs[1]].astype(np.float64)
@@ -105,7 +106,7 @@ def _take_turns(
     groups: NDArray[np.int64],
     count: int,
 ) -> list[tuple[int, int]]:
-    """(pair, whose turn it was): the first pair of each order in turn whose groups are fresh, then whose photos are."""
+    """Return (pair, order) of the pairs that the orders take in turn: first those of new groups, then of new photos."""
     chosen: dict[int, int] = {}
     for units in (groups, np.arange(len(groups))):
         used = {int(units[side[k]]) for k in chosen for side in (left, right)}
@@ -123,7 +124,12 @@ def _take_turns(
     return list(chosen.items())
 
 
-def _random(embeddings: Array, relation: NDArray[np.int8], count: int, rng: np.random.Generator) -> list[PairProposal]:
-    a, b = np.nonzero(np.triu(relation == 0, 1))
-    picked = rng.permutation(len(a))[:count]
-    return [PairProposal(int(a[k]), int(b[k]), float(embeddings[a[k]] @ embeddings[b[k]]), "random") for k in picked]
+def _sample_pairs(
+    embeddings: Array, relation: NDArray[np.int8], count: int, rng: np.random.Generator
+) -> list[PairProposal]:
+    left, right = np.nonzero(np.triu(relation == 0, 1))
+    sampled = rng.permutation(len(left))[:count]
+    return [
+        PairProposal(int(left[k]), int(right[k]), float(embeddings[left[k]] @ embeddings[right[k]]), "random")
+        for k in sampled
+    ]

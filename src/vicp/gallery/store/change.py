@@ -10,11 +10,11 @@ import pyarrow as pa
 from vicp.errors import GalleryError
 from vicp.gallery.store.journal import Entry, find_operation, next_entry, undone
 from vicp.gallery.store.lance import INDEXED_COLUMN, all_tables, can_open, index_config, lance_errors
-from vicp.gallery.store.snapshot import MANY, Snapshot
+from vicp.gallery.store.snapshot import MAX_NUMBERS, Snapshot
 from vicp.gallery.store.tables import SCHEMAS, key_columns
 
 JOURNAL = "journal"
-_EMPTY = 1  # the version of a table that was just made
+_FIRST_VERSION = 1  # of a table that was just made
 
 
 class Change:
@@ -53,8 +53,8 @@ class Change:
         """Removes the rows of these photos."""
         with self._writing(table):
             opened = self.settled(table)
-            for start in range(0, len(numbers), MANY):
-                opened.delete(f"number in ({', '.join(map(str, numbers[start : start + MANY]))})")
+            for start in range(0, len(numbers), MAX_NUMBERS):
+                opened.delete(f"number in ({', '.join(map(str, numbers[start : start + MAX_NUMBERS]))})")
 
     def make_index(self, table: str, rows: int) -> Any:
         """Builds a search index over the embeddings of a table of so many rows, and returns LanceDB's table."""
@@ -127,8 +127,8 @@ class Change:
             entries = self.snapshot.entries
             wanted = entries[-1].versions.get(table) if entries else None
             opened = self._unnamed(table, schema) if wanted is None else self.snapshot.database.open_table(table)
-            if opened.version != (wanted or _EMPTY):
-                opened.checkout(wanted or _EMPTY)
+            if opened.version != (wanted or _FIRST_VERSION):
+                opened.checkout(wanted or _FIRST_VERSION)
                 opened.restore()
             self._open[table] = opened
         return self._open[table]

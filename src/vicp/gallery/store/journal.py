@@ -34,16 +34,16 @@ class Entry:
     """One change, visible from the moment its row is written; a long command makes several.
 
     Attributes:
-        number: from 1, in order.
-        operation: the number of the command's first entry.
-        state: the entry whose content this one shows: itself, or an earlier one that was brought back.
-        command: create, enroll, ...
-        summary: what was done, for people.
-        author: who.
-        at: when, UTC.
-        reason: a note, may be empty.
-        versions: the version of every table that is part of this state.
-        settings: of the gallery in this state: its model, what it keeps, its search indices.
+        number: From 1, in order.
+        operation: The number of the command's first entry.
+        state: The entry whose content this one shows: itself, or an earlier one that was brought back.
+        command: Create, enroll, ...
+        summary: What was done, for people.
+        author: Who.
+        at: When, UTC.
+        reason: A note, may be empty.
+        versions: The version of every table that is part of this state.
+        settings: Of the gallery in this state: its model, what it keeps, its search indices.
     """
 
     number: int
@@ -68,9 +68,9 @@ class Operation:
     """A command as the log shows it: its entries as one.
 
     Attributes:
-        first: its first entry.
-        last: its last entry, whose state `restore` brings back.
-        entries: how many there are.
+        first: Its first entry.
+        last: Its last entry, whose state `restore` brings back.
+        entries: How many there are.
     """
 
     first: Entry
@@ -195,7 +195,7 @@ def undone(entries: Sequence[Entry]) -> tuple[Operation, Entry]:
     Taken back is what made the state that is shown, so that a second undo goes one further.
 
     Raises:
-        GalleryError: nothing is left to take back.
+        GalleryError: Nothing is left to take back.
     """
     shown = entries[entries[-1].state - 1]
     taken_back = find_operation(entries, shown.operation)
@@ -211,7 +211,7 @@ def find_operation(entries: Sequence[Entry], number: int) -> Operation:
     """Return the operation with this number.
 
     Raises:
-        GalleryError: there is none.
+        GalleryError: There is none.
     """
     for operation in operations(entries):
         if operation.number == number:

@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 
 from vicp.errors import GalleryError
 
-_LOCK, _WRITER, _TABLE = "writer.lock", "writer.pid", "writer"
-_PAUSE = 0.5  # seconds between two tries
+_LOCK_FILE, _WRITER_FILE, _LOCK_TABLE = "writer.lock", "writer.pid", "writer"
+_RETRY_SECONDS = 0.5
 
 
 @contextmanager
@@ -21,13 +21,13 @@ def writer_lock(folder: Path, *, wait: bool) -> Iterator[None]:
     """Holds the folder's lock.
 
     Args:
-        folder: of the gallery.
-        wait: until the other writer has finished, instead of raising.
+        folder: Of the gallery.
+        wait: Until the other writer has finished, instead of raising.
 
     Raises:
-        GalleryError: another process writes, which is named; or the folder cannot be written.
+        GalleryError: Another process writes, which is named; or the folder cannot be written.
     """
-    lock = FileLock(folder / _LOCK)
+    lock = FileLock(folder / _LOCK_FILE)
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout as error:
@@ -38,33 +38,33 @@ def writer_lock(folder: Path, *, wait: bool) -> Iterator[None]:
         raise GalleryError(f"{folder}: the gallery cannot be written ({error.strerror or error})") from error
     try:
         with suppress(OSError):  # the name of the writer is a courtesy: a full disk is reported by what needs room
-            (folder / _WRITER).write_text(str(os.getpid()))
+            (folder / _WRITER_FILE).write_text(str(os.getpid()))
         yield
     finally:
         lock.release()
 
 
 def _writer(folder: Path) -> str:
-    """The process that holds the lock, as far as it has said so."""
+    """Return the process that holds the lock, as far as it has said so."""
     try:
-        return (folder / _WRITER).read_text().strip() or "unknown"
+        return (folder / _WRITER_FILE).read_text().strip() or "unknown"
     except OSError:
         return "unknown"
 
 
 @contextmanager
 def remote_lock(database: Any, uri: str, *, wait: bool) -> Iterator[None]:
-    """The same for object storage, where only the making of a table is a test and a set in one.
+    """Holds a gallery's lock in object storage, where making a table is the only atomic test-and-set.
 
     A process that is killed there leaves its lock behind; `remove_lock` takes it away.
 
     Raises:
-        GalleryError: another process writes, or has left its lock.
+        GalleryError: Another process writes, or has left its lock.
     """
-    mine = {"process": f"{os.getpid()} on {socket.gethostname()}"}
+    holder = {"process": f"{os.getpid()} on {socket.gethostname()}"}
     while True:
         try:
-            database.create_table(_TABLE, [mine], mode="create")
+            database.create_table(_LOCK_TABLE, [holder], mode="create")
             break
         except ValueError as error:
             if not wait:
@@ -72,23 +72,27 @@ def remote_lock(database: Any, uri: str, *, wait: bool) -> Iterator[None]:
                     f"{uri}: process {_holder(database)} is writing to this gallery: try again when it has finished, "
                     f"give --wait, or, if it is dead, run `vicp gallery unlock {uri}`"
                 ) from error
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_SECONDS)
     try:
         yield
     finally:
-        database.drop_table(_TABLE)
+        database.drop_table(_LOCK_TABLE)
 
 
 def remove_lock(database: Any) -> str | None:
-    """Takes away a lock that a dead process left in object storage; returns whose it was, None if there was none."""
+    """Takes away a lock that a dead process left in object storage.
+
+    Returns:
+        The process whose lock it was; None if there was none.
+    """
     holder = _holder(database)
     if holder is not None:
-        database.drop_table(_TABLE)
+        database.drop_table(_LOCK_TABLE)
     return holder
 
 
 def _holder(database: Any) -> str | None:
     try:
-        return str(database.open_table(_TABLE).to_arrow()["process"][0])
+        return str(database.open_table(_LOCK_TABLE).to_arrow()["process"][0])
     except ValueError:
         return None

@@ -9,7 +9,7 @@ import pyarrow as pa
 from vicp.gallery.store.journal import Entry
 from vicp.gallery.store.lance import lance_errors
 
-MANY = 2000  # numbers in one condition
+MAX_NUMBERS = 2000  # in one condition
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +17,9 @@ class Snapshot:
     """A gallery as it was at one moment: later changes do not show.
 
     Attributes:
-        uri: the folder, or the place in object storage.
+        uri: The folder, or the place in object storage.
         database: LanceDB's connection.
-        entries: the journal, oldest first.
+        entries: The journal, oldest first.
     """
 
     uri: str
@@ -28,24 +28,24 @@ class Snapshot:
 
     @property
     def head(self) -> Entry:
-        """The newest entry."""
+        """Return the newest entry."""
         return self.entries[-1]
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The gallery's settings."""
+        """Return the gallery's settings."""
         return self.head.settings
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables of this state."""
+        """Return the tables of this state."""
         return tuple(self.head.versions)
 
     def read(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
-        """Rows of a table, in no particular order.
+        """Return rows of a table, in no particular order.
 
         Raises:
-            GalleryError: the table cannot be read.
+            GalleryError: The table cannot be read.
         """
         with lance_errors(self.uri, f"reading {table}"):
             query = self.open(table).search()
@@ -54,34 +54,34 @@ class Snapshot:
             return query.to_arrow()
 
     def batches(self, table: str, columns: Sequence[str], *, size: int = 8192) -> Iterator[pa.RecordBatch]:
-        """The same rows a batch at a time, for tables larger than memory.
+        """Yields the same rows a batch at a time, for tables larger than memory.
 
         Raises:
-            GalleryError: the table cannot be read.
+            GalleryError: The table cannot be read.
         """
         with lance_errors(self.uri, f"reading {table}"):
             yield from self.open(table).search().select(list(columns)).to_batches(size)
 
     def of_numbers(self, table: str, numbers: Sequence[int], columns: Sequence[str]) -> pa.Table:
-        """Rows of these photos, in no particular order."""
+        """Return rows of these photos, in no particular order."""
         parts = [
-            self.read(table, columns, f"number in ({', '.join(map(str, numbers[start : start + MANY]))})")
-            for start in range(0, len(numbers), MANY)
+            self.read(table, columns, f"number in ({', '.join(map(str, numbers[start : start + MAX_NUMBERS]))})")
+            for start in range(0, len(numbers), MAX_NUMBERS)
         ]
         return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
 
     def count(self, table: str) -> int:
-        """Rows of a table; 0 for one that this state does not have."""
+        """Return how many rows a table has; 0 for one that this state does not have."""
         if table not in self.head.versions:
             return 0
         with lance_errors(self.uri, f"reading {table}"):
             return int(self.open(table).count_rows())
 
     def open(self, table: str) -> Any:
-        """LanceDB's table at the version of this state.
+        """Return LanceDB's table at the version of this state.
 
         Raises:
-            GalleryError: it is not there any more.
+            GalleryError: It is not there any more.
         """
         version = self.head.versions[table]
         with lance_errors(self.uri, f"version {version} of {table}"):

@@ -79,7 +79,7 @@ def is_embeddings(table: str) -> bool:
 
 
 def embeddings_schema(dim: int) -> pa.Schema:
-    """Return the columns of a table of embeddings (n, dim); `number` is the photo's."""
+    """Return the columns of a table of embeddings of this width; `number` is the photo's."""
     return pa.schema([("number", pa.int64()), ("embedding", pa.list_(pa.float32(), dim))])
 
 
