@@ -47,9 +47,9 @@ def test_a_model_without_a_name_must_be_given(embedder: Embedder, tmp_path: Path
 def test_photos_are_paths_and_tables_alike(gallery: Gallery, shoes: PhotoTable, shoe_folder: Path) -> None:
     by_path = gallery.identify([shoe_folder / "red", str(shoe_folder / "blue" / "0.jpg")])
     by_table = gallery.identify([shoes.select([0]), shoes.select([1])])
-    assert [len(by_path.answers), len(by_table.answers)] == [4, 2]
+    assert [len(by_path.identifications), len(by_table.identifications)] == [4, 2]
     red = shoes.select([list(shoes.frame["identity"]).index("red")])
-    assert gallery.identify(red).answers[0].candidates[0].identity == "red"
+    assert gallery.identify(red).identifications[0].candidates[0].identity == "red"
 
 
 def test_who_does_it_stands_in_the_log(gallery: Gallery) -> None:
