@@ -14,7 +14,7 @@ from vicp.data import loading
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.cluster import group, read_proposal, write_proposal
+from vicp.gallery.cluster import group_photos, read_proposal, write_proposal
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.routing import category_density, route
@@ -98,7 +98,7 @@ def test_cluster_proposes_and_split_applies(gallery: Gallery, tmp_path: Path) ->
     gallery.enroll(tmp_path / "flat")
     before = len(gallery.log())
     proposal = gallery.cluster(cut=0.999)
-    assert len(proposal.frame) == 4
+    assert len(proposal.photos) == 4
     assert len(gallery.log()) == before, "nothing is changed"
     write_proposal(proposal, tmp_path / "proposal.csv")
     gallery.assign(read_proposal(tmp_path / "proposal.csv"))
@@ -112,7 +112,7 @@ def test_groups_of_close_photos(method) -> None:
     close = np.full((5, 5), 0.1)
     close[:2, :2] = close[2:, 2:] = 0.9
     np.fill_diagonal(close, 1)
-    labels = group(close, 0.5, method)
+    labels = group_photos(close, 0.5, method)
     assert len(set(labels[:2])) == len(set(labels[2:])) == 1
     assert labels[0] != labels[2]
 

@@ -183,8 +183,8 @@ def stats(told: dict[str, Any]) -> Numbers:
 
 def cluster(told: dict[str, Any]) -> Numbers:
     """`vicp gallery cluster`: of each photo, by folder and file, which individual it looks like and how surely."""
-    numbers: Numbers = {"photos": told["photos"]}
-    for row in sorted(told["groups"], key=lambda row: row["source"]):
+    numbers: Numbers = {"photos": len(told["photos"])}
+    for row in sorted(told["photos"], key=lambda row: row["source"]):
         photo = "/".join(Path(row["source"]).parts[-2:])
         numbers |= {photo: row["identity"], f"{photo} confidence": row["confidence"]}
     return numbers

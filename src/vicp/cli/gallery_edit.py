@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vicp.cli.gallery import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
+from vicp.cli.render import cluster_lines
 from vicp.cli.render_gallery import change_lines, label_lines, log_lines, stats_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
@@ -123,7 +124,7 @@ def cluster(
     proposal = Gallery.open(gallery).cluster(category=category, method=method, cut=cut)
     if out is not None:
         write_proposal(proposal, out)
-    print_result(proposal.summary(), proposal.lines(out), as_json)
+    print_result(asdict(proposal), cluster_lines(proposal, out), as_json)
 
 
 def stats(gallery: GalleryArgument, as_json: JsonOption = False) -> None:

@@ -1,11 +1,14 @@
 """Results as lines for people; what is printed with --json is the result itself."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vicp.decisions.outcome import Identification, IdentificationReport, Verification
+    from vicp.gallery.cluster import ClusterProposal, GroupedPhoto
 
 UNKNOWN_CATEGORY = "unknown"
+_MOST_GROUPS, _MOST_PHOTOS = 20, 4
 
 
 def report_lines(report: "IdentificationReport") -> list[str]:
@@ -49,6 +52,26 @@ def verification_lines(verification: "Verification") -> list[str]:
             f"{verification.separating_accuracy:.0%} of the pairs taught for '{category}' apart when they were held "
             "out."
         )
+    return lines
+
+
+def cluster_lines(proposal: "ClusterProposal", out: Path | None) -> list[str]:
+    """Return the groups of a proposal, and where it was written."""
+    groups: dict[tuple[str, str], list[GroupedPhoto]] = {}
+    for photo in proposal.photos:
+        groups.setdefault((photo.identity, photo.category), []).append(photo)
+    num_photos = len(proposal.photos)
+    lines = [f"{num_photos} photos without a name look like {len(groups)} individuals, by {proposal.criterion}."]
+    for (identity, category), photos in list(groups.items())[:_MOST_GROUPS]:
+        more = ", ..." if len(photos) > _MOST_PHOTOS else ""
+        sources = ", ".join(Path(photo.source).name for photo in photos[:_MOST_PHOTOS]) + more
+        confidence = sum(photo.confidence for photo in photos) / len(photos)
+        lines.append(f"  {identity} ({category}): {len(photos)} photos, confidence {confidence:.2f} ({sources})")
+    if len(groups) > _MOST_GROUPS:
+        lines.append(f"  and {len(groups) - _MOST_GROUPS} more")
+    lines.append("Nothing is changed.")
+    if out is not None:
+        lines.append(f"{out} holds the proposal: correct it, then `vicp gallery split GALLERY --from {out}`.")
     return lines
 
 

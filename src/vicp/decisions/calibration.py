@@ -1,7 +1,7 @@
 """From a similarity to P(same): logistic (Platt 1999) or isotonic (Zadrozny and Elkan 2002), whichever predicts better.
 
-"Better" is the log loss on identities left out of the fit. Both kinds of pairs weigh the same in all of this, so P is
-for a pair that is as likely same as different beforehand; `shift_prior` moves it to another prior by Bayes' rule.
+"Better" is the log loss on identities left out of the fit. Genuine and impostor pairs weigh the same in all of this, so
+P is for a pair that is as likely same as different beforehand; `shift_prior` moves it to another prior by Bayes' rule.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class LabelledScores:
 
     Attributes:
         similarity: (P,) cosine.
-        same: (P,) bool.
-        left: (P,) group of the first photo.
+        same: (P,) bool, genuine pairs.
+        left: (P,) identity of the first photo, as a number.
         right: (P,) of the second.
     """
 
@@ -35,15 +35,14 @@ class LabelledScores:
     right: NDArray[np.int64]
 
     def select(self, rows: NDArray[Any]) -> "LabelledScores":
-        """The pairs at these positions."""
+        """Return the pairs at these positions."""
         return LabelledScores(self.similarity[rows], self.same[rows], self.left[rows], self.right[rows])
 
     def weights(self) -> Array:
-        """(P,) so that same- and different-pairs weigh alike, groups alike within same-pairs; their mean is 1."""
+        """Return weights (P,): same- and different-pairs weigh alike, identities alike within same-pairs; mean 1."""
         _, group, sizes = np.unique(self.left, return_inverse=True, return_counts=True)
-        own = np.where(self.same, 1.0, 0.0)
-        per_group = np.bincount(group, weights=own, minlength=len(sizes))
-        weights = np.where(self.same, 1 / np.maximum(per_group[group], 1), 1.0)
+        num_same = np.bincount(group, weights=np.where(self.same, 1.0, 0.0), minlength=len(sizes))
+        weights = np.where(self.same, 1 / np.maximum(num_same[group], 1), 1.0)
         for kind in (self.same, ~self.same):
             weights[kind] *= 0.5 * len(weights) / weights[kind].sum()
         return weights
@@ -54,12 +53,12 @@ class Calibration:
     """A monotone map from similarity to P(same), linear between knots in P or in log-odds.
 
     Attributes:
-        kind: how it was fitted.
-        x: similarities of the knots, ascending; of a logistic curve the offset and the slope.
+        kind: How it was fitted.
+        x: Similarities of the knots, ascending; of a logistic curve the offset and the slope.
         y: P(same) at the knots; empty for a logistic curve.
-        lowest: P is never said to be below, for so few same-pairs cannot show it: 1 / (same-pairs + 2).
-        highest: nor above 1 - 1 / (different-pairs + 2); both are Laplace's rule of succession.
-        log_loss: in nats on identities left out, by kind tried.
+        lowest: P is clipped from below to 1 / (same-pairs + 2): so few pairs cannot show less.
+        highest: And from above to 1 - 1 / (different-pairs + 2); both are Laplace's rule of succession.
+        log_loss: In nats on identities left out, by kind of curve.
     """
 
     kind: Kind
@@ -70,10 +69,10 @@ class Calibration:
     log_loss: dict[str, float]
 
     def __call__(self, similarity: Array | float, *, prior: float = 0.5) -> Array:
-        """P(same) of pairs with these similarities, of any shape.
+        """Return P(same) of pairs with these similarities, of any shape.
 
         Raises:
-            ValueError: a prior not between 0 and 1.
+            ValueError: A prior not between 0 and 1.
         """
         similarity = np.asarray(similarity, dtype=np.float64)
         if self.kind == "logistic":
@@ -85,7 +84,7 @@ class Calibration:
 
 
 def shift_prior(probability: Array, prior: float) -> Array:
-    """P(same) at another prior than one half: the odds times prior / (1 - prior).
+    """Return P(same) at another prior than one half: the odds times prior / (1 - prior).
 
     >>> shift_prior(np.array([0.9]), 0.1)
     array([0.5])
@@ -95,26 +94,26 @@ def shift_prior(probability: Array, prior: float) -> Array:
     """
     if not 0 < prior < 1:
         raise ValueError(f"prior is {prior}; expected a number between 0 and 1")
-    up = probability * prior
-    return up / (up + (1 - probability) * (1 - prior))
+    same = probability * prior
+    return same / (same + (1 - probability) * (1 - prior))
 
 
 def fit_calibration(scores: LabelledScores) -> Calibration | None:
-    """The calibration of held-out pairs; None where there are too few of a kind."""
+    """Return the calibration of held-out pairs; None where there are too few of a kind."""
     num_same, num_different = int(scores.same.sum()), int((~scores.same).sum())
     if min(num_same, num_different) < MIN_PAIRS:
         return None
-    tried = {kind: cross_validated_loss(scores, kind) for kind in KINDS}
-    losses = {kind: loss for kind, loss in tried.items() if loss is not None}
+    loss_of = {kind: cross_validated_loss(scores, kind) for kind in KINDS}
+    losses = {kind: loss for kind, loss in loss_of.items() if loss is not None}
     best = min(losses, key=lambda kind: losses[kind]) if losses else KINDS[0]  # of equals the smoother
     return _fit(scores, best, {str(kind): loss for kind, loss in losses.items()})
 
 
 def cross_validated_loss(scores: LabelledScores, kind: Kind) -> float | None:
-    """Mean log loss in nats, both kinds of pairs weighing the same, of pairs neither of whose identities was fitted on.
+    """Return the mean log loss in nats of pairs neither of whose identities was fitted on; both kinds weigh the same.
 
-    A fold holds out every fifth identity; a different-pair across folds is judged by neither. None where no fold has
-    pairs of both kinds left.
+    A fold holds out every fifth identity; a different-pair across folds is in neither. None where no fold has pairs of
+    both kinds left.
     """
     names, _ = np.unique(np.concatenate([scores.left, scores.right]), return_inverse=True)
     order = np.random.default_rng(0).permutation(len(names))

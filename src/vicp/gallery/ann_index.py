@@ -1,4 +1,4 @@
-"""An index for categories of a million photos: made by rule, measured, and refused where it finds too little."""
+"""Approximate search: an index for categories of a million photos, left out where its measured recall is low."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,17 @@ from vicp.gallery.store.snapshot import Snapshot
 
 INDEX_ROWS = 1_000_000  # exact search below
 LEAST_RECALL = 0.99
-_QUERIES, _FIRST_CELLS = 200, 8
-_GROWN = 1.5  # times the rows that were indexed: then the index is made again
+_NUM_QUERIES, _FIRST_CELLS = 200, 8
+_REMAKE_GROWTH = 1.5  # times the rows that were indexed: then the index is made again
 
 
 @dataclass(frozen=True)
-class IndexMeasured:
-    """How well an index finds what is closest.
+class IndexRecall:
+    """How well an index finds the nearest photo.
 
     Attributes:
-        cells: how many of its cells are looked at per query.
-        recall: the share of photos whose nearest other photo it finds.
+        cells: How many of its cells are searched for a query.
+        recall: Recall@1: the share of photos whose nearest other photo it finds.
     """
 
     cells: int
@@ -45,8 +45,8 @@ def index_category(writer: Change, category: GalleryCategory, *, min_recall: flo
     """
     count = writer.snapshot.count(category.table)
     table = writer.make_index(category.table, count)
-    queries, right = nearest_others(writer.snapshot, category)
-    measured = measure_index(table, queries, right, cells=num_cells(count), least=min_recall)
+    queries, nearest = nearest_others(writer.snapshot, category)
+    measured = measure_index(table, queries, nearest, num_cells=num_cells(count), min_recall=min_recall)
     if measured.recall < min_recall:
         return f"{category.category}: index refused (recall@1 {measured.recall:.3f}), the search stays exact"
     summary = f"index over {count} photos, {measured.cells} of {num_cells(count)} cells, recall@1 {measured.recall:.3f}"
@@ -59,49 +59,56 @@ def index_category(writer: Change, category: GalleryCategory, *, min_recall: flo
 def _needs_index(snapshot: Snapshot, category: GalleryCategory, min_photos: int) -> bool:
     count = snapshot.count(category.table)
     index = snapshot.settings.get("indices", {}).get(category.category)
-    return count >= min_photos and (index is None or count >= _GROWN * index["rows"])
+    return count >= min_photos and (index is None or count >= _REMAKE_GROWTH * index["rows"])
 
 
 def measure_index(
-    table: object, queries: NDArray[np.float32], right: NDArray[np.int64], *, cells: int, least: float
-) -> IndexMeasured:
-    """The fewest cells (of the tried ones) that reach the wanted recall, or all of them.
+    table: object,
+    queries: NDArray[np.float32],
+    nearest: NDArray[np.int64],
+    *,
+    num_cells: int,
+    min_recall: float,
+) -> IndexRecall:
+    """Return the fewest cells (8, 16, 32, ...) that reach a recall, or all of them where none does.
 
     Args:
         table: LanceDB's, with an index.
         queries: (B, D) embeddings of photos of the gallery.
-        right: (B, 2) the photo itself and its nearest other one.
-        cells: of the index.
-        least: the wanted recall@1.
+        nearest: (B, 2) the number of the photo itself, and of its nearest other one.
+        num_cells: Of the index.
+        min_recall: The recall@1 to reach.
     """
-    tried = _FIRST_CELLS
+    cells = _FIRST_CELLS
     while True:
-        tried = min(tried, cells)
-        hits = 0
-        for query, (own, nearest) in zip(queries, right, strict=True):
-            found = query_index(table, query, cells=tried, count=2)["number"].to_pylist()
-            hits += next((number for number in found if number != own), None) == nearest
-        recall = hits / max(1, len(queries))
-        if recall >= least or tried == cells:
-            return IndexMeasured(tried, recall)
-        tried *= 2
+        cells = min(cells, num_cells)
+        num_hits = 0
+        for query, (itself, expected) in zip(queries, nearest, strict=True):
+            numbers = query_index(table, query, cells=cells, count=2)["number"].to_pylist()
+            num_hits += next((number for number in numbers if number != itself), None) == expected
+        recall = num_hits / max(1, len(queries))
+        if recall >= min_recall or cells == num_cells:
+            return IndexRecall(cells, recall)
+        cells *= 2
 
 
 def nearest_others(
-    snapshot: Snapshot, prompted: GalleryCategory, *, seed: int = 0
+    snapshot: Snapshot, category: GalleryCategory, *, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Some photos (B, D), and for each (B, 2) its number and that of its nearest other photo: all are compared."""
-    numbers = snapshot.read(prompted.table, ["number"])["number"].to_numpy()
-    chosen = np.random.default_rng(seed).choice(numbers, min(_QUERIES, len(numbers)), replace=False)
-    rows = snapshot.of_numbers(prompted.table, chosen.tolist(), ["number", "embedding"])
-    own, queries = rows["number"].to_numpy(), matrix(rows["embedding"])
-    best, right = np.full(len(own), -2.0, np.float32), np.full(len(own), -1)
-    for batch in snapshot.batches(prompted.table, ["number", "embedding"]):
-        there = batch["number"].to_numpy()
-        similarity = queries @ np.asarray(batch["embedding"].flatten()).reshape(len(there), -1).T  # (B, rows)
-        similarity[own[:, None] == there[None, :]] = -2
-        place = similarity.argmax(axis=1)
-        value = similarity[np.arange(len(own)), place]
-        right = np.where(value > best, there[place], right)
-        best = np.maximum(best, value)
-    return queries, np.stack([own, right], axis=1)
+    """Return some photos (B, D), and for each (B, 2) its number and that of its nearest other photo; exact."""
+    numbers = snapshot.read(category.table, ["number"])["number"].to_numpy()
+    chosen = np.random.default_rng(seed).choice(numbers, min(_NUM_QUERIES, len(numbers)), replace=False)
+    rows = snapshot.of_numbers(category.table, chosen.tolist(), ["number", "embedding"])
+    query_numbers, queries = rows["number"].to_numpy(), matrix(rows["embedding"])
+    best = np.full(len(query_numbers), -2.0, np.float32)
+    nearest = np.full(len(query_numbers), -1)
+    for batch in snapshot.batches(category.table, ["number", "embedding"]):
+        batch_numbers = batch["number"].to_numpy()
+        embeddings = np.asarray(batch["embedding"].flatten()).reshape(len(batch_numbers), -1)
+        similarity = queries @ embeddings.T  # (B, rows)
+        similarity[query_numbers[:, None] == batch_numbers[None, :]] = -2
+        columns = similarity.argmax(axis=1)
+        batch_best = similarity[np.arange(len(query_numbers)), columns]
+        nearest = np.where(batch_best > best, batch_numbers[columns], nearest)
+        best = np.maximum(best, batch_best)
+    return queries, np.stack([query_numbers, nearest], axis=1)

@@ -1,6 +1,6 @@
 """Photos without a name, grouped into individuals: a proposal to look through, never a change of the gallery."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,45 +14,63 @@ from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.contents import Embedded, embedded_photos
-from vicp.gallery.nearest import exact_nearest
+from vicp.gallery.nearest import ExactNearest, exact_nearest
 from vicp.gallery.store.snapshot import Snapshot
 
 ClusterMethod = Literal["agglomerative", "hdbscan"]
 MAX_PHOTOS = 20_000  # the distances between them take 1.6 GB
-PROPOSAL = ("photo", "source", "category", "identity", "confidence")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class GroupedPhoto:
+    """A photo without a name, and the individual that it may show.
+
+    Attributes:
+        photo: Its key.
+        source: Where it came from.
+        category: Its category.
+        identity: A known individual that its group looks like, or a new name.
+        confidence: Mean P(same), or mean similarity where nothing is calibrated: to the known individual, or within
+            the group.
+    """
+
+    photo: str
+    source: str
+    category: str
+    identity: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class ClusterProposal:
     """Groups of photos that look like one individual each.
 
     Attributes:
-        frame: columns PROPOSAL; `identity` is a known one that the group looks like, or a new name.
-        by: what the grouping stands on, for people.
+        photos: Those of one group together, by `category` and `identity`.
+        criterion: What makes two photos one individual, for people.
     """
 
-    frame: pd.DataFrame
-    by: str
+    photos: tuple[GroupedPhoto, ...]
+    criterion: str
 
-    def summary(self) -> dict[str, Any]:
-        """The facts, for JSON."""
-        return {"by": self.by, "photos": len(self.frame), "groups": self.frame.to_dict("records")}
 
-    def lines(self, out: Path | None) -> list[str]:
-        """The facts, for people."""
-        groups = list(self.frame.groupby(["category", "identity"], sort=False))
-        lines = [f"{len(self.frame)} photos without a name look like {len(groups)} individuals, by {self.by}."]
-        for (category, identity), rows in groups[:20]:
-            sources = ", ".join(Path(source).name for source in rows["source"][:4]) + (", ..." if len(rows) > 4 else "")
-            lines.append(
-                f"  {identity} ({category}): {len(rows)} photos, confidence {rows['confidence'].mean():.2f} ({sources})"
-            )
-        if len(groups) > 20:
-            lines.append(f"  and {len(groups) - 20} more")
-        lines.append("Nothing is changed.")
-        if out is not None:
-            lines.append(f"{out} holds the proposal: correct it, then `vicp gallery split GALLERY --from {out}`.")
-        return lines
+@dataclass(frozen=True)
+class SameCriterion:
+    """When two photos of a category count as one individual.
+
+    Attributes:
+        rule: Turns similarities into P(same); None compares the similarities themselves.
+        level: The P(same), or similarity, from which they do.
+        description: For people.
+    """
+
+    rule: DecisionRule | None
+    level: float
+    description: str
+
+    def scores(self, similarity: NDArray[np.float32]) -> NDArray[Any]:
+        """Return P(same) of similarities of any shape, or the similarities where there is no rule."""
+        return similarity if self.rule is None else self.rule.probability(similarity.astype(np.float64))
 
 
 def cluster_photos(
@@ -62,135 +80,76 @@ def cluster_photos(
     method: ClusterMethod = "agglomerative",
     cut: float | None = None,
 ) -> ClusterProposal:
-    """Groups the photos without a name, by calibrated P(same) where there is a calibration, else by similarity.
+    """Return the photos without a name in groups, by calibrated P(same) where there is a calibration, else similarity.
 
     Args:
-        snapshot: the gallery.
-        category: one of its categories, or all of them.
-        method: agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan looks for dense ones.
-        cut: the P(same), or similarity, above which two groups are one; 0.5, or the one held-out pairs gave.
+        snapshot: The gallery.
+        category: One of its categories, or all of them.
+        method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan looks for dense ones.
+        cut: The P(same), or similarity, from which two groups are one; 0.5, or the one held-out pairs gave.
 
     Raises:
-        GalleryError: no photo without a name, too many, or nothing says at which similarity to cut.
+        GalleryError: No photo without a name, too many, or nothing says at which similarity to cut.
     """
-    chosen = [prompted for name, prompted in gallery_categories(snapshot).items() if category in (None, name)]
-    parts, ways = [], []
-    for prompted in chosen:
-        found = embedded_photos(snapshot, prompted, named=False)
-        if len(found.frame) > MAX_PHOTOS:
+    photos: list[GroupedPhoto] = []
+    descriptions = []
+    for name, stored in gallery_categories(snapshot).items():
+        if category not in (None, name):
+            continue
+        unnamed = embedded_photos(snapshot, stored, named=False)
+        if len(unnamed.frame) > MAX_PHOTOS:
             raise GalleryError(
-                f"{snapshot.uri}: {len(found.frame)} photos of {prompted.category} have no name, {MAX_PHOTOS} can be "
-                "grouped at a time: name some first"
+                f"{snapshot.uri}: {len(unnamed.frame)} photos of {name} have no name, {MAX_PHOTOS} can be grouped at a "
+                "time: name some first"
             )
-        if len(found.frame):
-            frame, way = _cluster_category(snapshot, prompted, found, method, cut)
-            parts.append(frame)
-            ways.append(way)
-    if not parts:
+        if len(unnamed.frame):
+            criterion = _same_criterion(snapshot, stored, cut)
+            photos += _group_category(unnamed, exact_nearest(snapshot, stored), name, criterion, method)
+            descriptions.append(criterion.description)
+    if not photos:
         raise GalleryError(f"{snapshot.uri}: every photo has a name{'' if category is None else f' in {category}'}")
-    return ClusterProposal(pd.concat(parts, ignore_index=True), " and ".join(dict.fromkeys(ways)))
+    return ClusterProposal(tuple(photos), " and ".join(dict.fromkeys(descriptions)))
+
+
+def group_photos(scores: NDArray[Any], level: float, method: ClusterMethod) -> NDArray[np.int64]:
+    """Return a group per photo (n,), from 0.
+
+    A photo that hdbscan puts in no group is a group of its own.
+
+    Args:
+        scores: (n, n) P(same) or similarity of every two photos.
+        level: From which two photos are one individual.
+        method: As in `cluster_photos`.
+    """
+    distance = np.clip(1 - (scores + scores.T) / 2, 0, None).astype(np.float64)
+    np.fill_diagonal(distance, 0)
+    max_distance = max(0.0, 1 - level)
+    if len(distance) < 2:
+        return np.zeros(len(distance), dtype=np.int64)
+    if method == "agglomerative":
+        model = AgglomerativeClustering(None, metric="precomputed", linkage="average", distance_threshold=max_distance)
+        return np.asarray(model.fit_predict(distance), dtype=np.int64)
+    model = HDBSCAN(min_cluster_size=2, metric="precomputed", cluster_selection_epsilon=max_distance, copy=True)
+    labels = np.asarray(model.fit_predict(distance), dtype=np.int64)
+    is_alone = labels < 0
+    labels[is_alone] = labels.max() + 1 + np.arange(is_alone.sum())
+    return labels
 
 
 def write_proposal(proposal: ClusterProposal, out: Path) -> None:
     """Writes the proposal as a CSV.
 
     Raises:
-        DataError: it cannot be written.
+        DataError: It cannot be written.
     """
-    write_frame(proposal.frame, out)
-
-
-def _cluster_category(
-    snapshot: Snapshot, prompted: GalleryCategory, found: Embedded, method: ClusterMethod, cut: float | None
-) -> tuple[pd.DataFrame, str]:
-    closeness = found.embeddings @ found.embeddings.T  # (n, n)
-    decisions = _calibrated(prompted)
-    if decisions is not None:
-        level, way = 0.5 if cut is None else cut, "calibrated P(same)"
-        closeness = np.asarray(decisions.probability(closeness.astype(np.float64)))
-    else:
-        choice = None if prompted.prompt is None else prompted.prompt.choice
-        threshold = cut if cut is not None or choice is None else choice.threshold
-        if threshold is None:
-            raise GalleryError(
-                f"{snapshot.uri}: nothing says how similar two photos of one {prompted.category} are: teach it and "
-                "reindex, or give --cut"
-            )
-        level, way = threshold, f"similarity above {threshold:.3f} (not calibrated)"
-    labels = group(closeness, level, method)
-    names, confidence = _name_groups(snapshot, prompted, found, labels, closeness, level)
-    frame = found.frame.rename(columns={"key": "photo"})[["photo", "source", "category"]]
-    frame = frame.assign(identity=names, confidence=np.round(confidence, 4))
-    return frame.sort_values(["identity", "photo"], kind="stable"), way
-
-
-def group(closeness: NDArray[Any], level: float, method: ClusterMethod) -> NDArray[np.int64]:
-    """A group per photo (n,), from 0, by closeness (n, n) where `level` is close enough.
-
-    A photo that hdbscan puts in no group is a group of its own.
-    """
-    distance = np.clip(1 - (closeness + closeness.T) / 2, 0, None).astype(np.float64)
-    np.fill_diagonal(distance, 0)
-    reach = max(0.0, 1 - level)
-    if len(distance) < 2:
-        return np.zeros(len(distance), dtype=np.int64)
-    if method == "agglomerative":
-        model = AgglomerativeClustering(None, metric="precomputed", linkage="average", distance_threshold=reach)
-        return np.asarray(model.fit_predict(distance), dtype=np.int64)
-    model = HDBSCAN(min_cluster_size=2, metric="precomputed", cluster_selection_epsilon=reach, copy=True)
-    labels = np.asarray(model.fit_predict(distance), dtype=np.int64)
-    alone = labels < 0
-    labels[alone] = labels.max() + 1 + np.arange(alone.sum())
-    return labels
-
-
-def _name_groups(
-    snapshot: Snapshot,
-    prompted: GalleryCategory,
-    found: Embedded,
-    labels: NDArray[np.int64],
-    closeness: NDArray[Any],
-    level: float,
-) -> tuple[list[str], NDArray[np.float64]]:
-    """An identity and a confidence per photo: a known individual that the whole group is close to, or a new name."""
-    nearest = exact_nearest(snapshot, prompted)
-    taken = set() if nearest is None else set(nearest.names)
-    fresh = (f"{prompted.category}-{number}" for number in range(1, 10**9))
-    decisions = _calibrated(prompted)
-    names = [""] * len(labels)
-    confidence = np.zeros(len(labels))
-    for label in dict.fromkeys(labels.tolist()):
-        rows = np.flatnonzero(labels == label)
-        name = None
-        if nearest is not None:
-            near = nearest.similarities(found.embeddings[rows])  # (rows, I)
-            mean = (near if decisions is None else np.asarray(decisions.probability(near.astype(np.float64)))).mean(
-                axis=0
-            )
-            if mean.max() >= level:
-                name = nearest.index.names[int(mean.argmax())]
-                confidence[rows] = mean.max()
-        if name is None:
-            name = next(n for n in fresh if n not in taken)
-            within = closeness[np.ix_(rows, rows)]
-            others = len(rows) * (len(rows) - 1)
-            confidence[rows] = (within.sum() - np.trace(within)) / others if others else 1.0
-        for row in rows:
-            names[row] = name
-    return names, confidence
-
-
-def _calibrated(prompted: GalleryCategory) -> DecisionRule | None:
-    """What turns the category's similarities into P(same); None with too few pairs for that."""
-    decisions = None if prompted.prompt is None else decision_rule(prompted.prompt.held_out)
-    return None if decisions is None or decisions.calibration is None else decisions
+    write_frame(pd.DataFrame([asdict(photo) for photo in proposal.photos]), out)
 
 
 def read_proposal(path: Path) -> dict[str, list[str]]:
-    """Identity -> photos, from a CSV with the columns photo and identity; rows without an identity are left out.
+    """Return identity -> photos, from a CSV with the columns photo and identity; rows without an identity are left out.
 
     Raises:
-        GalleryError: it cannot be read, or lacks a column.
+        GalleryError: It cannot be read, or lacks a column.
     """
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -208,3 +167,52 @@ def read_proposal(path: Path) -> dict[str, list[str]]:
     if not groups:
         raise GalleryError(f"{path}: no photo with an identity")
     return groups
+
+
+def _same_criterion(snapshot: Snapshot, category: GalleryCategory, cut: float | None) -> SameCriterion:
+    """Return calibrated P(same) where the category's prompt allows it, else a similarity."""
+    prompt = category.prompt
+    rule = decision_rule(None if prompt is None else prompt.held_out)
+    if rule is not None and rule.calibration is not None:
+        return SameCriterion(rule, 0.5 if cut is None else cut, "calibrated P(same)")
+    choice = None if prompt is None else prompt.choice
+    level = cut if cut is not None or choice is None else choice.threshold
+    if level is None:
+        raise GalleryError(
+            f"{snapshot.uri}: nothing says how similar two photos of one {category.category} are: teach it and "
+            "reindex, or give --cut"
+        )
+    return SameCriterion(None, level, f"similarity above {level:.3f} (not calibrated)")
+
+
+def _group_category(
+    unnamed: Embedded, known: ExactNearest | None, category: str, criterion: SameCriterion, method: ClusterMethod
+) -> list[GroupedPhoto]:
+    """Return the photos of a category by group: a known individual that the group is close to, or a new name."""
+    scores = criterion.scores(unnamed.embeddings @ unnamed.embeddings.T)  # (n, n)
+    labels = group_photos(scores, criterion.level, method)
+    taken = set() if known is None else set(known.names)
+    new_names = (name for number in range(1, 10**9) if (name := f"{category}-{number}") not in taken)
+    photos = []
+    for label in dict.fromkeys(labels.tolist()):
+        rows = np.flatnonzero(labels == label)
+        match = None if known is None else _known_individual(unnamed.embeddings[rows], known, criterion)
+        identity, confidence = match or (next(new_names), _mean_within(scores[np.ix_(rows, rows)]))
+        for key, source in unnamed.frame[["key", "source"]].iloc[rows].itertuples(index=False):
+            photos.append(GroupedPhoto(str(key), str(source), category, identity, round(confidence, 4)))
+    return sorted(photos, key=lambda photo: (photo.identity, photo.photo))
+
+
+def _known_individual(
+    embeddings: NDArray[np.float32], known: ExactNearest, criterion: SameCriterion
+) -> tuple[str, float] | None:
+    """Return the known individual that a group (n, D) is closest to, and its mean score; None where it is not close."""
+    mean = criterion.scores(known.similarities(embeddings)).mean(axis=0)  # (I,)
+    best = int(mean.argmax())
+    return (known.names[best], float(mean[best])) if mean[best] >= criterion.level else None
+
+
+def _mean_within(scores: NDArray[Any]) -> float:
+    """Return the mean score (n, n) of two different photos; 1 of a photo alone."""
+    num_others = len(scores) * (len(scores) - 1)
+    return float((scores.sum() - np.trace(scores)) / num_others) if num_others else 1.0
