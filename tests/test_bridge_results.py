@@ -10,6 +10,7 @@ import torch
 
 from vicp.data.procedural.world import world_photos
 from vicp.model.build import MINI, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -24,7 +25,7 @@ def test_from_checkpoints_to_the_page(tmp_path: Path, monkeypatch: pytest.Monkey
             model.prompt_gate.mlp[2].bias.fill_(-50.0)
             model.metric_refinement.per_direction[4].weight.zero_()
             model.metric_refinement.overall[2].bias.copy_(torch.tensor([0.0, 0.0, knobs, knobs]))
-        model.save_pretrained(tmp_path / name)
+        save_checkpoint(model, tmp_path / name)
     world = world_photos(num_categories=1, num_identities=12, photos_per_identity=4, size=32)
     pd.DataFrame(world[["path", "image", "category", "identity"]]).to_parquet(tmp_path / "pots.parquet")
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 
 from vicp.data.procedural.world import world_photos
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -16,7 +17,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 def test_from_a_checkpoint_to_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     program = importlib.import_module("choice")
-    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    save_checkpoint(build_model(PRESETS["tiny"]), tmp_path / "model")
     world = world_photos(num_categories=1, num_identities=12, photos_per_identity=3, size=32)
     pd.DataFrame(world[["path", "image", "category", "identity"]]).to_parquet(tmp_path / "pots.parquet")
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ from vicp.data.procedural.world import all_rules, world_photos
 from vicp.errors import VICPError
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 RULES = all_rules((2,)) + all_rules((3,))[:9]  # 24
@@ -52,7 +53,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = [build_model(PRESETS["tiny"], seed=seed).eval() for seed in (0, 1)]
     models[1].backbone.load_state_dict(models[0].backbone.state_dict())
     for seed, model in enumerate(models):
-        model.save_pretrained(folder / f"seed-{seed}")
+        save_checkpoint(model, folder / f"seed-{seed}")
     vit, config = build_model(PRESETS["tiny"], seed=5).backbone.vit, PRESETS["tiny"]
     square = {"image_mean": config.image_mean, "image_std": config.image_std, "image_fit": config.image_fit}
     save_backbone(vit, folder / "triplet", image_size=config.image_size, **square)

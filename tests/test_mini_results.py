@@ -9,6 +9,7 @@ import pytest
 
 from vicp.data.procedural.world import FACTORS
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -21,7 +22,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_colours_are_read_off_and_the_last_ranked_validation_is_shown(program: ModuleType, tmp_path: Path):
     """Even an untrained ViT of 32 px holds the colour of a body; a row of the log without a ranking is passed over."""
-    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    save_checkpoint(build_model(PRESETS["tiny"]), tmp_path / "model")
     run = tmp_path / "run"
     run.mkdir()
     check = dict.fromkeys(program.CHECKS, 1.25)

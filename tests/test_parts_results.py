@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -22,7 +23,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_from_a_checkpoint_to_the_page(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     config = dataclasses.replace(PRESETS["tiny"], metric_rank=8, metric_refinement=True, head_zero_init=True)
     model = build_model(config)
-    model.save_pretrained(tmp_path / "model")
+    save_checkpoint(model, tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     asked = ["--checkpoints", "model", "--tasks", "2", "--pairs", "8", "--runs", "runs", "--out", "out/parts"]
     program.main(asked)
@@ -41,6 +42,6 @@ def test_from_a_checkpoint_to_the_page(program: ModuleType, tmp_path: Path, monk
 
 
 def test_a_model_without_evidence_has_no_parts(program: ModuleType, tmp_path: Path):
-    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    save_checkpoint(build_model(PRESETS["tiny"]), tmp_path / "model")
     with pytest.raises(program.ConfigError, match="there are no parts to leave out"):
         program.main(["--checkpoints", str(tmp_path / "model"), "--tasks", "2", "--runs", str(tmp_path / "runs")])

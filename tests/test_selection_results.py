@@ -11,6 +11,7 @@ import pytest
 from vicp.adapt.embedder import Embedder
 from vicp.data.procedural.world import world_photos
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -29,7 +30,7 @@ def save_pots(path: Path, *, num_categories: int, photos_per_identity: int) -> N
 
 
 def test_from_a_checkpoint_to_the_page(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    save_checkpoint(build_model(PRESETS["tiny"]), tmp_path / "model")
     save_pots(tmp_path / "pots.parquet", num_categories=1, photos_per_identity=3)
     monkeypatch.chdir(tmp_path)
     asked = ["--checkpoints", "model", "--tasks", "2", "--sets", "pots.parquet", "--draws", "2", "--pairs", "8"]
@@ -49,7 +50,7 @@ def test_from_a_checkpoint_to_the_page(program: ModuleType, tmp_path: Path, monk
 
 
 def test_what_is_done_is_kept(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    save_checkpoint(build_model(PRESETS["tiny"]), tmp_path / "model")
     save_pots(tmp_path / "pots.parquet", num_categories=2, photos_per_identity=3)
     looked: list[bool] = []
     embed = Embedder.embed_pixels
@@ -74,7 +75,7 @@ def test_what_is_done_is_kept(program: ModuleType, tmp_path: Path, monkeypatch: 
 def test_a_category_without_pairs_enough_is_left_out_and_named(
     program: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build_model(PRESETS["tiny"]).save_pretrained(tmp_path / "model")
+    save_checkpoint(build_model(PRESETS["tiny"]), tmp_path / "model")
     save_pots(tmp_path / "pots.parquet", num_categories=1, photos_per_identity=2)
     given = ["--checkpoints", str(tmp_path / "model"), "--tasks", "2", "--pairs", "64", "--draws", "1"]
     given += ["--sets", str(tmp_path / "pots.parquet"), "--runs", str(tmp_path / "runs")]

@@ -11,6 +11,7 @@ from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.errors import ConfigError
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -26,7 +27,7 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(
     program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build_model(PRESETS["tiny"]).eval()
-    model.save_pretrained(tmp_path / "model")
+    save_checkpoint(model, tmp_path / "model")
     folder, config, tokens = tmp_path / "static", model.config, torch.randn(2, 4, 32)
     photos = {"image_size": config.image_size, "image_mean": config.image_mean, "image_std": config.image_std}
     save_backbone(model.backbone.vit, folder, **photos, image_fit=config.image_fit)
@@ -43,7 +44,7 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(
         program.main(["--static", str(folder), "--model", str(tmp_path / "model")])
     VisualPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     torch.nn.init.ones_(model.backbone.vit.layernorm.bias)
-    model.save_pretrained(tmp_path / "other")
+    save_checkpoint(model, tmp_path / "other")
     with pytest.raises(ConfigError, match="learned on another backbone"):
         program.main(["--static", str(folder), "--model", str(tmp_path / "other")])
     assert load_model(str(tmp_path / "other")).static is None

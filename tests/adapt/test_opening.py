@@ -8,6 +8,7 @@ from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.errors import WeightsError
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
@@ -50,14 +51,14 @@ def test_weights_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
         load_backbone_embedder(str(tmp_path / "vit"))
     model = build_model(PRESETS["tiny"])
     model.verifier.state_dict()[next(iter(model.verifier.state_dict()))].fill_(bad)
-    model.save_pretrained(tmp_path / "model")
+    save_checkpoint(model, tmp_path / "model")
     with pytest.raises(WeightsError, match=r"model: weights that are no numbers.*verifier"):
         load_model(str(tmp_path / "model"))
 
 
 def test_a_static_prompt_comes_with_its_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = build_model(PRESETS["tiny"]).eval()
-    model.save_pretrained(tmp_path)
+    save_checkpoint(model, tmp_path)
     assert load_model(str(tmp_path)).static is None
     assert load_model(str(tmp_path)).fingerprint == make_embedder(model).fingerprint == model.fingerprint
     tokens = torch.randn(2, 4, 32)

@@ -15,6 +15,7 @@ from vicp.errors import ConfigError
 from vicp.evaluation.methods import Method, adaptations_of, find_method, open_method, parse_method
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
 BACKBONE = ("null", "metric", "tuned", "retrained", "auto")
@@ -38,7 +39,7 @@ def save_vit(folder: Path, *, seed: int = 0, static: bool = False) -> Path:
 def save_tiny(folder: Path, *, seed: int = 0) -> str:
     """A VICP checkpoint; returns its fingerprint."""
     model = build_model(PRESETS["tiny"], seed=seed).eval()
-    model.save_pretrained(folder)
+    save_checkpoint(model, folder)
     return model.fingerprint
 
 

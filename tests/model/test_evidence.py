@@ -127,7 +127,7 @@ def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_pa
     prompt.save(tmp_path / "cat.safetensors")
     again = VisualPrompt.load(tmp_path / "cat.safetensors")
     assert again.category_metric is not None
-    states = model.prompt_states(prompt)
+    states = model.backbone.prompt_states(prompt.tokens)
     under = model.embed(photos, states, prompt.category_metric)
     assert torch.equal(model.embed(photos, states, again.category_metric), under)
     flipped = model.infer_prompt(latents[:5], latents[5:], ~same, category="cat")

@@ -80,7 +80,7 @@ def test_a_model_with_a_metric_emits_gains_that_the_labels_move_and_a_prompt_kee
     assert torch.equal(again.category_metric.gains, prompt.category_metric.gains)
     assert again.category_metric.nuisance is None
     pixels = torch.randn(2, 3, 32, 32)
-    states = model.prompt_states(prompt)
+    states = model.backbone.prompt_states(prompt.tokens)
     under = model.embed(pixels, states, prompt.category_metric)
     torch.testing.assert_close(
         under, model.metric_head.embed(model.backbone.features(pixels, states), prompt.category_metric)

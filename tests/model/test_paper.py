@@ -51,7 +51,7 @@ def test_the_whole_path_at_224_pixels(config: ModelConfig) -> None:
 
     with torch.no_grad():
         encoding = model.backbone.encode(photos[4:])
-        plain, prompted = model.embed(photos[4:]), model.embed(photos[4:], model.prompt_states(prompt))
+        plain, prompted = model.embed(photos[4:]), model.embed(photos[4:], model.backbone.prompt_states(prompt.tokens))
     assert encoding.patches.shape == (1, 16 * 16, 384)
     assert encoding.prefix.shape == (1, 1, 384)
     assert plain.shape == prompted.shape == (1, 384)

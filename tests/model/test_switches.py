@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.errors import WeightsError
 from vicp.model.build import TINY, build_model
-from vicp.model.checkpoint import own_tensors
+from vicp.model.checkpoint import load_pretrained, own_tensors, save_checkpoint
 from vicp.model.latents import Latents
 from vicp.model.vicp import VICP
 
@@ -105,8 +105,8 @@ def test_a_checkpoint_brings_it_back(config: ModelConfig, photos: Tensor, tmp_pa
         if parameter.requires_grad:
             parameter.add_(torch.randn_like(parameter) * 0.05)
         assert (name in own_tensors(model)) >= parameter.requires_grad
-    model.save_pretrained(tmp_path / "saved")
-    loaded = VICP.from_pretrained(tmp_path / "saved")
+    save_checkpoint(model, tmp_path / "saved")
+    loaded = load_pretrained(tmp_path / "saved")
     assert loaded.config == config
     assert loaded.fingerprint == model.fingerprint
     for before, after in zip(run(model, photos), run(loaded, photos), strict=True):

@@ -11,8 +11,8 @@ from tests.model.test_evidence import WITH_EVIDENCE, pairs_of, random_pairs
 from vicp.errors import ConfigError
 from vicp.model.additions.prompt_gate import SMALL, PromptGate, interpolate_to_null, same_over_different
 from vicp.model.build import build_model
+from vicp.model.checkpoint import load_pretrained, save_checkpoint
 from vicp.model.metric_head import MetricHead
-from vicp.model.vicp import VICP
 
 WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, prompt_gate=True)
 
@@ -85,7 +85,7 @@ def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path
     def values() -> torch.Tensor:
         return model.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains
 
-    model.save_pretrained(tmp_path / "model")
+    save_checkpoint(model, tmp_path / "model")
     followed = values()
     torch.nn.init.constant_(model.prompt_gate.mlp[2].bias, -50.0)
     alone = values()
@@ -94,7 +94,7 @@ def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path
         model.metric_head.out.bias.zero_()
     torch.testing.assert_close(values(), alone)
     assert not torch.allclose(followed, alone)
-    again = VICP.from_pretrained(tmp_path / "model")
+    again = load_pretrained(tmp_path / "model")
     assert again.config.prompt_gate
     found = again.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains
     torch.testing.assert_close(found, followed)

@@ -15,15 +15,16 @@ from transformers import AutoModel, AutoModelForCausalLM
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.config_files import config_from_dict
 from vicp.errors import ConfigError, WeightsError
-from vicp.model import checkpoint as weights_module
+from vicp.model import weights as weights_module
 from vicp.model.build import PRESETS, TINY, build_model
-from vicp.model.checkpoint import fingerprint, own_tensors, save_weights
+from vicp.model.checkpoint import load_pretrained, own_tensors, save_checkpoint
 from vicp.model.vicp import VICP
+from vicp.model.weights import fingerprint
 
 
 @pytest.fixture
 def folder(tiny: VICP, tmp_path: Path) -> Path:
-    save_weights(tiny, tmp_path / "checkpoint")
+    save_checkpoint(tiny, tmp_path / "checkpoint")
     return tmp_path / "checkpoint"
 
 
@@ -45,29 +46,28 @@ def sourced(tmp_path: Path) -> ModelConfig:
 def test_round_trip_gives_equal_outputs(
     tiny: VICP, photos: Tensor, support: tuple[Tensor, Tensor, Tensor], tmp_path: Path
 ) -> None:
-    tiny.save_pretrained(tmp_path / "saved")
-    loaded = VICP.from_pretrained(tmp_path / "saved")
+    save_checkpoint(tiny, tmp_path / "saved")
+    loaded = load_pretrained(tmp_path / "saved")
     assert not loaded.training
     assert loaded.config == tiny.config
     assert loaded.fingerprint == tiny.fingerprint
     prompts = [model.infer_prompt(*support, category="cat") for model in (tiny, loaded)]
     assert torch.equal(prompts[0].tokens, prompts[1].tokens)
     embeddings = [
-        model.embed(photos, model.prompt_states(prompt))
+        model.embed(photos, model.backbone.prompt_states(prompt.tokens))
         for model, prompt in zip((tiny, loaded), reversed(prompts), strict=True)
     ]
     assert torch.equal(embeddings[0], embeddings[1])
 
 
 def test_what_lies_in_the_folder(tiny: VICP, tmp_path: Path) -> None:
-    tiny.save_pretrained(tmp_path / "saved")
+    save_checkpoint(tiny, tmp_path / "saved")
     saved = json.loads((tmp_path / "saved" / "config.json").read_text())
     assert saved["format"] == 1
     assert config_from_dict(ModelConfig, saved["model"], where="here") == TINY
     assert saved["model"]["backbone"]["family"] == "dinov2"
     assert load_file(tmp_path / "saved" / "model.safetensors").keys() == tiny.state_dict().keys()
     assert sorted(p.name for p in (tmp_path / "saved").iterdir()) == [
-        "README.md",
         "config.json",
         "model.safetensors",
     ]
@@ -75,7 +75,7 @@ def test_what_lies_in_the_folder(tiny: VICP, tmp_path: Path) -> None:
 
 def test_parts_with_a_source_stay_where_they_are(sourced: ModelConfig, tmp_path: Path) -> None:
     model = build_model(sourced, seed=3)
-    save_weights(model, tmp_path / "checkpoint")
+    save_checkpoint(model, tmp_path / "checkpoint")
     names = load_file(tmp_path / "checkpoint" / "model.safetensors").keys()
     assert {name.split(".")[0] for name in names} == {
         "comparison",
@@ -84,7 +84,7 @@ def test_parts_with_a_source_stay_where_they_are(sourced: ModelConfig, tmp_path:
         "prompt_slots",
         "verifier",
     }
-    loaded = VICP.from_pretrained(str(tmp_path / "checkpoint"))
+    loaded = load_pretrained(str(tmp_path / "checkpoint"))
     assert loaded.fingerprint == model.fingerprint
 
 
@@ -92,8 +92,8 @@ def test_an_llm_trained_after_loading_is_saved(sourced: ModelConfig, tmp_path: P
     model = build_model(replace(sourced, freeze_reasoner=False))
     with torch.no_grad():
         model.reasoner.llm.get_input_embeddings().weight.add_(1.0)
-    save_weights(model, tmp_path / "checkpoint")
-    assert VICP.from_pretrained(tmp_path / "checkpoint").fingerprint == model.fingerprint
+    save_checkpoint(model, tmp_path / "checkpoint")
+    assert load_pretrained(tmp_path / "checkpoint").fingerprint == model.fingerprint
     assert not any(name.startswith("backbone.vit") for name in own_tensors(model))
 
 
@@ -124,8 +124,15 @@ def test_fingerprint_reads_names_types_and_shapes(monkeypatch: pytest.MonkeyPatc
     assert len(distinct) == 5  # Linear(4, 3) and Embedding(3, 4) hold the same weight
 
 
-def test_presets_need_no_network_and_no_checkpoint(photos: Tensor) -> None:
-    model = VICP.from_pretrained("tiny")
+def test_presets_without_a_checkpoint_need_no_network_and_say_loudly_that_they_are_untrained(
+    photos: Tensor, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = load_pretrained("tiny")
+    assert "'tiny' ships without a checkpoint" in caplog.text
+    assert "UNTRAINED" in caplog.text
+    caplog.clear()
+    load_pretrained("mini")
+    assert not caplog.records
     assert model.config == PRESETS["tiny"]
     assert not model.training
     assert model.fingerprint == build_model(TINY).fingerprint
@@ -135,7 +142,7 @@ def test_presets_need_no_network_and_no_checkpoint(photos: Tensor) -> None:
 @pytest.mark.parametrize("name", ["no-such-model", "someone/no-such-model", "/no/such/folder"])
 def test_unknown_names(name: str) -> None:
     with pytest.raises(WeightsError, match=f"'{name}' is no preset, no folder, and cannot be fetched") as caught:
-        VICP.from_pretrained(name, local_files_only=True)
+        load_pretrained(name, local_files_only=True)
     assert "\n" not in str(caught.value)
 
 
@@ -159,7 +166,7 @@ def test_tensors_that_do_not_fit_are_named(damage: Callable[[Tensors], object], 
     damage(tensors)
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(WeightsError, match=message):
-        VICP.from_pretrained(folder)
+        load_pretrained(folder)
 
 
 @pytest.mark.parametrize(
@@ -180,24 +187,24 @@ def test_folders_without_a_usable_checkpoint(file: str, content: str | None, mes
     if content is not None:
         (folder / file).write_text(content)
     with pytest.raises(WeightsError, match=message):
-        VICP.from_pretrained(folder)
+        load_pretrained(folder)
 
 
 @pytest.mark.parametrize("model", [{"num_latent": 3}, [1], "x"])
 def test_a_config_of_another_version(model: object, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"format": 1, "model": model}))
     with pytest.raises(ConfigError, match=r"config\.json"):
-        VICP.from_pretrained(folder)
+        load_pretrained(folder)
 
 
 def test_a_place_that_cannot_be_written(tiny: VICP, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot write the checkpoint"):
-        save_weights(tiny, tmp_path / "file" / "checkpoint")
+        save_checkpoint(tiny, tmp_path / "file" / "checkpoint")
 
 
 def test_fingerprint_counts_settings_but_not_where_parts_came_from() -> None:
-    mini = VICP.from_pretrained("mini")
+    mini = load_pretrained("mini")
     assert mini.fingerprint == "e87e29508c9cd5a2"  # the packaged static prompt has been saved with it
     layer = torch.nn.Linear(2, 2)
     others = replace(mini.config, set_transformer=SetTransformerConfig(heads=1))

@@ -14,7 +14,7 @@ from vicp.data.procedural.world import Rule, encode_png, sample_silhouettes, wor
 from vicp.errors import ConfigError, DataError, TrainingError
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS
-from vicp.model.vicp import VICP
+from vicp.model.checkpoint import load_pretrained
 from vicp.train.loop import train
 
 
@@ -22,7 +22,7 @@ from vicp.train.loop import train
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """mini's backbone as a checkpoint of transformers, and a table where the body's colour makes the identity."""
     folder = tmp_path_factory.mktemp("start")
-    vit, config = VICP.from_pretrained("mini").backbone.vit, PRESETS["mini"]
+    vit, config = load_pretrained("mini").backbone.vit, PRESETS["mini"]
     save_backbone(
         vit,
         folder / "vit",

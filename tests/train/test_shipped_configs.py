@@ -10,8 +10,8 @@ from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.model.backbone_checkpoint import load_backbone
 from vicp.model.build import PRESETS, vision_backbone
-from vicp.model.checkpoint import fingerprint
-from vicp.model.vicp import VICP
+from vicp.model.checkpoint import load_pretrained
+from vicp.model.weights import fingerprint
 from vicp.train.initialize import initialize_backbone
 from vicp.train.loop import train
 from vicp.train.methods.method import photos_per_step
@@ -81,7 +81,7 @@ def test_fold_k_is_fold_k() -> None:
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("mini-baselines/")])
 def test_minis_baselines_start_from_its_backbone_and_see_as_much(name: str) -> None:
     config = load_config(RunConfig, CONFIGS / name)
-    backbone, mini = vision_backbone(config.model, seed=1), VICP.from_pretrained("mini")
+    backbone, mini = vision_backbone(config.model, seed=1), load_pretrained("mini")
     initialize_backbone(config, backbone.vit)
     assert fingerprint(backbone) == fingerprint(mini.backbone)
     assert (backbone.pooling, config.model.image_size) == (mini.config.pooling, mini.config.image_size)

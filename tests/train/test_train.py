@@ -9,6 +9,7 @@ from tiny_runs import losses, tiny_run, with_natural_photos
 from vicp.config import RunConfig
 from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import load_pretrained
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import Batch, Shard, collate
 from vicp.train.episodes.rule_source import RuleSource, make_rule_source
@@ -33,7 +34,7 @@ def batch_of(world: RuleSource, config: RunConfig, *, num_pairs: int, num: int, 
 
 def test_training_saves_a_checkpoint_that_loads(tmp_path: Path) -> None:
     folder = train(tiny_run(tmp_path))
-    model = VICP.from_pretrained(folder)
+    model = load_pretrained(folder)
     assert model.config == PRESETS["tiny"]
     started = initialize_model(tiny_run(tmp_path))
     assert model.fingerprint != started.fingerprint
@@ -129,7 +130,7 @@ def test_training_starts_from_a_checkpoint_and_may_freeze_its_llm(tmp_path: Path
     first = train(tiny_run(tmp_path / "reader", joint_steps=0))
     config = tiny_run(tmp_path / "frozen", warmup_steps=0, start=str(first))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, freeze_reasoner=True))
-    model, read = VICP.from_pretrained(train(config)), VICP.from_pretrained(first)
+    model, read = load_pretrained(train(config)), load_pretrained(first)
     for name, parameter in read.reasoner.llm.named_parameters():
         assert torch.equal(parameter, model.reasoner.llm.get_parameter(name)), "the LLM stays frozen"
     assert not torch.equal(read.head.out.weight, model.head.out.weight)
@@ -142,7 +143,7 @@ def test_evidence_joins_a_checkpoint_that_has_none_and_keeps_what_that_learned(t
     config = tiny_run(tmp_path / "more", start=str(first), warmup_steps=0, joint_steps=1, learning_rate=0.0)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, metric_rank=8, metric_refinement=True))
     second = train(config)
-    read, model = VICP.from_pretrained(first), VICP.from_pretrained(second)
+    read, model = load_pretrained(first), load_pretrained(second)
     assert torch.equal(model.metric_head.input_directions, read.metric_head.input_directions)
     assert (model.metric_refinement.deviation - 1).abs().min() > 1e-3
     third = train(
@@ -150,7 +151,7 @@ def test_evidence_joins_a_checkpoint_that_has_none_and_keeps_what_that_learned(t
             config, train=dataclasses.replace(config.train, start=str(second)), seed=5, out=str(tmp_path / "third")
         )
     )
-    assert torch.equal(VICP.from_pretrained(third).metric_refinement.deviation, model.metric_refinement.deviation)
+    assert torch.equal(load_pretrained(third).metric_refinement.deviation, model.metric_refinement.deviation)
 
 
 def test_parts_that_start_anew_may_have_other_sizes_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_parts_that_start_anew_may_have_other_sizes_and_the_rest_is_kept(tmp_pat
     first = train(dataclasses.replace(settings, model=dataclasses.replace(settings.model, metric_rank=8)))
     config = tiny_run(tmp_path / "more", start=str(first), fresh=("prompt_slots", "metric_head"))
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, num_prompts=7, metric_rank=5))
-    read, model = VICP.from_pretrained(first), initialize_model(config)
+    read, model = load_pretrained(first), initialize_model(config)
     assert (len(model.prompt_slots), model.metric_head.input_directions.shape[0]) == (7, 5)
     for part in ("qformer", "reasoner", "head"):
         kept = read.get_submodule(part).state_dict()
@@ -201,7 +202,7 @@ def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
     told = {"icl_weight": 0.0, "pair_weight": 0.0, "agreement_weight": 0.0, "contrastive_weight": 1.0}
     alone = tiny_run(tmp_path / "alone", start=str(first), joint_steps=0, learns=("metric_refinement",), **told)
     alone = dataclasses.replace(alone, model=settings.model)
-    before, after = VICP.from_pretrained(first), VICP.from_pretrained(train(alone))
+    before, after = load_pretrained(first), load_pretrained(train(alone))
     changed = {name for name, tensor in before.named_parameters() if not torch.equal(tensor, after.get_parameter(name))}
     assert changed
     assert {name.split(".")[0] for name in changed} == {"metric_refinement"}
@@ -223,7 +224,7 @@ def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
 def test_a_backbone_comes_from_a_vicp_checkpoint_too(tmp_path: Path) -> None:
     first = train(tiny_run(tmp_path / "first", joint_steps=0))
     vit = initialize_model(dataclasses.replace(tiny_run(tmp_path / "b", backbone=str(first)), seed=7)).backbone.vit
-    expected = VICP.from_pretrained(first).backbone.vit.state_dict()
+    expected = load_pretrained(first).backbone.vit.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in vit.state_dict().items())
 
 

@@ -12,9 +12,10 @@ from vicp.data.images import ImageTransform
 from vicp.io import content_digest
 from vicp.model.backbone import Pooling
 from vicp.model.backbone_checkpoint import load_backbone
-from vicp.model.checkpoint import check_weights, find_checkpoint, fingerprint
+from vicp.model.checkpoint import find_checkpoint, load_pretrained
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
+from vicp.model.weights import check_weights, fingerprint
 
 STATIC_NAME = "static.prompt.safetensors"
 
@@ -29,7 +30,7 @@ def load_model(name: str) -> Embedder:
         WeightsError: there is none, it does not fit its config, or its weights are no numbers.
         PromptError: its static prompt is damaged.
     """
-    model = VICP.from_pretrained(name).eval()
+    model = load_pretrained(name).eval()
     check_weights(model, name)
     embedder = replace(make_embedder(model), source=name)
     path = _static_path(name)

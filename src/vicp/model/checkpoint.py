@@ -2,24 +2,59 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import logging
 from pathlib import Path
+from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from vicp.config import ModelConfig
 from vicp.config_files import config_from_dict
 from vicp.errors import WeightsError
-from vicp.io import atomic_folder, content_digest
+from vicp.io import atomic_folder
 from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
 
 CONFIG_NAME, WEIGHTS_NAME = "config.json", "model.safetensors"
 FORMAT = 1
-SAMPLED_ELEMENTS = 1 << 22
+
+_log = logging.getLogger(__name__)
+
+
+def load_pretrained(name_or_path: str | Path, **hub_arguments: Any) -> VICP:
+    """The model of that name, in eval mode: a preset, a checkpoint folder, or a repository of the hub.
+
+    A preset without a checkpoint, such as `paper`, is UNTRAINED but for the parts it takes from their sources: a
+    warning in the log says so. A preset and a folder need no network for the checkpoint itself.
+
+    Args:
+        name_or_path: a preset comes before a folder of the same name.
+        hub_arguments: of `huggingface_hub.snapshot_download`, such as `revision` or `local_files_only`.
+
+    Raises:
+        ConfigError: its config is not one of this version.
+        WeightsError: there is none, or it does not fit its config.
+    """
+    name = str(name_or_path)
+    place = find_checkpoint(name)
+    if isinstance(place, ModelConfig):
+        _log.warning(
+            "'%s' ships without a checkpoint: its Q-Former, prompt slots and heads are UNTRAINED, so what it makes of "
+            "labelled pairs means nothing; train it with `vicp train`, or use 'mini'",
+            name,
+        )
+        return build_model(place).eval()
+    if not place.is_dir():
+        try:
+            place = Path(snapshot_download(name, **hub_arguments))
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise WeightsError(f"'{name}' is no preset, no folder, and cannot be fetched ({reason})") from error
+    return load_checkpoint(place)
 
 
 def own_tensors(model: VICP) -> dict[str, Tensor]:
@@ -31,7 +66,7 @@ def own_tensors(model: VICP) -> dict[str, Tensor]:
     return {name: t for name, t in model.state_dict().items() if not name.startswith(tuple(foreign))}
 
 
-def save_weights(model: VICP, folder: Path) -> None:
+def save_checkpoint(model: VICP, folder: Path) -> None:
     """Writes config.json and model.safetensors, each whole or not at all.
 
     Raises:
@@ -48,7 +83,7 @@ def save_weights(model: VICP, folder: Path) -> None:
         raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
 
 
-def load_weights(folder: Path) -> VICP:
+def load_checkpoint(folder: Path) -> VICP:
     """The model a checkpoint folder holds, in eval mode.
 
     Raises:
@@ -107,36 +142,3 @@ def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
     if name_or_path in PRESETS:
         return PRESETS[name_or_path]
     return Path(name_or_path)
-
-
-def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
-    """16 hex digits that change with any weight, and with any setting that changes what a prompt means.
-
-    Of a tensor above 8 M elements, 4 M to 8 M evenly spaced ones are read, so that a billion parameters take
-    a second. Where backbone and reasoner came from does not count, only what they are.
-    """
-    settings = {} if config is None else dataclasses.asdict(config)
-    settings = {name: value for name, value in settings.items() if name not in ("backbone", "reasoner")}
-
-    def parts() -> Iterator[bytes]:
-        yield json.dumps(settings, sort_keys=True).encode()
-        for name, tensor in sorted(module.state_dict().items()):
-            yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
-            flat = tensor.detach().flatten()
-            sampled = flat[:: max(1, flat.numel() // SAMPLED_ELEMENTS)].contiguous().cpu()
-            yield sampled.view(torch.uint8).numpy().tobytes()
-
-    return content_digest(parts()).hex()
-
-
-def check_weights(module: nn.Module, source: str) -> None:
-    """Checks that a checkpoint's weights are numbers, which what a diverged training saved are not.
-
-    Raises:
-        WeightsError: some are not.
-    """
-    for name, tensor in module.state_dict().items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise WeightsError(
-                f"{source}: weights that are no numbers (NaN or infinite), the first in {name}; take another checkpoint"
-            )

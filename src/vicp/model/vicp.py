@@ -1,15 +1,11 @@
 """The composition: support pairs in, prompt tokens out; photos in, embeddings out."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-from huggingface_hub import ModelHubMixin, snapshot_download
 from torch import Tensor, nn
 
 from vicp.config import ModelConfig
-from vicp.errors import PromptError, WeightsError
 from vicp.model.additions.comparison import Comparison
 from vicp.model.additions.gradient_checkpointing import checkpoint_layers
 from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings
@@ -25,6 +21,7 @@ from vicp.model.reasoner import Reasoner
 from vicp.model.set_transformer import SetTransformer
 from vicp.model.verifier import Verifier
 from vicp.model.visual_prompt import VisualPrompt
+from vicp.model.weights import fingerprint
 
 
 @dataclass(frozen=True)
@@ -44,14 +41,7 @@ class ContextOutput:
     category_metric: CategoryMetric | None = None
 
 
-class VICP(
-    nn.Module,
-    ModelHubMixin,
-    library_name="vicp",
-    license="apache-2.0",
-    paper_url="https://arxiv.org/abs/2508.21222",
-    tags=["re-identification", "in-context-learning"],
-):
+class VICP(nn.Module):
     """Visual in-context prompting (arXiv 2508.21222), one attribute per box of the figure."""
 
     def __init__(
@@ -190,12 +180,17 @@ class VICP(
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight, and with any setting that changes what a prompt means."""
-        from vicp.model.checkpoint import fingerprint
-
         return fingerprint(self, self.config)
 
     def infer_prompt(
-        self, left: Latents, right: Latents, same: Tensor, *, category: str, seed: int | None = None
+        self,
+        left: Latents,
+        right: Latents,
+        same: Tensor,
+        *,
+        category: str,
+        seed: int | None = None,
+        fingerprint: str | None = None,
     ) -> VisualPrompt:
         """The prompt of one category from its support.
 
@@ -205,17 +200,18 @@ class VICP(
             same: labels (K,) bool.
             category: what the photos show.
             seed: of the support draw, for the record.
+            fingerprint: of this model, where the caller knows it: hashing all weights takes its time.
         """
         with torch.inference_mode():
-            reading = self.encode_context(left[None], right[None], same[None])
+            output = self.encode_context(left[None], right[None], same[None])
         return VisualPrompt(
-            tokens=reading.tokens[0].float().clone(),
-            states=reading.states[0].float().clone(),
-            category_metric=None if reading.category_metric is None else reading.category_metric.of_context(0),
+            tokens=output.tokens[0].float().clone(),
+            states=output.states[0].float().clone(),
+            category_metric=None if output.category_metric is None else output.category_metric.of_context(0),
             category=category,
             num_pairs=len(same),
             seed=seed,
-            fingerprint=self.fingerprint,
+            fingerprint=fingerprint or self.fingerprint,
         )
 
     @property
@@ -227,29 +223,12 @@ class VICP(
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 
-    def check_prompt(self, prompt: VisualPrompt) -> None:
-        """Raises `PromptError` for a prompt that another model made."""
-        if prompt.fingerprint != self.fingerprint:
-            raise PromptError(
-                f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
-                f"{self.fingerprint}: use that model, or teach the category again"
-            )
-
-    def prompt_states(self, prompt: VisualPrompt) -> PromptStates:
-        """Keys and values of a prompt for `embed`, computed once per prompt.
-
-        Raises:
-            PromptError: the prompt was made by another model.
-        """
-        self.check_prompt(prompt)
-        return self.backbone.prompt_states(prompt.tokens)
-
     def embed(self, pixels: Tensor, states: PromptStates | None = None, metric: CategoryMetric | None = None) -> Tensor:
         """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
 
         Args:
             pixels: normalised photos.
-            states: from `prompt_states`; None: no prompt tokens.
+            states: from `Backbone.prompt_states`; None: no prompt tokens.
             metric: of the prompt; None: none.
         """
         return self.apply_metric(self.backbone.features(pixels, states), metric)
@@ -262,37 +241,3 @@ class VICP(
         if self.metric_head is None or metric is None:
             return nn.functional.normalize(readouts.float(), dim=-1)
         return self.metric_head.embed(readouts, metric)
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        from vicp.model.checkpoint import save_weights
-
-        save_weights(self, save_directory)
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **hub_arguments: Any) -> "VICP":
-        """The model of that name, in eval mode: a preset, a checkpoint folder, or a repository of the hub.
-
-        A preset and a folder need no network: the mixin's own method would ask the hub first.
-
-        Args:
-            pretrained_model_name_or_path: a preset comes before a folder of the same name.
-            hub_arguments: of `huggingface_hub.snapshot_download`, such as `revision` or `local_files_only`.
-
-        Raises:
-            ConfigError: its config is not one of this version.
-            WeightsError: there is none, or it does not fit its config.
-        """
-        from vicp.model.build import build_model
-        from vicp.model.checkpoint import find_checkpoint, load_weights
-
-        name = str(pretrained_model_name_or_path)
-        found = find_checkpoint(name)
-        if isinstance(found, ModelConfig):
-            return build_model(found).eval()
-        if not found.is_dir():
-            try:
-                found = Path(snapshot_download(name, **hub_arguments))
-            except (OSError, ValueError) as error:
-                reason = str(error).strip().split("\n")[0]
-                raise WeightsError(f"'{name}' is no preset, no folder, and cannot be fetched ({reason})") from error
-        return load_weights(found)

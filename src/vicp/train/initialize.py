@@ -10,7 +10,7 @@ from vicp.config import RunConfig, TrainConfig
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import build_model
-from vicp.model.checkpoint import copy_tensors, is_checkpoint, load_weights, own_tensors
+from vicp.model.checkpoint import copy_tensors, is_checkpoint, load_checkpoint, load_pretrained, own_tensors
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import EpisodeSource
 
@@ -31,7 +31,7 @@ def initialize_model(config: RunConfig) -> VICP:
             raise ConfigError("train.fresh: without train.start every part is fresh; leave it out")
         initialize_backbone(config, model.backbone.vit)
         return model.train()
-    loaded, initial = own_tensors(load_weights(Path(config.train.start))), own_tensors(model)
+    loaded, initial = own_tensors(load_checkpoint(Path(config.train.start))), own_tensors(model)
     unknown = set(config.train.fresh) - _parts_of([*loaded, *initial])
     if unknown:
         parts = ", ".join(sorted(_parts_of(loaded)))
@@ -46,7 +46,7 @@ def initialize_components(model: VICP, source: EpisodeSource, config: RunConfig)
     """Sets what is fresh of metric head, readout latent and metric refinement by the readouts of photos to train on."""
     readout_latent, head, refinement = model.qformer.readout_latent, model.metric_head, model.metric_refinement
     if config.train.start is not None:
-        fresh = _fresh_parts(config.train, _parts_of(own_tensors(load_weights(Path(config.train.start)))))
+        fresh = _fresh_parts(config.train, _parts_of(own_tensors(load_checkpoint(Path(config.train.start)))))
         readout_latent = readout_latent if "qformer" in fresh else None
         head = head if "metric_head" in fresh else None
         refinement = refinement if "metric_refinement" in fresh else None
@@ -93,7 +93,7 @@ def _part(name: str) -> str:
 def _vision_model(source: str) -> PreTrainedModel:
     """The vision model of the packaged `mini`, of a VICP checkpoint's folder, or of one that transformers wrote."""
     if source == "mini" or is_checkpoint(Path(source)):
-        return VICP.from_pretrained(source).backbone.vit
+        return load_pretrained(source).backbone.vit
     try:
         return AutoModel.from_pretrained(source)
     except (OSError, ValueError) as error:

@@ -113,17 +113,7 @@ def infer_prompt(
     model = embedder.full_model
     support = _pairs_that_fit(support, model.max_pairs, seed or 0)
     left, right, same = _tensors(latents, support)
-    with torch.inference_mode():
-        reading = model.encode_context(left[None], right[None], same[None])
-    return VisualPrompt(
-        tokens=reading.tokens[0].float().clone(),
-        states=reading.states[0].float().clone(),
-        category=category,
-        num_pairs=len(support),
-        seed=seed,
-        category_metric=None if reading.category_metric is None else reading.category_metric.of_context(0),
-        fingerprint=embedder.fingerprint,  # the model's own method would hash its weights anew
-    )
+    return model.infer_prompt(left, right, same, category=category, seed=seed, fingerprint=embedder.fingerprint)
 
 
 def null_prompt(embedder: Embedder, latents: Latents) -> VisualPrompt:

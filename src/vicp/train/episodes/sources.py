@@ -14,7 +14,7 @@ from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError
 from vicp.model.backbone import Backbone
-from vicp.model.checkpoint import fingerprint
+from vicp.model.weights import fingerprint
 from vicp.train.episodes.batch import Batch, EpisodeSource, Shard, collate
 from vicp.train.episodes.feature_store import FeatureStore
 from vicp.train.episodes.mixture import MixedSource

@@ -9,6 +9,7 @@ from vicp.config import RunConfig
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
 from vicp.losses.objective import Objective
+from vicp.model.checkpoint import save_checkpoint
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import Batch, Shard
 from vicp.train.episodes.sources import image_transform, make_training_data, pairs_of_step, sample_step, validation_task
@@ -57,7 +58,7 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
         return check
 
     def save(folder: Path) -> None:
-        model.save_pretrained(folder)
+        save_checkpoint(model, folder)
 
     return TrainingMethod(
         module=module,
