@@ -208,7 +208,7 @@ def test_the_parts_named_learn_and_no_others(tmp_path: Path) -> None:
     assert {name.split(".")[0] for name in changed} == {"metric_refinement"}
     for learns, message in (
         (("backbone",), "no part 'backbone' of this model can learn"),
-        (("evidense",), "no part 'evidense' of this model can learn; these can: connector,"),
+        (("evidense",), "no part 'evidense' of this model can learn; these can: qformer,"),
         ((), None),
     ):
         config = dataclasses.replace(alone, train=dataclasses.replace(alone.train, learns=learns))
