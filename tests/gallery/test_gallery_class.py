@@ -11,7 +11,7 @@ from tests.conftest import write_photo
 
 from vicp.adapt.embedder import Embedder
 from vicp.data.records import PhotoTable
-from vicp.errors import GalleryError
+from vicp.errors import DataError, GalleryError
 from vicp.gallery import gallery as module
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.store.database import change
@@ -48,8 +48,13 @@ def test_photos_are_paths_and_tables_alike(gallery: Gallery, shoes: PhotoTable, 
     by_path = gallery.identify([shoe_folder / "red", str(shoe_folder / "blue" / "0.jpg")])
     by_table = gallery.identify([shoes.select([0]), shoes.select([1])])
     assert [len(by_path.identifications), len(by_table.identifications)] == [4, 2]
-    red = shoes.select([list(shoes.frame["identity"]).index("red")])
+    red, other = shoes.select([list(shoes.frame["identity"]).index("red")]), shoe_folder / "blue" / "0.jpg"
     assert gallery.identify(red).identifications[0].candidates[0].identity == "red"
+    bytes_of_red = PhotoTable(red.frame.assign(image=[red.photo_bytes(0)]), None)
+    pairs = [(shoe_folder / red.frame["path"][0], other), (red, other), (bytes_of_red, other)]
+    assert len({round(gallery.verify(*pair).similarity, 5) for pair in pairs}) == 1
+    with pytest.raises(DataError, match=r"a table of 12 photos and .*: expected two photos, one each"):
+        gallery.verify(shoes, other)
 
 
 def test_who_does_it_stands_in_the_log(gallery: Gallery) -> None:

@@ -12,11 +12,9 @@ import pandas as pd
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.data.records import PhotoTable
-from vicp.data.sources import open_photos
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
-from vicp.errors import DataError, GalleryError
+from vicp.errors import GalleryError
 from vicp.gallery.ann_index import INDEX_ROWS, LEAST_RECALL, categories_to_index, index_category
 from vicp.gallery.categories import GalleryCategory, add_categories, gallery_categories
 from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
@@ -24,13 +22,13 @@ from vicp.gallery.contents import identities, photos
 from vicp.gallery.edit import assign_photos, merge_identities, remove_identity, remove_photos, rename_identity
 from vicp.gallery.embedding_model import HasEmbedder, embedder_of, model_settings, open_model
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
-from vicp.gallery.enrollment.enroll import NO_CATEGORY, EnrollResult, assign_categories, enroll_photos, with_categories
+from vicp.gallery.enrollment.enroll import EnrollResult, assign_categories, enroll_photos
 from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, with_identity
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.export import export_fiftyone, export_table
 from vicp.gallery.identify import identify_in_gallery
 from vicp.gallery.labelling.labels import LabelResult, export_pairs, label_pairs
-from vicp.gallery.queries import query_tables
+from vicp.gallery.queries import PhotoSource, open_source, pair_table, query_tables
 from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import change, create_gallery, read_gallery
@@ -38,7 +36,6 @@ from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.verify import verify_in_gallery
 
-PhotoSource = str | os.PathLike[str] | PhotoTable
 ExportLayout = Literal["table", "fiftyone", "pairs"]
 
 
@@ -179,7 +176,7 @@ class Gallery:
                 process is writing.
             PromptError: A prompt belongs to another model.
         """
-        table = _open_table(photos, category=category, skip_bad=self.embedder.skip_bad)
+        table = open_source(photos, category=category, skip_bad=self.embedder.skip_bad)
         if prompts:
             self._add_categories({prompt.category: prompt for prompt in prompts}, reason)
         table = assign_categories(self.embedder, self.snapshot, table, category=category, route=route)
@@ -214,7 +211,7 @@ class Gallery:
         """
         if not self.categories():
             raise GalleryError(f"{self.uri}: no category yet: `vicp gallery enroll {self.uri} PHOTOS` adds one")
-        tables = _open_tables(photos, skip_bad=self.embedder.skip_bad)
+        tables = query_tables(photos, skip_bad=self.embedder.skip_bad)
         identifications = identify_in_gallery(
             self.embedder, self.snapshot, tables, category=category, targets=targets, top=1
         ).identifications
@@ -263,7 +260,7 @@ class Gallery:
             DataError: Photos that cannot be used.
             GalleryError: No such category, nothing enrolled, or another model.
         """
-        tables = _open_tables(photos, skip_bad=self.embedder.skip_bad)
+        tables = query_tables(photos, skip_bad=self.embedder.skip_bad)
         return identify_in_gallery(
             self.embedder,
             self.snapshot,
@@ -289,10 +286,7 @@ class Gallery:
             DataError: A photo that cannot be used.
             GalleryError: No such category, a photo that fits none, or another model.
         """
-        tables = _open_tables([a, b], skip_bad=False)
-        if len(tables) != 1 or len(tables[0]) != 2:
-            raise DataError(f"{a} and {b}: expected two photos, one file each")
-        return verify_in_gallery(self.embedder, self.snapshot, tables[0], category=category, targets=targets)
+        return verify_in_gallery(self.embedder, self.snapshot, pair_table(a, b), category=category, targets=targets)
 
     def cluster(
         self, *, category: str | None = None, method: ClusterMethod = "agglomerative", cut: float | None = None
@@ -478,25 +472,6 @@ class Gallery:
         """Opens the gallery to write, as the only writer."""
         with change(self.uri, command, author=self.author, reason=reason, wait_for_lock=self.wait_for_lock) as writer:
             yield writer
-
-
-def _open_table(photos: PhotoSource, *, category: str | None, skip_bad: bool) -> PhotoTable:
-    """Return the photos of a source, of one category where one is given."""
-    if not isinstance(photos, PhotoTable):
-        return open_photos(photos, category=category, need_identity=False, skip_bad=skip_bad)
-    if category is None:
-        return photos
-    if photos.categories == NO_CATEGORY:
-        return with_categories(photos, [category] * len(photos))
-    return photos.of_category(category)
-
-
-def _open_tables(photos: PhotoSource | Sequence[PhotoSource], *, skip_bad: bool) -> list[PhotoTable]:
-    """Return the photos of sources: one table of all files, named as the user named them, and the other tables."""
-    sources = [photos] if isinstance(photos, str | os.PathLike | PhotoTable) else list(photos)
-    paths = [Path(source) for source in sources if not isinstance(source, PhotoTable)]
-    tables = [source for source in sources if isinstance(source, PhotoTable)]
-    return [*query_tables(paths, skip_bad=skip_bad), *tables]
 
 
 def _login_name() -> str:

@@ -1,5 +1,6 @@
-"""The photos that a command asks about: files, folders and tables as the user named them."""
+"""The photos that are given to a gallery or asked about: files, folders and tables as the user named them."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,16 +10,40 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 
+PhotoSource = str | os.PathLike[str] | PhotoTable
+NO_CATEGORY = ("photos",)  # the categories of a source that does not tell them
 
-def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
+
+def open_source(photos: PhotoSource, *, category: str | None = None, skip_bad: bool) -> PhotoTable:
+    """Return the photos of a source.
+
+    Args:
+        photos: A path to a photo, a folder or a table; or a table that is open.
+        category: The one to keep of several; what all show where the source does not say.
+        skip_bad: Leave out rows that cannot be used, instead of raising.
+
+    Raises:
+        DataError: It holds no photos, none of the category, or rows that cannot be used.
+    """
+    if not isinstance(photos, PhotoTable):
+        return open_photos(photos, category=category, need_identity=False, skip_bad=skip_bad)
+    if category is None:
+        return photos
+    if photos.categories == NO_CATEGORY:
+        return with_categories(photos, [category] * len(photos))
+    return photos.of_category(category)
+
+
+def query_tables(photos: PhotoSource | Sequence[PhotoSource], *, skip_bad: bool) -> list[PhotoTable]:
     """Return one table of all files, named as the user named them, and the tables that hold encoded photos.
 
     Raises:
         DataError: Something that holds no photos, or rows that cannot be used.
     """
-    tables = [(path, open_photos(path, need_identity=False, skip_bad=skip_bad)) for path in photos]
-    of_files = [table for _, table in tables if table.root is not None]
-    of_bytes = [table for _, table in tables if table.root is None]
+    sources = [photos] if isinstance(photos, str | os.PathLike | PhotoTable) else photos
+    tables = [open_source(source, skip_bad=skip_bad) for source in sources]
+    of_files = [table for table in tables if table.root is not None]
+    of_bytes = [table for table in tables if table.root is None]
     if not of_files:
         return of_bytes
     frames = [table.frame.assign(path=[str(table.root / p) for p in table.frame["path"]]) for table in of_files]
@@ -27,13 +52,25 @@ def query_tables(photos: Sequence[Path], *, skip_bad: bool) -> list[PhotoTable]:
     return [PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path(), skipped), *of_bytes]
 
 
-def pair_table(a: Path, b: Path) -> PhotoTable:
-    """Return two photo files as a table of two.
+def pair_table(a: PhotoSource, b: PhotoSource) -> PhotoTable:
+    """Return two photos as a table of two.
 
     Raises:
-        DataError: They are not two photos, one file each.
+        DataError: They are not two photos, one each.
     """
-    tables = query_tables([a, b], skip_bad=False)
-    if len(tables) != 1 or len(tables[0]) != 2:
-        raise DataError(f"{a} and {b}: expected two photos, one file each")
-    return tables[0]
+    tables = [open_source(photo, skip_bad=False) for photo in (a, b)]
+    if [len(table) for table in tables] != [1, 1]:
+        raise DataError(f"{_name(a)} and {_name(b)}: expected two photos, one each")
+    if all(table.root is not None for table in tables):
+        return query_tables(tables, skip_bad=False)[0]
+    frames = [table.frame.assign(image=[table.photo_bytes(0)]) for table in tables]
+    return PhotoTable(pd.concat(frames, ignore_index=True).assign(row=[1, 2]), None)
+
+
+def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
+    """Return the photos with these categories, one each."""
+    return PhotoTable(table.frame.assign(category=list(categories)), table.root, table.skipped)
+
+
+def _name(photo: PhotoSource) -> str:
+    return f"a table of {len(photo)} photos" if isinstance(photo, PhotoTable) else os.fspath(photo)

@@ -1,7 +1,6 @@
 """Photos into the gallery: which category each is of, and those that are not there yet, embedded and kept."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vicp.adapt.embedder import Embedder
@@ -11,12 +10,11 @@ from vicp.gallery.categories import check_model, gallery_categories
 from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
+from vicp.gallery.queries import NO_CATEGORY, with_categories
 from vicp.gallery.routing import choose_categories, embed_under_prompts
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import check_name
-
-NO_CATEGORY = ("photos",)  # the categories of a source that does not tell them
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,6 @@ def assign_categories(
             "--category, or --route to let their prompts decide"
         )
     return with_categories(table, list(names or NO_CATEGORY) * len(table))
-
-
-def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
-    """Return the photos with these categories, one each."""
-    return PhotoTable(table.frame.assign(category=list(categories)), table.root, table.skipped)
 
 
 def _routed(embedder: Embedder, snapshot: Snapshot, table: PhotoTable) -> PhotoTable:
