@@ -35,7 +35,7 @@ from vicp.evaluation.tasks.methods import loaded_task_of
 from vicp.evaluation.tasks.parts import PartKey, finish_part
 from vicp.evaluation.tasks.support import draw_task_support
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP, ContextOutput
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ from vicp.data.images import normalise
 from vicp.data.sources import open_photos
 from vicp.errors import DataError, PromptError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 
 @pytest.fixture(scope="module")

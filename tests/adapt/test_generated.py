@@ -17,7 +17,7 @@ from vicp.adapt.verifier import probability_same
 from vicp.data.support import Support
 from vicp.errors import ConfigError, PromptError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 
 @pytest.fixture(scope="module")

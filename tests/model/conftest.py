@@ -6,7 +6,7 @@ from tiny_models import randomise
 from torch import Tensor
 
 from vicp.model.build import TINY, build_model
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 
 

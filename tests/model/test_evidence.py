@@ -11,7 +11,7 @@ from vicp.adapt.methods.whitening import apply, fit_pairs
 from vicp.errors import ConfigError
 from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings, nuisance_directions
 from vicp.model.build import TINY, build_model
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 TOKENS, READOUT = torch.arange(24.0).view(4, 3, 2), torch.arange(20.0).view(4, 5)
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from vicp.errors import ConfigError
 from vicp.model.build import TINY, build_model
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.latents import Latents
-from vicp.model.metric_head import MetricHead
+from vicp.model.heads import MetricHead
+from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt
 
 

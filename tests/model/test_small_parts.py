@@ -11,10 +11,9 @@ from vicp.errors import ConfigError
 from vicp.model.additions.comparison import Comparison
 from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.backbone import Encoding
-from vicp.model.head import VisualHead
+from vicp.model.heads import Verifier, VisualHead
 from vicp.model.precision import choose_precision
 from vicp.model.qformer import QFormer
-from vicp.model.verifier import Verifier
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import torch
 from tests.model.test_evidence import WITH_EVIDENCE, pairs_of, random_pairs
 
 from vicp.errors import ConfigError
-from vicp.model.additions.prompt_gate import SMALL, PromptGate, interpolate_to_null, same_over_different
+from vicp.model.additions.prompt_gate import DISTANCE_FLOOR, PromptGate, interpolate_to_null, same_over_different
 from vicp.model.build import build_model
 from vicp.model.checkpoint import load_pretrained, save_checkpoint
-from vicp.model.metric_head import MetricHead
+from vicp.model.heads import MetricHead
 
 WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, prompt_gate=True)
 
@@ -32,7 +32,8 @@ def test_gains_that_tell_the_pairs_apart_lower_the_ratio():
     right = torch.tensor([[-0.6, 0, 0.8], [0, -0.6, 0.8]])
     pairs = pairs_of(left, right, [True, False])
     assert same_over_different(pairs, axes(3), torch.zeros(1, 3)).item() == pytest.approx(0, abs=1e-5)
-    for removed, expected in ((0, math.log(SMALL / (1.44 + SMALL))), (1, math.log((1.44 + SMALL) / SMALL))):
+    ratio = math.log(DISTANCE_FLOOR / (1.44 + DISTANCE_FLOOR))
+    for removed, expected in ((0, ratio), (1, -ratio)):
         gains = torch.zeros(1, 3)
         gains[0, removed] = -1.0
         assert same_over_different(pairs, axes(3), gains).item() == pytest.approx(expected, abs=1e-4)

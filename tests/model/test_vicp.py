@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from vicp.model.build import TINY, build_model
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.sequence import lay_out
 from vicp.model.vicp import VICP
 

@@ -19,7 +19,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt
 
 CONTROLS = ("other", "shuffled", "repaired", "other_rule", "null", "static")

@@ -13,8 +13,8 @@ from vicp.data.loading import LoadedPhoto, check_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.model.backbone import Backbone, PromptStates
-from vicp.model.latents import Latents
 from vicp.model.precision import autocast, choose_precision
+from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt, digest
 

@@ -10,7 +10,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 
 def can_verify(embedder: Embedder, prompt: Prompt) -> bool:

@@ -30,7 +30,7 @@ from vicp.evaluation.reranking.stages import Stage, second_stage
 from vicp.evaluation.scoring import LoadedTask, TaskResult, score_task
 from vicp.evaluation.settings import EvaluationSettings, adaptations_to_run
 from vicp.evaluation.task import EvaluationTask
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt
 
 

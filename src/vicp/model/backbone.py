@@ -1,4 +1,4 @@
-"""The vision transformer, frozen in VICP; prompts enter as extra keys and values of every layer (design: injection).
+"""The vision transformer, frozen in VICP; prompts enter as extra keys and values of every layer.
 
 A prompt token joins the tokens of every layer and what the layer makes of it is dropped, so it acts only as
 one more key and value per layer, and these depend on the prompt alone. `Backbone.prompt_states` computes them

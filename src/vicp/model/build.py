@@ -12,16 +12,14 @@ from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.additions.prompt_gate import PromptGate
 from vicp.model.additions.readout_latent import ReadoutLatent
 from vicp.model.backbone import Backbone, InputTokens
-from vicp.model.head import VisualHead
-from vicp.model.metric_head import MetricHead
+from vicp.model.heads import MetricHead, Verifier, VisualHead
 from vicp.model.pretrained import label_ids, language_model, qformer, vision_model
 from vicp.model.qformer import QFormer
 from vicp.model.reasoner import Reasoner
 from vicp.model.set_transformer import SetTransformer
-from vicp.model.verifier import Verifier
 from vicp.model.vicp import VICP
 
-HEAD_DIM = 64  # of the cross-attention that merges latents per pair, where it divides the width
+PAIR_FUSION_HEAD_DIM = 64  # where it divides the width
 
 
 def _small(
@@ -189,7 +187,7 @@ def _set_transformer(sizes: SetTransformerConfig) -> SetTransformer:
 def _pair_fusion(config: ModelConfig, width: int) -> PairFusion | None:
     if config.latents_of == "image":
         return None
-    heads = width // HEAD_DIM if width % HEAD_DIM == 0 else 1
+    heads = width // PAIR_FUSION_HEAD_DIM if width % PAIR_FUSION_HEAD_DIM == 0 else 1
     return PairFusion(width, num_latents=config.num_latents, num_heads=heads)
 
 

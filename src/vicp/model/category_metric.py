@@ -1,4 +1,4 @@
-"""What a prompt says of the readout, beside its tokens: directions that count, others to be rid of, and a centre."""
+"""The metric of a category: gains of directions of the readout, directions to remove, and a centre."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The causal LM that reads the context, through embeddings alone (design: reasoner)."""
+"""The causal LM that reads the context, through embeddings alone."""
 
 from collections.abc import Sequence
 

@@ -13,13 +13,10 @@ from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.additions.prompt_gate import PromptGate, interpolate_to_null
 from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.head import VisualHead
-from vicp.model.latents import Latents
-from vicp.model.metric_head import MetricHead
-from vicp.model.qformer import QFormer
+from vicp.model.heads import MetricHead, Verifier, VisualHead
+from vicp.model.qformer import Latents, QFormer
 from vicp.model.reasoner import Reasoner
 from vicp.model.set_transformer import SetTransformer
-from vicp.model.verifier import Verifier
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.model.weights import fingerprint
 

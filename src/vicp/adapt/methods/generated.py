@@ -14,7 +14,7 @@ from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.errors import ConfigError
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 

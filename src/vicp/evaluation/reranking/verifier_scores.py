@@ -10,7 +10,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.verifier import log_odds_same
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 
 def verifier_scores(

@@ -28,7 +28,7 @@ from vicp.evaluation.tasks.support import (
     relation_of,
     see_task_support,
 )
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 
 UNREAD = 4  # pairs drawn for methods that read none: their photos say what a photo looks like, no more
 CONTEXTS = ("own", *(name for name in CONTROLS if name != "static"))

@@ -1,10 +1,11 @@
-"""The evidence: what the pairs themselves say of each direction of the readout, in closed form (ours, not the paper's).
+"""The metric refinement: statistics of the labelled pairs adjust the emitted metric (ours, not the paper's).
 
-Photos of one individual differ in nuisances, photos of two in what makes individuals as well. Along one direction that
-is a comparison of two variances, the same question for every direction of every category: one small network, shared by
-all directions, answers it, so that what it learned on drawn objects holds for directions it has never met. And the
-scatter within same-pairs gives directions to be rid of, as in whitening (`adapt.whitening`), and the mean of the photos
-a centre: what all photos of the category share tells none of its individuals apart. By how much, is learned.
+Photos of one individual differ in nuisances; photos of two individuals also differ in what tells them apart. Along one
+direction of the readout this compares two variances, and does so alike for every direction of every category. So one
+small network, shared by all directions, turns these variances into a change of the direction's gain, and what it
+learned on drawn objects holds for directions that it has never met. The scatter within same-pairs also gives the
+directions to remove, as in whitening (`adapt.methods.whitening`), and the mean of the photos gives a centre, for what
+all photos of a category share tells none of its individuals apart. How much of each to apply is learned.
 """
 
 import math
@@ -14,15 +15,17 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from vicp.model.additions.pca import DEVIATION_FLOOR
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.metric_head import SCALE
+from vicp.model.heads import GAIN_SCALE
 
-PRIOR = 2.0  # the square of the difference of two photos at random, along a direction of deviation 1
-FLOOR, POWER = -1.2, 1.5  # log of the floor of the whitening, and logit of its power, before anything is learned
-CENTRED = 2.0  # likewise, logit of how far the centre lies from that of all categories to this one's
-FAINT = 0.1  # of the median deviation is added to each: what varies less is noise
-ENERGY_FLOOR = 1e-8
-NUM_FEATURES = 8  # of whole contexts
+PRIOR_SQUARED_DIFFERENCE = 2.0  # expected of two photos drawn at random, along a direction of deviation 1
+# Where learning starts: log of the whitening's floor, logit of its power, and logit of how far the centre lies on the
+# way from that of all categories to that of this one.
+WHITENING_FLOOR_LOG, WHITENING_POWER_LOGIT, CENTRE_SHARE_LOGIT = -1.2, 1.5, 2.0
+VARIANCE_FLOOR = 1e-8
+NUM_DIRECTION_FEATURES, DIRECTION_WIDTH = 8, 32  # inputs, beside the emitted gain, and hidden width of the shared MLP
+NUM_CONTEXT_FEATURES, CONTEXT_WIDTH = 8, 24  # inputs and hidden width of the MLP on whole contexts
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,18 @@ class PairEmbeddings:
 
     @cached_property
     def features(self) -> Tensor:
-        """`context_features` of these pairs (C, 8), computed once; without gradient, for the backbone is frozen."""
+        """`context_features` of these pairs (C, 8), computed once, without gradient: the backbone is frozen."""
         with torch.no_grad():
             return context_features(self)
 
-    def mean_or(self, otherwise: Tensor) -> Tensor:
-        """The mean readout (C, D') of all photos; what is given (D',) where there are no pairs."""
+    def mean_or(self, default: Tensor) -> Tensor:
+        """The mean readout (C, D') of all photos, or a default (D',) where there are no pairs."""
         photos = torch.cat([self.left_readouts, self.right_readouts], dim=1)  # (C, 2K, D')
-        return photos.mean(dim=1) if photos.shape[1] else otherwise.expand(len(photos), -1)
+        return photos.mean(dim=1) if photos.shape[1] else default.expand(len(photos), -1)
 
 
 class MetricRefinement(nn.Module):
-    """Adds to the gains that the head emits, names nuisance directions, and finds the category's centre.
+    """Adjusts the gains that the metric head emits, and adds nuisance directions and the category's centre.
 
     Args:
         rank: r, how many directions have gains.
@@ -67,38 +70,48 @@ class MetricRefinement(nn.Module):
     def __init__(self, rank: int) -> None:
         super().__init__()
         self.register_buffer("deviation", torch.ones(rank))
-        last, knobs = nn.Linear(32, 1), nn.Linear(24, 4)
-        self.per_direction = nn.Sequential(nn.Linear(9, 32), nn.GELU(), nn.Linear(32, 32), nn.GELU(), last)
-        self.overall = nn.Sequential(nn.Linear(NUM_FEATURES, 24), nn.GELU(), knobs)
-        nn.init.normal_(last.weight, std=0.02)
-        for zero in (last.bias, knobs.weight, knobs.bias):
-            nn.init.zeros_(zero)
+        adjustment = nn.Linear(DIRECTION_WIDTH, 1)
+        strengths = nn.Linear(CONTEXT_WIDTH, 4)  # of the gains, the whitening's floor and power, and the centre
+        self.per_direction = nn.Sequential(
+            nn.Linear(NUM_DIRECTION_FEATURES + 1, DIRECTION_WIDTH),
+            nn.GELU(),
+            nn.Linear(DIRECTION_WIDTH, DIRECTION_WIDTH),
+            nn.GELU(),
+            adjustment,
+        )
+        self.overall = nn.Sequential(nn.Linear(NUM_CONTEXT_FEATURES, CONTEXT_WIDTH), nn.GELU(), strengths)
+        nn.init.normal_(adjustment.weight, std=0.02)
+        for starts_at_zero in (adjustment.bias, strengths.weight, strengths.bias):
+            nn.init.zeros_(starts_at_zero)
 
     def forward(self, emitted: Tensor, pairs: PairEmbeddings, centre: Tensor) -> CategoryMetric:
-        """The gains of C categories.
+        """The metric of C categories.
 
         Args:
-            emitted: by the head (C, r).
+            emitted: gains from the metric head (C, r).
             pairs: of these categories.
-            centre: of readouts of all categories (D',); without any pair it stays.
+            centre: of the readouts of all categories (D',); without any pair it is the category's as well.
         """
-        strength, floor, power, centred = self.overall(pairs.features).unbind(-1)  # (C,) each
+        strength, floor, power, centre_share = self.overall(pairs.features).unbind(-1)  # (C,) each
         features = _per_direction(pairs, self.deviation)  # (C, r, 8)
-        said = self.per_direction(torch.cat([features, emitted[..., None] / SCALE], dim=-1)).squeeze(-1)  # (C, r)
-        values = (emitted + SCALE * said) * 2 * strength.sigmoid()[:, None]
-        nuisance = nuisance_directions(pairs, (FLOOR + 2 * floor).exp(), (POWER + 2 * power).sigmoid())
-        share = (CENTRED + 2 * centred).sigmoid()[:, None]  # (C, 1)
-        return CategoryMetric(values, nuisance, centre + share * (pairs.mean_or(centre) - centre))
+        inputs = torch.cat([features, emitted[..., None] / GAIN_SCALE], dim=-1)  # (C, r, 9)
+        adjustment = self.per_direction(inputs).squeeze(-1)  # (C, r)
+        gains = (emitted + GAIN_SCALE * adjustment) * 2 * strength.sigmoid()[:, None]
+        nuisance = nuisance_directions(
+            pairs, (WHITENING_FLOOR_LOG + 2 * floor).exp(), (WHITENING_POWER_LOGIT + 2 * power).sigmoid()
+        )
+        share = (CENTRE_SHARE_LOGIT + 2 * centre_share).sigmoid()[:, None]  # (C, 1)
+        return CategoryMetric(gains, nuisance, centre + share * (pairs.mean_or(centre) - centre))
 
     @torch.no_grad()
     def start_from(self, coordinates: Tensor) -> None:
         """Sets the deviations by coordinates (n, r) of photos of many categories."""
         deviation = coordinates.float().std(dim=0)
-        self.deviation.copy_(deviation + FAINT * deviation.median())
+        self.deviation.copy_(deviation + DEVIATION_FLOOR * deviation.median())
 
 
 def nuisance_directions(pairs: PairEmbeddings, floor: Tensor, power: Tensor) -> Tensor:
-    """Directions A (C, K, D') in which photos of one individual differ; rows of zeros fill up.
+    """Directions A (C, K, D') in which photos of one individual differ, padded with rows of zeros.
 
     With S_w the scatter within same-pairs, s its eigenvalues over their mean v = tr(S_w) / D', and u its eigenvectors,
     a direction keeps (floor / (s + floor)) ^ (power / 2) of itself and A holds sqrt(1 - that) u, so that I - A^T A is
@@ -112,27 +125,28 @@ def nuisance_directions(pairs: PairEmbeddings, floor: Tensor, power: Tensor) -> 
     with torch.no_grad():
         difference = (pairs.left_readouts - pairs.right_readouts).double() * pairs.same[..., None]
         difference = difference / (2 * pairs.same.sum(dim=-1).clamp_min(1)).sqrt()[:, None, None]  # (C, K, D')
-        variance, turn = torch.linalg.eigh(difference @ difference.mT)  # (C, K), (C, K, K)
-        there = variance > ENERGY_FLOOR * variance.sum(dim=-1, keepdim=True).clamp_min(ENERGY_FLOOR)
-        directions = turn.mT @ difference / variance.clamp_min(ENERGY_FLOOR**2).sqrt()[..., None]  # (C, K, D')
-        directions = torch.where(there[..., None], directions, 0.0).float()
-        mean = (variance * there).sum(dim=-1, keepdim=True) / difference.shape[-1]
-        relative = torch.where(there, variance / mean.clamp_min(ENERGY_FLOOR**2), 0.0).float()  # s (C, K)
+        variance, eigenvectors = torch.linalg.eigh(difference @ difference.mT)  # (C, K), (C, K, K)
+        is_nonzero = variance > VARIANCE_FLOOR * variance.sum(dim=-1, keepdim=True).clamp_min(VARIANCE_FLOOR)
+        deviation = variance.clamp_min(VARIANCE_FLOOR**2).sqrt()  # (C, K)
+        directions = eigenvectors.mT @ difference / deviation[..., None]  # (C, K, D')
+        directions = torch.where(is_nonzero[..., None], directions, 0.0).float()
+        mean = (variance * is_nonzero).sum(dim=-1, keepdim=True) / difference.shape[-1]
+        relative = torch.where(is_nonzero, variance / mean.clamp_min(VARIANCE_FLOOR**2), 0.0).float()  # s (C, K)
     kept = (floor[:, None] / (relative + floor[:, None])) ** (power[:, None] / 2)
-    return (1 - kept).clamp_min(ENERGY_FLOOR).sqrt()[..., None] * directions
+    return (1 - kept).clamp_min(VARIANCE_FLOOR).sqrt()[..., None] * directions
 
 
 def _per_direction(pairs: PairEmbeddings, deviation: Tensor) -> Tensor:
-    """Features (C, r, 8): log scatter within same-pairs, within different-pairs and overall, and what they compare to.
+    """Features (C, r, 8): log scatter of same-pairs, of different-pairs and of all photos, their differences and means.
 
-    A pair drawn from nowhere, as far apart as any two photos, joins each scatter: with few pairs they say little.
+    Each scatter includes one prior pair, as far apart as two photos drawn at random, since few pairs say little.
     """
     left, right = pairs.left.float() / deviation, pairs.right.float() / deviation
     same = pairs.same[..., None].float()  # (C, K, 1)
-    apart = (left - right).square()  # (C, K, r)
+    squared = (left - right).square()  # (C, K, r)
     num_same, num_different = same.sum(dim=1), (1 - same).sum(dim=1)  # (C, 1)
-    within = (((apart * same).sum(dim=1) + PRIOR) / (num_same + 1)).log()  # (C, r)
-    between = (((apart * (1 - same)).sum(dim=1) + PRIOR) / (num_different + 1)).log()
+    within = (((squared * same).sum(dim=1) + PRIOR_SQUARED_DIFFERENCE) / (num_same + 1)).log()  # (C, r)
+    between = (((squared * (1 - same)).sum(dim=1) + PRIOR_SQUARED_DIFFERENCE) / (num_different + 1)).log()
     photos = torch.cat([left, right], dim=1)  # (C, 2K, r)
     centre = photos.sum(dim=1, keepdim=True) / max(1, photos.shape[1])
     overall = (((photos - centre).square().sum(dim=1) + 1) / (photos.shape[1] + 1)).log()
@@ -142,16 +156,16 @@ def _per_direction(pairs: PairEmbeddings, deviation: Tensor) -> Tensor:
 
 
 def context_features(pairs: PairEmbeddings) -> Tensor:
-    """Features (C, 8) of whole contexts: how far apart pairs are for their labels, how many there are, how alike."""
+    """Features (C, 8) of whole contexts: a constant, log distances of pairs by label, their numbers, their spread."""
     left, right, same = pairs.left_readouts, pairs.right_readouts, pairs.same
-    apart = (left - right).square().sum(dim=-1)  # (C, K)
+    distances = (left - right).square().sum(dim=-1)  # (C, K)
     num_same, num_different = same.sum(dim=-1).float(), (~same).sum(dim=-1).float()  # (C,)
     photos = torch.cat([left, right], dim=1)  # (C, 2K, D')
     centre = photos.sum(dim=1, keepdim=True) / max(1, photos.shape[1])
     at_random = 2 * (photos - centre).square().sum(dim=(1, 2)) / max(1, photos.shape[1]) + 1e-4
 
-    def log_share(wanted: Tensor, num: Tensor) -> Tensor:
-        mean = torch.where(num > 0, (apart * wanted).sum(dim=-1) / num.clamp_min(1), at_random)
+    def log_share(is_kind: Tensor, num: Tensor) -> Tensor:
+        mean = torch.where(num > 0, (distances * is_kind).sum(dim=-1) / num.clamp_min(1), at_random)
         return (mean / at_random + 1e-4).log()
 
     within, between = log_share(same, num_same), log_share(~same, num_different)
@@ -163,8 +177,8 @@ def context_features(pairs: PairEmbeddings) -> Tensor:
 
 
 def _effective_share(difference: Tensor, same: Tensor) -> Tensor:
-    """How many directions same-pairs differ in, over how many they could (C,): (sum s)^2 / (n * sum s^2)."""
+    """The effective number of directions in which n same-pairs differ, over n (C,): (sum s)^2 / (n sum s^2)."""
     rows = difference * same[..., None]
     gram = rows @ rows.mT  # (C, K, K), whose eigenvalues are s
     total, squares = gram.diagonal(dim1=-2, dim2=-1).sum(dim=-1), gram.square().sum(dim=(-2, -1))
-    return total.square() / (squares.clamp_min(ENERGY_FLOOR) * same.sum(dim=-1).clamp_min(1))
+    return total.square() / (squares.clamp_min(VARIANCE_FLOOR) * same.sum(dim=-1).clamp_min(1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-FLOOR = 0.1  # of the median deviation: what varies less is noise, and is not blown up to the size of the rest
+DEVIATION_FLOOR = 0.1  # of the median deviation: what varies less is noise, and is not blown up to the size of the rest
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class PrincipalComponents:
 
 def principal_components(readouts: Tensor, rank: int) -> PrincipalComponents:
     """The first `rank` principal directions of readouts (n, D')."""
-    wide = readouts.double()
-    centre = wide.mean(dim=0)
-    variance, components = torch.linalg.eigh((wide - centre).T @ (wide - centre) / len(wide))  # ascending
+    exact = readouts.double()
+    centre = exact.mean(dim=0)
+    variance, components = torch.linalg.eigh((exact - centre).T @ (exact - centre) / len(exact))  # ascending
     deviation = variance.flip(0)[:rank].clamp_min(0).sqrt()
-    deviation = deviation + FLOOR * deviation.median()
+    deviation = deviation + DEVIATION_FLOOR * deviation.median()
     return PrincipalComponents(centre.float(), components.flip(1)[:, :rank].T.float(), deviation.float())

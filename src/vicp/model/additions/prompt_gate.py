@@ -1,28 +1,29 @@
-"""Trust: how far to follow what the LLM emits, judged by the context's own pairs (ours, not the paper's).
+"""The prompt gate: how far to follow what the LLM emits, by how well it fits the pairs (ours, not the paper's).
 
-An LLM that learned to read contexts emits gains and tokens for kinds of photos that it never met as well, and there
-they may do harm. What the gains make of the pairs tells: those worth following bring same-pairs together and keep
-different-pairs apart. One small network judges that; it is to be trained on kinds of photos that the LLM has not seen
+An LLM that learned to read contexts also emits gains and prompt tokens for kinds of photos that it was not trained on,
+and there they may do harm. Gains worth following bring same-pairs together and keep different-pairs apart. A small
+network decides by that; it is to be trained on kinds of photos that the LLM has not seen
 (`configs/mini/refinement.yaml`).
 """
 
 import torch
 from torch import Tensor, nn
 
-from vicp.model.additions.metric_refinement import NUM_FEATURES, PairEmbeddings
+from vicp.model.additions.metric_refinement import NUM_CONTEXT_FEATURES, PairEmbeddings
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.metric_head import MetricHead
+from vicp.model.heads import MetricHead
 
-SMALL = 1e-2  # is added to squared distances before their logarithm
+DISTANCE_FLOOR = 1e-2  # is added to squared distances before their logarithm
+NUM_GAIN_FEATURES, HIDDEN_WIDTH = 3, 24  # what is measured of the emitted gains; of the MLP
 
 
 class PromptGate(nn.Module):
-    """A factor for all gains of a context, from 0, which ignores the LLM, to 2; 1 before anything is learned."""
+    """A factor for what the LLM emits of a context, from 0, which ignores it, to 2; 1 before anything is learned."""
 
     def __init__(self) -> None:
         super().__init__()
-        last = nn.Linear(24, 1)
-        self.mlp = nn.Sequential(nn.Linear(NUM_FEATURES + 3, 24), nn.GELU(), last)
+        last = nn.Linear(HIDDEN_WIDTH, 1)
+        self.mlp = nn.Sequential(nn.Linear(NUM_CONTEXT_FEATURES + NUM_GAIN_FEATURES, HIDDEN_WIDTH), nn.GELU(), last)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
@@ -30,9 +31,9 @@ class PromptGate(nn.Module):
         """Factors (C,) for the gains emitted (C, r) from C contexts.
 
         Args:
-            emitted: by the head, from what the LLM read.
+            emitted: gains from the metric head.
             pairs: of these contexts.
-            head: embeds readouts under gains.
+            head: embeds readouts under these gains.
         """
         with torch.no_grad():
             without, under = (same_over_different(pairs, head, gains) for gains in (torch.zeros_like(emitted), emitted))
@@ -42,25 +43,25 @@ class PromptGate(nn.Module):
         return factor
 
 
-def interpolate_to_null(tokens: Tensor, nothing: Tensor, factor: Tensor) -> Tensor:
-    """Prompt tokens (C, ..., M, D) moved towards those that are emitted when nothing is read.
+def interpolate_to_null(tokens: Tensor, null_tokens: Tensor, factor: Tensor) -> Tensor:
+    """Prompt tokens (C, ..., M, D) moved towards those of an empty context.
 
     Args:
         tokens: as emitted.
-        nothing: from an empty context (1, ..., M, D).
-        factor: trust in each context (C,); 1 and more follows in full.
+        null_tokens: from an empty context (1, ..., M, D).
+        factor: of each context (C,), from `PromptGate`; 1 and more leaves the tokens as they are.
     """
     share = factor.clamp(max=1).view(-1, *[1] * (tokens.ndim - 1))
-    return torch.lerp(nothing.expand_as(tokens), tokens, share.to(tokens.dtype))
+    return torch.lerp(null_tokens.expand_as(tokens), tokens, share.to(tokens.dtype))
 
 
 def same_over_different(pairs: PairEmbeddings, head: MetricHead, gains: Tensor) -> Tensor:
     """Log of the mean squared distance of same-pairs over that of different-pairs (C,), under gains (C, r).
 
-    0 without any pair; where one kind is missing, the other alone says it.
+    0 without any pair. A kind without pairs counts as at distance 0.
     """
     left, right = (head.embed(side, CategoryMetric(gains)) for side in (pairs.left_readouts, pairs.right_readouts))
-    apart = (left - right).square().sum(dim=-1)  # (C, K)
-    means = [(apart * kind).sum(dim=-1) / kind.sum(dim=-1).clamp_min(1) for kind in (pairs.same, ~pairs.same)]
-    within, between = ((mean + SMALL).log() for mean in means)
+    distances = (left - right).square().sum(dim=-1)  # (C, K)
+    means = [(distances * kind).sum(dim=-1) / kind.sum(dim=-1).clamp_min(1) for kind in (pairs.same, ~pairs.same)]
+    within, between = ((mean + DISTANCE_FLOOR).log() for mean in means)
     return within - between

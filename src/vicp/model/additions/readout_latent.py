@@ -1,7 +1,7 @@
-"""The glance: a photo's readout as one more latent (ours, not the paper's).
+"""The readout latent: the readout of a photo, linearly, as one more latent (ours, not the paper's).
 
-The Q-Former must first learn what to look for. The glance shows the comparison token from the first step on in which
-directions of the readout, the ones a metric scales, two photos differ.
+The Q-Former must first learn what to look for. With the readout among the latents, the comparison token depends from
+the first step on on the directions of the readout, which a metric scales, in which two photos differ.
 """
 
 import torch

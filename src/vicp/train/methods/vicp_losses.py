@@ -17,7 +17,7 @@ from vicp.losses.icl import icl_loss, pair_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.losses.smooth_ap import smooth_ap_loss
 from vicp.losses.triplet import triplet_loss
-from vicp.model.latents import Latents
+from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP, ContextOutput
 from vicp.train.distributed import gather
 from vicp.train.episodes.batch import Batch, take_rows

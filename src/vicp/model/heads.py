@@ -1,9 +1,13 @@
-"""The metric head: slot states become a low-rank metric of the readout (ours, not the paper's).
+"""The heads on the slot states: visual head, metric head and in-context verifier.
 
-M prompt tokens must move what every layer attends to before the embedding changes. The context often knows more than
-they pass on, so the head may also say directly which directions of the readout count: W = I + U diag(g) V, with
-directions U and V that are learned once and gains g that are emitted for each category.
+The visual head makes prompt tokens of them, as in the paper. The other two are ours. M prompt tokens must move what
+every layer attends to before the embedding changes, and the context often knows more than they pass on. So the metric
+head also says which directions of the readout count for a category: W = I + U diag(g) V, with directions U and V that
+are learned once and gains g that are emitted for each category. The verifier gives P(same | context, a, b), one MLP per
+pair.
 """
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +16,49 @@ from torch import Tensor, nn
 from vicp.model.additions.pca import principal_components
 from vicp.model.category_metric import CategoryMetric
 
-SCALE = 4.0  # a gain of a fresh head per unit of its output: directions that count must outweigh all the others
+GAIN_SCALE = 4.0  # a gain of a fresh head per unit of its output: directions that count must outweigh all the others
+
+
+class VisualHead(nn.Module):
+    """A two-layer MLP, or a linear map, from the LLM's width to the ViT's; optionally a set of tokens per layer.
+
+    Args:
+        in_dim: E.
+        out_dim: D.
+        num_layers: L for prompts per layer, None for one set shared by all layers.
+        norm: LayerNorm on the output (ours): every layer norms its tokens anyway, and with a fixed length the
+            head cannot shrink the prompt into a constant.
+        kind: the paper's MLP, or one linear layer.
+        zero_init: weights and bias of the last linear layer start at zero, and so do the prompt tokens before `norm`.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int,
+        *,
+        num_layers: int | None = None,
+        norm: bool = True,
+        kind: Literal["mlp", "linear"] = "mlp",
+        zero_init: bool = False,
+    ) -> None:
+        super().__init__()
+        self.num_layers = num_layers
+        mlp = [nn.LayerNorm(in_dim), nn.Linear(in_dim, in_dim), nn.GELU()] if kind == "mlp" else []
+        self.hidden = nn.Sequential(*mlp)
+        self.out = nn.Linear(in_dim, out_dim * (num_layers or 1))
+        if zero_init:
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
+        self.norm = nn.LayerNorm(out_dim) if norm else nn.Identity()
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Prompt tokens (C, M, D), or (C, L, M, D), from slot states (C, M, E)."""
+        tokens: Tensor = self.out(self.hidden(states))  # (C, M, D) or (C, M, L*D)
+        if self.num_layers is not None:
+            tokens = tokens.reshape(*tokens.shape[:-1], self.num_layers, -1).transpose(1, 2)  # (C, L, M, D)
+        normed: Tensor = self.norm(tokens)
+        return normed
 
 
 class MetricHead(nn.Module):
@@ -41,7 +87,7 @@ class MetricHead(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Gains (C, r) from slot states (C, M, E)."""
         pooled = self.pool(self.norm(states).mT).squeeze(-1)  # (C, E)
-        gains: Tensor = SCALE * self.out(self.hidden(pooled))  # (C, r)
+        gains: Tensor = GAIN_SCALE * self.out(self.hidden(pooled))  # (C, r)
         return gains
 
     def coordinates(self, readouts: Tensor) -> Tensor:
@@ -84,3 +130,24 @@ class MetricHead(nn.Module):
         self.centre.copy_(found.centre)
         self.input_directions.copy_(found.directions * (found.deviation.median() / found.deviation)[:, None])
         self.output_directions.copy_(found.directions)
+
+
+class Verifier(nn.Module):
+    """Scores the comparison of two photos against what the LLM made of the context."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim))
+        self.score = nn.Sequential(nn.Linear(3 * dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, 1))
+
+    def forward(self, comparison: Tensor, states: Tensor) -> Tensor:
+        """Log odds (C, R) that the photos of R pairs show the same individual.
+
+        Args:
+            comparison: comparison tokens of the pairs (C, R, E).
+            states: slot states of the context (C, M, E).
+        """
+        context = self.gate(states.mean(dim=1, keepdim=True)).expand_as(comparison)  # (C, R, E)
+        features = torch.cat([comparison, context, comparison * context], dim=-1)  # (C, R, 3E)
+        scores: Tensor = self.score(features)  # (C, R, 1)
+        return scores.squeeze(-1)  # (C, R)
