@@ -1,4 +1,4 @@
-"""What is promised is kept: on simulated individuals, whose truth is known, and on real ones where they are there.
+"""False-match rates are kept: on simulated individuals, whose truth is known, and on real ones where they are there.
 
 `benchmarks/decisions.py` does the same a thousand times a row.
 """
@@ -23,13 +23,13 @@ def bench(monkeypatch: pytest.MonkeyPatch):
 
 
 def check_held(row: dict) -> None:
-    """No evidence, at one in ten thousand, that the promise holds in a smaller share of draws than promised."""
+    """No evidence, at one in ten thousand, that the rate holds in a smaller share of draws than the confidence."""
     p = stats.binom.cdf(row["num_held"], row["num_draws"], row["share_promised"])
     assert p > 1e-4, row
 
 
 @pytest.mark.parametrize("world", ["sphere", "twins", "families", "wolves"])
-def test_the_rate_of_a_search_holds_in_the_promised_share_of_draws(world: str, bench) -> None:
+def test_the_rate_of_a_search_holds_in_the_wanted_share_of_draws(world: str, bench) -> None:
     simulated: ModuleType = bench("decisions_simulated")
     row = simulated.simulate(world, 60, 0.1, None, CONFIDENCE, 80, 1)
     check_held(row)
@@ -37,9 +37,9 @@ def test_the_rate_of_a_search_holds_in_the_promised_share_of_draws(world: str, b
 
 
 def test_the_check_would_notice_searches_counted_twice(bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if n identities were n independent searches: look-alikes that find each other then break the promise."""
+    """As if n identities were n independent searches: look-alikes that find each other then exceed the rate."""
     simulated: ModuleType = bench("decisions_simulated")
-    monkeypatch.setattr("vicp.decisions.impostor_searches.num_independent", lambda couples, candidates: 2 * couples)
+    monkeypatch.setattr("vicp.decisions.impostor_searches.num_independent", lambda pairs, candidates: 2 * pairs)
     row = simulated.simulate("twins", 30, 0.1, None, CONFIDENCE, 250, 1)
     with pytest.raises(AssertionError):
         check_held(row)

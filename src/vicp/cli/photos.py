@@ -78,8 +78,8 @@ def identify(
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
         queries = query_tables(photo, skip_bad=skip_bad)
-        known = open_photos(gallery, skip_bad=skip_bad)
-        report = identify_photos(embedder, known, queries, prompt=loaded, targets=targets, top=top)
+        table = open_photos(gallery, skip_bad=skip_bad)
+        report = identify_photos(embedder, table, queries, prompt=loaded, targets=targets, top=top)
     print_result(asdict(report), report_lines(report), as_json)
 
 

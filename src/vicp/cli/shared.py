@@ -48,7 +48,7 @@ OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as
 def open_embedder(
     model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
 ) -> Iterator["Embedder"]:
-    """A VICP model or, where one is named, a bare backbone; ready for photos."""
+    """Opens a VICP model or, where one is named, a bare backbone; yields it ready for photos."""
     from vicp.adapt.cache import EmbeddingCache, default_cache_folder
     from vicp.adapt.load import load_backbone_embedder, load_model
 
@@ -62,7 +62,7 @@ def open_embedder(
 
 
 def quiet_loading() -> None:
-    """No progress bars of loading weights, which takes no time."""
+    """Turns off progress bars of loading weights, which takes no time."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
@@ -70,7 +70,7 @@ def quiet_loading() -> None:
 
 @contextmanager
 def progress_bar(task: str) -> Iterator[Any]:
-    """A bar on stderr, for terminals; called with photos done and photos in all."""
+    """Shows a bar on stderr, for terminals; yields what is called with photos done and photos in all."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -93,7 +93,7 @@ def going_on() -> Iterator[None]:
 
 
 def split_names(text: str | None) -> list[str]:
-    """The names between commas."""
+    """Return the names between commas."""
     return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 

@@ -31,6 +31,7 @@ from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult, nearest_in
 from vicp.gallery.routing import choose_categories, embed_under_prompts
 from vicp.gallery.store.snapshot import Snapshot
 
+FITS_NONE = "fits no category of this gallery"
 MAX_IDENTITIES = 5000  # whose impostor searches are made: all of them against all are 100 MB
 
 Floats = NDArray[np.float32]
@@ -135,15 +136,15 @@ def identify_photos(
     embedded = [embedder.embed(table, prompt) for table in queries]
     if prompt is not None and prompt.category in gallery.categories:
         gallery = gallery.of_category(prompt.category)
-    known, known_embeddings = embedder.embed(gallery, prompt)
-    category = prompt.category if prompt is not None else known.categories[0] if len(known.categories) == 1 else ""
-    search = CategorySearch.of(category, nearest_in_table(known, known_embeddings.float().numpy()), prompt)
+    usable, gallery_embeddings = embedder.embed(gallery, prompt)
+    category = prompt.category if prompt is not None else _only_category(usable)
+    search = CategorySearch.of(category, nearest_in_table(usable, gallery_embeddings.float().numpy()), prompt)
     identifications = [
         identification
         for table, embeddings in embedded
         for identification in search.identify(_names(table), embeddings.float().numpy(), targets=targets, top=top)
     ]
-    skipped = len(known.skipped) + sum(len(table.skipped) for table, _ in embedded)
+    skipped = len(usable.skipped) + sum(len(table.skipped) for table, _ in embedded)
     return _report(identifications, [search], skipped)
 
 
@@ -173,32 +174,50 @@ def identify_in_gallery(
         GalleryError: No such category, nothing enrolled, or another model.
     """
     categories = _categories(snapshot, category)
-    searches: dict[str, CategorySearch] = {}
-    identifications: list[Identification] = []
-    skipped = 0
-    for table in queries:
-        embeddings, usable = embed_under_prompts(embedder, snapshot, table, categories)
-        chosen = choose_categories(snapshot, categories, embeddings, allow_unknown=allow_unknown)
-        by_row: dict[int, Identification] = {}
-        for name in dict.fromkeys(chosen):
-            rows = [row for row, one in enumerate(chosen) if one == name]
-            photos = [_names(usable)[row] for row in rows]
-            if name not in categories:
-                of_rows = [Identification(p, name, None, None, None, (), FITS_NONE, routed=True) for p in photos]
-            else:
-                if name not in searches:
-                    nearest = nearest_in_category(snapshot, categories[name])
-                    searches[name] = CategorySearch.of(name, nearest, categories[name].prompt)
-                of_rows = searches[name].identify(
-                    photos, embeddings[name][rows], targets=targets, top=top, routed=len(categories) > 1
-                )
-            by_row |= dict(zip(rows, of_rows, strict=True))
-        identifications += [by_row[row] for row in range(len(chosen))]
-        skipped += len(usable.skipped)
-    return _report(identifications, list(searches.values()), skipped)
+    embedded = [embed_under_prompts(embedder, snapshot, table, categories) for table in queries]
+    chosen = [
+        choose_categories(snapshot, categories, embeddings, allow_unknown=allow_unknown) for embeddings, _ in embedded
+    ]
+    searches = {
+        name: CategorySearch.of(name, nearest_in_category(snapshot, stored), stored.prompt)
+        for name, stored in categories.items()
+        if any(name in names for names in chosen)
+    }
+    identifications = [
+        identification
+        for (embeddings, usable), names in zip(embedded, chosen, strict=True)
+        for identification in _identify_routed(
+            searches, names, _names(usable), embeddings, targets=targets, top=top, routed=len(categories) > 1
+        )
+    ]
+    return _report(identifications, list(searches.values()), sum(len(usable.skipped) for _, usable in embedded))
 
 
-FITS_NONE = "fits no category of this gallery"
+def _identify_routed(
+    searches: Mapping[str, CategorySearch],
+    categories: Sequence[str],
+    photos: Sequence[str],
+    embeddings: Mapping[str, Floats],
+    *,
+    targets: ErrorTargets,
+    top: int,
+    routed: bool,
+) -> list[Identification]:
+    """Return the identification of each photo (B,) in its category (B,)."""
+    by_row: dict[int, Identification] = {}
+    for category in dict.fromkeys(categories):
+        rows = [row for row, name in enumerate(categories) if name == category]
+        names = [photos[row] for row in rows]
+        if category in searches:
+            in_category = searches[category].identify(
+                names, embeddings[category][rows], targets=targets, top=top, routed=routed
+            )
+        else:
+            in_category = [
+                Identification(name, category, None, None, None, (), FITS_NONE, routed=True) for name in names
+            ]
+        by_row |= dict(zip(rows, in_category, strict=True))
+    return [by_row[row] for row in range(len(photos))]
 
 
 def _categories(snapshot: Snapshot, category: str | None) -> Mapping[str, GalleryCategory]:
@@ -208,6 +227,10 @@ def _categories(snapshot: Snapshot, category: str | None) -> Mapping[str, Galler
     if not categories:
         raise GalleryError(f"{snapshot.uri}: nothing enrolled yet: `vicp gallery enroll {snapshot.uri} PHOTOS`")
     return categories
+
+
+def _only_category(table: PhotoTable) -> str:
+    return table.categories[0] if len(table.categories) == 1 else ""
 
 
 def _candidates(result: SearchResult, probabilities: NDArray[np.float64] | None) -> tuple[Candidate, ...]:
