@@ -100,7 +100,7 @@ def test_a_photo_that_fits_no_category_is_searched_in_none(gallery: Gallery, tmp
 
 
 def test_two_photos_are_two_photos(query: Path, shoe_folder: Path) -> None:
-    with pytest.raises(DataError, match="expected two photos, one file each"):
+    with pytest.raises(DataError, match="expected two photos, one each"):
         pair_table(query, shoe_folder)
     assert len(open_photos(query, need_identity=False)) == 1
 
