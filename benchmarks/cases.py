@@ -13,11 +13,11 @@ from vicp.adapt.prompt import Recipe
 from vicp.data.sources import open_photos
 from vicp.data.tasks import make_task, plan_tasks
 from vicp.errors import DataError
-from vicp.evaluation.load_task import load_task
+from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.run_task import sample_support
-from vicp.evaluation.scoring import LoadedTask, score_task
-from vicp.evaluation.settings import EvaluationSettings
+from vicp.evaluation.scoring import score_task
+from vicp.evaluation.task import LoadedTask, load_task
 from vicp.evaluation.tasks.methods import loaded_task_of
 from vicp.evaluation.tasks.support import draw_task_support, see_task_support
 
@@ -53,8 +53,8 @@ def cases(embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int) -
                 frozen = embedder.embed_pixels(loaded_task.pixels)
                 for k in KS:
                     for draw in range(draws):
-                        plan = EvaluationSettings(protocol, num_pairs=k, num_draws=draws)
-                        support = sample_support(embedder, table, task, plan, draw)
+                        config = EvaluationConfig(protocol, num_pairs=k, num_draws=draws)
+                        support = sample_support(embedder, table, task, config, draw)
                         yield Case(path.stem, task.category, k, support, loaded_task, frozen)
 
 

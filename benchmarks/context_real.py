@@ -15,14 +15,13 @@ from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.prompt import Prompt, Recipe
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
+from vicp.evaluation.config import Adapting, EvaluationConfig, adapt_support
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
-from vicp.evaluation.method_result import MethodResult
 from vicp.evaluation.methods import parse_method
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
-from vicp.evaluation.result_cache import part_path
-from vicp.evaluation.run import EvaluationRequest, EvaluationRunner
+from vicp.evaluation.result_cache import MethodResult, part_path
+from vicp.evaluation.run import EvaluationRunner
 from vicp.evaluation.seed_statistics import Floats, Interval, mean_over_seeds
-from vicp.evaluation.settings import Adapting, EvaluationSettings, adapt_support
 from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.tasks.bench import Bench
 from vicp.metrics import interval
@@ -198,7 +197,7 @@ def runner_of(
     repaired = taker.adaptations == (REPAIRED,)
     told = repr((taker.adaptations, steps_of(bench, taker.adaptations, k), sets.draws, SHORTLIST))
     digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
-    plan = EvaluationSettings(
+    config = EvaluationConfig(
         find_protocol("vicp-retrieval"),
         num_pairs=k,
         num_draws=sets.draws,
@@ -206,9 +205,9 @@ def runner_of(
         adaptations=("auto",) if repaired else taker.adaptations,
         shortlist=SHORTLIST,
         adapt=adapting(bench, k, repaired=repaired),
+        out=sets.runs / path.stem / f"K{k}-{digest}",
     )
-    out = sets.runs / path.stem / f"K{k}-{digest}"
-    return EvaluationRunner(EvaluationRequest((taker.name,), plan, path, out, "", diagnose=False), table, tasks)
+    return EvaluationRunner(config, table, tasks)
 
 
 def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | FinetuneSettings | None:
@@ -239,6 +238,6 @@ def method_result_of(
     runner: EvaluationRunner, taker: Taker, task: EvaluationTask, *, measure: bool
 ) -> MethodResult | None:
     if measure:
-        return runner.method_result(parse_method(taker.name), task)[0]
-    found = MethodResult.load(part_path(runner.request.out, taker.name, task))
+        return runner.run(parse_method(taker.name), task)[0]
+    found = MethodResult.load(part_path(runner.config.out, taker.name, task))
     return found if found is not None and found.fingerprint == taker.embedder.fingerprint else None

@@ -17,9 +17,8 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.selection import SELECTIONS, Selection, select_support
 from vicp.data.tasks import TaskPlan, make_task
-from vicp.evaluation.load_task import load_task
-from vicp.evaluation.scoring import LoadedTask, score_task
-from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.scoring import score_task
+from vicp.evaluation.task import EvaluationTask, LoadedTask, load_task
 from vicp.evaluation.tasks.methods import loaded_task_of
 
 METHODS = {"own": "the generated prompt", "chosen": "what `auto` chooses, told the identities"}

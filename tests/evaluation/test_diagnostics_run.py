@@ -17,13 +17,13 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
+from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.diagnostics.run import MOST_PROBED, diagnose_task, sample_probed
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
-from vicp.evaluation.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.results import Diagnosis
-from vicp.evaluation.scoring import LoadedTask, pair_similarities, score_task, task_rows
-from vicp.evaluation.task import EvaluationTask, LabelledPairs
+from vicp.evaluation.scoring import pair_similarities, score_task
+from vicp.evaluation.task import EvaluationTask, LabelledPairs, LoadedTask
 from vicp.metrics import Retrieval, retrieval
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
@@ -50,7 +50,7 @@ def prompted(embedder: Embedder) -> Prompt:
 
 
 def loaded_task_of(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> LoadedTask:
-    rows = task_rows(task)
+    rows = task.rows
     return LoadedTask(task, rows, np.array(table.identities)[rows], embedder.pixels(table.select(rows))[1])
 
 
@@ -61,9 +61,8 @@ def diagnose(
     loaded_task = loaded_task_of(embedder, table, task)
     embeddings = embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=mirror)
     found = score_task(loaded_task, embeddings).retrieval
-    names = {"method": "mine", "adaptation_name": "generated"}
-    facts = {"rows": loaded_task.rows, "pixels": loaded_task.pixels, "found": found, "mirror": mirror, "seed": 3}
-    return diagnose_task(embedder, adaptation, table, task, **facts, **names), loaded_task, embeddings, found
+    facts = {"method": "mine", "adaptation": "generated", "mirror": mirror, "seed": 3}
+    return diagnose_task(embedder, adaptation, table, loaded_task, found, **facts), loaded_task, embeddings, found
 
 
 def similarities(embeddings: Tensor) -> np.ndarray:
@@ -116,7 +115,7 @@ def test_a_prompted_model_in_the_world(embedder: Embedder, world: tuple[PhotoTab
     expected = retrieval(plain, plain, shown, shown, leave_one_out=True).map
     assert tuple(diagnosis.probes) == PROBES
     assert diagnosis.probes["as they are"].value == pytest.approx(expected, abs=1e-12)
-    chance = chance_map(shown, shown, leave_one_out=True)
+    chance = chance_map(loaded_task.embedded(plain))
     assert diagnosis.probe_verdict == probe_verdict(diagnosis.probes, chance=chance)
 
     captions = list(diagnosis.pictures)
@@ -260,16 +259,12 @@ def test_fewer_photos_than_a_rank_list_has_room_for(embedder: Embedder) -> None:
     assert [(ranked.name, [hit.name for hit in ranked.hits]) for ranked in lists] == [("01.png", ["00.png", "02.png"])]
 
 
-def test_what_does_not_fit(embedder: Embedder) -> None:
+def test_diagnose_task_refuses_results_that_do_not_fit(embedder: Embedder) -> None:
     table, task = speckled(*"aabbcc"), task_of(range(6), range(6))
     loaded_task = loaded_task_of(embedder, table, task)
     found = score_task(loaded_task, embedder.embed_pixels(loaded_task.pixels)).retrieval
     unanswered = replace(found, first_hit=np.zeros(6, dtype=np.int64))
-    facts = {"method": "mine", "adaptation_name": "null", "mirror": False, "seed": 0}
-    for pixels, given in (
-        (loaded_task.pixels[1:], found),
-        (loaded_task.pixels, many(20)[1]),
-        (loaded_task.pixels, unanswered),
-    ):
+    facts = {"method": "mine", "adaptation": "null", "mirror": False, "seed": 0}
+    for given in (many(20)[1], unanswered):
         with pytest.raises(ValueError, match="expected equal numbers and an answer"):
-            diagnose_task(embedder, None, table, task, rows=loaded_task.rows, pixels=pixels, found=given, **facts)
+            diagnose_task(embedder, None, table, loaded_task, given, **facts)

@@ -8,11 +8,11 @@ import pytest
 
 from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable
+from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.protocols.protocol import PROTOCOLS
+from vicp.evaluation.protocols.protocol import PROTOCOLS, find_protocol
 from vicp.evaluation.results import Evaluation
-from vicp.evaluation.run import EvaluationRequest, evaluate
-from vicp.evaluation.settings import make_settings
+from vicp.evaluation.run import run_evaluation
 
 RETRIEVAL = {"map", "rank1", "rank5", "minp"}
 PAIRS = {"auc", "acc", "tpr_at_fpr_1e-2", "fnmr_at_fmr_1e-2"}
@@ -37,12 +37,16 @@ def photos() -> pd.DataFrame:
 
 
 def rows_of(protocol: str, photos: pd.DataFrame, out: Path, source: Path | None = None) -> Evaluation:
-    plan = make_settings(
-        protocol, num_pairs=8, num_draws=1, seed=0, adaptations=("null", "metric"), stages=(), shortlist=10
+    config = EvaluationConfig(
+        find_protocol(protocol),
+        num_pairs=8,
+        num_draws=1,
+        adaptations=("null", "metric"),
+        shortlist=10,
+        diagnose=False,
+        out=out,
     )
-    request = EvaluationRequest(("frozen:mini",), plan, source, out, "vicp evaluate", diagnose=False)
-    table = PhotoTable(photos, None)
-    return evaluate(request, [parse_method("frozen:mini")], table, progress=lambda done, total: None)
+    return run_evaluation(config, [parse_method("frozen:mini")], PhotoTable(photos, None), source=source, name="things")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.evaluation.test_shortlist import draw
+from tests.evaluation.test_shortlist import draw, lookup
 
 from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores
 from vicp.evaluation.reranking.shortlist import find_shortlist
@@ -48,8 +48,9 @@ def dense(photos: torch.Tensor, k1: int, k2: int, weight: float) -> np.ndarray:
 def test_the_equations_agree_where_each_photo_is_looked_up_among_the_others(k1, k2, weight):
     photos = clusters(0, 60, 6)
     own = np.arange(60)
-    shortlist = find_shortlist(photos, photos, size=15, own_rows=own)
-    scores = k_reciprocal_scores(photos, photos, shortlist, own_rows=own, k1=k1, k2=k2, weight=weight, block_size=17)
+    task = lookup(photos, photos, own_rows=own)
+    shortlist = find_shortlist(task, size=15)
+    scores = k_reciprocal_scores(task, shortlist, k1=k1, k2=k2, weight=weight, block_size=17)
     expected = np.take_along_axis(dense(photos, k1, k2, weight), shortlist.rows, axis=1)
     np.testing.assert_allclose(scores, -expected, atol=1e-6)
 
@@ -59,8 +60,9 @@ def test_the_equations_agree_on_the_union_of_queries_and_gallery():
     query[4] = gallery[9]  # a query that is a photo of the gallery, and counts once
     own = np.full(25, -1)
     own[4] = 9
-    shortlist = find_shortlist(query, gallery, size=50, own_rows=own)
-    scores = k_reciprocal_scores(query, gallery, shortlist, own_rows=own, k1=10, k2=4)
+    task = lookup(query, gallery, own_rows=own)
+    shortlist = find_shortlist(task, size=50)
+    scores = k_reciprocal_scores(task, shortlist, k1=10, k2=4)
     others = [i for i in range(25) if i != 4]
     expected = dense(torch.cat([query[others], gallery]), 10, 4, 0.3)
     for row, photo in [*zip(others, range(24), strict=True), (4, 24 + 9)]:
@@ -74,25 +76,28 @@ def test_photos_with_the_same_neighbours_come_forward():
     """Two photos tie in similarity to the query; only one is among the photos around it."""
     angles = np.deg2rad([0, 4, 8, 12, 16, -16, -50, -52, -54])
     photos = torch.from_numpy(np.stack([np.cos(angles), np.sin(angles)], axis=1)).float()
-    shortlist = find_shortlist(photos[:1], photos, size=8, own_rows=np.array([0]))
-    scores = k_reciprocal_scores(photos[:1], photos, shortlist, own_rows=np.array([0]), k1=4, k2=1)[0]
+    task = lookup(photos[:1], photos, own_rows=np.array([0]))
+    shortlist = find_shortlist(task, size=8)
+    scores = k_reciprocal_scores(task, shortlist, k1=4, k2=1)[0]
     by_row = dict(zip(shortlist.rows[0].tolist(), scores.tolist(), strict=True))
     assert by_row[4] > by_row[5] + 0.1
 
 
 def test_block_size_changes_nothing_and_progress_ends_at_all_pairs():
-    photos, own = draw(3, 40), np.arange(40)
-    shortlist = find_shortlist(photos, photos, size=7, own_rows=own)
+    photos = draw(3, 40)
+    task = lookup(photos, photos, own_rows=np.arange(40))
+    shortlist = find_shortlist(task, size=7)
     done: list[tuple[int, int]] = []
-    scores = k_reciprocal_scores(photos, photos, shortlist, own_rows=own, progress=lambda *counts: done.append(counts))
-    other = k_reciprocal_scores(photos, photos, shortlist, own_rows=own, block_size=3)
+    scores = k_reciprocal_scores(task, shortlist, progress=lambda *counts: done.append(counts))
+    other = k_reciprocal_scores(task, shortlist, block_size=3)
     np.testing.assert_array_equal(other, scores)
     assert done == [(280, 280)]
 
 
 @pytest.mark.parametrize("change", [{"k1": 0}, {"k2": 0}, {"k1": 4, "k2": 6}, {"weight": 1.5}])
-def test_wrong_arguments(change):
+def test_k_reciprocal_scores_refuses_settings_out_of_range(change):
     photos = draw(0, 5)
-    shortlist = find_shortlist(photos, photos, size=2)
+    task = lookup(photos, photos)
+    shortlist = find_shortlist(task, size=2)
     with pytest.raises(ValueError, match="expected 1 <= k2"):
-        k_reciprocal_scores(photos, photos, shortlist, **change)
+        k_reciprocal_scores(task, shortlist, **change)

@@ -12,7 +12,7 @@ from vicp.config import ModelConfig, RunConfig
 from vicp.config_files import dump_config
 from vicp.data.images import normalise
 from vicp.errors import ConfigError
-from vicp.evaluation.methods import Method, adaptations_of, find_method, open_method, parse_method
+from vicp.evaluation.methods import Method, find_method, open_method, parse_method, supported_adaptations
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import save_checkpoint
@@ -170,15 +170,15 @@ def test_adaptations_that_a_method_can_do() -> None:
     model = make_embedder(build_model(PRESETS["tiny"]).eval())
     backbone = replace(model, model=None)
     prompted = replace(model, static=torch.zeros(4, 32))
-    assert adaptations_of(model, None) == ("null", "generated", "metric", "auto")
-    assert adaptations_of(backbone, None) == ("null", "metric", "auto")
-    assert adaptations_of(prompted, None) == ("null", "static", "generated", "metric", "auto")
-    assert adaptations_of(backbone, ["tuned", "null", "tuned"]) == ("tuned", "null")
+    assert supported_adaptations(model, None) == ("null", "generated", "metric", "auto")
+    assert supported_adaptations(backbone, None) == ("null", "metric", "auto")
+    assert supported_adaptations(prompted, None) == ("null", "static", "generated", "metric", "auto")
+    assert supported_adaptations(backbone, ["tuned", "null", "tuned"]) == ("tuned", "null")
     with pytest.raises(
         ConfigError, match=r"^adaptation generated needs a VICP model; .*: null, metric, tuned, retrained, auto$"
     ):
-        adaptations_of(backbone, ["null", "generated"])
+        supported_adaptations(backbone, ["null", "generated"])
     with pytest.raises(ConfigError, match=r"^adaptation static needs a static prompt"):
-        adaptations_of(model, ["static"])
+        supported_adaptations(model, ["static"])
     with pytest.raises(ConfigError, match=r"^no adaptation 'genrated', did you mean 'generated'\?"):
-        adaptations_of(model, ["genrated"])
+        supported_adaptations(model, ["genrated"])

@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evaluation.test_shortlist import draw, draw_grid
+from tests.evaluation.test_shortlist import draw, draw_grid, lookup
 
 from vicp.evaluation.reranking import rerank as rerank_module
 from vicp.evaluation.reranking.rerank import rerank, reranked_retrieval
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.task import RetrievalTask
 from vicp.metrics import Retrieval, retrieval
 
 QUERY = torch.tensor([[1.0, 0.0]])
@@ -24,10 +25,9 @@ def gallery_of(*similarities: float) -> torch.Tensor:
     return torch.stack([cosine, (1 - cosine**2).sqrt()], dim=1)
 
 
-def found(gallery, names: str, scores: list[float], **options) -> Retrieval:
-    shortlist = find_shortlist(QUERY, gallery, size=len(scores), **options)
-    second = np.array([scores])
-    return reranked_retrieval(QUERY, gallery, A, np.array(list(names)), shortlist=shortlist, scores=second, **options)
+def found(gallery: torch.Tensor, names: str, scores: list[float]) -> Retrieval:
+    task = RetrievalTask(QUERY, gallery, A, np.array(list(names)))
+    return reranked_retrieval(task, find_shortlist(task, size=len(scores)), np.array([scores]))
 
 
 def test_rows_go_by_score_and_ties_by_the_first_stage():
@@ -92,11 +92,11 @@ def test_a_full_sort_agrees(size):
     query, own = photos[::2], np.arange(0, 260, 2)
     left_out = (names[own, None] == names) & (groups[own, None] == groups) & (groups[own, None] >= 0)
     left_out[np.arange(130), own] = True
-    rules = {"own_rows": own, "query_groups": groups[own], "gallery_groups": groups, "block_size": 50}
-    shortlist = find_shortlist(query, photos, size=size, query_identities=names[own], gallery_identities=names, **rules)
+    task = RetrievalTask(query, photos, names[own], names, own, groups[own], groups)
+    shortlist = find_shortlist(task, size=size, block_size=50)
     second = rng.integers(6, size=(130, 260)).astype(np.float32)  # ties everywhere
     scores = np.take_along_axis(second, shortlist.rows.clip(0), axis=1)
-    result = reranked_retrieval(query, photos, names[own], names, shortlist=shortlist, scores=scores, **rules)
+    result = reranked_retrieval(task, shortlist, scores, block_size=50)
     expected = naive(query, photos, names[own], names, left_out, size, second)
     np.testing.assert_allclose(result.average_precision, expected, rtol=1e-12)
     assert (result.first_hit == 0).tolist() == np.isnan(expected).tolist()
@@ -118,11 +118,11 @@ def test_a_second_stage_that_repeats_the_first_changes_nothing_at_all(seed, size
         "own_rows": np.arange(50) if leave_one_out else None,
         "query_groups": groups,
         "gallery_groups": groups,
-        "block_size": block_size,
     }
-    shortlist = find_shortlist(query, gallery, size=size, query_identities=names, gallery_identities=names, **rules)
-    two = reranked_retrieval(query, gallery, names, names, shortlist=shortlist, scores=shortlist.similarity, **rules)
-    one = retrieval(query, gallery, names, names, **rules)
+    task = RetrievalTask(query, gallery, names, names, **rules)
+    shortlist = find_shortlist(task, size=size, block_size=block_size)
+    two = reranked_retrieval(task, shortlist, shortlist.similarity, block_size=block_size)
+    one = retrieval(query, gallery, names, names, **rules, block_size=block_size)
     for field in Retrieval.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(two, field), getattr(one, field), err_msg=field)
 
@@ -130,18 +130,19 @@ def test_a_second_stage_that_repeats_the_first_changes_nothing_at_all(seed, size
 def test_shortlists_of_other_rules_or_embeddings_are_refused():
     photos, names = draw(0, 6), np.array([0, 0, 1, 1, 2, 2])
     own = np.arange(6)
-    shortlist = find_shortlist(photos, photos, size=3)  # each photo finds itself
+    task = RetrievalTask(photos, photos, names, names, own_rows=own)
+    shortlist = find_shortlist(lookup(photos, photos), size=3)  # each photo finds itself
     with pytest.raises(ValueError, match="leave out"):
-        reranked_retrieval(photos, photos, names, names, shortlist=shortlist, scores=shortlist.similarity, own_rows=own)
-    shortlist = find_shortlist(draw(1, 6), draw(1, 6), size=6, own_rows=own)
+        reranked_retrieval(task, shortlist, shortlist.similarity)
+    shortlist = find_shortlist(lookup(draw(1, 6), draw(1, 6), own_rows=own), size=6)
     with pytest.raises(ValueError, match="other embeddings"):
-        reranked_retrieval(photos, photos, names, names, shortlist=shortlist, scores=shortlist.similarity, own_rows=own)
+        reranked_retrieval(task, shortlist, shortlist.similarity)
     with pytest.raises(ValueError, match="queries"):
-        reranked_retrieval(photos[:2], photos, names[:2], names, shortlist=shortlist, scores=shortlist.similarity)
+        reranked_retrieval(RetrievalTask(photos[:2], photos, names[:2], names), shortlist, shortlist.similarity)
 
 
 def test_wrong_scores_are_refused():
-    shortlist = find_shortlist(draw(0, 2), draw(1, 5), size=3)
+    shortlist = find_shortlist(lookup(draw(0, 2), draw(1, 5)), size=3)
     with pytest.raises(ValueError, match=r"scores are \(2, 2\)"):
         rerank(shortlist, np.zeros((2, 2)))
     with pytest.raises(ValueError, match="NaN"):

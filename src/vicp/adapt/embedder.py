@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -241,3 +242,17 @@ class Embedder:
 
 def _finish(prompt: Prompt | None, views: Sequence[Tensor]) -> Tensor:
     return views[0] if prompt is None else prompt.finish(views)
+
+
+class HasEmbedder(Protocol):
+    """A model that photos are embedded with, such as `vicp.Model`."""
+
+    @property
+    def embedder(self) -> Embedder:
+        """What embeds photos."""
+        ...
+
+
+def embedder_of(model: Embedder | HasEmbedder) -> Embedder:
+    """The embedder of a model."""
+    return model if isinstance(model, Embedder) else model.embedder

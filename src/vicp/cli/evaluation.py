@@ -54,35 +54,29 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
-    from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
-    from vicp.evaluation.report.serialise import evaluation_dict
-    from vicp.evaluation.run import EvaluationRequest, evaluate_photos
-    from vicp.evaluation.settings import make_settings
+    from vicp.evaluation.report.evaluation import evaluation_lines
+    from vicp.evaluation.run import evaluate as run
 
     quiet_loading()
-    plan = make_settings(
-        protocol,
-        num_pairs=pairs,
-        num_draws=support_draws,
-        seed=seed,
-        adaptations=split_names(adapt),
-        stages=split_names(rerank),
-        shortlist=shortlist,
-    )
-    request = EvaluationRequest(
-        methods=tuple(method),
-        plan=plan,
-        source=photos,
-        out=out,
-        command=shlex.join(["vicp", *sys.argv[1:]]),
-        share_support=share_support,
-        exclude=exclude,
-        diagnose=diagnose,
-        published=published,
-    )
     with going_on(), progress_bar("Evaluating") as progress:
-        evaluation = evaluate_photos(request, skip_bad=skip_bad, progress=progress)
-    write_evaluation(evaluation, out)
-    print_result(
-        evaluation_dict(evaluation), [*evaluation_lines(evaluation), f"{out / 'report.html'} shows it"], as_json
-    )
+        report = run(
+            method,
+            photos,
+            protocol=protocol,
+            pairs=pairs,
+            support_draws=support_draws,
+            adapt=split_names(adapt),
+            rerank=split_names(rerank),
+            shortlist=shortlist,
+            share_support=share_support,
+            exclude=exclude,
+            diagnose=diagnose,
+            published=published,
+            out=out,
+            seed=seed,
+            skip_bad=skip_bad,
+            command=shlex.join(["vicp", *sys.argv[1:]]),
+            progress=progress,
+        )
+    report.save(out)
+    print_result(report.to_dict(), [*evaluation_lines(report), f"{out / 'report.html'} shows it"], as_json)

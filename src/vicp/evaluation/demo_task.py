@@ -13,8 +13,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.support import split_identities
 from vicp.errors import DataError
-from vicp.evaluation.scoring import LoadedTask, row_identities
-from vicp.evaluation.task import EvaluationTask, Rows
+from vicp.evaluation.task import EvaluationTask, LoadedTask, Rows, row_identities
 
 SHARE_SUPPORT = 0.5  # of a category's identities
 

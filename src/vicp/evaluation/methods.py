@@ -1,12 +1,13 @@
 """The methods of an evaluation by name: what a name stands for, how it is opened, and how it may use the pairs."""
 
 import glob
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.data.records import nearest
@@ -14,7 +15,7 @@ from vicp.errors import ConfigError
 from vicp.evaluation.checkpoints import PACKAGED, Checkpoint, find
 
 ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "retrained", "auto")
-DEAREST = ("tuned", "retrained")  # gradient steps, up to minutes per support: run on request only
+GRADIENT_STEPS = ("tuned", "retrained")  # up to minutes per support: run on request only
 BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
 FOLD = "{fold}"
 FROZEN = "frozen:"
@@ -27,10 +28,31 @@ class Method:
     Attributes:
         name: as typed; with `{fold}` in it, each fold of the photos has a checkpoint of its own.
         adaptations: what it can do with labelled pairs, in the order of ADAPTATIONS.
+        embedder: of a method that was given as a model; None for one that is opened by its name.
     """
 
     name: str
     adaptations: tuple[str, ...]
+    embedder: Embedder | None = None
+
+
+def make_methods(methods: Sequence[str | Embedder | HasEmbedder]) -> list[Method]:
+    """The methods of these names and models, each once; models of one name are numbered.
+
+    Raises:
+        ConfigError: as of `parse_method`.
+    """
+    made: dict[str, Method] = {}
+    for method in dict.fromkeys(methods):
+        if isinstance(method, str):
+            made[method] = parse_method(method)
+            continue
+        embedder = embedder_of(method)
+        title = embedder.source or f"model {embedder.fingerprint}"
+        numbered = (f"{title} ({number})" for number in itertools.count(2))
+        name = title if title not in made else next(each for each in numbered if each not in made)
+        made[name] = Method(name, _possible_for(embedder), embedder)
+    return list(made.values())
 
 
 def parse_method(text: str) -> Method:
@@ -60,7 +82,7 @@ def find_method(method: Method, *, fold: str = "") -> Checkpoint:
     """The method's checkpoint, not opened, so that a missing one is found before the evaluation starts.
 
     Args:
-        method: from `parse_method`.
+        method: opened by its name.
         fold: of the task; it counts where the method has a checkpoint per fold.
 
     Raises:
@@ -75,7 +97,7 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
     """What photos are embedded with: a VICP model or a backbone, with its static prompt, if any.
 
     Args:
-        method: from `parse_method`.
+        method: from `make_methods`.
         fold: as of `find_method`.
 
     Raises:
@@ -83,20 +105,24 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
         WeightsError: the checkpoint is damaged.
         PromptError: its static prompt is.
     """
+    if method.embedder is not None:
+        return method.embedder
     checkpoint = find_method(method, fold=fold)
     return checkpoint.open_plain() if method.name.startswith(FROZEN) else checkpoint.open()
 
 
-def adaptations_of(embedder: Embedder, requested: Sequence[str] | None) -> tuple[str, ...]:
+def supported_adaptations(embedder: Embedder, requested: Sequence[str] | None) -> tuple[str, ...]:
     """The adaptations to evaluate, each once: the requested ones, or else all but those of gradient steps.
 
     Raises:
         ConfigError: a requested one does not exist, or needs what this embedder has not.
     """
-    possible = _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
+    possible = _possible_for(embedder)
     for name in requested or ():
         _check(name, "this method", possible)
-    return tuple(dict.fromkeys(requested)) if requested else tuple(name for name in possible if name not in DEAREST)
+    return (
+        tuple(dict.fromkeys(requested)) if requested else tuple(name for name in possible if name not in GRADIENT_STEPS)
+    )
 
 
 def check_supported(method: Method, requested: Sequence[str] | None) -> None:
@@ -115,6 +141,10 @@ def _check(name: str, method: str, possible: Sequence[str]) -> None:
     if name not in possible:
         need = "a VICP model" if name == "generated" else "a static prompt in the folder of the checkpoint"
         raise ConfigError(f"adaptation {name} needs {need}; {method} can do: {', '.join(possible)}")
+
+
+def _possible_for(embedder: Embedder) -> tuple[str, ...]:
+    return _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
 
 
 def _possible(*, has_model: bool, has_static: bool) -> tuple[str, ...]:

@@ -2,186 +2,240 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.embedder import Embedder, HasEmbedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods import generated
+from vicp.adapt.methods.generated import generated_prompt
 from vicp.data.loading import check_photos, without
 from vicp.data.records import PhotoTable, bad_photos_message
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+from vicp.evaluation.config import EvaluationConfig, find_adaptations
 from vicp.evaluation.diagnostics.run import diagnose_task
 from vicp.evaluation.estimates import ResamplingUnits
-from vicp.evaluation.load_task import load_task
-from vicp.evaluation.method_result import MethodResult
-from vicp.evaluation.methods import Method, check_supported, find_method, open_method, parse_method
+from vicp.evaluation.methods import Method, check_supported, find_method, make_methods, open_method
 from vicp.evaluation.plots.curves import plot_curves
-from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
+from vicp.evaluation.protocols.protocol import PROTOCOLS, find_protocol, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.published import add_published, read_published
-from vicp.evaluation.result_cache import check_settings, part_path, table_fingerprint
-from vicp.evaluation.results import Diagnosis, Evaluation
+from vicp.evaluation.report.evaluation import EvaluationReport
+from vicp.evaluation.reranking.stages import find_stages
+from vicp.evaluation.result_cache import MethodResult, check_settings, part_path, table_fingerprint
+from vicp.evaluation.results import Diagnosis
 from vicp.evaluation.run_task import run_task, sample_support
-from vicp.evaluation.scoring import row_identities
-from vicp.evaluation.settings import EvaluationSettings
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
-from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.task import EvaluationTask, load_task, row_identities
 
 WORLD_CATEGORIES = 6
+WORLD_NAME = "the procedural world"
 
-Progress = Callable[[int, int], None]  # tasks done, tasks in all
+Progress = Callable[[int, int], None]  # results there, results in all
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """What is to be evaluated.
-
-    Attributes:
-        methods: as typed.
-        plan: the settings of every method.
-        source: the photos' folder or file; None for the procedural world.
-        share_support: see `make_tasks`.
-        exclude: see `make_tasks`.
-        out: the folder of the report and of finished parts.
-        command: that makes this report again.
-        diagnose: look closer at every category, with the first method.
-        published: a CSV of numbers that others have printed, see `read_published`.
-    """
-
-    methods: tuple[str, ...]
-    plan: EvaluationSettings
-    source: Path | None
-    out: Path
-    command: str
-    share_support: float = 0.5
-    exclude: str | None = None
-    diagnose: bool = True
-    published: Path | None = None
-
-
-def evaluate_photos(request: EvaluationRequest, *, skip_bad: bool, progress: Progress) -> Evaluation:
-    """Every method in every task of the photos; what the folder already holds of it is not done again.
+def evaluate(
+    methods: Sequence[str | Embedder | HasEmbedder],
+    photos: str | Path | PhotoTable | None = None,
+    *,
+    protocol: str = "vicp-retrieval",
+    pairs: int = 32,
+    support_draws: int = 5,
+    adapt: Sequence[str] = (),
+    rerank: Sequence[str] = (),
+    shortlist: int = 50,
+    share_support: float = 0.5,
+    exclude: str | None = None,
+    diagnose: bool = True,
+    published: Path | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> EvaluationReport:
+    """Measure methods side by side on individuals they were not taught.
 
     Args:
-        request: what to do.
-        skip_bad: go on without photos that cannot be used.
-        progress: called after each task with those done and those in all.
+        methods: models, or their names, see `parse_method`.
+        photos: a folder or table of photos with identities; None for the procedural world.
+        protocol: one of PROTOCOLS.
+        pairs: K, labelled pairs per support.
+        support_draws: supports per category.
+        adapt: ways to use the pairs, of ADAPTATIONS; none named are all but those of gradient steps.
+        rerank: second stages to add, of STAGES.
+        shortlist: gallery photos that a second stage re-orders.
+        share_support: share of the identities whose pairs may be taught, in (0, 1).
+        exclude: column; no gallery photo of the query's individual that shares its value counts.
+        diagnose: look closer at every category, with the first method.
+        published: a CSV of numbers that others have printed, to show with ours.
+        out: folder of finished results, from which a stopped evaluation goes on; None keeps none.
+        seed: of every draw.
+        skip_bad: go on without photos that cannot be used, instead of raising.
+        command: that makes the report again, for the report.
+        progress: called after each result with those there and those in all.
 
     Raises:
-        ConfigError: a method that is not there, or a folder that holds another evaluation.
+        ConfigError: a method, protocol, adaptation or second stage that is not there, or a folder that holds another
+            evaluation.
         DataError: photos that cannot be used, or no category to evaluate.
         WeightsError: a checkpoint is damaged.
     """
-    methods = [parse_method(name) for name in dict.fromkeys(request.methods)]
-    if request.published is not None:
-        read_published(request.published)  # before hours have passed
-    if request.source is None:
-        table = world_table(num_categories=WORLD_CATEGORIES, seed=request.plan.seed)
-    else:
-        table = usable_photos(open_photos(request.source, skip_bad=skip_bad), skip_bad=skip_bad)
-    return evaluate(request, methods, table, progress=progress)
+    config = EvaluationConfig(
+        find_protocol(protocol),
+        num_pairs=pairs,
+        num_draws=support_draws,
+        seed=seed,
+        adaptations=find_adaptations(adapt),
+        stages=find_stages(rerank),
+        shortlist=shortlist,
+        share_support=share_support,
+        exclude=exclude,
+        diagnose=diagnose,
+        published=published,
+        out=out,
+        command=command,
+    )
+    opened = make_methods(methods)
+    if published is not None:
+        read_published(published)  # before hours have passed
+    if isinstance(photos, PhotoTable):
+        return run_evaluation(config, opened, photos, source=None, name="photos in memory", progress=progress)
+    if photos is None:
+        table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
+        return run_evaluation(config, opened, table, source=None, name=WORLD_NAME, progress=progress)
+    source = Path(photos)
+    table = usable_photos(open_photos(source, skip_bad=skip_bad), skip_bad=skip_bad)
+    return run_evaluation(config, opened, table, source=source, name=source.name, progress=progress)
 
 
-def evaluate(
-    request: EvaluationRequest, methods: Sequence[Method], table: PhotoTable, *, progress: Progress
-) -> Evaluation:
-    """The same for photos that are read already, all of which can be decoded."""
-    clock, plan = time.monotonic(), request.plan
+def run_evaluation(
+    config: EvaluationConfig,
+    methods: Sequence[Method],
+    table: PhotoTable,
+    *,
+    source: Path | None,
+    name: str,
+    progress: Progress | None = None,
+) -> EvaluationReport:
+    """The same for photos that are read already, all of which can be decoded.
+
+    Args:
+        config: the configuration.
+        methods: at least one.
+        table: the photos.
+        source: their folder, for the lists of pairs in it; None for photos from elsewhere.
+        name: of the photos, for the report.
+        progress: called after each result.
+    """
+    start = time.monotonic()
     tasks, skipped = make_tasks(
         table,
-        plan.protocol,
-        source=request.source,
-        share_support=request.share_support,
-        exclude=request.exclude,
-        seed=plan.seed,
+        config.protocol,
+        source=source,
+        share_support=config.share_support,
+        exclude=config.exclude,
+        seed=config.seed,
     )
-    for method in methods:
-        check_supported(method, plan.adaptations)
-        for fold in sorted({task.fold for task in tasks}):
-            find_method(method, fold=fold)
-    check_settings(request.out, _settings(request, table))
-    runner, done = EvaluationRunner(request, table, tasks), 0
-    scored: dict[str, list[ScoredResult]] = {}
-    for method in methods:
-        scored[method.name] = []
-        for task in tasks:
-            method_result, reason = runner.method_result(method, task)
-            if method_result is None:
-                skipped.append(reason)
-            else:
-                scored[method.name].append(summarise(task, runner.units(task), method_result))
-            done += 1
-            progress(done, len(methods) * len(tasks))
-    scored = {name: found for name, found in scored.items() if found}
+    _check_methods(methods, tasks, config)
+    if config.out is not None:
+        check_settings(config.out, _settings(config, table))
+    runner = EvaluationRunner(config, table, tasks)
+    scored, reasons = _score(runner, methods, progress)
+    skipped += reasons
     if not scored:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
-    by_method = [
-        method_rows(name, plan.protocol.name, found, num_draws=plan.num_draws) for name, found in scored.items()
-    ]
-    rows = [row for of_method in by_method for row in of_method]
-    if request.published is not None:
-        rows = add_published(rows, read_published(request.published))
-    return Evaluation(
-        protocol=plan.protocol.name,
-        protocol_sentence=plan.protocol.sentence + _excluded(request),
-        source="the procedural world" if request.source is None else request.source.name,
-        command=request.command,
-        seconds=time.monotonic() - clock,
-        seed=plan.seed,
-        num_draws=plan.num_draws,
-        methods={name: found[0].method_result.fingerprint for name, found in scored.items()},
+    rows = [row for method, results in scored.items() for row in method_rows(method, config, results)]
+    if config.published is not None:
+        rows = add_published(rows, read_published(config.published))
+    first = scored.get(methods[0].name, [])
+    return EvaluationReport(
+        protocol=config.protocol.name,
+        protocol_sentence=config.protocol.sentence + _excluded(config),
+        source=name,
+        command=config.command,
+        seconds=time.monotonic() - start,
+        seed=config.seed,
+        num_draws=config.num_draws,
+        methods={method: results[0].method_result.fingerprint for method, results in scored.items()},
         rows=tuple(rows),
         curves=plot_curves(scored),
-        diagnoses=tuple(runner.diagnoses(methods[0])) if request.diagnose else (),
+        diagnoses=tuple(runner.diagnose(methods[0], each) for each in first) if config.diagnose else (),
         skipped=tuple(skipped),
     )
 
 
-class EvaluationRunner:
-    """Runs methods on tasks: holds the photos, the tasks and the method that is open."""
+def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], config: EvaluationConfig) -> None:
+    """Find every checkpoint, and an adaptation that each method can do, before anything is opened."""
+    for method in methods:
+        check_supported(method, config.adaptations)
+        for fold in sorted({task.fold for task in tasks}) if method.embedder is None else ():
+            find_method(method, fold=fold)
 
-    def __init__(self, request: EvaluationRequest, table: PhotoTable, tasks: Sequence[EvaluationTask]) -> None:
-        self.request, self.table, self.tasks = request, table, tasks
+
+def _score(
+    runner: "EvaluationRunner", methods: Sequence[Method], progress: Progress | None
+) -> tuple[dict[str, list[ScoredResult]], list[str]]:
+    """The results by method, without methods that have none, and why some are missing."""
+    scored: dict[str, list[ScoredResult]] = {}
+    reasons = []
+    pairs = [(method, task) for method in methods for task in runner.tasks]
+    for number, (method, task) in enumerate(pairs, start=1):
+        result, reason = runner.run(method, task)
+        if result is None:
+            reasons.append(reason)
+        else:
+            scored.setdefault(method.name, []).append(summarise(task, runner.units(task), result))
+        if progress is not None:
+            progress(number, len(pairs))
+    return scored, reasons
+
+
+class EvaluationRunner:
+    """Runs methods on tasks: holds the photos, the tasks and the method that is open.
+
+    Args:
+        config: the configuration.
+        table: the photos.
+        tasks: whose rows are those of the table.
+    """
+
+    def __init__(self, config: EvaluationConfig, table: PhotoTable, tasks: Sequence[EvaluationTask]) -> None:
+        self.config, self.table, self.tasks = config, table, tasks
         self._name, self._embedder = "", None  # type: tuple[str, Embedder | None]
 
-    def method_result(self, method: Method, task: EvaluationTask) -> tuple[MethodResult | None, str]:
-        """What a method returns for a task, from the folder where it is there; or why there is nothing."""
-        embedder, path = self.embedder(method, task.fold), part_path(self.request.out, method.name, task)
-        found = MethodResult.load(path)
-        if found is not None and found.fingerprint == embedder.fingerprint:
-            return found, ""
+    def run(self, method: Method, task: EvaluationTask) -> tuple[MethodResult | None, str]:
+        """The result of a method on a task, from the folder where it is there; or None, and why."""
+        embedder = self.embedder(method, task.fold)
+        path = None if self.config.out is None else part_path(self.config.out, method.name, task)
+        kept = None if path is None else MethodResult.load(path)
+        if kept is not None and kept.fingerprint == embedder.fingerprint:
+            return kept, ""
         start = time.monotonic()
         try:
             with load_task(embedder, self.table, task) as loaded_task:
-                method_result = run_task(
-                    embedder,
-                    self.table,
-                    loaded_task,
-                    self.request.plan,
-                    other=lambda draw: self.other(embedder, task, draw),
+                result = run_task(
+                    embedder, self.table, loaded_task, self.config, other=lambda draw: self.other(embedder, task, draw)
                 )
         except DataError as error:
             return None, f"{task.category} with {method.name} is left out: {error}."
-        method_result.save(path)
+        if path is not None:
+            result.save(path)
         _log.info("%s, %s: %.0f s", method.name, task.category, time.monotonic() - start)
-        return method_result, ""
+        return result, ""
 
     def units(self, task: EvaluationTask) -> ResamplingUnits:
-        """The resampling units of a task."""
+        """What the bootstrap of a task resamples."""
         nobody = np.zeros(0, dtype=np.int64)
         sides = (nobody, nobody) if task.pairs is None else (task.pairs.left, task.pairs.right)
         left, right = (row_identities(self.table, side) for side in sides)
-        plan = self.request.plan
-        seed = derive_seed(plan.seed, "intervals", task.category, task.variant)
-        return ResamplingUnits(row_identities(self.table, task.query), left, right, plan.protocol.open_set, seed)
+        seed = derive_seed(self.config.seed, "intervals", task.category, task.variant)
+        return ResamplingUnits(row_identities(self.table, task.query), left, right, self.config.protocol.open_set, seed)
 
     def embedder(self, method: Method, fold: str) -> Embedder:
         """The method, opened; the one before is let go."""
@@ -193,66 +247,56 @@ class EvaluationRunner:
 
     def other(self, embedder: Embedder, task: EvaluationTask, draw: int) -> EncodedSupport:
         """The support of the next category; of the procedural world where there is only one."""
-        plan, start = self.request.plan, self.tasks.index(task)
-        for step in range(1, len(self.tasks)):
-            candidate = self.tasks[(start + step) % len(self.tasks)]
+        position = self.tasks.index(task)
+        for candidate in (*self.tasks[position + 1 :], *self.tasks[:position]):
             if candidate.category != task.category:
-                return sample_support(embedder.quiet(), self.table, candidate, plan, draw)
-        table = world_table(num_categories=1, seed=derive_seed(plan.seed, "other"))
-        tasks, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=plan.seed)
-        return sample_support(embedder.quiet(), table, tasks[0], plan, draw)
+                return sample_support(embedder.quiet(), self.table, candidate, self.config, draw)
+        table = world_table(num_categories=1, seed=derive_seed(self.config.seed, "other"))
+        tasks, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=self.config.seed)
+        return sample_support(embedder.quiet(), table, tasks[0], self.config, draw)
 
-    def diagnoses(self, method: Method) -> list[Diagnosis]:
-        """A closer look at every category with a method: under its prompt, if it makes one."""
-        plan, found = self.request.plan, []
-        for task in self.tasks:
-            method_result = MethodResult.load(part_path(self.request.out, method.name, task))
-            if method_result is None:
-                continue
-            embedder = self.embedder(method, task.fold).quiet()
-            name = "generated" if "generated" in method_result.results else "null"
-            adaptation = None
-            if name == "generated":
-                adaptation = generated.generated_prompt(embedder, sample_support(embedder, self.table, task, plan, 0))
-            with load_task(embedder, self.table, task) as loaded_task:
-                found.append(
-                    diagnose_task(
-                        embedder,
-                        adaptation,
-                        self.table,
-                        task,
-                        rows=loaded_task.rows,
-                        pixels=loaded_task.pixels,
-                        found=method_result.results[name][0].retrieval,
-                        method=method.name,
-                        adaptation_name=name,
-                        mirror=plan.protocol.mirror,
-                        seed=derive_seed(plan.seed, "diagnosis", task.category),
-                    )
-                )
-        return found
+    def diagnose(self, method: Method, scored: ScoredResult) -> Diagnosis:
+        """A closer look at a category with a method: under its prompt, if it makes one."""
+        task, results = scored.task, scored.method_result.results
+        embedder = self.embedder(method, task.fold).quiet()
+        prompt, adaptation = None, "null"
+        if "generated" in results:
+            support = sample_support(embedder, self.table, task, self.config, 0)
+            prompt, adaptation = generated_prompt(embedder, support), "generated"
+        with load_task(embedder, self.table, task) as loaded_task:
+            return diagnose_task(
+                embedder,
+                prompt,
+                self.table,
+                loaded_task,
+                results[adaptation][0].retrieval,
+                method=method.name,
+                adaptation=adaptation,
+                mirror=self.config.protocol.mirror,
+                seed=derive_seed(self.config.seed, "diagnosis", task.category),
+            )
 
 
-def _settings(request: EvaluationRequest, table: PhotoTable) -> dict[str, object]:
-    plan = request.plan
+def _settings(config: EvaluationConfig, table: PhotoTable) -> Mapping[str, object]:
+    """What results depend on, for the folder that keeps them."""
     return {
         "photos": table_fingerprint(table),
-        "protocol": plan.protocol.name,
-        "pairs": plan.num_pairs,
-        "draws": plan.num_draws,
-        "seed": plan.seed,
-        "adaptations": list(plan.adaptations or ()),
-        "stages": list(plan.stages),
-        "shortlist": plan.shortlist,
-        "share_support": request.share_support,
-        "exclude": request.exclude or "",
+        "protocol": config.protocol.name,
+        "pairs": config.num_pairs,
+        "draws": config.num_draws,
+        "seed": config.seed,
+        "adaptations": list(config.adaptations or ()),
+        "stages": list(config.stages),
+        "shortlist": config.shortlist,
+        "share_support": config.share_support,
+        "exclude": config.exclude or "",
     }
 
 
-def _excluded(request: EvaluationRequest) -> str:
-    if request.exclude is None:
+def _excluded(config: EvaluationConfig) -> str:
+    if config.exclude is None:
         return ""
-    return f" No photo of the query's own identity and {request.exclude} counts."
+    return f" No photo of the query's own identity and {config.exclude} counts."
 
 
 def usable_photos(table: PhotoTable, *, skip_bad: bool) -> PhotoTable:

@@ -25,54 +25,54 @@ from vicp.adapt.methods.generated import predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.evaluation.method_result import CONTROL_ROWS, MethodResult, control_row
-from vicp.evaluation.reranking.stages import Stage, second_stage
-from vicp.evaluation.scoring import LoadedTask, TaskResult, score_task
-from vicp.evaluation.settings import EvaluationSettings, adaptations_to_run
-from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.config import EvaluationConfig, adaptations_to_run
+from vicp.evaluation.reranking.stages import Stage, rerank_task
+from vicp.evaluation.result_cache import CONTROL_ROWS, MethodResult, control_row
+from vicp.evaluation.scoring import TaskResult, score_task
+from vicp.evaluation.task import EvaluationTask, LoadedTask
 from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt
 
 
 def sample_support(
-    embedder: Embedder, table: PhotoTable, task: EvaluationTask, plan: EvaluationSettings, draw: int
+    embedder: Embedder, table: PhotoTable, task: EvaluationTask, config: EvaluationConfig, draw: int
 ) -> EncodedSupport:
-    """The support of that draw, seen by the model.
+    """The support of that draw, encoded by the model.
 
     Raises:
         DataError: photos that cannot be used, or not even two pairs.
     """
-    seed = derive_seed(plan.seed, "support draw", task.category, task.variant, draw)
-    shown = table.select(task.support)
-    pairs = sample_same_size(shown.identities, plan.num_pairs, seed=seed)
-    return encode_support(embedder, shown, pairs, category=task.category, identities=shown.identities, seed=seed)
+    seed = derive_seed(config.seed, "support draw", task.category, task.variant, draw)
+    photos = table.select(task.support)
+    pairs = sample_same_size(photos.identities, config.num_pairs, seed=seed)
+    return encode_support(embedder, photos, pairs, category=task.category, identities=photos.identities, seed=seed)
 
 
 def run_task(
     embedder: Embedder,
     table: PhotoTable,
     loaded_task: LoadedTask,
-    plan: EvaluationSettings,
+    config: EvaluationConfig,
     *,
     other: Callable[[int], EncodedSupport],
 ) -> MethodResult:
-    """All results of a method on one task.
+    """All results of a method on a task.
 
     Args:
         embedder: the method.
         table: the photos that the task's rows are of.
         loaded_task: the task, with its photos.
-        plan: what to do.
+        config: the configuration.
         other: the support of another category, by draw; called only for VICP models.
 
     Raises:
         ConfigError: an adaptation that this method cannot do.
         DataError: a support that cannot be drawn or used.
     """
-    adaptations = adaptations_to_run(embedder, plan)
-    task_run = _TaskRun.at(embedder.quiet(), table, loaded_task, plan)
-    for draw in range(plan.num_draws):
-        support = sample_support(task_run.embedder, table, loaded_task.task, plan, draw)
+    adaptations = adaptations_to_run(embedder, config)
+    task_run = _TaskRun.at(embedder.quiet(), table, loaded_task, config)
+    for draw in range(config.num_draws):
+        support = sample_support(task_run.embedder, table, loaded_task.task, config, draw)
         task_run.collector.num_pairs.append(len(support.pairs))
         for name in adaptations:
             if name != "null" and (name != "static" or draw == 0):
@@ -84,7 +84,7 @@ def run_task(
 
 @dataclass
 class _ResultCollector:
-    """Where results are put while the task lasts."""
+    """The results of a method on a task so far."""
 
     results: dict[str, list[TaskResult]] = field(default_factory=lambda: defaultdict(list))
     seconds: Counter[str] = field(default_factory=Counter)
@@ -107,7 +107,7 @@ class _ResultCollector:
         self.results[row].append(result)
 
     def method_result(self, fingerprint: str) -> MethodResult:
-        """All of it as a value."""
+        """All of them as a value."""
         for left, right in combinations(self.own_prompts, 2):
             self.cosines["own draws"].append(prompt_cosine(left, right))
         return MethodResult(
@@ -124,48 +124,48 @@ class _ResultCollector:
 
 @dataclass(frozen=True, eq=False)
 class _TaskRun:
-    """A method before a loaded_task.
+    """A method on a task.
 
     Attributes:
         embedder: the method.
         table: the photos that the task's rows are of.
         loaded_task: the task, with its photos.
-        plan: what to do.
-        frozen: the photos as the plain backbone sees them (n, D).
-        collector: where results go.
+        config: the configuration.
+        frozen: embeddings of the plain backbone (n, D).
+        collector: of the results.
     """
 
     embedder: Embedder
     table: PhotoTable
     loaded_task: LoadedTask
-    plan: EvaluationSettings
+    config: EvaluationConfig
     frozen: Tensor
     collector: _ResultCollector
 
     @classmethod
-    def at(cls, embedder: Embedder, table: PhotoTable, loaded_task: LoadedTask, plan: EvaluationSettings) -> "_TaskRun":
-        """With what needs no support answered: row "null", and second stages where no prompt will come."""
+    def at(cls, embedder: Embedder, table: PhotoTable, loaded_task: LoadedTask, config: EvaluationConfig) -> "_TaskRun":
+        """A run with the results that need no support: row "null" and, of a bare backbone, its second stages."""
         collector = _ResultCollector()
         with collector.clock("null"):
-            frozen = embedder.embed_pixels(loaded_task.pixels, mirror=plan.protocol.mirror)
+            frozen = embedder.embed_pixels(loaded_task.pixels, mirror=config.protocol.mirror)
             collector.put("null", score_task(loaded_task, frozen))
-        task_run = cls(embedder, table, loaded_task, plan, frozen, collector)
+        task_run = cls(embedder, table, loaded_task, config, frozen, collector)
         if embedder.model is None:
             task_run.add_stages("null", None, frozen)
         return task_run
 
     def embed(self, adaptation: Prompt | Embedder) -> Tensor:
-        """The photos under an adaptation (n, D'); they are looked at again only where they look different."""
+        """Embeddings (n, D') of the photos; a prompt without tokens leaves the backbone's as they are."""
         if isinstance(adaptation, Embedder):
-            return adaptation.embed_pixels(self.loaded_task.pixels, mirror=self.plan.protocol.mirror)
+            return adaptation.embed_pixels(self.loaded_task.pixels, mirror=self.config.protocol.mirror)
         if all(visual is None for visual in adaptation.views):  # a metric, say
             return adaptation.finish([self.frozen])
-        return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=self.plan.protocol.mirror)
+        return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=self.config.protocol.mirror)
 
     def adapt(self, support: EncodedSupport, name: str) -> None:
-        """Answers under the adaptation of that name."""
+        """Adapt to the support and score the task."""
         with self.collector.clock(name):
-            adaptation = self.plan.adapt(self.embedder, support, name)
+            adaptation = self.config.adapt(self.embedder, support, name)
             embeddings = self.embed(adaptation)
             self.collector.put(name, score_task(self.loaded_task, embeddings))
         if isinstance(adaptation, Prompt) and name == "auto":
@@ -175,15 +175,15 @@ class _TaskRun:
 
     def add_stages(self, base: str, adaptation: Prompt | None, embeddings: Tensor) -> None:
         """Add the requested second stages and, for a VICP model, always the verifier: the context report shows it."""
-        stages: dict[Stage, None] = dict.fromkeys((*self.plan.stages, "verifier"))
+        stages: dict[Stage, None] = dict.fromkeys((*self.config.stages, "verifier"))
         if self.embedder.model is None:
             del stages["verifier"]
         for stage in stages:
             row = f"{base} + {stage}"
             with self.collector.clock(row):
-                size = self.plan.shortlist
+                size = self.config.shortlist
                 self.collector.put(
-                    row, second_stage(stage, self.embedder, self.loaded_task, embeddings, adaptation, size=size)
+                    row, rerank_task(stage, self.embedder, self.loaded_task, embeddings, adaptation, size=size)
                 )
 
     def run_controls(self, support: EncodedSupport, other: EncodedSupport) -> None:
@@ -223,7 +223,7 @@ class _TaskRun:
         """Pairs of the support's photos by another rule; None outside the procedural world."""
         task = self.loaded_task.task
         photos = self.table.select(task.support)
-        drawn = pairs_by_another_rule(identities_by_factor(photos, seed=seed), self.plan.num_pairs, seed=seed)
+        drawn = pairs_by_another_rule(identities_by_factor(photos, seed=seed), self.config.num_pairs, seed=seed)
         if drawn is None:
             return None
         _, pairs = drawn

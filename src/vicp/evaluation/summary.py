@@ -1,4 +1,4 @@
-"""Rows of the results from what a method answered: by category, their means, the context report and its verdict."""
+"""Rows of the results of a method: by category, their means, and the context report."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.context_report import summarise_contexts
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, estimate_map, mean_of
-from vicp.evaluation.method_result import CONTROL_ROWS, MethodResult, control_row
+from vicp.evaluation.result_cache import CONTROL_ROWS, MethodResult, control_row
 from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary, Estimate, Row
 from vicp.evaluation.task import EvaluationTask
 
@@ -24,12 +25,12 @@ _HIDDEN = tuple(map(control_row, CONTROL_ROWS))
 
 @dataclass(frozen=True, eq=False)
 class ScoredResult:
-    """One task, what a method answered in it, and the samples of every row.
+    """The result of a method on a task, and the samples of every row.
 
     Attributes:
         task: the task.
         units: what the bootstrap resamples.
-        method_result: what was answered.
+        method_result: the result.
         samples: by row and metric.
         contexts: mAP by the keys of CONTEXT_ROWS.
     """
@@ -42,7 +43,7 @@ class ScoredResult:
 
 
 def summarise(task: EvaluationTask, units: ResamplingUnits, method_result: MethodResult) -> ScoredResult:
-    """The samples of all rows of a method_result."""
+    """The samples of all rows of a result."""
     shown = {row: found for row, found in method_result.results.items() if row not in _HIDDEN}
     contexts = {name: method_result.results[row] for name, row in _SOURCES.items() if row in method_result.results}
     return ScoredResult(
@@ -59,14 +60,14 @@ def _asked(row: str, units: ResamplingUnits) -> ResamplingUnits:
     return replace(units, open_set=False) if " + " in row else units
 
 
-def method_rows(method: str, protocol: str, scored: Sequence[ScoredResult], *, num_draws: int) -> list[Row]:
+def method_rows(method: str, config: EvaluationConfig, scored: Sequence[ScoredResult]) -> list[Row]:
     """The rows of a method: for each adaptation and second stage the means, then every category."""
     rows = []
     for name in dict.fromkeys(row for each in scored for row in each.samples):
         having = [each for each in scored if name in each.samples]
 
         def row(category: str, part: Sequence[ScoredResult], name: str = name) -> Row:
-            return _row(method, protocol, category, name, part, num_draws)
+            return _row(method, config, category, name, part)
 
         rows.append(row("mean", having))
         rows += [row(f"mean of fold {fold}", part) for fold, part in _folds(having)]
@@ -79,7 +80,7 @@ def _folds(scored: Sequence[ScoredResult]) -> list[tuple[str, list[ScoredResult]
     return [(fold, [each for each in scored if each.task.fold == fold]) for fold in folds]
 
 
-def _row(method: str, protocol: str, category: str, name: str, part: Sequence[ScoredResult], num_draws: int) -> Row:
+def _row(method: str, config: EvaluationConfig, category: str, name: str, part: Sequence[ScoredResult]) -> Row:
     metrics = [key for key in part[0].samples[name] if all(key in each.samples[name] for each in part)]
     values = {key: mean_of([each.samples[name][key] for each in part]) for key in metrics}
     reads_pairs = name.split(" + ")[0] not in ("null", "static")
@@ -89,7 +90,7 @@ def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Sc
     return Row(
         method=method,
         adaptation=name,
-        protocol=protocol,
+        protocol=config.protocol.name,
         category=category,
         variant=part[0].task.variant if len(part) == 1 else "",
         values={key: sample.estimate() for key, sample in values.items()},
@@ -97,7 +98,7 @@ def _row(method: str, protocol: str, category: str, name: str, part: Sequence[Sc
         num_gallery=sum(len(each.task.gallery) for each in part),
         num_identities=sum(len(set(each.units.identities.tolist())) for each in part),
         num_pairs=max(each.method_result.num_pairs for each in part) if reads_pairs else 0,
-        num_draws=num_draws if reads_pairs else 1,
+        num_draws=config.num_draws if reads_pairs else 1,
         seconds=sum(each.method_result.seconds.get(name, 0.0) for each in part),
         chosen=dict(chosen),
         context=_context(part) if name == "generated" else None,

@@ -1,25 +1,11 @@
 """The model of a gallery: what embeds its photos, and how the settings say that it is opened again."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.errors import GalleryError
-
-
-class HasEmbedder(Protocol):
-    """A model that photos are embedded with, such as `vicp.Model`."""
-
-    @property
-    def embedder(self) -> Embedder:
-        """Return what embeds photos."""
-        ...
-
-
-def embedder_of(model: Embedder | HasEmbedder) -> Embedder:
-    """Return what embeds photos."""
-    return model if isinstance(model, Embedder) else model.embedder
 
 
 def model_settings(embedder: Embedder) -> dict[str, str | None]:

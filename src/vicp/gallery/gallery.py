@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
 from vicp.adapt.prompt import Prompt
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
@@ -20,7 +20,7 @@ from vicp.gallery.categories import GalleryCategory, add_categories, gallery_cat
 from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.edit import assign_photos, merge_identities, remove_identity, remove_photos, rename_identity
-from vicp.gallery.embedding_model import HasEmbedder, embedder_of, model_settings, open_model
+from vicp.gallery.embedding_model import model_settings, open_model
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.enroll import EnrollResult, assign_categories, enroll_photos
 from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, with_identity

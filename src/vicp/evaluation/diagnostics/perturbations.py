@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from vicp.data.seeds import derive_seed
 from vicp.evaluation.results import Estimate
-from vicp.metrics import Retrieval, bootstrap_interval, retrieval
+from vicp.evaluation.scoring import rank
+from vicp.evaluation.task import RetrievalTask
+from vicp.metrics import Retrieval, bootstrap_interval
 
 Probe = Literal["as they are", "mirrored", "background only", "centre only"]
 PROBES: tuple[Probe, ...] = get_args(Probe)
@@ -53,14 +56,7 @@ def probe_pixels(pixels: Tensor, kind: Probe) -> Tensor:
 
 
 def run_probes(
-    embed: Callable[[Tensor], Tensor],
-    query_pixels: Tensor,
-    gallery_embeddings: Tensor,
-    query_identities: NDArray[Any],
-    gallery_identities: NDArray[Any],
-    *,
-    leave_one_out: bool,
-    seed: int,
+    embed: Callable[[Tensor], Tensor], query_pixels: Tensor, task: RetrievalTask, *, seed: int
 ) -> dict[str, Estimate]:
     """The mAP of the queries by probe, with its 95 % interval over identities where there are two or more.
 
@@ -70,44 +66,39 @@ def run_probes(
         embed: pixels (n, 3, S, S) uint8 to embeddings (n, D), WITHOUT the mirror image, to which "mirrored" would be
             the same photo.
         query_pixels: (Q, 3, S, S) uint8.
-        gallery_embeddings: (G, D) of the photos as they are, by the same `embed`.
-        query_identities: (Q,).
-        gallery_identities: (G,).
-        leave_one_out: the gallery holds the queries, in their order; a query's own photo is left out for it.
+        task: Q queries as they are, in a gallery; embeddings by the same `embed`.
         seed: of the intervals.
 
     Raises:
         ValueError: no query has an answer in the gallery, or what `probe_pixels` and `retrieval` refuse.
     """
-    own_rows = np.arange(len(query_pixels)) if leave_one_out else None
     estimates = {}
     for kind in PROBES:
-        seen = torch.cat([embed(probe_pixels(block, kind)) for block in query_pixels.split(_BLOCK)])  # (Q, D)
-        found = retrieval(seen, gallery_embeddings, query_identities, gallery_identities, own_rows=own_rows)
-        estimates[kind] = _estimate(found, query_identities, derive_seed(seed, "probes"))
+        changed = torch.cat([embed(probe_pixels(block, kind)) for block in query_pixels.split(_BLOCK)])  # (Q, D)
+        result = rank(replace(task, query=changed))
+        estimates[kind] = _estimate(result, task.query_identities, derive_seed(seed, "probes"))
     return {str(kind): estimate for kind, estimate in estimates.items()}
 
 
-def chance_map(query_identities: NDArray[Any], gallery_identities: NDArray[Any], *, leave_one_out: bool) -> float:
+def chance_map(task: RetrievalTask) -> float:
     """The mAP expected of a gallery in random order.
 
     With P positives among G rows, a positive at rank k has k - 1 rows ahead of it, of which a share (P - 1) / (G - 1)
     are positives too; averaged over k, AP = H / G + (P - 1) / (G - 1) * (1 - H / G), H the G-th harmonic number.
 
     Args:
-        query_identities: (Q,).
-        gallery_identities: (G,).
-        leave_one_out: the gallery holds the queries.
+        task: without groups; where it has own rows, every query has one.
 
     Raises:
         ValueError: no query has an answer in the gallery.
     """
-    count_of = Counter(gallery_identities.tolist())
-    positives = np.array([count_of[name] for name in query_identities.tolist()]) - leave_one_out  # (Q,)
+    leave_one_out = task.own_rows is not None
+    count_of = Counter(task.gallery_identities.tolist())
+    positives = np.array([count_of[name] for name in task.query_identities.tolist()]) - leave_one_out  # (Q,)
     positives = positives[positives > 0]
     if not len(positives):
         raise ValueError("no query has an answer in the gallery")
-    size = len(gallery_identities) - leave_one_out
+    size = len(task.gallery_identities) - leave_one_out
     first = float((1 / np.arange(1, size + 1)).mean())  # H / G
     return float((first + (positives - 1) / max(size - 1, 1) * (1 - first)).mean())
 

@@ -8,11 +8,11 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.errors import ConfigError
+from vicp.evaluation.diagnostics.rank_lists import first_match
 from vicp.evaluation.plots.figures import plot_identities, plot_similarities
 from vicp.evaluation.plots.prompted import plot_attention, plot_match
-from vicp.evaluation.rank_lists import first_match
-from vicp.evaluation.scoring import LoadedTask, pair_similarities
-from vicp.evaluation.task import Rows
+from vicp.evaluation.scoring import pair_similarities
+from vicp.evaluation.task import LoadedTask, Rows
 from vicp.metrics import verification
 from vicp.model.visual_prompt import VisualPrompt
 

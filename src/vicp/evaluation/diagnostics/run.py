@@ -1,4 +1,4 @@
-"""A closer look at one category with one method: whom it misses, what may be wrong in the photos, what it looks at."""
+"""A closer look at one category with one method: its errors, suspect labels and leaks, and what it looks at."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,9 @@ from vicp.evaluation.diagnostics.errors import identity_errors, leak_sentences
 from vicp.evaluation.diagnostics.label_errors import suspect_labels
 from vicp.evaluation.diagnostics.perturbations import chance_map, probe_verdict, run_probes
 from vicp.evaluation.diagnostics.plots import plot_diagnosis
-from vicp.evaluation.rank_lists import make_rank_lists, sample_queries
+from vicp.evaluation.diagnostics.rank_lists import make_rank_lists, sample_queries
 from vicp.evaluation.results import Diagnosis, Estimate, IdentityErrors, SuspectLabel
-from vicp.evaluation.scoring import LoadedTask, row_identities
-from vicp.evaluation.task import EvaluationTask, Rows
+from vicp.evaluation.task import EvaluationTask, LoadedTask, RetrievalTask, Rows
 from vicp.metrics import Retrieval
 
 MOST_PROBED = 300
@@ -26,7 +25,7 @@ MOST_PROBED = 300
 
 @dataclass(frozen=True, eq=False)
 class ProbeSample:
-    """Which photos the probes are about, as positions among the photos of the task.
+    """Which photos the probes are about, as positions among those of the task.
 
     Attributes:
         query: (P,) drawn.
@@ -38,18 +37,26 @@ class ProbeSample:
     gallery: Rows
     leave_one_out: bool
 
+    def embedded(self, loaded_task: LoadedTask, embeddings: Tensor) -> RetrievalTask:
+        """Queries and gallery with embeddings (m, D) of the task's photos."""
+        return RetrievalTask(
+            embeddings[self.query],
+            embeddings[self.gallery],
+            loaded_task.identities[self.query],
+            loaded_task.identities[self.gallery],
+            own_rows=np.arange(len(self.query)) if self.leave_one_out else None,
+        )
+
 
 def diagnose_task(
     embedder: Embedder,
     prompt: Prompt | None,
     table: PhotoTable,
-    task: EvaluationTask,
+    loaded_task: LoadedTask,
+    result: Retrieval,
     *,
-    rows: Rows,
-    pixels: Tensor,
-    found: Retrieval,
     method: str,
-    adaptation_name: str,
+    adaptation: str,
     mirror: bool,
     seed: int,
 ) -> Diagnosis:
@@ -61,36 +68,34 @@ def diagnose_task(
     Args:
         embedder: the method.
         prompt: of the method to the category; None is the bare backbone.
-        table: the photos.
-        task: the task.
-        rows: (n,) ascending rows of the table, all that the task asks about.
-        pixels: (n, 3, S, S) uint8, the photos of these rows.
-        found: what the task's queries found by `embedder.embed_pixels(pixels, prompt, mirror=mirror)`.
+        table: the photos that the rows of the task point into.
+        loaded_task: the task, m photos.
+        result: of `embedder.embed_pixels(loaded_task.pixels, prompt, mirror=mirror)`.
         method: its name on the command line.
-        adaptation_name: see `Row.prompt`.
+        adaptation: see `Row`.
         mirror: embeddings are f(photo) + f(mirrored photo); the probes do without.
         seed: of every draw.
 
     Raises:
-        ValueError: photos or results that do not fit the task, or no query has an answer.
+        ValueError: a result that does not fit the task, or no query has an answer.
         DataError: a photo that cannot be read.
         PromptError: the prompt belongs to another model.
     """
-    if len(pixels) != len(rows) or len(found.first_hit) != len(task.query) or not (found.first_hit > 0).any():
+    task, pixels = loaded_task.task, loaded_task.pixels
+    if len(result.first_hit) != len(task.query) or not (result.first_hit > 0).any():
         raise ValueError(
-            f"{len(rows)} rows and {len(pixels)} photos, {len(task.query)} queries and {len(found.first_hit)} results, "
-            f"{found.num_queries} of them with an answer; expected equal numbers and an answer"
+            f"{len(task.query)} queries and {len(result.first_hit)} results, {result.num_queries} of them with an "
+            "answer; expected equal numbers and an answer"
         )
-    loaded_task = LoadedTask(task, rows, row_identities(table, rows), pixels)
-    embeddings = embedder.embed_pixels(pixels, prompt, mirror=mirror)  # (n, D)
-    plain = embedder.embed_pixels(pixels, prompt, mirror=False) if mirror else embeddings  # (n, D)
-    queries = sample_queries(found, seed=seed)
-    probes, verdict = _probe(embedder, prompt, loaded_task, plain, found, seed)
+    embeddings = embedder.embed_pixels(pixels, prompt, mirror=mirror)  # (m, D)
+    plain = embedder.embed_pixels(pixels, prompt, mirror=False) if mirror else embeddings  # (m, D)
+    queries = sample_queries(result, seed=seed)
+    probes, verdict = _probe(embedder, prompt, loaded_task, plain, result, seed)
     return Diagnosis(
         category=task.category,
         method=method,
-        adaptation=adaptation_name,
-        errors=_errors(table, task, found),
+        adaptation=adaptation,
+        errors=_errors(table, task, result),
         suspects=_suspects(table, loaded_task, embeddings),
         leaks=leak_sentences(table, task),
         probes=probes,
@@ -100,23 +105,24 @@ def diagnose_task(
     )
 
 
-def sample_probed(loaded_task: LoadedTask, found: Retrieval, *, seed: int) -> ProbeSample:
+def sample_probed(loaded_task: LoadedTask, result: Retrieval, *, seed: int) -> ProbeSample:
     """The queries to probe, and their gallery.
 
     With groups each query has gallery photos of its own that are left out. One query of each identity is drawn then,
     and what is left out for it leaves the gallery: it shows that query's identity, so the others miss wrong photos
     only.
     """
+    task = loaded_task.task
     rng = np.random.default_rng(derive_seed(seed, "probed queries"))
-    drawn = rng.permutation(np.flatnonzero(found.first_hit > 0))
-    if loaded_task.task.groups is not None:
+    drawn = rng.permutation(np.flatnonzero(result.first_hit > 0))
+    if task.groups is not None:
         drawn = drawn[np.unique(loaded_task.identities[loaded_task.query[drawn]], return_index=True)[1]]
         drawn = rng.permutation(drawn)
     drawn = np.sort(drawn[:MOST_PROBED])
     query, gallery = loaded_task.query[drawn], loaded_task.gallery
-    if loaded_task.task.groups is not None:
+    if task.groups is not None:
         return ProbeSample(query, gallery[~_left_out(loaded_task, query)], leave_one_out=False)
-    if loaded_task.task.leave_one_out:
+    if task.leave_one_out:
         return ProbeSample(query, np.concatenate([query, np.setdiff1d(gallery, query)]), leave_one_out=True)
     return ProbeSample(query, gallery, leave_one_out=False)
 
@@ -141,33 +147,26 @@ def _left_out(loaded_task: LoadedTask, query: Rows) -> NDArray[np.bool_]:
 
 
 def _probe(
-    embedder: Embedder, prompt: Prompt | None, loaded_task: LoadedTask, plain: Tensor, found: Retrieval, seed: int
+    embedder: Embedder, prompt: Prompt | None, loaded_task: LoadedTask, plain: Tensor, result: Retrieval, seed: int
 ) -> tuple[dict[str, Estimate], str]:
-    """The probes and their verdict, from embeddings (n, D) without the mirror image."""
-    probed = sample_probed(loaded_task, found, seed=seed)
-    query_names, gallery_names = loaded_task.identities[probed.query], loaded_task.identities[probed.gallery]
+    """The probes and their verdict, from embeddings (m, D) without the mirror image."""
+    sample = sample_probed(loaded_task, result, seed=seed)
+    task = sample.embedded(loaded_task, plain)
     estimates = run_probes(
         lambda pixels: embedder.embed_pixels(pixels, prompt, mirror=False),
-        loaded_task.pixels[torch.from_numpy(probed.query)],
-        plain[torch.from_numpy(probed.gallery)],
-        query_names,
-        gallery_names,
-        leave_one_out=probed.leave_one_out,
+        loaded_task.pixels[torch.from_numpy(sample.query)],
+        task,
         seed=seed,
     )
-    return estimates, probe_verdict(
-        estimates, chance=chance_map(query_names, gallery_names, leave_one_out=probed.leave_one_out)
-    )
+    return estimates, probe_verdict(estimates, chance=chance_map(task))
 
 
-def _errors(table: PhotoTable, task: EvaluationTask, found: Retrieval) -> tuple[IdentityErrors, ...]:
+def _errors(table: PhotoTable, task: EvaluationTask, result: Retrieval) -> tuple[IdentityErrors, ...]:
     gallery_names, query_names = (
         np.array(table.frame["identity"].iloc[side], dtype=np.str_) for side in (task.gallery, task.query)
     )
-    wrong_first = gallery_names[
-        found.mistake
-    ]  # where nothing is wrong, -1 names the last photo, which then counts nowhere
-    return identity_errors(found.average_precision, found.first_hit, query_names, wrong_first)
+    wrong_first = gallery_names[result.mistake]  # without a mistake -1 names the last photo, which counts nowhere
+    return identity_errors(result.average_precision, result.first_hit, query_names, wrong_first)
 
 
 def _suspects(table: PhotoTable, loaded_task: LoadedTask, embeddings: Tensor) -> tuple[SuspectLabel, ...]:

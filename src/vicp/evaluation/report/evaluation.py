@@ -1,6 +1,8 @@
 """What `vicp evaluate` leaves behind: report.json, report.md and report.html, and a few lines for the terminal."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vicp.evaluation.report.markdown import evaluation_markdown
 from vicp.evaluation.report.page import evaluation_page
@@ -18,19 +20,35 @@ from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.results import Evaluation, Row
 
 
-def write_evaluation(evaluation: Evaluation, out: Path) -> None:
-    """Writes report.json, report.md and report.html into a folder; each appears whole or not at all.
+@dataclass(frozen=True)
+class EvaluationReport(Evaluation):
+    """An evaluation that says itself in JSON, Markdown and HTML."""
 
-    Raises:
-        DataError: the folder cannot be written.
-        ValueError: a number is NaN or infinite.
-    """
-    files = {
-        "report.json": json_text(evaluation_dict(evaluation)),
-        "report.md": evaluation_markdown(evaluation),
-        "report.html": evaluation_page(evaluation),
-    }
-    write_files(out, files)
+    def to_dict(self) -> dict[str, Any]:
+        """What report.json holds: every number as a fraction, no pictures."""
+        return evaluation_dict(self)
+
+    def to_markdown(self) -> str:
+        """What report.md holds: the verdict, the tables in percent, and how they were made."""
+        return evaluation_markdown(self)
+
+    def to_html(self) -> str:
+        """What report.html holds: one page with all pictures inside, without scripts."""
+        return evaluation_page(self)
+
+    def save(self, folder: Path) -> None:
+        """Write report.json, report.md and report.html into a folder; each appears whole or not at all.
+
+        Raises:
+            DataError: the folder cannot be written.
+            ValueError: a number is NaN or infinite.
+        """
+        texts = {
+            "report.json": json_text(self.to_dict()),
+            "report.md": self.to_markdown(),
+            "report.html": self.to_html(),
+        }
+        write_files(folder, texts)
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:

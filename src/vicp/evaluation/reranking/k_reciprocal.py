@@ -26,6 +26,7 @@ from torch import Tensor
 
 from vicp.evaluation.reranking.candidate_pairs import Progress
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.task import RetrievalTask
 from vicp.metrics.grid import exact_similarity, to_grid
 from vicp.metrics.ranks import BLOCK_SIZE
 
@@ -35,11 +36,9 @@ _ROWS = 4096  # photos or pairs at a time
 
 
 def k_reciprocal_scores(
-    query: Tensor,
-    gallery: Tensor,
+    task: RetrievalTask,
     shortlist: Shortlist,
     *,
-    own_rows: Ints | None = None,
     k1: int = 20,
     k2: int = 6,
     weight: float = 0.3,
@@ -51,10 +50,8 @@ def k_reciprocal_scores(
     What a query finds depends on the other queries, which are among the neighbours.
 
     Args:
-        query: (Q, D) floating point, normalised here.
-        gallery: (G, D) floating point, normalised here.
+        task: Q queries in a gallery of G; a query that is a gallery row counts once among the photos.
         shortlist: of these.
-        own_rows: (Q,) the gallery row that is the query itself, so that it counts once; -1 for none.
         k1: how many nearest photos may be relatives.
         k2: over how many photos the encoding is averaged; 1 leaves it as it is.
         weight: lambda, of the first stage's distance.
@@ -66,15 +63,22 @@ def k_reciprocal_scores(
     """
     if not (k1 >= 1 and 1 <= k2 <= k1 + 1 and 0 <= weight <= 1):
         raise ValueError(f"k1 {k1}, k2 {k2}, weight {weight}; expected 1 <= k2 <= k1 + 1 and a weight in [0, 1]")
-    own = np.full(len(query), -1) if own_rows is None else own_rows
-    new = np.flatnonzero(own < 0)  # queries that are no photos of the gallery
-    photo_of = own.copy()  # (Q,)
-    photo_of[new] = len(gallery) + np.arange(len(new))
-    photos = torch.cat([gallery, query[torch.from_numpy(new)]]) if len(new) else gallery  # (n, D)
-    nearest = find_shortlist(photos, photos, size=k1, own_rows=np.arange(len(photos)), block_size=block_size).rows
+    photos, photo_of = _photos(task)
+    numbers = np.arange(len(photos))
+    each_alone = RetrievalTask(photos, photos, numbers, numbers, own_rows=numbers)
+    nearest = find_shortlist(each_alone, size=k1, block_size=block_size).rows
     rows = to_grid(photos)
     encoding = _expand(_encode(rows, _relatives(nearest, k1)), nearest, k2)
     return _distances(encoding, rows, photo_of, shortlist, weight, progress)
+
+
+def _photos(task: RetrievalTask) -> tuple[Tensor, Ints]:
+    """Embeddings (n, D) of gallery and queries, each photo once, and which of them each query is (Q,)."""
+    photo_of = np.full(len(task.query), -1) if task.own_rows is None else task.own_rows.copy()
+    new = np.flatnonzero(photo_of < 0)  # queries that are no photos of the gallery
+    photo_of[new] = len(task.gallery) + np.arange(len(new))
+    photos = torch.cat([task.gallery, task.query[torch.from_numpy(new)]]) if len(new) else task.gallery
+    return photos, photo_of
 
 
 def _neighbours(nearest: Ints, k: int) -> sparse.csr_array:

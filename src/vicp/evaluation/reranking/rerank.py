@@ -5,13 +5,12 @@ the wrong photos that the first stage put before it in the shortlist, and gains 
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vicp.evaluation.reranking.shortlist import Shortlist
+from vicp.evaluation.task import RetrievalTask
 from vicp.metrics import Retrieval
 from vicp.metrics.ranking import join_blocks, ranked_blocks, sides, summarise
 from vicp.metrics.ranks import BLOCK_SIZE, Ranked, Side
@@ -43,17 +42,7 @@ def rerank(shortlist: Shortlist, scores: NDArray[np.floating]) -> Shortlist:
 
 
 def reranked_retrieval(
-    query: Tensor,
-    gallery: Tensor,
-    query_identities: NDArray[Any],
-    gallery_identities: NDArray[Any],
-    *,
-    shortlist: Shortlist,
-    scores: NDArray[np.floating],
-    own_rows: Ints | None = None,
-    query_groups: Ints | None = None,
-    gallery_groups: Ints | None = None,
-    block_size: int = BLOCK_SIZE,
+    task: RetrievalTask, shortlist: Shortlist, scores: NDArray[np.floating], *, block_size: int = BLOCK_SIZE
 ) -> Retrieval:
     """What every query finds after the second stage, as exactly and in as little memory as `vicp.metrics.retrieval`.
 
@@ -66,30 +55,31 @@ def reranked_retrieval(
     for them.
 
     Args:
-        query: (Q, D), as for `retrieval`.
-        gallery: (G, D).
-        query_identities: (Q,).
-        gallery_identities: (G,).
-        shortlist: from `find_shortlist` with these embeddings, own rows and groups.
+        task: Q queries in a gallery of G.
+        shortlist: from `find_shortlist` of the same task.
         scores: (Q, k) of the second stage, higher is closer.
-        own_rows: (Q,), as for `retrieval`.
-        query_groups: (Q,), as for `retrieval`.
-        gallery_groups: (G,), as for `retrieval`.
         block_size: as for `retrieval`.
 
     Raises:
         ValueError: what `retrieval` and `rerank` refuse, or a shortlist made otherwise.
     """
     scores = _checked(shortlist, scores)
-    if len(shortlist.rows) != len(query):
-        raise ValueError(f"the shortlist is of {len(shortlist.rows)} queries; expected {len(query)}")
-    query_side, gallery_side = sides(query, gallery, query_identities, gallery_identities, query_groups, gallery_groups)
-    found = []
-    for block in ranked_blocks(query_side, gallery_side, own_rows=own_rows, block_size=block_size):
+    if len(shortlist.rows) != len(task.query):
+        raise ValueError(f"the shortlist is of {len(shortlist.rows)} queries; expected {len(task.query)}")
+    query_side, gallery_side = sides(
+        task.query,
+        task.gallery,
+        task.query_identities,
+        task.gallery_identities,
+        task.query_groups,
+        task.gallery_groups,
+    )
+    blocks = []
+    for block in ranked_blocks(query_side, gallery_side, own_rows=task.own_rows, block_size=block_size):
         part = slice(block.start, block.start + len(block.index))
         listed = Shortlist(shortlist.rows[part], shortlist.similarity[part])
-        found.append(_rerank_block(block, listed, scores[part], query_side.codes[part], gallery_side))
-    return join_blocks(found)
+        blocks.append(_rerank_block(block, listed, scores[part], query_side.codes[part], gallery_side))
+    return join_blocks(blocks)
 
 
 def _rerank_block(block: Ranked, listed: Shortlist, scores: Floats, codes: Ints, gallery: Side) -> Retrieval:

@@ -1,13 +1,13 @@
 """The first stage of retrieval in two stages: the gallery photos most similar to each query."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vicp.evaluation.task import RetrievalTask
 from vicp.metrics.grid import to_grid
 from vicp.metrics.ranks import BLOCK_SIZE, QUERY_ROWS
 
@@ -35,42 +35,25 @@ class Shortlist:
         return filled
 
 
-def find_shortlist(
-    query: Tensor,
-    gallery: Tensor,
-    *,
-    size: int,
-    own_rows: Ints | None = None,
-    query_identities: NDArray[Any] | None = None,
-    gallery_identities: NDArray[Any] | None = None,
-    query_groups: Ints | None = None,
-    gallery_groups: Ints | None = None,
-    block_size: int = BLOCK_SIZE,
-) -> Shortlist:
+def find_shortlist(task: RetrievalTask, *, size: int, block_size: int = BLOCK_SIZE) -> Shortlist:
     """The `size` gallery rows of highest cosine similarity to each query; equal ones by their number in the gallery.
 
     Exact (see `vicp.metrics.grid`), the same to the last bit for any block size and number of threads. Memory: the
     shortlist, one copy of the embeddings, and the similarities of 512 queries to one block of the gallery.
 
     Args:
-        query: (Q, D) floating point, normalised here.
-        gallery: (G, D) floating point, normalised here.
+        task: Q queries in a gallery of G; embeddings are normalised here.
         size: k.
-        own_rows: (Q,) the gallery row that is the query itself and is left out; -1 for none.
-        query_identities: (Q,) strings or integers; with groups only, which they go with.
-        gallery_identities: (G,) of the same kind.
-        query_groups: (Q,) camera or sequence, say: a gallery row of the query's identity AND group is left out; -1 is
-            no group.
-        gallery_groups: (G,) likewise.
         block_size: gallery rows compared at a time.
 
     Raises:
         ValueError: shapes that do not fit, embeddings that are not finite, a size or block size below 1, or groups
-            without identities.
+            of one side only.
     """
-    _check(query, gallery, size, own_rows, block_size)
-    own = np.full(len(query), -1) if own_rows is None else own_rows
-    shots = _shots(query_identities, gallery_identities, query_groups, gallery_groups, len(query), len(gallery))
+    query, gallery = task.query, task.gallery
+    _check(query, gallery, size, task.own_rows, block_size)
+    own = np.full(len(query), -1) if task.own_rows is None else task.own_rows
+    shots = _shots(task)
     gallery_grid = to_grid(gallery)
     query_grid = gallery_grid if query is gallery else to_grid(query)
     rows, similarity = np.full((len(query), size), -1), np.full((len(query), size), -np.inf)
@@ -110,24 +93,21 @@ def _merge(rows: Ints, similarity: Floats, scores: Floats, first: int) -> None:
     similarity[:] = found[best]
 
 
-def _shots(
-    query_identities: NDArray[Any] | None,
-    gallery_identities: NDArray[Any] | None,
-    query_groups: Ints | None,
-    gallery_groups: Ints | None,
-    num_query: int,
-    num_gallery: int,
-) -> tuple[Ints, Ints] | None:
+def _shots(task: RetrievalTask) -> tuple[Ints, Ints] | None:
     """A code per identity and group, (Q,) and (G,), equal where a gallery row is left out; None without groups."""
-    if query_groups is None and gallery_groups is None:
+    if task.query_groups is None and task.gallery_groups is None:
         return None
-    if query_groups is None or gallery_groups is None or query_identities is None or gallery_identities is None:
-        raise ValueError("groups need the identities and groups of both queries and gallery")
-    sides = [(query_identities, query_groups, num_query), (gallery_identities, gallery_groups, num_gallery)]
+    if task.query_groups is None or task.gallery_groups is None:
+        raise ValueError("groups of queries and of the gallery belong together: give both or neither")
+    num_query, num_gallery = len(task.query), len(task.gallery)
+    sides = [
+        (task.query_identities, task.query_groups, num_query),
+        (task.gallery_identities, task.gallery_groups, num_gallery),
+    ]
     if any(names.shape != (num,) or groups.shape != (num,) for names, groups, num in sides):
         raise ValueError(f"identities or groups do not fit {num_query} queries and {num_gallery} gallery rows")
-    identity = np.unique(np.concatenate([query_identities, gallery_identities]), return_inverse=True)[1]
-    groups = np.concatenate([query_groups, gallery_groups])
+    identity = np.unique(np.concatenate([task.query_identities, task.gallery_identities]), return_inverse=True)[1]
+    groups = np.concatenate([task.query_groups, task.gallery_groups])
     names, group = np.unique(groups, return_inverse=True)
     codes = np.where(groups < 0, -1, identity * len(names) + group)
     return codes[:num_query], np.where(groups < 0, -2, codes)[num_query:]

@@ -11,12 +11,14 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
-from vicp.evaluation.reranking.candidate_pairs import candidate_pairs
+from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, candidate_pairs
 from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores
 from vicp.evaluation.reranking.patch_scores import patch_scores
-from vicp.evaluation.reranking.shortlist import Shortlist
+from vicp.evaluation.reranking.rerank import reranked_retrieval
+from vicp.evaluation.reranking.shortlist import find_shortlist
 from vicp.evaluation.reranking.verifier_scores import verifier_scores
-from vicp.evaluation.scoring import LoadedTask, TaskResult, find_task_shortlist, score_reranked
+from vicp.evaluation.scoring import TaskResult
+from vicp.evaluation.task import LoadedTask
 
 Stage = Literal["ot", "verifier", "k-reciprocal"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -34,39 +36,34 @@ def find_stages(names: Sequence[str]) -> tuple[Stage, ...]:
     return tuple(stage for stage in STAGES if stage in names)
 
 
-def second_stage(
+def rerank_task(
     stage: Stage, embedder: Embedder, loaded_task: LoadedTask, embeddings: Tensor, prompt: Prompt | None, *, size: int
 ) -> TaskResult:
-    """The result after that stage has re-ordered the first `size` photos of each query.
+    """The result after a second stage has re-ordered the first `size` photos of each query.
 
     Args:
         stage: which.
         embedder: the method.
-        loaded_task: the task.
-        embeddings: of its photos (n, D), of the first stage.
+        loaded_task: the task, m photos.
+        embeddings: of these (m, D), of the first stage.
         prompt: what made them; None for the plain backbone, which has no verifier.
         size: of the shortlist.
     """
-    shortlist = find_task_shortlist(loaded_task, embeddings, size=size)
-    return score_reranked(
-        loaded_task, embeddings, shortlist, _scores(stage, embedder, loaded_task, embeddings, prompt, shortlist)
-    )
-
-
-def _scores(
-    stage: Stage,
-    embedder: Embedder,
-    loaded_task: LoadedTask,
-    embeddings: Tensor,
-    prompt: Prompt | None,
-    shortlist: Shortlist,
-) -> NDArray[np.floating]:
+    task = loaded_task.embedded(embeddings)
+    shortlist = find_shortlist(task, size=min(size, len(task.gallery)))
     if stage == "k-reciprocal":
-        query, gallery = embeddings[loaded_task.query], embeddings[loaded_task.gallery]
-        return k_reciprocal_scores(query, gallery, shortlist, own_rows=loaded_task.own_rows)
+        return TaskResult(reranked_retrieval(task, shortlist, k_reciprocal_scores(task, shortlist)), np.zeros(0))
     pairs = candidate_pairs(shortlist, query_photos=loaded_task.query, gallery_photos=loaded_task.gallery)
-    if stage == "verifier":
-        if prompt is None:
-            raise ValueError("the verifier needs a prompt with slot states")
-        return verifier_scores(embedder, loaded_task.pixels, pairs, prompt)
-    return patch_scores(embedder, loaded_task.pixels, pairs, prompt=prompt)
+    scores = _pair_scores(stage, embedder, loaded_task.pixels, pairs, prompt)
+    return TaskResult(reranked_retrieval(task, shortlist, scores), np.zeros(0))
+
+
+def _pair_scores(
+    stage: Stage, embedder: Embedder, pixels: Tensor, pairs: CandidatePairs, prompt: Prompt | None
+) -> NDArray[np.float32]:
+    """Scores (Q, k) of the shortlist's places from the photos of each pair."""
+    if stage == "ot":
+        return patch_scores(embedder, pixels, pairs, prompt=prompt)
+    if prompt is None:
+        raise ValueError("the verifier needs a prompt with slot states")
+    return verifier_scores(embedder, pixels, pairs, prompt)

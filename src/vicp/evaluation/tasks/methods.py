@@ -17,9 +17,9 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.seeds import derive_seed
 from vicp.data.tasks import Task
 from vicp.errors import DataError
-from vicp.evaluation.reranking.stages import second_stage
-from vicp.evaluation.scoring import LoadedTask, score_task
-from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.reranking.stages import rerank_task
+from vicp.evaluation.scoring import score_task
+from vicp.evaluation.task import EvaluationTask, LoadedTask
 from vicp.evaluation.tasks.bench import Bench
 from vicp.evaluation.tasks.support import (
     TaskSupport,
@@ -95,7 +95,7 @@ def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task],
     if method == "verifier":
         loaded_task = loaded_task_of(task)
         embeddings = bench.embedder.embed_pixels(loaded_task.pixels, adaptation)
-        found = second_stage("verifier", bench.embedder, loaded_task, embeddings, adaptation, size=len(embeddings) - 1)
+        found = rerank_task("verifier", bench.embedder, loaded_task, embeddings, adaptation, size=len(embeddings) - 1)
         return Outcome(100 * found.retrieval.map, clock.seconds, clock.cpu_seconds)
     return _outcome(task, bench.embedder, adaptation, clock, note)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.report.evaluation import evaluation_lines, write_evaluation
+from vicp.evaluation.report.evaluation import EvaluationReport, evaluation_lines
 from vicp.evaluation.report.markdown import evaluation_markdown, table_markdown
 from vicp.evaluation.report.phrases import ADAPTATIONS, MEANINGS, adaptation_sentence
 from vicp.evaluation.report.results_table import results_table
@@ -22,7 +22,6 @@ from vicp.evaluation.results import (
     ContextSummary,
     Diagnosis,
     Estimate,
-    Evaluation,
     Hit,
     IdentityErrors,
     RankList,
@@ -94,8 +93,8 @@ def diagnosis(category: str) -> Diagnosis:
     )
 
 
-def evaluation(*categories: str) -> Evaluation:
-    return Evaluation(
+def evaluation(*categories: str) -> EvaluationReport:
+    return EvaluationReport(
         protocol="vicp",
         protocol_sentence="Each photo is looked up among all others.",
         source="photos of cats",
@@ -140,8 +139,8 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", "".join(self.words)).replace("\xa0", " ")
 
 
-def page_of(shown: Evaluation, folder: Path) -> Page:
-    write_evaluation(shown, folder)
+def page_of(shown: EvaluationReport, folder: Path) -> Page:
+    shown.save(folder)
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
@@ -167,7 +166,7 @@ def test_headline_without_map_without_means_and_without_anything():
 
 def test_json_holds_every_number_as_a_fraction(tmp_path):
     shown = evaluation("cat", "dog")
-    write_evaluation(shown, tmp_path / "new" / "folder")
+    shown.save(tmp_path / "new" / "folder")
     found = json.loads((tmp_path / "new" / "folder" / "report.json").read_text(encoding="utf-8"))
     assert found == evaluation_dict(shown)
     assert list(found)[:3] == ["verdict", "unit", "protocol"]
@@ -360,7 +359,7 @@ def test_the_page_says_it_all(tmp_path):
 
 
 def test_bars_brackets_and_the_best_row(tmp_path):
-    write_evaluation(evaluation("cat"), tmp_path)
+    evaluation("cat").save(tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     bar = '<i class="fill" style="width:48.0%"></i><i class="interval" style="left:45.0%;right:49.0%"></i>'
     assert bar in page
@@ -381,7 +380,7 @@ def test_the_page_without_retrieval_and_the_page_of_nothing(tmp_path):
     assert (page.astray, empty.astray) == ([], [])
 
 
-def hostile(clean: Evaluation) -> Evaluation:
+def hostile(clean: EvaluationReport) -> EvaluationReport:
     looked = replace(
         clean.diagnoses[0],
         category=HOSTILE,
@@ -431,14 +430,14 @@ def test_the_page_needs_nothing_from_outside(tmp_path):
 def test_nan_is_refused_before_anything_is_written(tmp_path):
     broken = replace(evaluation("cat"), seconds=float("nan"))
     with pytest.raises(ValueError, match="JSON compliant"):
-        write_evaluation(broken, tmp_path / "out")
+        broken.save(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match=r"cannot write the report \(.+\); choose another folder") as caught:
-        write_evaluation(evaluation("cat"), tmp_path / "file" / "out")
+        evaluation("cat").save(tmp_path / "file" / "out")
     assert "\n" not in str(caught.value)
 
 
@@ -446,7 +445,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_a_full_disk_is_one_line(tmp_path):
     (tmp_path / "report.json.part").symlink_to("/dev/full")
     with pytest.raises(DataError, match=r"report\.json: cannot write the report \(No space left on device\)"):
-        write_evaluation(evaluation("cat"), tmp_path)
+        evaluation("cat").save(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

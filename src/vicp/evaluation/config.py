@@ -1,7 +1,8 @@
-"""The settings of an evaluation: protocol, adaptations, second stages, number and size of supports."""
+"""The configuration of an evaluation: methods, protocol, adaptations, second stages, number and size of supports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
@@ -11,9 +12,9 @@ from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
-from vicp.evaluation.methods import ADAPTATIONS, DEAREST, adaptations_of
-from vicp.evaluation.protocols.protocol import Protocol, find_protocol
-from vicp.evaluation.reranking.stages import Stage, find_stages
+from vicp.evaluation.methods import ADAPTATIONS, GRADIENT_STEPS, supported_adaptations
+from vicp.evaluation.protocols.protocol import Protocol
+from vicp.evaluation.reranking.stages import Stage
 
 Adapting = Callable[[Embedder, EncodedSupport, str], Prompt | Embedder]
 
@@ -22,9 +23,9 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
     """What an adaptation makes of a support, its settings chosen on it; another embedder where weights change.
 
     Raises:
-        ConfigError: the embedder has not what it needs.
+        ConfigError: the embedder lacks what the adaptation needs.
         DataError: the support gives no metric.
-        ValueError: there is none of that name.
+        ValueError: no adaptation of that name.
     """
     match name:
         case "static":
@@ -40,17 +41,23 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
 
 
 @dataclass(frozen=True)
-class EvaluationSettings:
-    """The settings of an evaluation, equal for all methods.
+class EvaluationConfig:
+    """What is evaluated, and how; the same for every method.
 
     Attributes:
-        protocol: whose tasks these are.
+        protocol: gives the tasks.
         num_pairs: K, labelled pairs per support.
         num_draws: supports per category.
         seed: of every draw.
         adaptations: None for all that a method can do, but those of gradient steps.
         stages: second stages to add.
         shortlist: gallery photos that a second stage re-orders.
+        share_support: see `make_tasks`.
+        exclude: see `make_tasks`.
+        diagnose: look closer at every category, with the first method.
+        published: a CSV of numbers that others have printed, see `read_published`.
+        out: folder of finished results, from which a stopped evaluation goes on; None keeps none.
+        command: that makes the report again.
         adapt: what an adaptation of a name makes of a support.
     """
 
@@ -61,49 +68,40 @@ class EvaluationSettings:
     adaptations: tuple[str, ...] | None = None
     stages: tuple[Stage, ...] = ()
     shortlist: int = 50
+    share_support: float = 0.5
+    exclude: str | None = None
+    diagnose: bool = True
+    published: Path | None = None
+    out: Path | None = None
+    command: str = ""
     adapt: Adapting = adapt_support
 
 
-def make_settings(
-    protocol: str,
-    *,
-    num_pairs: int,
-    num_draws: int,
-    seed: int,
-    adaptations: Sequence[str],
-    stages: Sequence[str],
-    shortlist: int,
-) -> EvaluationSettings:
-    """The plan that names stand for; no adaptation named is all of them but those of gradient steps.
+def find_adaptations(names: Sequence[str]) -> tuple[str, ...] | None:
+    """The adaptations of these names; None, which is all but those of gradient steps, for none.
 
     Raises:
-        ConfigError: a protocol, adaptation or second stage that does not exist.
+        ConfigError: there is none of that name.
     """
-    for name in adaptations:
+    for name in names:
         if name not in ADAPTATIONS:
             raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
-    return EvaluationSettings(
-        find_protocol(protocol),
-        num_pairs=num_pairs,
-        num_draws=num_draws,
-        seed=seed,
-        adaptations=tuple(adaptations) or None,
-        stages=find_stages(stages),
-        shortlist=shortlist,
-    )
+    return tuple(names) or None
 
 
-def adaptations_to_run(embedder: Embedder, plan: EvaluationSettings) -> tuple[str, ...]:
-    """The adaptations of the plan that this method can do; a plain backbone, say, generates no prompt.
+def adaptations_to_run(embedder: Embedder, config: EvaluationConfig) -> tuple[str, ...]:
+    """The adaptations of the configuration that this method can do; a plain backbone, say, generates no prompt.
 
     With a generated prompt goes the static one, where there is one: the context report needs it.
 
     Raises:
         ConfigError: it can do none of them.
     """
-    if plan.adaptations is None:
-        return adaptations_of(embedder, None)
-    possible = adaptations_of(embedder, None)
-    requested = (*plan.adaptations, "static") if "generated" in plan.adaptations else plan.adaptations
-    supported = [name for name in requested if name in (*possible, *DEAREST)]
-    return adaptations_of(embedder, supported or plan.adaptations)
+    if config.adaptations is None:
+        return supported_adaptations(embedder, None)
+    possible = (*supported_adaptations(embedder, None), *GRADIENT_STEPS)
+    requested = config.adaptations
+    if "generated" in requested:
+        requested = (*requested, "static")
+    supported = [name for name in requested if name in possible]
+    return supported_adaptations(embedder, supported or config.adaptations)

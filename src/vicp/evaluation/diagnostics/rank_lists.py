@@ -8,8 +8,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
 from vicp.evaluation.results import Hit, RankList
-from vicp.evaluation.scoring import LoadedTask
-from vicp.evaluation.task import Rows
+from vicp.evaluation.task import LoadedTask, Rows
 from vicp.io import encode_thumbnail
 from vicp.metrics import Retrieval
 
@@ -38,7 +37,7 @@ def make_rank_lists(
         DataError: a photo that cannot be read.
     """
     task = loaded_task.task
-    closest = _closest(loaded_task, embeddings, queries, among=np.arange(len(task.gallery)), size=NUM_HITS)
+    closest = _closest(loaded_task, embeddings, queries, gallery=np.arange(len(task.gallery)), size=NUM_HITS)
     lists = []
     for query, columns, scores in zip(task.query[queries], closest.rows, closest.similarity, strict=True):
         photos = task.gallery[columns[columns >= 0]]
@@ -55,27 +54,17 @@ def first_match(loaded_task: LoadedTask, embeddings: Tensor, query: int) -> int:
         embeddings: (n, D) of these.
         query: its number in the task.
     """
-    right = np.flatnonzero(
+    matching = np.flatnonzero(
         loaded_task.identities[loaded_task.gallery] == loaded_task.identities[loaded_task.query[query]]
     )
-    return int(_closest(loaded_task, embeddings, np.array([query]), among=right, size=1).rows[0, 0])
+    return int(_closest(loaded_task, embeddings, np.array([query]), gallery=matching, size=1).rows[0, 0])
 
 
-def _closest(loaded_task: LoadedTask, embeddings: Tensor, queries: Rows, *, among: Rows, size: int) -> Shortlist:
-    """The shortlist of a few queries among some gallery photos, ascending numbers, with the queries' own in them."""
-    query, gallery = loaded_task.query[queries], loaded_task.gallery[among]
-    query_groups, gallery_groups = loaded_task.groups
-    shortlist = find_shortlist(
-        embeddings[query],
-        embeddings[gallery],
-        size=min(size, len(among) - loaded_task.task.leave_one_out),
-        own_rows=None if loaded_task.own_rows is None else np.searchsorted(among, loaded_task.own_rows[queries]),
-        query_identities=loaded_task.identities[query],
-        gallery_identities=loaded_task.identities[gallery],
-        query_groups=None if query_groups is None else query_groups[queries],
-        gallery_groups=None if gallery_groups is None else gallery_groups[among],
-    )
-    return Shortlist(np.where(shortlist.filled, among[shortlist.rows], -1), shortlist.similarity)
+def _closest(loaded_task: LoadedTask, embeddings: Tensor, queries: Rows, *, gallery: Rows, size: int) -> Shortlist:
+    """The shortlist of a few queries among some ascending gallery photos, with the queries' own among them."""
+    some = loaded_task.embedded(embeddings).select(queries, gallery)
+    shortlist = find_shortlist(some, size=min(size, len(gallery) - loaded_task.task.leave_one_out))
+    return Shortlist(np.where(shortlist.filled, gallery[shortlist.rows], -1), shortlist.similarity)
 
 
 def _hit(table: PhotoTable, query: int, photo: int, similarity: float) -> Hit:

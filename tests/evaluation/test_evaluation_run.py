@@ -13,39 +13,35 @@ from vicp.adapt.load import load_model
 from vicp.adapt.methods.generated import infer_prompt
 from vicp.adapt.prompt import Prompt
 from vicp.errors import ConfigError
+from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
-from vicp.evaluation.load_task import load_task
-from vicp.evaluation.method_result import MethodResult
-from vicp.evaluation.methods import parse_method
+from vicp.evaluation.methods import make_methods
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.report.serialise import evaluation_dict
+from vicp.evaluation.result_cache import MethodResult
 from vicp.evaluation.results import Evaluation
-from vicp.evaluation.run import EvaluationRequest, evaluate
+from vicp.evaluation.run import evaluate, run_evaluation
 from vicp.evaluation.run_task import sample_support
 from vicp.evaluation.scoring import TaskResult, score_task
-from vicp.evaluation.settings import make_settings
+from vicp.evaluation.task import load_task
 from vicp.metrics import Retrieval, retrieval
 
-
-def request(
-    out: Path, *methods: str, adapt: tuple[str, ...] = ("null", "generated"), draws: int = 2
-) -> EvaluationRequest:
-    plan = make_settings(
-        "vicp-retrieval",
-        num_pairs=16,
-        num_draws=draws,
-        seed=0,
-        adaptations=adapt,
-        stages=("k-reciprocal",),
-        shortlist=20,
-    )
-    return EvaluationRequest(methods, plan, None, out, "vicp evaluate", diagnose=False)
+CONFIG = EvaluationConfig(
+    find_protocol("vicp-retrieval"),
+    num_pairs=16,
+    num_draws=2,
+    adaptations=("null", "generated"),
+    stages=("k-reciprocal",),
+    shortlist=20,
+    diagnose=False,
+)
 
 
-def run(asked: EvaluationRequest) -> Evaluation:
+def run(out: Path, *methods: str, draws: int = 2) -> Evaluation:
+    config = dataclasses.replace(CONFIG, num_draws=draws, out=out)
     table = world_table(num_categories=2, seed=0)
-    return evaluate(asked, [parse_method(name) for name in asked.methods], table, progress=lambda done, total: None)
+    return run_evaluation(config, make_methods(methods), table, source=None, name="the procedural world")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(folder: Path) -> Evaluation:
     """mini on two categories of the procedural world whose silhouettes and rules it never saw."""
-    return run(request(folder, "mini", "frozen:mini"))
+    return run(folder, "mini", "frozen:mini")
 
 
 def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
@@ -78,15 +74,14 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
 
 def test_a_row_is_what_the_method_finds(done: Evaluation) -> None:
     """A category, embedded and ranked anew by hand."""
-    table, protocol = world_table(num_categories=2, seed=0), find_protocol("vicp-retrieval")
-    tasks, _ = make_tasks(table, protocol, source=None, seed=0)
+    table = world_table(num_categories=2, seed=0)
+    tasks, _ = make_tasks(table, CONFIG.protocol, source=None, seed=0)
     embedder, task = load_model("mini"), tasks[1]
-    plan = make_settings("vicp-retrieval", num_pairs=16, num_draws=2, seed=0, adaptations=(), stages=(), shortlist=20)
     identities = np.array(table.identities)[task.query]
     assert not set(identities) & set(np.array(table.identities)[task.support])
     maps = []
     for draw in range(2):
-        support = sample_support(embedder, table, task, plan, draw)
+        support = sample_support(embedder, table, task, CONFIG, draw)
         prompt = infer_prompt(embedder, support.latents, support.pairs, category=task.category)
         _, pixels = embedder.pixels(table.select(task.query))
         embeddings = embedder.embed_pixels(pixels, Prompt.of(prompt))
@@ -131,7 +126,7 @@ def test_it_goes_on_with_what_is_missing(done: Evaluation, folder: Path) -> None
     kept, lost = parts[0], parts[-1]
     before = kept.stat().st_mtime_ns
     lost.write_bytes(lost.read_bytes()[:1000])  # as a killed process might leave it, if files were not whole or absent
-    again = run(request(folder, "mini", "frozen:mini"))
+    again = run(folder, "mini", "frozen:mini")
     assert kept.stat().st_mtime_ns == before
     assert [(r.method, r.adaptation, r.values) for r in again.rows] == [
         (r.method, r.adaptation, r.values) for r in done.rows
@@ -140,7 +135,7 @@ def test_it_goes_on_with_what_is_missing(done: Evaluation, folder: Path) -> None
 
 def test_a_folder_of_another_evaluation_is_refused(done: Evaluation, folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds another evaluation \(different: draws\)"):
-        run(request(folder, "mini", draws=3))
+        run(folder, "mini", draws=3)
 
 
 def test_a_checkpoint_that_has_changed_is_measured_anew(folder: Path, done: Evaluation, tmp_path: Path) -> None:
@@ -149,11 +144,11 @@ def test_a_checkpoint_that_has_changed_is_measured_anew(folder: Path, done: Eval
     method_result = MethodResult.load(path)
     assert method_result is not None
     dataclasses.replace(method_result, fingerprint="another", results={}).save(path)
-    again = run(request(tmp_path, "mini", "frozen:mini"))
+    again = run(tmp_path, "mini", "frozen:mini")
     assert [r.values for r in again.rows] == [r.values for r in done.rows]
 
 
-def test_a_sheet_survives_its_file(folder: Path, done: Evaluation, tmp_path: Path) -> None:
+def test_a_method_result_survives_its_file(folder: Path, done: Evaluation, tmp_path: Path) -> None:
     path = next((folder / "parts").rglob("mini*/*.npz"))
     method_result = MethodResult.load(path)
     assert method_result is not None
@@ -170,6 +165,18 @@ def test_a_sheet_survives_its_file(folder: Path, done: Evaluation, tmp_path: Pat
             np.testing.assert_array_equal(mine.retrieval.average_precision, theirs.retrieval.average_precision)
             np.testing.assert_array_equal(mine.pair_scores, theirs.pair_scores)
     assert MethodResult.load(tmp_path / "nothing.npz") is None
+
+
+def test_evaluate_takes_models_and_names_and_keeps_no_folder() -> None:
+    embedder = load_model("mini").quiet()
+    settings = {"pairs": 8, "support_draws": 1, "adapt": ("null",), "diagnose": False}
+    report = evaluate([embedder, "frozen:mini"], world_table(num_categories=1, seed=0), **settings)
+    assert report.methods == {"mini": embedder.fingerprint, "frozen:mini": report.methods["frozen:mini"]}
+    model, plain = (next(row for row in report.rows if row.method == name) for name in report.methods)
+    assert (model.adaptation, model.values) == ("null", plain.values)
+    assert report.to_markdown().startswith("# Best of ")
+    assert report.to_dict()["rows"][0]["map"] == model.values["map"].value
+    assert report.source == "photos in memory"
 
 
 def test_scores_of_pairs_are_cosines_of_their_photos() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vicp.evaluation.diagnostics.perturbations import PROBES, Probe, chance_map, probe_pixels, probe_verdict, run_probes
 from vicp.evaluation.results import Estimate
+from vicp.evaluation.task import RetrievalTask
 from vicp.metrics import retrieval
 
 SIZE = 40
@@ -41,8 +42,15 @@ def flat(pixels: Tensor) -> Tensor:
     return rows - rows.mean(dim=1, keepdim=True)
 
 
-def probed(pixels: Tensor, *, leave_one_out: bool = True) -> dict[str, Estimate]:
-    return run_probes(flat, pixels, flat(pixels), IDENTITIES, IDENTITIES, leave_one_out=leave_one_out, seed=3)
+def lookup(query: Tensor, gallery: Tensor, identities: np.ndarray, *, leave_one_out: bool) -> RetrievalTask:
+    """Queries of the first of these identities."""
+    own_rows = np.arange(len(query)) if leave_one_out else None
+    return RetrievalTask(query, gallery, identities[: len(query)], identities[-len(gallery) :], own_rows=own_rows)
+
+
+def probed(pixels: Tensor, *, leave_one_out: bool = True, seed: int = 3) -> dict[str, Estimate]:
+    task = lookup(flat(pixels), flat(pixels), IDENTITIES, leave_one_out=leave_one_out)
+    return run_probes(flat, pixels, task, seed=seed)
 
 
 def test_as_they_are_and_mirrored() -> None:
@@ -98,8 +106,9 @@ def test_probes_of_other_pixels_or_kinds_are_refused() -> None:
 
 @pytest.mark.parametrize("background", [True, False])
 def test_probes_tell_background_from_centre(background: bool) -> None:
-    found = probed(scenes(seed=0, background=background))
-    chance = chance_map(IDENTITIES, IDENTITIES, leave_one_out=True)
+    pixels = scenes(seed=0, background=background)
+    found = probed(pixels)
+    chance = chance_map(lookup(flat(pixels), flat(pixels), IDENTITIES, leave_one_out=True))
     kept, lost = ("background only", "centre only") if background else ("centre only", "background only")
     assert list(found) == list(PROBES)
     assert found["as they are"].value == pytest.approx(1, abs=0.02)
@@ -133,16 +142,16 @@ def test_intervals_hold_the_value_and_come_from_the_seed() -> None:
         assert estimate.low is not None
         assert estimate.high is not None
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
-    other_seed = run_probes(flat, pixels, flat(pixels), IDENTITIES, IDENTITIES, leave_one_out=True, seed=4)
+    other_seed = probed(pixels, seed=4)
     assert other_seed["centre only"].low != found["centre only"].low
 
 
 def test_one_identity_has_no_interval_and_none_no_value() -> None:
     pixels, rows = scenes(seed=2, background=True), flat(scenes(seed=2, background=True))
-    found = run_probes(flat, pixels[:4], rows, IDENTITIES[:4], IDENTITIES, leave_one_out=False, seed=0)
+    found = run_probes(flat, pixels[:4], lookup(rows[:4], rows, IDENTITIES, leave_one_out=False), seed=0)
     assert found["mirrored"].low is None
     with pytest.raises(ValueError, match="no query has an answer"):
-        run_probes(flat, pixels[:4], rows[4:], IDENTITIES[:4], IDENTITIES[4:], leave_one_out=False, seed=0)
+        run_probes(flat, pixels[:4], lookup(rows[:4], rows[4:], IDENTITIES, leave_one_out=False), seed=0)
 
 
 @pytest.mark.parametrize("leave_one_out", [True, False])
@@ -158,12 +167,14 @@ def test_chance_is_the_mean_over_all_orders(leave_one_out: bool) -> None:
             right = np.flatnonzero(order)
             expected.append((number, np.mean((np.arange(len(right)) + 1) / (right + 1))))
     means = [np.mean([ap for q, ap in expected if q == number]) for number in {q for q, _ in expected}]
-    assert chance_map(query, gallery, leave_one_out=leave_one_out) == pytest.approx(np.mean(means), abs=1e-12)
+    rows = torch.ones(len(query), 1), torch.ones(len(gallery), 1)
+    task = RetrievalTask(*rows, query, gallery, own_rows=np.arange(len(query)) if leave_one_out else None)
+    assert chance_map(task) == pytest.approx(np.mean(means), abs=1e-12)
 
 
 def test_chance_needs_an_answer() -> None:
     with pytest.raises(ValueError, match="no query has an answer"):
-        chance_map(np.array(["a", "b"]), np.array(["a", "b"]), leave_one_out=True)
+        chance_map(lookup(torch.ones(2, 1), torch.ones(2, 1), np.array(["a", "b"]), leave_one_out=True))
 
 
 def estimates(whole: float, background: float, mirrored: float, half: float | None = 0.02) -> dict[str, Estimate]:

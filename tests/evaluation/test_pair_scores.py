@@ -22,6 +22,7 @@ from vicp.evaluation.reranking.patch_scores import patch_scores
 from vicp.evaluation.reranking.rerank import rerank
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
 from vicp.evaluation.reranking.verifier_scores import verifier_scores
+from vicp.evaluation.task import RetrievalTask
 from vicp.losses.alignment import ot_distance
 
 NUM = 4  # things, two photos each: photo i and photo i + NUM show the same
@@ -53,7 +54,7 @@ def everyone(pixels: torch.Tensor) -> tuple[Shortlist, CandidatePairs]:
     """Each photo looked up among all others by row: the first stage knows nothing."""
     own = np.arange(2 * NUM)
     blind = torch.ones(2 * NUM, 2)
-    shortlist = find_shortlist(blind, blind, size=2 * NUM, own_rows=own)
+    shortlist = find_shortlist(RetrievalTask(blind, blind, own, own, own_rows=own), size=2 * NUM)
     return shortlist, candidate_pairs(shortlist, query_photos=own, gallery_photos=own)
 
 
