@@ -17,7 +17,7 @@ from torch import Tensor
 from context_tables import interval_cells
 from vicp.adapt.embedder import Embedder
 from vicp.data.images import normalise
-from vicp.data.procedural.world import FACTORS, Split, draw_objects, sample_silhouettes
+from vicp.data.procedural.world import FACTORS, Split, sample_objects, sample_silhouettes
 from vicp.data.seeds import derive_seed, generator
 from vicp.evaluation.seed_statistics import mean
 
@@ -61,7 +61,7 @@ def drawn(embedder: Embedder, split: Split, num: int) -> tuple[np.ndarray, np.nd
     read, values = [], []
     for start in range(0, num, BATCH):
         size = embedder.transform.size
-        images, own = draw_objects(min(BATCH, num - start), silhouettes, size=size, generator=draw)
+        images, own = sample_objects(min(BATCH, num - start), silhouettes, size=size, generator=draw)
         read.append(readouts(embedder, images))
         values.append(own)
     return torch.cat(read).numpy(), torch.cat(values).numpy()

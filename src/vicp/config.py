@@ -29,7 +29,7 @@ class SetTransformerConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One VICP model; the defaults are the paper's recipe (design.md 3.7)."""
+    """One VICP model; the defaults are the paper's recipe (arXiv 2508.21222)."""
 
     backbone: PartConfig = field(default_factory=lambda: PartConfig(source="facebook/dinov2-small"))
     reasoner: PartConfig = field(default_factory=lambda: PartConfig(source="TinyLlama/TinyLlama_v1.1"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vicp.data.episodes.natural import NATURAL_FACTORS, composite, composite_pool, natural_rules, read_photos
+from vicp.data.episodes.natural import NATURAL_FACTORS, composite, composite_pool, natural_rules, read_photo_column
 from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import all_rules, encode_png
 from vicp.errors import DataError
@@ -59,16 +59,16 @@ def test_rules_with_the_photo_come_twice() -> None:
 def test_photos_of_a_parquet(tmp_path: Path, photos: Tensor) -> None:
     file = tmp_path / "photos.parquet"
     pd.DataFrame({"jpeg": [encode_png(photo) for photo in photos[:3]]}).to_parquet(file)
-    assert torch.equal(read_photos(str(file), "jpeg", ImageTransform(48), key="k"), photos[:3])
+    assert torch.equal(read_photo_column(str(file), "jpeg", ImageTransform(48), key="k"), photos[:3])
 
 
 def test_bad_parquets_say_which_setting(tmp_path: Path, photos: Tensor) -> None:
     with pytest.raises(DataError, match=r"episodes\.natural_photos: cannot read 'nosuch\.parquet'"):
-        read_photos("nosuch.parquet", "jpeg", ImageTransform(48), key="episodes.natural_photos")
+        read_photo_column("nosuch.parquet", "jpeg", ImageTransform(48), key="episodes.natural_photos")
     file = tmp_path / "photos.parquet"
     pd.DataFrame({"jpeg": [1, 2]}).to_parquet(file)
     with pytest.raises(DataError, match=r"k: column 'jpeg' of '.*' holds int64, not encoded photos"):
-        read_photos(str(file), "jpeg", ImageTransform(48), key="k")
+        read_photo_column(str(file), "jpeg", ImageTransform(48), key="k")
     pd.DataFrame({"jpeg": [encode_png(photos[0]), b"no photo"]}).to_parquet(file)
     with pytest.raises(DataError, match="1 of 2 photos cannot be used"):
-        read_photos(str(file), "jpeg", ImageTransform(48), key="k")
+        read_photo_column(str(file), "jpeg", ImageTransform(48), key="k")

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vicp.data.episodes.photos import categories_of, sample_photo_episode
+from vicp.data.episodes.photos import list_categories, sample_photo_episode
 from vicp.data.records import PhotoTable
 
 
@@ -29,7 +29,7 @@ SMALL = table({"shoe": [3, 2, 4, 3, 1, 5], "cat": [4, 4, 4, 4]})
 
 
 def test_an_identity_is_its_category_and_name() -> None:
-    cat, shoe = categories_of(SMALL)
+    cat, shoe = list_categories(SMALL)
     assert (cat.name, shoe.name) == ("cat", "shoe")
     assert cat.num_photos == 16
     assert not set(cat.codes) & set(shoe.codes)
@@ -39,7 +39,7 @@ def test_an_identity_is_its_category_and_name() -> None:
 @given(seed=st.integers(0, 10**6), num_pairs=st.sampled_from([0, 2, 5]))
 def test_support_and_batch_are_strangers(seed: int, num_pairs: int) -> None:
     episode = sample_photo_episode(
-        categories_of(SMALL), num_pairs=num_pairs, num_identities=2, num_photos=4, num_queries=6, seed=seed
+        list_categories(SMALL), num_pairs=num_pairs, num_identities=2, num_photos=4, num_queries=6, seed=seed
     )
     identity = np.array(SMALL.identities)
     taught = {identity[i] for i in [*episode.support.left, *episode.support.right]}
@@ -58,7 +58,7 @@ def test_support_and_batch_are_strangers(seed: int, num_pairs: int) -> None:
 
 def test_a_seed_is_an_episode() -> None:
     sizes = {"num_pairs": 4, "num_identities": 2, "num_photos": 4, "num_queries": 4}
-    first, again, other = (sample_photo_episode(categories_of(SMALL), **sizes, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (sample_photo_episode(list_categories(SMALL), **sizes, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.batch, again.batch)
     assert not torch.equal(first.batch, other.batch)
 
@@ -74,5 +74,5 @@ def test_a_seed_is_an_episode() -> None:
     ],
 )
 def test_what_a_category_can_give(sizes: list[int], num_photos: int, num_pairs: int, fits: bool) -> None:
-    (category,) = categories_of(table({"shoe": sizes}))
+    (category,) = list_categories(table({"shoe": sizes}))
     assert category.fits(num_photos=num_photos, num_identities=2, num_pairs=num_pairs) is fits

@@ -6,10 +6,10 @@ from vicp.io import content_digest
 
 
 def derive_seed(*parts: int | str) -> int:
-    """A 63-bit seed that depends on every part, its type and its position.
+    """Return a 63-bit seed that depends on every part, its type and its position.
 
     Args:
-        *parts: what the stream is for, for example `derive_seed(seed, "episodes", epoch)`.
+        *parts: What the stream is for, for example `derive_seed(seed, "episodes", epoch)`.
 
     Returns:
         An integer in [0, 2**63).
@@ -19,5 +19,5 @@ def derive_seed(*parts: int | str) -> int:
 
 
 def generator(*parts: int | str) -> torch.Generator:
-    """A CPU generator seeded with `derive_seed(*parts)`."""
+    """Return a CPU generator seeded with `derive_seed(*parts)`."""
     return torch.Generator().manual_seed(derive_seed(*parts))

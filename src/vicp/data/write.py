@@ -11,7 +11,7 @@ from vicp.io import atomic_write
 
 
 def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> None:
-    """Writes the table whole or not at all; a file that is there is replaced.
+    """Write the table whole or not at all; a file that is there is replaced.
 
     Paths become relative to the file's folder. Photos that the table holds as bytes go along, into Parquet.
 
@@ -36,7 +36,7 @@ def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> 
 
 
 def write_frame(frame: pd.DataFrame, out: Path) -> None:
-    """Writes a table whole or not at all, by the file's ending; its folder is made, a file that is there is replaced.
+    """Write a table whole or not at all, by the file's ending; its folder is made, a file that is there is replaced.
 
     Raises:
         DataError: another ending, or a file that cannot be written.

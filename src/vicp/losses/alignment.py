@@ -1,4 +1,4 @@
-"""L_align: optimal transport between the patch tokens of two photos (VICP, arXiv 2508.21222; design.md 3.6).
+"""L_align: optimal transport between the patch tokens of two photos (VICP, arXiv 2508.21222).
 
 Sinkhorn: Cuturi, arXiv 1306.0895; in the log domain: Peyre and Cuturi, arXiv 1803.00567, section 4.4.
 """

@@ -1,4 +1,4 @@
-"""L_ICL, the label word the LLM should predict for each pair (design.md 3.3), and our query-pair loss."""
+"""L_ICL, the label word the LLM should predict for each pair, and our query-pair loss."""
 
 import torch
 import torch.nn.functional as F

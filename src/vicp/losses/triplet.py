@@ -1,4 +1,4 @@
-"""L_ID: the triplet loss on cosine similarity (VICP, arXiv 2508.21222, section on losses; design.md 3.6)."""
+"""L_ID: the triplet loss on cosine similarity (VICP, arXiv 2508.21222, section on losses)."""
 
 from typing import Literal
 

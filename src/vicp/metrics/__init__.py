@@ -1,4 +1,4 @@
-"""Exact retrieval, verification and open-set metrics, without the matrix of similarities (design.md 7)."""
+"""Exact retrieval, verification and open-set metrics, without the matrix of similarities."""
 
 from vicp.metrics.bootstrap import bootstrap_interval, bootstrap_means, interval
 from vicp.metrics.open_set import OpenSet, open_set

@@ -1,4 +1,4 @@
-"""Two views of one photo: the nuisances of the wild, drawn per photo on tensors."""
+"""Random views of photos for self-supervised training, computed on tensors."""
 
 import math
 
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def random_view(photos: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Another look at each photo: crop, flip, turn, light and a little colour.
+    """Return a random view of each photo: crop, flip, rotation, light and a little colour.
 
-    Hue hardly moves, since colour tells individuals apart.
+    Hue changes little, since colour tells individuals apart.
 
     Args:
         photos: uint8 (B, 3, S, S).
-        generator: draws every change.
+        generator: Source of all random numbers.
 
     Returns:
         uint8 (B, 3, S, S).
@@ -36,9 +36,9 @@ def random_view(photos: Tensor, *, generator: torch.Generator) -> Tensor:
         dim=1,
     )  # (B, 2, 3)
     grid = F.affine_grid(matrix, list(photos.shape), align_corners=False)
-    seen = F.grid_sample(photos.float(), grid, padding_mode="reflection", align_corners=False)
+    warped = F.grid_sample(photos.float(), grid, padding_mode="reflection", align_corners=False)
     gain = uniform(0.7, 1.3)[:, None] * (1 + 0.08 * torch.randn(batch, 3, generator=generator))
-    mean = seen.mean(dim=(1, 2, 3), keepdim=True)
+    mean = warped.mean(dim=(1, 2, 3), keepdim=True)
     contrast = uniform(0.75, 1.25)[:, None, None, None]
-    lit = ((seen - mean) * contrast + mean) * gain[:, :, None, None]
+    lit = ((warped - mean) * contrast + mean) * gain[:, :, None, None]
     return lit.clamp(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Episodes of a photo table: a category per context, its identities divided anew between support and batch."""
+"""Episodes of a photo table: one category each, its identities divided at random between support and batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class EpisodeCategory:
     """The photos of one category by identity.
 
     Attributes:
-        name: what the photos show.
-        photos: rows of the table, one array per identity.
-        codes: a number for each identity, unique in the whole table.
+        name: Of the category.
+        photos: Rows of the table, one array per identity.
+        codes: A number for each identity, unique in the whole table.
     """
 
     name: str
@@ -29,16 +29,16 @@ class EpisodeCategory:
 
     @property
     def num_photos(self) -> int:
-        """How many photos there are."""
+        """Return the number of photos."""
         return sum(map(len, self.photos))
 
     @cached_property
     def repeated(self) -> np.ndarray:
-        """The identities that have two photos or more, as indices into `photos`; looked for once, drawn from often."""
+        """Return the identities that have two photos or more, as indices into `photos`."""
         return np.flatnonzero([len(rows) > 1 for rows in self.photos])
 
     def fits(self, *, num_photos: int, num_identities: int, num_pairs: int | None) -> bool:
-        """Whether every episode of these sizes can be drawn; for K pairs, half of the identities go to the support."""
+        """Return whether an episode of these sizes can be sampled whatever half of the identities the support gets."""
         sizes = np.sort([len(self.photos[i]) for i in self.repeated])
         share = -(-num_photos // num_identities)
         if num_pairs is None:
@@ -53,8 +53,8 @@ class EpisodeCategory:
         return enough_pairs and int(np.minimum(worst, share).sum()) >= num_photos
 
 
-def categories_of(table: PhotoTable) -> list[EpisodeCategory]:
-    """The categories of a table, sorted by name; identities keep the order in which they appear."""
+def list_categories(table: PhotoTable) -> list[EpisodeCategory]:
+    """Return the categories of a table, sorted by name; identities keep the order in which they appear."""
     codes: dict[str, int] = {}
     rows: dict[str, dict[str, list[int]]] = {}
     for row, (category, identity) in enumerate(zip(table.frame["category"], table.identities, strict=True)):
@@ -75,36 +75,36 @@ def sample_photo_episode(
     num_queries: int,
     seed: int,
 ) -> Episode:
-    """A random category, half of whose identities give the K pairs, and P of the other half the batch.
+    """Return an episode of a random category: K pairs of half of its identities, a batch of P of the other half.
 
-    Without a context (K is None) all identities may be in the batch.
+    Without a support (K is None) all identities may be in the batch.
 
     Args:
-        categories: those that `fits` says yes to.
+        categories: Those for which `fits` is true.
         num_pairs: K, half of them same-pairs; or None.
         num_identities: P; more where these have too few photos.
         num_photos: P*k, rows of one identity neighbours.
-        num_queries: held-out pairs of the batch.
-        seed: decides everything.
+        num_queries: Held-out pairs of the batch.
+        seed: Seed of all random choices.
     """
     rng = np.random.default_rng(derive_seed(seed, "photo episode"))
     pool = int(rng.integers(len(categories)))
     category = categories[pool]
     repeated = rng.permutation(category.repeated)
     half = 0 if num_pairs is None else len(repeated) // 2
-    support = _draw_support(category, repeated[: min(half, max(num_pairs or 0, 2))], num_pairs or 0, seed)
-    chosen = _draw_batch(category, repeated[half:], num_identities, num_photos, rng)
+    support = _sample_support_pairs(category, repeated[: min(half, max(num_pairs or 0, 2))], num_pairs or 0, seed)
+    chosen = _sample_batch(category, repeated[half:], num_identities, num_photos, rng)
     batch = np.concatenate([rows for _, rows in chosen])
     identities = np.concatenate([np.full(len(rows), category.codes[i]) for i, rows in chosen])
-    queries = _draw_queries(identities, num_queries, rng)
+    queries = _sample_queries(identities, num_queries, rng)
     return Episode(pool, None, support, torch.from_numpy(batch), torch.from_numpy(identities), queries)
 
 
-def _draw_support(category: EpisodeCategory, chosen: np.ndarray, num_pairs: int, seed: int) -> Pairs:
-    """K pairs of these identities, as rows of the table."""
+def _sample_support_pairs(category: EpisodeCategory, chosen: np.ndarray, num_pairs: int, seed: int) -> Pairs:
+    """Return K pairs of these identities, as rows of the table."""
     if num_pairs == 0:
-        nothing = torch.zeros(0, dtype=torch.int64)
-        return Pairs(nothing, nothing, nothing.bool())
+        empty = torch.zeros(0, dtype=torch.int64)
+        return Pairs(empty, empty, empty.bool())
     rows = np.concatenate([category.photos[i] for i in chosen])
     names = [str(i) for i in chosen for _ in category.photos[i]]
     support = sample_support(names, num_pairs, seed=seed)
@@ -113,10 +113,10 @@ def _draw_support(category: EpisodeCategory, chosen: np.ndarray, num_pairs: int,
     )
 
 
-def _draw_batch(
+def _sample_batch(
     category: EpisodeCategory, allowed: np.ndarray, num_identities: int, num_photos: int, rng: np.random.Generator
 ) -> list[tuple[int, np.ndarray]]:
-    """Photos of identity after identity, at most k of each, until there are enough."""
+    """Return photos of one identity after another, at most k of each, until there are `num_photos`."""
     share, missing = -(-num_photos // num_identities), num_photos
     chosen = []
     for identity in allowed:
@@ -128,13 +128,13 @@ def _draw_batch(
     return chosen
 
 
-def _draw_queries(identities: np.ndarray, num_queries: int, rng: np.random.Generator) -> Pairs:
-    """Pairs of the batch, half of them same-pairs where it has any; one may come twice."""
+def _sample_queries(identities: np.ndarray, num_queries: int, rng: np.random.Generator) -> Pairs:
+    """Return pairs of the batch, half of them same-pairs where it has any, sampled with replacement."""
     left, right = np.triu_indices(len(identities), k=1)
     same = identities[left] == identities[right]
-    wanted = rng.permutation(np.arange(num_queries) < num_queries // 2) if same.any() else np.zeros(num_queries, bool)
+    is_same = rng.permutation(np.arange(num_queries) < num_queries // 2) if same.any() else np.zeros(num_queries, bool)
     chosen = np.empty(num_queries, dtype=np.int64)
     for kind in (True, False):
-        places = wanted == kind
+        places = is_same == kind
         chosen[places] = rng.choice(np.flatnonzero(same == kind), int(places.sum()))
     return Pairs(*(torch.from_numpy(column[chosen]) for column in (left, right, same)))

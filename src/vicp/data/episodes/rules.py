@@ -1,7 +1,7 @@
-"""Episodes of the procedural world: a category per context, whose rule only its labelled pairs can tell.
+"""Episodes of the procedural world: one category each, whose rule only its labelled pairs tell.
 
-A pool is one silhouette in photos whose factors all vary. An episode lays a rule over a pool, so identity is
-defined on the fly: the same two photos are the same individual in one episode and different ones in the next.
+A pool is photos of one silhouette in which all factors vary. An episode applies a rule to a pool: the same two photos
+show the same individual in one episode and different ones in the next.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from vicp.data.procedural.world import FACTORS, NUM_VALUES, Rule
 from vicp.data.seeds import generator
 from vicp.errors import ConfigError
 
-CANDIDATES = 16  # how many pairs a hard one is the hardest of
+NUM_HARD_CANDIDATES = 16  # a hard pair is the hardest of so many
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Episode:
-    """One context and what is asked of it; support and batch share no identity.
+    """A support, a batch of photos to embed under its prompt, and query pairs; support and batch share no identity.
 
     Attributes:
-        pool: which pool, or category.
-        rule: what makes an identity in the procedural world; None for real photos.
-        support: the K labelled pairs the LLM reads.
-        batch: the photos to embed, indices into the pool (P*k,).
-        identities: their identities (P*k,); rows of one identity are neighbours.
-        queries: held-out pairs within the batch, as indices into `batch`.
+        pool: Index of the pool, or category.
+        rule: What defines identity in the procedural world; None for real photos.
+        support: The K labelled pairs the LLM reads.
+        batch: The photos to embed, indices into the pool (P*k,).
+        identities: Their identities (P*k,); rows of one identity are neighbours.
+        queries: Held-out pairs within the batch, as indices into `batch`.
     """
 
     pool: int
@@ -57,7 +57,7 @@ class Episode:
 
 
 def render_pool(silhouette: Tensor, num: int, *, values_per_factor: int, size: int, seed: int) -> Pool:
-    """A pool that keeps a few values of each factor, so that pairs and triples of factors recur in it."""
+    """Return a pool that keeps a few values of each factor, so that combinations of two and three values recur."""
     draw = generator(seed, "pool")
     kept = torch.stack([torch.randperm(NUM_VALUES, generator=draw)[:values_per_factor] for _ in FACTORS])
     chosen = torch.randint(values_per_factor, (num, len(FACTORS)), generator=draw)
@@ -78,9 +78,19 @@ def sample_episode(
     same_share: float = 0.5,
     among: range | None = None,
 ) -> Episode:
-    """A random pool (`among` these, or all) under a random rule (its number of factors first, then which).
+    """Return an episode of a random pool and a random rule (its number of factors first, then which).
 
-    Of the support's pairs, `same_share` are the same; of the held-out ones, half.
+    Args:
+        pools: The pools to sample from.
+        rules: The rules to sample from.
+        num_pairs: K.
+        num_identities: P.
+        num_photos: P*k.
+        num_queries: Held-out pairs of the batch, half of them same-pairs.
+        hard_share: Share of hard pairs, in [0, 1]; see `sample_pairs`.
+        draw: Source of all random numbers.
+        same_share: Share of same-pairs in the support, in [0, 1].
+        among: Indices of the pools to sample from; all if None.
     """
     among = range(len(pools)) if among is None else among
     pool = among[int(torch.randint(len(among), (), generator=draw))]
@@ -90,14 +100,14 @@ def sample_episode(
     rule = of_size[int(torch.randint(len(of_size), (), generator=draw))]
     values = pools[pool].values
     identities = rule.identities(values)  # (n,)
-    known = torch.unique(identities)
-    known = known[torch.randperm(len(known), generator=draw)]
-    for_support = torch.isin(identities, known[: len(known) // 2])
+    shuffled = torch.unique(identities)
+    shuffled = shuffled[torch.randperm(len(shuffled), generator=draw)]
+    for_support = torch.isin(identities, shuffled[: len(shuffled) // 2])
     support_photos = for_support.nonzero().squeeze(1)
     support = sample_pairs(
         support_photos, values, identities, num_pairs, hard_share=hard_share, same_share=same_share, draw=draw
     )
-    batch = _draw_batch(identities, known[len(known) // 2 :], num_identities, num_photos, draw)
+    batch = _sample_batch(identities, shuffled[len(shuffled) // 2 :], num_identities, num_photos, draw)
     positions = torch.arange(len(batch))
     queries = sample_pairs(positions, values[batch], identities[batch], num_queries, hard_share=hard_share, draw=draw)
     return Episode(pool, rule, support, batch, identities[batch], queries)
@@ -113,41 +123,42 @@ def sample_pairs(
     draw: torch.Generator,
     same_share: float = 0.5,
 ) -> Pairs:
-    """Pairs in random order, a share of them the same where the photos allow it, a share of them hard.
+    """Return pairs in random order, a share of them same-pairs where the photos allow it, a share of them hard.
 
-    A hard pair is the same and unlike, or different and alike.
-
-    If all pairs were hard, "unlike means same" would be a shortcut past the rule (notes from the bench, 7).
+    A hard pair is a same-pair with few factor values in common, or a different-pair with many. Were all pairs hard,
+    "few in common means same" would be a shortcut that needs no rule.
 
     Args:
-        photos: indices to draw from (n',).
-        values: factor values of the whole pool (n, 6).
-        identities: of the whole pool (n,).
+        photos: Indices to sample from (n',).
+        values: Factor values of the whole pool (n, 6).
+        identities: Of the whole pool (n,).
         num: K.
-        hard_share: share of hard pairs, in [0, 1].
-        draw: the source of randomness.
-        same_share: share of same-pairs, in [0, 1], rounded down to pairs.
+        hard_share: Share of hard pairs, in [0, 1].
+        draw: Source of all random numbers.
+        same_share: Share of same-pairs, in [0, 1], rounded down to pairs.
     """
-    wanted = torch.arange(num) < int(num * same_share)  # (K,) same?
-    wanted = wanted[torch.randperm(num, generator=draw)]
+    is_same = torch.arange(num) < int(num * same_share)  # (K,)
+    is_same = is_same[torch.randperm(num, generator=draw)]
     hard = torch.rand(num, generator=draw) < hard_share  # (K,)
     anchors = photos[torch.randint(len(photos), (num,), generator=draw)]  # (K,)
     allowed = identities[anchors][:, None] == identities[photos][None]  # (K, n')
-    allowed = allowed == wanted[:, None]
-    alike = (values[anchors][:, None] == values[photos][None]).sum(dim=-1)  # (K, n') factors in common
+    allowed = allowed == is_same[:, None]
+    num_common = (values[anchors][:, None] == values[photos][None]).sum(dim=-1)  # (K, n')
     itself = anchors[:, None] == photos[None]
-    luck = torch.rand(allowed.shape, generator=draw) - 10.0 * ~allowed - 100.0 * itself  # (K, n')
-    candidates = luck >= luck.topk(min(CANDIDATES, luck.shape[1]), dim=1).values[:, -1:]  # (K, n')
-    hardness = torch.where(wanted[:, None], -alike, alike).float().masked_fill(~candidates | ~allowed, -50.0)
-    score = luck + hardness * hard[:, None]
+    random_score = torch.rand(allowed.shape, generator=draw) - 10.0 * ~allowed - 100.0 * itself  # (K, n')
+    candidates = (
+        random_score >= random_score.topk(min(NUM_HARD_CANDIDATES, random_score.shape[1]), dim=1).values[:, -1:]
+    )  # (K, n')
+    hardness = torch.where(is_same[:, None], -num_common, num_common).float().masked_fill(~candidates | ~allowed, -50.0)
+    score = random_score + hardness * hard[:, None]
     partners = photos[score.argmax(dim=1)]  # (K,)
     return Pairs(anchors, partners, identities[anchors] == identities[partners])
 
 
-def _draw_batch(
+def _sample_batch(
     identities: Tensor, allowed: Tensor, num_identities: int, num_photos: int, draw: torch.Generator
 ) -> Tensor:
-    """`num_photos` different photos of at most `num_identities` identities, those with photos enough first."""
+    """Return `num_photos` different photos of at most `num_identities` identities, those with enough photos first."""
     counts = (identities[None] == allowed[:, None]).sum(dim=1)  # one per allowed identity
     share = -(-num_photos // min(num_identities, len(allowed)))
     chosen = allowed[(counts < share).int().argsort(stable=True)][:num_identities]

@@ -2,7 +2,7 @@
 
 Body frame: x to the right, y up, the outline close to the unit circle. A field is about a distance in body
 units, so that times the pixels per unit it anti-aliases: positive in a pattern, negative in an emblem.
-Nothing here tells left from right: a mirrored photo shows the same values, as flip augmentation needs.
+Nothing here distinguishes left from right: a mirrored photo has the same values, as flip augmentation needs.
 """
 
 import math
@@ -42,12 +42,12 @@ PLACES = torch.tensor(
 
 
 def sample_silhouettes(num: int, *, seed: int, split: Split) -> Tensor:
-    """Random bilaterally symmetric outlines, each from the split's own region of shape space.
+    """Return random bilaterally symmetric outlines from the split's region of shape space.
 
     Args:
-        num: how many.
-        seed: each split has its own stream for a seed.
-        split: decides the combinations of lobes and accent (`REGIONS`), disjoint between splits.
+        num: Number of outlines.
+        seed: Each split has its own stream for a seed.
+        split: The combinations of lobes and accent (`REGIONS`), disjoint between splits.
 
     Returns:
         Parameters (num, S), float32: lobes, accent (index into `NOUNS`), width, height, bend, harmonics.
@@ -76,7 +76,7 @@ def _angles() -> Tensor:
 
 
 def _radii(lobes: Tensor, accent: Tensor, draw: Tensor) -> Tensor:
-    """Radius over the angle from the top, (num, 256), before smoothing by the harmonics."""
+    """Return the radius over the angle from the top, (num, 256), before smoothing by the harmonics."""
     theta = _angles()
 
     def bump(at: Tensor | float, spread: float) -> Tensor:
@@ -104,9 +104,9 @@ def _radii(lobes: Tensor, accent: Tensor, draw: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Outline:
-    """An outline over a grid, all (B, H, W): its radius in a pixel's direction and the pixel's own reach.
+    """Outlines over a grid, all (B, H, W): the radius in a pixel's direction and the pixel's distance from the centre.
 
-    The position `u`, `v` is the body's with width and height undone.
+    `reach` is that distance; `u`, `v` are body coordinates divided by width and height.
     """
 
     radius: Tensor
@@ -116,7 +116,7 @@ class Outline:
 
 
 def radius_at(cosine: Tensor, silhouettes: Tensor) -> Tensor:
-    """Outline radius at the angle whose cosine from the top is given (B, ...), by Clenshaw's recurrence."""
+    """Return the outline radius at the angle whose cosine from the top is given (B, ...), by Clenshaw's recurrence."""
     shape = (-1,) + (1,) * (cosine.dim() - 1)
     terms = [a.view(shape) for a in silhouettes[:, 5:].unbind(1)]
     double = 2 * cosine
@@ -127,7 +127,7 @@ def radius_at(cosine: Tensor, silhouettes: Tensor) -> Tensor:
 
 
 def trace(x: Tensor, y: Tensor, silhouettes: Tensor) -> Outline:
-    """The outlines of `silhouettes` (B, S) seen from body coordinates (B, H, W)."""
+    """Return the outlines of `silhouettes` (B, S) at body coordinates (B, H, W)."""
     u, v = x / silhouettes[:, 2, None, None], y / silhouettes[:, 3, None, None]
     reach = torch.addcmul(u * u, v, v).add_(1e-8).sqrt_()
     radius = radius_at(v / reach, silhouettes)
@@ -135,7 +135,7 @@ def trace(x: Tensor, y: Tensor, silhouettes: Tensor) -> Outline:
 
 
 def place_at(place: Tensor, silhouettes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where the emblem sits in the body frame, x and y (B,), and whether it is mirrored in x and y (B, 2)."""
+    """Return the emblem's position x and y (B,) in the body frame, and whether it is mirrored in x and y (B, 2)."""
     theta, share, mirror_x, mirror_y = PLACES[place].unbind(1)
     above, below = radius_at(theta.cos(), silhouettes), radius_at(-theta.cos(), silhouettes)
     reach = share * torch.where(mirror_y > 0, torch.minimum(above, below), above)
@@ -228,7 +228,7 @@ EMBLEMS: tuple[Field, ...] = (
 
 
 def by_value(fields: tuple[Field, ...], values: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """The field each image's value names, over its own coordinates (B, H, W); only that one is computed."""
+    """Return the field that each image's value names, at its coordinates (B, H, W); only that one is computed."""
     out = torch.empty_like(x)
     for value, field in enumerate(fields):
         rows = (values == value).nonzero()[:, 0]

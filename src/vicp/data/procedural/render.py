@@ -1,4 +1,4 @@
-"""The camera of the procedural world: factor values and silhouettes in, photos out, batched in float32."""
+"""The renderer of the procedural world: factor values and silhouettes in, photos out, batched in float32."""
 
 import math
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vicp.data.procedural.objects import EMBLEMS, PATTERNS, Outline, by_value, place_at, trace
 
-CHUNK_PIXELS = 64 * 96 * 96  # what one pass works on: about 100 MB at its peak
+CHUNK_PIXELS = 64 * 96 * 96  # of one pass: about 100 MB at its peak
 EMBLEM_SIZE = 0.21
 
 BODY = torch.tensor(
@@ -72,12 +72,12 @@ class Nuisance:
     lens: Tensor  # (B, 2): blur, noise
 
     def rows(self, part: slice) -> "Nuisance":
-        """The nuisance of some of the photos."""
+        """Return the nuisance of some of the photos."""
         return Nuisance(**{f.name: getattr(self, f.name)[part] for f in fields(self)})
 
 
 def sample_nuisance(num: int, generator: torch.Generator) -> Nuisance:
-    """Pose, light, backdrop, occlusion and lens of `num` photos."""
+    """Return random pose, light, backdrop, occlusion and lens of `num` photos."""
 
     def uniform(*ranges: tuple[float, float]) -> Tensor:
         low, high = torch.tensor(ranges).unbind(1)
@@ -102,22 +102,22 @@ def sample_nuisance(num: int, generator: torch.Generator) -> Nuisance:
 
 
 def render(values: Tensor, silhouettes: Tensor, *, size: int, generator: torch.Generator) -> Tensor:
-    """Photos of objects: the values decide what the object wears, the generator all the rest.
+    """Return photos of objects with these factor values, with random nuisances.
 
-    The generator is read in the same way whatever the values, so two calls with the same seed show
+    The generator is used in the same way whatever the values, so two calls with the same seed show
     the same scene and differ only where the values differ.
 
     Args:
-        values: factor values (B, 6), int64, in the order of `world.FACTORS`.
-        silhouettes: outline parameters (B, S).
-        size: height and width in pixels.
-        generator: source of pose, light, background, occlusion, blur and noise.
+        values: Factor values (B, 6), int64, in the order of `world.FACTORS`.
+        silhouettes: Outline parameters (B, S).
+        size: Height and width in pixels.
+        generator: Source of pose, light, background, occlusion, blur and noise.
 
     Returns:
         Images (B, 3, size, size), uint8.
 
     Raises:
-        ValueError: values and silhouettes that are not one row per photo.
+        ValueError: Values and silhouettes that are not one row per photo.
     """
     if values.shape != (len(silhouettes), 6):
         raise ValueError(f"values must be ({len(silhouettes)}, 6), one row per silhouette, got {tuple(values.shape)}")
@@ -133,7 +133,7 @@ def render(values: Tensor, silhouettes: Tensor, *, size: int, generator: torch.G
 
 
 def body_grid(pose: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Body coordinates x, y (B, size, size) of the pixels: the pose undone, except for the bend."""
+    """Return body coordinates x, y (B, size, size) of the pixels: the inverse of the pose, without the bend."""
     axis = (torch.arange(size) + 0.5) * (2 / size) - 1
     angle, scale, shift_x, shift_y, shear, aspect = (p[:, None] for p in pose.unbind(1))
     across, up = axis - shift_x, -axis - shift_y  # (B, size)
@@ -145,13 +145,13 @@ def body_grid(pose: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def depth_inside(gap: Tensor, scale: Tensor) -> Tensor:
-    """Distance to the outline in pixels, positive inside: the field `radius - reach` over its own slope.
+    """Return the distance to the outline in pixels, positive inside: the field `radius - reach` over its slope.
 
-    The slope is bounded, since it grows towards the centre, where the radius turns fast.
+    The slope is bounded, since it grows towards the centre, where the radius changes fast.
 
     Args:
-        gap: radius less reach (B, H, W), in body units.
-        scale: pixels per body unit (B, 1, 1).
+        gap: Radius less reach (B, H, W), in body units.
+        scale: Pixels per body unit (B, 1, 1).
     """
     slope = torch.full_like(gap, 1e-6)
     slope[:, :, 1:-1].addcmul_(d := (gap[:, :, 2:] - gap[:, :, :-2]), d, value=0.25)
@@ -164,12 +164,12 @@ def _bent(x: Tensor, y: Tensor, silhouettes: Tensor) -> Tensor:
 
 
 def _edge(pixels: Tensor) -> Tensor:
-    """Coverage of a pixel whose centre lies so many pixels inside."""
+    """Return the coverage of pixels whose centres lie so many pixels inside."""
     return (pixels + 0.5).clamp_(0, 1)
 
 
 def _scene(values: Tensor, silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
-    """The photo before light and lens, (B, 3, size, size): the object's layers over the backdrop."""
+    """Return the photos before light and lens, (B, 3, size, size): the object's layers over the backdrop."""
     x, y = body_grid(nuisance.pose, size)
     x = _bent(x, y, silhouettes)
     outline = trace(x, y, silhouettes)
@@ -211,7 +211,7 @@ def _pattern(x: Tensor, y: Tensor, value: Tensor, texture: Tensor) -> Tensor:
 
 
 def _emblem_depth(x: Tensor, y: Tensor, values: Tensor, silhouettes: Tensor, marks: Tensor) -> Tensor:
-    """How far inside the emblem, in body units; a mirrored place shows the emblem on both sides."""
+    """Return the depth inside the emblem, in body units; a mirrored place shows the emblem on both sides."""
     at_x, at_y, mirrored = place_at(values[:, 1], silhouettes)
     x = torch.where(mirrored[:, 0, None, None], x.abs(), x) - at_x[:, None, None]
     y = torch.where(mirrored[:, 1, None, None], y.abs(), y) - at_y[:, None, None]
@@ -221,7 +221,7 @@ def _emblem_depth(x: Tensor, y: Tensor, values: Tensor, silhouettes: Tensor, mar
 
 
 def _colours(values: Tensor, hues: Tensor) -> Tensor:
-    """Colours of body, pattern, dashes, gaps, lines and emblem, (B, 3, 6), each with its small offset."""
+    """Return the colours of body, pattern, dashes, gaps, lines and emblem, (B, 3, 6), each with its small offset."""
     border = BORDER[values[:, 3]]
     body, pattern = BODY[values[:, 0]], PATTERN[values[:, 2]]
     ink, cream = torch.tensor(INK).expand_as(body), torch.tensor(CREAM).expand_as(body)
@@ -230,13 +230,13 @@ def _colours(values: Tensor, hues: Tensor) -> Tensor:
 
 
 def _lamp(nuisance: Nuisance) -> tuple[Tensor, Tensor]:
-    """Direction of the lamp in the body frame."""
+    """Return the direction of the lamp in the body frame, x and y (B,)."""
     angle, (x, y) = nuisance.pose[:, 0], nuisance.light[:, 3:5].unbind(1)
     return angle.cos() * x + angle.sin() * y, angle.cos() * y - angle.sin() * x
 
 
 def _shading(outline: Outline, nuisance: Nuisance) -> tuple[Tensor, Tensor]:
-    """Brightness and highlight of a swollen body, both (B, H, W)."""
+    """Return brightness and highlight of a convex body, both (B, H, W)."""
     lamp_x, lamp_y = (a[:, None, None] for a in _lamp(nuisance))
     towards = (1 + lamp_x**2 + lamp_y**2).rsqrt() * 0.62
     x, y = outline.u / outline.radius, outline.v / outline.radius
@@ -248,13 +248,13 @@ def _shading(outline: Outline, nuisance: Nuisance) -> tuple[Tensor, Tensor]:
 
 
 def _palette(hsv: Tensor) -> Tensor:
-    """Colours (..., 3) of hue, saturation and value (..., 3), by cosines."""
+    """Return the colours (..., 3) of hue, saturation and value (..., 3), by cosines."""
     phase = 2 * math.pi * (hsv[..., :1] + torch.arange(3) / 3)
     return hsv[..., 2:3] * (1 - hsv[..., 1:2] * (0.5 + 0.5 * phase.cos()))
 
 
 def _backdrop(silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
-    """Two colours, three blobs and the object's soft shadow, (B, 3, size, size), made small and enlarged."""
+    """Return two colours, three blobs and a soft shadow, (B, 3, size, size), computed small and enlarged."""
     small = max(8, size // 4)
     axis = (torch.arange(small) + 0.5) * (2 / small) - 1
     angle = nuisance.backdrop[:, 0, 3, None]
@@ -280,13 +280,13 @@ def _backdrop(silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
 
 
 def _enlarging(small: int, size: int) -> Tensor:
-    """The matrix (size, small) that enlarges a row linearly; cheaper for planes than `interpolate`."""
+    """Return the matrix (size, small) that enlarges a row linearly; cheaper for planes than `interpolate`."""
     at = ((torch.arange(size) + 0.5) * (small / size) - 0.5).clamp(0, small - 1)
     return (1 - (at[:, None] - torch.arange(small)).abs()).clamp(min=0)
 
 
 def _occlude(photo: Tensor, nuisance: Nuisance) -> Tensor:
-    """Three photos in ten get a bar or a ball across a part of the object."""
+    """Return the photos, three in ten of them with a bar or a ball across a part of the object."""
     rows = (nuisance.occluder[:, 0] < 0.3).nonzero()[:, 0]
     _, bar, angle, reach, half = (o[:, None, None] for o in nuisance.occluder[rows, :5].unbind(1))
     scale, shift_x, shift_y = (p[:, None, None] for p in nuisance.pose[rows, 1:4].unbind(1))
@@ -303,7 +303,7 @@ def _occlude(photo: Tensor, nuisance: Nuisance) -> Tensor:
 
 
 def _expose(photo: Tensor, nuisance: Nuisance, generator: torch.Generator) -> Tensor:
-    """Light falling off across the photo, blur and sensor noise."""
+    """Return the photos with a gradient of light, blur and sensor noise."""
     size = photo.shape[-1]
     axis = (torch.arange(size) + 0.5) * (2 / size) - 1
     gain, slope_x, slope_y = (a[:, None, None] for a in nuisance.light[:, :3].unbind(1))

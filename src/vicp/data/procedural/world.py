@@ -1,8 +1,8 @@
 """A procedural photo world: categories of objects, and rules that say what makes one of them an individual.
 
-An object wears six factors of eight values each. A category is a silhouette and a rule: the factors that are
-the identity, the others changing freely from photo to photo. So two photos are the same individual under one
-rule and different ones under another, and only the support says which rule holds.
+An object has six factors of eight values each. A category is a silhouette and a rule: the factors that define the
+identity, while the others change freely from photo to photo. So two photos show the same individual under one rule and
+different ones under another, and only the support tells which rule holds.
 """
 
 import itertools
@@ -27,8 +27,8 @@ __all__ = [
     "Rule",
     "Split",
     "all_rules",
-    "draw_objects",
     "encode_png",
+    "sample_objects",
     "sample_silhouettes",
     "sample_values",
     "split_rules",
@@ -38,12 +38,12 @@ __all__ = [
 
 FACTORS: tuple[str, ...] = ("body", "pattern", "pattern_colour", "border", "emblem", "place")
 NUM_VALUES = 8
-RULE_SEED = 0  # the division of the rules that `world_photos` uses, and that training should use
+RULE_SEED = 0  # of the split of the rules that `world_photos` uses, and that training should use
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The factors that make the identity of an object."""
+    """The factors that define the identity of an object."""
 
     factors: tuple[int, ...]
     """Sorted indices into `FACTORS`."""
@@ -54,41 +54,38 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """The factors' names, for example "body+emblem"."""
+        """Return the names of the factors, for example "body+emblem"."""
         return "+".join(FACTORS[f] for f in self.factors)
 
     @property
     def num_identities(self) -> int:
-        """How many individuals the rule tells apart."""
+        """Return the number of individuals that the rule tells apart."""
         return int(NUM_VALUES ** len(self.factors))
 
     def identities(self, values: Tensor) -> Tensor:
-        """Identity codes (B,) of factor values (B, 6): the rule's factors as digits, the first highest."""
+        """Return identity codes (B,) of factor values (B, 6): the rule's factors as digits, the first highest."""
         codes = torch.zeros(len(values), dtype=torch.int64)
         for factor in self.factors:
             codes = codes * NUM_VALUES + values[:, factor]
         return codes
 
     def digits(self, codes: Tensor) -> Tensor:
-        """Values (B, num factors of the rule) of identity codes (B,): the inverse of `identities`."""
+        """Return values (B, num factors of the rule) of identity codes (B,): the inverse of `identities`."""
         powers = torch.tensor([NUM_VALUES**p for p in reversed(range(len(self.factors)))])
         return codes[:, None] // powers % NUM_VALUES
 
 
 def all_rules(sizes: Sequence[int] = (1, 2, 3)) -> tuple[Rule, ...]:
-    """Every rule of so many factors, small ones first."""
+    """Return every rule of these numbers of factors, small ones first."""
     return tuple(Rule(f) for size in sizes for f in itertools.combinations(range(len(FACTORS)), size))
 
 
 def split_rules(seed: int, unseen_share: float = 0.25) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    """Rules for training and rules kept from it, the latter the same share of the pairs and of the triples.
+    """Return seen rules, for training, and unseen ones: the same share of the rules of two and of three factors.
 
     Args:
-        seed: decides which.
-        unseen_share: share of the pairs and triples to keep from training. Single factors are always seen.
-
-    Returns:
-        Seen and unseen rules.
+        seed: Seed of the random choice.
+        unseen_share: Share of the rules of two and three factors that are unseen. Single factors are always seen.
     """
     rng = named_generator(seed, "rules")
     unseen: set[Rule] = set()
@@ -101,12 +98,12 @@ def split_rules(seed: int, unseen_share: float = 0.25) -> tuple[tuple[Rule, ...]
 
 
 def sample_values(num: int, *, generator: torch.Generator) -> Tensor:
-    """Factor values (num, 6), int64, uniform in 0..7."""
+    """Return factor values (num, 6), int64, uniform in 0..7."""
     return torch.randint(NUM_VALUES, (num, len(FACTORS)), generator=generator)
 
 
-def draw_objects(num: int, silhouettes: Tensor, *, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Photos (num, 3, size, size) uint8 of objects of these silhouettes (n, S), and their factor values (num, 6)."""
+def sample_objects(num: int, silhouettes: Tensor, *, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return photos (num, 3, size, size) uint8 of objects of these silhouettes (n, S), and factor values (num, 6)."""
     values = sample_values(num, generator=generator)
     shapes = silhouettes[torch.randint(len(silhouettes), (num,), generator=generator)]
     return render(values, shapes, size=size, generator=generator), values
@@ -115,21 +112,21 @@ def draw_objects(num: int, silhouettes: Tensor, *, size: int, generator: torch.G
 def world_episode(
     silhouette: Tensor, rule: Rule, *, num_identities: int, photos_per_identity: int, size: int, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Photos of distinct individuals of one category; factors outside the rule are drawn anew for each photo.
+    """Return photos of distinct individuals of one category; factors outside the rule are random in each photo.
 
     Args:
-        silhouette: outline parameters (S,).
-        rule: what makes an identity.
-        num_identities: how many individuals.
-        photos_per_identity: photos of each, in consecutive rows.
-        size: height and width in pixels.
-        seed: decides individuals and photos.
+        silhouette: Outline parameters (S,).
+        rule: What defines an identity.
+        num_identities: Number of individuals.
+        photos_per_identity: Photos of each, in consecutive rows.
+        size: Height and width in pixels.
+        seed: Seed of individuals and photos.
 
     Returns:
         Images (B, 3, size, size), uint8, values (B, 6) and identity codes (B,).
 
     Raises:
-        ValueError: more individuals than the rule can tell apart.
+        ValueError: More individuals than the rule can tell apart.
     """
     if num_identities > rule.num_identities:
         raise ValueError(
@@ -154,22 +151,22 @@ def world_photos(
     seed: int = 0,
     split: Split = "unseen",
 ) -> pd.DataFrame:
-    """The photo table of a small world: encoded photos of the individuals of a few categories.
+    """Return the photo table of a small world: encoded photos of the individuals of a few categories.
 
     Args:
-        num_categories: how many silhouettes, each with a rule.
-        num_identities: individuals of each category.
-        photos_per_identity: photos of each individual.
-        size: height and width in pixels.
-        seed: decides everything but the division of the rules (`RULE_SEED`).
-        split: of the silhouettes. Rules are unseen ones for "unseen", seen ones otherwise, and always of two
+        num_categories: Number of silhouettes, each with a rule.
+        num_identities: Individuals of each category.
+        photos_per_identity: Photos of each individual.
+        size: Height and width in pixels.
+        seed: Seed of everything but the split of the rules (`RULE_SEED`).
+        split: Of the silhouettes. Rules are unseen ones for "unseen", seen ones otherwise, and always of two
             or three factors and with at least `num_identities` identities.
 
     Returns:
         Columns `path`, `image` (PNG), `category`, `identity`, `rule`, and a column per factor.
 
     Raises:
-        ValueError: more individuals than any rule can tell apart.
+        ValueError: More individuals than any rule can tell apart.
     """
     seen, unseen = split_rules(RULE_SEED)
     rules = [r for r in (unseen if split == "unseen" else seen) if len(r.factors) > 1]
@@ -197,7 +194,7 @@ def world_photos(
 def _table(
     images: Tensor, values: Tensor, identities: Tensor, noun: str, rule: Rule, photos_per_identity: int
 ) -> pd.DataFrame:
-    """The rows of one category."""
+    """Return the rows of one category."""
     names = [f"{code:04d}" for code in identities.tolist()]
     shots = [i % photos_per_identity for i in range(len(names))]
     table = pd.DataFrame(
@@ -213,5 +210,5 @@ def _table(
 
 
 def encode_png(image: Tensor) -> bytes:
-    """An image (3, S, S) uint8 as a PNG."""
+    """Return an image (3, S, S) uint8 as a PNG."""
     return encode_image(Image.fromarray(image.permute(1, 2, 0).numpy()), "PNG")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vicp.config import EpisodeConfig
-from vicp.data.episodes.photos import EpisodeCategory, categories_of, sample_photo_episode
+from vicp.data.episodes.photos import EpisodeCategory, list_categories, sample_photo_episode
 from vicp.data.episodes.rules import Episode, Pairs
 from vicp.data.images import ImageTransform
 from vicp.data.loading import load_pixels
@@ -106,7 +106,7 @@ def with_enough_photos(
     Raises:
         ConfigError: there is none.
     """
-    categories = categories_of(table)
+    categories = list_categories(table)
     fitting = [
         c
         for c in categories

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vicp.config import EpisodeConfig
-from vicp.data.episodes.natural import NATURAL_FACTORS, composite_pool, natural_rules, read_photos
+from vicp.data.episodes.natural import NATURAL_FACTORS, composite_pool, natural_rules, read_photo_column
 from vicp.data.episodes.rules import Episode, Pool, render_pool, sample_episode
 from vicp.data.images import ImageTransform, normalise
 from vicp.data.procedural.world import RULE_SEED, Rule, Split, all_rules, sample_silhouettes, split_rules
@@ -117,7 +117,9 @@ def _natural_pools(
     settings: EpisodeConfig, split: Split, *, num: int, transform: ImageTransform, seed: int
 ) -> list[Pool]:
     assert settings.natural_photos is not None
-    photos = read_photos(settings.natural_photos, settings.natural_column, transform, key="episodes.natural_photos")
+    photos = read_photo_column(
+        settings.natural_photos, settings.natural_column, transform, key="episodes.natural_photos"
+    )
     half = len(photos) // 2
     photos = photos[:half] if split == "seen" else photos[half:]
     if len(photos) < 16:

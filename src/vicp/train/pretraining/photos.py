@@ -7,9 +7,9 @@ from torch import Tensor
 
 from vicp.config import PretrainConfig, RunConfig
 from vicp.data.episodes.augment import random_view
-from vicp.data.episodes.natural import composite, read_photos
+from vicp.data.episodes.natural import composite, read_photo_column
 from vicp.data.images import ImageTransform
-from vicp.data.procedural.world import NUM_VALUES, draw_objects, sample_silhouettes, sample_values
+from vicp.data.procedural.world import NUM_VALUES, sample_objects, sample_silhouettes, sample_values
 from vicp.data.seeds import derive_seed
 from vicp.train.episodes.sources import image_transform
 
@@ -32,7 +32,7 @@ class PretrainPhotos:
 
     def objects(self, num: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         """Drawn objects (num, 3, S, S) uint8 and their factor values (num, 6)."""
-        return draw_objects(num, self.silhouettes, size=self.transform.size, generator=draw)
+        return sample_objects(num, self.silhouettes, size=self.transform.size, generator=draw)
 
     def views(self, draw: torch.Generator) -> list[Tensor]:
         """Two views each of some natural photos, the second ones after the first ones."""
@@ -65,7 +65,7 @@ def photos_to_learn(config: RunConfig) -> PretrainPhotos:
     transform = image_transform(config)
     natural = None
     if settings.photos is not None:
-        natural = read_photos(settings.photos, settings.photo_column, transform, key="pretrain.photos")
+        natural = read_photo_column(settings.photos, settings.photo_column, transform, key="pretrain.photos")
     return PretrainPhotos(
         settings, transform, sample_silhouettes(settings.num_silhouettes, seed=seed, split="seen"), natural
     )
