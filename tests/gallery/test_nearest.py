@@ -6,7 +6,7 @@ import pytest
 
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
-from vicp.gallery.identity_search import group_by_identity, identity_similarities, impostor_similarities
+from vicp.gallery.identity_search import best_impostor_similarities, group_by_identity, identity_similarities
 from vicp.gallery.nearest import nearest_in_table
 
 
@@ -59,6 +59,6 @@ def test_of_several_categories_names_say_which() -> None:
 
 def test_the_best_impostor_is_never_oneself() -> None:
     index = group_by_identity(unit(0, 1, 30, 100), ["a", "a", "b", "c"], np.arange(4))
-    best = impostor_similarities(index)
+    best = best_impostor_similarities(index)
     assert best[1:] == pytest.approx([cos(29), cos(70)], abs=1e-6)
     assert best[0] in (pytest.approx(cos(30), abs=1e-6), pytest.approx(cos(29), abs=1e-6))  # by which photo was drawn

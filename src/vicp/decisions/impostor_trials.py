@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 def search_held_out(held_out: HeldOut, *, seed: int = 0) -> ImpostorSearches:
     """Return the searches of a support's identities among each other, with one photo of each at random."""
     rng = np.random.default_rng(seed)
-    similarity = impostor_similarities(held_out, rng)  # (g, g)
+    similarity = impostor_similarity_matrix(held_out, rng)  # (g, g)
     compared = np.isfinite(similarity) & np.isfinite(similarity.T)
     num_identities = len(compared)
     complete = num_identities > 1 and int(compared.sum()) == num_identities * (num_identities - 1)
@@ -63,7 +63,7 @@ def searches_among(best: Array, *, seed: int = 0) -> ImpostorSearches:
     return ImpostorSearches((max(len(best) - 1, 1),), rows, complete=True)
 
 
-def impostor_similarities(held_out: HeldOut, rng: np.random.Generator) -> Array:
+def impostor_similarity_matrix(held_out: HeldOut, rng: np.random.Generator) -> Array:
     """Return the highest similarity (g, g) of one photo of a group, at random, to another's; NaN where not compared."""
     is_impostor = (held_out.relation == -1) & np.isfinite(held_out.similarity)
     names, member = np.unique(held_out.groups, return_inverse=True)

@@ -26,7 +26,7 @@ from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule, decision_rule
 from vicp.decisions.sentences import NO_HELD_OUT_PAIRS, NO_PROMPT, identification_sentence
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, find_category, gallery_categories
-from vicp.gallery.identity_search import impostor_similarities
+from vicp.gallery.identity_search import best_impostor_similarities
 from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult, nearest_in_category, nearest_in_table
 from vicp.gallery.routing import choose_categories, embed_under_prompts
 from vicp.gallery.store.snapshot import Snapshot
@@ -65,7 +65,7 @@ class CategorySearch:
         if rule is None or not isinstance(nearest, ExactNearest):
             return cls(category, nearest, rule, unruled)
         if 2 * len(rule.searches.best) + 1 < len(nearest.names) <= MAX_IDENTITIES:
-            rule = replace(rule, searches=searches_among(impostor_similarities(nearest.index)))
+            rule = replace(rule, searches=searches_among(best_impostor_similarities(nearest.index)))
         return cls(category, nearest, rule, unruled)
 
     def identify(

@@ -80,7 +80,7 @@ def identity_similarities(query: Floats, index: IdentityIndex) -> Floats:
     return best
 
 
-def impostor_similarities(index: IdentityIndex, *, seed: int = 0) -> NDArray[np.float64]:
+def best_impostor_similarities(index: IdentityIndex, *, seed: int = 0) -> NDArray[np.float64]:
     """Return the highest similarity (I,) of one photo of each identity, at random, to a photo of any other.
 
     Args:
