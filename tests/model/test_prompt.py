@@ -7,7 +7,6 @@ import torch
 from safetensors.torch import save_file
 
 from vicp.errors import PromptError
-from vicp.model import visual_prompt as prompt_module
 from vicp.model.visual_prompt import VisualPrompt
 
 
@@ -49,11 +48,13 @@ def test_a_write_that_fails_leaves_the_old_prompt(
     prompt.save(path)
     before = path.read_bytes()
 
-    def half_way(tensors: object, file: Path, metadata: object) -> None:
-        Path(file).write_bytes(b"half")
+    write = Path.write_bytes
+
+    def write_half(file: Path, data: bytes) -> int:
+        write(file, data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prompt_module, "save_file", half_way)
+    monkeypatch.setattr(Path, "write_bytes", write_half)
     with pytest.raises(PromptError, match=r"cannot write the prompt \(No space left on device\)"):
         prompt.save(path)
     assert path.read_bytes() == before

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from vicp.errors import PromptError
@@ -106,14 +106,22 @@ def write_prompt_file(
     Raises:
         PromptError: it cannot be written there.
     """
-    metadata = {"format": format_name, "fingerprint": fingerprint, "facts": json.dumps(facts)}
-    own = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    data = encode_prompt_file(tensors, facts, fingerprint=fingerprint, format_name=format_name)
     try:
         with atomic_write(path) as part:
-            save_file(own, part, metadata=metadata)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PromptError(f"{path}: cannot write the prompt ({reason})") from error
+            part.write_bytes(data)
+    except OSError as error:
+        raise PromptError(f"{path}: cannot write the prompt ({error.strerror or error})") from error
+
+
+def encode_prompt_file(
+    tensors: Mapping[str, Tensor | None], facts: dict[str, Any], *, fingerprint: str, format_name: str
+) -> bytes:
+    """Return the bytes of a safetensors file, without the tensors that are None."""
+    metadata = {"format": format_name, "fingerprint": fingerprint, "facts": json.dumps(facts)}
+    present = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    data: bytes = save(present, metadata)
+    return data
 
 
 def read_prompt_file(path: Path, *, formats: tuple[str, ...]) -> PromptFile:
@@ -125,22 +133,40 @@ def read_prompt_file(path: Path, *, formats: tuple[str, ...]) -> PromptFile:
     if not os.path.isfile(path):  # false, too, for names no disk can hold
         raise PromptError(f"{path}: no such prompt; `vicp teach` makes one")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") not in formats:
-                raise PromptError(
-                    f"{path}: not a category prompt (format {metadata.get('format')!r}, expected "
-                    f"{' or '.join(map(repr, formats))}); `vicp teach` makes one"
-                )
-            facts = json.loads(metadata["facts"])
-            if not isinstance(facts, dict):
-                raise TypeError(f"facts are {type(facts).__name__}, expected a mapping")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no dict)
-            return PromptFile(metadata["format"], metadata["fingerprint"], facts, tensors)
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise damaged(path, error) from error
+    return decode_prompt_file(data, formats=formats, name=path)
 
 
-def damaged(path: Path, error: Exception) -> PromptError:
+def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -> PromptFile:
+    """Return the content of the bytes that `encode_prompt_file` made, in one of these formats.
+
+    Args:
+        data: the bytes.
+        formats: to accept.
+        name: of what they were read from, for messages.
+
+    Raises:
+        PromptError: they are damaged or of another format.
+    """
+    try:
+        tensors = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the safetensors format has it
+        metadata = header.get("__metadata__", {})
+        if metadata.get("format") not in formats:
+            raise PromptError(
+                f"{name}: not a category prompt (format {metadata.get('format')!r}, expected "
+                f"{' or '.join(map(repr, formats))}); `vicp teach` makes one"
+            )
+        facts = json.loads(metadata["facts"])
+        if not isinstance(facts, dict):
+            raise TypeError(f"facts are {type(facts).__name__}, expected a mapping")
+        return PromptFile(metadata["format"], metadata["fingerprint"], facts, tensors)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise damaged(name, error) from error
+
+
+def damaged(name: object, error: Exception) -> PromptError:
     """The error for a file that has the right format but not what belongs in it."""
-    return PromptError(f"{path}: damaged prompt ({error}); make it again with `vicp teach`")
+    return PromptError(f"{name}: damaged prompt ({error}); make it again with `vicp teach`")
