@@ -158,7 +158,7 @@ def test_scaled_is_full_for_the_top_three_percent() -> None:
     assert scaled(lone).min() == -1
 
 
-def test_overlays_by_value() -> None:
+def test_overlays_have_the_colour_of_their_value() -> None:
     photo = np.full((1, 3, 3), [200.0, 100.0, 50.0])
     # Blue #0a58c9, then clear (pale grey of 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2), then orange #e05a00.
     shift = shift_overlay(photo, np.array([[-1.0, 0.0, 1.0]]))
@@ -168,7 +168,7 @@ def test_overlays_by_value() -> None:
     np.testing.assert_allclose(heat[0, 2], [0.3 * 160 + 0.7 * 255, 0.3 * 80 + 0.7 * 243, 0.3 * 40 + 0.7 * 176])
 
 
-def test_the_picture_has_the_photo_the_look_and_the_difference() -> None:
+def test_attention_picture_shows_photo_attention_and_difference() -> None:
     photo = np.full((32, 32, 3), (200, 100, 50), dtype=np.uint8)
     without, with_prompt = np.full((4, 4), 1 / 16), np.full((4, 4), 0.5 / 14)
     with_prompt[0, 0], with_prompt[3, 3] = 0.5, 0.0
@@ -209,6 +209,8 @@ def test_no_change_leaves_the_grey_photo() -> None:
         (np.zeros((8, 8, 3), np.uint8), np.ones((2, 2)), np.full((2, 2), np.nan), "not finite"),
     ],
 )
-def test_what_does_not_fit_is_refused(photo: np.ndarray, without: np.ndarray, with_prompt: np.ndarray, message: str):
+def test_attention_picture_refuses_shapes_that_do_not_fit(
+    photo: np.ndarray, without: np.ndarray, with_prompt: np.ndarray, message: str
+):
     with pytest.raises(ValueError, match=message):
         plot_attention_shift(photo, without, with_prompt)

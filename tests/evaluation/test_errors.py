@@ -13,7 +13,7 @@ from vicp.evaluation.results import IdentityErrors
 from vicp.evaluation.task import EvaluationTask, LabelledPairs
 
 
-def test_errors_per_identity() -> None:
+def test_identity_errors_average_over_the_queries_of_an_identity() -> None:
     queries = [  # identity, average precision, rank of the first hit, best wrong photo's identity
         ("tom", 1.0, 1, "kit"),
         ("tom", 0.5, 2, "max"),
@@ -46,7 +46,7 @@ def test_the_worst_identity_comes_first() -> None:
     ]
 
 
-def test_no_query_with_an_answer_and_shapes_that_do_not_fit() -> None:
+def test_identity_errors_without_an_answer_are_empty_and_refuse_other_shapes() -> None:
     none = np.array(["a"])
     assert identity_errors(np.array([np.nan]), np.array([0]), none, none) == ()
     with pytest.raises(ValueError, match=r"expected \(Q,\) four times"):
@@ -80,7 +80,7 @@ def test_photos_without_doubles_have_no_leaks() -> None:
     assert leak_sentences(photos, task([0, 1], [2, 3], [4, 5, 6, 7])) == ()
 
 
-def test_taught_photos_that_are_tested() -> None:
+def test_leak_sentences_name_support_photos_that_are_tested() -> None:
     photos = table(
         ("a", photo(0)), ("b", photo(1)), ("c", photo(2)), ("c", photo(1, quality=50)), ("d", photo(4)), ("d", photo(0))
     )
@@ -91,14 +91,14 @@ def test_taught_photos_that_are_tested() -> None:
     assert leak_sentences(photos, task([0, 1], [2, 4])) == ()  # the others are not in the task
 
 
-def test_photos_of_verification_pairs_are_tested_too() -> None:
+def test_leak_sentences_count_photos_of_verification_pairs_as_tested() -> None:
     photos = table(("a", photo(0)), ("b", photo(1)), ("c", photo(2)), ("c", photo(1, quality=50)))
     pairs = LabelledPairs(np.array([2]), np.array([3]), np.array([True]))
     (sentence,) = leak_sentences(photos, task([0, 1], [], [], pairs=pairs))
     assert sentence.endswith("(1.jpg and 3.jpg).")
 
 
-def test_one_photo_under_two_identities() -> None:
+def test_leak_sentences_name_one_photo_under_two_identities() -> None:
     photos = table(
         ("a", photo(0)), ("a", photo(1)), ("b", photo(1, quality=60)), ("b", photo(0)), ("b", photo(2)), ("c", photo(2))
     )
@@ -116,7 +116,7 @@ def test_doubles_of_one_identity_among_all_the_others_leak_nothing() -> None:
     assert leak_sentences(photos, task([], [0, 1, 2, 3])) == ()
 
 
-def test_queries_that_are_in_the_gallery() -> None:
+def test_leak_sentences_name_queries_that_are_in_the_gallery() -> None:
     photos = table(*(("a", photo(n % 4, quality=90 - 10 * (n // 4))) for n in range(8)), ("b", photo(9)))
     sentence = "{} of query and gallery photos of one identity that show the same: finding those proves nothing ({})."
     copies = "0.jpg and 4.jpg; 1.jpg and 5.jpg; 2.jpg and 6.jpg; ..."
@@ -137,7 +137,7 @@ def test_pairs_that_the_rule_of_groups_leaves_out_leak_nothing() -> None:
         assert [sentence.split(" (")[-1] for sentence in found] == ([] if leaking is None else [leaking[1:]])
 
 
-def test_all_kinds_at_once_and_photos_that_cannot_be_read() -> None:
+def test_leak_sentences_name_all_kinds_and_pass_over_unreadable_photos() -> None:
     photos = table(
         ("s", photo(0)), ("a", photo(0)), ("a", photo(1)), ("b", photo(1)), ("b", b"no photo"), ("a", photo(1))
     )

@@ -72,7 +72,7 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
     assert (rows["mini", "generated", "mean"].num_pairs, rows["mini", "generated", "mean"].num_draws) == (16, 2)
 
 
-def test_a_row_is_what_the_method_finds(done: Evaluation) -> None:
+def test_a_row_equals_retrieval_computed_by_hand(done: Evaluation) -> None:
     """A category, embedded and ranked anew by hand."""
     table = world_table(num_categories=2, seed=0)
     tasks, _ = make_tasks(table, CONFIG.protocol, source=None, seed=0)
@@ -91,7 +91,7 @@ def test_a_row_is_what_the_method_finds(done: Evaluation) -> None:
     assert maps[0] != maps[1]
 
 
-def test_the_context_report_of_the_world(done: Evaluation) -> None:
+def test_context_report_of_the_world_has_every_row_and_own_leads(done: Evaluation) -> None:
     context = next(row.context for row in done.rows if row.adaptation == "generated" and row.category == "mean")
     assert context is not None
     expected = ["own", "other", "shuffled", "other_rule", "null", "static", "frozen", "verifier"]
@@ -110,7 +110,7 @@ def test_the_context_report_of_the_world(done: Evaluation) -> None:
     assert context.verdict.startswith("The context adds")
 
 
-def test_the_json_holds_what_is_promised(done: Evaluation) -> None:
+def test_report_json_has_the_documented_keys_and_intervals(done: Evaluation) -> None:
     rows = evaluation_dict(done)["rows"]
     promised = {"method", "adaptation", "protocol", "category", "map", "rank1", "rank5", "auc", "acc", "interval"}
     assert all(promised | {"seconds", "context"} <= set(row) for row in rows)
@@ -120,7 +120,7 @@ def test_the_json_holds_what_is_promised(done: Evaluation) -> None:
     assert json.loads(json.dumps(generated["context"]))["rows"]["own"]["map"] == generated["map"]
 
 
-def test_it_goes_on_with_what_is_missing(done: Evaluation, folder: Path) -> None:
+def test_run_evaluation_measures_only_results_that_are_missing(done: Evaluation, folder: Path) -> None:
     parts = sorted((folder / "parts").rglob("*.npz"))
     assert len(parts) == 4
     kept, lost = parts[0], parts[-1]
@@ -202,7 +202,7 @@ def of_precision(values: list[float], pair_scores: list[float] | None = None) ->
     return TaskResult(found, np.array(pair_scores or []))
 
 
-def test_estimates_by_hand() -> None:
+def test_estimate_all_equals_values_computed_by_hand() -> None:
     identities = np.array(["a", "a", "b"])
     units = ResamplingUnits(identities, np.array(["a", "a", "b"]), np.array(["a", "b", "a"]), open_set=False, seed=0)
     draws = [of_precision([1.0, 0.5, 0.0], [0.9, 0.1, 0.2]), of_precision([0.5, 0.5, 0.5], [0.3, 0.5, 0.1])]

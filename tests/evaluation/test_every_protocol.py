@@ -72,7 +72,7 @@ def test_a_protocol_has_its_metrics(protocol: str, photos: pd.DataFrame, tmp_pat
     assert folds == (["mean of fold 0"] * 2 if protocol == "shopid10k-folds" else [])
 
 
-def test_petfaces_own_lists(photos: pd.DataFrame, tmp_path: Path) -> None:
+def test_petface_protocols_use_the_lists_of_the_data_set(photos: pd.DataFrame, tmp_path: Path) -> None:
     shot = np.arange(len(photos)) % 6
     trained = photos["split"] == "train"
     frame = photos.assign(split=np.where(trained & (shot == 0), "reidentification", np.where(trained, "train", "test")))

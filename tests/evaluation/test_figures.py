@@ -105,7 +105,7 @@ def test_true_matches_at_a_rate_are_those_of_a_threshold_that_exists() -> None:
     assert true_at(found.curve(), rates).tolist() == [found.tpr_at(rate) for rate in rates]
 
 
-def test_true_matches_by_hand() -> None:
+def test_true_at_equals_a_hand_made_curve() -> None:
     curve = (np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.0, 0.4, 0.6, 1.0]))
     assert true_at(curve, np.array([0.0, 0.49, 0.5, 1.0])).tolist() == [0.4, 0.4, 0.6, 1.0]
 
@@ -209,7 +209,7 @@ def test_the_map_colours_twelve_identities_and_greys_the_rest() -> None:
     assert len(where(twelve, LINE)[0]) == 0
 
 
-def test_names_of_any_kind_are_drawn() -> None:
+def test_plots_draw_names_of_any_script() -> None:
     rows, _ = clustered(3, 4)
     for odd in ("$x", "a_$b$_\\", "猫", "\udcff", "_hidden", "", "x" * 400, "two\nlines"):
         plot_identities(rows, [odd] * 6 + ["other"] * 6, seed=0)
@@ -217,7 +217,7 @@ def test_names_of_any_kind_are_drawn() -> None:
         plot_bars({odd: Estimate(0.5)}, title=odd)
 
 
-def test_words_and_percent() -> None:
+def test_words_wraps_and_percent_rounds() -> None:
     assert words("one two three", 7) == "one two\nthree"
     assert words("a 猫 \udcff", 9) == "a □ □"
     assert words("a$b$") == r"a\$b\$"
@@ -225,7 +225,7 @@ def test_words_and_percent() -> None:
     assert [percent(x) for x in (1e-4, 0.07, 0.2, 1, 0, -0.05)] == ["0.01 %", "7 %", "20 %", "100 %", "0 %", "−5 %"]
 
 
-def test_equal_input_gives_equal_bytes() -> None:
+def test_plots_of_equal_input_are_equal_bytes() -> None:
     rows, identities = clustered(4, 5)
     roc = {"a": (np.array([0.0, 0.1, 1]), np.array([0.0, 0.8, 1]))}
     for draw in (
@@ -240,12 +240,12 @@ def test_equal_input_gives_equal_bytes() -> None:
         assert not any(word in first for word in (b"Software", b"matplotlib", b"tIME", b"tEXt"))
 
 
-def test_rounding_of_means_is_no_error() -> None:
+def test_plot_cmc_allows_the_rounding_of_means() -> None:
     curve = np.array([0.5, 0.5 - 1e-16, 1 + 2e-16])
     assert plot_cmc({"a": curve}) == plot_cmc({"a": np.array([0.5, 0.5, 1.0])})
 
 
-def test_what_cannot_be_drawn_is_named() -> None:
+def test_plots_refuse_curves_and_values_that_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="no curves to draw"):
         plot_cmc({})
     for bad in ([], [0.5, 0.4], [0.5, 1.1], [-0.1, 1], [np.nan, 1], [[0.5, 0.6]]):

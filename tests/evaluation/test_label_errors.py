@@ -36,7 +36,7 @@ def flipped(identities: np.ndarray, *, share: float, seed: int) -> tuple[list[st
     return labels, {f"photo {row}" for row in wrong}
 
 
-def test_a_photo_among_those_of_another_identity() -> None:
+def test_suspect_labels_finds_a_photo_among_those_of_another_identity() -> None:
     embeddings = at(0, 1, 3, 6, 60, 61, 63, 4)
     labels, names = list("aaaabbbb"), [f"{n}.jpg" for n in range(8)]
     (suspect,) = suspect_labels(embeddings, labels, names, neighbours=3)
@@ -62,7 +62,9 @@ def test_a_photo_among_those_of_another_identity() -> None:
         ("aaaaa", "cc", 0),  # its identity has no other photo
     ],
 )
-def test_what_makes_a_suspect(around: str, far: str, neighbours: int) -> None:
+def test_suspect_labels_needs_three_in_five_neighbours_of_one_other_identity(
+    around: str, far: str, neighbours: int
+) -> None:
     embeddings = at(0, 1, 2, 3, 4, 5, 90, 91)
     names = [f"{n}.jpg" for n in range(8)]
     found = {each.photo: each for each in suspect_labels(embeddings, ["b", *around, *far], names)}
@@ -124,7 +126,7 @@ def test_the_most_suspicious_come_first_and_no_more_than_fifty() -> None:
     assert gaps == sorted(gaps, reverse=True)
 
 
-def test_few_photos_and_wrong_arguments() -> None:
+def test_suspect_labels_of_few_photos_is_empty_and_wrong_arguments_are_refused() -> None:
     assert suspect_labels(at(), [], []) == ()
     assert suspect_labels(at(0, 1), ["a", "b"], ["1", "2"]) == ()
     found = suspect_labels(at(0, 1, 90), ["a", "b", "a"], ["1", "2", "3"], neighbours=1)

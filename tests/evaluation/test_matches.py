@@ -66,7 +66,7 @@ def test_no_patch_has_two_lines():
     assert strongest_matches(plan, (4, 4), num=14) == [(0, 3)]
 
 
-def test_lines_spread_before_they_crowd():
+def test_strongest_matches_are_spread_before_close_ones_are_taken():
     plan = np.eye(64) * np.linspace(1, 0.5, 64)[:, None]  # the strongest are neighbours in the first row
     matches = strongest_matches(plan, (8, 8), num=4)
     assert matches == [(0, 0), (3, 3), (6, 6), (24, 24)]
@@ -80,12 +80,12 @@ def test_only_foreground_patches_are_joined():
     assert strongest_matches(np.eye(16), (4, 4), num=5, foreground=(left, right)) == [(2, 2)]
 
 
-def test_nothing_to_join_leaves_the_photos_alone():
+def test_plot_matches_without_foreground_leaves_the_photos_unchanged():
     picture = plot_matches(GREY, GREY, np.zeros((16, 16)), (4, 4))
     assert set(picture.getcolors()) == {(24 * 320, CLEAR), (2 * 320 * 320, (128, 128, 128, 255))}
 
 
-def test_what_does_not_fit_is_named():
+def test_strongest_matches_refuses_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"plan is \(16, 16\); expected finite \(12, 12\) for grid \(3, 4\)"):
         plot_matches(GREY, GREY, np.eye(16), (3, 4))
     with pytest.raises(ValueError, match="expected finite"):

@@ -73,7 +73,7 @@ def test_frozen_mini_is_its_backbone_with_its_readout() -> None:
     assert torch.equal(embedder.backbone.embed(photos), mini.backbone.embed(photos))
 
 
-def test_a_folder_is_what_it_holds() -> None:
+def test_parse_method_of_a_folder_depends_on_its_checkpoint() -> None:
     fingerprint = save_tiny(Path("tiny"))
     assert parse_method("tiny").adaptations == VICP
     assert open_method(parse_method("tiny")).fingerprint == fingerprint
@@ -143,7 +143,7 @@ def test_a_checkpoint_for_each_fold() -> None:
         parse_method("part{fold}")
 
 
-def test_nothing_there_is_said_with_what_was_looked_for() -> None:
+def test_parse_method_of_a_missing_name_says_what_was_looked_for() -> None:
     save_vit(Path("runs/baselines/triplet/best"))
     places = r"no checkpoint in runs/baselines/{0}/best or runs/mini-baselines/{0}/best"
     with pytest.raises(ConfigError, match="^'tripelt': " + places.format("tripelt") + r", did you mean 'triplet'\?"):
@@ -166,7 +166,7 @@ def test_nothing_there_is_said_with_what_was_looked_for() -> None:
         parse_method("other")
 
 
-def test_adaptations_that_a_method_can_do() -> None:
+def test_supported_adaptations_follow_from_model_and_static_prompt() -> None:
     model = make_embedder(build_model(PRESETS["tiny"]).eval())
     backbone = replace(model, model=None)
     prompted = replace(model, static=torch.zeros(4, 32))

@@ -58,7 +58,7 @@ def everyone(pixels: torch.Tensor) -> tuple[Shortlist, CandidatePairs]:
     return shortlist, candidate_pairs(shortlist, query_photos=own, gallery_photos=own)
 
 
-def test_patches_bring_the_same_thing_to_the_front(embedder, pixels, everyone):
+def test_patch_scores_rank_the_same_object_first(embedder, pixels, everyone):
     shortlist, pairs = everyone
     second = rerank(shortlist, patch_scores(embedder, pixels, pairs))
     assert shortlist.rows[:, 0].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
@@ -85,7 +85,7 @@ def test_patch_scores_are_minus_the_transport_distance(embedder, pixels, everyon
     assert np.isneginf(scores[:, -1]).all()
 
 
-def test_ten_iterations_say_the_same_as_two_hundred(embedder, pixels, everyone):
+def test_patch_scores_of_ten_iterations_equal_those_of_two_hundred(embedder, pixels, everyone):
     shortlist, pairs = everyone
     few, many = (patch_scores(embedder, pixels, pairs, num_iterations=n) for n in (10, 200))
     np.testing.assert_array_equal(rerank(shortlist, few).rows, rerank(shortlist, many).rows)
@@ -104,7 +104,7 @@ def test_verifier_scores_are_its_log_odds(embedder, pixels, everyone, adaptation
     assert np.isneginf(scores[:, -1]).all()
 
 
-def test_both_stages_count_photos_and_pairs(embedder, pixels, everyone, adaptation):
+def test_pair_scores_report_progress_of_photos_and_pairs(embedder, pixels, everyone, adaptation):
     photos: list[tuple[int, int]] = []
     asked: list[tuple[int, int]] = []
     watched = replace(embedder, batch_size=5, progress=lambda *counts: photos.append(counts))
@@ -114,7 +114,7 @@ def test_both_stages_count_photos_and_pairs(embedder, pixels, everyone, adaptati
     assert asked == [(20, 28), (28, 28)]
 
 
-def test_nothing_is_left_on_disk(embedder, pixels, everyone, tmp_path: Path, monkeypatch):
+def test_pair_scores_leave_no_file_on_disk(embedder, pixels, everyone, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     seen: list[int] = []
     _, pairs = everyone

@@ -53,7 +53,7 @@ def probed(pixels: Tensor, *, leave_one_out: bool = True, seed: int = 3) -> dict
     return run_probes(flat, pixels, task, seed=seed)
 
 
-def test_as_they_are_and_mirrored() -> None:
+def test_probe_pixels_keeps_or_mirrors_the_photo() -> None:
     pixels = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(probe_pixels(pixels, "as they are"), pixels)
     assert np.array_equal(probe_pixels(pixels, "mirrored").numpy(), pixels.numpy()[:, :, :, ::-1])
@@ -89,7 +89,7 @@ def test_the_colour_of_what_is_covered_is_gone() -> None:
 
 
 @pytest.mark.parametrize("kind", PROBES)
-def test_a_photo_is_probed_by_itself(kind: Probe) -> None:
+def test_probe_pixels_of_a_photo_does_not_depend_on_the_batch(kind: Probe) -> None:
     pixels = scenes(seed=1, background=True)
     together = probe_pixels(pixels, kind)
     assert together.shape == pixels.shape
@@ -105,7 +105,7 @@ def test_probes_of_other_pixels_or_kinds_are_refused() -> None:
 
 
 @pytest.mark.parametrize("background", [True, False])
-def test_probes_tell_background_from_centre(background: bool) -> None:
+def test_run_probes_separates_background_from_centre(background: bool) -> None:
     pixels = scenes(seed=0, background=background)
     found = probed(pixels)
     chance = chance_map(lookup(flat(pixels), flat(pixels), IDENTITIES, leave_one_out=True))
@@ -172,7 +172,7 @@ def test_chance_is_the_mean_over_all_orders(leave_one_out: bool) -> None:
     assert chance_map(task) == pytest.approx(np.mean(means), abs=1e-12)
 
 
-def test_chance_needs_an_answer() -> None:
+def test_chance_map_refuses_queries_without_an_answer() -> None:
     with pytest.raises(ValueError, match="no query has an answer"):
         chance_map(lookup(torch.ones(2, 1), torch.ones(2, 1), np.array(["a", "b"]), leave_one_out=True))
 
@@ -223,7 +223,7 @@ def estimates(whole: float, background: float, mirrored: float, half: float | No
         ),
     ],
 )
-def test_the_verdict_says_what_the_numbers_say(found: dict[str, Estimate], chance: float | None, verdict: str) -> None:
+def test_probe_verdict_follows_the_estimates(found: dict[str, Estimate], chance: float | None, verdict: str) -> None:
     assert probe_verdict(found, chance=chance) == verdict
 
 

@@ -65,7 +65,7 @@ def pair_paths(table: PhotoTable, task: EvaluationTask, *, same: bool) -> list[t
     return sorted(zip(left, right, strict=True))
 
 
-def test_names_and_features() -> None:
+def test_protocols_have_unique_names_and_mirror_where_the_paper_does() -> None:
     assert tuple(PROTOCOLS) == NAMES
     assert [name for name in NAMES if PROTOCOLS[name].mirror] == ["vicp-retrieval", "cross-domain", "shopid10k-folds"]
     assert [name for name in NAMES if PROTOCOLS[name].open_set] == ["open-set"]
@@ -74,7 +74,7 @@ def test_names_and_features() -> None:
     assert "no same-camera photo" in PROTOCOLS["market"].sentence
 
 
-def test_a_misspelt_protocol() -> None:
+def test_find_protocol_suggests_the_nearest_name() -> None:
     assert find_protocol("disjoint") is PROTOCOLS["disjoint"]
     with pytest.raises(ConfigError, match=r"no protocol 'closed_set', did you mean 'closed-set'\? \(there are: vicp-"):
         find_protocol("closed_set")
@@ -129,7 +129,7 @@ def test_closed_set_takes_the_splits() -> None:
     assert not task.leave_one_out
 
 
-def test_closed_set_asks_for_known_identities_only() -> None:
+def test_closed_set_queries_have_an_identity_in_the_gallery() -> None:
     rows = [(name, split) for name in "abcd" for split in ("train", "test", "test")]
     table = photo_table(*rows, *[(name, "test") for name in "xyz" for _ in range(2)], columns=("split",))
     for seed in range(5):
@@ -160,7 +160,7 @@ def test_closed_set_halves_where_splits_share_no_identity() -> None:
     assert identities(table, task.query) == identities(table, task.gallery)
 
 
-def test_halves_are_drawn() -> None:
+def test_closed_set_halves_depend_on_the_seed() -> None:
     table = herd(12, photos=6)
     shots = {path[-1] for path in paths(table, only(table, "closed-set").query)}
     assert len(shots) > 3
@@ -179,7 +179,7 @@ def test_open_set_hides_a_fifth() -> None:
     assert closed.support.tolist() == task.support.tolist()
 
 
-def test_open_set_of_the_splits() -> None:
+def test_open_set_follows_the_splits() -> None:
     splits = ("train", "gallery", "test", "query", "query")
     table = photo_table(*[(f"i{n:02}-", split) for n in range(30) for split in splits], columns=("split",))
     task = only(table, "open-set", share_support=1 / 3)
@@ -223,7 +223,7 @@ def test_time_aware_cuts_between_two_days() -> None:
     assert left_out == ["cat: 12 photos without a date take no part."]
 
 
-def test_time_aware_asks_only_for_those_seen_before() -> None:
+def test_time_aware_queries_have_an_earlier_photo() -> None:
     old = [(name, day) for name in "abcdef" for day in ("2023", "2023-05-01", "2025", "2025-01-02")]
     new = [(name, "2026-01-01") for name in "xyz"]
     table = photo_table(*old, *new, columns=("date",))
@@ -233,7 +233,7 @@ def test_time_aware_asks_only_for_those_seen_before() -> None:
     assert left_out == ["cat: 3 photos are not looked up, for there is no right answer among those looked in."]
 
 
-def test_time_aware_without_dates() -> None:
+def test_time_aware_leaves_out_categories_without_dates() -> None:
     days_of = {"cat": ("2024", "2025"), "cow": ("2024", "2024"), "dog": ("", "")}
     rows = [(f"{kind}-{name}", kind, day) for kind in days_of for name in "abcd" for day in days_of[kind]]
     tasks, left_out = draw(photo_table(*rows, columns=("category", "date")), "time-aware")
@@ -246,7 +246,7 @@ def test_time_aware_without_dates() -> None:
         draw(herd(), "time-aware")
 
 
-def test_cross_domain_both_ways() -> None:
+def test_cross_domain_makes_a_task_for_each_direction() -> None:
     domains = ("studio", "street", "street", "")
     table = photo_table(*[(name, domain) for name in "abcdef" for domain in domains], columns=("domain",))
     tasks, left_out = draw(table, "cross-domain")
@@ -259,7 +259,7 @@ def test_cross_domain_both_ways() -> None:
     assert left_out == []
 
 
-def test_cross_domain_needs_two() -> None:
+def test_cross_domain_leaves_out_categories_of_one_domain() -> None:
     domains_of = {"cat": "xy", "dog": "xx", "owl": "xyz"}
     rows = [(f"{kind}-{name}", kind, domain) for kind in domains_of for name in "abcd" for domain in domains_of[kind]]
     tasks, left_out = draw(photo_table(*rows, columns=("category", "domain")), "cross-domain")
@@ -316,7 +316,7 @@ def test_market_with_a_test_split_and_without_cameras() -> None:
     assert left_out == ["cat: 1 photos are left out of the support, for their identities are in the test."]
 
 
-def test_market_folder(market: Path) -> None:  # noqa: F811
+def test_market_tasks_of_a_folder_follow_its_splits(market: Path) -> None:  # noqa: F811
     table = open_photos(market)
     with pytest.raises(DataError, match="its support has 2 photos of 1 identities"):
         draw(table, "market", source=market)
@@ -328,7 +328,7 @@ def test_market_folder(market: Path) -> None:  # noqa: F811
     assert len(task.support) == 3
 
 
-def test_petface_verification(petface: Path, lay_out: LayOut, write: Write) -> None:  # noqa: F811
+def test_petface_verification_uses_the_pairs_of_the_list(petface: Path, lay_out: LayOut, write: Write) -> None:  # noqa: F811
     lay_out(petface, "images/cat/000005/00.png", "images/cat/000004/01.png")
     write(petface, "split/cat/train.csv", "filename", "000000", "000001", "000005")
     (petface / "split/cat/reidentification.csv").unlink()
@@ -369,7 +369,7 @@ def test_verification_needs_the_lists(petface: Path, shopid10k: Path) -> None:  
         draw(open_photos(shopid10k), "petface-verification", source=shopid10k)
 
 
-def test_petface_closed_set() -> None:
+def test_petface_closed_set_looks_up_new_photos_of_trained_identities() -> None:
     splits = ("train", "train", "reidentification", "val")
     rows = [(f"i{n:02}-", split) for n in range(30) for split in splits] + [("z", "test"), ("z", "test")]
     table = photo_table(*rows, columns=("split",))
@@ -392,7 +392,7 @@ def test_petface_closed_set_of_the_folder(petface: Path) -> None:  # noqa: F811
     )
 
 
-def test_folds(shopid10k: Path, lay_out: LayOut, write: Write) -> None:  # noqa: F811
+def test_shopid10k_folds_carry_the_fold_of_their_category(shopid10k: Path, lay_out: LayOut, write: Write) -> None:  # noqa: F811
     lay_out(shopid10k, "images/beverage_bottle/00017_00002/00000.jpg", "images/beverage_bottle/00020_00002/00000.jpg")
     names = [f"beverage_bottle/000{i}_00002/0000{j}.jpg" for i, j in (("18", 0), ("18", 1), ("17", 0))]
     write(shopid10k, "split/beverage_bottle/train.csv", "filename", *names)
@@ -410,7 +410,7 @@ def test_folds(shopid10k: Path, lay_out: LayOut, write: Write) -> None:  # noqa:
         draw(herd(), "shopid10k-folds")
 
 
-def test_exclude() -> None:
+def test_exclude_leaves_out_photos_of_the_querys_value() -> None:
     days = ("2024-01-01 08:00", "2024-01-01 09:00", "2024-01-02", "")
     table = photo_table(*[(name, day, day[-2:]) for name in "abcdef" for day in days], columns=("date", "camera"))
     by_day = only(table, "disjoint", exclude="date")
@@ -444,12 +444,12 @@ def test_reasons_are_counted_when_there_are_many() -> None:
 
 
 @pytest.mark.parametrize(("share", "name"), [(0.0, "disjoint"), (1.0, "market")])
-def test_a_share_outside_its_range(share: float, name: str) -> None:
+def test_make_tasks_refuses_a_share_outside_its_range(share: float, name: str) -> None:
     with pytest.raises(ValueError, match="share_support"):
         draw(herd(), name, share_support=share)
 
 
-def test_support_that_cannot_teach() -> None:
+def test_tasks_without_a_usable_support_are_left_out() -> None:
     rows = [("a", "train"), ("b", "train"), ("c", "test"), ("c", "test"), ("d", "test")]
     with pytest.raises(
         DataError, match="its support has 2 photos of 2 identities that are not looked up, expected two"
@@ -533,7 +533,7 @@ def check_exam(table: PhotoTable, task: EvaluationTask, name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "petface-verification"])
 @pytest.mark.parametrize("exclude", [None, "camera", "date"])
-def test_random_tables(name: str, exclude: str | None) -> None:
+def test_tasks_of_random_tables_keep_every_rule(name: str, exclude: str | None) -> None:
     num_exams = 0
     for seed in range(20):
         table = random_table(seed)

@@ -13,7 +13,7 @@ def row(method: str, category: str, protocol: str = "vicp-retrieval") -> Row:
     return Row(method, "null", protocol, category, "", {"map": Estimate(0.5)}, 1, 1, 1, 0, 1, 0.0, {}, None, {})
 
 
-def test_a_number_stands_beside_its_own_protocol_category_and_method(tmp_path: Path) -> None:
+def test_add_published_joins_by_protocol_category_and_method(tmp_path: Path) -> None:
     file = tmp_path / "printed.csv"
     file.write_text(
         "protocol,category,metric,value,method\n"

@@ -127,7 +127,7 @@ def test_demo_lines_align_the_means_in_percent() -> None:
     ]
 
 
-def test_the_page_says_it_all(tmp_path):
+def test_demo_page_holds_verdict_figures_and_origin(tmp_path):
     page = page_of(demo(category(), category("dog")), tmp_path)
     for words in (
         "The context adds 6.1 ± 1.0 mAP over the best alternative (own 34.2, null 28.1; plain backbone 30.0).",
@@ -194,7 +194,7 @@ def test_the_page_needs_nothing_from_outside(tmp_path):
     assert not re.search(r"https?:|url\(|@import", (tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
-def test_what_is_missing_is_left_out(tmp_path):
+def test_demo_page_leaves_out_sections_without_content(tmp_path):
     bare = replace(category(), context=context(None, **MAPS), matches=None, rank_lists=(), pairs=1)
     page = page_of(replace(demo(bare), skipped=()), tmp_path)
     assert "language model" not in page.text
@@ -204,7 +204,7 @@ def test_what_is_missing_is_left_out(tmp_path):
     assert "Left outNothing." in page.text  # a term and its description
 
 
-def test_file_names_that_are_not_text(tmp_path):
+def test_demo_page_replaces_bytes_that_are_not_text(tmp_path):
     page = page_of(replace(demo(category()), skipped=("bad\udcff.jpg: no photo",)), tmp_path)
     assert "bad?.jpg: no photo" in page.text
 

@@ -182,7 +182,7 @@ def test_json_holds_every_number_as_a_fraction(tmp_path):
     ]
 
 
-def test_json_row():
+def test_json_row_has_values_intervals_and_counts():
     values = {"minp": Estimate(0.2), "auroc_new": Estimate(0.8, 0.7, 0.9), "map": Estimate(0.44, 0.41, 0.47)}
     plain = row("plain", "null", "cat", values, variant="street", paper={"map": 0.552})
     (found,) = evaluation_dict(replace(evaluation(), rows=(plain,)))["rows"]
@@ -212,7 +212,7 @@ def test_json_row():
     }
 
 
-def test_json_context_and_diagnosis():
+def test_json_context_and_diagnosis_hold_their_numbers():
     found = evaluation_dict(evaluation("cat"))
     assert found["rows"][2]["chosen"] == {"generated": 4, "null": 1}
     assert found["rows"][1]["context"] == {
@@ -274,7 +274,7 @@ def test_markdown_of_a_small_evaluation():
     )
 
 
-def test_markdown_tables():
+def test_markdown_tables_align_figures_and_escape_cells():
     shown = evaluation("cat")
     lines = evaluation_markdown(shown).splitlines()
     for line in (
@@ -310,7 +310,7 @@ def test_markdown_of_several_folds_and_hostile_names():
     ]
 
 
-def test_lines_for_a_terminal():
+def test_evaluation_lines_align_the_means_in_percent():
     second = replace(CONTEXT, verdict="The context does nothing here.")
     extra = row("next", "generated", "mean", {"map": Estimate(0.1)}, context=second)
     shown = evaluation("cat", "dog")
@@ -326,7 +326,7 @@ def test_lines_for_a_terminal():
     ]
 
 
-def test_the_page_says_it_all(tmp_path):
+def test_evaluation_page_holds_verdict_tables_and_origin(tmp_path):
     shown = evaluation("cat", "dog")
     page = page_of(shown, tmp_path)
     assert page.astray == []
@@ -449,7 +449,7 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_there_are_words_for_everything():
+def test_every_metric_and_adaptation_has_a_sentence():
     assert MEANINGS.keys() == METRICS.keys()
     assert adaptation_sentence("generated + verifier") == f"{ADAPTATIONS['generated']} {ADAPTATIONS['verifier']}"
     assert adaptation_sentence("of my own") == ""

@@ -46,7 +46,8 @@ def evaluate(
     ] = None,
     diagnose: Annotated[bool, typer.Option(help="Look closer at each category with the first method.")] = True,
     published: Annotated[
-        Path | None, typer.Option(help="Printed numbers to show beside: a CSV with protocol,category,metric,value.")
+        Path | None,
+        typer.Option(help="Published numbers to show with ours: a CSV with protocol,category,metric,value."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")] = Path("evaluation"),
     seed: SeedOption = 0,

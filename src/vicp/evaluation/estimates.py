@@ -64,12 +64,12 @@ class ResamplingUnits:
 
 def estimate_all(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[str, Sample]:
     """Every metric of a task by the keys of METRICS, from one result per support draw."""
-    found = [each.retrieval for each in results]
-    samples = {name: per_query(found, units, read) for name, read in _PER_QUERY.items()}
+    retrievals = [each.retrieval for each in results]
+    samples = {name: per_query(retrievals, units, read) for name, read in _PER_QUERY.items()}
     if all(len(each.pair_scores) for each in results):
         samples |= _verification(results, units)
     if units.open_set:
-        samples |= _open_set(found, units)
+        samples |= _open_set(retrievals, units)
     return samples
 
 
@@ -78,23 +78,23 @@ def estimate_map(results: Sequence[TaskResult], units: ResamplingUnits) -> Sampl
     return per_query([each.retrieval for each in results], units, _PER_QUERY["map"])
 
 
-def per_query(found: Sequence[Retrieval], units: ResamplingUnits, read: Callable[[Retrieval], Floats]) -> Sample:
+def per_query(retrievals: Sequence[Retrieval], units: ResamplingUnits, read: Callable[[Retrieval], Floats]) -> Sample:
     """The mean over queries and support draws of something each query has; NaN does not count."""
-    values = np.stack([read(each) for each in found])  # (S, Q)
+    values = np.stack([read(each) for each in retrievals])  # (S, Q)
     seed = derive_seed(units.seed, "identities")
     means = bootstrap_means(values, units.identities, seed=seed, num_draws=NUM_RESAMPLES)
     return Sample(float(np.nanmean(values)), means)
 
 
 def _hit_within(k: int) -> Callable[[Retrieval], Floats]:
-    return lambda found: np.where(found.first_hit > 0, (found.first_hit <= k).astype(np.float64), np.nan)
+    return lambda result: np.where(result.first_hit > 0, (result.first_hit <= k).astype(np.float64), np.nan)
 
 
 _PER_QUERY: dict[str, Callable[[Retrieval], Floats]] = {
-    "map": lambda found: found.average_precision,
+    "map": lambda result: result.average_precision,
     "rank1": _hit_within(1),
     "rank5": _hit_within(5),
-    "minp": lambda found: found.inverse_penalty,
+    "minp": lambda result: result.inverse_penalty,
 }
 
 
@@ -123,18 +123,18 @@ def _verification(results: Sequence[TaskResult], units: ResamplingUnits) -> dict
     return {key: Sample(float(v), column) for key, v, column in zip(keys, whole, columns, strict=True)}
 
 
-def _open_set(found: Sequence[Retrieval], units: ResamplingUnits) -> dict[str, Sample]:
+def _open_set(retrievals: Sequence[Retrieval], units: ResamplingUnits) -> dict[str, Sample]:
     """AUROC of known and new, and FNIR at an FPIR, with identities resampled within the known and the new."""
-    matches = [open_set(each) for each in found]
-    known = found[0].first_hit > 0
+    matches = [open_set(each) for each in retrievals]
+    known = retrievals[0].first_hit > 0
     rng = np.random.default_rng(derive_seed(units.seed, "open set"))
     whole = np.mean([[each.auroc, each.fnir_at(FPIR)] for each in matches], axis=0)
     sides = [_rows_by_identity(units.identities[known]), _rows_by_identity(units.identities[~known])]
     resampled = []
     for _ in range(NUM_PAIR_RESAMPLES):
-        mine = matches[int(rng.integers(len(matches)))]
+        match = matches[int(rng.integers(len(matches)))]
         a, b = (np.concatenate([side[i] for i in rng.integers(len(side), size=len(side))]) for side in sides)
-        drawn = OpenSet(mine.known[a], mine.right[a], mine.unknown[b])
+        drawn = OpenSet(match.known[a], match.right[a], match.unknown[b])
         resampled.append([drawn.auroc, drawn.fnir_at(FPIR)])
     columns = np.array(resampled).T
     keys = ("auroc_new", "fnir_at_fpir_1e-1")

@@ -42,17 +42,17 @@ def make_methods(methods: Sequence[str | Embedder | HasEmbedder]) -> list[Method
     Raises:
         ConfigError: as of `parse_method`.
     """
-    made: dict[str, Method] = {}
+    by_name: dict[str, Method] = {}
     for method in dict.fromkeys(methods):
         if isinstance(method, str):
-            made[method] = parse_method(method)
+            by_name[method] = parse_method(method)
             continue
         embedder = embedder_of(method)
         title = embedder.source or f"model {embedder.fingerprint}"
         numbered = (f"{title} ({number})" for number in itertools.count(2))
-        name = title if title not in made else next(each for each in numbered if each not in made)
-        made[name] = Method(name, _possible_for(embedder), embedder)
-    return list(made.values())
+        name = title if title not in by_name else next(each for each in numbered if each not in by_name)
+        by_name[name] = Method(name, _possible_for(embedder), embedder)
+    return list(by_name.values())
 
 
 def parse_method(text: str) -> Method:
@@ -69,12 +69,12 @@ def parse_method(text: str) -> Method:
     names = [text.replace(FOLD, fold) for fold in _folds(text)] if FOLD in text else [text]
     if not names:
         raise ConfigError(f"'{text}': there is no file or folder for any {FOLD}")
-    found = [_find(name) for name in names]
+    checkpoints = [_find(name) for name in names]
     if text.startswith(FROZEN):
         return Method(text, _possible(has_model=False, has_static=False))
     return Method(
         text,
-        _possible(has_model=all(c.has_model for c in found), has_static=all(c.has_static for c in found)),
+        _possible(has_model=all(c.has_model for c in checkpoints), has_static=all(c.has_static for c in checkpoints)),
     )
 
 
@@ -148,8 +148,8 @@ def _possible_for(embedder: Embedder) -> tuple[str, ...]:
 
 
 def _possible(*, has_model: bool, has_static: bool) -> tuple[str, ...]:
-    there = {"generated": has_model, "static": has_static}
-    return tuple(name for name in ADAPTATIONS if there.get(name, True))
+    needed = {"generated": has_model, "static": has_static}
+    return tuple(name for name in ADAPTATIONS if needed.get(name, True))
 
 
 def _find(name: str) -> Checkpoint:
@@ -158,33 +158,33 @@ def _find(name: str) -> Checkpoint:
     if source.endswith((".yaml", ".yml")):
         return _of_config(Path(source))
     is_name = "/" not in source and source != PACKAGED and not Path(source).exists()
-    found = _of_baseline(source) if is_name else find(source)
-    if found is None:
+    checkpoint = _of_baseline(source) if is_name else find(source)
+    if checkpoint is None:
         best = Path(source) / "best"
         raise ConfigError(
             f"'{name}': no checkpoint there{f'; see {best}' if best.is_dir() else nearest(source, _known())}"
         )
-    return found
+    return checkpoint
 
 
 def _of_config(file: Path) -> Checkpoint:
     if not file.is_file():
-        there = sorted(str(other) for other in file.parent.glob("*.yaml"))
-        raise ConfigError(f"{file}: no such config{nearest(str(file), there) if there else ''}")
+        others = sorted(str(other) for other in file.parent.glob("*.yaml"))
+        raise ConfigError(f"{file}: no such config{nearest(str(file), others) if others else ''}")
     best = Path(load_config(RunConfig, file).out) / "best"
-    found = find(str(best)) if best.is_dir() else None
-    if found is None:
+    checkpoint = find(str(best)) if best.is_dir() else None
+    if checkpoint is None:
         raise ConfigError(f"{best} has no checkpoint yet: train it with vicp train --config {file}")
-    return found
+    return checkpoint
 
 
 def _of_baseline(name: str) -> Checkpoint:
     places = [Path("runs", folder, name, "best") for folder in BASELINE_FOLDERS]
-    there = {place: found for place in places if place.is_dir() and (found := find(str(place)))}
-    if len(there) > 1:
-        raise ConfigError(f"'{name}' is both {' and '.join(map(str, there))}: give one of these folders")
-    if there:
-        return next(iter(there.values()))
+    checkpoints = {place: checkpoint for place in places if place.is_dir() and (checkpoint := find(str(place)))}
+    if len(checkpoints) > 1:
+        raise ConfigError(f"'{name}' is both {' and '.join(map(str, checkpoints))}: give one of these folders")
+    if checkpoints:
+        return next(iter(checkpoints.values()))
     configs = [file for folder in BASELINE_FOLDERS if (file := Path("configs", folder, f"{name}.yaml")).is_file()]
     how = f"; train it with vicp train --config {configs[0]}" if configs else nearest(name, _known())
     raise ConfigError(f"'{name}': no checkpoint in {' or '.join(map(str, places))}{how}")
@@ -200,10 +200,10 @@ def _known() -> list[str]:
 def _folds(name: str) -> list[str]:
     """What `{fold}` may stand for: wherever the name, so completed, is a file, a folder or a baseline."""
     source = name.removeprefix(FROZEN)
-    found: set[str] = set()
+    folds: set[str] = set()
     for pattern in (source, *(str(Path("runs", folder, source, "best")) for folder in BASELINE_FOLDERS)):
         first, *rest = pattern.split(FOLD)
         regex = re.escape(first) + "([^/]+)" + r"\1".join(map(re.escape, rest))
         paths = glob.glob("*".join(map(glob.escape, pattern.split(FOLD))))
-        found.update(match[1] for path in paths if (match := re.fullmatch(regex, path)))
-    return sorted(found)
+        folds.update(match[1] for path in paths if (match := re.fullmatch(regex, path)))
+    return sorted(folds)

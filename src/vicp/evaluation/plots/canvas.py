@@ -80,8 +80,8 @@ def percent(fraction: float) -> str:
 
 def words(text: str, width: int = 26) -> str:
     """Any text as it can be drawn: at most three lines of so many letters, a box for letters the font has not."""
-    known = get_font(findfont(font())).get_charmap()
-    lines = textwrap.wrap("".join(c if ord(c) in known or c.isspace() else "□" for c in text), width)
+    drawable = get_font(findfont(font())).get_charmap()
+    lines = textwrap.wrap("".join(c if ord(c) in drawable or c.isspace() else "□" for c in text), width)
     if len(lines) > 3:
         lines = [*lines[:2], lines[2][: width - 1] + "…"]
     return "\n".join(lines).replace("$", r"\$")  # a bare one would begin a formula

@@ -47,12 +47,12 @@ def has_pairs(scored: Sequence[ScoredResult], row: str) -> bool:
 
 def roc_curve(scored: Sequence[ScoredResult], row: str) -> Floats:
     """True matches at fixed rates of false ones, (202,), mean over draws and categories."""
-    found = []
+    curves = []
     for each in scored:
         same = each.units.left == each.units.right
         for result in _results(each, row):
-            found.append(true_at(verification(result.pair_scores, same).curve(), _RATES))
-    mean: Floats = np.mean(found, axis=0)
+            curves.append(true_at(verification(result.pair_scores, same).curve(), _RATES))
+    mean: Floats = np.mean(curves, axis=0)
     return mean
 
 

@@ -1,4 +1,4 @@
-"""A picture of which patches of two photos the optimal-transport plan joins (design.md 3.6, L_align)."""
+"""A picture of which patches of two photos the optimal-transport plan joins (the transport of L_align)."""
 
 import colorsys
 

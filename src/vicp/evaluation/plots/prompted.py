@@ -53,10 +53,10 @@ def plot_attention(embedder: Embedder, prompt: VisualPrompt, pixels: Tensor, pho
         ConfigError: the backbone has no CLS token.
         DataError: a photo that cannot be decoded.
     """
-    backbone, seen = embedder.backbone, normalise(pixels, embedder.transform)
+    backbone, photos = embedder.backbone, normalise(pixels, embedder.transform)
     with torch.inference_mode():
         states = backbone.prompt_states(prompt.tokens)
-    without, with_prompt = (attention_map(backbone, seen, given)[0].numpy() for given in (None, states))
+    without, with_prompt = (attention_map(backbone, photos, given)[0].numpy() for given in (None, states))
     return plot_attention_shift(_drawn(embedder, photo, _LOOKED_SIZE), without, with_prompt)
 
 

@@ -28,15 +28,15 @@ def leads_sentence(report: DemoReport) -> str:
 
 def demo_dict(report: DemoReport) -> dict[str, Any]:
     """What report.json holds: every number as a fraction, no photos."""
-    facts = ("category", "queries", "gallery", "identities", "pairs", "other")
-    made = ("source", "model", "command", "seconds", "seed", "protocol")
+    counts = ("category", "queries", "gallery", "identities", "pairs", "other")
+    origin = ("source", "model", "command", "seconds", "seed", "protocol")
     return {
         "verdict": demo_verdict(report),
         "unit": "fraction",
         "mean": _rows(report.context, report.rank1),
         "differences": estimates_dict(report.context.differences),
         "categories": [
-            {name: getattr(category, name) for name in facts}
+            {name: getattr(category, name) for name in counts}
             | {
                 "verdict": category.context.verdict,
                 "label_accuracy": None
@@ -48,7 +48,7 @@ def demo_dict(report: DemoReport) -> dict[str, Any]:
             }
             for category in report.categories
         ],
-        **{name: getattr(report, name) for name in made},
+        **{name: getattr(report, name) for name in origin},
         "skipped": list(report.skipped),
     }
 

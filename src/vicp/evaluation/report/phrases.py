@@ -23,7 +23,7 @@ MEANINGS: dict[str, str] = {
     "rank5": "how often one of the first five does.",
     "minp": "how high the last photo of the right individual stands; low where one of them is hard to find.",
     "auc": "how often two photos of one individual look more alike than two of different ones; guessing gives 50.",
-    "acc": "how often “same” or “different” is said rightly of two photos.",
+    "acc": "how often the decision “same” or “different” about two photos is right.",
     "tpr_at_fpr_1e-2": "how many same-pairs are recognised when 1 in 100 different-pairs is let through.",
     "fnmr_at_fmr_1e-2": "how many same-pairs are missed when 1 in 100 different-pairs is let through; lower is better.",
     "auroc_new": "how well new individuals are separated from known ones; guessing gives 50.",
@@ -49,8 +49,8 @@ def counts_sentence(rows: Sequence[Row]) -> str:
         f"{_amount(identities, 'individual')}" if identities else "",
         f"{_amount(pairs, 'labelled pair')} to adapt with, drawn {_times(draws)}" if pairs else "",
     ]
-    said = "; ".join(part for part in parts if part)
-    return f"{said}." if said else ""
+    sentence = "; ".join(part for part in parts if part)
+    return f"{sentence}." if sentence else ""
 
 
 def chosen_words(row: Row) -> str:
@@ -62,10 +62,10 @@ def label_sentence(context: ContextSummary) -> str:
     """How well the language model predicts a label; empty where that could not be measured."""
     if context.label_accuracy is None:
         return ""
-    known = f"correctly {percent(context.label_accuracy.value)} % of the time"
+    accuracy = f"correctly {percent(context.label_accuracy.value)} % of the time"
     majority = context.majority_rate
     baseline = "" if majority is None else f"; one answer for all pairs gives {percent(majority)} %"
-    return f"Shown a further pair, the language model says “same” or “different” {known}{baseline}."
+    return f"Shown a further pair, the language model says “same” or “different” {accuracy}{baseline}."
 
 
 def cosine_sentence(context: ContextSummary) -> str:

@@ -87,11 +87,11 @@ def interval_text(estimate: Estimate) -> str:
 
 def context_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows with a context report, one for those of a method that carry the same."""
-    found: list[Row] = []
+    shown: list[Row] = []
     for row in rows:
-        if row.context and not any(row.method == seen.method and row.context == seen.context for seen in found):
-            found.append(row)
-    return tuple(found)
+        if row.context and not any(row.method == other.method and row.context == other.context for other in shown):
+            shown.append(row)
+    return tuple(shown)
 
 
 def best_sentence(evaluation: Evaluation) -> str:

@@ -86,8 +86,8 @@ def _neighbours(nearest: Ints, k: int) -> sparse.csr_array:
     own = np.arange(len(nearest))
     row = np.repeat(own, k + 1)
     column = np.concatenate([own[:, None], nearest[:, :k]], axis=1).ravel()
-    there = column >= 0
-    return sparse.csr_array((np.ones(there.sum()), (row[there], column[there])), shape=(len(own), len(own)))
+    filled = column >= 0
+    return sparse.csr_array((np.ones(filled.sum()), (row[filled], column[filled])), shape=(len(own), len(own)))
 
 
 def _relatives(nearest: Ints, k1: int) -> sparse.csr_array:

@@ -1,4 +1,4 @@
-"""A second stage: how well the patches of two photos fit each other (optimal transport, design.md 3.6).
+"""A second stage: how well the patches of two photos fit each other, by optimal transport.
 
 An embedding sums a photo up; its patch tokens still say what is where. The score is minus the distance of L_align.
 """

@@ -46,7 +46,7 @@ def reranked_retrieval(
 ) -> Retrieval:
     """What every query finds after the second stage, as exactly and in as little memory as `vicp.metrics.retrieval`.
 
-    Equal to it where the second stage says what the first said. Ties are pessimistic in both stages: wrong photos
+    Equal to it where both stages give the same order. Ties are pessimistic in both stages: wrong photos
     whose score equals a right one's stand before it, and so do those that the end of the shortlist has cut off
     although they are as similar as a right one inside.
 
@@ -105,13 +105,13 @@ def _positives_listed(block: Ranked, listed: Shortlist, same: NDArray[np.bool_])
     num_rows = 1 + int(max(block.index.max(initial=0), listed.rows.max(initial=0)))
     query, column = np.nonzero(same)
     wanted = query * num_rows + listed.rows[query, column]  # (n,)
-    known_query, known_place = np.nonzero(block.found)
-    known = known_query * num_rows + block.index[known_query, known_place]
-    order = np.argsort(known)
-    at = np.searchsorted(known, wanted, sorter=order)
-    if (at == len(known)).any() or (known[order[at]] != wanted).any():
+    positive_query, positive_place = np.nonzero(block.found)
+    positives = positive_query * num_rows + block.index[positive_query, positive_place]
+    order = np.argsort(positives)
+    at = np.searchsorted(positives, wanted, sorter=order)
+    if (at == len(positives)).any() or (positives[order[at]] != wanted).any():
         raise ValueError("the shortlist holds rows that own_rows or groups leave out: make it with the same ones")
-    place = known_place[order[at]]
+    place = positive_place[order[at]]
     if (block.scores[query, place] != listed.similarity[query, column]).any():
         raise ValueError("the shortlist was made with other embeddings than these")
     return query, column, place

@@ -85,12 +85,12 @@ def _merge(rows: Ints, similarity: Floats, scores: Floats, first: int) -> None:
     cut = torch.topk(torch.from_numpy(scores), min(size, scores.shape[1]), dim=1).values[:, -1:].numpy()  # (R, 1)
     query, column = np.nonzero((scores >= cut) & (scores > similarity[:, -1:]))
     owner = np.concatenate([np.repeat(np.arange(num), size), query])
-    found = np.concatenate([similarity.ravel(), scores[query, column]])
-    order = np.lexsort((-found, owner))
+    candidates = np.concatenate([similarity.ravel(), scores[query, column]])
+    order = np.lexsort((-candidates, owner))
     begin = np.searchsorted(owner[order], np.arange(num))  # (R,)
     best = order[begin[:, None] + np.arange(size)]  # (R, k)
     rows[:] = np.concatenate([rows.ravel(), first + column])[best]
-    similarity[:] = found[best]
+    similarity[:] = candidates[best]
 
 
 def _shots(task: RetrievalTask) -> tuple[Ints, Ints] | None:

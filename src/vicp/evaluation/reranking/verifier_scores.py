@@ -1,4 +1,4 @@
-"""A second stage: the in-context verifier's P(same | context, query, candidate), as log odds (ours; design.md 4)."""
+"""A second stage of ours: the in-context verifier's P(same | context, query, candidate), as log odds."""
 
 import numpy as np
 import torch
