@@ -145,7 +145,7 @@ def embedded(
     if head is None or evidence is None or reading.category_metric is None:
         raise ConfigError("this checkpoint emits no metric with evidence: there are no parts to leave out")
     left, right, same = (side[None] for side in pairs)
-    seen = model.pair_readouts(left, right, same)
+    seen = model.pair_embeddings(left, right, same)
     whole = reading.category_metric.of_context(0)
     emitted = head(reading.states)
     without_llm = evidence(torch.zeros_like(emitted), seen, head.centre).of_context(0)

@@ -38,7 +38,7 @@ class ModelConfig:
     num_latents: int = 32
     """Q, latents per image."""
     latents_of: Literal["image", "pair"] = "image"
-    """What the context holds of a pair: Q latents of each photo, or Q that a merger makes of both (Q per pair)."""
+    """What the context holds of a pair: Q latents of each photo, or Q that pair fusion makes of both photos."""
     qformer_input: Literal["all", "patches", "cls"] = "all"
     """Which of a photo's tokens the Q-Former reads."""
     num_prompts: int = 32
@@ -52,17 +52,17 @@ class ModelConfig:
     head_zero_init: bool = False
     """The head starts with prompt tokens of zeros, as in the authors' code."""
     metric_rank: int = 0
-    """Directions of the readout that the context scales, beside the prompt tokens (ours); 0: none, as in the paper."""
+    """r, how many directions of the readout the emitted metric scales (ours); 0: no metric, as in the paper."""
     readout_latent: bool = False
     """One more latent per photo, the last: its readout, linearly (ours)."""
     metric_refinement: bool = False
-    """What the pairs say of each direction of the readout, in closed form, joins the metric (ours)."""
+    """Statistics of the labelled pairs adjust the emitted metric in closed form (ours)."""
     prompt_gate: bool = False
-    """The pairs also say how far to follow the gains that the LLM emits (ours)."""
+    """How far to follow what the LLM emits depends on how well it fits the pairs (ours)."""
     compare_in_context: bool = False
     """A comparison token before each label (ours)."""
     generator: Literal["llm", "set_transformer"] = "llm"
-    """What reads the context; to a set transformer the order of the pairs means nothing, and `reasoner` is unused."""
+    """What encodes the context; a set transformer ignores the order of the pairs, and `reasoner` is unused."""
     set_transformer: SetTransformerConfig = field(default_factory=SetTransformerConfig)
     freeze_reasoner: bool = True
     """The LLM takes no gradient; without a source it must be trained to be of use."""

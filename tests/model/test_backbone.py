@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from tiny_models import VISION_CONFIGS, randomise
+from tests.helpers.tiny_models import VISION_CONFIGS, randomise
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 

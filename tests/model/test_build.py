@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import VISION_CONFIGS, randomise
+from tests.helpers.tiny_models import VISION_CONFIGS, randomise
 from transformers import AutoModel, CLIPConfig, CLIPModel, CLIPTextConfig
 
 from vicp.config import ModelConfig, PartConfig, RunConfig, SetTransformerConfig

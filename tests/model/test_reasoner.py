@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import LANGUAGE_CONFIGS, VOCABULARY, randomise, save_language_model
+from tests.helpers.tiny_models import LANGUAGE_CONFIGS, VOCABULARY, randomise, save_language_model
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 

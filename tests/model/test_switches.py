@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, VOCABULARY, randomise, save_language_model
+from tests.helpers.tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, VOCABULARY, randomise, save_language_model
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
@@ -36,10 +36,16 @@ SWITCHES: dict[str, tuple[dict[str, Any], set[str]]] = {  # what is set, and the
         {"readout_latent": True, "pooling": "both"},
         {"qformer.readout_latent.", "comparison.readout_hidden."},
     ),
-    "glance, no comparison": ({"readout_latent": True, "compare_in_context": False}, {"qformer.readout_latent."}),
-    "glance, latents_of": ({"readout_latent": True, "latents_of": "pair"}, {"qformer.readout_latent.", "pair_fusion."}),
+    "no comparison": (
+        {"readout_latent": True, "compare_in_context": False},
+        {"qformer.readout_latent."},
+    ),
+    "readout per pair": (
+        {"readout_latent": True, "latents_of": "pair"},
+        {"qformer.readout_latent.", "pair_fusion."},
+    ),
     "generator": (SETS, {"reasoner."}),
-    "generator, glance and metric": (
+    "generator, readout_latent and metric": (
         {**SETS, "readout_latent": True, "metric_rank": 9},
         {"qformer.readout_latent.", "metric_head."},
     ),

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from tests.model.tiny_models import LANGUAGE_CONFIGS, save_language_model
+from tests.helpers.tiny_models import LANGUAGE_CONFIGS, save_language_model
 from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run, tiny_run
 from transformers import LlamaForCausalLM
 

@@ -36,7 +36,7 @@ def lay_out(latents: Tensor, comparison: Tensor | None, labels: Tensor, prompt_s
     """
     num_contexts, num_pairs, _, width = latents.shape
     parts = [latents, *([] if comparison is None else [comparison[:, :, None]]), labels[:, :, None]]
-    pairs = torch.cat(parts, dim=2)  # (C, K, S, E), S tokens a pair
+    pairs = torch.cat(parts, dim=2)  # (C, K, tokens of a pair, E)
     tokens_per_pair = pairs.shape[2]
     slots = prompt_slots.expand(num_contexts, -1, -1)  # (C, M, E)
     embeddings = torch.cat([pairs.reshape(num_contexts, -1, width), slots], dim=1)  # (C, T, E)

@@ -1,8 +1,8 @@
-"""A set transformer in place of the LLM, to which the order of the pairs means nothing (an ablation).
+"""A set transformer in place of the LLM, which ignores the order of the pairs (an ablation).
 
-Lee et al., Set Transformer (arXiv 1810.00825), with a twist that keeps labels unseen where they are asked for:
-a pair's label joins its token only after the pairs have seen each other. So one pass serves both the prompt slots,
-which attend to all labelled pairs, and each pair's own label, which is asked of all the others.
+Lee et al., Set Transformer (arXiv 1810.00825), changed so that no pair's label is seen where it is predicted: labels
+are added to the tokens only after the pairs have attended to each other. So one pass serves both the prompt slots,
+which attend to all labelled pairs, and the prediction of each label, which attends to all the other pairs.
 """
 
 from typing import Any
@@ -51,10 +51,10 @@ class SetTransformer(nn.Module):
         tokens = self.project(self.pool(latents).mean(dim=2))  # (C, K, E)
         if comparison is not None:
             tokens = tokens + comparison
-        nothing = self.nothing.expand(num_contexts, 1, -1)  # what there is to see where there are no pairs
-        seen = self.pairs(torch.cat([nothing, tokens], dim=1))  # (C, 1+K, E)
-        nothing, unlabelled = seen.split([1, num_pairs], dim=1)
-        labelled = torch.cat([nothing, unlabelled + self.label_embeddings(same)], dim=1)  # (C, 1+K, E)
+        empty_token = self.nothing.expand(num_contexts, 1, -1)  # all there is to attend to where there are no pairs
+        encoded = self.pairs(torch.cat([empty_token, tokens], dim=1))  # (C, 1+K, E)
+        empty_token, unlabelled = encoded.split([1, num_pairs], dim=1)
+        labelled = torch.cat([empty_token, unlabelled + self.label_embeddings(same)], dim=1)  # (C, 1+K, E)
         queries = torch.cat([unlabelled, slots.expand(num_contexts, -1, -1)], dim=1)  # (C, K+M, E)
         among, hidden = _masks(num_pairs, len(slots), same.device)
         states = self.queries(queries, labelled, tgt_mask=among, memory_mask=hidden)  # (C, K+M, E)

@@ -89,42 +89,41 @@ class VICP(nn.Module):
         return latents
 
     def encode_context(self, left: Latents, right: Latents, same: Tensor) -> ContextOutput:
-        """Reads C contexts of K labelled pairs.
+        """What C contexts of K labelled pairs say: prompt tokens, states and, where the model has one, a metric.
 
         Args:
             left: latents of the first photos (C, K).
             right: latents of the second photos (C, K).
             same: labels (C, K) bool.
         """
-        a, b = left.tokens, right.tokens  # (C, K, Q, E)
-        comparison = self.comparison(a, b) if self.config.compare_in_context else None
-        pairs = torch.cat([a, b], dim=2) if self.pair_fusion is None else self.pair_fusion(a, b)  # (C, K, S, E)
-        slots, labels = self.reasoner.encode(pairs, comparison, same, self.prompt_slots)  # (C, M, E), (C, K, E)
-        tokens = self.head(slots)
+        sides = (left.tokens, right.tokens)  # (C, K, Q, E) each
+        comparison = self.comparison(*sides) if self.config.compare_in_context else None  # (C, K, E)
+        pairs = torch.cat(sides, dim=2) if self.pair_fusion is None else self.pair_fusion(*sides)  # (C, K, S, E)
+        states, label_states = self.reasoner.encode(pairs, comparison, same, self.prompt_slots)
+        tokens = self.head(states)
         if self.metric_head is None:
-            return ContextOutput(tokens, slots, labels)
-        emitted = self.metric_head(slots)  # (C, r)
+            return ContextOutput(tokens, states, label_states)
+        gains = self.metric_head(states)  # (C, r)
         if self.metric_refinement is None:
-            return ContextOutput(tokens, slots, labels, CategoryMetric(emitted))
-        pairs_seen = self.pair_readouts(left, right, same)
+            return ContextOutput(tokens, states, label_states, CategoryMetric(gains))
+        embeddings = self.pair_embeddings(left, right, same)
         if self.prompt_gate is not None:
-            factor = self.prompt_gate(emitted, pairs_seen, self.metric_head)  # (C,)
-            tokens = interpolate_to_null(tokens, self._tokens_of_nothing(pairs, comparison, same), factor)
-            emitted = emitted * factor[:, None]
-        return ContextOutput(
-            tokens, slots, labels, self.metric_refinement(emitted, pairs_seen, self.metric_head.centre)
-        )
+            factor = self.prompt_gate(gains, embeddings, self.metric_head)  # (C,)
+            tokens = interpolate_to_null(tokens, self._null_tokens(pairs, comparison, same), factor)
+            gains = gains * factor[:, None]
+        metric = self.metric_refinement(gains, embeddings, self.metric_head.centre)
+        return ContextOutput(tokens, states, label_states, metric)
 
-    def _tokens_of_nothing(self, pairs: Tensor, comparison: Tensor | None, same: Tensor) -> Tensor:
-        """The prompt tokens (1, M, D), or (1, L, M, D), of contexts like these without any pair."""
-        none = slice(0, 1), slice(0, 0)
-        compared = None if comparison is None else comparison[none]
-        slots, _ = self.reasoner.encode(pairs[none], compared, same[none], self.prompt_slots)  # (1, M, E)
-        tokens: Tensor = self.head(slots)
+    def _null_tokens(self, pairs: Tensor, comparison: Tensor | None, same: Tensor) -> Tensor:
+        """The prompt tokens (1, M, D), or (1, L, M, D), of a context without any pair."""
+        no_pairs = slice(0, 1), slice(0, 0)
+        no_comparison = None if comparison is None else comparison[no_pairs]
+        states, _ = self.reasoner.encode(pairs[no_pairs], no_comparison, same[no_pairs], self.prompt_slots)
+        tokens: Tensor = self.head(states)
         return tokens
 
-    def pair_readouts(self, left: Latents, right: Latents, same: Tensor) -> PairEmbeddings:
-        """What the metric refinement looks at, from the latents (C, K) of both sides and the labels (C, K).
+    def pair_embeddings(self, left: Latents, right: Latents, same: Tensor) -> PairEmbeddings:
+        """The pairs as the metric refinement takes them: latents (C, K) of both photos, and labels (C, K).
 
         Raises:
             ValueError: a model without metric refinement, whose latents carry no readouts.
@@ -151,10 +150,10 @@ class VICP(nn.Module):
             repeated = support.apply(lambda values: values.expand(num_pairs, *values.shape))
             return Latents.cat([repeated, held_out[:, None]], dim=1)
 
-        unknown = torch.zeros(num_pairs, 1, dtype=torch.bool, device=same.device)  # read before it is seen
-        labels = torch.cat([same.expand(num_pairs, -1), unknown], dim=1)
-        reading = self.encode_context(append(left, a), append(right, b), labels)
-        return self.reasoner.same_log_odds(reading.label_states[:, -1])  # (R,)
+        unknown = torch.zeros(num_pairs, 1, dtype=torch.bool, device=same.device)  # a label's state has not seen it
+        labels = torch.cat([same.expand(num_pairs, -1), unknown], dim=1)  # (R, K+1)
+        output = self.encode_context(append(left, a), append(right, b), labels)
+        return self.reasoner.same_log_odds(output.label_states[:, -1])  # (R,)
 
     def pair_log_odds(self, a: Latents, b: Latents, states: Tensor) -> Tensor:
         """The verifier's log odds (C, R) for pairs of latents (C, R) under states (C, M, E)."""

@@ -29,14 +29,14 @@ class PairFusion(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Latents (..., Q, E) of pairs of latents (..., Q', E)."""
-        one, other = left.flatten(0, -3), right.flatten(0, -3)  # (R, Q', E)
+        first_photos, second_photos = left.flatten(0, -3), right.flatten(0, -3)  # (B, Q', E), B pairs
         forth, back = (
             torch.cat([first + self.sides[0], second + self.sides[1]], dim=1)
-            for first, second in ((one, other), (other, one))
+            for first, second in ((first_photos, second_photos), (second_photos, first_photos))
         )
-        seen = self.norm(torch.cat([forth, back]))  # (2R, 2Q', E)
-        queries = self.queries.expand(len(seen), -1, -1)  # (2R, Q, E)
-        merged = queries + self.attention(queries, seen, seen, need_weights=False)[0]
+        inputs = self.norm(torch.cat([forth, back]))  # (2B, 2Q', E)
+        queries = self.queries.expand(len(inputs), -1, -1)  # (2B, Q, E)
+        merged = queries + self.attention(queries, inputs, inputs, need_weights=False)[0]
         merged = merged + self.mlp(merged)
         forth, back = merged.chunk(2)
         pairs: Tensor = ((forth + back) / 2).unflatten(0, left.shape[:-2])  # (..., Q, E)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import VISION_CONFIGS, randomise
+from tests.helpers.tiny_models import VISION_CONFIGS, randomise
 from torch import Tensor, nn
 from transformers import AutoModel
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, randomise
+from tests.helpers.tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, randomise
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, OPTConfig, PreTrainedModel
 

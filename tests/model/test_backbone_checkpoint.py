@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, randomise
+from tests.helpers.tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, randomise
 from torch import Tensor
 from transformers import AutoModel, BitImageProcessorPil, CLIPConfig, PretrainedConfig, SiglipVisionConfig, SwinConfig
 

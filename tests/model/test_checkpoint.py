@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, save_language_model
+from tests.helpers.tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, save_language_model
 from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tiny_models import VISION_CONFIGS, randomise
+from tests.helpers.tiny_models import VISION_CONFIGS, randomise
 from torch import Tensor
 from transformers import AutoModel
 

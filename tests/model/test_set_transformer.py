@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_models import randomise
+from tests.helpers.tiny_models import randomise
 from torch import Tensor
 
 from vicp.model.set_transformer import SetTransformer

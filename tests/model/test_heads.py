@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from vicp.errors import ConfigError
 from vicp.model.build import TINY, build_model
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.heads import MetricHead
+from vicp.model.heads import MetricHead, Verifier, VisualHead
 from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt
 
@@ -98,3 +99,59 @@ def test_without_a_rank_there_is_no_metric():
 def test_a_rank_beyond_the_embedding_is_refused():
     with pytest.raises(ConfigError, match=r"model\.metric_rank is 33; expected 0 to 32"):
         build_model(dataclasses.replace(TINY, metric_rank=33))
+
+
+def test_head_shapes_and_layers() -> None:
+    states = torch.randn(2, 5, 8)
+    assert VisualHead(8, 6)(states).shape == (2, 5, 6)
+    head = VisualHead(8, 6, num_layers=4, norm=False)
+    tokens = head(states)
+    assert tokens.shape == (2, 4, 5, 6)
+    flat = head.out(head.hidden(states))
+    for layer in range(4):
+        assert torch.equal(tokens[:, layer], flat[..., layer * 6 : (layer + 1) * 6])
+
+
+def test_head_norm_fixes_the_length_of_each_token() -> None:
+    head = VisualHead(8, 6, num_layers=4, norm=True)
+    tokens = head(torch.randn(2, 5, 8) * 100)
+    torch.testing.assert_close(tokens.mean(dim=-1), torch.zeros(2, 4, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(tokens.norm(dim=-1), torch.full((2, 4, 5), 6**0.5), atol=1e-2, rtol=0)
+
+
+def test_a_linear_head_is_linear() -> None:
+    one, other = torch.randn(2, 2, 5, 8).unbind()
+    for kind, linear in (("linear", True), ("mlp", False)):
+        head = VisualHead(8, 6, num_layers=4, norm=False, kind=kind)
+        gap = head(one + other) - head(one) - head(other) + head(torch.zeros(2, 5, 8))
+        assert (gap.abs().max() < 1e-5) == linear
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_a_zero_initialised_head_starts_with_prompts_of_zeros_and_learns(kind: Literal["linear", "mlp"]) -> None:
+    head = VisualHead(8, 6, norm=False, kind=kind, zero_init=True)
+    tokens = head(torch.randn(2, 5, 8))
+    assert torch.equal(tokens, torch.zeros(2, 5, 6))
+    tokens.sum().backward()
+    assert head.out.weight.grad is not None
+    assert head.out.weight.grad.abs().max() > 0.1
+
+
+def test_verifier_scores_each_pair_under_its_own_context() -> None:
+    verifier = Verifier(8)
+    comparison, states = torch.randn(2, 4, 8), torch.randn(2, 5, 8)
+    scores = verifier(comparison, states)
+    assert scores.shape == (2, 4)
+    alone = verifier(comparison[1:, 2:3], states[1:])
+    torch.testing.assert_close(scores[1:, 2:3], alone)
+    swapped = verifier(comparison, states.flip(0))
+    assert (scores - swapped).abs().min() > 1e-5
+    torch.testing.assert_close(verifier(comparison, states[:, torch.randperm(5)]), scores)  # slots have no order
+
+
+def test_verifier_by_hand() -> None:
+    verifier = Verifier(8)
+    comparison, states = torch.randn(1, 1, 8), torch.randn(1, 5, 8)
+    context = verifier.gate(states[0].mean(dim=0))
+    features = torch.cat([comparison[0, 0], context, comparison[0, 0] * context])
+    torch.testing.assert_close(verifier(comparison, states)[0], verifier.score(features))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.helpers.pair_embeddings import REFINED, pairs_of, random_pairs
 
 from vicp.adapt.methods.whitening import apply, fit_pairs
 from vicp.errors import ConfigError
@@ -16,18 +17,6 @@ from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 
 NOWHERE = torch.zeros(6)
-WITH_EVIDENCE = dataclasses.replace(TINY, metric_rank=8, metric_refinement=True, pooling="both")
-
-
-def pairs_of(left: torch.Tensor, right: torch.Tensor, same: list[bool]) -> PairEmbeddings:
-    """One context (1, K, D') whose coordinates are its readouts."""
-    return PairEmbeddings(left[None], right[None], left[None], right[None], torch.tensor([same]))
-
-
-def random_pairs(num: int, dim: int = 6) -> PairEmbeddings:
-    generator = torch.Generator().manual_seed(0)
-    left, right = torch.randn(2, num, dim, generator=generator).unbind(0)
-    return pairs_of(left, right, [k % 2 == 0 for k in range(num)])
 
 
 def test_nuisance_is_what_same_pairs_differ_in():
@@ -56,15 +45,15 @@ def test_without_power_or_same_pairs_everything_is_kept():
 
 
 def test_gradients_reach_every_weight_and_are_finite():
-    evidence, pairs = MetricRefinement(6), random_pairs(9)
-    for name, parameter in evidence.named_parameters():
+    refinement, pairs = MetricRefinement(6), random_pairs(9)
+    for name, parameter in refinement.named_parameters():
         if name.startswith("overall.2"):  # starts at zero, which would hide what is before it
             torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
-    metric = evidence(torch.randn(1, 6), pairs, NOWHERE)
+    metric = refinement(torch.randn(1, 6), pairs, NOWHERE)
     assert metric.nuisance is not None
     assert metric.centre is not None
     (metric.gains.square().sum() + (torch.randn(9, 6) * metric.nuisance).sum() + metric.centre.sum()).backward()
-    for name, parameter in evidence.named_parameters():
+    for name, parameter in refinement.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.any(), name
@@ -73,7 +62,7 @@ def test_gradients_reach_every_weight_and_are_finite():
 def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
     """Directions change places, and so do their gains."""
     torch.manual_seed(0)
-    evidence, pairs = MetricRefinement(6), random_pairs(8)
+    refinement, pairs = MetricRefinement(6), random_pairs(8)
     places, order = torch.tensor([3, 0, 5, 1, 2, 4]), torch.randperm(8)
     moved = PairEmbeddings(
         pairs.left_readouts[:, order],
@@ -84,18 +73,18 @@ def test_every_direction_is_asked_alike_and_the_order_of_pairs_does_not_count():
     )
     emitted = torch.randn(1, 6)
     torch.testing.assert_close(
-        evidence(emitted[:, places], moved, NOWHERE).gains, evidence(emitted, pairs, NOWHERE).gains[:, places]
+        refinement(emitted[:, places], moved, NOWHERE).gains, refinement(emitted, pairs, NOWHERE).gains[:, places]
     )
 
 
 def test_contexts_of_a_batch_know_nothing_of_each_other():
     torch.manual_seed(0)
-    evidence, one, other = MetricRefinement(6), random_pairs(8), random_pairs(8)
+    refinement, one, other = MetricRefinement(6), random_pairs(8), random_pairs(8)
     other = dataclasses.replace(other, same=~other.same)
     both = PairEmbeddings(*(torch.cat([getattr(p, f.name) for p in (one, other)]) for f in dataclasses.fields(one)))
-    together = evidence(torch.ones(2, 6), both, NOWHERE)
+    together = refinement(torch.ones(2, 6), both, NOWHERE)
     for number, pairs in enumerate((one, other)):
-        apart = evidence(torch.ones(1, 6), pairs, NOWHERE).of_context(0)
+        apart = refinement(torch.ones(1, 6), pairs, NOWHERE).of_context(0)
         torch.testing.assert_close(together.of_context(number).gains, apart.gains)
         torch.testing.assert_close(together.of_context(number).nuisance, apart.nuisance)
         torch.testing.assert_close(together.of_context(number).centre, apart.centre)
@@ -113,7 +102,7 @@ def test_the_centre_lies_between_all_categories_and_this_one():
 
 @pytest.fixture
 def model() -> VICP:
-    return build_model(WITH_EVIDENCE).eval()
+    return build_model(REFINED).eval()
 
 
 def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_path: Path):
@@ -167,13 +156,13 @@ def test_latents_without_readouts_are_refused(model: VICP):
 
 
 def test_deviations_start_as_those_of_photos():
-    evidence = MetricRefinement(3)
-    evidence.start_from(
+    refinement = MetricRefinement(3)
+    refinement.start_from(
         torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([9.0, 3.0, 1.0])
     )
-    torch.testing.assert_close(evidence.deviation, torch.tensor([9.3, 3.3, 1.3]), atol=0.2, rtol=0)
+    torch.testing.assert_close(refinement.deviation, torch.tensor([9.3, 3.3, 1.3]), atol=0.2, rtol=0)
 
 
-def test_evidence_needs_gains():
+def test_it_needs_gains():
     with pytest.raises(ConfigError, match=r"model\.metric_refinement: it adds to the gains of a metric"):
-        build_model(dataclasses.replace(WITH_EVIDENCE, metric_rank=0))
+        build_model(dataclasses.replace(REFINED, metric_rank=0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import VOCABULARY, save_language_model
+from tests.helpers.tiny_models import VOCABULARY, save_language_model
 from transformers import Dinov2Config, Dinov2Model, LlamaConfig, LlamaForCausalLM
 
 from vicp.config import ModelConfig, PartConfig

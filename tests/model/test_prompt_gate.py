@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.model.test_evidence import WITH_EVIDENCE, pairs_of, random_pairs
+from tests.helpers.pair_embeddings import REFINED, pairs_of, random_pairs
 
 from vicp.errors import ConfigError
 from vicp.model.additions.prompt_gate import DISTANCE_FLOOR, PromptGate, interpolate_to_null, same_over_different
@@ -14,7 +14,7 @@ from vicp.model.build import build_model
 from vicp.model.checkpoint import load_pretrained, save_checkpoint
 from vicp.model.heads import MetricHead
 
-WITH_TRUST = dataclasses.replace(WITH_EVIDENCE, prompt_gate=True)
+GATED = dataclasses.replace(REFINED, prompt_gate=True)
 
 
 def axes(dim: int) -> MetricHead:
@@ -42,18 +42,18 @@ def test_gains_that_tell_the_pairs_apart_lower_the_ratio():
 
 
 def test_untrained_it_follows_the_llm_and_every_weight_can_learn():
-    trust, pairs, emitted = PromptGate(), random_pairs(8), torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(trust(emitted, pairs, axes(6)), torch.ones(1))
-    torch.nn.init.normal_(trust.mlp[2].weight, generator=torch.Generator().manual_seed(0))
-    factor = trust(emitted, pairs, axes(6))
+    gate, pairs, emitted = PromptGate(), random_pairs(8), torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(gate(emitted, pairs, axes(6)), torch.ones(1))
+    torch.nn.init.normal_(gate.mlp[2].weight, generator=torch.Generator().manual_seed(0))
+    factor = gate(emitted, pairs, axes(6))
     assert 0 < factor.item() < 2
     factor.sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in trust.parameters())
-    other = trust(emitted, dataclasses.replace(pairs, same=~pairs.same), axes(6))
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in gate.parameters())
+    other = gate(emitted, dataclasses.replace(pairs, same=~pairs.same), axes(6))
     assert other.item() != pytest.approx(factor.item())
 
 
-def test_tokens_are_followed_as_far_as_there_is_trust():
+def test_tokens_are_followed_as_far_as_the_gate_is_open():
     tokens, nothing = torch.ones(3, 2, 4), torch.zeros(1, 2, 4)
     found = interpolate_to_null(tokens, nothing, torch.tensor([0.0, 0.25, 1.5]))
     assert found[:, 1, 3].tolist() == [0, 0.25, 1]
@@ -63,8 +63,8 @@ def test_tokens_are_followed_as_far_as_there_is_trust():
     assert torch.equal(per_layer, torch.ones(3, 5, 2, 4))
 
 
-def test_without_trust_the_tokens_are_those_of_an_empty_context():
-    model = build_model(WITH_TRUST).eval()
+def test_with_a_closed_gate_the_tokens_are_those_of_an_empty_context():
+    model = build_model(GATED).eval()
     latents = model.latents(torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
     same = torch.tensor([True, False, True, False])
 
@@ -77,8 +77,8 @@ def test_without_trust_the_tokens_are_those_of_an_empty_context():
     assert not torch.allclose(followed, nothing, atol=1e-3)
 
 
-def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path):
-    model = build_model(WITH_TRUST).eval()
+def test_a_model_with_a_closed_gate_goes_by_the_pairs_alone(tmp_path: Path):
+    model = build_model(GATED).eval()
     photos = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     latents = model.latents(photos)
     same = torch.tensor([True, False, True, False])
@@ -101,6 +101,6 @@ def test_a_model_without_trust_in_its_llm_goes_by_the_pairs_alone(tmp_path: Path
     torch.testing.assert_close(found, followed)
 
 
-def test_trust_needs_the_pairs_readouts():
+def test_the_gate_needs_the_pairs_readouts():
     with pytest.raises(ConfigError, match=r"model\.prompt_gate: .*set model\.metric_refinement as well"):
-        build_model(dataclasses.replace(WITH_TRUST, metric_refinement=False))
+        build_model(dataclasses.replace(GATED, metric_refinement=False))
