@@ -20,7 +20,7 @@ from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.methods import parse_method
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.result_cache import MethodResult, part_path
-from vicp.evaluation.run import EvaluationRunner
+from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.seed_statistics import Floats, Interval, mean_over_seeds
 from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.tasks.bench import Bench

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vicp.errors import DataError
-from vicp.evaluation.published import add_published, read_published
+from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.results import Estimate, Row
 
 

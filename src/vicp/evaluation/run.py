@@ -1,42 +1,31 @@
 """A whole evaluation: every method on every task, with finished results kept in a folder."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vicp.adapt.embedder import Embedder, HasEmbedder
-from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods.generated import generated_prompt
 from vicp.data.loading import check_photos, without
 from vicp.data.records import PhotoTable, bad_photos_message
-from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
-from vicp.evaluation.diagnostics.run import diagnose_task
-from vicp.evaluation.estimates import ResamplingUnits
-from vicp.evaluation.methods import Method, check_supported, find_method, make_methods, open_method
+from vicp.evaluation.methods import Method, check_supported, find_method, make_methods
 from vicp.evaluation.plots.curves import plot_curves
-from vicp.evaluation.protocols.protocol import PROTOCOLS, find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
-from vicp.evaluation.published import add_published, read_published
 from vicp.evaluation.report.evaluation import EvaluationReport
+from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.reranking.stages import find_stages
-from vicp.evaluation.result_cache import MethodResult, check_settings, part_path, table_fingerprint
-from vicp.evaluation.results import Diagnosis
-from vicp.evaluation.run_task import run_task, sample_support
+from vicp.evaluation.result_cache import check_settings, table_fingerprint
+from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
-from vicp.evaluation.task import EvaluationTask, load_task, row_identities
+from vicp.evaluation.task import EvaluationTask
 
 WORLD_CATEGORIES = 6
 WORLD_NAME = "the procedural world"
 
 Progress = Callable[[int, int], None]  # results there, results in all
-
-_log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -179,7 +168,7 @@ def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], c
 
 
 def _score(
-    runner: "EvaluationRunner", methods: Sequence[Method], progress: Progress | None
+    runner: EvaluationRunner, methods: Sequence[Method], progress: Progress | None
 ) -> tuple[dict[str, list[ScoredResult]], list[str]]:
     """The results by method, without methods that have none, and why some are missing."""
     scored: dict[str, list[ScoredResult]] = {}
@@ -194,87 +183,6 @@ def _score(
         if progress is not None:
             progress(number, len(pairs))
     return scored, reasons
-
-
-class EvaluationRunner:
-    """Runs methods on tasks: holds the photos, the tasks and the method that is open.
-
-    Args:
-        config: the configuration.
-        table: the photos.
-        tasks: whose rows are those of the table.
-    """
-
-    def __init__(self, config: EvaluationConfig, table: PhotoTable, tasks: Sequence[EvaluationTask]) -> None:
-        self.config, self.table, self.tasks = config, table, tasks
-        self._name, self._embedder = "", None  # type: tuple[str, Embedder | None]
-
-    def run(self, method: Method, task: EvaluationTask) -> tuple[MethodResult | None, str]:
-        """The result of a method on a task, from the folder where it is there; or None, and why."""
-        embedder = self.embedder(method, task.fold)
-        path = None if self.config.out is None else part_path(self.config.out, method.name, task)
-        kept = None if path is None else MethodResult.load(path)
-        if kept is not None and kept.fingerprint == embedder.fingerprint:
-            return kept, ""
-        start = time.monotonic()
-        try:
-            with load_task(embedder, self.table, task) as loaded_task:
-                result = run_task(
-                    embedder, self.table, loaded_task, self.config, other=lambda draw: self.other(embedder, task, draw)
-                )
-        except DataError as error:
-            return None, f"{task.category} with {method.name} is left out: {error}."
-        if path is not None:
-            result.save(path)
-        _log.info("%s, %s: %.0f s", method.name, task.category, time.monotonic() - start)
-        return result, ""
-
-    def units(self, task: EvaluationTask) -> ResamplingUnits:
-        """What the bootstrap of a task resamples."""
-        nobody = np.zeros(0, dtype=np.int64)
-        sides = (nobody, nobody) if task.pairs is None else (task.pairs.left, task.pairs.right)
-        left, right = (row_identities(self.table, side) for side in sides)
-        seed = derive_seed(self.config.seed, "intervals", task.category, task.variant)
-        return ResamplingUnits(row_identities(self.table, task.query), left, right, self.config.protocol.open_set, seed)
-
-    def embedder(self, method: Method, fold: str) -> Embedder:
-        """The method, opened; the one before is let go."""
-        name = method.name.replace("{fold}", fold)
-        if self._name != name or self._embedder is None:
-            self._embedder = None
-            self._name, self._embedder = name, open_method(method, fold=fold)
-        return self._embedder
-
-    def other(self, embedder: Embedder, task: EvaluationTask, draw: int) -> EncodedSupport:
-        """The support of the next category; of the procedural world where there is only one."""
-        position = self.tasks.index(task)
-        for candidate in (*self.tasks[position + 1 :], *self.tasks[:position]):
-            if candidate.category != task.category:
-                return sample_support(embedder.quiet(), self.table, candidate, self.config, draw)
-        table = world_table(num_categories=1, seed=derive_seed(self.config.seed, "other"))
-        tasks, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=self.config.seed)
-        return sample_support(embedder.quiet(), table, tasks[0], self.config, draw)
-
-    def diagnose(self, method: Method, scored: ScoredResult) -> Diagnosis:
-        """A closer look at a category with a method: under its prompt, if it makes one."""
-        task, results = scored.task, scored.method_result.results
-        embedder = self.embedder(method, task.fold).quiet()
-        prompt, adaptation = None, "null"
-        if "generated" in results:
-            support = sample_support(embedder, self.table, task, self.config, 0)
-            prompt, adaptation = generated_prompt(embedder, support), "generated"
-        with load_task(embedder, self.table, task) as loaded_task:
-            return diagnose_task(
-                embedder,
-                prompt,
-                self.table,
-                loaded_task,
-                results[adaptation][0].retrieval,
-                method=method.name,
-                adaptation=adaptation,
-                mirror=self.config.protocol.mirror,
-                seed=derive_seed(self.config.seed, "diagnosis", task.category),
-            )
 
 
 def _settings(config: EvaluationConfig, table: PhotoTable) -> Mapping[str, object]:
