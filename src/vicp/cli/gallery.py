@@ -61,8 +61,8 @@ def create(
 
     prompts = load_prompts(prompt)
     with open_embedder(model, backbone, skip_bad=False, cache=False, task="Opening") as embedder:
-        made = Gallery.create(gallery, embedder, prompts, keep_photos=keep_photos, author=author, reason=reason)
-    names = list(made.categories())
+        created = Gallery.create(gallery, embedder, prompts, keep_photos=keep_photos, author=author, reason=reason)
+    names = list(created.categories())
     lines = [f"Made {gallery}{' with ' + ', '.join(names) if names else ''}."]
     print_result({"gallery": gallery, "categories": names, "model": embedder.fingerprint}, lines, as_json)
 

@@ -19,8 +19,8 @@ def merge_identities(writer: Change, into: str, others: Sequence[str], *, catego
         GalleryError: No such identity, or two categories.
     """
     home, name = find_identity(writer.snapshot, into, category)
-    found = [find_identity(writer.snapshot, other, category or home) for other in dict.fromkeys(others)]
-    merged = [identity for _, identity in found if identity != name]
+    identities = [find_identity(writer.snapshot, other, category or home)[1] for other in dict.fromkeys(others)]
+    merged = [identity for identity in identities if identity != name]
     if not merged:
         raise GalleryError(f"{writer.snapshot.uri}: {into!r} and {', '.join(map(repr, others))} are one already")
     frame = _photos_of(writer, home, merged)

@@ -54,15 +54,15 @@ class EnrollmentWriter:
         """
         texts = pa.array([key.hex() for key in keys], pa.string())
         positions = pc.index_in(texts, value_set=self._gallery_keys).to_pylist()
-        known = []
+        is_known = []
         for key, position, row in zip(keys, positions, rows.itertuples(), strict=True):
-            is_known = key in self._keys_met or position is not None
+            met = key in self._keys_met or position is not None
             self._keys_met.add(key)
-            self.num_known += is_known
+            self.num_known += met
             if position is not None:
                 self._compare_names(int(position), row)
-            known.append(is_known)
-        return known
+            is_known.append(met)
+        return is_known
 
     def add(self, chunk: Chunk) -> None:
         """Takes embedded photos, and writes when there are enough of them or enough time has passed."""

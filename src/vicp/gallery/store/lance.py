@@ -1,4 +1,4 @@
-"""What LanceDB needs to be told or asked: which tables are there, its vector index, and its errors as one line."""
+"""All that is peculiar to LanceDB: which tables a database has, its vector index, its errors as one line."""
 
 import re
 from collections.abc import Iterator
