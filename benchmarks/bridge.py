@@ -22,7 +22,7 @@ from context_tables import interval_cells
 from program import at_least, run
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
-from vicp.adapt.recipe import EMITTED_METRIC, NULL
+from vicp.adapt.recipe import EmittedMetric, Null
 from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.seed_statistics import Floats, Groups, difference, groups_of, mean
 
@@ -33,7 +33,10 @@ Found = dict[tuple[str, int], list[tuple[str, list[float]]]]  # by set and K: ca
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    variants = {name: [measure(asked, load_model(folder).quiet()) for folder in rest] for name, *rest in asked.variant}
+    variants = {
+        name: [measure(asked, load_model(folder).without_progress()) for folder in rest]
+        for name, *rest in asked.variant
+    }
     facts: dict[str, Any] = {
         "command": command(asked),
         "unit": "mAP in percent",
@@ -77,8 +80,8 @@ def measure(asked: argparse.Namespace, embedder: Embedder) -> Found:
     """What a checkpoint reaches on each support; NaN where shuffled labels contradict each other."""
     found: Found = {}
     for case in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
-        shuffled = [reached(embedder, other, EMITTED_METRIC) for other in meaningless(case)] or [float("nan")]
-        values = [reached(embedder, case, EMITTED_METRIC), *shuffled, reached(embedder, case, NULL)]
+        shuffled = [reached(embedder, other, EmittedMetric()) for other in meaningless(case)] or [float("nan")]
+        values = [reached(embedder, case, EmittedMetric()), *shuffled, reached(embedder, case, Null())]
         found.setdefault((case.name, case.num_pairs), []).append((case.category, values))
         print(f"{case.name}, {case.category}, K = {case.num_pairs}: {values}", file=sys.stderr, flush=True)
     return found

@@ -9,7 +9,7 @@ from torch import Tensor
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, relate_pairs
 from vicp.adapt.fitting import fit
-from vicp.adapt.prompt import Recipe
+from vicp.adapt.recipe import Recipe
 from vicp.data.sources import open_photos
 from vicp.data.tasks import make_task, plan_tasks
 from vicp.errors import DataError
@@ -41,7 +41,7 @@ def cases(embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int) -
     for task_plan in plan_tasks("choice", tasks) if tasks else ():
         task = make_task(task_plan, size=embedder.transform.size)
         loaded_task = loaded_task_of(task)
-        frozen = embedder.embed_pixels(loaded_task.pixels)
+        frozen = embedder.embed_pixels(loaded_task.pixels, mirror=True)
         for k in KS:
             support = see_task_support(embedder, draw_task_support(task, k), told=False)
             yield Case("drawn world", task_plan.rule.name, k, support, loaded_task, frozen)
@@ -50,7 +50,7 @@ def cases(embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int) -
         table = open_photos(path)
         for task in make_tasks(table, protocol, source=None, seed=0)[0]:
             with load_task(embedder, table, task) as loaded_task:
-                frozen = embedder.embed_pixels(loaded_task.pixels)
+                frozen = embedder.embed_pixels(loaded_task.pixels, mirror=True)
                 for k in KS:
                     for draw in range(draws):
                         config = EvaluationConfig(protocol, num_pairs=k, num_draws=draws)
@@ -76,8 +76,8 @@ def meaningless(case: Case) -> Iterator[Case]:
 def reached(embedder: Embedder, case: Case, recipe: Recipe) -> float:
     """MAP in percent of a recipe; the photos are looked at again only under a prompt."""
     adaptation = fit(embedder, case.support, recipe)
-    frozen = recipe.features == "frozen"
-    embeddings = (
-        adaptation.finish([case.frozen]) if frozen else embedder.embed_pixels(case.loaded_task.pixels, adaptation)
-    )
+    if recipe.features == "frozen":
+        embeddings = adaptation.project([case.frozen])
+    else:
+        embeddings = embedder.embed_pixels(case.loaded_task.pixels, adaptation, mirror=True)
     return 100 * score_task(case.loaded_task, embeddings).retrieval.map

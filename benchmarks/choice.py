@@ -21,10 +21,12 @@ from context_page import cell, header
 from context_tables import interval_cells
 from program import at_least, run
 from vicp.adapt import select
+from vicp.adapt.candidates import SHRINKAGES, closed_form_candidates, default_recipe
 from vicp.adapt.cross_validation import beats_chance
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.fitting import SupportFeatures
 from vicp.adapt.load import load_model
-from vicp.adapt.recipe import NULL, SHRINKAGES, closed_form_candidates, default_recipe
+from vicp.adapt.recipe import Null
 from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.seed_statistics import groups_of, mean
 
@@ -41,7 +43,7 @@ RULES = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedder = load_model(asked.checkpoint).quiet()
+    embedder = load_model(asked.checkpoint).without_progress()
     found: dict[str, dict[str, list[tuple[str, dict[str, float]]]]] = {}
     for drawn in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
         for case in (drawn, *meaningless(drawn)):
@@ -79,16 +81,16 @@ def command(asked: argparse.Namespace) -> str:
 
 def judged(embedder: Embedder, case: Case) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
-    trial = select.cross_validate(embedder, case.support, "auto")
+    trial = select.score_candidates(SupportFeatures(embedder, case.support), "auto")
     maps = {recipe: reached(embedder, case, recipe) for recipe in closed_form_candidates(embedder, "auto")}
-    best = trial.best(list(trial.similarity)) if trial.similarity else NULL
+    best = trial.best(list(trial.similarity)) if trial.similarity else Null()
     sure = bool(trial.similarity) and beats_chance(trial.by_group(best))
-    auto = select.fit_selected(embedder, case.support, "auto", trial=trial).recipe
-    cautious = select.held_out_or_none(trial, default_recipe(embedder, "auto")) if trial.similarity else auto
+    auto = select.fit_selected(embedder, case.support, "auto", scores=trial).recipe
+    cautious = select.fitted_fallback(trial, default_recipe(embedder, "auto")) if trial.similarity else auto
     chosen = {
         "auto": auto,
         "no margin": best if sure else cautious,
-        "nothing if unsure": best if sure else NULL,
+        "nothing if unsure": best if sure else Null(),
         "oracle": max(maps, key=lambda recipe: maps[recipe]),
     }
     return {str(recipe): value for recipe, value in maps.items()} | {rule: maps[chosen[rule]] for rule in RULES}

@@ -51,7 +51,7 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments, __doc__)
-    triplet = None if asked.triplet is None else open_method(parse_method(str(asked.triplet))).quiet()
+    triplet = None if asked.triplet is None else open_method(parse_method(str(asked.triplet))).without_progress()
     readers = open_benches(asked.set_transformer, triplet, asked)
     benches, choices = settle(asked, open_benches(asked.checkpoints, triplet, asked), measure=False)
     real = real_rows(real_sets(asked), benches, measure=False)
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse.Namespace) -> tuple[Bench, ...]:
-    return tuple(Bench(load_model(name).quiet(), triplet) for name in names)
+    return tuple(Bench(load_model(name).without_progress(), triplet) for name in names)
 
 
 def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:

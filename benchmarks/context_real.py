@@ -12,7 +12,8 @@ from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
 from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import FinetuneSettings
-from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import TunedPrompt
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.evaluation.config import Adapting, EvaluationConfig, adapt_support
@@ -210,7 +211,7 @@ def runner_of(
     return EvaluationRunner(config, table, tasks)
 
 
-def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> Recipe | FinetuneSettings | None:
+def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> TunedPrompt | FinetuneSettings | None:
     """The settings of the gradient steps among these adaptations; None where they take none."""
     if "retrained" in adaptations:
         return bench.retraining(RETRAINED, k)[0]

@@ -9,14 +9,13 @@ import torch
 
 from embedded_sets import EmbeddedSet
 from rates import mean, share
-from vicp.adapt.cross_validation import group_k_fold
+from vicp.adapt.cross_validation import cross_validate, group_k_fold
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, relate_identities
-from vicp.adapt.fitting import fit, fit_many
+from vicp.adapt.fitting import SupportFeatures, fit
 from vicp.adapt.load import load_model
-from vicp.adapt.methods.metric import SHRINKAGE
-from vicp.adapt.prompt import Prompt, Recipe
-from vicp.adapt.recipe import NULL
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Null, Recipe, Whitening
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.decisions.held_out import HeldOut
@@ -27,7 +26,7 @@ from vicp.metrics.reliability import calibration_error, reliability
 
 SHARE, PHOTOS = 0.65, 3  # of the identities for the support, of an identity's photos
 RATES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 0.9)
-RECIPES = {"null": NULL, "metric": Recipe("metric", "frozen", shrinkage=SHRINKAGE)}
+RECIPES: dict[str, Recipe] = {"null": Null(), "metric": Whitening()}
 METHODS = tuple(RECIPES)
 WITH_PROBABILITIES = 10  # of the draws; calibrating takes its time
 
@@ -72,7 +71,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
             }
         found = searches.threshold(rate, confidence=confidence, candidates=num)
         assert isinstance(found, Threshold), found
-        embeddings = adaptation.finish([torch.from_numpy(photos.embeddings)]).numpy()
+        embeddings = adaptation.project([torch.from_numpy(photos.embeddings)]).numpy()
         similarity = embeddings @ embeddings[rows].T  # (n, support)
         matched = similarity.max(axis=1) > found.similarity
         achieved.append(np.mean([matched[identities == i].mean() for i in strangers]))
@@ -101,12 +100,10 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
 
 
 def adapted(support: EncodedSupport, recipe: Recipe) -> Prompt:
-    """The adaptation of one recipe, with the similarities of identities held out as `choose.adapt` keeps them."""
-    everything, similarity = np.arange(len(support)), np.full((len(support), len(support)), np.nan)
-    for fold in group_k_fold(support):
-        for _, rows in fit_many(bare(), support, np.setdiff1d(everything, fold), [recipe], seen=everything):
-            similarity[fold] = (rows[fold] @ rows.T).numpy()
-    return replace(fit(bare(), support, recipe), held_out=HeldOut.of(similarity, support.groups, support.relation))
+    """The prompt of one recipe, with the similarities of identities held out."""
+    scores = cross_validate(SupportFeatures(bare(), support), [recipe], group_k_fold(support))
+    held_out = HeldOut.of(scores.similarity[recipe], support.groups, support.relation)
+    return replace(fit(bare(), support, recipe), held_out=held_out)
 
 
 def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, seed: int) -> EncodedSupport:

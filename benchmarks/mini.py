@@ -40,7 +40,7 @@ PARTS = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedder = load_model(asked.checkpoint).quiet()
+    embedder = load_model(asked.checkpoint).without_progress()
     command = ["python", "benchmarks/mini.py", "--checkpoint", shown(asked.checkpoint)]
     command += ["--runs", *map(shown, asked.runs)] if asked.runs else []
     command += ["--photos", *map(str, asked.photos)] if asked.photos != PHOTOS else []

@@ -55,7 +55,7 @@ PARTS = {  # whether the photos are prompted, and which gains there are
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedders = [load_model(name).quiet() for name in asked.checkpoints]
+    embedders = [load_model(name).without_progress() for name in asked.checkpoints]
     tests: dict[Test, dict[str, dict[str, Floats]]] = {}
     for test in ("A", "B"):
         rows = [[measure(asked, test, embedder, number) for number in range(asked.tasks)] for embedder in embedders]

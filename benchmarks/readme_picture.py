@@ -20,7 +20,7 @@ CATEGORIES, PAIRS, SEED = 3, 32, 0
 
 def main() -> None:
     table = world_table(num_categories=CATEGORIES, seed=SEED)
-    report = run_demo(load_model("mini").quiet(), table, source="", command="", num_pairs=PAIRS, seed=SEED)
+    report = run_demo(load_model("mini").without_progress(), table, source="", command="", num_pairs=PAIRS, seed=SEED)
     lists = [category.rank_lists[0] for category in report.categories]
     picture = Image.open(BytesIO(plot_rank_lists(lists))).convert("RGB")
     picture.reduce(2).quantize(256).save(ROOT / "docs" / "demo.png", optimize=True)

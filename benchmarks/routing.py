@@ -21,9 +21,8 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import encode_support, sample_same_size
 from vicp.adapt.fitting import fit
 from vicp.adapt.load import load_model
-from vicp.adapt.methods.metric import SHRINKAGE
-from vicp.adapt.prompt import Prompt, Recipe
-from vicp.adapt.recipe import GENERATED
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import GeneratedPrompt, Whitening
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
@@ -33,7 +32,7 @@ from vicp.metrics.bootstrap import bootstrap_interval
 
 RESULTS = Path(__file__).parent.parent / "results" / "routing"
 PAIRS = 32
-RECIPES = {"generated": GENERATED, "metric": Recipe("metric", "frozen", shrinkage=SHRINKAGE)}
+RECIPES = {"generated": GeneratedPrompt(), "metric": Whitening()}
 Categories = Mapping[str, PhotoTable]
 Shares = dict[str, dict[str, float]]
 

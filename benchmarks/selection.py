@@ -48,7 +48,7 @@ TOLD: dict[Selection, str] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = parse(arguments)
-    embedders = [load_model(name).quiet() for name in asked.checkpoints]
+    embedders = [load_model(name).without_progress() for name in asked.checkpoints]
     found = {}
     if asked.tasks:
         rules = [plan.rule.name for plan in plan_tasks("choice", asked.tasks)]

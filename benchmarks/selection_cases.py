@@ -52,7 +52,7 @@ class Case:
     @cached_property
     def frozen(self) -> Tensor:
         """Of the photos looked up (n, D)."""
-        return self.embedder.embed_pixels(self.loaded_task.pixels)
+        return self.embedder.embed_pixels(self.loaded_task.pixels, mirror=True)
 
     def map_of(self, embeddings: Tensor) -> float:
         """MAP of the photos looked up, in percent."""
@@ -60,9 +60,9 @@ class Case:
 
     def under(self, adaptation: Prompt) -> Tensor:
         """The photos looked up, as an adaptation shows them (n, D')."""
-        if all(view is None for view in adaptation.views):
-            return adaptation.finish([self.frozen])
-        return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation)
+        if all(view is None for view in adaptation.feature_sources):
+            return adaptation.project([self.frozen])
+        return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=True)
 
 
 def case_of_task(embedder: Embedder, plan: TaskPlan) -> Case:

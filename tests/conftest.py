@@ -44,7 +44,7 @@ def photo_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def vit(tmp_path: Path) -> str:
     """The folder of a tiny vision transformer."""
-    from tests.adapt.test_opening import save_vit
+    from tests.adapt.checkpoints import save_vit
 
     return save_vit(tmp_path / "vit")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.adapt.test_opening import save_vit
+from tests.adapt.checkpoints import save_vit
 from tests.conftest import Run, write_photo
 from tests.test_cli import one_line_error, vicp
 from vicp.adapt.prompt import Prompt
@@ -17,9 +17,9 @@ TEACH = ("teach", "shoes", "--category", "shoe", "--json")
 def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
     facts = json.loads(run(*TEACH, "--backbone", vit, "--adapt", "metric"))
     assert (facts["pairs"], facts["photos"], facts["label_accuracy"], facts["suspects"]) == (16, 15, None, [])
-    adapt = facts["adapt"]
-    assert (adapt["method"], adapt["features"], adapt["steps"]) == ("metric", "frozen", None)
-    assert adapt["scores"][f"metric on frozen photos, shrinkage {adapt['shrinkage']:g}"] > 0.9
+    recipe, choice = facts["recipe"], facts["choice"]
+    assert (facts["adaptation"], recipe["type"], recipe["features"]) == ("metric", "Whitening", "frozen")
+    assert choice["scores"][f"metric on frozen photos, shrinkage {recipe['shrinkage']:g}"] > 0.9
 
     assert "leave one of them out" in run(*TEACH, "--backbone", vit, "--pairs", 4, "--support", "mine.csv")
     write_photo(tmp_path / "new.jpg", (40, 205, 55), seed=9)
@@ -30,7 +30,7 @@ def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, 
 
     green, red = (json.loads(run("verify", "new.jpg", f"shoes/{name}/0.jpg", *use)) for name in ("green", "red"))
     assert (green["verifier_probability"], red["verifier_probability"]) == (None, None)
-    threshold, accuracy = adapt["threshold"], adapt["threshold_accuracy"]
+    threshold, accuracy = choice["threshold"], choice["threshold_accuracy"]
     assert green["similarity"] > threshold > red["similarity"]
     (tmp_path / "torn.jpg").write_bytes((tmp_path / "new.jpg").read_bytes()[:300])
     refused = run("verify", "new.jpg", "torn.jpg", *use)
@@ -43,12 +43,12 @@ def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, 
 
 
 def test_auto_says_what_it_chose_and_why(photo_folder: Path, vit: str, run: Run) -> None:
-    adapt = json.loads(run(*TEACH, "--pairs", 12, "--backbone", vit))["adapt"]
-    scores = adapt["scores"]
+    choice = json.loads(run(*TEACH, "--pairs", 12, "--backbone", vit))["choice"]
+    scores = choice["scores"]
     assert {"null", "tuned from random, 5 steps at 0.02", "metric on frozen photos, shrinkage 0.3"} <= set(scores)
     assert "generated" not in scores
     text = run(*TEACH[:-1], "--pairs", 12, "--backbone", vit)
-    assert f"{adapt['reason'][0].upper()}{adapt['reason'][1:]}.\n" in text
+    assert f"{choice['reason'][0].upper()}{choice['reason'][1:]}.\n" in text
 
 
 def test_a_model_keeps_its_verifier_whatever_is_chosen(photo_folder: Path, run: Run) -> None:
@@ -56,17 +56,17 @@ def test_a_model_keeps_its_verifier_whatever_is_chosen(photo_folder: Path, run: 
     answers = set()
     for method in ("null", "generated", "metric"):
         facts = json.loads(run(*TEACH, "--pairs", 12, "--model", "tiny", "--adapt", method))
-        assert facts["adapt"]["method"] == method
+        assert facts["adaptation"] == method
         assert 0 <= facts["label_accuracy"] <= 1
         answers.add(json.loads(run(*use, "--json"))["verifier_probability"])
     assert len(answers) == 1
-    assert facts["labels_foreseen"] is False, "nothing has taught it to"
+    assert facts["labels_predictable"] is False, "nothing has taught it to"
     assert json.loads(run(*use, "--json"))["labels_predictable"] is False
     told = run(*use)
     assert "of the pairs taught for 'shoe' it did not predict clearly more labels than one answer for all does" in told
     assert "P(same)" not in told
     path = photo_folder.parent / use[4]
-    replace(Prompt.load(path), foreseen=True).save(path)
+    replace(Prompt.load(path), labels_predictable=True).save(path)
     assert f"P(same) = {answers.pop():.2f} by the pairs taught" in run(*use)
 
 

@@ -1,8 +1,11 @@
 """Supports whose embeddings are drawn, so that what is in them is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, relate_identities, sample_same_size
 from vicp.data.support import Support
 
@@ -42,3 +45,14 @@ def support_of(
 def pairs_of(*rows: tuple[int, int, bool]) -> Support:
     left, right, same = zip(*rows, strict=True)
     return Support(np.array(left), np.array(right), np.array(same))
+
+
+def nuisance_support(seed: int, num_identities: int = 16) -> EncodedSupport:
+    """Three photos of each identity, as `nuisance_embeddings` draws them."""
+    embeddings = nuisance_embeddings(seed, num_identities, 3)
+    return support_of(embeddings, np.repeat(np.arange(num_identities), 3), seed=seed)
+
+
+def with_latents(embedder: Embedder, support: EncodedSupport) -> EncodedSupport:
+    """The support as a model with an LLM encodes it."""
+    return replace(support, latents=embedder.latents(support.pixels))

@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.adapt.synthetic import support_of
 
+from tests.adapt.synthetic import support_of
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods import tuned
+from vicp.adapt.methods.tuned import Tuning
 from vicp.model.build import PRESETS, build_model
 
 
@@ -22,47 +23,47 @@ def support(embedder):
     colours = torch.randint(0, 256, (6, 1, 3, 1, 1), generator=draw)
     noise = torch.randint(0, 256, (6, 4, 3, 32, 32), generator=draw)
     pixels = ((colours + noise) // 2).flatten(0, 1).to(torch.uint8)
-    photos = support_of(embedder.embed_pixels(pixels, mirror=False), np.repeat(np.arange(6), 4), num_pairs=24)
+    photos = support_of(embedder.embed_pixels(pixels), np.repeat(np.arange(6), 4), num_pairs=24)
     return replace(photos, pixels=pixels)
 
 
 def test_tuning_lowers_its_loss_and_touches_nothing_but_the_prompt(embedder, support) -> None:
     before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
-    start = tuned.random_start(embedder, support)
-    first = start.visual.tokens.clone()
-    after = tuned.tuned_prompt(embedder, support, start, steps=15, rate=2e-2)
+    start = tuned.random_prompt(embedder, support).visual
+    first = start.tokens.clone()
+    after = Tuning(embedder, support, start, rate=2e-2).after(15)
     everything = np.arange(len(support))
-    losses = [float(tuned.batch_loss(embedder, support, a.prompt, everything)) for a in (start, after)]
+    losses = [float(tuned.batch_loss(embedder, support, prompt, everything)) for prompt in (start, after)]
     assert losses[1] < 0.95 * losses[0]
-    assert torch.equal(start.visual.tokens, first)
+    assert torch.equal(start.tokens, first)
     assert all(torch.equal(tensor, before[name]) for name, tensor in embedder.model.state_dict().items())
     assert all(parameter.grad is None for parameter in embedder.backbone.parameters())
-    assert (after.recipe.steps, after.recipe.rate, after.recipe.start) == (15, 2e-2, "random")
 
 
-def test_a_path_passes_where_shorter_ones_end(embedder, support) -> None:
-    start = tuned.random_start(embedder, support)
-    path = list(tuned.snapshots_at(embedder, support, start, steps=[2, 5], rate=2e-2))
-    assert [a.recipe.steps for a in path] == [2, 5]
-    alone = tuned.tuned_prompt(embedder, support, start, steps=2, rate=2e-2)
-    assert torch.equal(path[0].prompt.tokens, alone.prompt.tokens)
-    assert not torch.equal(path[0].prompt.tokens, path[1].prompt.tokens)
+def test_later_steps_go_on_from_earlier_ones(embedder, support) -> None:
+    start = tuned.random_prompt(embedder, support).visual
+    tuning = Tuning(embedder, support, start, rate=2e-2)
+    five, two = tuning.after(5), tuning.after(2)
+    assert torch.equal(two.tokens, Tuning(embedder, support, start, rate=2e-2).after(2).tokens)
+    assert not torch.equal(two.tokens, five.tokens)
+    with pytest.raises(ValueError, match="steps is 0"):
+        tuning.after(0)
 
 
 def test_the_size_of_the_start_does_not_matter(embedder, support) -> None:
-    start = tuned.random_start(embedder, support)
-    larger = replace(start, visual=replace(start.visual, tokens=100 * start.visual.tokens))
-    near, far = (tuned.tuned_prompt(embedder, support, a, steps=3, rate=2e-2).visual.tokens for a in (start, larger))
+    start = tuned.random_prompt(embedder, support).visual
+    larger = replace(start, tokens=100 * start.tokens)
+    near, far = (Tuning(embedder, support, visual, rate=2e-2).after(3).tokens for visual in (start, larger))
     torch.testing.assert_close(far / 100, near, atol=5e-3, rtol=0)
 
 
 def test_a_random_start_is_made_of_what_layers_read(embedder, support) -> None:
-    start = tuned.random_start(embedder, support)
+    start = tuned.random_prompt(embedder, support)
     assert start.visual.tokens.shape == (2, tuned.NUM_PROMPTS, 32)
-    inputs = tuned._layer_inputs(embedder, support.pixels)
+    inputs = tuned.layer_inputs(embedder, support.pixels)
     for layer, tokens in zip(inputs, start.visual.tokens, strict=True):
         assert torch.cdist(tokens, layer).min(dim=1).values.max() < 1e-2, "cdist itself is rough"
-    frozen, prompted = (embedder.embed_pixels(support.pixels, a) for a in (None, start))
+    frozen, prompted = (embedder.embed_pixels(support.pixels, prompt) for prompt in (None, start))
     assert (frozen * prompted).sum(dim=1).min() > 0.9, "the start is near the frozen model"
 
 

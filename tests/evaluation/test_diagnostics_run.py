@@ -14,6 +14,7 @@ from transformers import SiglipVisionConfig, SiglipVisionModel
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Null
 from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
@@ -161,7 +162,7 @@ def test_a_bare_backbone_has_no_prompt_to_look_at(embedder: Embedder, world: tup
 def test_a_prompt_that_no_feature_comes_from_shifts_nothing(embedder: Embedder) -> None:
     table = speckled(*"aabbcc")
     adaptation = prompted(embedder)
-    frozen = replace(adaptation, recipe=replace(adaptation.recipe, method="null", features="frozen", start=None))
+    frozen = replace(adaptation, recipe=Null())
     diagnosis, *_ = diagnose(embedder, frozen, table, task_of(range(6), range(6)))
     assert [caption.split()[0] for caption in diagnosis.pictures] == ["A", "Which"]
 
@@ -255,14 +256,14 @@ def test_few_of_many_queries_are_probed_in_the_whole_gallery() -> None:
 def test_fewer_photos_than_a_rank_list_has_room_for(embedder: Embedder) -> None:
     table, task = speckled(*"aab"), task_of(range(3), range(3))
     loaded_task = loaded_task_of(embedder, table, task)
-    lists = make_rank_lists(table, loaded_task, embedder.embed_pixels(loaded_task.pixels), np.array([1]))
+    lists = make_rank_lists(table, loaded_task, embedder.embed_pixels(loaded_task.pixels, mirror=True), np.array([1]))
     assert [(ranked.name, [hit.name for hit in ranked.hits]) for ranked in lists] == [("01.png", ["00.png", "02.png"])]
 
 
 def test_diagnose_task_refuses_results_that_do_not_fit(embedder: Embedder) -> None:
     table, task = speckled(*"aabbcc"), task_of(range(6), range(6))
     loaded_task = loaded_task_of(embedder, table, task)
-    found = score_task(loaded_task, embedder.embed_pixels(loaded_task.pixels)).retrieval
+    found = score_task(loaded_task, embedder.embed_pixels(loaded_task.pixels, mirror=True)).retrieval
     unanswered = replace(found, first_hit=np.zeros(6, dtype=np.int64))
     facts = {"method": "mine", "adaptation": "null", "mirror": False, "seed": 0}
     for given in (many(20)[1], unanswered):

@@ -84,7 +84,7 @@ def test_a_row_equals_retrieval_computed_by_hand(done: Evaluation) -> None:
         support = sample_support(embedder, table, task, CONFIG, draw)
         prompt = infer_prompt(embedder, support.latents, support.pairs, category=task.category)
         _, pixels = embedder.pixels(table.select(task.query))
-        embeddings = embedder.embed_pixels(pixels, Prompt.of(prompt))
+        embeddings = embedder.embed_pixels(pixels, Prompt.of(prompt), mirror=True)
         maps.append(retrieval(embeddings, embeddings, identities, identities, leave_one_out=True).map)
     row = next(r for r in done.rows if (r.adaptation, r.category) == ("generated", task.category))
     assert row.values["map"].value == pytest.approx(np.mean(maps), abs=1e-6)
@@ -168,7 +168,7 @@ def test_a_method_result_survives_its_file(folder: Path, done: Evaluation, tmp_p
 
 
 def test_evaluate_takes_models_and_names_and_keeps_no_folder() -> None:
-    embedder = load_model("mini").quiet()
+    embedder = load_model("mini").without_progress()
     settings = {"pairs": 8, "support_draws": 1, "adapt": ("null",), "diagnose": False}
     report = evaluate([embedder, "frozen:mini"], world_table(num_categories=1, seed=0), **settings)
     assert report.methods == {"mini": embedder.fingerprint, "frozen:mini": report.methods["frozen:mini"]}

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.in_context import log_odds_same, probability_same
 from vicp.adapt.load import load_model
 from vicp.adapt.methods.generated import infer_prompt
-from vicp.adapt.prompt import Prompt, Recipe
-from vicp.adapt.verifier import log_odds_same, probability_same
+from vicp.adapt.methods.whitening import LinearTransform
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Whitening
 from vicp.data.images import normalise
 from vicp.data.support import Support
 from vicp.errors import DataError
@@ -68,14 +70,16 @@ def test_patch_scores_rank_the_same_object_first(embedder, pixels, everyone):
 
 @pytest.mark.parametrize("kind", ["plain", "prompted", "both"])
 def test_patch_scores_are_minus_the_transport_distance(embedder, pixels, everyone, adaptation, kind):
+    dim = 2 * embedder.backbone.embedding_dim
+    identity = LinearTransform(torch.zeros(dim), torch.eye(dim))
     own = {
         "plain": None,
         "prompted": adaptation,
-        "both": replace(adaptation, recipe=Recipe("metric", "both", "generated", shrinkage=1.0)),
+        "both": replace(adaptation, recipe=Whitening(1.0, "both", "generated"), whitening=identity),
     }[kind]
     shortlist, pairs = everyone
     scores = patch_scores(embedder, pixels, pairs, prompt=own, num_iterations=20, batch_size=5)
-    states = None if own is None else embedder.backbone.prompt_states(adaptation.views[0].tokens)
+    states = None if own is None else embedder.backbone.prompt_states(adaptation.feature_sources[0].tokens)
     with torch.inference_mode():
         patches = embedder.backbone.encode(normalise(pixels, embedder.transform), states).patches
     for query, row in enumerate(shortlist.rows):

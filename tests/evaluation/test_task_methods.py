@@ -10,7 +10,8 @@ import torch
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.methods.generated import infer_prompt, null_prompt
-from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import TunedPrompt
 from vicp.data.tasks import Task, make_task, plan_tasks
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.tasks.bench import Bench, subject
@@ -64,7 +65,7 @@ def test_own_is_ranked_under_the_prompt_of_the_own_pairs(bench: Bench, tasks: li
     task, embedder = tasks[0], bench.embedder
     support = draw_task_support(task, 16)
     prompt = infer_prompt(embedder, embedder.latents(support.pixels), support.pairs, category="")
-    rows = embedder.embed_pixels(task.pool.images[task.test], Prompt.of(prompt))
+    rows = embedder.embed_pixels(task.pool.images[task.test], Prompt.of(prompt), mirror=True)
     codes = task.identities[task.test].numpy()
     expected = 100 * retrieval(rows, rows, codes, codes, leave_one_out=True).map
     found = run("own", bench, tasks)
@@ -86,7 +87,7 @@ def test_contexts_and_baselines_differ(bench: Bench, tasks: list[Task]) -> None:
 
 
 def test_methods_of_steps_run_with_their_settings(bench: Bench, tasks: list[Task]) -> None:
-    short = Recipe("tuned", "prompted", "generated", steps=2, rate=1e-2)
+    short = TunedPrompt("generated", steps=2, rate=1e-2)
     settled = replace(
         bench,
         tuned={(m, 4): short for m in STEPPED},
@@ -123,9 +124,9 @@ def test_what_does_not_need_the_generator_is_shared_by_seeds_of_one_backbone(ben
         assert (a == b) == (method.startswith(shared)), method
     taught = replace(bench, embedder=replace(bench.embedder, static=torch.ones(2, 8)))
     assert subject("static", taught, 0) != subject("static", bench, 0), "another static prompt of the same model"
-    assert subject("tuned_pairs", replace(bench, tuned={("tuned_pairs", 16): Recipe()}), 16) != subject(
-        "tuned_pairs", bench, 16
-    )
+    assert subject(
+        "tuned_pairs", replace(bench, tuned={("tuned_pairs", 16): TunedPrompt("generated", 1, 1e-3)}), 16
+    ) != subject("tuned_pairs", bench, 16)
 
 
 def test_settings_are_those_that_did_best(bench: Bench, tasks: list[Task]) -> None:
@@ -141,7 +142,7 @@ def test_settings_are_those_that_did_best(bench: Bench, tasks: list[Task]) -> No
     }
     settled, rows = choose_settings(bench, tried)
     assert settled.retrained == {("triplet_plus_pairs", 16): (FinetuneSettings(20, 1e-3, "triplet"), True)}
-    assert settled.tuned == {("tuned_pairs", 64): Recipe("tuned", "prompted", "generated", steps=10, rate=1e-4)}
+    assert settled.tuned == {("tuned_pairs", 64): TunedPrompt("generated", steps=10, rate=1e-4)}
     assert (rows[0]["chosen"], rows[0]["map"]) == ("0.001-triplet-from-triplet, 20 steps", 61.0)
     assert len(rows[0]["tried"]) == 6
 

@@ -12,6 +12,7 @@ import pytest
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Null
 from vicp.cli import main
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
@@ -68,7 +69,7 @@ def test_names_prompts_and_folders(
         shoe_prompts[0],
         fingerprint="0123456789abcdef",
         visual=None,
-        recipe=replace(shoe_prompts[0].recipe, features="frozen"),
+        recipe=Null(),
     ).save(tmp_path / "foreign.safetensors")
     one_line(
         vicp("gallery", "enroll", gallery.uri, shoe_folder, "--prompt", tmp_path / "foreign.safetensors"),

@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 
 from vicp.adapt.load import make_embedder
-from vicp.adapt.methods.whitening import WhiteningTransform
-from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.methods.whitening import LinearTransform
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Blend, Whitening
 from vicp.gallery.categories import embedding_space_key
 from vicp.model.build import PRESETS, build_model
 
@@ -16,14 +17,14 @@ def test_a_space_is_its_metrics() -> None:
     embedder = make_embedder(model)
     dim = 2
     one, other = (
-        WhiteningTransform(torch.zeros(dim), torch.eye(dim)),
-        WhiteningTransform(torch.ones(dim), torch.eye(dim)),
+        LinearTransform(torch.zeros(dim), torch.eye(dim)),
+        LinearTransform(torch.ones(dim), torch.eye(dim)),
     )
-    plain = Prompt(Recipe("metric", shrinkage=1.0), "cat", 1, None, embedder.fingerprint, metric=one)
-    beside = [
-        replace(plain, beside=metric, recipe=replace(plain.recipe, share=share))
+    plain = Prompt(Whitening(1.0), "cat", 1, None, embedder.fingerprint, whitening=one)
+    blends = [
+        replace(plain, emitted_metric=metric, recipe=Blend(Whitening(1.0), weight))
         for metric in (one, other)
-        for share in (0.5, 0.8)
+        for weight in (0.5, 0.8)
     ]
-    prompts = [plain, replace(plain, metric=other), *beside]
+    prompts = [plain, replace(plain, whitening=other), *blends]
     assert len({embedding_space_key(embedder, prompt, "cat") for prompt in prompts}) == 6

@@ -17,21 +17,39 @@ DIGITS = 6
 
 def teach(told: dict[str, Any]) -> Numbers:
     """`vicp teach`: what was chosen, how well it does on what was held out, and the labels foreseen."""
-    chosen = told["adapt"]
-    fields = ("method", "features", "start", "shrinkage", "steps", "rate", "share")
+    chosen = told["choice"]
     scores = sorted(chosen["scores"].values(), reverse=True)
     return {
-        "chosen": " ".join(str(chosen[field]) for field in fields),
+        "chosen": " ".join(map(str, (told["adaptation"], *_recipe(**told["recipe"])))),
         "photos": told["photos"],
         "pairs": told["pairs"],
         "same pairs": told["same_pairs"],
         "label accuracy": told["label_accuracy"],
-        "labels foreseen": told["labels_foreseen"],
+        "labels foreseen": told["labels_predictable"],
         "suspects": len(told["suspects"]),
         "threshold": chosen["threshold"],
         "threshold accuracy": chosen["threshold_accuracy"],
         **numbered("held-out score", scores),
     }
+
+
+def _recipe(type: str, **settings: Any) -> tuple[Value, ...]:
+    """Of a recipe: features, source of the prompt, shrinkage, steps, rate and weight."""
+    names = {"features": None, "source": None, "shrinkage": None, "steps": None, "rate": None, "weight": None}
+    match type:
+        case "Null":
+            names |= {"features": "frozen"}
+        case "EmittedMetric":
+            names |= {"features": "frozen", "source": "generated"}
+        case "StaticTokens":
+            names |= {"features": "prompted", "source": "static"}
+        case "GeneratedPrompt":
+            names |= {"features": "prompted", "source": "generated"}
+        case "RandomTokens":
+            names |= {"features": "prompted", "source": "random", "steps": 0}
+        case "TunedPrompt":
+            names |= {"features": "prompted", "source": settings.pop("start")}
+    return tuple({**names, **settings}.values())
 
 
 def prompt_file(path: Path) -> Numbers:
@@ -42,9 +60,9 @@ def prompt_file(path: Path) -> Numbers:
     for key, name in names.items():
         if key in tensors:
             numbers |= _size(name, tensors[key])
-    for name in ("metric", "beside"):
-        if f"{name}.weight" in tensors:
-            numbers |= _metric(name, tensors[f"{name}.mean"], tensors[f"{name}.weight"])
+    for key in ("whitening", "emitted_metric"):
+        if f"{key}.weight" in tensors:
+            numbers |= _metric("metric", tensors[f"{key}.mean"], tensors[f"{key}.weight"])
     return numbers
 
 

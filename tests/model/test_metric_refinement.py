@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from tests.helpers.pair_embeddings import REFINED, pairs_of, random_pairs
 
-from vicp.adapt.methods.whitening import apply, fit_pairs
+from vicp.adapt.methods.whitening import apply, scatter_of_pairs
 from vicp.errors import ConfigError
 from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings, nuisance_directions
 from vicp.model.build import TINY, build_model
@@ -31,7 +31,7 @@ def test_at_full_power_it_is_the_whitening_but_for_a_factor():
     pairs = random_pairs(8)
     nuisance = nuisance_directions(pairs, torch.tensor([0.3]), torch.ones(1))[0]
     left, right = pairs.left[0], pairs.right[0]
-    metric = fit_pairs(left, right, pairs.same[0], shrinkage=0.3)
+    metric = scatter_of_pairs(left, right, pairs.same[0]).whitening(0.3)
     photos = torch.randn(20, 6, generator=torch.Generator().manual_seed(1))
     centred = photos - metric.mean
     ours = F.normalize(centred - (centred @ nuisance.T) @ nuisance, dim=1)

@@ -1,24 +1,29 @@
-"""Leave-identities-out on a support: which photos are held out together, and what held-out similarities are worth."""
+"""Leave-identities-out cross-validation on a support: folds, and what candidate recipes score on held-out photos."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.fitting import Fitter, SupportFeatures
+from vicp.adapt.recipe import Recipe
 from vicp.data.seeds import derive_seed
 from vicp.decisions.held_out import MIN_PAIRS
+from vicp.errors import DataError
 
 MIN_GROUPS = 4  # with two photos or more: two folds of two
 MAX_FOLDS = 4
-ENOUGH = 8  # different photos to compare with
-SURE = 2.5  # standard errors above chance
+MIN_COMPARED = 8  # different photos to compare one photo with
+NUM_STANDARD_ERRORS = 2.5  # above chance
 
 Array = NDArray[np.float64]
 
 
 def group_k_fold(support: EncodedSupport) -> list[np.ndarray]:
-    """Two to four folds of photos, ascending positions each; none where too little is known to compare.
+    """Return two to four folds of photos, ascending positions each; none where too little is known to compare.
 
     Photos of one identity share a fold. So do, as far as folds stay even, the photos of a different-pair: otherwise
     few such pairs would lie within one fold or within the others.
@@ -44,28 +49,16 @@ def group_k_fold(support: EncodedSupport) -> list[np.ndarray]:
 
 
 def leave_one_group_out(support: EncodedSupport) -> list[np.ndarray]:
-    """A fold per group, ascending positions each; none with fewer than two groups of two photos, which leave none."""
+    """Return a fold per group, ascending positions each; none with fewer than two groups of two photos."""
     names, sizes = np.unique(support.groups, return_counts=True)
     enough = int((sizes > 1).sum()) > 1
     return [np.flatnonzero(support.groups == name) for name in names] if enough else []
 
 
 def can_be_calibrated(relation: np.ndarray) -> bool:
-    """Whether relations (n, n) between photos are enough of each kind for probabilities."""
+    """Return whether relations (n, n) between photos are enough of each kind for probabilities."""
     known = relation[np.triu_indices(len(relation), 1)]
     return min(int((known == 1).sum()), int((known == -1).sum())) >= MIN_PAIRS
-
-
-def _blocks(support: EncodedSupport) -> np.ndarray:
-    """Groups, joined along different-pairs while a block stays below a sixteenth of the photos: (n,), from 0."""
-    block = support.groups.copy()
-    limit = max(4, len(support) // (4 * MAX_FOLDS))
-    pairs = support.pairs
-    for a, b in zip(pairs.left[~pairs.same], pairs.right[~pairs.same], strict=True):
-        joined = (block == block[a]) | (block == block[b])
-        if joined.sum() <= limit:
-            block[joined] = block[a]
-    return np.unique(block, return_inverse=True)[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,21 +79,21 @@ class HeldOutComparisons:
     across: bool
 
     @classmethod
-    def of(cls, support: EncodedSupport, folds: list[np.ndarray]) -> "HeldOutComparisons":
-        """The comparisons of photos held out in these folds."""
+    def of(cls, support: EncodedSupport, folds: Sequence[np.ndarray]) -> "HeldOutComparisons":
+        """Return the comparisons of photos held out in these folds."""
         together = np.zeros((len(support), len(support)), dtype=bool)
         for fold in folds:
             together[np.ix_(fold, fold)] = True
         same = (support.relation == 1) & ~np.eye(len(support), dtype=bool)
         different = (support.relation == -1) & together
-        across = int(different.sum()) < 2 * ENOUGH  # each stands in it twice
+        across = int(different.sum()) < 2 * MIN_COMPARED  # each stands in it twice
         return cls(same, support.relation == -1 if across else different, support.groups, across)
 
-    def shares(self, similarity: Array) -> Array:
-        """The share of comparisons ranked right, of each photo that has another of its own identity (photos,).
+    def by_photo(self, similarity: Array) -> Array:
+        """Return the share of comparisons ranked right, of each photo that has another of its identity (photos,).
 
         A comparison: a photo is closer to one of its own identity than to one of another. A photo with too few
-        others of its own to compare with is compared with all different-pairs.
+        others to compare with is compared with all different-pairs.
 
         Args:
             similarity: (n, n); row a comes from the fold that holds photo a out.
@@ -109,39 +102,128 @@ class HeldOutComparisons:
         shares = []
         for anchor in np.flatnonzero(self.same.any(axis=1)):
             others = similarity[anchor, self.different[anchor]]
-            below = np.sort(others) if len(others) >= ENOUGH else pool
+            below = np.sort(others) if len(others) >= MIN_COMPARED else pool
             shares.append(fraction_below(below, similarity[anchor, self.same[anchor]]))
         return np.array(shares)
 
-    def by_group(self, shares: Array) -> Array:
-        """The mean of these shares in each group (groups,)."""
-        groups = self.groups[self.same.any(axis=1)]
+    def by_group(self, similarity: Array) -> Array:
+        """Return the mean of `by_photo` in each group that has two photos (groups,)."""
+        shares, groups = self.by_photo(similarity), self.groups[self.same.any(axis=1)]
         return np.array([shares[groups == group].mean() for group in np.unique(groups)])
 
     def threshold(self, similarity: Array) -> tuple[float, float]:
-        """The similarity that best tells same-pairs from different ones, and its balanced accuracy."""
+        """Return the similarity that best tells same-pairs from different ones, and its balanced accuracy."""
         same, different = np.sort(similarity[self.same]), np.sort(similarity[self.different])
         values = np.unique(np.concatenate([same, different]))
         between = (values[1:] + values[:-1]) / 2 if len(values) > 1 else values
-        kept = 1 - np.searchsorted(same, between) / len(same)
-        refused = np.searchsorted(different, between) / len(different)
-        best = int(np.argmax(kept + refused))
-        return float(between[best]), float((kept + refused)[best] / 2)
+        accepted = 1 - np.searchsorted(same, between) / len(same)
+        rejected = np.searchsorted(different, between) / len(different)
+        best = int(np.argmax(accepted + rejected))
+        return float(between[best]), float((accepted + rejected)[best] / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateScores:
+    """Scores of candidate recipes on identities held out of a support.
+
+    Attributes:
+        similarity: (n, n) by candidate; row a comes from the fold that holds photo a out.
+        comparisons: which of its entries count.
+    """
+
+    similarity: dict[Recipe, Array]
+    comparisons: HeldOutComparisons
+
+    @cached_property
+    def _by_group(self) -> dict[Recipe, Array]:
+        return {recipe: self.comparisons.by_group(similarity) for recipe, similarity in self.similarity.items()}
+
+    def by_group(self, recipe: Recipe) -> Array:
+        """Return the share of comparisons ranked right, by group (groups,)."""
+        return self._by_group[recipe]
+
+    def score(self, recipe: Recipe) -> float:
+        """Return the mean over groups: identities with many photos count no more than others."""
+        return float(self.by_group(recipe).mean())
+
+    def best(self, recipes: Sequence[Recipe]) -> Recipe:
+        """Return the candidate with the highest score, of several the first."""
+        return max(recipes, key=self.score)
+
+    def lead(self, recipe: Recipe, over: Recipe) -> float:
+        """Return by how much one score is above another, less the standard error of that over groups."""
+        ahead = self.by_group(recipe) - self.by_group(over)
+        return float(ahead.mean() - ahead.std(ddof=1) / len(ahead) ** 0.5)
+
+    def with_scores_of(self, other: "CandidateScores") -> "CandidateScores":
+        """Return the scores of these candidates and of others, on the same comparisons."""
+        return replace(self, similarity=self.similarity | other.similarity)
+
+
+def cross_validate(
+    features: SupportFeatures,
+    recipes: Sequence[Recipe],
+    folds: Sequence[np.ndarray],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> CandidateScores:
+    """Return the scores of the recipes that can be fitted with any fold held out.
+
+    Args:
+        features: of the support, n photos.
+        recipes: the candidates.
+        folds: ascending positions of the photos held out together; none give no scores.
+        progress: called with folds done and folds in all.
+    """
+    support = features.support
+    comparisons, everything = HeldOutComparisons.of(support, folds), np.arange(len(support))
+    similarity = {recipe: np.full((len(support), len(support)), np.nan) for recipe in recipes if folds}
+    for number, fold in enumerate(folds, 1):
+        fitter = Fitter(features, np.setdiff1d(everything, fold))
+        compared = everything if comparisons.across else fold
+        for recipe in [*similarity]:
+            try:
+                embeddings = fitter.embed(recipe, compared)
+            except DataError:  # the same-pairs of the other folds give no metric
+                del similarity[recipe]
+            else:
+                similarity[recipe][fold] = (embeddings[fold] @ embeddings.T).double().numpy()
+        if progress is not None:
+            progress(number, len(folds))
+    return CandidateScores(similarity, comparisons)
 
 
 def fraction_below(others: Array, own: Array) -> float:
-    """The share of (own, other) with own above other, ties counting half; others (m,) ascending."""
+    """Return the share of (own, other) with own above other, ties counting half.
+
+    Args:
+        others: (m,) ascending.
+        own: (k,).
+    """
     ahead = np.searchsorted(others, own, side="left") + np.searchsorted(others, own, side="right")
     return float(ahead.mean() / (2 * len(others)))
 
 
 def beats_chance(by_group: Array) -> bool:
-    """Whether comparisons are ranked better than by chance, which meaningless labels would not allow.
+    """Return whether comparisons are ranked better than by chance, which meaningless labels would not allow.
 
-    Photos of one identity succeed and fail together, so groups are what is counted; the best of several candidates
-    is asked about, hence the wide margin.
+    Photos of one identity succeed and fail together, so groups are what is counted. The margin is wide because the
+    candidate is the best of several.
 
     Args:
         by_group: the share of comparisons ranked right, of each group (groups,).
     """
-    return bool(by_group.mean() - 0.5 > SURE * by_group.std(ddof=1) / len(by_group) ** 0.5)
+    standard_error = by_group.std(ddof=1) / len(by_group) ** 0.5
+    return bool(by_group.mean() - 0.5 > NUM_STANDARD_ERRORS * standard_error)
+
+
+def _blocks(support: EncodedSupport) -> np.ndarray:
+    """Groups, joined along different-pairs while a block stays below a sixteenth of the photos: (n,), from 0."""
+    block = support.groups.copy()
+    limit = max(4, len(support) // (4 * MAX_FOLDS))
+    pairs = support.pairs
+    for a, b in zip(pairs.left[~pairs.same], pairs.right[~pairs.same], strict=True):
+        joined = (block == block[a]) | (block == block[b])
+        if joined.sum() <= limit:
+            block[joined] = block[a]
+    return np.unique(block, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Photos in, embeddings out: decode, batch, embed, remember."""
+"""Photos in, embeddings out: decode, batch, embed, cache."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Embedder:
-    """A backbone with all that stands between a photo file and its embedding; `opening` makes them.
+    """A backbone with all that stands between a photo file and its embedding; module `load` makes them.
 
     Attributes:
         backbone: frozen.
@@ -68,8 +68,8 @@ class Embedder:
             )
         return self.model
 
-    def quiet(self) -> "Embedder":
-        """The same, reporting no progress."""
+    def without_progress(self) -> "Embedder":
+        """Return the same embedder, reporting no progress."""
         return replace(self, progress=_silent)
 
     def check(self, prompt: Prompt) -> None:
@@ -89,26 +89,26 @@ class Embedder:
             DataError: photos that cannot be used, all of them listed.
             PromptError: the prompt belongs to another model.
         """
-        views = self._views(prompt)
+        sources = self._feature_sources(prompt)
         keys, bad = self._keys(table)
-        spaces = [self._space(visual) for visual in views]
-        known = [self.cache.find(space, keys) if self.cache is not None else {} for space in spaces]
-        missing = [i for i, key in enumerate(keys) if key and any(i not in found for found in known)]
-        states = self._states(views)
+        spaces = [self._space(visual) for visual in sources]
+        cached = [self.cache.find(space, keys) if self.cache is not None else {} for space in spaces]
+        missing = [i for i, key in enumerate(keys) if key and any(i not in by_row for by_row in cached)]
+        states = self._prompt_states(sources)
         precision = choose_precision()
         done = len(table) - len(missing)
         for batch in load_pixels(table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad):
             photos = normalise(batch.pixels, self.transform)
-            for space, found, visual, view in zip(spaces, known, views, states, strict=True):
+            for space, by_row, visual, state in zip(spaces, cached, sources, states, strict=True):
                 with torch.inference_mode(), autocast(precision):
-                    embeddings = self.look(photos, visual, view)  # (b, D)
-                found.update(zip(batch.indices.tolist(), embeddings, strict=True))
+                    embeddings = self.embed_batch(photos, visual, state)  # (b, D)
+                by_row.update(zip(batch.indices.tolist(), embeddings, strict=True))
                 if self.cache is not None:
                     self.cache.add(space, [keys[i] for i in batch.indices], embeddings)
             done += len(batch.indices)
             self.progress(done, len(table))
         kept = self._without(table, bad)
-        return kept, _finish(prompt, [torch.stack([found[i] for i in sorted(found)]) for found in known])
+        return kept, _project(prompt, [torch.stack([by_row[i] for i in sorted(by_row)]) for by_row in cached])
 
     def usable(self, table: PhotoTable) -> PhotoTable:
         """The photos that can be read and decoded, every one of them tried.
@@ -124,9 +124,9 @@ class Embedder:
         Raises:
             PromptError: the prompt belongs to another model.
         """
-        views = self._views(prompt)
-        states = self._states(views)
-        return _finish(prompt, [self._embed_loaded(photos, *view) for view in zip(views, states, strict=True)])
+        sources = self._feature_sources(prompt)
+        states = self._prompt_states(sources)
+        return _project(prompt, [self._embed_loaded(photos, *source) for source in zip(sources, states, strict=True)])
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Decoded photos (n, 3, S, S) uint8 and the table of those n.
@@ -156,32 +156,37 @@ class Embedder:
             latents = Latents.cat([model.latents(normalise(block, self.transform)) for block in blocks])
         return latents.apply(lambda values: values.float())
 
-    def embed_pixels(self, pixels: Tensor, prompt: Prompt | None = None, *, mirror: bool = True) -> Tensor:
-        """Embeddings (n, D') of decoded photos (n, 3, S, S) uint8, each averaged with its mirror image.
+    def embed_pixels(self, pixels: Tensor, prompt: Prompt | None = None, *, mirror: bool = False) -> Tensor:
+        """Return embeddings (n, D') of decoded photos (n, 3, S, S) uint8, as `embed` makes them.
 
-        f(x) + f(flip x) is VICP's retrieval protocol (design.md 6); without `mirror` it is f(x), as in `embed`.
+        Args:
+            pixels: the photos.
+            prompt: None for the frozen backbone.
+            mirror: each embedding is the mean of f(x) and f(flip x), which is the paper's retrieval protocol; for
+                evaluation alone, since nothing else mirrors.
 
         Raises:
             PromptError: the prompt belongs to another model.
         """
-        views = self._views(prompt)
-        states = self._states(views)
-        rows: list[list[Tensor]] = [[] for _ in views]
+        sources = self._feature_sources(prompt)
+        states = self._prompt_states(sources)
+        blocks: list[list[Tensor]] = [[] for _ in sources]
         with torch.inference_mode(), autocast(choose_precision()):
             for number, block in enumerate(pixels.split(self.batch_size)):
                 photos = normalise(block, self.transform)
-                photos = torch.cat([photos, photos.flip(-1)]) if mirror else photos  # (2b, 3, S, S)
-                for own, visual, view in zip(rows, views, states, strict=True):
-                    both = self.look(photos, visual, view).view(-1, len(block), self.backbone.embedding_dim)
-                    own.append(torch.nn.functional.normalize(both.sum(dim=0), dim=-1))  # (b, D)
+                photos = torch.cat([photos, photos.flip(-1)]) if mirror else photos  # (b or 2b, 3, S, S)
+                for of_source, visual, state in zip(blocks, sources, states, strict=True):
+                    embeddings = self.embed_batch(photos, visual, state)  # (b or 2b, D)
+                    summed = embeddings.view(-1, len(block), embeddings.shape[-1]).sum(dim=0)  # (b, D)
+                    of_source.append(torch.nn.functional.normalize(summed, dim=-1))
                 self.progress(min((number + 1) * self.batch_size, len(pixels)), len(pixels))
-        return _finish(prompt, [torch.cat(own) for own in rows])
+        return _project(prompt, [torch.cat(of_source) for of_source in blocks])
 
-    def look(self, photos: Tensor, visual: VisualPrompt | None, states: PromptStates | None) -> Tensor:
-        """L2-normalised embeddings (b, D) of photos (b, 3, S, S) under a visual prompt: its tokens, and its metric.
+    def embed_batch(self, photos: Tensor, visual: VisualPrompt | None, states: PromptStates | None) -> Tensor:
+        """Return L2-normalised embeddings (b, D) under a visual prompt: its tokens, and its metric.
 
         Args:
-            photos: as the backbone takes them.
+            photos: (b, 3, S, S), normalised as the backbone takes them.
             visual: None for the frozen backbone.
             states: keys and values of the prompt's tokens.
         """
@@ -200,22 +205,22 @@ class Embedder:
             rows = missing[start : start + self.batch_size]
             pixels = torch.stack([pixels for row in rows if (pixels := photos[row].pixels) is not None])
             with torch.inference_mode(), autocast(choose_precision()):
-                embeddings = self.look(normalise(pixels, self.transform), visual, states)  # (b, D)
+                embeddings = self.embed_batch(normalise(pixels, self.transform), visual, states)  # (b, D)
             by_row.update(zip(rows, embeddings, strict=True))
             if self.cache is not None:
                 self.cache.add(space, [keys[row] for row in rows], embeddings)
         return torch.stack([by_row[row] for row in range(len(photos))])
 
-    def _views(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
+    def _feature_sources(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
         if prompt is None:
             return (None,)
         self.check(prompt)
-        return prompt.views
+        return prompt.feature_sources
 
-    def _states(self, views: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
-        """Keys and values of each view's prompt, computed once for all photos."""
+    def _prompt_states(self, sources: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
+        """Keys and values of each source's prompt, computed once for all photos."""
         with torch.inference_mode():
-            return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in views]
+            return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in sources]
 
     def _keys(self, table: PhotoTable) -> tuple[list[bytes], list[BadPhoto]]:
         """A key per photo, empty for one that cannot be read."""
@@ -240,8 +245,8 @@ class Embedder:
         return without(table, bad)
 
 
-def _finish(prompt: Prompt | None, views: Sequence[Tensor]) -> Tensor:
-    return views[0] if prompt is None else prompt.finish(views)
+def _project(prompt: Prompt | None, embeddings: Sequence[Tensor]) -> Tensor:
+    return embeddings[0] if prompt is None else prompt.project(embeddings)
 
 
 class HasEmbedder(Protocol):

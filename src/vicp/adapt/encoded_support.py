@@ -121,7 +121,7 @@ def encode_pixels(
         pairs=pairs,
         groups=groups,
         relation=relation,
-        frozen=embedder.embed_pixels(pixels, mirror=False),
+        frozen=embedder.embed_pixels(pixels),
         latents=None if embedder.model is None else embedder.latents(pixels),
         seed=seed,
     )

@@ -1,7 +1,7 @@
-"""Recipes into prompts: one for good on the whole support, or many at once on a part of it."""
+"""Recipes into prompts: one `fit` for all of them, and what several recipes share on one part of a support."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,149 +9,169 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods import generated, metric, static, tuned
-from vicp.adapt.methods.whitening import WhiteningTransform
-from vicp.adapt.prompt import Features, Prompt, Recipe, Start, concatenate
-from vicp.adapt.recipe import EMITTED_METRIC
+from vicp.adapt.methods.generated import emitted_metric, generated_prompt
+from vicp.adapt.methods.static import static_prompt
+from vicp.adapt.methods.tuned import Tuning, random_prompt
+from vicp.adapt.methods.whitening import LinearTransform, WithinClassScatter, scatter_of_groups
+from vicp.adapt.prompt import Prompt, concatenate
+from vicp.adapt.recipe import (
+    Blend,
+    EmittedMetric,
+    Features,
+    GeneratedPrompt,
+    Null,
+    PromptSource,
+    RandomTokens,
+    Recipe,
+    StaticTokens,
+    TunedPrompt,
+    Whitening,
+)
 from vicp.errors import DataError
 
 
 def fit(embedder: Embedder, support: EncodedSupport, recipe: Recipe) -> Prompt:
-    """The prompt that a recipe makes of a support.
+    """Return the prompt that a recipe makes of a support.
 
     Raises:
         ConfigError: it needs a VICP model or a static prompt, and there is none.
         DataError: the same-pairs give no metric.
     """
-    start = begin(embedder, support, recipe.start)
-    match recipe.method:
-        case "metric":
-            features = _features(embedder, support, start, recipe.features)
-            shrinkages = [recipe.shrinkage or metric.SHRINKAGE]
-            own = metric.whitening_prompt(start, support, features, kind=recipe.features, shrinkages=shrinkages)[0]
-            if recipe.share is None:
-                return own
-            return generated.blend_with(generated.emitted_metric_prompt(embedder, start), own, recipe)
-        case "generated" if recipe.features == "frozen":
-            return generated.emitted_metric_prompt(embedder, start)
-        case "tuned" if recipe.steps:
-            return tuned.tuned_prompt(embedder, support, start, steps=recipe.steps, rate=recipe.rate or 0.0)
-        case _:
-            return start
+    return Fitter(SupportFeatures(embedder, support)).fit(recipe)
 
 
-def fit_many(
-    embedder: Embedder,
-    support: EncodedSupport,
-    rows: np.ndarray,
-    recipes: Sequence[Recipe],
-    *,
-    seen: np.ndarray,
-    kept: dict[Start, Tensor] | None = None,
-) -> Iterator[tuple[Recipe, Tensor]]:
-    """Recipes fitted on the photos at `rows` alone, each with embeddings (n, D') of all n photos.
+@dataclass(frozen=True, eq=False)
+class SupportFeatures:
+    """Embeddings of a support's photos that no label has a part in, so that every fold shares them.
 
-    What recipes share is computed once: prompts, prompted embeddings, decompositions, the steps of a tuning. A
-    metric is centred on all photos, as it would be with all of them: labels play no part in that, and the few
-    identities of a part of a support lie far off centre. A metric that these photos do not give is left out. Of
-    tuned recipes, photos not `seen` have NaN for an embedding. The static prompt is the same whatever the photos at
-    `rows`: what they look like under it is `kept` for the next call.
+    Attributes:
+        embedder: what embeds the photos.
+        support: n photos and their labels.
     """
-    kept = {} if kept is None else kept
-    inner = support.select(rows)
-    for source in dict.fromkeys(recipe.start for recipe in recipes):
-        own = [recipe for recipe in recipes if recipe.start == source]
-        start = begin(embedder, inner, source)
-        views = {"frozen": support.frozen}
-        if any(not recipe.steps and recipe.features != "frozen" for recipe in own):
-            prompted = kept.get("static") if source == "static" else None
-            if prompted is None:
-                prompted = embedder.embed_pixels(support.pixels, start, mirror=False)
-            if source == "static":
-                kept["static"] = prompted
-            views["prompted"] = prompted
-            views["both"] = concatenate([support.frozen, views["prompted"]])
-        if start.recipe in own:
-            yield start.recipe, views[start.recipe.features]
-        if EMITTED_METRIC in own or any(recipe.share is not None for recipe in own):
-            yield from _emitted(embedder, inner, rows, start, own, support.frozen)
-        for kind, features in views.items():
-            plain = [r for r in own if (r.method, r.features, r.share) == ("metric", kind, None)]
-            for prompt in _metrics(inner, rows, start, plain, features):
-                yield prompt.recipe, prompt.finish([features])
-        yield from _tuned(embedder, support, inner, start, own, seen)
+
+    embedder: Embedder
+    support: EncodedSupport
+
+    @cached_property
+    def static(self) -> Tensor:
+        """Embeddings (n, D) under the static prompt."""
+        prompt = static_prompt(self.embedder, self.support)
+        return self.embedder.without_progress().embed_pixels(self.support.pixels, prompt)
 
 
-def begin(embedder: Embedder, support: EncodedSupport, source: Start | None) -> Prompt:
-    """What metric and tuned build on: nothing, or the photos under a prompt from this source."""
-    match source:
-        case None:
-            return Prompt(Recipe(), support.category, len(support.pairs), support.seed, embedder.fingerprint)
-        case "generated":
-            return generated.generated_prompt(embedder, support)
-        case "static":
-            return static.static_prompt(embedder, support)
-        case "random":
-            return tuned.random_start(embedder, support)
+class Fitter:
+    """Fits recipes to the labels of some photos of a support; what recipes share is computed once.
 
+    A metric is centred on all photos: labels play no part in that, and the few identities of a part of the support
+    lie far off centre.
 
-def _features(embedder: Embedder, support: EncodedSupport, start: Prompt, kind: Features) -> Tensor:
-    """The support's photos as the frozen backbone, the prompted one, or both see them (n, D')."""
-    if kind == "frozen":
-        return support.frozen
-    prompted = embedder.embed_pixels(support.pixels, start, mirror=False)
-    return prompted if kind == "prompted" else concatenate([support.frozen, prompted])
+    Args:
+        features: of the whole support, n photos.
+        labelled: ascending positions of the photos whose labels may be used; None: all of them.
+    """
 
+    def __init__(self, features: SupportFeatures, labelled: np.ndarray | None = None) -> None:
+        whole = features.support
+        self.features = features
+        self.embedder = features.embedder.without_progress()
+        self.labelled = np.arange(len(whole)) if labelled is None else labelled
+        self.support = whole if labelled is None else whole.select(labelled)
+        self._prompts: dict[Recipe, Prompt] = {}
+        self._prompted_embeddings: dict[PromptSource, Tensor] = {}
+        self._scatters: dict[tuple[Features, PromptSource | None], WithinClassScatter] = {}
+        self._tunings: dict[tuple[PromptSource, float], Tuning] = {}
 
-def _emitted(
-    embedder: Embedder,
-    inner: EncodedSupport,
-    rows: np.ndarray,
-    start: Prompt,
-    recipes: Sequence[Recipe],
-    frozen: Tensor,
-) -> Iterator[tuple[Recipe, Tensor]]:
-    """Frozen photos (n, D) under the emitted metric, alone and beside metrics fitted in closed form."""
-    readout = generated.emitted_metric_prompt(embedder, start)
-    if EMITTED_METRIC in recipes:
-        yield EMITTED_METRIC, readout.finish([frozen])
-    beside = [recipe for recipe in recipes if recipe.share is not None]
-    others = list(dict.fromkeys(replace(recipe, share=None) for recipe in beside))
-    for prompt in _metrics(inner, rows, start, others, frozen):
-        for recipe in beside:
-            if replace(recipe, share=None) == prompt.recipe:
-                yield recipe, generated.blend_with(readout, prompt, recipe).finish([frozen])
+    def fit(self, recipe: Recipe) -> Prompt:
+        """Return the prompt that a recipe makes of the labelled photos.
 
+        Raises:
+            ConfigError: it needs a VICP model or a static prompt, and there is none.
+            DataError: the same-pairs give no metric.
+        """
+        if recipe not in self._prompts:
+            self._prompts[recipe] = self._fit(recipe)
+        return self._prompts[recipe]
 
-def _metrics(
-    inner: EncodedSupport, rows: np.ndarray, start: Prompt, recipes: Sequence[Recipe], features: Tensor
-) -> list[Prompt]:
-    """Metrics of features (n, D') fitted on `rows` and centred on all; none where these rows give none."""
-    if not recipes:
-        return []
-    shrinkages = [recipe.shrinkage or metric.SHRINKAGE for recipe in recipes]
-    try:
-        fitted = metric.whitening_prompt(start, inner, features[rows], kind=recipes[0].features, shrinkages=shrinkages)
-    except DataError:
-        return []
-    centre = features.mean(dim=0)
-    return [
-        replace(own, metric=WhiteningTransform(centre, own.metric.weight)) for own in fitted if own.metric is not None
-    ]
+    def embed(self, recipe: Recipe, rows: np.ndarray) -> Tensor:
+        """Return embeddings (n, D') of all n photos under the recipe's prompt; of a tuned one NaN except at `rows`.
 
+        Raises:
+            As `fit`.
+        """
+        prompt = self.fit(recipe)
+        if not isinstance(recipe, TunedPrompt):
+            return prompt.project(self._embeddings(recipe.features, recipe.source))
+        photos = self.features.support
+        embeddings = torch.full_like(photos.frozen, torch.nan)
+        embeddings[rows] = self.embedder.embed_pixels(photos.pixels[rows], prompt)
+        return embeddings
 
-def _tuned(
-    embedder: Embedder,
-    support: EncodedSupport,
-    inner: EncodedSupport,
-    start: Prompt,
-    recipes: Sequence[Recipe],
-    seen: np.ndarray,
-) -> Iterator[tuple[Recipe, Tensor]]:
-    own = [recipe for recipe in recipes if recipe.steps]
-    for rate in dict.fromkeys(recipe.rate or 0.0 for recipe in own):
-        steps = [recipe.steps or 0 for recipe in own if recipe.rate == rate]
-        for prompt in tuned.snapshots_at(embedder, inner, start, steps=steps, rate=rate):
-            embeddings = torch.full_like(support.frozen, torch.nan)
-            embeddings[seen] = embedder.embed_pixels(support.pixels[seen], prompt, mirror=False)
-            yield prompt.recipe, embeddings
+    def _fit(self, recipe: Recipe) -> Prompt:
+        match recipe:
+            case Null():
+                support = self.support
+                facts = (support.category, len(support.pairs), support.seed, self.embedder.fingerprint)
+                return Prompt(recipe, *facts)
+            case StaticTokens():
+                return static_prompt(self.embedder, self.support)
+            case GeneratedPrompt():
+                return generated_prompt(self.embedder, self.support)
+            case RandomTokens():
+                return random_prompt(self.embedder, self.support)
+            case EmittedMetric():
+                prompt = self.fit(GeneratedPrompt())
+                return replace(prompt, recipe=recipe, emitted_metric=emitted_metric(self.embedder, prompt))
+            case Whitening():
+                prompt = self._source_prompt(recipe.source)
+                return replace(prompt, recipe=recipe, whitening=self._whitening(recipe))
+            case Blend():
+                prompt = self.fit(EmittedMetric())
+                return replace(prompt, recipe=recipe, whitening=self._whitening(recipe.whitening))
+            case TunedPrompt():
+                prompt = self._source_prompt(recipe.start)
+                return replace(prompt, recipe=recipe, visual=self._tuning(prompt, recipe).after(recipe.steps))
+
+    def _source_prompt(self, source: PromptSource | None) -> Prompt:
+        match source:
+            case None:
+                return self.fit(Null())
+            case "generated":
+                return self.fit(GeneratedPrompt())
+            case "static":
+                return self.fit(StaticTokens())
+            case "random":
+                return self.fit(RandomTokens())
+
+    def _embeddings(self, features: Features, source: PromptSource | None) -> list[Tensor]:
+        """Embeddings (n, D) of all photos, as `Prompt.project` takes them."""
+        frozen = self.features.support.frozen
+        if source is None:
+            return [frozen]
+        return [self._prompted(source)] if features == "prompted" else [frozen, self._prompted(source)]
+
+    def _prompted(self, source: PromptSource) -> Tensor:
+        """Embeddings (n, D) of all photos under the prompt from a source."""
+        if source == "static":
+            return self.features.static
+        if source not in self._prompted_embeddings:
+            pixels, prompt = self.features.support.pixels, self._source_prompt(source)
+            self._prompted_embeddings[source] = self.embedder.embed_pixels(pixels, prompt)
+        return self._prompted_embeddings[source]
+
+    def _whitening(self, recipe: Whitening) -> LinearTransform:
+        key = (recipe.features, recipe.source)
+        features = concatenate(self._embeddings(*key))  # (n, D')
+        if key not in self._scatters:
+            try:
+                self._scatters[key] = scatter_of_groups(features[self.labelled], self.support.groups)
+            except ValueError as error:
+                raise DataError(f"the same-pairs of '{self.support.category}' give no metric: {error}") from error
+        whitening = self._scatters[key].whitening(recipe.shrinkage)
+        return whitening if len(self.labelled) == len(features) else replace(whitening, mean=features.mean(dim=0))
+
+    def _tuning(self, start: Prompt, recipe: TunedPrompt) -> Tuning:
+        key = (recipe.start, recipe.rate)
+        if key not in self._tunings:
+            assert start.visual is not None, "tuning starts from a prompt"
+            self._tunings[key] = Tuning(self.embedder, self.support, start.visual, rate=recipe.rate)
+        return self._tunings[key]

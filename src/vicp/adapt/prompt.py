@@ -1,72 +1,21 @@
-"""A prompt as a value: what a category's support has decided about how its photos are embedded.
-
-Embedding functions of one shape: the features of a photo (frozen, prompted, or both side by side), then a linear
-map if there is one, or two whose outcomes stand side by side. Which features and which maps is what the methods of this
-package differ in.
-"""
+"""A prompt as a value: what a category's support has decided about how its photos are embedded."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.adapt.methods.whitening import WhiteningTransform, apply
+from vicp.adapt.methods.whitening import LinearTransform, apply
+from vicp.adapt.recipe import Blend, EmittedMetric, GeneratedPrompt, Recipe, Whitening, recipe_from_dict, recipe_to_dict
 from vicp.decisions.held_out import HeldOut
-from vicp.model import visual_prompt as prompt_file
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.visual_prompt import VisualPrompt, damaged, read_prompt_file, write_prompt_file
 
-FORMATS = ("vicp-adaptation-3", "vicp-adaptation-2", "vicp-adaptation-1")  # the first is written, all are read
-EQUAL_WEIGHT = (
-    0.5  # the share of a metric beside another where a file says none: the second format; the first has no such
-)
-AdaptationMethod = Literal["null", "static", "generated", "metric", "tuned"]
-Features = Literal["frozen", "prompted", "both"]
-Start = Literal["generated", "static", "random"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a prompt is made from a support; hashable, so that scores can be kept by recipe.
-
-    Attributes:
-        method: one of the package's.
-        features: what of a photo is read: its frozen embedding, its prompted one, or both side by side.
-        start: where the prompt tokens come from, where `features` has prompted ones; or, of a metric on frozen photos,
-            the metric beside it.
-        shrinkage: of the metric.
-        steps: of tuning.
-        rate: of tuning.
-        share: of the metric beside, in how similar two photos are; from 0 to 1, the rest is the other's.
-    """
-
-    method: AdaptationMethod = "null"
-    features: Features = "frozen"
-    start: Start | None = None
-    shrinkage: float | None = None
-    steps: int | None = None
-    rate: float | None = None
-    share: float | None = None
-
-    def __str__(self) -> str:
-        """The recipe in words, such as "metric on frozen and generated photos, shrinkage 0.3"."""
-        seen = {"frozen": "frozen", "prompted": f"{self.start}", "both": f"frozen and {self.start}"}[self.features]
-        match self.method:
-            case "metric":
-                beside = "" if self.share is None else f"generated metric, of weight {self.share:g}, beside a "
-                return f"{beside}metric on {seen} photos, shrinkage {self.shrinkage:g}"
-            case "tuned" if not self.steps:
-                return "tokens of the support's photos as a prompt"
-            case "tuned":
-                return f"tuned from {self.start}, {self.steps} steps at {self.rate:g}"
-            case "generated" if self.features == "frozen":
-                return "generated metric on frozen photos"
-            case _:
-                return self.method
+FORMAT = "vicp-prompt-2"
 
 
 @dataclass(frozen=True)
@@ -90,18 +39,22 @@ class Choice:
 class Prompt:
     """A category's embedding function, for the model whose fingerprint it carries.
 
+    A photo's features are its frozen embedding, its embedding under the visual prompt, or both concatenated. One or
+    two linear transforms are then applied to them.
+
     Attributes:
-        recipe: how it was made.
+        recipe: how it was made; it says which features and which transforms there are.
         category: what the support shows.
         num_pairs: K.
         seed: of the support draw; None where the user gave the pairs.
         fingerprint: of the model it is for.
         visual: its tokens make the prompted features; its slot states, if any, are the verifier's.
-        metric: applied to the features; None leaves them as they are.
-        beside: likewise; photos are as similar as both metrics say, weighted by the share in `recipe`.
+        whitening: fitted on the support in closed form; None if the recipe has none.
+        emitted_metric: the LLM's; None if the recipe has none.
         choice: why this one; None for a prompt that was not chosen.
         held_out: similarities that decisions are calibrated on; None where nothing could be held out.
-        foreseen: whether the LLM foresaw labels of pairs held out from it; None where it was not asked.
+        labels_predictable: whether the LLM predicts held-out labels better than the majority label does; None where
+            that was not tried.
     """
 
     recipe: Recipe
@@ -110,27 +63,32 @@ class Prompt:
     seed: int | None
     fingerprint: str
     visual: VisualPrompt | None = None
-    metric: WhiteningTransform | None = None
-    beside: WhiteningTransform | None = None
+    whitening: LinearTransform | None = None
+    emitted_metric: LinearTransform | None = None
     choice: Choice | None = None
     held_out: HeldOut | None = None
-    foreseen: bool | None = None
+    labels_predictable: bool | None = None
 
     def __post_init__(self) -> None:
         if self.recipe.features != "frozen" and self.visual is None:
             raise ValueError(f"{self.recipe.features} features need a prompt")
-        if (self.beside is None) != (self.recipe.share is None) or (self.beside is not None and self.metric is None):
-            raise ValueError("a metric beside another needs that other and a share, and only then is there a share")
+        present = (self.whitening is not None, self.emitted_metric is not None)
+        expected = (isinstance(self.recipe, Whitening | Blend), isinstance(self.recipe, EmittedMetric | Blend))
+        if present != expected:
+            raise ValueError(
+                f"a prompt of recipe '{self.recipe}': having a whitening, and an emitted metric, is {present}, "
+                f"expected {expected}"
+            )
 
     @classmethod
-    def of(cls, prompt: VisualPrompt) -> "Prompt":
-        """The paper's prompt: photos embedded under the prompt that the LLM emitted."""
-        recipe = Recipe("generated", "prompted", "generated")
-        return cls(recipe, prompt.category, prompt.num_pairs, prompt.seed, prompt.fingerprint, prompt)
+    def of(cls, visual: VisualPrompt) -> "Prompt":
+        """Return the paper's prompt: photos embedded under the visual prompt that the LLM emitted."""
+        facts = (visual.category, visual.num_pairs, visual.seed, visual.fingerprint)
+        return cls(GeneratedPrompt(), *facts, visual=visual)
 
     @property
-    def views(self) -> tuple[VisualPrompt | None, ...]:
-        """The prompts a photo is embedded under, None for the frozen backbone; `finish` takes them in this order."""
+    def feature_sources(self) -> tuple[VisualPrompt | None, ...]:
+        """The visual prompts a photo is embedded under, None for the frozen backbone, in the order of `project`."""
         match self.recipe.features:
             case "frozen":
                 return (None,)
@@ -139,18 +97,22 @@ class Prompt:
             case "both":
                 return (None, self.visual)
 
-    def finish(self, views: Sequence[Tensor]) -> Tensor:
-        """Embeddings (n, D') of photos from their L2-normalised embeddings (n, D) in each view."""
-        features = concatenate(views)  # (n, D')
-        if self.metric is None:
-            return features
-        own = apply(self.metric, features)
-        if self.beside is None or self.recipe.share is None:
-            return own
-        return blend(apply(self.beside, features), own, self.recipe.share)
+    def project(self, embeddings: Sequence[Tensor]) -> Tensor:
+        """Return the final embeddings (n, D') of photos.
+
+        Args:
+            embeddings: of the photos under each of `feature_sources`, (n, D) each, L2-normalised.
+        """
+        features = concatenate(embeddings)  # (n, D')
+        if self.emitted_metric is None:
+            return features if self.whitening is None else apply(self.whitening, features)
+        emitted = apply(self.emitted_metric, features)
+        if self.whitening is None or not isinstance(self.recipe, Blend):
+            return emitted
+        return blend(emitted, apply(self.whitening, features), self.recipe.weight)
 
     def save(self, path: Path) -> None:
-        """Writes the prompt; the file appears whole or not at all.
+        """Write the prompt; the file appears whole or not at all.
 
         Raises:
             PromptError: it cannot be written there.
@@ -159,69 +121,79 @@ class Prompt:
             "category": self.category,
             "num_pairs": self.num_pairs,
             "seed": self.seed,
-            "recipe": asdict(self.recipe),
+            "recipe": recipe_to_dict(self.recipe),
             "choice": None if self.choice is None else asdict(self.choice),
-            "foreseen": self.foreseen,
+            "labels_predictable": self.labels_predictable,
         }
         tensors = {
             **({} if self.visual is None else self.visual.tensors),
-            **_metric_tensors("metric", self.metric),
-            **_metric_tensors("beside", self.beside),
+            **_transform_tensors("whitening", self.whitening),
+            **_transform_tensors("emitted_metric", self.emitted_metric),
             **_held_out_tensors(self.held_out),
         }
-        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMATS[0])
+        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
     def load(cls, path: Path) -> "Prompt":
-        """Reads a prompt, or a prompt alone, which is the paper's.
+        """Read a prompt.
 
         Raises:
-            PromptError: the file is missing, damaged or neither.
+            PromptError: the file is missing, damaged, of an earlier version or no prompt.
         """
-        file = read_prompt_file(path, formats=(*FORMATS, prompt_file.FORMAT))
-        if file.format_name == prompt_file.FORMAT:
-            return cls.of(VisualPrompt.load(path))
+        file = read_prompt_file(path, formats=(FORMAT,))
         try:
             return _from_file(file.facts, file.tensors, file.fingerprint)
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(path, error) from error
 
 
-def concatenate(views: Sequence[Tensor]) -> Tensor:
-    """Features (n, sum of D): each view's L2-normalised embeddings side by side, normalised again."""
-    return views[0] if len(views) == 1 else F.normalize(torch.cat(list(views), dim=1), dim=1)
+def concatenate(embeddings: Sequence[Tensor]) -> Tensor:
+    """Return features (n, sum of D): L2-normalised embeddings (n, D) each, concatenated and normalised again."""
+    return embeddings[0] if len(embeddings) == 1 else F.normalize(torch.cat(list(embeddings), dim=1), dim=1)
 
 
-def blend(one: Tensor, other: Tensor, share: float) -> Tensor:
-    """Embeddings (n, D + D') whose similarity is that of one (n, D), times its share, plus the rest of the other's."""
-    return torch.cat([share**0.5 * one, (1 - share) ** 0.5 * other], dim=1)
+def blend(first: Tensor, second: Tensor, weight: float) -> Tensor:
+    """Return embeddings (n, D + D') whose similarity is the weighted mean of two similarities.
+
+    Args:
+        first: (n, D).
+        second: (n, D').
+        weight: of the first's similarity, between 0 and 1.
+    """
+    return torch.cat([weight**0.5 * first, (1 - weight) ** 0.5 * second], dim=1)
 
 
 def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Prompt:
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
-    prompt = None
+    visual = None
     if "tokens" in tensors:
-        states, emitted = tensors.get("states"), CategoryMetric.from_tensors(tensors)
-        prompt = VisualPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, emitted)
-    metric, beside = _metric_from("metric", tensors), _metric_from("beside", tensors)
-    choice = None if facts["choice"] is None else Choice(**facts["choice"])
+        states, metric = tensors.get("states"), CategoryMetric.from_tensors(tensors)
+        visual = VisualPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, metric)
     held_out = None
-    if "held_out.similarity" in tensors:  # files of earlier versions have none
+    if "held_out.similarity" in tensors:
         held_out = HeldOut(*(tensors[f"held_out.{name}"].numpy() for name in ("similarity", "groups", "relation")))
-    recipe = Recipe(**facts["recipe"])
-    if beside is not None and recipe.share is None:
-        recipe = replace(recipe, share=EQUAL_WEIGHT)
-    foreseen = facts.get("foreseen")  # likewise
-    return Prompt(recipe, category, num_pairs, seed, fingerprint, prompt, metric, beside, choice, held_out, foreseen)
+    return Prompt(
+        recipe_from_dict(facts["recipe"]),
+        category,
+        num_pairs,
+        seed,
+        fingerprint,
+        visual=visual,
+        whitening=_transform_from("whitening", tensors),
+        emitted_metric=_transform_from("emitted_metric", tensors),
+        choice=None if facts["choice"] is None else Choice(**facts["choice"]),
+        held_out=held_out,
+        labels_predictable=facts["labels_predictable"],
+    )
 
 
-def _metric_tensors(name: str, metric: WhiteningTransform | None) -> dict[str, Tensor | None]:
-    return {} if metric is None else {f"{name}.{part}": tensor for part, tensor in vars(metric).items()}
+def _transform_tensors(name: str, transform: LinearTransform | None) -> dict[str, Tensor | None]:
+    return {} if transform is None else {f"{name}.{part}": tensor for part, tensor in vars(transform).items()}
 
 
-def _metric_from(name: str, tensors: dict[str, Tensor]) -> WhiteningTransform | None:
+def _transform_from(name: str, tensors: dict[str, Tensor]) -> LinearTransform | None:
     weight = tensors.get(f"{name}.weight")
-    return None if weight is None else WhiteningTransform(mean=tensors[f"{name}.mean"], weight=weight)
+    return None if weight is None else LinearTransform(mean=tensors[f"{name}.mean"], weight=weight)
 
 
 def _held_out_tensors(held_out: HeldOut | None) -> dict[str, Tensor | None]:

@@ -1,98 +1,176 @@
-"""What there is to choose from, by method; the usual settings first, for of equal candidates the first is taken."""
+"""Recipes: how a prompt is made from a support, one frozen dataclass per way.
 
-from collections.abc import Sequence
-from typing import Literal
+Each has a `method`, the name of its adaptation method; `features`, which embeddings of a photo it reads; and, but for
+`TunedPrompt`, `source`, the prompt that prompted features are embedded under.
+"""
 
-from vicp.adapt.embedder import Embedder
-from vicp.adapt.methods.metric import SHRINKAGE
-from vicp.adapt.prompt import Features, Recipe, Start
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, get_args
 
+AdaptationMethod = Literal["null", "static", "generated", "metric", "tuned"]
 MethodOrAuto = Literal["auto", "null", "static", "generated", "metric", "tuned"]
-SHRINKAGES = (SHRINKAGE, 1.0, 10.0, 0.3, 0.1)
-STEPS, RATES = (5, 10, 20, 30), (2e-2, 5e-3)
-NULL = Recipe()
-STATIC = Recipe("static", "prompted", "static")
-GENERATED = Recipe("generated", "prompted", "generated")
-EMITTED_METRIC = Recipe("generated", "frozen", "generated")  # the emitted metric without the prompt tokens
-STRONG_SHRINKAGE = Recipe(
-    "metric", "frozen", shrinkage=10.0
-)  # seldom harms, whatever the labels: results/ablations/choice.md
-BLEND_WEIGHTS = (0.8, 0.5)  # of the emitted metric, where one fitted in closed form stands beside it
-BESIDE, EVENLY = (Recipe("metric", "frozen", "generated", shrinkage=SHRINKAGE, share=share) for share in BLEND_WEIGHTS)
-RANDOM = Recipe("tuned", "prompted", "random", steps=0)  # where tuning may start; worth something now and then
+Features = Literal["frozen", "prompted", "both"]  # embeddings without a prompt, under a prompt, or both concatenated
+PromptSource = Literal["generated", "static", "random"]  # where prompt tokens come from
+DEFAULT_SHRINKAGE = 3.0  # with too few pairs to choose one: photos want 3 to 10, drawn objects 0.3 to 1
 
 
-def prompts(embedder: Embedder) -> list[Recipe]:
-    """Photos under each prompt there is."""
-    there = [] if embedder.static is None else [STATIC]
-    return there if embedder.model is None else [*there, GENERATED]
+@dataclass(frozen=True)
+class Null:
+    """No prompt: photos as the frozen backbone embeds them."""
+
+    method: ClassVar[AdaptationMethod] = "null"
+    features: ClassVar[Features] = "frozen"
+    source: ClassVar[PromptSource | None] = None
+
+    def __str__(self) -> str:
+        """Return "null"."""
+        return "null"
 
 
-def emitted(embedder: Embedder) -> list[Recipe]:
-    """Photos under the metric that the model emits, alone and beside another; none where it emits none."""
-    emits = embedder.model is not None and embedder.model.metric_head is not None
-    return [EMITTED_METRIC, BESIDE, EVENLY] if emits else []
+@dataclass(frozen=True)
+class StaticTokens:
+    """The prompt tokens that training learned for no category in particular."""
+
+    method: ClassVar[AdaptationMethod] = "static"
+    features: ClassVar[Features] = "prompted"
+    source: ClassVar[PromptSource] = "static"
+
+    def __str__(self) -> str:
+        """Return "static"."""
+        return "static"
 
 
-def needs_gradient_steps(embedder: Embedder, method: MethodOrAuto) -> bool:
-    """Whether a method tries gradient steps: "tuned" does, and "auto" where no model emits a metric.
+@dataclass(frozen=True)
+class GeneratedPrompt:
+    """The paper's prompt: what the LLM emits for the support."""
 
-    Beside an emitted metric tuned prompts are by far the dearest; results/context.md has what they reach.
+    method: ClassVar[AdaptationMethod] = "generated"
+    features: ClassVar[Features] = "prompted"
+    source: ClassVar[PromptSource] = "generated"
+
+    def __str__(self) -> str:
+        """Return "generated"."""
+        return "generated"
+
+
+@dataclass(frozen=True)
+class EmittedMetric:
+    """The metric that the LLM emits, on frozen embeddings; its prompt tokens are left out."""
+
+    method: ClassVar[AdaptationMethod] = "generated"
+    features: ClassVar[Features] = "frozen"
+    source: ClassVar[PromptSource | None] = None
+
+    def __str__(self) -> str:
+        """Return "generated metric on frozen photos"."""
+        return "generated metric on frozen photos"
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Within-class covariance normalisation (WCCN), fitted in closed form on the support's same-pairs.
+
+    Attributes:
+        shrinkage: share of the average variance added to every direction, above 0.
+        features: what is whitened.
+        source: of the prompt that prompted features are embedded under; None for frozen features.
     """
-    return method == "tuned" or (method == "auto" and not emitted(embedder))
+
+    shrinkage: float = DEFAULT_SHRINKAGE
+    features: Features = "frozen"
+    source: PromptSource | None = None
+    method: ClassVar[AdaptationMethod] = "metric"
+
+    def __post_init__(self) -> None:
+        if (self.source is None) != (self.features == "frozen"):
+            raise ValueError(f"{self.features} features under prompt {self.source}: only frozen ones have no prompt")
+
+    def __str__(self) -> str:
+        """Return the recipe in words, such as "metric on frozen and generated photos, shrinkage 0.3"."""
+        photos = {"frozen": "frozen", "prompted": f"{self.source}", "both": f"frozen and {self.source}"}[self.features]
+        return f"metric on {photos} photos, shrinkage {self.shrinkage:g}"
 
 
-def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Recipe]:
-    """Nothing at all, and the candidates of a method that take no gradient step.
+@dataclass(frozen=True)
+class Blend:
+    """The emitted metric and a whitening together: two photos are as similar as both say, by weight.
 
-    Where the model emits a metric, which holds without its tokens, metrics are of frozen photos alone, and one stands
-    beside it: "auto" then looks at no photo once more.
+    Attributes:
+        whitening: of frozen features.
+        weight: of the emitted metric's similarity, between 0 and 1; the whitening has the rest.
     """
-    readout = emitted(embedder)
-    prompted = [] if readout else _prompted_metrics(prompts(embedder))
-    match method:
-        case "null":
-            return [NULL]
-        case "static":
-            return [NULL, STATIC]
-        case "generated":
-            return [NULL, GENERATED]
-        case "metric":
-            return [NULL, *_metrics("frozen", None), *prompted]
-        case "tuned":
-            return [NULL, RANDOM, *prompts(embedder)]
-        case "auto":
-            more = readout or [RANDOM, *prompts(embedder)]
-            return [NULL, *_metrics("frozen", None), *more, *prompted]
+
+    whitening: Whitening
+    weight: float
+    method: ClassVar[AdaptationMethod] = "metric"
+    features: ClassVar[Features] = "frozen"
+    source: ClassVar[PromptSource | None] = None
+
+    def __post_init__(self) -> None:
+        if self.whitening.features != "frozen" or not 0 < self.weight < 1:
+            raise ValueError(f"a blend takes a whitening of frozen features and a weight between 0 and 1, not {self!r}")
+
+    def __str__(self) -> str:
+        """Return the recipe in words."""
+        return f"generated metric, of weight {self.weight:g}, with a {self.whitening}"
 
 
-def tuned_candidates(start: Start | None, method: MethodOrAuto) -> list[Recipe]:
-    """Numbers of steps at each rate; all of them only where tuning was asked for, since it is by far the dearest."""
-    rates, ends = (RATES, STEPS) if method == "tuned" else (RATES[:1], STEPS[:-1])
-    return [Recipe("tuned", "prompted", start, steps=steps, rate=rate) for rate in rates for steps in ends]
+@dataclass(frozen=True)
+class RandomTokens:
+    """Prompt tokens drawn at random from what the layers read of the support's photos; where tuning may start."""
+
+    method: ClassVar[AdaptationMethod] = "tuned"
+    features: ClassVar[Features] = "prompted"
+    source: ClassVar[PromptSource] = "random"
+
+    def __str__(self) -> str:
+        """Return the recipe in words."""
+        return "tokens of the support's photos as a prompt"
 
 
-def default_recipe(embedder: Embedder, method: MethodOrAuto) -> Recipe:
-    """What to do where there is nothing to choose by."""
-    match method:
-        case "auto":
-            return BESIDE if emitted(embedder) else STRONG_SHRINKAGE
-        case "null":
-            return NULL
-        case "static":
-            return STATIC
-        case "generated":
-            return GENERATED
-        case "metric":
-            return Recipe("metric", "frozen", shrinkage=SHRINKAGE)
-        case "tuned":
-            return tuned_candidates([RANDOM, *prompts(embedder)][-1].start, method)[0]
+@dataclass(frozen=True)
+class TunedPrompt:
+    """Prompt tokens after a few gradient steps on the support.
+
+    Attributes:
+        start: the source of the first tokens.
+        steps: of AdamW, at least 1.
+        rate: its learning rate.
+    """
+
+    start: PromptSource
+    steps: int
+    rate: float
+    method: ClassVar[AdaptationMethod] = "tuned"
+    features: ClassVar[Features] = "prompted"
+
+    def __str__(self) -> str:
+        """Return the recipe in words, such as "tuned from generated, 30 steps at 0.02"."""
+        return f"tuned from {self.start}, {self.steps} steps at {self.rate:g}"
 
 
-def _prompted_metrics(there: Sequence[Recipe]) -> list[Recipe]:
-    kinds: tuple[Features, ...] = ("both", "prompted")
-    return [recipe for kind in kinds for prompt in there for recipe in _metrics(kind, prompt.start)]
+Recipe = Null | StaticTokens | GeneratedPrompt | EmittedMetric | Whitening | Blend | RandomTokens | TunedPrompt
 
 
-def _metrics(features: Features, start: Start | None) -> list[Recipe]:
-    return [Recipe("metric", features, start, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as plain values for JSON: the name of its class under "type", and its fields."""
+    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    plain = {name: recipe_to_dict(value) if isinstance(value, Whitening) else value for name, value in values.items()}
+    return {"type": type(recipe).__name__, **plain}
+
+
+def recipe_from_dict(facts: dict[str, Any]) -> Recipe:
+    """Return the recipe of what `recipe_to_dict` gave.
+
+    Raises:
+        KeyError: no such recipe, or no "type".
+        TypeError: no mapping, or other fields than the recipe has.
+        ValueError: fields that do not go together.
+    """
+    if not isinstance(facts, dict):
+        raise TypeError(f"a recipe is {type(facts).__name__}, expected a mapping")
+    classes = {recipe.__name__: recipe for recipe in get_args(Recipe)}
+    values = {name: value for name, value in facts.items() if name != "type"}
+    fitted = {name: recipe_from_dict(value) if isinstance(value, dict) else value for name, value in values.items()}
+    recipe: Recipe = classes[facts["type"]](**fitted)
+    return recipe

@@ -9,9 +9,9 @@ import numpy as np
 from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import encode_support, pairs_within, sample_same_size
-from vicp.adapt.methods.generated import LabelPrediction, predict_labels
+from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.recipe import MethodOrAuto
+from vicp.adapt.recipe import MethodOrAuto, recipe_to_dict
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.sources import open_photos
 from vicp.data.support import Support, sample_support
@@ -51,11 +51,13 @@ class TeachResult:
             "dropped_pairs": self.num_dropped,
             "same_pairs": int(self.support.same.sum()),
             "label_accuracy": None if self.check is None else self.check.accuracy,
-            "labels_foreseen": self.prompt.foreseen,
+            "labels_predictable": self.prompt.labels_predictable,
             "suspects": [self._pair(k) for k in self._suspects],
             "model": self.prompt.fingerprint,
             "seed": self.prompt.seed,
-            "adapt": asdict(recipe) | ({} if choice is None else asdict(choice)),
+            "adaptation": recipe.method,
+            "recipe": recipe_to_dict(recipe),
+            "choice": None if choice is None else asdict(choice),
         }
 
     def lines(self, target: Path) -> list[str]:
@@ -72,7 +74,7 @@ class TeachResult:
         if self.check is not None:
             lines.append(
                 f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right "
-                f"(always the same answer: {self.check.guess:.0%})."
+                f"(always the same answer: {self.check.majority_rate:.0%})."
             )
         for k in self._suspects[:NUM_SUSPECTS]:
             pair = self._pair(k)
@@ -139,8 +141,8 @@ def teach_category(
     check = None
     if embedder.model is not None and support.latents is not None:
         check = predict_labels(embedder.model, support.latents, support.pairs, seed=seed)
-    foreseen = None if check is None else check.foreseen
-    prompt = replace(select.fit_selected(embedder, support, adapt), foreseen=foreseen)
+    predictable = None if check is None else check.labels_predictable
+    prompt = replace(select.fit_selected(embedder, support, adapt), labels_predictable=predictable)
     return TeachResult(prompt, table, pairs, check, num_dropped)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods import finetuned, generated, static
+from vicp.adapt.fitting import fit
+from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import GeneratedPrompt, StaticTokens
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
 from vicp.evaluation.methods import ADAPTATIONS, GRADIENT_STEPS, supported_adaptations
@@ -29,9 +31,9 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
     """
     match name:
         case "static":
-            return static.static_prompt(embedder, support)
+            return fit(embedder, support, StaticTokens())
         case "generated":
-            return generated.generated_prompt(embedder, support)
+            return fit(embedder, support, GeneratedPrompt())
         case "retrained":
             seed = support.seed or 0
             return finetuned.finetuned(embedder, support.pixels, support.relation, FinetuneSettings(), seed=seed)

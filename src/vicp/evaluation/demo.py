@@ -11,8 +11,8 @@ from torch import Tensor
 from vicp.adapt.controls import build_controls, control_prompts, support_context
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.in_context import predict_labels
 from vicp.adapt.methods import whitening
-from vicp.adapt.methods.generated import predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -32,6 +32,7 @@ PROTOCOL = (
     "the taught identities are not among the tested ones; 95 % intervals by bootstrap over identities"
 )
 CONTROLS = ("other", "shuffled", "null")
+SHRINKAGE = 0.3  # of the closed-form metric: drawn objects want little
 
 Samples = Mapping[str, Mapping[str, Sample]]
 """By row of the context report and metric."""
@@ -112,8 +113,8 @@ def rank_contexts(embedder: Embedder, task: DemoTask, other: EncodedSupport, *, 
     contexts = build_controls(support_context(task.support), CONTROLS, seed=seed, other=support_context(other))
     prompts = {name: Prompt.of(each) for name, each in control_prompts(embedder, contexts, seed=seed).items()}
     photos = task.loaded_task.pixels
-    embeddings = {name: embedder.embed_pixels(photos, prompt) for name, prompt in prompts.items()}
-    embeddings["frozen"] = embedder.embed_pixels(photos)
+    embeddings = {name: embedder.embed_pixels(photos, prompt, mirror=True) for name, prompt in prompts.items()}
+    embeddings["frozen"] = embedder.embed_pixels(photos, mirror=True)
     embeddings["metric"] = _whiten(embedder, task.support, embeddings["frozen"])
     results = {name: score_task(task.loaded_task, each) for name, each in embeddings.items()}
     return _RankedTask(results, embeddings["own"], prompts["own"])
@@ -121,15 +122,15 @@ def rank_contexts(embedder: Embedder, task: DemoTask, other: EncodedSupport, *, 
 
 def _whiten(embedder: Embedder, support: EncodedSupport, embeddings: Tensor) -> Tensor:
     """Embeddings (n, D) in the metric of the support's pairs, both with the mirror image."""
-    photos = embedder.embed_pixels(support.pixels)
+    photos = embedder.embed_pixels(support.pixels, mirror=True)
     left, right, same = (
         torch.from_numpy(side) for side in (support.pairs.left, support.pairs.right, support.pairs.same)
     )
     try:
-        fitted = whitening.fit_pairs(photos[left], photos[right], same)
+        scatter = whitening.scatter_of_pairs(photos[left], photos[right], same)
     except ValueError as error:
         raise DataError(f"{support.category}: the same-pairs give no metric ({error})") from error
-    return whitening.apply(fitted, embeddings)
+    return whitening.apply(scatter.whitening(SHRINKAGE), embeddings)
 
 
 def _world_support(embedder: Embedder, num_pairs: int, seed: int) -> EncodedSupport:
@@ -168,7 +169,7 @@ def _report_category(
         context=summarise_contexts(
             {row: by_metric["map"] for row, by_metric in samples.items()},
             label_accuracy=None if prediction is None else Estimate(prediction.accuracy),
-            majority_rate=None if prediction is None else prediction.guess,
+            majority_rate=None if prediction is None else prediction.majority_rate,
         ),
         rank1={row: by_metric["rank1"].value for row, by_metric in samples.items()},
         rank_lists=make_rank_lists(task.table, loaded_task, ranked.own, queries),

@@ -21,7 +21,7 @@ from vicp.adapt.controls import (
 )
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, encode_support, sample_same_size
-from vicp.adapt.methods.generated import predict_labels
+from vicp.adapt.in_context import predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -70,7 +70,7 @@ def run_task(
         DataError: a support that cannot be drawn or used.
     """
     adaptations = adaptations_to_run(embedder, config)
-    task_run = _TaskRun.at(embedder.quiet(), table, loaded_task, config)
+    task_run = _TaskRun.at(embedder.without_progress(), table, loaded_task, config)
     for draw in range(config.num_draws):
         support = sample_support(task_run.embedder, table, loaded_task.task, config, draw)
         task_run.collector.num_pairs.append(len(support.pairs))
@@ -158,8 +158,8 @@ class _TaskRun:
         """Embeddings (n, D') of the photos; a prompt without tokens leaves the backbone's as they are."""
         if isinstance(adaptation, Embedder):
             return adaptation.embed_pixels(self.loaded_task.pixels, mirror=self.config.protocol.mirror)
-        if all(visual is None for visual in adaptation.views):  # a metric, say
-            return adaptation.finish([self.frozen])
+        if all(visual is None for visual in adaptation.feature_sources):  # a metric, say
+            return adaptation.project([self.frozen])
         return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=self.config.protocol.mirror)
 
     def adapt(self, support: EncodedSupport, name: str) -> None:
@@ -217,7 +217,7 @@ class _TaskRun:
         prediction = predict_labels(self.embedder.full_model, support.latents, support.pairs, seed=seed)
         if prediction is not None:
             self.collector.label_accuracy.append(prediction.accuracy)
-            self.collector.majority_rate.append(prediction.guess)
+            self.collector.majority_rate.append(prediction.majority_rate)
 
     def _other_rule(self, seed: int) -> Context[Latents] | None:
         """Pairs of the support's photos by another rule; None outside the procedural world."""

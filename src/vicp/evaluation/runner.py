@@ -8,7 +8,8 @@ import numpy as np
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods.generated import generated_prompt
+from vicp.adapt.fitting import fit
+from vicp.adapt.recipe import GeneratedPrompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
@@ -81,19 +82,19 @@ class EvaluationRunner:
         position = self.tasks.index(task)
         for candidate in (*self.tasks[position + 1 :], *self.tasks[:position]):
             if candidate.category != task.category:
-                return sample_support(embedder.quiet(), self.table, candidate, self.config, draw)
+                return sample_support(embedder.without_progress(), self.table, candidate, self.config, draw)
         table = world_table(num_categories=1, seed=derive_seed(self.config.seed, "other"))
         tasks, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=self.config.seed)
-        return sample_support(embedder.quiet(), table, tasks[0], self.config, draw)
+        return sample_support(embedder.without_progress(), table, tasks[0], self.config, draw)
 
     def diagnose(self, method: Method, scored: ScoredResult) -> Diagnosis:
         """A closer look at a category with a method: under its prompt, if it makes one."""
         task, results = scored.task, scored.method_result.results
-        embedder = self.embedder(method, task.fold).quiet()
+        embedder = self.embedder(method, task.fold).without_progress()
         prompt, adaptation = None, "null"
         if "generated" in results:
             support = sample_support(embedder, self.table, task, self.config, 0)
-            prompt, adaptation = generated_prompt(embedder, support), "generated"
+            prompt, adaptation = fit(embedder, support, GeneratedPrompt()), "generated"
         with load_task(embedder, self.table, task) as loaded_task:
             return diagnose_task(
                 embedder,

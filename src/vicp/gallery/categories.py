@@ -10,7 +10,8 @@ import pyarrow as pa
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.prompt import EQUAL_WEIGHT, Prompt
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Blend
 from vicp.data.records import nearest
 from vicp.errors import GalleryError
 from vicp.gallery.store.change import Change
@@ -122,14 +123,13 @@ def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str
     parts = [f"{category}/{embedder.fingerprint}/{pooling}/{embedder.transform.fingerprint}".encode()]
     if prompt is not None:
         embedder.check(prompt)
-        parts.append(prompt.recipe.features.encode())
-        if prompt.recipe.share not in (None, EQUAL_WEIGHT):  # even ones had no share in their files
-            parts.append(f"{prompt.recipe.share:g}".encode())
-        for view in prompt.views:
-            parts.append(b"/" if view is None else b"".join(map(_tensor_bytes, view.parts)))
-        for metric in (prompt.metric, prompt.beside):
-            if metric is not None:
-                parts.append(_tensor_bytes(metric.mean) + _tensor_bytes(metric.weight))
+        weight = prompt.recipe.weight if isinstance(prompt.recipe, Blend) else None
+        parts.append(f"{prompt.recipe.features}/{weight}".encode())
+        for visual in prompt.feature_sources:
+            parts.append(b"/" if visual is None else b"".join(map(_tensor_bytes, visual.parts)))
+        for transform in (prompt.whitening, prompt.emitted_metric):
+            if transform is not None:
+                parts.append(_tensor_bytes(transform.mean) + _tensor_bytes(transform.weight))
     return content_digest(parts).hex()
 
 

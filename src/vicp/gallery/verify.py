@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.in_context import can_verify, probability_same
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.verifier import can_verify, probability_same
 from vicp.data.loading import load_pixels
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.decisions.outcome import ErrorTargets, InsufficientPairs, Threshold, Verification
@@ -119,7 +119,7 @@ def _verify(
         shortage=shortage,
         different_below=None if decision is None else decision.different_below,
         verifier_probability=_verifier_probability(embedder, pixels, prompt),
-        labels_predictable=prompt.foreseen,
+        labels_predictable=prompt.labels_predictable,
         separating_similarity=None if prompt.choice is None else prompt.choice.threshold,
         separating_accuracy=None if prompt.choice is None else prompt.choice.threshold_accuracy,
         routed=routed,

@@ -2,22 +2,22 @@
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import StaticTokens
 from vicp.errors import ConfigError
 from vicp.model.visual_prompt import VisualPrompt
 
 
 def static_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
-    """Photos embedded under the checkpoint's static prompt; the support changes nothing.
+    """Return the checkpoint's static prompt; of the support only the facts are kept.
 
     Raises:
         ConfigError: no static prompt came with the checkpoint.
     """
     if embedder.static is None:
         raise ConfigError(
-            "--adapt static needs a checkpoint with a static prompt beside it (static.prompt.safetensors): "
+            "--adapt static needs a checkpoint whose folder has a static prompt (static.prompt.safetensors): "
             "give --model with such a folder, or choose another --adapt"
         )
-    recipe = Recipe("static", "prompted", "static")
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)
-    return Prompt(recipe, *facts, visual=VisualPrompt(embedder.static, None, *facts))
+    return Prompt(StaticTokens(), *facts, visual=VisualPrompt(embedder.static, None, *facts))

@@ -1,6 +1,6 @@
 """Tuned prompt: a few gradient steps on the prompt tokens alone, by the support's own pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.prompt import Prompt, Recipe, Start
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import RandomTokens
 from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.model.precision import autocast, choose_precision
@@ -21,51 +22,55 @@ PAIRS_PER_STEP = 8  # of each kind: bounds the memory of a step
 TEMPERATURE = 0.05
 
 
-def tuned_prompt(embedder: Embedder, support: EncodedSupport, start: Prompt, *, steps: int, rate: float) -> Prompt:
-    """The prompt after so many steps from the prompt of `start`."""
-    return list(snapshots_at(embedder, support, start, steps=[steps], rate=rate))[-1]
-
-
-def snapshots_at(
-    embedder: Embedder, support: EncodedSupport, start: Prompt, *, steps: Sequence[int], rate: float
-) -> Iterator[Prompt]:
-    """The prompt after each of these numbers of steps, ascending; AdamW on the prompt tokens.
+class Tuning:
+    """Steps of AdamW on prompt tokens from one start at one rate, each taken when it is first asked for.
 
     Args:
         embedder: whose backbone stays as it is.
-        support: its photos alone are looked at.
+        support: the photos and pairs tuned on.
         start: whose prompt tokens are the first.
-        steps: numbers of steps, each at least 1.
         rate: AdamW's learning rate, in units of the start's root mean square: layers norm what they read, so the
             size of a prompt token means nothing but how far a step goes.
     """
-    if start.visual is None:
-        raise ValueError("tuning starts from a prompt, and this prompt has none")
-    size = start.visual.tokens.square().mean().sqrt()
-    tokens = (start.visual.tokens.detach() / size).requires_grad_()
+
+    def __init__(self, embedder: Embedder, support: EncodedSupport, start: VisualPrompt, *, rate: float) -> None:
+        self.start = start
+        self._snapshots = _token_snapshots(embedder, support, start, rate)
+        self._tokens: list[Tensor] = []
+
+    def after(self, steps: int) -> VisualPrompt:
+        """Return the prompt after so many steps, at least 1."""
+        if steps < 1:
+            raise ValueError(f"steps is {steps}; expected at least 1")
+        while len(self._tokens) < steps:
+            self._tokens.append(next(self._snapshots))
+        return replace(self.start, tokens=self._tokens[steps - 1])
+
+
+def _token_snapshots(embedder: Embedder, support: EncodedSupport, start: VisualPrompt, rate: float) -> Iterator[Tensor]:
+    """Yield the tokens after 1, 2, 3, ... steps, without end."""
+    size = start.tokens.square().mean().sqrt()
+    tokens = (start.tokens.detach() / size).requires_grad_()
     optimizer = torch.optim.AdamW([tokens], lr=rate, weight_decay=0.0)
-    batches = _batches(support, derive_seed(support.seed or 0, "tuned"))
-    source: Start = start.recipe.start or "random"
-    for step in range(1, max(steps) + 1):
-        loss = batch_loss(embedder, support, replace(start.visual, tokens=size * tokens), next(batches))
+    for rows in _batches(support, derive_seed(support.seed or 0, "tuned")):
+        loss = batch_loss(embedder, support, replace(start, tokens=size * tokens), rows)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if step in steps:
-            recipe = Recipe("tuned", "prompted", source, steps=step, rate=rate)
-            yield replace(start, recipe=recipe, visual=replace(start.visual, tokens=(size * tokens).detach()))
+        yield (size * tokens).detach()
 
 
 def batch_loss(embedder: Embedder, support: EncodedSupport, prompt: VisualPrompt, rows: np.ndarray) -> Tensor:
-    """The loss (scalar) of photos at `rows` under a prompt; 0 where nothing can be compared."""
+    """Return the loss (scalar) of photos at `rows` under a prompt; 0 where nothing can be compared."""
     with autocast(choose_precision()):
         states = embedder.backbone.prompt_states(prompt.tokens)
-        embeddings = embedder.look(normalise(support.pixels[rows], embedder.transform), prompt, states)  # (b, D)
+        photos = normalise(support.pixels[rows], embedder.transform)
+        embeddings = embedder.embed_batch(photos, prompt, states)  # (b, D)
     return ranking_loss(embeddings, torch.from_numpy(support.relation[np.ix_(rows, rows)]))
 
 
 def ranking_loss(embeddings: Tensor, relation: Tensor) -> Tensor:
-    """Mean over same-pairs p and different-pairs n of softplus((s_n - s_p) / temperature).
+    """Return the mean over same-pairs p and different-pairs n of softplus((s_n - s_p) / temperature).
 
     Pairs are compared across anchors, since labelled pairs seldom share a photo.
 
@@ -81,23 +86,22 @@ def ranking_loss(embeddings: Tensor, relation: Tensor) -> Tensor:
     return F.softplus((different[None, :] - same[:, None]) / TEMPERATURE).mean()
 
 
-def random_start(embedder: Embedder, support: EncodedSupport) -> Prompt:
-    """Where a backbone without any prompt starts: tokens of the support's own photos, drawn at random per layer.
+def random_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
+    """Return the start of tuning where there is no prompt: tokens of the support's photos, drawn at random per layer.
 
-    They are what a layer is used to, so the prompted model starts near the frozen one.
+    A layer is used to reading them, so the prompted model starts near the frozen one.
     """
     draw = generator(support.seed or 0, "random start")
     chosen = torch.randperm(len(support), generator=draw)[:NUM_PROMPTS].numpy()
-    inputs = _layer_inputs(embedder, support.pixels[chosen])  # L x (photos * tokens, D)
+    inputs = layer_inputs(embedder, support.pixels[chosen])  # L x (photos * tokens, D)
     rows = [torch.randperm(len(layer), generator=draw)[:NUM_PROMPTS] for layer in inputs]
-    tokens = torch.stack([layer[own] for layer, own in zip(inputs, rows, strict=True)])  # (L, M, D)
+    tokens = torch.stack([layer[drawn] for layer, drawn in zip(inputs, rows, strict=True)])  # (L, M, D)
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)
-    prompt = VisualPrompt(tokens, None, *facts)
-    return Prompt(Recipe("tuned", "prompted", "random", steps=0), *facts, visual=prompt)
+    return Prompt(RandomTokens(), *facts, visual=VisualPrompt(tokens, None, *facts))
 
 
-def _layer_inputs(embedder: Embedder, pixels: Tensor) -> list[Tensor]:
-    """The tokens that enter each layer, of all photos together: L x (photos * tokens, D)."""
+def layer_inputs(embedder: Embedder, pixels: Tensor) -> list[Tensor]:
+    """Return the tokens that enter each layer, of all photos together: L x (photos * tokens, D)."""
     inputs: list[Tensor] = []
 
     def record(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
@@ -114,7 +118,7 @@ def _layer_inputs(embedder: Embedder, pixels: Tensor) -> list[Tensor]:
 
 
 def _batches(support: EncodedSupport, seed: int) -> Iterator[np.ndarray]:
-    """Two photos each of some identities, and some different-pairs, drawn anew for ever: ascending positions."""
+    """Yield ascending positions without end: two photos each of some identities, and some different-pairs."""
     rng = np.random.default_rng(seed)
     names, sizes = np.unique(support.groups, return_counts=True)
     repeated = [np.flatnonzero(support.groups == name) for name in names[sizes > 1]]

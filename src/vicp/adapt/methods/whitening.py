@@ -1,9 +1,8 @@
-"""Whitening: an embedding space scaled by how photos of ONE identity differ. Closed form, no training.
+"""Within-class covariance normalisation (WCCN): embeddings scaled by how photos of ONE identity differ.
 
-Within-class covariance normalisation (Hatch, Kajarekar and Stolcke, Interspeech 2006), from pairs alone.
+Hatch, Kajarekar and Stolcke, Interspeech 2006, here from labelled pairs alone. Closed form, no training.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,32 +12,61 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class WhiteningTransform:
+class LinearTransform:
     """A linear map of embeddings: `mean` (D,) is subtracted, then `weight` (D, D) applied; float32."""
 
     mean: Tensor
     weight: Tensor
 
 
-def fit_pairs(left: Tensor, right: Tensor, same: Tensor, *, shrinkage: float = 0.3) -> WhiteningTransform:
-    """The metric of a support, from the scatter within its same-pairs.
+@dataclass(frozen=True)
+class WithinClassScatter:
+    """How embeddings differ within identities: S_w = V^T diag(s^2) V, with the directions of no scatter left out.
 
-    W = (S_w + shrinkage * tr(S_w) / D * I)^(-1/2), with S_w = mean over same-pairs of (l - r)(l - r)^T / 2,
-    the unbiased covariance within an identity. Directions in which photos of one identity differ count less.
-    Different-pairs add to the mean alone: using their scatter too has made results worse.
+    Attributes:
+        mean: of all embeddings (D,) float64.
+        variance: the average over directions, tr(S_w) / D.
+        singular: s (r,) float64.
+        directions: V (r, D) float64, orthonormal rows.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    singular: Tensor
+    directions: Tensor
+
+    def whitening(self, shrinkage: float) -> LinearTransform:
+        """Return W = (S_w + shrinkage * tr(S_w) / D * I)^(-1/2).
+
+        Args:
+            shrinkage: share of the average variance added to every direction; above 0, since there are often fewer
+                pairs than directions.
+
+        Raises:
+            ValueError: a shrinkage not above 0.
+        """
+        if not shrinkage > 0:
+            raise ValueError(f"shrinkage is {shrinkage}; expected a number above 0")
+        floor = (shrinkage * self.variance).rsqrt()
+        scale = (self.singular.square() + shrinkage * self.variance).rsqrt() - floor  # (r,)
+        identity = torch.eye(len(self.mean), dtype=self.mean.dtype, device=self.mean.device)
+        weight = (self.directions.T * scale) @ self.directions + floor * identity  # (D, D)
+        return LinearTransform(mean=self.mean.float(), weight=weight.float())
+
+
+def scatter_of_pairs(left: Tensor, right: Tensor, same: Tensor) -> WithinClassScatter:
+    """Return the scatter within same-pairs: S_w = mean over same-pairs of (l - r)(l - r)^T / 2.
+
+    That is the unbiased covariance within an identity. Different-pairs add to the mean alone: using their scatter too
+    has made results worse.
 
     Args:
         left: (K, D) floating point embeddings of the first photo of each pair.
         right: (K, D) of the second.
         same: (K,) bool.
-        shrinkage: share of the average variance added to every direction; above 0, since K is often below D.
-
-    Returns:
-        float32, on the device of `left`; found in float64.
 
     Raises:
-        ValueError: shapes that do not fit, a shrinkage not above 0, no same-pair, or same-pairs that do not
-            differ or are not finite.
+        ValueError: shapes that do not fit, no same-pair, or same-pairs that do not differ or are not finite.
     """
     fits = left.ndim == 2 and right.shape == left.shape and same.shape == left.shape[:1]
     if not fits or same.dtype != torch.bool:
@@ -50,23 +78,22 @@ def fit_pairs(left: Tensor, right: Tensor, same: Tensor, *, shrinkage: float = 0
         raise ValueError(f"none of the {len(same)} pairs is a same-pair; the metric needs at least one")
     left, right = left.double(), right.double()
     difference = (left - right)[same] / (2 * int(same.sum())) ** 0.5  # (same-pairs, D)
-    return _whiten(torch.cat([left, right]).mean(dim=0), difference, [shrinkage])[0]
+    return _decompose(torch.cat([left, right]).mean(dim=0), difference)
 
 
-def fit_groups(embeddings: Tensor, groups: np.ndarray, shrinkages: Sequence[float]) -> list[WhiteningTransform]:
-    """The metric for each shrinkage, from the scatter within groups of photos known to show one identity.
+def scatter_of_groups(embeddings: Tensor, groups: np.ndarray) -> WithinClassScatter:
+    """Return the scatter within groups of photos known to show one identity.
 
-    The same as `fit_pairs` where the groups are pairs. Of larger groups it uses every pair they imply, and a group
-    of n photos weighs n - 1 times as much as a pair: S_w = sum of squares around the groups' means / (photos - groups).
+    The same as `scatter_of_pairs` where the groups are pairs. Of larger groups it uses every pair they imply, and a
+    group of n photos weighs n - 1 times as much as a pair: S_w = sum of squares around the groups' means / (photos -
+    groups).
 
     Args:
         embeddings: (n, D) floating point.
         groups: (n,) integers; a photo alone in its group adds to the mean only.
-        shrinkages: each above 0.
 
     Raises:
-        ValueError: a shrinkage not above 0, no group of two photos, or groups whose photos do not differ or are
-            not finite.
+        ValueError: no group of two photos, or groups whose photos do not differ or are not finite.
     """
     embeddings = embeddings.double()
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -76,49 +103,39 @@ def fit_groups(embeddings: Tensor, groups: np.ndarray, shrinkages: Sequence[floa
     sums = embeddings.new_zeros(len(sizes), embeddings.shape[1]).index_add_(0, index, embeddings)  # (groups, D)
     centred = embeddings - (sums / torch.from_numpy(sizes)[:, None])[index]  # (n, D)
     rows = centred[torch.from_numpy(sizes[member] > 1)] / (len(groups) - len(sizes)) ** 0.5
-    return _whiten(embeddings.mean(dim=0), rows, shrinkages)
+    return _decompose(embeddings.mean(dim=0), rows)
 
 
-def apply(metric: WhiteningTransform, embeddings: Tensor) -> Tensor:
-    """Embeddings under the metric: normalise(W (x - mean)).
+def apply(transform: LinearTransform, embeddings: Tensor) -> Tensor:
+    """Return transformed embeddings: normalise(W (x - mean)).
 
     Args:
-        metric: as fitted.
+        transform: as fitted.
         embeddings: (B, D) floating point.
 
     Returns:
         (B, D) float32, L2-normalised.
 
     Raises:
-        ValueError: embeddings of another width than the metric's.
+        ValueError: embeddings of another width than the transform's.
     """
-    if embeddings.ndim != 2 or embeddings.shape[1] != len(metric.mean):
-        raise ValueError(f"embeddings are {tuple(embeddings.shape)}; expected (B, {len(metric.mean)})")
-    centred = embeddings.float() - metric.mean  # (B, D)
-    return F.normalize(centred @ metric.weight, dim=1)
+    if embeddings.ndim != 2 or embeddings.shape[1] != len(transform.mean):
+        raise ValueError(f"embeddings are {tuple(embeddings.shape)}; expected (B, {len(transform.mean)})")
+    centred = embeddings.float() - transform.mean  # (B, D)
+    return F.normalize(centred @ transform.weight, dim=1)
 
 
-def _whiten(mean: Tensor, rows: Tensor, shrinkages: Sequence[float]) -> list[WhiteningTransform]:
-    """The metric for each shrinkage, of S_w = rows^T rows, rows (r, D) float64.
+def _decompose(mean: Tensor, rows: Tensor) -> WithinClassScatter:
+    """Return the scatter S_w = rows^T rows, rows (r, D) float64.
 
-    There are far fewer rows than dimensions: a thin singular value decomposition gives the directions with any
-    scatter, (r, D), and every direction across them is scaled alike.
+    There are far fewer rows than directions, so a thin singular value decomposition is enough: every direction across
+    the rows has no scatter.
     """
-    for shrinkage in shrinkages:
-        if not shrinkage > 0:
-            raise ValueError(f"shrinkage is {shrinkage}; expected a number above 0")
-    dim = rows.shape[1]
-    variance = rows.square().sum() / dim
+    variance = rows.square().sum() / rows.shape[1]
     if not 0 < variance < torch.inf:
         raise ValueError(
             f"the average variance within the same-pairs is {variance.item()}; "
             "expected a finite number above 0: give same-pairs of two photos each, with finite embeddings"
         )
     _, singular, directions = torch.linalg.svd(rows, full_matrices=False)  # (r,), (r, D)
-    metrics = []
-    for shrinkage in shrinkages:
-        floor = (shrinkage * variance).rsqrt()
-        scale = (singular.square() + shrinkage * variance).rsqrt() - floor  # (r,)
-        weight = (directions.T * scale) @ directions + floor * torch.eye(dim, dtype=rows.dtype, device=rows.device)
-        metrics.append(WhiteningTransform(mean=mean.float(), weight=weight.float()))
-    return metrics
+    return WithinClassScatter(mean, variance, singular, directions)

@@ -44,7 +44,7 @@ def plot_diagnosis(
         queries: numbers of queries in the task that have an answer; at least one.
         seed: of the map.
     """
-    visual = None if prompt is None else prompt.views[-1]
+    visual = None if prompt is None else prompt.feature_sources[-1]
     return {
         **_similarities(loaded_task, embeddings),
         **_map(table, loaded_task, embeddings, seed),

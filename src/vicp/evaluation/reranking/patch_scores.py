@@ -73,7 +73,7 @@ def _patch_encoder(embedder: Embedder, prompt: Prompt | None) -> Callable[[Tenso
     """What makes L2-normalised patch tokens (b, N, D) of photos (b, 3, S, S) uint8, under the prompt's tokens."""
     if prompt is not None:
         embedder.check(prompt)
-    visual = None if prompt is None else prompt.views[-1]  # with features of both kinds, the prompted ones
+    visual = None if prompt is None else prompt.feature_sources[-1]  # with features of both kinds, the prompted ones
     with torch.inference_mode():
         states = None if visual is None else embedder.backbone.prompt_states(visual.tokens)
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.in_context import log_odds_same
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.verifier import log_odds_same
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
 from vicp.model.qformer import Latents
@@ -31,7 +31,7 @@ def verifier_scores(
         embedder: its `progress` is called for the photos.
         pixels: (n, 3, S, S) uint8, the photos of the table.
         pairs: of the shortlist.
-        prompt: whose slot states the verifier reads; see `vicp.adapt.verifier.can_verify`.
+        prompt: whose slot states the verifier reads; see `vicp.adapt.in_context.can_verify`.
         batch_size: pairs compared at a time.
         progress: called for the pairs.
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.methods.finetuned import FinetuneSettings
-from vicp.adapt.prompt import Recipe
+from vicp.adapt.recipe import TunedPrompt
 from vicp.model.visual_prompt import digest
 from vicp.model.weights import fingerprint
 
 NUM_SUPERVISED = 1000  # labelled photos
 SUPERVISED = FinetuneSettings(steps=150, rate=3e-4, loss="triplet")
-TUNED = Recipe("tuned", "prompted", "generated", steps=30, rate=2e-2)
+TUNED = TunedPrompt("generated", steps=30, rate=2e-2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Bench:
 
     embedder: Embedder
     triplet: Embedder | None = None
-    tuned: Mapping[tuple[str, int], Recipe] = field(default_factory=dict)
+    tuned: Mapping[tuple[str, int], TunedPrompt] = field(default_factory=dict)
     retrained: Mapping[tuple[str, int], tuple[FinetuneSettings, bool]] = field(default_factory=dict)
     supervised: FinetuneSettings = SUPERVISED
     num_supervised: int = NUM_SUPERVISED
@@ -45,7 +45,7 @@ class Bench:
             raise ValueError("this needs the triplet baseline")
         return self.triplet
 
-    def tuning(self, method: str, num_pairs: int) -> Recipe:
+    def tuning(self, method: str, num_pairs: int) -> TunedPrompt:
         """The recipe of a `tuned_*`."""
         return self.tuned.get((method, num_pairs), TUNED)
 

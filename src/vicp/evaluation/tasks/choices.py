@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vicp.adapt.methods import finetuned, generated, tuned
+from vicp.adapt.fitting import Fitter, SupportFeatures
+from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import FinetuneSettings, Loss
-from vicp.adapt.prompt import Recipe
+from vicp.adapt.recipe import TunedPrompt
 from vicp.data.tasks import Task
 from vicp.evaluation.tasks.bench import Bench
 from vicp.evaluation.tasks.methods import rank
@@ -59,9 +60,9 @@ def _path(
 ) -> Iterator[float]:
     if method.startswith("tuned"):
         seen = see_task_support(bench.embedder, support, told=told)
-        start = generated.generated_prompt(bench.embedder, seen)
-        for adaptation in tuned.snapshots_at(bench.embedder, seen, start, steps=STEPS, rate=candidate.rate):
-            yield rank(task, bench.embedder, adaptation)
+        fitter = Fitter(SupportFeatures(bench.embedder, seen))  # each recipe goes on from the steps of the one before
+        for steps in STEPS:
+            yield rank(task, bench.embedder, fitter.fit(TunedPrompt("generated", steps, candidate.rate)))
         return
     embedder = bench.triplet if candidate.from_triplet and bench.triplet is not None else bench.embedder
     settings = FinetuneSettings(rate=candidate.rate, loss=candidate.loss)
@@ -91,7 +92,7 @@ def choose_settings(
         }
         candidate, steps = max(scores, key=lambda key: scores[key])
         if method.startswith("tuned"):
-            recipes[method, num_pairs] = Recipe("tuned", "prompted", "generated", steps=steps, rate=candidate.rate)
+            recipes[method, num_pairs] = TunedPrompt("generated", steps, candidate.rate)
         else:
             settings = FinetuneSettings(steps, candidate.rate, candidate.loss)
             retrainings[method, num_pairs] = (settings, candidate.from_triplet)

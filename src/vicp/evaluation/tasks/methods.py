@@ -12,8 +12,9 @@ from vicp.adapt import select
 from vicp.adapt.controls import CONTROLS, Context, build_controls, control_prompts
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.fitting import fit
-from vicp.adapt.methods import finetuned, generated, static
+from vicp.adapt.methods import finetuned
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import GeneratedPrompt, StaticTokens
 from vicp.data.seeds import derive_seed
 from vicp.data.tasks import Task
 from vicp.errors import DataError
@@ -94,7 +95,7 @@ def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task],
         adaptation, note = _adapt(method, bench, support, false)
     if method == "verifier":
         loaded_task = loaded_task_of(task)
-        embeddings = bench.embedder.embed_pixels(loaded_task.pixels, adaptation)
+        embeddings = bench.embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=True)
         found = rerank_task("verifier", bench.embedder, loaded_task, embeddings, adaptation, size=len(embeddings) - 1)
         return Outcome(100 * found.retrieval.map, clock.seconds, clock.cpu_seconds)
     return _outcome(task, bench.embedder, adaptation, clock, note)
@@ -113,7 +114,8 @@ def loaded_task_of(task: Task) -> LoadedTask:
 def rank(task: Task, embedder: Embedder, adaptation: Prompt | None) -> float:
     """MAP in percent of the test photos under an adaptation; None is the embedder's backbone as it is."""
     loaded_task = loaded_task_of(task)
-    return 100 * score_task(loaded_task, embedder.embed_pixels(loaded_task.pixels, adaptation)).retrieval.map
+    embeddings = embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=True)
+    return 100 * score_task(loaded_task, embeddings).retrieval.map
 
 
 def _outcome(task: Task, embedder: Embedder, adaptation: Prompt | None, clock: Clock, note: str = "") -> Outcome:
@@ -128,9 +130,9 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
     seen = see_task_support(embedder, support, told=told)
     match method.removesuffix("_pairs").removesuffix("_identities"):
         case "static":
-            return static.static_prompt(embedder, seen), ""
+            return fit(embedder, seen, StaticTokens()), ""
         case "verifier":
-            return generated.generated_prompt(embedder, seen), ""
+            return fit(embedder, seen, GeneratedPrompt()), ""
         case "metric":
             try:
                 adaptation = select.fit_selected(embedder, seen, "metric")

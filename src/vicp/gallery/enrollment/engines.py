@@ -46,7 +46,7 @@ def find_engine(engine: Engine, *, workers: int = 2) -> EmbedChunks:
 
 def embed_locally(embedder: Embedder, chunks: Iterable[Chunk], *, total: int) -> Iterator[Chunk]:
     """Yields the chunks with their embeddings, computed by this process."""
-    silent_embedder, num_embedded = embedder.quiet(), 0
+    silent_embedder, num_embedded = embedder.without_progress(), 0
     for chunk in chunks:
         yield embed_chunk(silent_embedder, chunk)
         num_embedded += len(chunk.photos)
@@ -67,7 +67,7 @@ def embed_with_ray(embedder: Embedder, chunks: Iterable[Chunk], *, total: int, w
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    worker_embedder = replace(embedder.quiet(), cache=None)
+    worker_embedder = replace(embedder.without_progress(), cache=None)
     num_embedded = 0
     remaining = iter(chunks)
     while batch := list(islice(remaining, _CHUNKS_IN_FLIGHT)):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from tests.adapt.synthetic import nuisance_embeddings, pairs_of, support_of
 
+from tests.adapt.synthetic import nuisance_embeddings, pairs_of, support_of
 from vicp.adapt.cross_validation import HeldOutComparisons, beats_chance, fraction_below, group_k_fold
 from vicp.adapt.encoded_support import EncodedSupport, relate_pairs
 from vicp.data.support import Support
@@ -51,8 +51,8 @@ def test_shares_by_hand() -> None:
     comparisons = HeldOutComparisons.of(support, [np.arange(4)])
     similarity = np.array([[1, 0.5, 0.6, 0.4], [0.5, 1, 0.3, 0.2], [0.6, 0.3, 1, 0.1], [0.4, 0.2, 0.1, 1.0]])
     # Four different-pairs, fewer than are enough for a photo's own: 0.2, 0.3, 0.4, 0.6.
-    assert comparisons.shares(similarity).tolist() == [0.75, 0.75, 0, 0]
-    assert comparisons.by_group(comparisons.shares(similarity)).tolist() == [0.75, 0]
+    assert comparisons.by_photo(similarity).tolist() == [0.75, 0.75, 0, 0]
+    assert comparisons.by_group(similarity).tolist() == [0.75, 0]
     threshold, accuracy = comparisons.threshold(similarity)
     assert (threshold, accuracy) == (pytest.approx(0.45), pytest.approx((0.5 + 0.75) / 2))
 

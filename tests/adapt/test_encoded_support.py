@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from tests.adapt.synthetic import pairs_of, support_of
 
+from tests.adapt.synthetic import pairs_of, support_of
 from vicp.adapt.encoded_support import connected_groups, relate_identities, relate_pairs, sample_same_size
 from vicp.errors import DataError
 

@@ -6,8 +6,9 @@ import torch
 
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.load import make_embedder
-from vicp.adapt.methods.whitening import WhiteningTransform, apply
-from vicp.adapt.prompt import Prompt, Recipe
+from vicp.adapt.methods.whitening import LinearTransform, apply
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Whitening
 from vicp.data.images import normalise
 from vicp.data.sources import open_photos
 from vicp.errors import DataError, PromptError
@@ -38,10 +39,12 @@ def test_embeddings_are_the_models_own_row_by_row(model, photo_folder: Path) -> 
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(15))
 
 
-def test_mirror_images_embed_alike(model, photo_folder: Path) -> None:
+def test_mirror_images_embed_alike_where_asked_for(model, photo_folder: Path) -> None:
     embedder = make_embedder(model)
     _, pixels = embedder.pixels(open_photos(photo_folder))
-    torch.testing.assert_close(embedder.embed_pixels(pixels), embedder.embed_pixels(pixels.flip(-1)))
+    mirrored = embedder.embed_pixels(pixels, mirror=True)
+    torch.testing.assert_close(mirrored, embedder.embed_pixels(pixels.flip(-1), mirror=True))
+    assert not torch.allclose(mirrored, embedder.embed_pixels(pixels), atol=1e-4), "only evaluation mirrors"
 
 
 def test_cache_answers_the_second_time_and_tells_spaces_apart(model, photo_folder: Path, tmp_path: Path) -> None:
@@ -59,19 +62,19 @@ def test_cache_answers_the_second_time_and_tells_spaces_apart(model, photo_folde
     assert not torch.allclose(first, prompted, atol=1e-4)
 
 
-def test_both_views_and_a_metric_come_from_the_cache_too(model, photo_folder: Path, tmp_path: Path) -> None:
+def test_both_kinds_of_features_come_from_the_cache_too(model, photo_folder: Path, tmp_path: Path) -> None:
     table = open_photos(photo_folder)
     embedder = replace(make_embedder(model), cache=EmbeddingCache(tmp_path / "cache"))
     plain = prompt_of(model)
-    metric = WhiteningTransform(mean=torch.full((64,), 0.01), weight=torch.eye(64).roll(1, dims=0))
-    own = replace(plain, recipe=Recipe("metric", "both", "generated", shrinkage=1.0), metric=metric)
+    metric = LinearTransform(mean=torch.full((64,), 0.01), weight=torch.eye(64).roll(1, dims=0))
+    own = replace(plain, recipe=Whitening(1.0, "both", "generated"), whitening=metric)
     _, pixels = embedder.pixels(table)
-    frozen, prompted = (embedder.embed_pixels(pixels, a, mirror=False) for a in (None, plain))
+    frozen, prompted = (embedder.embed_pixels(pixels, prompt) for prompt in (None, plain))
     expected = apply(metric, torch.cat([frozen, prompted], dim=1) / 2**0.5)
-    embedder.embed(table, plain)  # one of the two views is known beforehand
+    embedder.embed(table, plain)  # one of the two is cached beforehand
     for _ in range(2):
         torch.testing.assert_close(embedder.embed(table, own)[1], expected, atol=1e-5, rtol=0)
-    torch.testing.assert_close(embedder.embed_pixels(pixels, own, mirror=False), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(embedder.embed_pixels(pixels, own), expected, atol=1e-5, rtol=0)
 
 
 def test_changed_photo_is_embedded_again(model, photo_folder: Path, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.adapt.synthetic import pairs_of
 
+from tests.adapt.synthetic import pairs_of
 from vicp.adapt.encoded_support import relate_identities, relate_pairs
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods import finetuned
@@ -36,7 +36,7 @@ def test_it_learns_and_leaves_the_model_as_it_was(embedder, pixels, loss) -> Non
     before = {name: tensor.clone() for name, tensor in embedder.model.state_dict().items()}
     after = finetuned.finetuned(embedder, pixels, relation(), FinetuneSettings(12, 1e-3, loss), seed=0)
     known = torch.from_numpy(relation())
-    losses = [float(ranking_loss(e.embed_pixels(pixels), known)) for e in (embedder, after)]
+    losses = [float(ranking_loss(e.embed_pixels(pixels, mirror=True), known)) for e in (embedder, after)]
     assert losses[1] < 0.8 * losses[0]
     assert after.model is None
     assert after.backbone is not embedder.backbone
@@ -44,11 +44,11 @@ def test_it_learns_and_leaves_the_model_as_it_was(embedder, pixels, loss) -> Non
     assert all(parameter.grad is None for parameter in embedder.model.parameters())
 
 
-def test_a_path_passes_where_shorter_ones_end(embedder, pixels) -> None:
+def test_snapshots_are_what_shorter_runs_end_with(embedder, pixels) -> None:
     settings = FinetuneSettings(2, 1e-3)
-    alone = finetuned.finetuned(embedder, pixels, relation(), settings, seed=3).embed_pixels(pixels)
+    alone = finetuned.finetuned(embedder, pixels, relation(), settings, seed=3).embed_pixels(pixels, mirror=True)
     found = [
-        e.embed_pixels(pixels)
+        e.embed_pixels(pixels, mirror=True)
         for e in finetuned.finetuned_snapshots(embedder, pixels, relation(), settings, steps=[2, 4], seed=3)
     ]
     assert torch.equal(found[0], alone)

@@ -2,25 +2,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import Dinov2Config, Dinov2Model
+from transformers import Dinov2Model
 
+from tests.adapt.checkpoints import MEAN, STD, save_vit
 from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.errors import WeightsError
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
-
-MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
-
-
-def save_vit(folder: Path, *, seed: int = 0, mean: tuple[float, float, float] = MEAN) -> str:
-    torch.manual_seed(seed)
-    vit = Dinov2Model(
-        Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8)
-    )
-    save_backbone(vit, folder, image_size=32, image_mean=mean, image_std=STD, image_fit="squash")
-    return str(folder)
 
 
 def test_a_bare_backbone_brings_its_own_photos_and_fingerprint(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""The candidate recipes of each adaptation method, the preferred settings first: ties go to the first."""
+
+from collections.abc import Sequence
+
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.recipe import (
+    DEFAULT_SHRINKAGE,
+    Blend,
+    EmittedMetric,
+    Features,
+    GeneratedPrompt,
+    MethodOrAuto,
+    Null,
+    PromptSource,
+    RandomTokens,
+    Recipe,
+    StaticTokens,
+    TunedPrompt,
+    Whitening,
+)
+
+SHRINKAGES = (DEFAULT_SHRINKAGE, 1.0, 10.0, 0.3, 0.1)
+STEPS, RATES = (5, 10, 20, 30), (2e-2, 5e-3)
+STRONG_WHITENING = Whitening(shrinkage=10.0)  # seldom harms, whatever the labels: results/ablations/choice.md
+BLENDS = tuple(Blend(Whitening(), weight) for weight in (0.8, 0.5))
+
+
+def prompt_recipes(embedder: Embedder) -> list[StaticTokens | GeneratedPrompt]:
+    """Return the static prompt, if there is one, and the generated one, if there is a model."""
+    static: list[StaticTokens | GeneratedPrompt] = [] if embedder.static is None else [StaticTokens()]
+    return static if embedder.model is None else [*static, GeneratedPrompt()]
+
+
+def emitted_metric_recipes(embedder: Embedder) -> list[Recipe]:
+    """Return the emitted metric, alone and blended with a whitening; none where the model emits no metric."""
+    emits = embedder.model is not None and embedder.model.metric_head is not None
+    return [EmittedMetric(), *BLENDS] if emits else []
+
+
+def needs_gradient_steps(embedder: Embedder, method: MethodOrAuto) -> bool:
+    """Return whether a method tries gradient steps: "tuned" does, and "auto" where no model emits a metric.
+
+    Tuned prompts cost far more than an emitted metric; results/context.md has what they reach.
+    """
+    return method == "tuned" or (method == "auto" and not emitted_metric_recipes(embedder))
+
+
+def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Recipe]:
+    """Return the candidates of a method that take no gradient step, with the null prompt first.
+
+    Where the model emits a metric, which holds without its prompt tokens, whitenings are of frozen features alone:
+    "auto" then embeds no photo under a prompt.
+    """
+    emitted, prompts = emitted_metric_recipes(embedder), prompt_recipes(embedder)
+    frozen = [Whitening(shrinkage) for shrinkage in SHRINKAGES]
+    prompted = [] if emitted else _prompted_whitenings([recipe.source for recipe in prompts])
+    match method:
+        case "null":
+            return [Null()]
+        case "static":
+            return [Null(), StaticTokens()]
+        case "generated":
+            return [Null(), GeneratedPrompt()]
+        case "metric":
+            return [Null(), *frozen, *prompted]
+        case "tuned":
+            return [Null(), RandomTokens(), *prompts]
+        case "auto":
+            return [Null(), *frozen, *(emitted or [RandomTokens(), *prompts]), *prompted]
+
+
+def tuned_candidates(start: PromptSource, method: MethodOrAuto) -> list[Recipe]:
+    """Return numbers of steps at each rate; all of them only for method "tuned", since no other costs as much."""
+    rates, numbers = (RATES, STEPS) if method == "tuned" else (RATES[:1], STEPS[:-1])
+    return [TunedPrompt(start, steps, rate) for rate in rates for steps in numbers]
+
+
+def default_recipe(embedder: Embedder, method: MethodOrAuto) -> Recipe:
+    """Return a method's recipe for a support too small to choose by."""
+    match method:
+        case "auto":
+            return BLENDS[0] if emitted_metric_recipes(embedder) else STRONG_WHITENING
+        case "null":
+            return Null()
+        case "static":
+            return StaticTokens()
+        case "generated":
+            return GeneratedPrompt()
+        case "metric":
+            return Whitening()
+        case "tuned":
+            return tuned_candidates([RandomTokens(), *prompt_recipes(embedder)][-1].source, method)[0]
+
+
+def _prompted_whitenings(sources: Sequence[PromptSource]) -> list[Recipe]:
+    kinds: tuple[Features, ...] = ("both", "prompted")
+    return [Whitening(shrinkage, kind, source) for kind in kinds for source in sources for shrinkage in SHRINKAGES]
