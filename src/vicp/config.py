@@ -102,7 +102,7 @@ class PretrainConfig:
     num_silhouettes: int = 256
     """Silhouettes of the procedural world to learn from."""
     photos: str | None = None
-    """Parquet of natural photos, for instance discrimination beside the world's factors; None: none."""
+    """Parquet of natural photos, for instance discrimination, in addition to the world's factors; None: none."""
     photo_column: str = "image"
     """Its column of encoded bytes."""
     temperature: float = 0.1
@@ -175,7 +175,7 @@ class EpisodeConfig:
     same_shares: tuple[float, ...] = (0.5,)
     """Share of same-pairs in a context of a rule episode, drawn from these; in a validation it is half."""
     natural_photos: str | None = None
-    """Parquet of photos for rule episodes beside the world's: dressed in factors, one of which is the photo itself."""
+    """Parquet of photos for rule episodes, in addition to the world's: dressed in factors, one of which is the photo itself."""
     natural_column: str = "image"
     """Its column of encoded bytes."""
     natural_pools: int = 0
@@ -269,12 +269,12 @@ class TrainConfig:
     patience: int = 0
     """End after this many validations without a better one; 0 never does."""
     trackers: tuple[str, ...] = ("tensorboard",)
-    """Where curves go beside `train.jsonl`: tensorboard, wandb."""
+    """Where curves go, in addition to `train.jsonl`: tensorboard, wandb."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run; saved beside what the run makes."""
+    """Everything that decides a run; saved with what the run makes."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)

@@ -36,7 +36,7 @@ def vision_model(part: PartConfig) -> PreTrainedModel:
         model = _fresh(AutoModel, _part_config(part, "model.backbone"), "model.backbone")
     else:
         model = _fetch(AutoModel, part.source, "model.backbone.source", dtype=torch.float32)
-    model = getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model beside
+    model = getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model too
     if model.main_input_name != "pixel_values":
         raise ConfigError(
             f"model.backbone: {type(model).__name__} reads {model.main_input_name}, not photos; "

@@ -24,7 +24,7 @@ PRIOR_SQUARED_DIFFERENCE = 2.0  # expected of two photos drawn at random, along 
 # way from that of all categories to that of this one.
 WHITENING_FLOOR_LOG, WHITENING_POWER_LOGIT, CENTRE_SHARE_LOGIT = -1.2, 1.5, 2.0
 VARIANCE_FLOOR = 1e-8
-NUM_DIRECTION_FEATURES, DIRECTION_WIDTH = 8, 32  # inputs, beside the emitted gain, and hidden width of the shared MLP
+NUM_DIRECTION_FEATURES, DIRECTION_WIDTH = 8, 32  # inputs, the emitted gain aside, and hidden width of the shared MLP
 NUM_CONTEXT_FEATURES, CONTEXT_WIDTH = 8, 24  # inputs and hidden width of the MLP on whole contexts
 
 
