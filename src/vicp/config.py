@@ -175,7 +175,7 @@ class EpisodeConfig:
     same_shares: tuple[float, ...] = (0.5,)
     """Share of same-pairs in a context of a rule episode, drawn from these; in a validation it is half."""
     natural_photos: str | None = None
-    """Parquet of photos for more rule episodes than the world's: dressed in factors, one of which is the photo itself."""
+    """Parquet of photos for more rule episodes: dressed in factors, one of which is the photo itself."""
     natural_column: str = "image"
     """Its column of encoded bytes."""
     natural_pools: int = 0
