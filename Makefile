@@ -71,7 +71,7 @@ seeds: $(READY)
 			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) && \
 		$(TRAIN) --config configs/mini-baselines/static-per-layer.yaml seed=$$seed \
 			out=runs/mini-baselines/static-$$seed && \
-		$(BIN)/python benchmarks/static_prompt.py --static runs/mini-baselines/static-$$seed/last \
+		$(BIN)/python -m benchmarks.checkpoint.static_prompt --static runs/mini-baselines/static-$$seed/last \
 			--model $$out/refinement/last || exit 1; \
 	done
 	$(TRAIN) --config configs/mini-baselines/triplet.yaml out=runs/mini-baselines/triplet $(NATURAL)
@@ -114,7 +114,7 @@ bridge: $(READY)
 		$(TRAIN) --config configs/mini/refinement.yaml seed=$$seed train.start=$$joint out=runs/bridge/contrastive-$$seed \
 			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(OTHER_LOSS) || exit 1; \
 	done
-	$(BIN)/python benchmarks/bridge.py $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN)) \
+	$(BIN)/python -m benchmarks.ablations.bridge $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN)) \
 		--variant Smooth-AP mini runs/mini/seed-1/refinement/last runs/mini/seed-2/refinement/last \
 		--variant "triplet and contrastive" $(foreach seed,0 1 2,runs/bridge/contrastive-$(seed)/last)
 
@@ -129,13 +129,13 @@ SEEN ?=
 CHOICE ?=
 RUNS ?= reader=src/vicp/checkpoints/mini/reader.jsonl joint=src/vicp/checkpoints/mini/joint.jsonl
 results: $(READY)
-	$(BIN)/python benchmarks/curves.py $(RUNS)
-	$(BIN)/python benchmarks/mini.py --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
-	$(BIN)/python benchmarks/parts.py --checkpoints $(CHECKPOINTS)
-	$(BIN)/python benchmarks/choice.py $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN))
-	$(BIN)/python benchmarks/selection.py --checkpoints $(CHECKPOINTS) $(if $(CHOICE),--sets $(CHOICE)) \
+	$(BIN)/python -m benchmarks.checkpoint.training_curves $(RUNS)
+	$(BIN)/python -m benchmarks.checkpoint.run --checkpoint $(firstword $(CHECKPOINTS)) --runs src/vicp/checkpoints/mini/joint.jsonl
+	$(BIN)/python -m benchmarks.ablations.parts --checkpoints $(CHECKPOINTS)
+	$(BIN)/python -m benchmarks.ablations.choice $(if $(CHOICE),--sets $(CHOICE)) $(if $(SEEN),--seen $(SEEN))
+	$(BIN)/python -m benchmarks.ablations.selection --checkpoints $(CHECKPOINTS) $(if $(CHOICE),--sets $(CHOICE)) \
 		$(if $(SEEN),--seen $(SEEN))
-	$(BIN)/python benchmarks/context.py --checkpoints $(CHECKPOINTS) \
+	$(BIN)/python -m benchmarks.context.run --checkpoints $(CHECKPOINTS) \
 		$(if $(SET_TRANSFORMER),--set-transformer $(SET_TRANSFORMER)) $(if $(TRIPLET),--triplet $(TRIPLET)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(SEEN),--seen $(SEEN))
 	$(MAKE) ablations bridge

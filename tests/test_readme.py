@@ -1,12 +1,12 @@
 """The README's tables are those that results/context.json gives, and its prose quotes what results/ holds."""
 
-import importlib
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from benchmarks.readme import tables
 
 ROOT = Path(__file__).parent.parent
 CARD = ROOT / "src" / "vicp" / "checkpoints" / "mini" / "README.md"
@@ -16,32 +16,26 @@ def results(name: str) -> Any:
     return json.loads((ROOT / "results" / f"{name}.json").read_text())
 
 
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("readme_table")
-
-
-def test_the_tables_are_what_was_measured(program: ModuleType):
+def test_the_tables_are_what_was_measured():
     facts = results("context")
     readme = (ROOT / "README.md").read_text()
-    assert program.with_tables(readme, facts) == readme, "run `python benchmarks/readme_table.py`"
+    assert tables.with_tables(readme, facts) == readme, "run `python -m benchmarks.readme.tables`"
     own = facts["A"]["own"]["by_K"]["16"]
     assert f"| the category's own pairs | {own['map']:.1f} (" in readme
     assert set(facts["real"]) <= {line.split(" | ")[0].strip("| *") for line in readme.splitlines()}, "every set"
 
 
 @pytest.mark.parametrize("k", ["16", "64"])
-def test_the_real_table_shows_whitening(program: ModuleType, k: str):
+def test_the_real_table_shows_whitening(k: str):
     facts = results("context")
     title = f"whitening (`metric`), identities of {k} pairs"
-    header, _, *rows = [line.strip("| ").split(" | ") for line in program.real_table(facts).splitlines()]
+    header, _, *rows = [line.strip("| ").split(" | ") for line in tables.real_table(facts).splitlines()]
     column = header.index(title)
     for row in rows:
         measured = facts["real"][row[0].removesuffix(" *")]["metric"]["by_K"][k]
         assert row[column].startswith(f"{measured['map']:.1f} (")
     del facts["real"]["lion"]["metric"]
-    rows = [line.strip("| ").split(" | ") for line in program.real_table(facts).splitlines()]
+    rows = [line.strip("| ").split(" | ") for line in tables.real_table(facts).splitlines()]
     assert {row[0]: row[column] for row in rows}["lion"] == "–"
 
 

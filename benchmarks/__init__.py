@@ -1,0 +1,1 @@
+"""Studies of VICP, a folder each: `python -m benchmarks.FOLDER.run` measures and writes a page under results/."""

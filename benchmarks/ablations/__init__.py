@@ -1,0 +1,1 @@
+"""What single parts and choices are worth: results/ablations/."""

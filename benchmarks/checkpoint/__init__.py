@@ -1,0 +1,1 @@
+"""How the shipped checkpoint is made, and what it holds: results/mini.md and results/curves/."""

@@ -1,0 +1,1 @@
+"""Does the context matter? results/context.md."""

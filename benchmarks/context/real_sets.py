@@ -1,0 +1,244 @@
+"""Real photo sets: what `vicp evaluate` measures, for each checkpoint and K, gathered by set and method."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.lib.method_suite import Bench
+from benchmarks.lib.seed_statistics import Floats, Interval, mean_over_seeds
+from vicp.adapt.controls import permute_photos
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.fitting import fit
+from vicp.adapt.methods import finetuned
+from vicp.adapt.methods.finetuned import FinetuneSettings
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import TunedPrompt
+from vicp.data.records import PhotoTable
+from vicp.data.sources import open_photos
+from vicp.evaluation.config import Adapting, EvaluationConfig, adapt_support
+from vicp.evaluation.estimates import Sample, estimate_map, mean_of
+from vicp.evaluation.methods import parse_method
+from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.result_cache import MethodResult, part_path
+from vicp.evaluation.runner import EvaluationRunner
+from vicp.evaluation.task import EvaluationTask
+from vicp.metrics import interval
+
+SEED, SHORTLIST = 0, 50
+OF_ADAPTATION = {  # by row of a method result; each also has the frozen backbone
+    "generated": {
+        "static": "static",
+        "own": "generated",
+        "null": "context null",
+        "other": "context other",
+        "shuffled": "context shuffled",
+        "verifier": "generated + verifier",
+    },
+    "metric": {"metric": "metric"},
+    "tuned": {"tuned_identities": "tuned"},
+    "auto": {"chosen_identities": "auto"},
+    "auto_repaired": {"chosen_repaired": "auto"},  # a control: the labels stay, the photos are dealt to them anew
+}
+REPAIRED = "auto_repaired"
+RETRAINED = "triplet_plus_identities"
+ADAPTATIONS = (*OF_ADAPTATION, "retrained")  # the last of no checkpoint, but Triplet
+
+
+@dataclass(frozen=True)
+class RealSets:
+    """Which sets, and how they are measured.
+
+    Attributes:
+        paths: a Parquet table each.
+        ks: numbers of pairs K.
+        draws: supports per category.
+        runs: folder of finished parts.
+        names: of the checkpoints, one per training seed.
+        triplet: the baseline's folder, if any.
+        adaptations: those to measure.
+    """
+
+    paths: Sequence[Path]
+    ks: Sequence[int]
+    draws: int
+    runs: Path
+    names: tuple[str, ...]
+    triplet: str | None
+    adaptations: tuple[str, ...] = ADAPTATIONS
+
+
+@dataclass(frozen=True, eq=False)
+class RealRow:
+    """What a method reached on a set: mAP in percent, mean over categories and seeds.
+
+    Attributes:
+        value: as measured.
+        resampled: (R,) with other identities, support draws and seeds; those of one set are paired.
+        num_categories: behind it.
+        num_seeds: likewise.
+        notes: what "auto" chose, by how many draws.
+        pairs: fewest and most that could be drawn in a category.
+        identities: fewest and most that are looked up in a category.
+    """
+
+    value: float
+    resampled: Floats
+    num_categories: int
+    num_seeds: int
+    notes: Mapping[str, int]
+    pairs: tuple[int, int]
+    identities: tuple[int, int]
+
+    @property
+    def interval(self) -> Interval:
+        """The value with its 95 % interval."""
+        return Interval(self.value, *interval(self.resampled))
+
+    def minus(self, other: "RealRow") -> Interval:
+        """The paired difference."""
+        return Interval(self.value - other.value, *interval(self.resampled - other.resampled))
+
+
+@dataclass(frozen=True)
+class Taker:
+    """A checkpoint and what it is asked to do, kept apart from what else it does, so that either can be done first."""
+
+    name: str
+    embedder: Embedder
+    adaptations: tuple[str, ...]
+    rows: Mapping[str, str]
+
+
+RealTable = dict[str, dict[str, dict[int, RealRow]]]  # by set, method and K
+
+
+def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> RealTable:
+    """What is there of each set and, to `measure`, what is not."""
+    found: RealTable = {}
+    for path in sets.paths:
+        if not measure and not (sets.runs / path.stem).is_dir():
+            continue
+        table = open_photos(path)
+        tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
+        for k in sets.ks:
+            for method, row in rows_of_set(sets, benches, path, table, tasks, k, measure=measure).items():
+                found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
+    return found
+
+
+def rows_of_set(
+    sets: RealSets,
+    benches: Sequence[Bench],
+    path: Path,
+    table: PhotoTable,
+    tasks: Sequence[EvaluationTask],
+    k: int,
+    *,
+    measure: bool,
+) -> dict[str, RealRow]:
+    by_row: dict[str, dict[str, tuple[float, Floats]]] = {}  # by checkpoint
+    notes: Counter[str] = Counter()
+    categories, pairs, asked = 0, {k}, {0}
+    for taker in takers(sets, benches, k):
+        runner = runner_of(sets, benches[0], taker, path, table, tasks, k)
+        method_results = [
+            (task, method_result)
+            for task in tasks
+            if (method_result := method_result_of(runner, taker, task, measure=measure))
+        ]
+        if not method_results or (not measure and len(method_results) < len(tasks)):
+            continue
+        categories = len(method_results)
+        pairs = {method_result.num_pairs for _, method_result in method_results if method_result.num_pairs} or pairs
+        asked = {len({table.identities[row] for row in task.query}) for task, _ in method_results}
+        for method, row in taker.rows.items():
+            samples = [estimate_map(s.results[row], runner.units(e)) for e, s in method_results if s.results.get(row)]
+            if len(samples) == len(method_results):
+                one: Sample = mean_of(samples)
+                by_row.setdefault(method, {})[taker.name] = (one.value, one.resampled)
+        for _, method_result in method_results if "auto" in taker.adaptations else ():
+            notes.update(method_result.chosen)
+    rows = {}
+    for method, by_checkpoint in by_row.items():
+        seeds = list(by_checkpoint.values())
+        value, resampled = mean_over_seeds([r for _, r in seeds], [v for v, _ in seeds])
+        said = dict(notes) if method == "chosen_identities" else {}
+        ends = (min(pairs), max(pairs)), (min(asked), max(asked))
+        rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), said, *ends)
+    return rows
+
+
+def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
+    """Every checkpoint, then Triplet, and what Triplet+ starts from."""
+    first = benches[0]
+    _, from_triplet = first.retraining(RETRAINED, k)
+    plus = {RETRAINED: "retrained"}
+    retrain = "retrained" in sets.adaptations
+    found = [
+        Taker(name, bench.embedder, (adaptation,), {"frozen": "null", **OF_ADAPTATION[adaptation]})
+        for adaptation in sets.adaptations
+        if adaptation != "retrained"
+        for name, bench in zip(sets.names, benches, strict=True)
+    ]
+    if sets.triplet is not None and first.triplet is not None:
+        from_triplet = from_triplet and retrain
+        asked = ("null", "retrained") if from_triplet else ("null",)
+        found.append(Taker(sets.triplet, first.triplet, asked, {"triplet": "null", **(plus if from_triplet else {})}))
+    if retrain and not from_triplet:
+        found.append(Taker(f"frozen:{sets.names[0]}", first.embedder, ("retrained",), plus))
+    return found
+
+
+def runner_of(
+    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, tasks: Sequence[EvaluationTask], k: int
+) -> EvaluationRunner:
+    repaired = taker.adaptations == (REPAIRED,)
+    told = repr((taker.adaptations, steps_of(bench, taker.adaptations, k), sets.draws, SHORTLIST))
+    digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+    config = EvaluationConfig(
+        find_protocol("vicp-retrieval"),
+        num_pairs=k,
+        num_draws=sets.draws,
+        seed=SEED,
+        adaptations=("auto",) if repaired else taker.adaptations,
+        shortlist=SHORTLIST,
+        adapt=adapting(bench, k, repaired=repaired),
+        out=sets.runs / path.stem / f"K{k}-{digest}",
+    )
+    return EvaluationRunner(config, table, tasks)
+
+
+def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> TunedPrompt | FinetuneSettings | None:
+    """The settings of the gradient steps among these adaptations; None where they take none."""
+    if "retrained" in adaptations:
+        return bench.retraining(RETRAINED, k)[0]
+    return bench.tuning("tuned_identities", k) if "tuned" in adaptations else None
+
+
+def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
+    """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
+
+    def adapt(embedder: Embedder, support: EncodedSupport, name: str) -> Prompt | Embedder:
+        support = permute_photos(support) if repaired else support
+        match name:
+            case "tuned":
+                return fit(embedder, support, bench.tuning("tuned_identities", k))
+            case "retrained":
+                settings, _ = bench.retraining(RETRAINED, k)
+                seed = support.seed or 0
+                return finetuned.finetuned(embedder, support.pixels, support.relation, settings, seed=seed)
+        return adapt_support(embedder, support, name)
+
+    return adapt
+
+
+def method_result_of(
+    runner: EvaluationRunner, taker: Taker, task: EvaluationTask, *, measure: bool
+) -> MethodResult | None:
+    if measure:
+        return runner.run(parse_method(taker.name), task)[0]
+    found = MethodResult.load(part_path(runner.config.out, taker.name, task))
+    return found if found is not None and found.fingerprint == taker.embedder.fingerprint else None

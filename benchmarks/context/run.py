@@ -1,0 +1,171 @@
+"""The evidence that the context matters, or how far it does: written to results/context.json and .md.
+
+    python -m benchmarks.context.run --checkpoints FOLDER... [--set-transformer FOLDER...] [--triplet FOLDER]
+        [--sets FOLDER [--seen SET...]] [--only A B real] [--methods own null ...] [--ks 16 ...]
+        [--tasks 24] [--choice-tasks 4]
+
+A checkpoint per training seed. Every finished part (checkpoint, task, method, K) lies under --runs and is not done
+again, so the program can be stopped at any time; `--methods`, `--ks` and `--only` say what to do now, and the results
+always hold all that is there, of real photos that of the sets in --sets. Settings of methods with gradient steps are
+chosen on tasks of a third split.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from benchmarks.context.options import ALL_K, METHODS, parse
+from benchmarks.context.page import page
+from benchmarks.context.real_sets import RealSets, RealTable, real_rows
+from benchmarks.context.tables import Values, context_facts
+from benchmarks.context.targets import real_bars, world_bars
+from benchmarks.context.task_parts import do_part, facts_of, key_of, try_on_all
+from benchmarks.lib.method_suite import Bench, subject
+from benchmarks.lib.parts_cache import read_part
+from benchmarks.lib.program import run, shown
+from benchmarks.lib.results import write_results
+from benchmarks.lib.settings_search import KINDS, candidates, choose_settings
+from benchmarks.lib.tasks import SEEDS, Test, plan_tasks
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
+from vicp.evaluation.methods import open_method, parse_method
+
+T = TypeVar("T")
+CHOICE_K = 16  # every other K takes the settings that are best for this one
+DEAR = (*KINDS, "supervised")
+SET_TRANSFORMER = ("own", "null", "other", "repaired", "shuffled", "other_rule", "verifier", "chosen_pairs")
+SUFFIX = "_set_transformer"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a method of one kind of generator, with a bench per training seed."""
+
+    name: str
+    method: str
+    ks: tuple[int, ...]
+    benches: tuple[Bench, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = parse(arguments, __doc__)
+    triplet = None if asked.triplet is None else open_method(parse_method(str(asked.triplet))).without_progress()
+    readers = open_benches(asked.set_transformer, triplet, asked)
+    benches, choices = settle(asked, open_benches(asked.checkpoints, triplet, asked), measure=False)
+    real = real_rows(real_sets(asked), benches, measure=False)
+    tests: list[Test] = [test for test in ("A", "B") if test in asked.only]
+    for test in tests:
+        run_rows(asked, test, [row for row in table_rows(benches, readers) if row.method not in DEAR])
+        write(asked, benches, readers, choices, real)
+    if tests and set(KINDS) & set(asked.methods):
+        benches, choices = settle(asked, benches, measure=True)
+        real = real_rows(real_sets(asked), benches, measure=False)  # with these settings
+    for test in tests:
+        run_rows(asked, test, [row for row in table_rows(benches, readers) if row.method in DEAR])
+        write(asked, benches, readers, choices, real)
+    sets = real_sets(asked)
+    for path in sets.paths if "real" in asked.only else ():
+        real |= real_rows(replace(sets, paths=[path]), benches, measure=True)
+        write(asked, benches, readers, choices, real)
+
+
+def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse.Namespace) -> tuple[Bench, ...]:
+    return tuple(Bench(load_model(name).without_progress(), triplet) for name in names)
+
+
+def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:
+    """What this set of checkpoints can do: static prompts of those that have a file of it, no triplet without it."""
+    able = {
+        "static": tuple(bench for bench in benches if bench.embedder.static is not None),
+        "triplet": benches if benches[0].triplet is not None else (),
+    }
+    of_methods = [(method, ks, able.get(method, benches)) for method, ks in METHODS.items()]
+    rows = [Row(method, method, ks, own) for method, ks, own in of_methods if own]
+    return rows + [Row(m + SUFFIX, m, METHODS[m], readers) for m in SET_TRANSFORMER if readers]
+
+
+def run_rows(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> None:
+    """Every part of these rows that is asked for and not there."""
+    for row in rows:
+        for bench in row.benches if row.method in asked.methods else ():
+            for k in (k for k in row.ks if k in asked.ks):
+                for plan in plan_tasks(test, asked.tasks, num_photos=asked.photos):
+                    do_part(asked, row.method, bench, plan, k)
+
+
+def settle(
+    asked: argparse.Namespace, benches: tuple[Bench, ...], *, measure: bool
+) -> tuple[tuple[Bench, ...], list[dict[str, Any]]]:
+    """The benches with settings chosen on the choice split with the first checkpoint, as far as they have been tried.
+
+    To `measure` is to try what is asked for; a method whose trials are not complete keeps the usual settings.
+    """
+    bench, tried = benches[0], {}
+    for method in KINDS:
+        options = candidates(method, has_triplet=bench.triplet is not None)
+        wanted = measure and method in asked.methods
+        trials = {option: try_on_all(asked, method, bench, CHOICE_K, option, measure=wanted) for option in options}
+        if all(trials.values()):
+            tried.update({(method, CHOICE_K, option): found for option, found in trials.items()})
+    settled, choices = choose_settings(bench, tried)
+    tuned, retrained = for_all(settled.tuned), for_all(settled.retrained)
+    return tuple(replace(each, tuned=tuned, retrained=retrained) for each in benches), choices
+
+
+def for_all(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:
+    """The same for every K."""
+    return {(method, k): settings for (method, _), settings in chosen.items() for k in ALL_K}
+
+
+def collect(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> dict[str, dict[int, Values]]:
+    """All that is there, by row and K: tables (seeds, tasks), NaN where a part is missing."""
+    plans = plan_tasks(test, asked.tasks, num_photos=asked.photos)
+    found: dict[str, dict[int, Values]] = {}
+    for row in rows:
+        for k in row.ks:
+            different = {subject(row.method, bench, k): bench for bench in row.benches}  # seeds may share a backbone
+            parts = [
+                [read_part(asked.runs, key_of(row.method, b, p, k), facts_of(asked, b, test)) for p in plans]
+                for b in different.values()
+            ]
+            if any(part is not None for line in parts for part in line):
+                found.setdefault(row.name, {})[k] = Values.of(parts, [p.rule for p in plans])
+    return found
+
+
+def real_sets(asked: argparse.Namespace) -> RealSets:
+    paths = sorted(asked.sets.glob("*.parquet")) if asked.sets else []
+    triplet = None if asked.triplet is None else str(asked.triplet)
+    photos = [path for path in paths if "omniglot" not in path.stem]  # drawn characters
+    folder, names = asked.runs / "real", tuple(asked.checkpoints)
+    return RealSets(photos, asked.real_pairs, asked.draws, folder, names, triplet, tuple(asked.real_adaptations))
+
+
+def write(
+    asked: argparse.Namespace,
+    benches: tuple[Bench, ...],
+    readers: tuple[Bench, ...],
+    choices: Sequence[dict[str, Any]],
+    real: RealTable,
+) -> None:
+    """The results of all that is there."""
+    rows = table_rows(benches, readers)
+    tests = {test: collect(asked, test, rows) for test in ("A", "B")}
+    facts = context_facts(tests, real, seen=asked.seen)
+    counted = {name: found for name, found in real.items() if name not in asked.seen}
+    facts |= {
+        "bars": [bar for name, test in tests.items() for bar in world_bars(name, test)] + real_bars(counted),
+        "command": asked.command,
+        "unit": "mAP in percent",
+        "seeds": {"tasks": SEEDS, "checkpoints": [shown(name) for name in asked.checkpoints]},
+        "set_transformer": [shown(name) for name in asked.set_transformer],
+        "fingerprints": [bench.embedder.fingerprint for bench in benches],
+        "tasks": asked.tasks,
+        "choices": list(choices),
+    }
+    write_results(asked.out, facts, page(facts))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""What embedding photos costs, with and without a prompt: results/embed.md."""

@@ -1,0 +1,1 @@
+"""What computing mAP costs: results/evaluate.md."""

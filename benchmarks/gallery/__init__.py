@@ -1,0 +1,1 @@
+"""What a gallery costs as it grows: results/gallery.md."""

@@ -1,0 +1,56 @@
+"""Writes every page in results/ again from the JSON beside it: after a change of what pages say.
+
+python -m benchmarks.render_pages
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.ablations import bridge, choice, parts, selection
+from benchmarks.checkpoint import run as checkpoint
+from benchmarks.context.page import page as context_page
+from benchmarks.decisions.page import page as decisions_page
+from benchmarks.embedding_speed import run as embedding_speed
+from benchmarks.evaluation_speed.page import page as evaluation_speed_page
+from benchmarks.gallery.page import page as gallery_page
+from benchmarks.lib.program import ROOT
+from benchmarks.pairs import run as pairs
+from benchmarks.routing import run as routing
+from benchmarks.sets import demo
+from benchmarks.sets import run as sets
+from benchmarks.training_speed.page import page as training_speed_page
+
+PAGES: dict[str, Callable[[Any], str]] = {
+    "ablations/bridge": bridge.page,
+    "ablations/choice": choice.page,
+    "ablations/parts": parts.page,
+    "ablations/selection": selection.page,
+    "context": context_page,
+    "decisions": decisions_page,
+    "demo": demo.page,
+    "embed": embedding_speed.page,
+    "evaluate": evaluation_speed_page,
+    "gallery": gallery_page,
+    "mini": checkpoint.page,
+    "omniglot": sets.page,
+    "pairs": pairs.page,
+    "routing": routing.page,
+    "sets": sets.page,
+    "training": training_speed_page,
+}
+
+
+def render(name: str) -> str:
+    """Return the page of results/`name`.json."""
+    facts = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return PAGES[name](facts)
+
+
+def main() -> None:
+    for name in PAGES:
+        (ROOT / "results" / f"{name}.md").write_text(render(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
