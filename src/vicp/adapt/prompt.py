@@ -13,7 +13,15 @@ from vicp.adapt.methods.whitening import LinearTransform, apply
 from vicp.adapt.recipe import Blend, EmittedMetric, GeneratedPrompt, Recipe, Whitening, recipe_from_dict, recipe_to_dict
 from vicp.decisions.held_out import HeldOut
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.visual_prompt import VisualPrompt, damaged, read_prompt_file, write_prompt_file
+from vicp.model.visual_prompt import (
+    PromptFile,
+    VisualPrompt,
+    damaged,
+    decode_prompt_file,
+    encode_prompt_file,
+    read_prompt_file,
+    write_prompt_file,
+)
 
 FORMAT = "vicp-prompt-2"
 
@@ -117,6 +125,10 @@ class Prompt:
         Raises:
             PromptError: it cannot be written there.
         """
+        write_prompt_file(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the prompt's file."""
         facts = {
             "category": self.category,
             "num_pairs": self.num_pairs,
@@ -131,7 +143,7 @@ class Prompt:
             **_transform_tensors("emitted_metric", self.emitted_metric),
             **_held_out_tensors(self.held_out),
         }
-        write_prompt_file(path, tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        return encode_prompt_file(tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
     def load(cls, path: Path) -> "Prompt":
@@ -140,11 +152,20 @@ class Prompt:
         Raises:
             PromptError: the file is missing, damaged, of an earlier version or no prompt.
         """
-        file = read_prompt_file(path, formats=(FORMAT,))
-        try:
-            return _from_file(file.facts, file.tensors, file.fingerprint)
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged(path, error) from error
+        return _from_file(read_prompt_file(path, formats=(FORMAT,)), path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: str = "prompt") -> "Prompt":
+        """Return the prompt whose file has this content.
+
+        Args:
+            data: the content.
+            name: of what holds it, for messages.
+
+        Raises:
+            PromptError: it is damaged, of an earlier version or no prompt.
+        """
+        return _from_file(decode_prompt_file(data, formats=(FORMAT,), name=name), name)
 
 
 def concatenate(embeddings: Sequence[Tensor]) -> Tensor:
@@ -163,7 +184,14 @@ def blend(first: Tensor, second: Tensor, weight: float) -> Tensor:
     return torch.cat([weight**0.5 * first, (1 - weight) ** 0.5 * second], dim=1)
 
 
-def _from_file(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Prompt:
+def _from_file(file: PromptFile, name: object) -> Prompt:
+    try:
+        return _prompt_of(file.facts, file.tensors, file.fingerprint)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(name, error) from error
+
+
+def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Prompt:
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
     visual = None
     if "tokens" in tensors:

@@ -1,9 +1,8 @@
 """The categories of a gallery: the prompt of each, and the space that its embeddings lie in."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,13 +44,14 @@ class GalleryCategory:
 
 
 def gallery_categories(snapshot: Snapshot) -> dict[str, GalleryCategory]:
-    """Return the categories by name, sorted."""
+    """Return the categories by name, sorted.
+
+    Raises:
+        GalleryError: The gallery cannot be read.
+        PromptError: A prompt is damaged, or an earlier version of this program wrote it.
+    """
     rows = sorted(snapshot.read(PROMPTS).to_pylist(), key=lambda row: str(row["category"]))
-    columns = ("category", "space", "model", "method")
-    return {
-        row["category"]: GalleryCategory(**{name: row[name] for name in columns}, prompt=_prompt_from(row["prompt"]))
-        for row in rows
-    }
+    return {row["category"]: _category_of(row, snapshot.uri) for row in rows}
 
 
 def find_category(snapshot: Snapshot, name: str) -> GalleryCategory:
@@ -105,7 +105,7 @@ def write_prompt(writer: Change, embedder: Embedder, category: str, prompt: Prom
         "space": embedding_space_key(embedder, prompt, category),
         "model": embedder.fingerprint,
         "method": _method(prompt),
-        "prompt": _prompt_bytes(prompt),
+        "prompt": b"" if prompt is None else prompt.to_bytes(),
         **writer.signature(),
     }
     writer.update(PROMPTS, pa.Table.from_pylist([row], schema=SCHEMAS[PROMPTS]))
@@ -142,28 +142,15 @@ def check_model(embedder: Embedder, fingerprint: str, *, uri: str) -> None:
         )
 
 
+def _category_of(row: dict[str, Any], uri: str) -> GalleryCategory:
+    """Return the category that a row of the table of prompts describes."""
+    name = row["category"]
+    prompt = Prompt.from_bytes(row["prompt"], name=f"{uri}: the prompt of {name!r}") if row["prompt"] else None
+    return GalleryCategory(name, row["space"], row["model"], row["method"], prompt)
+
+
 def _method(prompt: Prompt | None) -> str:
     return "no prompt" if prompt is None else str(prompt.recipe)
-
-
-def _prompt_bytes(prompt: Prompt | None) -> bytes:
-    """Return the prompt file, to be kept in a table; nothing for the plain backbone."""
-    if prompt is None:
-        return b""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "prompt.safetensors"
-        prompt.save(path)
-        return path.read_bytes()
-
-
-def _prompt_from(data: bytes) -> Prompt | None:
-    """Return the prompt that `_prompt_bytes` wrote."""
-    if not data:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "prompt.safetensors"
-        path.write_bytes(data)
-        return Prompt.load(path)
 
 
 def _tensor_bytes(tensor: Tensor) -> bytes:

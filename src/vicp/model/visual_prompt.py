@@ -59,7 +59,8 @@ class VisualPrompt:
             PromptError: it cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
-        write_prompt_file(path, self.tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        data = encode_prompt_file(self.tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        write_prompt_file(path, data)
 
     @classmethod
     def load(cls, path: Path) -> "VisualPrompt":
@@ -98,15 +99,12 @@ class PromptFile:
     tensors: dict[str, Tensor]
 
 
-def write_prompt_file(
-    path: Path, tensors: Mapping[str, Tensor | None], facts: dict[str, Any], *, fingerprint: str, format_name: str
-) -> None:
-    """Writes a safetensors file, whole or not at all, without the tensors that are None.
+def write_prompt_file(path: Path, data: bytes) -> None:
+    """Writes what `encode_prompt_file` gives, whole or not at all.
 
     Raises:
         PromptError: it cannot be written there.
     """
-    data = encode_prompt_file(tensors, facts, fingerprint=fingerprint, format_name=format_name)
     try:
         with atomic_write(path) as part:
             part.write_bytes(data)
@@ -125,7 +123,7 @@ def encode_prompt_file(
 
 
 def read_prompt_file(path: Path, *, formats: tuple[str, ...]) -> PromptFile:
-    """Reads a file that `write_prompt_file` wrote in one of these formats.
+    """Reads a file that `encode_prompt_file` made in one of these formats.
 
     Raises:
         PromptError: the file is missing, damaged or of another format.
