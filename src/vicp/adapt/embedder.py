@@ -1,7 +1,8 @@
 """Photos in, embeddings out: decode, batch, embed, cache."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Protocol
 
 import torch
@@ -9,8 +10,8 @@ from torch import Tensor
 
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.prompt import Prompt
-from vicp.data.images import ImageTransform, normalise, photo_key
-from vicp.data.loading import LoadedPhoto, check_photos, load_pixels, without
+from vicp.data.images import ImageTransform, normalise
+from vicp.data.loading import LoadedPhoto, check_photos, load_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.model.backbone import Backbone, PromptStates
@@ -90,25 +91,17 @@ class Embedder:
             PromptError: the prompt belongs to another model.
         """
         sources = self._feature_sources(prompt)
-        keys, bad = self._keys(table)
-        spaces = [self._space(visual) for visual in sources]
-        cached = [self.cache.find(space, keys) if self.cache is not None else {} for space in spaces]
-        missing = [i for i, key in enumerate(keys) if key and any(i not in by_row for by_row in cached)]
         states = self._prompt_states(sources)
-        precision = choose_precision()
-        done = len(table) - len(missing)
-        for batch in load_pixels(table, self.transform, indices=missing, batch_size=self.batch_size, bad=bad):
-            photos = normalise(batch.pixels, self.transform)
-            for space, by_row, visual, state in zip(spaces, cached, sources, states, strict=True):
-                with torch.inference_mode(), autocast(precision):
-                    embeddings = self.embed_batch(photos, visual, state)  # (b, D)
-                by_row.update(zip(batch.indices.tolist(), embeddings, strict=True))
-                if self.cache is not None:
-                    self.cache.add(space, [keys[i] for i in batch.indices], embeddings)
-            done += len(batch.indices)
-            self.progress(done, len(table))
+        embeddings: list[dict[int, Tensor]] = [{} for _ in sources]  # of each source, by index in the table
+        bad: list[BadPhoto] = []
+        for batch in self._missing_photos(table, sources, embeddings, bad=bad):
+            for visual, state, by_index in zip(sources, states, embeddings, strict=True):
+                rows = self._embed_batch_into_cache(batch, visual, state)  # (b, D)
+                by_index.update(zip([photo.index for photo in batch], rows, strict=True))
+            self.progress(batch[-1].index + 1, len(table))
         kept = self._without(table, bad)
-        return kept, _project(prompt, [torch.stack([by_row[i] for i in sorted(by_row)]) for by_row in cached])
+        stacked = [torch.stack([by_index[i] for i in sorted(by_index)]) for by_index in embeddings]
+        return kept, _project(prompt, stacked)
 
     def usable(self, table: PhotoTable) -> PhotoTable:
         """The photos that can be read and decoded, every one of them tried.
@@ -203,12 +196,8 @@ class Embedder:
         missing = [row for row in range(len(photos)) if row not in by_row]
         for start in range(0, len(missing), self.batch_size):
             rows = missing[start : start + self.batch_size]
-            pixels = torch.stack([pixels for row in rows if (pixels := photos[row].pixels) is not None])
-            with torch.inference_mode(), autocast(choose_precision()):
-                embeddings = self.embed_batch(normalise(pixels, self.transform), visual, states)  # (b, D)
+            embeddings = self._embed_batch_into_cache([photos[row] for row in rows], visual, states)  # (b, D)
             by_row.update(zip(rows, embeddings, strict=True))
-            if self.cache is not None:
-                self.cache.add(space, [keys[row] for row in rows], embeddings)
         return torch.stack([by_row[row] for row in range(len(photos))])
 
     def _feature_sources(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
@@ -222,17 +211,39 @@ class Embedder:
         with torch.inference_mode():
             return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in sources]
 
-    def _keys(self, table: PhotoTable) -> tuple[list[bytes], list[BadPhoto]]:
-        """A key per photo, empty for one that cannot be read."""
-        keys, bad = [], []
-        for i in range(len(table)):
-            try:
-                keys.append(photo_key(table.photo_bytes(i)))
-            except DataError as error:
-                keys.append(b"")
-                row = table.frame.iloc[i]
-                bad.append(BadPhoto(int(row["row"]), str(row["path"]), str(error)))
-        return keys, bad
+    def _missing_photos(
+        self,
+        table: PhotoTable,
+        sources: Sequence[VisualPrompt | None],
+        embeddings: Sequence[dict[int, Tensor]],
+        *,
+        bad: list[BadPhoto],
+    ) -> Iterator[list[LoadedPhoto]]:
+        """Yield batches of the photos that the cache lacks; what it has is put into `embeddings`, and not decoded."""
+        cache, spaces = self.cache, [self._space(visual) for visual in sources]
+
+        def is_missing(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
+            for space, by_index in zip(spaces, embeddings, strict=True):
+                cached = {} if cache is None else cache.find(space, keys)
+                by_index.update((indices[position], embedding) for position, embedding in cached.items())
+            return [any(index not in by_index for by_index in embeddings) for index in indices]
+
+        wanted = None if cache is None else is_missing
+        photos = load_photos(table, self.transform, wanted=wanted, ahead=2 * self.batch_size, bad=bad)
+        missing = (photo for photo in photos if photo.pixels is not None)
+        while batch := list(islice(missing, self.batch_size)):
+            yield batch
+
+    def _embed_batch_into_cache(
+        self, batch: Sequence[LoadedPhoto], visual: VisualPrompt | None, state: PromptStates | None
+    ) -> Tensor:
+        """Return embeddings (b, D) of decoded photos under a visual prompt, which the cache keeps."""
+        pixels = torch.stack([pixels for photo in batch if (pixels := photo.pixels) is not None])  # (b, 3, S, S)
+        with torch.inference_mode(), autocast(choose_precision()):
+            embeddings = self.embed_batch(normalise(pixels, self.transform), visual, state)
+        if self.cache is not None:
+            self.cache.add(self._space(visual), [photo.key for photo in batch], embeddings)
+        return embeddings
 
     def _space(self, visual: VisualPrompt | None) -> str:
         key = "none" if visual is None else digest(visual.parts)
