@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from vicp.data.images import ImageTransform, decode_photo, photo_key, photo_pixels
-from vicp.data.loading import check_photos, load_photos, load_pixels, without
+from vicp.data.loading import check_and_load, check_photos, load_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
@@ -210,3 +210,17 @@ def test_real_photos() -> None:
     assert bad == []
     alone = photo_pixels(first.photo_bytes(13), TRANSFORM)
     assert torch.equal(pixels[13].permute(1, 2, 0), torch.from_numpy(alone))
+
+
+def test_check_and_load_returns_the_wanted_pixels_and_checks_all(damaged: PhotoTable) -> None:
+    bad: list[BadPhoto] = []
+    calls: list[tuple[int, int]] = []
+    pixels = check_and_load(
+        damaged, TRANSFORM, indices=[1, 2, 10], progress=lambda done, total: calls.append((done, total)), bad=bad
+    )
+    check_reasons(bad)
+    assert list(pixels) == [2, 10]  # photo 1 is truncated
+    for index, photo in pixels.items():
+        expected = torch.from_numpy(photo_pixels(damaged.photo_bytes(index), TRANSFORM))
+        assert torch.equal(photo.permute(1, 2, 0), expected)
+    assert calls == [(done, 12) for done in range(1, 13)]

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import ImageTransform, normalise
-from vicp.data.loading import LoadedPhoto, check_photos, load_photos, load_pixels, without
+from vicp.data.loading import LoadedPhoto, check_and_load, load_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.model.backbone import Backbone, PromptStates
@@ -90,7 +91,18 @@ class Embedder:
             DataError: photos that cannot be used, all of them listed.
             PromptError: the prompt belongs to another model.
         """
-        sources = self._feature_sources(prompt)
+        table, (embeddings,) = self.embed_under(table, [prompt])
+        return table, embeddings
+
+    def embed_under(self, table: PhotoTable, prompts: Sequence[Prompt | None]) -> tuple[PhotoTable, list[Tensor]]:
+        """Return the photos that `embed` would, and their embeddings (n, D') under each prompt; a photo is read once.
+
+        Raises:
+            DataError: photos that cannot be used, all of them listed.
+            PromptError: a prompt belongs to another model.
+        """
+        of_prompt = [self._feature_sources(prompt) for prompt in prompts]
+        sources = [source for of_one in of_prompt for source in of_one]
         states = self._prompt_states(sources)
         embeddings: list[dict[int, Tensor]] = [{} for _ in sources]  # of each source, by index in the table
         bad: list[BadPhoto] = []
@@ -100,16 +112,29 @@ class Embedder:
                 by_index.update(zip([photo.index for photo in batch], rows, strict=True))
             self.progress(batch[-1].index + 1, len(table))
         kept = self._without(table, bad)
-        stacked = [torch.stack([by_index[i] for i in sorted(by_index)]) for by_index in embeddings]
-        return kept, _project(prompt, stacked)
+        stacked = iter([torch.stack([by_index[i] for i in sorted(by_index)]) for by_index in embeddings])
+        projected = [
+            _project(prompt, list(islice(stacked, len(of_one))))
+            for prompt, of_one in zip(prompts, of_prompt, strict=True)
+        ]
+        return kept, projected
 
-    def usable(self, table: PhotoTable) -> PhotoTable:
-        """The photos that can be read and decoded, every one of them tried.
+    def check_and_load(
+        self, table: PhotoTable, indices: Sequence[int] | np.ndarray
+    ) -> tuple[PhotoTable, dict[int, Tensor]]:
+        """Return the photos that can be used, each tried once, and the pixels (3, S, S) uint8 of some of them.
+
+        Args:
+            table: the photos.
+            indices: those whose pixels are returned, by their number in the column `row`.
 
         Raises:
             DataError: photos that cannot be used, all of them listed, unless `skip_bad`.
         """
-        return self._without(table, check_photos(table, progress=self.progress))
+        bad: list[BadPhoto] = []
+        loaded = check_and_load(table, self.transform, indices=indices, progress=self.progress, bad=bad)
+        pixels = {int(table.frame["row"].iloc[index]): photo for index, photo in loaded.items()}
+        return self._without(table, bad), pixels
 
     def embed_loaded(self, photos: Sequence[LoadedPhoto], prompt: Prompt | None = None) -> Tensor:
         """Return embeddings (n, D') of decoded photos, as `embed` makes them.

@@ -76,7 +76,7 @@ def encode_support(
     Raises:
         DataError: photos that cannot be used, or labels that contradict each other.
     """
-    used = np.unique(np.concatenate([pairs.left, pairs.right]))
+    used = photos_of_pairs(pairs)
     shown = table.select(used)
     own = pairs_within(pairs, used)
     known = None if identities is None else [identities[i] for i in used]
@@ -125,6 +125,11 @@ def encode_pixels(
         latents=None if embedder.model is None else embedder.latents(pixels),
         seed=seed,
     )
+
+
+def photos_of_pairs(pairs: Support) -> np.ndarray:
+    """Return the indices of the photos in these pairs, ascending."""
+    return np.unique(np.concatenate([pairs.left, pairs.right]))
 
 
 def pairs_within(pairs: Support, rows: np.ndarray) -> Support:

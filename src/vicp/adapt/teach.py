@@ -1,14 +1,17 @@
 """Teaches a category: draw or read the pairs, adapt to them, and say how and how well."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.encoded_support import encode_support, pairs_within, sample_same_size
+from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pairs, sample_same_size
 from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto, recipe_to_dict
@@ -129,14 +132,20 @@ def teach_category(
         table = table.of_category(category)
     num_dropped = 0
     if support_file is None:
-        table, pairs = _draw_pairs(embedder, table, num_pairs, seed)
+        table, pairs, pixels = _sample_pairs(embedder, table, num_pairs, seed)
     else:
         given = read_support(support_file, table)
-        table, pairs = _usable_pairs(embedder, table, given)
+        table, pairs, pixels = _usable_pairs(embedder, table, given)
         num_dropped = len(given) - len(pairs)
-    identities = table.identities if drawn else None
-    support = encode_support(
-        embedder, table, pairs, category=category, identities=identities, seed=seed if drawn else None
+    shown = table.select(photos_of_pairs(pairs))
+    support = encode_pixels(
+        embedder,
+        pixels,
+        pairs_within(pairs, photos_of_pairs(pairs)),
+        category=category,
+        identities=shown.identities if drawn else None,
+        names=[str(name) for name in shown.frame["path"]],
+        seed=seed if drawn else None,
     )
     check = None
     if embedder.model is not None and support.latents is not None:
@@ -146,23 +155,44 @@ def teach_category(
     return TeachResult(prompt, table, pairs, check, num_dropped)
 
 
-def _draw_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> tuple[PhotoTable, Support]:
-    """The photos that can be used, and pairs drawn from their identities."""
+def _sample_pairs(
+    embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int
+) -> tuple[PhotoTable, Support, Tensor]:
+    """Return the photos that can be used, pairs sampled from their identities, and the pixels of the pairs' photos.
+
+    Pairs are sampled before the photos are decoded, so that the pixels of no others need be kept; where photos turn out
+    to be bad, pairs are sampled again from the others.
+    """
     check_enough(table)
-    table = embedder.usable(table)
-    if num_pairs is not None:
-        return table, sample_support(table.identities, num_pairs, seed=seed)
     limit = None if embedder.model is None else embedder.model.max_pairs
-    return table, sample_same_size(table.identities, min(NUM_PAIRS, limit or NUM_PAIRS), seed=seed)
+
+    def sample(identities: Sequence[str]) -> Support:
+        if num_pairs is not None:
+            return sample_support(identities, num_pairs, seed=seed)
+        return sample_same_size(identities, min(NUM_PAIRS, limit or NUM_PAIRS), seed=seed)
+
+    pairs = sample(table.identities)
+    usable, pixels = embedder.check_and_load(table, photos_of_pairs(pairs))
+    if len(usable) < len(table):
+        pairs = sample(usable.identities)
+        shown = usable.select(photos_of_pairs(pairs))
+        others = shown.select(~shown.frame["row"].isin(pixels).to_numpy(dtype=bool))
+        pixels |= embedder.check_and_load(others, range(len(others)))[1]
+    return usable, pairs, _stack(pixels, usable, photos_of_pairs(pairs))
 
 
-def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> tuple[PhotoTable, Support]:
-    """The photos the pairs need and, of the pairs, those whose photos can both be used."""
-    used = np.unique(np.concatenate([support.left, support.right]))
-    wanted = table.select(used)
-    kept = embedder.usable(wanted)
-    good = wanted.frame["row"].isin(kept.frame["row"]).to_numpy()
-    pairs = pairs_within(support, used[good])
+def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> tuple[PhotoTable, Support, Tensor]:
+    """Return the photos the pairs need, the pairs whose photos can both be used, and the pixels of their photos."""
+    shown = photos_of_pairs(support)
+    wanted = table.select(shown)
+    usable, pixels = embedder.check_and_load(wanted, range(len(wanted)))
+    good = wanted.frame["row"].isin(usable.frame["row"]).to_numpy()
+    pairs = pairs_within(support, shown[good])
     if not len(pairs):
         raise DataError("no labelled pair is left: each has a photo that cannot be used")
-    return kept, pairs
+    return usable, pairs, _stack(pixels, usable, photos_of_pairs(pairs))
+
+
+def _stack(pixels: Mapping[int, Tensor], table: PhotoTable, indices: np.ndarray) -> Tensor:
+    """Return the pixels (n, 3, S, S) of the photos at these indices of the table, from pixels by `row`."""
+    return torch.stack([pixels[int(row)] for row in table.frame["row"].iloc[indices]])

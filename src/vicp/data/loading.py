@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.images import ImageTransform, decode_photo, image_pixels, photo_key
+from vicp.data.images import ImageTransform, decode_photo, image_pixels, photo_key, photo_pixels
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError
 from vicp.io import encode_thumbnail
@@ -181,13 +181,45 @@ def check_photos(
     Raises:
         ValueError: `threads` below 1.
     """
-
-    def decode(data: bytes) -> None:
-        decode_photo(data, min_side=_CHECK_SIDE)
-
     bad: list[BadPhoto] = []
-    deque(read_photos(table, decode, threads=threads, progress=progress, bad=bad), maxlen=0)
+    check_and_load(table, ImageTransform(), indices=(), threads=threads, progress=progress, bad=bad)
     return bad
+
+
+def check_and_load(
+    table: PhotoTable,
+    transform: ImageTransform,
+    *,
+    indices: Sequence[int] | np.ndarray,
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+    bad: list[BadPhoto],
+) -> dict[int, Tensor]:
+    """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
+
+    Every photo is read and decoded once, and only the pixels returned are kept in memory.
+
+    Args:
+        table: The photos.
+        transform: How photos become pixels.
+        indices: The photos whose pixels are wanted.
+        threads: Photos decoded at once.
+        progress: Called with photos done and photos in all.
+        bad: The photos of the table that cannot be used are appended here, in order.
+
+    Raises:
+        ValueError: `threads` below 1.
+    """
+    wanted = {int(index) for index in indices}
+
+    def decode(index: int, data: bytes) -> Tensor | None:
+        if index not in wanted:
+            decode_photo(data, min_side=_CHECK_SIDE)
+            return None
+        return torch.from_numpy(photo_pixels(data, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
+
+    decoded = _read_each(table, decode, threads=threads, progress=progress, bad=bad)
+    return {index: pixels for index, pixels in decoded if pixels is not None}
 
 
 def read_photos(
@@ -210,25 +242,7 @@ def read_photos(
     Raises:
         ValueError: `threads` below 1.
     """
-    if threads < 1:
-        raise ValueError(f"threads {threads} must be at least 1")
-
-    def read_one(index: int) -> tuple[int, T] | BadPhoto:
-        try:
-            return index, read(table.photo_bytes(index))
-        except DataError as error:
-            return _bad_photo(table, index, error)
-
-    def results() -> Iterator[tuple[int, T]]:
-        for done, result in enumerate(_in_threads(range(len(table)), read_one, threads=threads, ahead=4 * threads), 1):
-            if progress is not None:
-                progress(done, len(table))
-            if isinstance(result, BadPhoto):
-                bad.append(result)
-            else:
-                yield result
-
-    return results()
+    return _read_each(table, lambda _, data: read(data), threads=threads, progress=progress, bad=bad)
 
 
 def without(table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
@@ -242,6 +256,36 @@ def without(table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
     if rows and len(kept) == 0:
         raise DataError(f"no photo is left: {bad_photos_message(bad)}")
     return replace(kept, skipped=(*table.skipped, *bad))
+
+
+def _read_each(
+    table: PhotoTable,
+    read: Callable[[int, bytes], T],
+    *,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+    bad: list[BadPhoto],
+) -> Iterator[tuple[int, T]]:
+    """Return an iterator over (index, `read(index, encoded photo)`) for every good photo, as `read_photos` does."""
+    if threads < 1:
+        raise ValueError(f"threads {threads} must be at least 1")
+
+    def read_one(index: int) -> tuple[int, T] | BadPhoto:
+        try:
+            return index, read(index, table.photo_bytes(index))
+        except DataError as error:
+            return _bad_photo(table, index, error)
+
+    def results() -> Iterator[tuple[int, T]]:
+        for done, result in enumerate(_in_threads(range(len(table)), read_one, threads=threads, ahead=4 * threads), 1):
+            if progress is not None:
+                progress(done, len(table))
+            if isinstance(result, BadPhoto):
+                bad.append(result)
+            else:
+                yield result
+
+    return results()
 
 
 def _choose(

@@ -110,10 +110,7 @@ def embed_under_prompts(
         DataError: Photos that cannot be used.
         GalleryError: The gallery's embeddings are of another model.
     """
-    queries: dict[str, Floats] = {}
-    usable = table
-    for name, category in categories.items():
+    for category in categories.values():
         check_model(embedder, category.model, uri=snapshot.uri)
-        usable, embeddings = embedder.embed(usable, category.prompt)
-        queries[name] = embeddings.float().numpy()
-    return queries, usable
+    usable, embeddings = embedder.embed_under(table, [category.prompt for category in categories.values()])
+    return {name: rows.float().numpy() for name, rows in zip(categories, embeddings, strict=True)}, usable

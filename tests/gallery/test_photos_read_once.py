@@ -1,0 +1,111 @@
+"""Every way through the product reads, hashes and decodes each photo once."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gallery.conftest import write_photos
+
+import vicp.data.images
+import vicp.data.loading
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.teach import teach_category
+from vicp.data.images import decode_photo, photo_key
+from vicp.data.records import PhotoTable
+from vicp.data.sources import open_photos
+from vicp.gallery.gallery import Gallery
+from vicp.gallery.identify import identify_photos
+from vicp.gallery.queries import pair_table, query_tables
+from vicp.gallery.verify import verify_photos
+
+
+class Counts:
+    """How often each photo, by its bytes, was read, hashed and decoded by the real functions."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.read: Counter[bytes] = Counter()
+        self.hashed: Counter[bytes] = Counter()
+        self.decoded: Counter[bytes] = Counter()
+        read = PhotoTable.photo_bytes
+
+        def counted_read(table: PhotoTable, index: int) -> bytes:
+            data = read(table, index)
+            self.read[data] += 1
+            return data
+
+        def counted_key(encoded: bytes) -> bytes:
+            self.hashed[encoded] += 1
+            return photo_key(encoded)
+
+        def counted_decode(data: bytes, **options: Any) -> Any:
+            self.decoded[data] += 1
+            return decode_photo(data, **options)
+
+        monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
+        monkeypatch.setattr(vicp.data.loading, "photo_key", counted_key)
+        for module in (vicp.data.loading, vicp.data.images):
+            monkeypatch.setattr(module, "decode_photo", counted_decode)
+
+    def check(self, *folders: Path, hashed: bool = True) -> None:
+        """Check that each photo of these folders was read and decoded once, hashed once if at all, and no others."""
+        files = [file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*.jpg"))]
+        once = dict.fromkeys((file.read_bytes() for file in files), 1)
+        assert (dict(self.read), dict(self.decoded)) == (once, once)
+        assert dict(self.hashed) == (once if hashed else {})
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch, shoe_prompts: list[Prompt], made: Path) -> Counts:
+    """Counts from here on; prompts and gallery are there already."""
+    return Counts(monkeypatch)
+
+
+@pytest.fixture
+def queries(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "queries", shots=1, seed=900)
+
+
+def test_teach_reads_and_decodes_each_photo_once(embedder: Embedder, shoe_folder: Path, counts: Counts) -> None:
+    teach_category(embedder, shoe_folder, category="shoe", num_pairs=4, support_file=None, seed=3, adapt="generated")
+    counts.check(shoe_folder, hashed=False)
+
+
+def test_teach_from_labelled_pairs_reads_their_photos_alone(
+    embedder: Embedder, shoe_folder: Path, counts: Counts, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("left,right,same\nred/0.jpg,red/1.jpg,1\nred/0.jpg,blue/0.jpg,0\n")
+    teach_category(embedder, shoe_folder, category="shoe", num_pairs=None, support_file=pairs, seed=0, adapt="null")
+    counts.check(*[shoe_folder / name for name in ("red/0.jpg", "red/1.jpg", "blue/0.jpg")], hashed=False)
+
+
+def test_identify_in_a_folder_reads_and_decodes_each_photo_once(
+    embedder: Embedder, shoes: PhotoTable, shoe_folder: Path, queries: Path, shoe_prompts: list[Prompt], counts: Counts
+) -> None:
+    identify_photos(embedder, shoes, query_tables([queries], skip_bad=False), prompt=shoe_prompts[0])
+    counts.check(shoe_folder, queries)
+
+
+def test_identify_in_a_gallery_of_two_categories_reads_and_decodes_each_photo_once(
+    gallery: Gallery, queries: Path, tmp_path: Path, counts: Counts
+) -> None:
+    hats = write_photos(tmp_path / "hats", seed=5000)
+    gallery.enroll(hats, category="hat")
+    gallery.identify(queries)
+    counts.check(hats, queries)
+
+
+def test_verify_reads_and_decodes_each_photo_once(
+    embedder: Embedder, queries: Path, shoe_prompts: list[Prompt], counts: Counts
+) -> None:
+    pair = (queries / "red" / "0.jpg", queries / "blue" / "0.jpg")
+    verify_photos(embedder, pair_table(*pair), prompt=shoe_prompts[0])
+    counts.check(*pair)
+
+
+def test_enroll_reads_and_decodes_each_photo_once(gallery: Gallery, tmp_path: Path, counts: Counts) -> None:
+    hats = write_photos(tmp_path / "hats", seed=5000)
+    gallery.enroll(open_photos(hats, category="hat"))
+    counts.check(hats)
