@@ -34,6 +34,7 @@ wheel: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m typer vicp.cli utils docs --name vicp --output docs/cli.md
+	$(BIN)/python docs/draw_architecture.py
 
 format: $(READY)
 	$(BIN)/ruff format .

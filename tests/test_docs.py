@@ -1,4 +1,5 @@
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -52,3 +53,19 @@ def test_every_link_in_the_docs_leads_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_diagram_shows_the_imports_there_are() -> None:
+    program = runpy.run_path(str(ROOT / "docs" / "draw_architecture.py"))
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    assert program["with_diagram"](page) == page, "run `make docs`"
+    parts = program["import_graph"]()
+    described = set(re.findall(r"^\| `(\w+)(?:/|\.py)` \| [A-Z`].*\. \|$", page, re.M))
+    assert parts.keys() <= described
+
+
+def test_the_diagram_leaves_out_implied_arrows_only() -> None:
+    program = runpy.run_path(str(ROOT / "docs" / "draw_architecture.py"))
+    graph = {"a": {"b", "c"}, "b": {"c"}, "c": set()}
+    assert program["direct_only"](graph) == {"a": {"b"}, "b": {"c"}, "c": set()}
+    assert program["draw"](program["direct_only"](graph)) == "```mermaid\ngraph TD\n    a --> b\n    b --> c\n```\n"
