@@ -1,4 +1,4 @@
-"""results/context.md: the tables for reading, and which bars were reached."""
+"""results/context.md: headline tables, then those with intervals, then which targets were reached."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,6 +38,7 @@ MEANINGS = {
     "with 150 steps; no bound, for more of either may give more",
 }
 READER = "_set_transformer"
+SEEN = "Sets marked * were seen in training, or settings were chosen on them, and do not count."
 
 
 # What stands behind a small `own - shuffled`, and what was tried: said where the differences are.
@@ -67,22 +68,68 @@ def page(facts: Mapping[str, Any]) -> str:
         + ".",
         "",
     ]
-    lines += verdict_lines(facts["bars"])
+    lines += headline_lines(facts)
     for test, title in TESTS.items():
         lines += test_lines(title, facts[test], facts["differences"][test]) if facts[test] else []
     lines += real_lines(facts["real"])
     lines += gain_lines(facts["real_differences"])
     lines += choice_lines(facts["choices"])
+    lines += target_lines(facts["targets"])
     return "\n".join(lines) + "\n"
 
 
-def verdict_lines(bars: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not bars:
+def headline_lines(facts: Mapping[str, Any]) -> list[str]:
+    """MAP alone: of drawn tasks at K = 16, and of each real set at the largest K."""
+    tests = [test for test in TESTS if facts[test]]
+    lines = []
+    if tests:
+        lines += ["## Drawn tasks, 16 labelled pairs", "", *header(["method", *tests])]
+        for method in sorted({m for test in tests for m in facts[test]}, key=order):
+            rows = [facts[test].get(method, {}).get("by_K", {}) for test in tests]
+            cells = [plain_cell(by_k.get("16", by_k.get("0"))) for by_k in rows]
+            lines.append("| " + " | ".join([f"`{method}`", *cells]) + " |")
+        lines += ["", *(f"{title}." for test, title in TESTS.items() if test in tests), ""]
+    ks = [
+        int(k)
+        for found in facts["real"].values()
+        for row in found.values()
+        if isinstance(row, dict)
+        for k in row["by_K"]
+    ]
+    if ks:
+        k = str(max(ks))
+        sets = facts["real"]
+        lines += [f"## Real photos, K = {k}", "", *header(["method", *(marked(name, sets[name]) for name in sets)])]
+        for method in real_methods(sets):
+            cells = [plain_cell(found.get(method, {}).get("by_K", {}).get(k)) for found in sets.values()]
+            if set(cells) != {DASH}:
+                lines.append("| " + " | ".join([f"`{method}`", *cells]) + " |")
+        lines += ["", SEEN, ""]
+    return lines
+
+
+def real_methods(real: Mapping[str, Any]) -> list[str]:
+    """The methods that some set has, in the order of the tables."""
+    return sorted({method for found in real.values() for method in found if method != "seen_in_training"}, key=order)
+
+
+def marked(name: str, found: Mapping[str, Any]) -> str:
+    """The name of a set, with a star if it does not count."""
+    return name + (" *" if found["seen_in_training"] else "")
+
+
+def plain_cell(row: Mapping[str, Any] | None) -> str:
+    return DASH if row is None else f"{row['map']:.1f}"
+
+
+def target_lines(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not targets:
         return []
-    known = [bar for bar in bars if bar["reached"] is not None]
-    reached = sum(bar["reached"] for bar in known)
-    rest = f", {len(bars) - len(known)} not measured to the end" if len(bars) > len(known) else ""
-    return [f"## Bars: {reached} of {len(known)} reached{rest}", "", *(f"- {bar['sentence']}" for bar in bars), ""]
+    known = [one for one in targets if one["reached"] is not None]
+    reached = sum(one["reached"] for one in known)
+    rest = f", {len(targets) - len(known)} not measured to the end" if len(targets) > len(known) else ""
+    sentences = (f"- {one['sentence']}" for one in targets)
+    return [f"## Targets: {reached} of {len(known)} reached{rest}", "", *sentences, ""]
 
 
 def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, Any]) -> list[str]:
@@ -96,7 +143,7 @@ def test_lines(title: str, rows: Mapping[str, Any], differences: Mapping[str, An
         *(f"{size} factors" for size in sizes),
         "seeds × tasks",
     ]
-    lines = [f"## {title}", "", *header(head)]
+    lines = [f"## {title}, with intervals", "", *header(head)]
     for method, row in sorted(rows.items(), key=lambda item: order(item[0])):
         by_k = row["by_K"]
         figures = [cell(by_k.get(str(k), by_k.get("0"))) for k in ks]
@@ -127,11 +174,11 @@ def counts(row: Mapping[str, Any]) -> str:
 def real_lines(real: Mapping[str, Any]) -> list[str]:
     if not real:
         return []
-    methods = sorted({m for found in real.values() for m in found if m != "seen_in_training"}, key=order)
+    methods = real_methods(real)
     lines = [
-        "## Real photos",
+        "## Real photos, with intervals",
         "",
-        "Sets marked * were seen in training, or settings were chosen on them, and do not count.",
+        SEEN,
     ]
     lines += [
         "`own` is the generated prompt. The verifier re-orders the first 50 photos that the generated prompt finds.",
@@ -143,8 +190,7 @@ def real_lines(real: Mapping[str, Any]) -> list[str]:
         lines += [f"### K = {k}", "", *header(["set", *(f"`{m}`" for m in methods)])]
         for name, found in real.items():
             rows = [found.get(m, {}).get("by_K", {}).get(str(k)) for m in methods]
-            mark = " *" if found["seen_in_training"] else ""
-            lines.append("| " + " | ".join([name + mark, *map(cell, rows)]) + " |")
+            lines.append("| " + " | ".join([marked(name, found), *map(cell, rows)]) + " |")
         lines += ["", *seed_lines(real, methods, k), *size_lines(real, k)]
     return lines
 

@@ -19,7 +19,7 @@ from benchmarks.context.options import ALL_K, METHODS, parse
 from benchmarks.context.page import page
 from benchmarks.context.real_sets import RealSets, RealTable, real_rows
 from benchmarks.context.tables import Values, context_facts
-from benchmarks.context.targets import real_bars, world_bars
+from benchmarks.context.targets import real_targets, world_targets
 from benchmarks.context.task_parts import do_part, facts_of, key_of, try_on_all
 from benchmarks.lib.method_suite import Bench, subject
 from benchmarks.lib.parts_cache import read_part
@@ -155,7 +155,7 @@ def write(
     facts = context_facts(tests, real, seen=asked.seen)
     counted = {name: found for name, found in real.items() if name not in asked.seen}
     facts |= {
-        "bars": [bar for name, test in tests.items() for bar in world_bars(name, test)] + real_bars(counted),
+        "targets": [one for name, test in tests.items() for one in world_targets(name, test)] + real_targets(counted),
         "command": asked.command,
         "unit": "mAP in percent",
         "seeds": {"tasks": SEEDS, "checkpoints": [shown(name) for name in asked.checkpoints]},

@@ -12,6 +12,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,22 +90,35 @@ def page(found: dict[str, Any]) -> str:
         "mean over its categories. The model card of the shipped mini says which sets it has seen; the baselines on "
         "its backbone have seen none.",
         "",
-        "## mAP",
+        *table_lines(sets, "mAP", lambda row: "–" if row is None or row["map"] is None else percent(row["map"])),
+        "",
+        *table_lines(sets, "mAP with intervals", cell),
+    ]
+    return "\n".join([*lines, "", *context_lines(sets), ""])
+
+
+def table_lines(sets: dict[str, Any], title: str, show: Callable[[dict[str, Any] | None], str]) -> list[str]:
+    """A row for each method and adaptation, a column for each set; rows of the same figures once, under all names."""
+    names: dict[tuple[str, ...], list[str]] = {}  # by figures
+    for method, adaptation in dict.fromkeys((r["method"], r["adaptation"]) for s in sets.values() for r in s["rows"]):
+        figures = tuple(cell(find(s["rows"], method, adaptation)) for s in sets.values())
+        names.setdefault((adaptation, *figures), []).append(method)
+    lines = [
+        f"## {title}",
         "",
         f"| method | adaptation | {' | '.join(sets)} |",
         f"| --- | --- |{' ---: |' * len(sets)}",
     ]
-    names = dict.fromkeys((r["method"], r["adaptation"]) for s in sets.values() for r in s["rows"])
-    for method, adaptation in names:
-        cells = [cell(find(s["rows"], method, adaptation)) for s in sets.values()]
-        lines.append(f"| {method} | {adaptation} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *context_lines(sets), ""])
+    for (adaptation, *_), methods in names.items():
+        cells = [show(find(s["rows"], methods[0], adaptation)) for s in sets.values()]
+        lines.append(f"| {', '.join(methods)} | {adaptation} | {' | '.join(cells)} |")
+    return lines
 
 
 def context_lines(sets: dict[str, Any]) -> list[str]:
     """The context report of mini: mAP by context, and what its own context adds."""
     lines = ["## What the category's own context adds (mini)", ""]
-    lines += [f"| set | {' | '.join(CONTEXTS)} | labels foreseen |", f"| --- |{' ---: |' * (len(CONTEXTS) + 1)}"]
+    lines += [f"| set | {' | '.join(CONTEXTS)} | labels predictable |", f"| --- |{' ---: |' * (len(CONTEXTS) + 1)}"]
     verdicts = []
     for name, one in sets.items():
         row = next((r for r in one["rows"] if r["context"]), None)

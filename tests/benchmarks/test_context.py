@@ -69,7 +69,7 @@ def test_rows_of_two_seeds_and_nothing_is_done_twice(checkpoints: Path, tmp_path
     assert list(less["A"]) == ["own", "null", "shuffled", "frozen", "triplet"], "what is there is shown"
     assert list(less["B"]) == ["own", "shuffled", "frozen", "triplet"]
     text = (tmp_path / "context.md").read_text()
-    assert "| `own` | " in text
+    assert text.index("## Drawn tasks, 16 labelled pairs") < text.index(", with intervals") < text.index("## Targets")
     assert "- A, LLM, K = 16: own - null = " in text
     assert str(tmp_path) not in text + json.dumps(less), "no folder of this machine"
     assert "--checkpoints seed-0 seed-1 --triplet triplet" in less["command"]
@@ -118,11 +118,11 @@ def test_real_sets_go_through_the_evaluation(checkpoints: Path, tmp_path: Path) 
     assert set(less["real"]["pots"]) == {"frozen", "metric", "triplet", "seen_in_training"}, "what was asked for"
     assert written == {path: path.stat().st_mtime_ns for path in written}, "adaptations are measured apart"
     assert rows["triplet"]["map"] != rows["triplet_plus_identities"]["map"]
-    counted = [bar for bar in found["bars"] if bar["bar"].startswith("Real")]
+    counted = [one for one in found["targets"] if one["name"].startswith("Real")]
     assert len(counted) == 3
-    assert all("of 1," in bar["sentence"] for bar in counted), "the set that was seen does not count"
+    assert all("of 1," in one["sentence"] for one in counted), "the set that was seen does not count"
     small = " Without pots, which looks up fewer than 5 individuals a category: 0 of 0."
-    assert all(bar["sentence"].endswith(small) for bar in counted)
+    assert all(one["sentence"].endswith(small) for one in counted)
     said = "Individuals looked up, and categories: fish 4 in 1, pots 4 in 1."
     assert said in (tmp_path / "context.md").read_text()
     assert "| fish * | " in (tmp_path / "context.md").read_text()
@@ -142,19 +142,19 @@ def test_verdicts_by_hand() -> None:
         "chosen_pairs": {16: values(tasks + 20, 1.0)},
         "triplet_plus_pairs": {16: values(tasks + 10, 4.0)},
     }
-    said = {bar["bar"]: bar for bar in targets.world_bars("A", test)}
+    said = {one["name"]: one for one in targets.world_targets("A", test)}
     assert said["A, LLM, K = 16: own - null"]["reached"] is True
     assert said["A, LLM, K = 16: own - null"]["sentence"].endswith(
-        "= 30.0 (30.0 to 30.0), asked at least 20: reached by 10.0."
+        "= 30.0 (30.0 to 30.0), target at least 20: reached by 10.0."
     )
     assert said["A, LLM, K = 16: own - shuffled"]["sentence"].endswith("missed by 5.0.")
     assert said["A, LLM, K = 16: own - static"]["reached"] is None
-    assert said["A, LLM, K = 4: own - null"]["sentence"].endswith("asked at least 15: missed by 5.0.")
+    assert said["A, LLM, K = 4: own - null"]["sentence"].endswith("target at least 15: missed by 5.0.")
     assert said["A, LLM, K = 16: own / verifier"]["value"] == pytest.approx(0.8)
     assert said["A, K = 16: chosen_pairs - triplet_plus_pairs"]["reached"] is True
     spent = said["A, K = 16: chosen_pairs / triplet_plus_pairs, processor seconds of adapting"]
     assert (spent["value"], spent["reached"]) == (0.25, False)
-    assert not any("set transformer" in bar for bar in said)
+    assert not any("set transformer" in name for name in said)
 
 
 def test_one_seed_against_the_seeds_that_have_begun() -> None:
@@ -169,14 +169,14 @@ def test_an_interval_that_touches_zero_reaches_nothing() -> None:
     half = np.array([[0.0, 200.0]])
     found = targets.ahead("x", *(tables.Values(t, t, t, RULES[:2], {}) for t in (half, half * 0)), 20.0)
     assert (found["value"], found["reached"]) == (100, False)
-    assert found["sentence"].endswith("missed: the interval is not clear of zero, but on 2 tasks, 20 asked.")
+    assert found["sentence"].endswith("missed: the interval is not clear of zero, but on 2 tasks, 20 needed.")
 
 
-def test_a_bar_on_few_tasks_is_not_measured_yet() -> None:
+def test_a_target_on_few_tasks_is_not_measured_yet() -> None:
     four = np.array([[30.0, 31.0, 32.0, 33.0]])
     found = targets.ahead("x", *(tables.Values(t, t, t, RULES[:4], {}) for t in (four, four * 0)), 20.0)
     assert (found["tasks"], found["reached"]) == (4, None)
-    assert found["sentence"].endswith("asked at least 20: reached by 11.5, but on 4 tasks, 20 asked.")
+    assert found["sentence"].endswith("target at least 20: reached by 11.5, but on 4 tasks, 20 needed.")
 
 
 def test_a_wrong_checkpoint_is_one_line(tmp_path: Path) -> None:
