@@ -1,4 +1,4 @@
-"""Embeddings kept between runs, found again by photo bytes, weights, transform, prompt and precision."""
+"""A cache of embeddings on disk, by photo bytes, weights, transform, prompt and precision."""
 
 import os
 import sqlite3
@@ -14,14 +14,14 @@ from vicp.errors import DataError
 
 
 def default_cache_folder() -> Path:
-    """`VICP_CACHE`, else `vicp` in the user's cache folder."""
+    """Return `VICP_CACHE`, or `vicp` in the user's cache folder."""
     if "VICP_CACHE" in os.environ:
         return Path(os.environ["VICP_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vicp"
 
 
 class EmbeddingCache:
-    """A SQLite file of embeddings; `space` names what made them, so that no two kinds ever mix.
+    """A SQLite file of embeddings; `space` names what made them, so that no two kinds mix.
 
     Args:
         folder: where the file lives; made if absent.
@@ -40,23 +40,23 @@ class EmbeddingCache:
             )
 
     def find(self, space: str, photos: Sequence[bytes]) -> dict[int, Tensor]:
-        """Position in `photos` -> embedding (D,) float32, for those that are known.
+        """Return the cached embeddings (D,) float32, by position in `photos`.
 
         Raises:
             DataError: the file cannot be read.
         """
-        found: dict[int, Tensor] = {}
+        embeddings: dict[int, Tensor] = {}
         with self._open() as database:
             for position, photo in enumerate(photos):
                 row = database.execute(
                     "select embedding from embeddings where space = ? and photo = ?", (space, photo)
                 ).fetchone()
                 if row is not None:
-                    found[position] = torch.from_numpy(np.frombuffer(row[0], dtype=np.float32).copy())
-        return found
+                    embeddings[position] = torch.from_numpy(np.frombuffer(row[0], dtype=np.float32).copy())
+        return embeddings
 
     def add(self, space: str, photos: Iterable[bytes], embeddings: Tensor) -> None:
-        """Keeps embeddings (b, D) of photos; all of them or, if the process dies, none.
+        """Add embeddings (b, D) of photos; all of them or, if the process dies, none.
 
         Raises:
             DataError: the file cannot be written.

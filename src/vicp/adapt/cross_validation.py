@@ -57,8 +57,8 @@ def leave_one_group_out(support: EncodedSupport) -> list[np.ndarray]:
 
 def can_be_calibrated(relation: np.ndarray) -> bool:
     """Return whether relations (n, n) between photos are enough of each kind for probabilities."""
-    known = relation[np.triu_indices(len(relation), 1)]
-    return min(int((known == 1).sum()), int((known == -1).sum())) >= MIN_PAIRS
+    pairs = relation[np.triu_indices(len(relation), 1)]
+    return min(int((pairs == 1).sum()), int((pairs == -1).sum())) >= MIN_PAIRS
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,15 +193,15 @@ def cross_validate(
     return CandidateScores(similarity, comparisons)
 
 
-def fraction_below(others: Array, own: Array) -> float:
-    """Return the share of (own, other) with own above other, ties counting half.
+def fraction_below(different: Array, same: Array) -> float:
+    """Return the share of (same, different) with same above different, ties counting half.
 
     Args:
-        others: (m,) ascending.
-        own: (k,).
+        different: similarities of different-pairs (m,), ascending.
+        same: similarities of same-pairs (k,).
     """
-    ahead = np.searchsorted(others, own, side="left") + np.searchsorted(others, own, side="right")
-    return float(ahead.mean() / (2 * len(others)))
+    ahead = np.searchsorted(different, same, side="left") + np.searchsorted(different, same, side="right")
+    return float(ahead.mean() / (2 * len(different)))
 
 
 def beats_chance(by_group: Array) -> bool:

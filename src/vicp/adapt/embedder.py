@@ -42,7 +42,7 @@ class Embedder:
         batch_size: photos per forward pass.
         skip_bad: go on without photos that cannot be used, instead of raising.
         progress: called after each batch.
-        source: what opens the model again: a preset, a folder or a hub name; None where nothing is known to.
+        source: what opens the model again: a preset, a folder or a hub name; None if unknown.
     """
 
     backbone: Backbone
@@ -75,7 +75,7 @@ class Embedder:
         return replace(self, progress=_silent)
 
     def check(self, prompt: Prompt) -> None:
-        """Raises `PromptError` for a prompt that was made for another model."""
+        """Raise `PromptError` for a prompt that was made for another model."""
         if prompt.fingerprint != self.fingerprint:
             raise PromptError(
                 f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
@@ -83,9 +83,9 @@ class Embedder:
             )
 
     def embed(self, table: PhotoTable, prompt: Prompt | None = None) -> tuple[PhotoTable, Tensor]:
-        """Embeddings (n, D') of the photos, and the table of those n: all of them unless `skip_bad`.
+        """Return the table of n photos, all of them unless `skip_bad`, and their embeddings (n, D').
 
-        The cache keeps what stands before the prompt's metric.
+        The cache holds embeddings before the prompt's metric.
 
         Raises:
             DataError: photos that cannot be used, all of them listed.
@@ -147,7 +147,7 @@ class Embedder:
         return _project(prompt, [self._embed_loaded(photos, *source) for source in zip(sources, states, strict=True)])
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
-        """Decoded photos (n, 3, S, S) uint8 and the table of those n.
+        """Return the table of n photos, all of them unless `skip_bad`, and their pixels (n, 3, S, S) uint8.
 
         Raises:
             DataError: photos that cannot be used, all of them listed.
@@ -163,7 +163,7 @@ class Embedder:
         return kept, torch.cat(blocks)
 
     def latents(self, pixels: Tensor) -> Latents:
-        """Float32 latents of n decoded photos (n, 3, S, S) uint8.
+        """Return float32 latents of n decoded photos (n, 3, S, S) uint8.
 
         Raises:
             ConfigError: a bare backbone, which has none.

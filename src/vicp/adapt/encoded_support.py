@@ -1,4 +1,4 @@
-"""The support as every method wants it: decoded photos, labelled pairs, and all that the labels imply."""
+"""A support as every method reads it: decoded photos, labelled pairs, and all that the labels imply."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vicp.model.qformer import Latents
 
 @dataclass(frozen=True, eq=False)
 class EncodedSupport:
-    """Photos of one category, what is known of them, and what the frozen backbone makes of them.
+    """Photos of one category with their labelled pairs, relations and frozen embeddings.
 
     Attributes:
         category: what they show.
@@ -41,7 +41,7 @@ class EncodedSupport:
         return len(self.pixels)
 
     def select(self, rows: np.ndarray) -> "EncodedSupport":
-        """The photos at these ascending positions, with the pairs whose photos are both among them."""
+        """Return the photos at these ascending positions, with the pairs whose photos are both among them."""
         return EncodedSupport(
             category=self.category,
             pixels=self.pixels[rows],
@@ -63,28 +63,27 @@ def encode_support(
     identities: Sequence[str] | None,
     seed: int | None,
 ) -> EncodedSupport:
-    """The support with its photos decoded and embedded.
+    """Return the support with its photos decoded and embedded.
 
     Args:
-        embedder: what looks at them.
+        embedder: what embeds the photos.
         table: photos the pairs point into; the others are left alone.
         pairs: K of them.
         category: what they show.
-        identities: of the table's photos, where they are known; otherwise what is known follows from the pairs.
+        identities: of the table's photos; None where the pairs alone say which photos show one individual.
         seed: of the draw of pairs.
 
     Raises:
         DataError: photos that cannot be used, or labels that contradict each other.
     """
-    used = photos_of_pairs(pairs)
-    shown = table.select(used)
-    own = pairs_within(pairs, used)
-    known = None if identities is None else [identities[i] for i in used]
-    names = [str(name) for name in shown.frame["path"]]
-    if known is None:
-        relate_pairs(own, names)  # before the photos are decoded
-    _, pixels = embedder.pixels(shown)
-    return encode_pixels(embedder, pixels, own, category=category, identities=known, names=names, seed=seed)
+    rows = photos_of_pairs(pairs)
+    photos, pairs = table.select(rows), pairs_within(pairs, rows)
+    identities = None if identities is None else [identities[row] for row in rows]
+    names = [str(name) for name in photos.frame["path"]]
+    if identities is None:
+        relate_pairs(pairs, names)  # before the photos are decoded
+    _, pixels = embedder.pixels(photos)
+    return encode_pixels(embedder, pixels, pairs, category=category, identities=identities, names=names, seed=seed)
 
 
 def encode_pixels(
@@ -97,14 +96,14 @@ def encode_pixels(
     names: Sequence[str] | None = None,
     seed: int | None,
 ) -> EncodedSupport:
-    """The same for n photos that are decoded already.
+    """Return the support of n photos that are decoded already.
 
     Args:
-        embedder: what looks at them.
+        embedder: what embeds the photos.
         pixels: (n, 3, S, S) uint8.
         pairs: K of them, positions among the n photos.
         category: what they show.
-        identities: of the n photos, where they are known.
+        identities: of the n photos; None where the pairs alone say which photos show one individual.
         names: of the n photos, for messages; their positions where not given.
         seed: of the draw of pairs.
 
@@ -133,14 +132,14 @@ def photos_of_pairs(pairs: Support) -> np.ndarray:
 
 
 def pairs_within(pairs: Support, rows: np.ndarray) -> Support:
-    """The pairs whose photos are both at these ascending positions, as positions among them."""
+    """Return the pairs whose photos are both at these ascending positions, as positions among them."""
     whole = np.isin(pairs.left, rows) & np.isin(pairs.right, rows)
     left, right = (np.searchsorted(rows, side[whole]) for side in (pairs.left, pairs.right))
     return Support(left, right, pairs.same[whole])
 
 
 def sample_same_size(identities: Sequence[str], num_pairs: int, *, seed: int) -> Support:
-    """As many pairs as can be drawn, up to `num_pairs`, halving.
+    """Return as many pairs as can be drawn, up to `num_pairs`, halving.
 
     Raises:
         DataError: not even two.
@@ -155,14 +154,14 @@ def sample_same_size(identities: Sequence[str], num_pairs: int, *, seed: int) ->
 
 
 def relate_identities(identities: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Groups (n,) and relations (n, n) where every photo's identity is known."""
+    """Return groups (n,) and relations (n, n) where every photo's identity is known."""
     groups = np.unique(np.array(identities, dtype=str), return_inverse=True)[1].astype(np.int64)
     relation = np.where(groups[:, None] == groups, 1, -1).astype(np.int8)
     return groups, relation
 
 
 def relate_pairs(pairs: Support, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Groups (n,) and relations (n, n) that follow from labelled pairs alone.
+    """Return groups (n,) and relations (n, n) that follow from labelled pairs alone.
 
     "Same" is transitive, so photos joined by same-pairs are one group. One different-pair between two groups makes
     all their photos different. All else is unknown.
@@ -191,7 +190,7 @@ def relate_pairs(pairs: Support, names: Sequence[str]) -> tuple[np.ndarray, np.n
 
 
 def connected_groups(num_nodes: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The connected component (n,) of each node under the edges left-right, numbered by their first node."""
+    """Return the connected component (n,) of each node under the edges left-right, numbered by their first node."""
     leader = np.arange(num_nodes)
     for a, b in zip(left.tolist(), right.tolist(), strict=True):
         first, second = sorted((int(leader[a]), int(leader[b])))

@@ -1,4 +1,4 @@
-"""What the model says of pairs of photos directly, without an embedding: held-out labels, and the verifier."""
+"""The model's direct answers on pairs of photos, without an embedding: held-out labels, and the in-context verifier."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 
 NUM_FOLDS = 4
-SUSPECT = 0.1  # a pair whose own label gets less than this is worth a second look
-SIGNIFICANCE = 0.05  # so many contexts without any information pass for predictable
+SUSPECT = 0.1  # pairs whose given label has a lower probability may be mislabelled
+SIGNIFICANCE = 0.05  # share of uninformative contexts whose labels pass for predictable
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Opens what photos are embedded with: a VICP model, or any vision backbone by name or folder."""
+"""Load an embedder: a VICP model, or any vision backbone by name or folder."""
 
 import logging
 from dataclasses import replace
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 def load_model(name: str) -> Embedder:
-    """An embedder for a VICP model: a preset, a checkpoint folder or a hub name; with its static prompt, if any.
+    """Return an embedder for a VICP model: a preset, a checkpoint folder or a hub name; with its static prompt, if any.
 
     Raises:
         ConfigError: its config is not one of this version.
@@ -38,14 +38,14 @@ def load_model(name: str) -> Embedder:
 
 
 def make_embedder(model: VICP, *, static: Tensor | None = None) -> Embedder:
-    """An embedder for a model in eval mode and, where there are any, static prompt tokens (M, D) or (L, M, D)."""
+    """Return an embedder for a model in eval mode; with static prompt tokens (M, D) or (L, M, D), if there are any."""
     config = model.config
     transform = ImageTransform(config.image_size, config.image_mean, config.image_std, config.image_fit)
     return Embedder(model.backbone, transform, model.fingerprint, model=model, static=static)
 
 
 def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder:
-    """An embedder for a bare backbone: any transformers vision checkpoint by hub name or folder.
+    """Return an embedder for a bare backbone: any transformers vision checkpoint by hub name or folder.
 
     A folder that `vicp train train.method=static` made gives its static prompt too.
 
@@ -65,11 +65,11 @@ def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder
 
 
 def _static_path(name: str) -> Path | None:
-    """The static prompt beside a checkpoint; of one from the hub, among the files already fetched."""
-    found = find_checkpoint(name)
-    if isinstance(found, Path) and found.is_dir():
-        return found / STATIC_NAME if (found / STATIC_NAME).is_file() else None
-    if isinstance(found, Path):
+    """The file of a checkpoint's static prompt; of a checkpoint from the hub, among the files already fetched."""
+    checkpoint = find_checkpoint(name)
+    if isinstance(checkpoint, Path) and checkpoint.is_dir():
+        return checkpoint / STATIC_NAME if (checkpoint / STATIC_NAME).is_file() else None
+    if isinstance(checkpoint, Path):
         cached = try_to_load_from_cache(name, STATIC_NAME)
         return Path(cached) if isinstance(cached, str) else None
     return None

@@ -1,4 +1,4 @@
-"""Triplet+: every weight of a copy of the backbone takes a few steps on the support's photos (design.md 5).
+"""Triplet+: a copy of the backbone is fine-tuned on the support's photos, all of its weights.
 
 The baseline to adapting by prompt: what few-shot fine-tuning makes of the same labels, and what it costs.
 """
@@ -41,14 +41,14 @@ class FinetuneSettings:
     loss: Loss = "ranking"
 
     def __str__(self) -> str:
-        """Such as "30 steps at 0.0001, ranking loss"."""
+        """Return the settings in words, such as "30 steps at 0.0001, ranking loss"."""
         return f"{self.steps} steps at {self.rate:g}, {self.loss} loss"
 
 
 def finetuned(
     embedder: Embedder, pixels: Tensor, relation: np.ndarray, settings: FinetuneSettings, *, seed: int
 ) -> Embedder:
-    """The embedder with a backbone of its own after these steps; a bare one, without a model or a static prompt.
+    """Return the embedder of a fine-tuned copy of the backbone: a bare one, without a model or a static prompt.
 
     Args: see `finetuned_snapshots`.
     """
@@ -64,7 +64,7 @@ def finetuned_snapshots(
     steps: Sequence[int],
     seed: int,
 ) -> Iterator[Embedder]:
-    """The embedder after each of these numbers of steps, ascending: one backbone, which goes on changing.
+    """Yield the embedder after each of these numbers of steps, ascending: one backbone, which goes on changing.
 
     Args:
         embedder: whose backbone is copied, and stays as it is.
@@ -76,8 +76,8 @@ def finetuned_snapshots(
     """
     vit = copy.deepcopy(embedder.backbone.vit).eval().requires_grad_(True)
     backbone = Backbone(vit, pooling=embedder.backbone.pooling, frozen=False)
-    used = [parameter for parameter in vit.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(used, lr=settings.rate, weight_decay=0.0)
+    trainable = [parameter for parameter in vit.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=settings.rate, weight_decay=0.0)
     rng = np.random.default_rng(derive_seed(seed, "retrained"))
     rows = batches(relation, rng)
     for step in range(1, max(steps) + 1):
@@ -97,7 +97,7 @@ def finetuned_snapshots(
 
 
 def support_loss(embeddings: Tensor, relation: Tensor, loss: Loss) -> Tensor:
-    """The loss (scalar) of embeddings (b, D) with relations (b, b); 0 where nothing can be compared."""
+    """Return the loss (scalar) of embeddings (b, D) with relations (b, b); 0 where nothing can be compared."""
     if loss == "ranking":
         return ranking_loss(embeddings, relation)
     identities = (relation == 1).int().argmax(dim=1)  # the first photo of the same identity
@@ -105,7 +105,7 @@ def support_loss(embeddings: Tensor, relation: Tensor, loss: Loss) -> Tensor:
 
 
 def batches(relation: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Positions of at most `BATCH` photos for ever, ascending; all photos where they are no more.
+    """Yield ascending positions of at most `BATCH` photos, without end; all photos where they are no more.
 
     Otherwise up to four photos each of identities that have several, in random order: as many as fit where all
     relations are known, else half a batch, the other half being photos of different-pairs.
@@ -116,13 +116,13 @@ def batches(relation: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarr
     first = (relation == 1).argmax(axis=1)
     names, sizes = np.unique(first, return_counts=True)
     groups = [np.flatnonzero(first == name) for name in names[sizes > 1]]
-    known = bool((relation != 0).all())
+    all_known = bool((relation != 0).all())
     different = np.argwhere(np.triu(relation == -1))
     while True:
         chosen: list[int] = []
         for number in rng.permutation(len(groups)):
             photos = rng.permutation(groups[number])[:PHOTOS_PER_IDENTITY]
-            if len(chosen) + len(photos) > (BATCH if known else BATCH // 2):
+            if len(chosen) + len(photos) > (BATCH if all_known else BATCH // 2):
                 break
             chosen += photos.tolist()
         for pair in rng.permutation(different)[: (BATCH - len(chosen)) // 2]:

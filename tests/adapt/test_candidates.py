@@ -1,0 +1,78 @@
+"""The candidate recipes of each method, by what the embedder can do."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vicp.adapt.candidates import (
+    BLENDS,
+    STRONG_WHITENING,
+    closed_form_candidates,
+    default_recipe,
+    needs_gradient_steps,
+    tuned_candidates,
+)
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import make_embedder
+from vicp.adapt.recipe import (
+    EmittedMetric,
+    GeneratedPrompt,
+    Null,
+    RandomTokens,
+    StaticTokens,
+    TunedPrompt,
+    Whitening,
+)
+from vicp.model.build import PRESETS, build_model
+
+FROZEN = [Whitening(shrinkage) for shrinkage in (3.0, 1.0, 10.0, 0.3, 0.1)]
+
+
+@pytest.fixture(scope="module")
+def embedders() -> dict[str, Embedder]:
+    full = make_embedder(build_model(PRESETS["tiny"]).eval(), static=torch.zeros(4, 32))
+    emitting = make_embedder(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    return {"bare": replace(full, model=None, static=None), "full": full, "emitting": emitting}
+
+
+def test_auto_tries_what_there_is(embedders) -> None:
+    assert closed_form_candidates(embedders["bare"], "auto") == [Null(), *FROZEN, RandomTokens()]
+    emitting = closed_form_candidates(embedders["emitting"], "auto")
+    assert emitting == [Null(), *FROZEN, EmittedMetric(), *BLENDS], "no photo is embedded under a prompt"
+    full = closed_form_candidates(embedders["full"], "auto")
+    assert full[:9] == [Null(), *FROZEN, RandomTokens(), StaticTokens(), GeneratedPrompt()]
+    prompted = [(recipe.features, recipe.source) for recipe in full[9:]]
+    assert prompted == [
+        (features, source) for features in ("both", "prompted") for source in ("static", "generated") for _ in FROZEN
+    ]
+
+
+def test_a_method_is_tried_against_the_null_prompt(embedders) -> None:
+    full = embedders["full"]
+    assert closed_form_candidates(full, "null") == [Null()]
+    assert closed_form_candidates(full, "static") == [Null(), StaticTokens()]
+    assert closed_form_candidates(full, "generated") == [Null(), GeneratedPrompt()]
+    assert closed_form_candidates(full, "tuned") == [Null(), RandomTokens(), StaticTokens(), GeneratedPrompt()]
+    assert closed_form_candidates(embedders["bare"], "metric") == [Null(), *FROZEN]
+
+
+def test_gradient_steps_are_taken_where_asked_for_or_where_no_metric_is_emitted(embedders) -> None:
+    assert needs_gradient_steps(embedders["emitting"], "tuned")
+    assert needs_gradient_steps(embedders["bare"], "auto")
+    assert not needs_gradient_steps(embedders["emitting"], "auto")
+    assert not needs_gradient_steps(embedders["full"], "metric")
+    assert tuned_candidates("static", "auto") == [TunedPrompt("static", steps, 2e-2) for steps in (5, 10, 20)]
+    everything = [TunedPrompt("static", steps, rate) for rate in (2e-2, 5e-3) for steps in (5, 10, 20, 30)]
+    assert tuned_candidates("static", "tuned") == everything
+
+
+def test_defaults_for_too_few_pairs(embedders) -> None:
+    assert default_recipe(embedders["emitting"], "auto") == BLENDS[0]
+    assert default_recipe(embedders["full"], "auto") == STRONG_WHITENING == Whitening(10.0)
+    assert default_recipe(embedders["full"], "metric") == Whitening(3.0)
+    assert default_recipe(embedders["full"], "tuned") == TunedPrompt("generated", 5, 2e-2)
+    assert default_recipe(embedders["bare"], "tuned") == TunedPrompt("random", 5, 2e-2)
+    assert default_recipe(embedders["full"], "static") == StaticTokens()
+    assert default_recipe(embedders["full"], "generated") == GeneratedPrompt()
+    assert default_recipe(embedders["full"], "null") == Null()
