@@ -138,7 +138,7 @@ def divide(table: PhotoTable, categories: Sequence[str]) -> dict[str, np.ndarray
 def teach(embedder: Embedder, photos_file: Path, category: str, *, num_pairs: int, seed: int) -> Prompt:
     """Return the category's prompt from labelled pairs of its photos."""
     taught = teach_category(
-        embedder, photos_file, category=category, num_pairs=num_pairs, support_file=None, seed=seed, adapt="metric"
+        embedder, open_photos(photos_file), category=category, num_pairs=num_pairs, seed=seed, adapt="metric"
     )
     return taught.prompt
 

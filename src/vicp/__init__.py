@@ -3,23 +3,87 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vicp.model.vicp import VICP
-    from vicp.model.visual_prompt import VisualPrompt
+    from vicp.adapt.prompt import Prompt
+    from vicp.api import Model, load
+    from vicp.data.records import PhotoTable
+    from vicp.data.sources import open_photos
+    from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, Verification
+    from vicp.errors import (
+        ConfigError,
+        DataError,
+        GalleryError,
+        PromptError,
+        StoppedError,
+        TrainingError,
+        VICPError,
+        WeightsError,
+    )
+    from vicp.estimators import IndividualClassifier, PromptedEmbedder
+    from vicp.evaluation.run import evaluate
+    from vicp.gallery.gallery import Gallery
 
     __version__: str
 
-__all__ = ["VICP", "VisualPrompt", "__version__"]
+_MODULES = {
+    "vicp.adapt.prompt": ("Prompt",),
+    "vicp.api": ("Model", "load"),
+    "vicp.data.records": ("PhotoTable",),
+    "vicp.data.sources": ("open_photos",),
+    "vicp.decisions.outcome": ("Candidate", "ErrorTargets", "Identification", "Verification"),
+    "vicp.errors": (
+        "ConfigError",
+        "DataError",
+        "GalleryError",
+        "PromptError",
+        "StoppedError",
+        "TrainingError",
+        "VICPError",
+        "WeightsError",
+    ),
+    "vicp.estimators": ("IndividualClassifier", "PromptedEmbedder"),
+    "vicp.evaluation.run": ("evaluate",),
+    "vicp.gallery.gallery": ("Gallery",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-_HOMES = {"VICP": "vicp.model.vicp", "VisualPrompt": "vicp.model.visual_prompt"}
+__all__ = [
+    "Candidate",
+    "ConfigError",
+    "DataError",
+    "ErrorTargets",
+    "Gallery",
+    "GalleryError",
+    "Identification",
+    "IndividualClassifier",
+    "Model",
+    "PhotoTable",
+    "Prompt",
+    "PromptError",
+    "PromptedEmbedder",
+    "StoppedError",
+    "TrainingError",
+    "VICPError",
+    "Verification",
+    "WeightsError",
+    "__version__",
+    "evaluate",
+    "load",
+    "open_photos",
+]
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import vicp` stays light."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("vicp")
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'vicp' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -41,7 +41,7 @@ def shoe_prompts(embedder: Embedder, shoe_folder: Path) -> list[Prompt]:
     """Two prompts of one category."""
     return [
         teach_category(
-            embedder, shoe_folder, category="shoe", num_pairs=6, support_file=None, seed=seed, adapt="generated"
+            embedder, open_photos(shoe_folder), category="shoe", num_pairs=6, seed=seed, adapt="generated"
         ).prompt
         for seed in (0, 1)
     ]

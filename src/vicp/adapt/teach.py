@@ -16,9 +16,7 @@ from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto, recipe_to_dict
 from vicp.data.records import PhotoTable, check_enough
-from vicp.data.sources import open_photos
 from vicp.data.support import Support, sample_support
-from vicp.data.support_file import read_support
 from vicp.errors import DataError
 
 NUM_PAIRS, NUM_SUSPECTS = 64, 5
@@ -103,22 +101,22 @@ class TeachResult:
 
 def teach_category(
     embedder: Embedder,
-    photos: Path,
+    table: PhotoTable,
     *,
     category: str,
-    num_pairs: int | None,
-    support_file: Path | None,
-    seed: int,
+    num_pairs: int | None = None,
+    support: Support | None = None,
+    seed: int = 0,
     adapt: MethodOrAuto = "auto",
 ) -> TeachResult:
     """A prompt from labelled pairs of photos.
 
     Args:
         embedder: a VICP model or a bare backbone.
-        photos: a folder or table; of several categories in it, `category` is the one taught.
+        table: photos; of several categories in it, `category` is the one taught.
         category: what the photos show.
         num_pairs: K, drawn from the identities where no pairs are given; None is 64 or as many as there are.
-        support_file: pairs as a CSV with left, right, same; the identities are then not looked at.
+        support: labelled pairs, rows of the table; the identities are then not looked at.
         seed: of the draw.
         adapt: the method, or "auto" for the one that does best on identities held out of the support.
 
@@ -126,19 +124,16 @@ def teach_category(
         ConfigError: the method needs a VICP model or a static prompt, and there is none.
         DataError: photos or pairs that cannot be used.
     """
-    drawn = support_file is None
-    table = open_photos(photos, need_identity=drawn, skip_bad=embedder.skip_bad)
-    if len(table.categories) > 1:
-        table = table.of_category(category)
+    drawn = support is None
     num_dropped = 0
-    if support_file is None:
+    if support is None:
+        table = of_one_category(table, category)
         table, pairs, pixels = _sample_pairs(embedder, table, num_pairs, seed)
     else:
-        given = read_support(support_file, table)
-        table, pairs, pixels = _usable_pairs(embedder, table, given)
-        num_dropped = len(given) - len(pairs)
+        table, pairs, pixels = _usable_pairs(embedder, table, support)
+        num_dropped = len(support) - len(pairs)
     shown = table.select(photos_of_pairs(pairs))
-    support = encode_pixels(
+    encoded = encode_pixels(
         embedder,
         pixels,
         pairs_within(pairs, photos_of_pairs(pairs)),
@@ -148,11 +143,20 @@ def teach_category(
         seed=seed if drawn else None,
     )
     check = None
-    if embedder.model is not None and support.latents is not None:
-        check = predict_labels(embedder.model, support.latents, support.pairs, seed=seed)
+    if embedder.model is not None and encoded.latents is not None:
+        check = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
     predictable = None if check is None else check.labels_predictable
-    prompt = replace(select.fit_selected(embedder, support, adapt), labels_predictable=predictable)
+    prompt = replace(select.fit_selected(embedder, encoded, adapt), labels_predictable=predictable)
     return TeachResult(prompt, table, pairs, check, num_dropped)
+
+
+def of_one_category(table: PhotoTable, category: str) -> PhotoTable:
+    """Return the photos of the category; all of them where the table has one category, whatever its name.
+
+    Raises:
+        DataError: The table has several categories, and not this one.
+    """
+    return table.of_category(category) if len(table.categories) > 1 else table
 
 
 def _sample_pairs(

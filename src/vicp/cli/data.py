@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from vicp.cli.render_data import check_lines, split_lines
-from vicp.cli.shared import JsonOption, SeedOption, SkipBadOption, print_result, progress_bar
+from vicp.cli.shared import JsonOption, SeedOption, SkipBadOption, print_result
+from vicp.progress import progress_bar
 
 
 def data_check(

@@ -13,10 +13,10 @@ from vicp.cli.shared import (
     SkipBadOption,
     going_on,
     print_result,
-    progress_bar,
     quiet_loading,
     split_names,
 )
+from vicp.progress import progress_bar
 
 
 def evaluate(

@@ -44,13 +44,17 @@ def teach(
     as_json: JsonOption = False,
 ) -> None:
     """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
-    from vicp.adapt.teach import teach_category
+    from vicp.adapt.teach import of_one_category, teach_category
+    from vicp.data.sources import open_photos
+    from vicp.data.support_file import read_support
 
     if pairs is not None and support is not None:
         raise ConfigError("--pairs draws pairs, and --support gives your own; leave one of them out")
     with open_embedder(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
+        table = of_one_category(open_photos(photos, need_identity=support is None, skip_bad=skip_bad), category)
+        given = None if support is None else read_support(support, table)
         taught = teach_category(
-            embedder, photos, category=category, num_pairs=pairs, support_file=support, seed=seed, adapt=adapt
+            embedder, table, category=category, num_pairs=pairs, support=given, seed=seed, adapt=adapt
         )
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     taught.prompt.save(target)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vicp.errors import ConfigError, StoppedError
+from vicp.progress import progress_bar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from vicp.adapt.embedder import Embedder
     from vicp.adapt.prompt import Prompt
     from vicp.decisions.outcome import ErrorTargets
@@ -66,21 +65,6 @@ def quiet_loading() -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-
-
-@contextmanager
-def progress_bar(task: str) -> Iterator[Any]:
-    """Shows a bar on stderr, for terminals; yields what is called with photos done and photos in all."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    bar: Progress = Bar(*columns, console=console, transient=True, disable=not console.file.isatty())
-    with bar:
-        number = bar.add_task(task, total=None)
-        yield lambda done, total: bar.update(number, completed=done, total=total)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vicp.adapt.checkpoints import PACKAGED, Checkpoint, find
 from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
-from vicp.evaluation.checkpoints import PACKAGED, Checkpoint, find
 
 ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "retrained", "auto")
 GRADIENT_STEPS = ("tuned", "retrained")  # up to minutes per support: run on request only

@@ -133,19 +133,49 @@ def identify_photos(
         DataError: Photos that cannot be used, or a gallery photo without an identity.
         PromptError: The prompt belongs to another model.
     """
-    embedded = [embedder.embed(table, prompt) for table in queries]
+    known, search = search_photos(embedder, gallery, prompt=prompt)
+    report = identify_with(embedder, search, queries, prompt=prompt, targets=targets, top=top)
+    return replace(report, skipped=report.skipped + len(known.skipped))
+
+
+def search_photos(
+    embedder: Embedder, gallery: PhotoTable, *, prompt: Prompt | None
+) -> tuple[PhotoTable, CategorySearch]:
+    """Return the photos of known individuals that can be used, and the search of these individuals.
+
+    Raises:
+        DataError: Photos that cannot be used, or one without an identity.
+        PromptError: The prompt belongs to another model.
+    """
     if prompt is not None and prompt.category in gallery.categories:
         gallery = gallery.of_category(prompt.category)
-    usable, gallery_embeddings = embedder.embed(gallery, prompt)
-    category = prompt.category if prompt is not None else _only_category(usable)
-    search = CategorySearch.of(category, nearest_in_table(usable, gallery_embeddings.float().numpy()), prompt)
+    known, embeddings = embedder.embed(gallery, prompt)
+    category = prompt.category if prompt is not None else _only_category(known)
+    return known, CategorySearch.of(category, nearest_in_table(known, embeddings.float().numpy()), prompt)
+
+
+def identify_with(
+    embedder: Embedder,
+    search: CategorySearch,
+    queries: Sequence[PhotoTable],
+    *,
+    prompt: Prompt | None,
+    targets: ErrorTargets = DEFAULT_TARGETS,
+    top: int = 5,
+) -> IdentificationReport:
+    """Return whom of the searched individuals every query shows; the arguments are those of `identify_photos`.
+
+    Raises:
+        DataError: Photos that cannot be used.
+        PromptError: The prompt belongs to another model.
+    """
+    embedded = [embedder.embed(table, prompt) for table in queries]
     identifications = [
         identification
         for table, embeddings in embedded
         for identification in search.identify(_names(table), embeddings.float().numpy(), targets=targets, top=top)
     ]
-    skipped = len(usable.skipped) + sum(len(table.skipped) for table, _ in embedded)
-    return _report(identifications, [search], skipped)
+    return _report(identifications, [search], sum(len(table.skipped) for table, _ in embedded))
 
 
 def identify_in_gallery(

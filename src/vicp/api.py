@@ -1,0 +1,269 @@
+"""The library's first noun: a model that teaches, encodes, verifies and identifies photos as a program has them."""
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vicp.adapt.checkpoints import find
+from vicp.adapt.embedder import Embedder
+from vicp.adapt.load import load_model
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import MethodOrAuto
+from vicp.adapt.teach import of_one_category, teach_category
+from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
+from vicp.data.records import PhotoTable
+from vicp.data.support import Support
+from vicp.data.support_file import parse_support, read_support
+from vicp.decisions.outcome import ErrorTargets, Identification, Verification
+from vicp.decisions.rule import DEFAULT_TARGETS
+from vicp.errors import DataError, WeightsError
+from vicp.gallery.identify import CategorySearch, identify_with, search_photos
+from vicp.gallery.verify import verify_photos
+from vicp.model.build import PRESETS
+from vicp.progress import progress_bar
+
+LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
+Pairs = int | str | os.PathLike[str] | Sequence[LabelledPair]
+
+
+class Model:
+    """A frozen backbone, and where there is one the prompt generator on top of it; `vicp.load` makes one.
+
+    Photos are given as a path (a photo, a folder, a CSV or Parquet table), a PIL image, a uint8 array (H, W),
+    (H, W, 3) or (H, W, 4), a sequence of these, or a `PhotoTable`.
+
+    Example:
+        >>> model = vicp.load("mini")  # doctest: +SKIP
+        >>> prompt = model.teach("photos", category="cat", pairs=16)  # doctest: +SKIP
+        >>> model.verify("a.jpg", "b.jpg", prompt=prompt).sentence  # doctest: +SKIP
+        'the same, P = 0.97'
+
+    Args:
+        embedder: What embeds photos.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+
+    def teach(
+        self,
+        photos: Photos,
+        *,
+        category: str,
+        pairs: Pairs | None = None,
+        identities: Sequence[str] | None = None,
+        adapt: MethodOrAuto = "auto",
+        seed: int = 0,
+        skip_bad: bool = False,
+    ) -> Prompt:
+        """Return a prompt for a category, learned from labelled pairs of its photos; no weight changes.
+
+        Args:
+            photos: Photos of the category; each with an identity, unless labelled pairs are given.
+            category: What the photos show; of several categories, the one to teach.
+            pairs: How many pairs to draw from the identities (64, or as many as there are, if None); or a CSV with the
+                columns left, right and same; or such pairs as a sequence.
+            identities: Who is on each photo of a sequence, in the same order.
+            adapt: The adaptation method; "auto" takes what does best on individuals held out of the pairs.
+            seed: Of the pairs that are drawn.
+            skip_bad: Go on without photos that cannot be used, instead of raising.
+
+        Raises:
+            ConfigError: The method needs a prompt generator or a static prompt, and this model has none.
+            DataError: Photos or pairs that cannot be used.
+
+        Example:
+            >>> prompt = model.teach(["a.jpg", image], identities=["Tom", "Tim"], category="cat")  # doctest: +SKIP
+        """
+        given = None if pairs is None or isinstance(pairs, int) else pairs
+        table = as_photo_table(
+            photos, category=category, identities=identities, need_identity=given is None, skip_bad=skip_bad
+        )
+        table = of_one_category(table, category)
+        support = None if given is None else _support(given, table)
+        return teach_category(
+            replace(self.embedder, skip_bad=skip_bad),
+            table,
+            category=category,
+            num_pairs=pairs if isinstance(pairs, int) else None,
+            support=support,
+            seed=seed,
+            adapt=adapt,
+        ).prompt
+
+    @overload
+    def encode(
+        self,
+        photos: Photos,
+        *,
+        prompt: Prompt | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool = False,
+        convert_to_numpy: Literal[True] = True,
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def encode(
+        self,
+        photos: Photos,
+        *,
+        prompt: Prompt | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool = False,
+        convert_to_numpy: Literal[False],
+    ) -> Tensor: ...
+
+    def encode(
+        self,
+        photos: Photos,
+        *,
+        prompt: Prompt | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool = False,
+        convert_to_numpy: bool = True,
+    ) -> NDArray[np.float32] | Tensor:
+        """Return embeddings float32 (n, D) of photos, (D,) of a single one; their dot product is the similarity.
+
+        Args:
+            photos: One photo, or several.
+            prompt: Of their category; None gives plain embeddings of the frozen backbone.
+            batch_size: Photos per forward pass.
+            show_progress_bar: On stderr.
+            convert_to_numpy: An array; otherwise a torch tensor.
+
+        Raises:
+            DataError: Photos that cannot be used, all of them listed.
+            PromptError: The prompt belongs to another model.
+        """
+        with progress_bar("Encoding") if show_progress_bar else nullcontext(self.embedder.progress) as progress:
+            embedder = replace(self.embedder, batch_size=batch_size, progress=progress)
+            _, embeddings = embedder.embed(as_photo_table(photos), prompt)
+        embeddings = embeddings.float()[0] if is_single(photos) else embeddings.float()
+        return embeddings.numpy() if convert_to_numpy else embeddings
+
+    def verify(
+        self, a: Photo, b: Photo, *, prompt: Prompt | None = None, targets: ErrorTargets = DEFAULT_TARGETS
+    ) -> Verification:
+        """Return whether two photos show one individual: verdict, calibrated probability, similarity, sentence.
+
+        Args:
+            a: A photo.
+            b: Another photo.
+            prompt: Of their category; without one there is a similarity, and no verdict.
+            targets: The error rates that the verdict keeps.
+
+        Raises:
+            DataError: A photo that cannot be used.
+            PromptError: The prompt belongs to another model.
+        """
+        return verify_photos(self.embedder, as_photo_table([a, b]), prompt=prompt, targets=targets)
+
+    def identify(
+        self,
+        photo: Photo,
+        *,
+        gallery: Photos | CategorySearch,
+        prompt: Prompt | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        top: int = 5,
+    ) -> Identification:
+        """Return whom of a gallery a photo shows: verdict, calibrated probability, candidates, sentence.
+
+        Args:
+            photo: One photo.
+            gallery: Photos of known individuals; or `search_in` of them, which embeds them once for many questions.
+            prompt: Of their category; without one there is a ranking, and no verdict.
+            targets: The error rates that the verdict keeps.
+            top: How many individuals to name.
+
+        Raises:
+            DataError: More than one photo, one that cannot be used, or a gallery photo without an identity.
+            PromptError: The prompt belongs to another model.
+        """
+        found = self.identify_all(photo, gallery=gallery, prompt=prompt, targets=targets, top=top)
+        if len(found) != 1:
+            raise DataError(f"{len(found)} photos to identify, expected one: `identify_all` takes several")
+        return found[0]
+
+    def identify_all(
+        self,
+        photos: Photos,
+        *,
+        gallery: Photos | CategorySearch,
+        prompt: Prompt | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        top: int = 5,
+    ) -> list[Identification]:
+        """Return whom of a gallery each of several photos shows; arguments and errors are those of `identify`."""
+        search = gallery if isinstance(gallery, CategorySearch) else self.search_in(gallery, prompt=prompt)
+        queries = [as_photo_table(photos)]
+        report = identify_with(self.embedder, search, queries, prompt=prompt, targets=targets, top=top)
+        return list(report.identifications)
+
+    def search_in(
+        self, gallery: Photos, *, prompt: Prompt | None = None, identities: Sequence[str] | None = None
+    ) -> CategorySearch:
+        """Return the search of known individuals, their photos embedded; for a gallery that lasts see `vicp.Gallery`.
+
+        Args:
+            gallery: Photos of known individuals.
+            prompt: Of their category.
+            identities: Who is on each photo of a sequence, in the same order.
+
+        Raises:
+            DataError: Photos that cannot be used or have no identity.
+            PromptError: The prompt belongs to another model.
+        """
+        table = as_photo_table(gallery, identities=identities, need_identity=True)
+        return search_photos(self.embedder, table, prompt=prompt)[1]
+
+
+def load(source: str | os.PathLike[str] = "mini") -> Model:
+    """Return a model: a preset, a checkpoint's folder, a hub name, or a bare vision transformer of transformers.
+
+    Args:
+        source: "mini" (ships with the package, works offline), "paper", a folder that training wrote, or the folder or
+            hub name of a vision transformer, which has no prompt generator.
+
+    Raises:
+        WeightsError: There is no such checkpoint, or its weights cannot be used.
+        ConfigError: It holds something else, or cannot be fetched.
+
+    Example:
+        >>> vicp.load("mini").encode("a.jpg").shape  # doctest: +SKIP
+        (384,)
+    """
+    name = os.fspath(source)
+    if name in PRESETS:
+        return Model(load_model(name))
+    checkpoint = find(name)
+    if checkpoint is None:
+        raise WeightsError(
+            f"{name}: no model there, expected a preset ({', '.join(PRESETS)}), a folder with config.json, or "
+            "OWNER/NAME on the hub"
+        )
+    return Model(checkpoint.open())
+
+
+def _support(pairs: str | os.PathLike[str] | Sequence[LabelledPair], table: PhotoTable) -> Support:
+    if isinstance(pairs, str | os.PathLike):
+        return read_support(Path(pairs), table)
+    rows = list(pairs)
+    if not all(len(row) == 3 for row in rows):
+        raise DataError("pairs: expected (left, right, same) each, names of two photos and True or False")
+    frame = pd.DataFrame(
+        {
+            "left": [os.fspath(left) for left, _, _ in rows],
+            "right": [os.fspath(right) for _, right, _ in rows],
+            "same": [str(same) for _, _, same in rows],
+        }
+    )
+    return parse_support(Path("pairs"), frame, table)
