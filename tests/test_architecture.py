@@ -12,6 +12,8 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 LEVELS = (
     {"cli"},
+    {"estimators"},
+    {"api"},
     {"gallery", "train", "evaluation"},
     {"adapt"},
     {"decisions", "model", "losses", "metrics", "data"},

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from vicp.adapt.recipe import MethodOrAuto
@@ -19,7 +20,18 @@ from vicp.decisions.outcome import ErrorTargets, Identification
 NEW, CANNOT_SAY = "new", "cannot say"
 
 
-class PromptedEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class _OfPhotos(BaseEstimator):  # type: ignore[misc]
+    """An estimator whose rows are photos with names, not rows of numbers."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        tags.no_validation = True
+        tags.target_tags.required = True
+        return tags
+
+
+class PromptedEmbedder(TransformerMixin, _OfPhotos):  # type: ignore[misc]
     """Photos to embeddings: `fit` teaches a prompt from named photos, `transform` encodes under it.
 
     Args:
@@ -82,7 +94,7 @@ class PromptedEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.array([f"embedding{i}" for i in range(self.n_features_out_)], dtype=object)
 
 
-class IndividualClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
     """Photos to names of individuals, "new" or "cannot say": the gallery is what it was fitted on.
 
     Args:
