@@ -18,7 +18,7 @@ LEVELS = (
     {"adapt"},
     {"decisions", "model", "losses", "metrics", "data"},
     {"config_files"},
-    {"config", "io"},
+    {"config", "io", "progress"},
     {"extras"},
     {"errors"},
 )

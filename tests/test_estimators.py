@@ -5,17 +5,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils import estimator_checks
 
 import vicp
 from vicp.data.procedural.world import world_photos
 from vicp.estimators import CANNOT_SAY, NEW, IndividualClassifier, PromptedEmbedder
 
-# Checks that feed tables of numbers: a photo is a path, an image or an array of pixels, and no row of such a table.
 ESTIMATORS = (PromptedEmbedder, IndividualClassifier)
+# The checks of scikit-learn that need no data. All others feed rows of numbers, where these estimators take photos, as
+# their tag `two_d_array=False` says: scikit-learn itself leaves them out.
+CHECKS = (
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_valid_tag_types",
+    "check_parameters_default_constructible",
+    "check_get_params_invariance",
+    "check_set_params",
+    "check_no_attributes_set_in_init",
+    "check_mixin_order",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +63,34 @@ def test_classifier_names_known_and_new_individuals(named_photos) -> None:
     known = [i for i in range(len(files)) if i // 4 < 10 and i % 4 < 3]
     classifier = IndividualClassifier(pairs=16, category="thing", false_match_rate=0.3, confidence=0.6)
     classifier.fit([files[i] for i in known], [names[i] for i in known])
-    asked = [i for i in range(len(files)) if i // 4 < 10 and i % 4 == 3]
-    predicted = classifier.predict([files[i] for i in asked])
+    queries = [i for i in range(len(files)) if i // 4 < 10 and i % 4 == 3]
+    predicted = classifier.predict([files[i] for i in queries])
     assert set(predicted) <= {*names, NEW, CANNOT_SAY}
     likeliest = clone(classifier).set_params(always_name=True).fit([files[i] for i in known], [names[i] for i in known])
-    assert np.mean(likeliest.predict([files[i] for i in asked]) == [names[i] for i in asked]) > 0.5
-    probability = classifier.predict_proba([files[i] for i in asked])
-    assert probability.shape == (len(asked), len(classifier.classes_)) == (10, 11)
+    assert np.mean(likeliest.predict([files[i] for i in queries]) == [names[i] for i in queries]) > 0.5
+    probability = classifier.predict_proba([files[i] for i in queries])
+    assert probability.shape == (len(queries), len(classifier.classes_)) == (10, 11)
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-6)
     assert classifier.classes_[-1] == NEW
-    strangers = classifier.predict_proba(files[40:])[:, -1]
-    assert strangers.mean() > probability[:, -1].mean()  # photos of nobody known look newer
+    unknown = classifier.predict_proba(files[40:])[:, -1]
+    assert unknown.mean() > probability[:, -1].mean()  # photos of nobody known look newer
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_checks_of_scikit_learn_that_need_no_data_pass(estimator, check) -> None:
+    getattr(estimator_checks, check)(estimator.__name__, estimator())
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_parameters_follow_the_conventions_of_scikit_learn(estimator) -> None:
-    changed = clone(estimator(pairs=8)).set_params(random_state=3)
-    assert (changed.get_params()["pairs"], changed.get_params()["random_state"]) == (8, 3)
-    assert repr(estimator()) == f"{estimator.__name__}()"
+def test_all_checks_that_scikit_learn_itself_runs_pass(estimator) -> None:
+    with pytest.warns(UserWarning, match="Can't test estimator"):
+        results = estimator_checks.check_estimator(estimator(), on_skip=None)
+    assert {result["status"] for result in results} == {"passed"}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_an_estimator_that_was_not_fitted_says_so(estimator, named_photos) -> None:
+    method = "transform" if estimator is PromptedEmbedder else "predict"
+    with pytest.raises(NotFittedError):
+        getattr(estimator(), method)(named_photos[0][:1])

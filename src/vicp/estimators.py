@@ -26,7 +26,6 @@ class _OfPhotos(BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array, tags.input_tags.string = False, True
-        tags.no_validation = True
         tags.target_tags.required = True
         return tags
 
