@@ -15,6 +15,7 @@ from vicp.adapt.teach import teach_category
 from vicp.data.images import decode_photo, photo_key
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
+from vicp.data.support_file import read_support
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
@@ -68,7 +69,7 @@ def queries(tmp_path: Path) -> Path:
 
 
 def test_teach_reads_and_decodes_each_photo_once(embedder: Embedder, shoe_folder: Path, counts: Counts) -> None:
-    teach_category(embedder, shoe_folder, category="shoe", num_pairs=4, support_file=None, seed=3, adapt="generated")
+    teach_category(embedder, open_photos(shoe_folder), category="shoe", num_pairs=4, seed=3, adapt="generated")
     counts.check(shoe_folder, hashed=False)
 
 
@@ -77,7 +78,8 @@ def test_teach_from_labelled_pairs_reads_their_photos_alone(
 ) -> None:
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("left,right,same\nred/0.jpg,red/1.jpg,1\nred/0.jpg,blue/0.jpg,0\n")
-    teach_category(embedder, shoe_folder, category="shoe", num_pairs=None, support_file=pairs, seed=0, adapt="null")
+    table = open_photos(shoe_folder)
+    teach_category(embedder, table, category="shoe", support=read_support(pairs, table), adapt="null")
     counts.check(*[shoe_folder / name for name in ("red/0.jpg", "red/1.jpg", "blue/0.jpg")], hashed=False)
 
 

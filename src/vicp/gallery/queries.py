@@ -4,13 +4,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 
+from vicp.data.inputs import Photo, as_photo_table
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 
-PhotoSource = str | os.PathLike[str] | PhotoTable
+PhotoSource = Photo | PhotoTable
 NO_CATEGORY = ("photos",)  # the categories of a source that does not tell them
 
 
@@ -18,13 +21,15 @@ def open_source(photos: PhotoSource, *, category: str | None = None, skip_bad: b
     """Return the photos of a source.
 
     Args:
-        photos: A path to a photo, a folder or a table; or a table that is open.
+        photos: A path to a photo, a folder or a table; a PIL image or an array; or a table that is open.
         category: The one to keep of several; what all show where the source does not say.
         skip_bad: Leave out rows that cannot be used, instead of raising.
 
     Raises:
         DataError: It holds no photos, none of the category, or rows that cannot be used.
     """
+    if isinstance(photos, Image.Image | np.ndarray):
+        return as_photo_table(photos, category=category)
     if not isinstance(photos, PhotoTable):
         return open_photos(photos, category=category, need_identity=False, skip_bad=skip_bad)
     if category is None:
@@ -40,7 +45,7 @@ def query_tables(photos: PhotoSource | Sequence[PhotoSource], *, skip_bad: bool)
     Raises:
         DataError: Something that holds no photos, or rows that cannot be used.
     """
-    sources = [photos] if isinstance(photos, str | os.PathLike | PhotoTable) else photos
+    sources = [photos] if isinstance(photos, str | os.PathLike | Image.Image | np.ndarray | PhotoTable) else photos
     tables = [open_source(source, skip_bad=skip_bad) for source in sources]
     of_files = [table for table in tables if table.root is not None]
     of_bytes = [table for table in tables if table.root is None]
@@ -73,4 +78,6 @@ def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
 
 
 def _name(photo: PhotoSource) -> str:
-    return f"a table of {len(photo)} photos" if isinstance(photo, PhotoTable) else os.fspath(photo)
+    if isinstance(photo, PhotoTable):
+        return f"a table of {len(photo)} photos"
+    return os.fspath(photo) if isinstance(photo, str | os.PathLike) else "an image"
