@@ -7,16 +7,14 @@ is a name and a checkpoint per training seed. Nothing that counts in a verdict b
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ablations.supports import cases, meaningless, reached
-from benchmarks.lib.program import ROOT, at_least, run, shown
+from benchmarks.ablations.supports import score_recipe, support_cases, with_shuffled_labels
+from benchmarks.lib.program import ROOT, command_of, run, shown, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.lib.seed_statistics import Floats, Groups, difference, groups_of, mean
 from benchmarks.lib.table_cells import DASH, cell, header, interval_cells
@@ -24,21 +22,22 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.adapt.recipe import EmittedMetric, Null
 
+OUT = ROOT / "results" / "ablations" / "bridge"
 COLUMNS = ("own", "shuffled", "frozen")
 Found = dict[tuple[str, int], list[tuple[str, list[float]]]]  # by set and K: categories with a value a column
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = parse(arguments)
+    options = parse(arguments)
     variants = {
-        name: [measure(asked, load_model(folder).without_progress()) for folder in rest]
-        for name, *rest in asked.variant
+        name: [measure(options, load_model(folder).without_progress()) for folder in rest]
+        for name, *rest in options.variant
     }
     facts: dict[str, Any] = {
-        "command": command(asked),
+        "command": options.command,
         "unit": "mAP in percent",
-        "seen": asked.seen,
-        "checkpoints": {name: [shown(folder) for folder in folders] for name, *folders in asked.variant},
+        "seen": options.seen,
+        "checkpoints": {name: [shown(folder) for folder in folders] for name, *folders in options.variant},
         "photos": {},
     }
     for name, seeds in variants.items():
@@ -46,39 +45,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
             table = np.array([[values for _, values in seed[photos, k]] for seed in seeds])  # (seeds, supports, 3)
             row = facts_of(table, groups_of([category for category, _ in found]))
             facts["photos"].setdefault(photos, {}).setdefault(str(k), {})[name] = row
-    write_results(asked.out, facts, page(facts))
+    write_results(options.out, facts, page(facts))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = study_parser(__doc__, "--sets", "--seen", "--draws", "--tasks", "--ks", out=OUT)
     parser.add_argument("--variant", nargs="+", action="append", required=True, help="a name, then checkpoints")
-    parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
-    parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen")
-    parser.add_argument("--draws", type=at_least(1), default=3, help="supports per category of photos")
-    parser.add_argument("--tasks", type=at_least(0), default=24, help="of the choice split of the drawn world")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "bridge", help="stem of the files")
-    asked = parser.parse_args(arguments)
-    for name, *folders in asked.variant:
+    options = parser.parse_args(arguments)
+    for name, *folders in options.variant:
         if not folders:
             parser.error(f"--variant {name}: no checkpoint; give a name, then one checkpoint or more")
-    return asked
+    options.command = command_of(parser, options, "benchmarks.ablations.bridge")
+    return options
 
 
-def command(asked: argparse.Namespace) -> str:
-    words = ["python", "-m", "benchmarks.ablations.bridge"]
-    for name, *folders in asked.variant:
-        words += ["--variant", name, *map(shown, folders)]
-    words += ["--sets", *map(shown, asked.sets)] if asked.sets else []
-    words += ["--seen", *asked.seen] if asked.seen else []
-    return shlex.join([*words, "--draws", str(asked.draws), "--tasks", str(asked.tasks)])
-
-
-def measure(asked: argparse.Namespace, embedder: Embedder) -> Found:
+def measure(options: argparse.Namespace, embedder: Embedder) -> Found:
     """What a checkpoint reaches on each support; NaN where shuffled labels contradict each other."""
     found: Found = {}
-    for case in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
-        shuffled = [reached(embedder, other, EmittedMetric()) for other in meaningless(case)] or [float("nan")]
-        values = [reached(embedder, case, EmittedMetric()), *shuffled, reached(embedder, case, Null())]
+    for case in support_cases(embedder, sets=options.sets, draws=options.draws, tasks=options.tasks, ks=options.ks):
+        shuffled = [score_recipe(embedder, other, EmittedMetric()) for other in with_shuffled_labels(case)] or [
+            float("nan")
+        ]
+        values = [score_recipe(embedder, case, EmittedMetric()), *shuffled, score_recipe(embedder, case, Null())]
         found.setdefault((case.name, case.num_pairs), []).append((case.category, values))
         print(f"{case.name}, {case.category}, K = {case.num_pairs}: {values}", file=sys.stderr, flush=True)
     return found

@@ -7,16 +7,14 @@ that training has seen or that are named in the results as used for a choice.
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ablations.supports import Case, cases, meaningless, reached
-from benchmarks.lib.program import ROOT, at_least, run, shown
+from benchmarks.ablations.supports import SupportCase, score_recipe, support_cases, with_shuffled_labels
+from benchmarks.lib.program import ROOT, command_of, run, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.lib.seed_statistics import groups_of, mean
 from benchmarks.lib.table_cells import cell, header, interval_cells
@@ -28,6 +26,7 @@ from vicp.adapt.fitting import SupportFeatures
 from vicp.adapt.load import load_model
 from vicp.adapt.recipe import Null
 
+OUT = ROOT / "results" / "ablations" / "choice"
 RULES = {
     "auto": "on held-out individuals the best that has the generated metric, or what leads it by a standard error; "
     "where that is not above chance, or too few can be held out, the generated metric beside a metric on frozen photos "
@@ -39,52 +38,39 @@ RULES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = parse(arguments)
-    embedder = load_model(asked.checkpoint).without_progress()
+    options = parse(arguments)
+    embedder = load_model(options.checkpoint).without_progress()
     found: dict[str, dict[str, list[tuple[str, dict[str, float]]]]] = {}
-    for drawn in cases(embedder, sets=asked.sets, draws=asked.draws, tasks=asked.tasks):
-        for case in (drawn, *meaningless(drawn)):
+    for drawn in support_cases(embedder, sets=options.sets, draws=options.draws, tasks=options.tasks, ks=options.ks):
+        for case in (drawn, *with_shuffled_labels(drawn)):
             maps = judged(embedder, case)
             found.setdefault(case.name, {}).setdefault(str(case.num_pairs), []).append((case.category, maps))
             print(f"{case.name}, K = {case.num_pairs}: {maps['auto']:.1f}", file=sys.stderr, flush=True)
     facts = {
-        "command": command(asked),
+        "command": options.command,
         "unit": "mAP in percent",
         "fingerprint": embedder.fingerprint,
-        "seen": asked.seen,
+        "seen": options.seen,
     }
-    told = {name: {k: rows(maps) for k, maps in by_k.items() if len(maps) > 1} for name, by_k in found.items()}
-    facts["photos"] = {name: by_k for name, by_k in told.items() if by_k}  # shuffled labels can contradict each other
-    write_results(asked.out, facts, page(facts))
+    meaning = {name: {k: rows(maps) for k, maps in by_k.items() if len(maps) > 1} for name, by_k in found.items()}
+    facts["photos"] = {
+        name: by_k for name, by_k in meaning.items() if by_k
+    }  # shuffled labels can contradict each other
+    write_results(options.out, facts, page(facts))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
-    parser.add_argument("--draws", type=at_least(1), default=3, help="supports per category of photos")
-    parser.add_argument("--tasks", type=at_least(0), default=24, help="of the choice split of the drawn world")
-    parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen")
-    parser.add_argument("--checkpoint", type=str, default="mini")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "choice", help="stem of the files")
-    return parser.parse_args(arguments)
+    parser = study_parser(__doc__, "--sets", "--seen", "--draws", "--tasks", "--ks", out=OUT)
+    parser.add_argument("--checkpoint", default="mini")
+    options = parser.parse_args(arguments)
+    options.command = command_of(parser, options, "benchmarks.ablations.choice")
+    return options
 
 
-def command(asked: argparse.Namespace) -> str:
-    words = [
-        "python",
-        "-m",
-        "benchmarks.ablations.choice",
-        *(["--sets", *map(shown, asked.sets)] if asked.sets else []),
-    ]
-    words += ["--seen", *asked.seen] if asked.seen else []
-    words += ["--draws", str(asked.draws), "--tasks", str(asked.tasks), "--checkpoint", shown(asked.checkpoint)]
-    return shlex.join(words)
-
-
-def judged(embedder: Embedder, case: Case) -> dict[str, float]:
+def judged(embedder: Embedder, case: SupportCase) -> dict[str, float]:
     """MAP in percent of every candidate that takes no gradient step, and of what each rule chooses among them."""
     trial = select.score_candidates(SupportFeatures(embedder, case.support), "auto")
-    maps = {recipe: reached(embedder, case, recipe) for recipe in closed_form_candidates(embedder, "auto")}
+    maps = {recipe: score_recipe(embedder, case, recipe) for recipe in closed_form_candidates(embedder, "auto")}
     best = trial.best(list(trial.similarity)) if trial.similarity else Null()
     sure = bool(trial.similarity) and beats_chance(trial.by_group(best))
     auto = select.fit_selected(embedder, case.support, "auto", scores=trial).recipe
@@ -125,7 +111,7 @@ def page(facts: dict[str, Any]) -> str:
         + "Candidates are those that take no gradient step. Of equal shrinkages the first of "
         f"{', '.join(f'{s:g}' for s in SHRINKAGES)} is preferred; `--adapt metric` takes it if none can be held out.",
         "",
-        *(f"- `{rule}`: {told}." for rule, told in RULES.items()),
+        *(f"- `{rule}`: {meaning}." for rule, meaning in RULES.items()),
     ]
     for name, by_k in facts["photos"].items():
         lines += ["", f"## {name}", "", *header(["candidate or rule", *(f"K = {k}" for k in by_k)])]

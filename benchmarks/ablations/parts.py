@@ -7,7 +7,6 @@ checkpoint per training seed, tasks as in results/context.md. Tasks that are don
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.lib.parts_cache import PartKey, finish_part
-from benchmarks.lib.program import ROOT, at_least, run, shown
+from benchmarks.lib.program import ROOT, at_least, command_of, run, shown, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.lib.seed_statistics import Floats, Groups, Interval, difference, mean
 from benchmarks.lib.table_cells import cell, header, interval_cells
@@ -51,11 +50,11 @@ PARTS = {  # whether the photos are prompted, and which gains there are
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = parse(arguments)
-    embedders = [load_model(name).without_progress() for name in asked.checkpoints]
+    options = parse(arguments)
+    embedders = [load_model(name).without_progress() for name in options.checkpoints]
     tests: dict[Test, dict[str, dict[str, Floats]]] = {}
     for test in ("A", "B"):
-        rows = [[measure(asked, test, embedder, number) for number in range(asked.tasks)] for embedder in embedders]
+        rows = [[measure(options, test, embedder, number) for number in range(options.tasks)] for embedder in embedders]
         tests[test] = {
             name: {
                 labels: np.array([[found[f"{name}, {labels}"] for found in line] for line in rows])
@@ -64,66 +63,58 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name in PARTS
         }
     facts = {
-        "command": command(asked),
+        "command": options.command,
         "unit": "mAP in percent",
         "seeds": {
             "tasks": {test: SEEDS[test] for test in tests},
-            "checkpoints": [shown(name) for name in asked.checkpoints],
+            "checkpoints": [shown(name) for name in options.checkpoints],
         },
-        "pairs": asked.pairs,
-        "tasks": asked.tasks,
+        "pairs": options.pairs,
+        "tasks": options.tasks,
         **{
-            test: {name: row(table, rules_of(asked, test)) for name, table in found.items()}
+            test: {name: row(table, rules_of(options, test)) for name, table in found.items()}
             for test, found in tests.items()
         },
     }
-    write_results(asked.out, facts, page(facts))
+    write_results(options.out, facts, page(facts))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoints", nargs="+", type=str, default=["mini"], help="one per training seed")
+    parser = study_parser(__doc__, "--checkpoints", "--pairs", out=ROOT / "results" / "ablations" / "parts")
     parser.add_argument("--tasks", type=at_least(2), default=24, help="of each test")
-    parser.add_argument("--pairs", type=at_least(2), default=16, help="K")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "parts", help="folder of finished tasks")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "ablations" / "parts", help="stem of the files")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.command = command_of(parser, options, "benchmarks.ablations.parts")
+    return options
 
 
-def command(asked: argparse.Namespace) -> str:
-    words = ["python", "-m", "benchmarks.ablations.parts", "--checkpoints", *map(shown, asked.checkpoints)]
-    for name, usual in (("tasks", 24), ("pairs", 16)):
-        words += [f"--{name}", str(getattr(asked, name))] if getattr(asked, name) != usual else []
-    return shlex.join(words)
-
-
-def rules_of(asked: argparse.Namespace, test: Test) -> Groups:
+def rules_of(options: argparse.Namespace, test: Test) -> Groups:
     """The name of each task's rule (tasks,)."""
-    return np.array([plan.rule.name for plan in plan_tasks(test, asked.tasks)])
+    return np.array([plan.rule.name for plan in plan_tasks(test, options.tasks)])
 
 
-def measure(asked: argparse.Namespace, test: Test, embedder: Embedder, number: int) -> dict[str, float]:
+def measure(options: argparse.Namespace, test: Test, embedder: Embedder, number: int) -> dict[str, float]:
     """MAP in percent of one task, by part and labels."""
-    plan = plan_tasks(test, asked.tasks)[number]
-    key = PartKey(test, plan.name, "parts", asked.pairs, embedder.fingerprint)
+    plan = plan_tasks(test, options.tasks)[number]
+    key = PartKey(test, plan.name, "parts", options.pairs, embedder.fingerprint)
 
     def make() -> dict[str, Any]:
         task = make_task(plan, size=embedder.transform.size)
-        found = dict(maps(embedder, task, asked.pairs))
+        found = dict(maps(embedder, task, options.pairs))
         print(f"{plan.name}: {found['whole, own']:.1f}", file=sys.stderr, flush=True)
         return {"map": found}
 
-    found: dict[str, float] = finish_part(asked.runs, key, {"seed": SEEDS[test]}, make)["map"]
+    found: dict[str, float] = finish_part(options.runs, key, {"seed": SEEDS[test]}, make)["map"]
     return found
 
 
 @torch.inference_mode()
 def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, float]]:
     """MAP in percent under each part of the prompt of the own and of shuffled labels."""
-    support, paper = draw_task_support(task, num_pairs), loaded_task_of(task)
+    support, loaded_task = draw_task_support(task, num_pairs), loaded_task_of(task)
     model, transform = embedder.full_model, embedder.transform
     latents = model.latents(normalise(support.pixels, transform))
-    photos = normalise(paper.pixels, transform)
+    photos = normalise(loaded_task.pixels, transform)
     photos = torch.cat([photos, photos.flip(-1)])
     frozen = readouts(model, photos, None)
     for labels, pairs in (("own", support.pairs), ("shuffled", support.pairs.shuffled(support.seed))):
@@ -131,7 +122,7 @@ def maps(embedder: Embedder, task: Task, num_pairs: int) -> Iterator[tuple[str, 
         reading = model.encode_context(latents[left][None], latents[right][None], same[None])
         prompted = readouts(model, photos, reading.tokens[0])
         for name, embeddings in embedded(model, reading, (latents[left], latents[right], same), frozen, prompted):
-            yield f"{name}, {labels}", 100 * score_task(paper, mirrored(embeddings)).retrieval.map
+            yield f"{name}, {labels}", 100 * score_task(loaded_task, mirrored(embeddings)).retrieval.map
 
 
 def embedded(
@@ -194,8 +185,8 @@ def page(facts: Mapping[str, Any]) -> str:
         "all parts; here its prompt is read without some of them. `shuffled`: the same pairs, their labels permuted.",
         "",
     ]
-    for test, told in (("A", "unseen silhouettes"), ("B", "unseen silhouettes and rules")):
-        lines += [f"## {test}: {told}", "", *header(["parts", "own", "shuffled", "own - shuffled", "what is used"])]
+    for test, what in (("A", "unseen silhouettes"), ("B", "unseen silhouettes and rules")):
+        lines += [f"## {test}: {what}", "", *header(["parts", "own", "shuffled", "own - shuffled", "what is used"])]
         for name, found in facts[test].items():
             cells = [cell(found["own"]), cell(found["shuffled"]), cell(found["own - shuffled"], signed=True)]
             lines.append("| " + " | ".join([name, *cells, PARTS[name]]) + " |")

@@ -8,7 +8,6 @@ them, the first one the photos of SETS. What is done lies under --runs.
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,10 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ablations.taught_categories import METHODS, Case, Maps, case_of_photos, case_of_task, reached
+from benchmarks.ablations.taught_categories import (
+    METHODS,
+    Maps,
+    TaughtCategory,
+    category_of_photos,
+    category_of_task,
+    score_selections,
+)
 from benchmarks.lib.pair_selection import SELECTIONS, Selection, select_support
 from benchmarks.lib.parts_cache import PartKey, finish_part
-from benchmarks.lib.program import ROOT, at_least, run, shown
+from benchmarks.lib.program import ROOT, command_of, run, shown, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.lib.seed_statistics import Floats, Groups, difference, groups_of, mean
 from benchmarks.lib.table_cells import cell, header, interval_cells
@@ -35,7 +41,7 @@ from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 OUT = ROOT / "results" / "ablations" / "selection"
 SEED = 0
 WORLD = "drawn world"
-TOLD: dict[Selection, str] = {
+SELECTION_MEANINGS: dict[Selection, str] = {
     "balanced": "half same-pairs, identities take turns: what `vicp teach` draws",
     "random": "any two photos",
     "diverse": "of balanced candidates, each pair differs in other ways than those before it",
@@ -44,67 +50,58 @@ TOLD: dict[Selection, str] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = parse(arguments)
-    embedders = [load_model(name).without_progress() for name in asked.checkpoints]
+    options = parse(arguments)
+    embedders = [load_model(name).without_progress() for name in options.checkpoints]
     found = {}
-    if asked.tasks:
-        rules = [plan.rule.name for plan in plan_tasks("choice", asked.tasks)]
-        found[WORLD] = rows([list(of_tasks(asked, embedder)) for embedder in embedders], rules)
-    for path in asked.sets:
-        if cases := list(of_set(asked, embedders[0], path)):
+    if options.tasks:
+        rules = [plan.rule.name for plan in plan_tasks("choice", options.tasks)]
+        found[WORLD] = rows([list(of_tasks(options, embedder)) for embedder in embedders], rules)
+    for path in options.sets:
+        if cases := list(of_set(options, embedders[0], path)):
             found[path.stem] = rows([[maps for _, maps in cases]], [name for name, _ in cases])
     facts = {
-        "command": command(asked),
+        "command": options.command,
         "unit": "mAP in percent",
-        "seeds": {"checkpoints": [shown(name) for name in asked.checkpoints]},
+        "seeds": {"checkpoints": [shown(name) for name in options.checkpoints]},
         "fingerprints": [embedder.fingerprint for embedder in embedders],
-        "pairs": asked.pairs,
-        "seen": asked.seen,
+        "pairs": options.pairs,
+        "seen": options.seen,
         "photos": found,
     }
-    write_results(asked.out, facts, page(facts))
+    write_results(options.out, facts, page(facts))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoints", nargs="+", type=str, default=["mini"], help="one per training seed")
-    parser.add_argument("--tasks", type=at_least(0), default=24, help="of the choice split of the drawn world")
-    parser.add_argument("--sets", nargs="*", type=Path, default=[], help="Parquet tables")
-    parser.add_argument("--seen", nargs="+", default=[], help="sets that training has seen")
-    parser.add_argument("--draws", type=at_least(1), default=3, help="supports per category of photos")
-    parser.add_argument("--pairs", type=at_least(2), default=16, help="K")
+    shared = ("--checkpoints", "--tasks", "--sets", "--seen", "--draws", "--pairs")
+    parser = study_parser(__doc__, *shared, out=OUT)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "selection", help="folder of what is done")
-    parser.add_argument("--out", type=Path, default=OUT, help="stem of the files")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.command = command_of(parser, options, "benchmarks.ablations.selection")
+    return options
 
 
-def command(asked: argparse.Namespace) -> str:
-    words = ["python", "-m", "benchmarks.ablations.selection", "--checkpoints", *map(shown, asked.checkpoints)]
-    words += ["--sets", *map(shown, asked.sets)] if asked.sets else []
-    words += ["--seen", *asked.seen] if asked.seen else []
-    for name, usual in (("tasks", 24), ("draws", 3), ("pairs", 16)):
-        words += [f"--{name}", str(getattr(asked, name))] if getattr(asked, name) != usual else []
-    return shlex.join(words)
-
-
-def of_tasks(asked: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
+def of_tasks(options: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
     """What the selections reach on every drawn task."""
-    for plan in plan_tasks("choice", asked.tasks):
-        yield done(asked, embedder, "choice", plan.name, partial(case_of_task, embedder, plan), 0)
+    for plan in plan_tasks("choice", options.tasks):
+        yield done(options, embedder, "choice", plan.name, partial(category_of_task, embedder, plan), 0)
 
 
-def of_set(asked: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[tuple[str, Maps]]:
+def of_set(options: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[tuple[str, Maps]]:
     """What the selections reach on every category, by its name, and draw of a set that has pairs enough."""
     table = open_photos(path)
     for task in make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
         name = "-".join(filter(None, [task.category, task.variant]))
-        few = without_pairs(table.select(task.support).identities, asked.pairs)
+        few = without_pairs(table.select(task.support).identities, options.pairs)
         if few:
             print(f"{path.stem}, {name}: left out: {few}", file=sys.stderr, flush=True)
             continue
         with ExitStack() as opened:
-            case = cache(lambda task=task, opened=opened: opened.enter_context(case_of_photos(embedder, table, task)))
-            yield from [(name, done(asked, embedder, path.stem, f"{name}-{n}", case, n)) for n in range(asked.draws)]
+            case = cache(
+                lambda task=task, opened=opened: opened.enter_context(category_of_photos(embedder, table, task))
+            )
+            yield from [
+                (name, done(options, embedder, path.stem, f"{name}-{n}", case, n)) for n in range(options.draws)
+            ]
 
 
 def without_pairs(identities: Sequence[str], num: int) -> str:
@@ -118,16 +115,16 @@ def without_pairs(identities: Sequence[str], num: int) -> str:
 
 
 def done(
-    asked: argparse.Namespace, embedder: Embedder, test: str, name: str, case: Callable[[], Case], draw: int
+    options: argparse.Namespace, embedder: Embedder, test: str, name: str, case: Callable[[], TaughtCategory], draw: int
 ) -> Maps:
-    key = PartKey(test, name, "selection", asked.pairs, embedder.fingerprint)
+    key = PartKey(test, name, "selection", options.pairs, embedder.fingerprint)
 
     def part() -> dict[str, Any]:
-        found = reached(case(), asked.pairs, SEED, draw)
+        found = score_selections(case(), options.pairs, SEED, draw)
         print(f"{test} {name}: {found}", file=sys.stderr, flush=True)
         return {"map": found}
 
-    found: Maps = finish_part(asked.runs, key, {"size": embedder.transform.size}, part)["map"]
+    found: Maps = finish_part(options.runs, key, {"size": embedder.transform.size}, part)["map"]
     return found
 
 
@@ -143,15 +140,17 @@ def rows(found: Sequence[Sequence[Maps]], categories: Sequence[str]) -> dict[str
     def table(name: str) -> Floats:
         return np.array([[one[name] for one in line] for line in found])
 
-    told: dict[str, Any] = {"frozen": as_cells(table("frozen"), groups), "cases": len(found[0])}
+    table_rows: dict[str, Any] = {"frozen": as_cells(table("frozen"), groups), "cases": len(found[0])}
     for how in SELECTIONS:
-        told[how] = {"same": round(float(table(f"{how}, same").mean()), 1)}
+        table_rows[how] = {"same": round(float(table(f"{how}, same").mean()), 1)}
         for method in METHODS:
             own, base = table(f"{how}, {method}"), table(f"balanced, {method}")
             apart = difference(own, base, groups)
-            told[how][method] = as_cells(own, groups)
-            told[how][f"{method} - balanced"] = None if apart is None or how == "balanced" else interval_cells(apart)
-    return told
+            table_rows[how][method] = as_cells(own, groups)
+            table_rows[how][f"{method} - balanced"] = (
+                None if apart is None or how == "balanced" else interval_cells(apart)
+            )
+    return table_rows
 
 
 def as_cells(values: Floats, groups: Groups | None) -> dict[str, float | None] | None:
@@ -169,10 +168,10 @@ def page(facts: Mapping[str, Any]) -> str:
         "(drawn world: the choice split) or over categories of photos, whose draws are taken together; of one "
         "category, over its draws alone (bootstrap). "
         + (f"Training has seen {', '.join(facts['seen'])}. " if facts["seen"] else "")
-        + "; ".join(f"`{name}`: {told}" for name, told in METHODS.items())
+        + "; ".join(f"`{name}`: {meaning}" for name, meaning in METHODS.items())
         + ".",
         "",
-        *(f"- `{how}`: {told}." for how, told in TOLD.items()),
+        *(f"- `{how}`: {meaning}." for how, meaning in SELECTION_MEANINGS.items()),
         "",
     ]
     for name, found in facts["photos"].items():

@@ -21,11 +21,9 @@ from vicp.evaluation.run_task import sample_support
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.task import LoadedTask, load_task
 
-KS = (4, 16, 64)
-
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class SupportCase:
     """A support, and the photos of its category that candidates are judged on, with their frozen embeddings (n, D)."""
 
     name: str
@@ -36,29 +34,31 @@ class Case:
     frozen: Tensor
 
 
-def cases(embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int) -> Iterator[Case]:
+def support_cases(
+    embedder: Embedder, *, sets: Sequence[Path], draws: int, tasks: int, ks: Sequence[int]
+) -> Iterator[SupportCase]:
     """Tasks with labels of pairs alone, then photos with supports drawn as `vicp evaluate` does."""
     for task_plan in plan_tasks("choice", tasks) if tasks else ():
         task = make_task(task_plan, size=embedder.transform.size)
         loaded_task = loaded_task_of(task)
         frozen = embedder.embed_pixels(loaded_task.pixels, mirror=True)
-        for k in KS:
-            support = see_task_support(embedder, draw_task_support(task, k), told=False)
-            yield Case("drawn world", task_plan.rule.name, k, support, loaded_task, frozen)
+        for k in ks:
+            support = see_task_support(embedder, draw_task_support(task, k), with_identities=False)
+            yield SupportCase("drawn world", task_plan.rule.name, k, support, loaded_task, frozen)
     protocol = find_protocol("vicp-retrieval")
     for path in sets:
         table = open_photos(path)
         for task in make_tasks(table, protocol, source=None, seed=0)[0]:
             with load_task(embedder, table, task) as loaded_task:
                 frozen = embedder.embed_pixels(loaded_task.pixels, mirror=True)
-                for k in KS:
+                for k in ks:
                     for draw in range(draws):
                         config = EvaluationConfig(protocol, num_pairs=k, num_draws=draws)
                         support = sample_support(embedder, table, task, config, draw)
-                        yield Case(path.stem, task.category, k, support, loaded_task, frozen)
+                        yield SupportCase(path.stem, task.category, k, support, loaded_task, frozen)
 
 
-def meaningless(case: Case) -> Iterator[Case]:
+def with_shuffled_labels(case: SupportCase) -> Iterator[SupportCase]:
     """The case with its labels shuffled, known as pairs alone; none where they contradict each other."""
     support = case.support
     pairs = support.pairs.shuffled(support.seed or 0)
@@ -73,7 +73,7 @@ def meaningless(case: Case) -> Iterator[Case]:
     )
 
 
-def reached(embedder: Embedder, case: Case, recipe: Recipe) -> float:
+def score_recipe(embedder: Embedder, case: SupportCase, recipe: Recipe) -> float:
     """MAP in percent of a recipe; the photos are looked at again only under a prompt."""
     adaptation = fit(embedder, case.support, recipe)
     if recipe.features == "frozen":

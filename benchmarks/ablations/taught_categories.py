@@ -21,13 +21,13 @@ from vicp.data.seeds import derive_seed
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.task import EvaluationTask, LoadedTask, load_task
 
-METHODS = {"own": "the generated prompt", "chosen": "what `auto` chooses, told the identities"}
+METHODS = {"own": "the generated prompt", "chosen": "what `auto` chooses, from the identities"}
 Maps = dict[str, float]  # by selection and method
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """Photos to select pairs of, and photos to look up; what the plain backbone says of them is asked once.
+class TaughtCategory:
+    """Photos to select pairs of, and photos to look up; embeddings of the plain backbone are made once.
 
     Attributes:
         embedder: the model.
@@ -65,23 +65,23 @@ class Case:
         return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=True)
 
 
-def case_of_task(embedder: Embedder, plan: TaskPlan) -> Case:
+def category_of_task(embedder: Embedder, plan: TaskPlan) -> TaughtCategory:
     """A drawn task: its support photos may be taught."""
     task = make_task(plan, size=embedder.transform.size)
     names = [str(code) for code in task.identities[task.support].tolist()]
-    return Case(embedder, plan.name, task.pool.images[task.support], names, loaded_task_of(task))
+    return TaughtCategory(embedder, plan.name, task.pool.images[task.support], names, loaded_task_of(task))
 
 
 @contextmanager
-def case_of_photos(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> Iterator[Case]:
+def category_of_photos(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> Iterator[TaughtCategory]:
     """A category of a set of photos: those of its support identities may be taught."""
     taught = table.select(task.support)
     _, pixels = embedder.pixels(taught)
     with load_task(embedder, table, task) as loaded_task:
-        yield Case(embedder, task.category, pixels, taught.identities, loaded_task)
+        yield TaughtCategory(embedder, task.category, pixels, taught.identities, loaded_task)
 
 
-def reached(case: Case, num_pairs: int, seed: int, draw: int) -> Maps:
+def score_selections(case: TaughtCategory, num_pairs: int, seed: int, draw: int) -> Maps:
     """MAP in percent by selection and method, and the share of same-pairs.
 
     Raises:
@@ -89,14 +89,14 @@ def reached(case: Case, num_pairs: int, seed: int, draw: int) -> Maps:
     """
     found = {"frozen": case.map_of(case.frozen)}
     for how in SELECTIONS:
-        support = seen(case, num_pairs, how, derive_seed(seed, "selection", case.name, draw))
+        support = select_pairs(case, num_pairs, how, derive_seed(seed, "selection", case.name, draw))
         found[f"{how}, same"] = 100 * float(support.pairs.same.mean())
         for method, adaptation in adaptations(case.embedder, support):
             found[f"{how}, {method}"] = case.map_of(case.under(adaptation))
     return found
 
 
-def seen(case: Case, num_pairs: int, how: Selection, seed: int) -> EncodedSupport:
+def select_pairs(case: TaughtCategory, num_pairs: int, how: Selection, seed: int) -> EncodedSupport:
     """The selected pairs with their photos alone."""
     pairs = select_support(case.identities, num_pairs, case.features, how=how, seed=seed)
     used = np.unique(np.concatenate([pairs.left, pairs.right]))

@@ -1,6 +1,6 @@
 """What a frozen backbone's readout holds of the procedural world's factors, by probes that learn to read it.
 
-Probes learn on drawn objects of seen silhouettes and are asked about objects of silhouettes that no training saw.
+Probes learn on drawn objects of seen silhouettes and tested on objects of silhouettes that no training saw.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,17 +40,17 @@ def two_layers() -> Any:
 PROBES: Mapping[str, Callable[[], Any]] = {"linear": linear, "two_layers": two_layers}
 
 
-def probe(embedder: Embedder, num_fit: int, num_asked: int) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Share of factor values told right in percent, by probe and factor."""
+def probe(embedder: Embedder, num_fit: int, num_test: int) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Share of factor values that are right in percent, by probe and factor."""
     fit, values = drawn(embedder, "seen", num_fit)
-    asked, truth = drawn(embedder, "unseen", num_asked)
+    test, truth = drawn(embedder, "unseen", num_test)
     found: dict[str, dict[str, dict[str, float | None]]] = {}
     for kind, make in PROBES.items():
         for place, name in enumerate(FACTORS):
-            right = make().fit(fit, values[:, place]).predict(asked) == truth[:, place]
-            told = mean(100.0 * right[None].astype(np.float64))
-            assert told is not None
-            found.setdefault(kind, {})[name] = interval_cells(told)
+            right = make().fit(fit, values[:, place]).predict(test) == truth[:, place]
+            accuracy = mean(100.0 * right[None].astype(np.float64))
+            assert accuracy is not None
+            found.setdefault(kind, {})[name] = interval_cells(accuracy)
     return found
 
 

@@ -7,14 +7,13 @@ one per training seed; their last validation is shown.
 """
 
 import argparse
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoint.factor_probes import HIDDEN, NUM_SILHOUETTES, PROBES, probe
 from benchmarks.checkpoint.training_curves import read_log
-from benchmarks.lib.program import ROOT, at_least, run, shown
+from benchmarks.lib.program import ROOT, at_least, command_of, run, shown, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.lib.table_cells import cell, header
 from vicp.adapt.embedder import Embedder
@@ -37,28 +36,26 @@ PARTS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = parse(arguments)
-    embedder = load_model(asked.checkpoint).without_progress()
-    command = ["python", "-m", "benchmarks.checkpoint.run", "--checkpoint", shown(asked.checkpoint)]
-    command += ["--runs", *map(shown, asked.runs)] if asked.runs else []
-    command += ["--photos", *map(str, asked.photos)] if asked.photos != PHOTOS else []
+    options = parse(arguments)
+    embedder = load_model(options.checkpoint).without_progress()
     facts = {
-        "command": shlex.join(command),
+        "command": options.command,
         "fingerprint": embedder.fingerprint,
         "parameters": parameters(embedder),
-        "probe": {"photos": asked.photos, "accuracy": probe(embedder, *asked.photos)},
-        "validation": {shown(run): check for run in asked.runs if (check := last_check(run))},
+        "probe": {"photos": options.photos, "accuracy": probe(embedder, *options.photos)},
+        "validation": {shown(run): check for run in options.runs if (check := last_check(run))},
     }
-    write_results(asked.out, facts, page(facts))
+    write_results(options.out, facts, page(facts))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = study_parser(__doc__, out=ROOT / "results" / "mini")
     parser.add_argument("--checkpoint", default="mini")
     parser.add_argument("--runs", nargs="+", type=Path, default=[], help="folders with a train.jsonl")
-    parser.add_argument("--photos", nargs=2, type=at_least(64), default=PHOTOS, help="to fit and to ask")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "mini", help="stem of .json and .md")
-    return parser.parse_args(arguments)
+    parser.add_argument("--photos", nargs=2, type=at_least(64), default=PHOTOS, help="to fit and to test")
+    options = parser.parse_args(arguments)
+    options.command = command_of(parser, options, "benchmarks.checkpoint.run")
+    return options
 
 
 def parameters(embedder: Embedder) -> dict[str, int]:
@@ -76,7 +73,7 @@ def last_check(run: Path) -> dict[str, float]:
 
 
 def page(facts: Mapping[str, Any]) -> str:
-    (fit, asked), accuracy = facts["probe"]["photos"], facts["probe"]["accuracy"]
+    (num_fit, num_test), accuracy = facts["probe"]["photos"], facts["probe"]["accuracy"]
     millions = {name: f"{number / 1e6:.2f} M" for name, number in facts["parameters"].items()}
     lines = [
         "# What mini is made of",
@@ -87,9 +84,9 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         "## What the frozen backbone holds",
         "",
-        f"Probes that learn on the readout of {fit} drawn objects of {NUM_SILHOUETTES['seen']} seen silhouettes and "
-        f"are asked about {asked} of {NUM_SILHOUETTES['unseen']} silhouettes that no training saw: values told "
-        f"right in percent, with the 95 % interval over photos; chance is {100 / NUM_VALUES:.1f}. Linear: "
+        f"Probes that learn on the readout of {num_fit} drawn objects of {NUM_SILHOUETTES['seen']} seen silhouettes "
+        f"and are tested on {num_test} of {NUM_SILHOUETTES['unseen']} silhouettes that no training saw: values "
+        f"that are right, in percent, with the 95 % interval over photos; chance is {100 / NUM_VALUES:.1f}. Linear: "
         "discriminant analysis, what a linear map reads off. Two layers: a perceptron with "
         f"{HIDDEN} hidden units, what is there to be read.",
         "",

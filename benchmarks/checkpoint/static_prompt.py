@@ -21,11 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--static", type=Path, required=True, help="what train.method=static has written")
     parser.add_argument("--model", type=Path, required=True, help="folder of a VICP checkpoint")
-    asked = parser.parse_args(arguments)
-    print(lay_beside(asked.static, asked.model))
+    options = parser.parse_args(arguments)
+    print(attach(options.static, options.model))
 
 
-def lay_beside(static: Path, model: Path) -> Path:
+def attach(static: Path, model: Path) -> Path:
     """Writes the prompt into the model's folder; returns where.
 
     Raises:

@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "curves")
-    asked = parser.parse_args(arguments)
-    logs = dict(named(run) for run in asked.runs)
+    options = parser.parse_args(arguments)
+    logs = dict(named(run) for run in options.runs)
     rows = {name: read_log(path) for name, path in logs.items()}
     lines = [
         "# Training curves",
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pictures[f"{quantity.name}.png"] = draw(curves, quantity)
             lines += [f"![{' '.join(quantity.axis.split())}]({quantity.name}.png)", ""]
             lines += [f"- {name}: {ends(found)}" for name, found in curves.items()] + [""]
-    write_files(asked.out, {**pictures, "curves.md": "\n".join(lines)})
+    write_files(options.out, {**pictures, "curves.md": "\n".join(lines)})
 
 
 def named(run: str) -> tuple[str, Path]:

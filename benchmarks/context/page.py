@@ -25,15 +25,15 @@ MEANINGS = {
     "verifier": "the in-context verifier's scores rank all test photos, from the same context as own",
     "metric": "closed form from the same-pairs, its settings chosen on the support",
     "chosen_pairs": "the emitted metric, alone or beside one in closed form, whichever did best on identities held out "
-    "of the support, or what leads it there by a standard error, told the pairs alone: what `vicp teach` does; nothing "
+    "of the support, or what leads it there by a standard error, from the pairs alone: what `vicp teach` does; nothing "
     "that takes gradient steps is among it",
-    "chosen_identities": "the same, told the identities of the same photos",
+    "chosen_identities": "the same, from the identities of the same photos",
     "chosen_repaired": "likewise, the photos dealt anew to the identities, which then say nothing",
-    "tuned_pairs": "the own prompt after a few gradient steps, told the pairs alone",
-    "tuned_identities": "the same, told the identities",
+    "tuned_pairs": "the own prompt after a few gradient steps, from the pairs alone",
+    "tuned_identities": "the same, from the identities",
     "triplet": "the backbone fine-tuned on the seen world, as it is",
-    "triplet_plus_pairs": "Triplet+: the whole backbone fine-tuned on the support, told the pairs alone",
-    "triplet_plus_identities": "the same, told the identities",
+    "triplet_plus_pairs": "Triplet+: the whole backbone fine-tuned on the support, from the pairs alone",
+    "triplet_plus_identities": "the same, from the identities",
     "supervised": "the backbone fine-tuned on many other photos of the task's individuals, those looked up among them: "
     "with 150 steps; no bound, for more of either may give more",
 }
@@ -45,7 +45,7 @@ SEEN = "Sets marked * were seen in training, or settings were chosen on them, an
 LITTLE = (
     "Where `own - shuffled` is small: shuffled labels leave half of the same-pairs true, and the category's centre, "
     "and how its photos vary, are read from the photos without a label; `tuned_identities - shuffled` is what gradient "
-    "steps, told the identities, get out of the same photos. What was tried to raise it, each with its table: the "
+    "steps, from the identities, get out of the same photos. What was tried to raise it, each with its table: the "
     "evidence trained by other losses ([bridge](ablations/bridge.md)), parts of the prompt by themselves "
     "([parts](ablations/parts.md)), other selections of pairs ([selection](ablations/selection.md)), and other ways "
     "to join it with a metric in closed form ([choice](ablations/choice.md))."
@@ -215,11 +215,11 @@ def seed_lines(real: Mapping[str, Any], methods: Sequence[str], k: int) -> list[
         if most > 1:
             means = ", ".join(f"`{m}`" for m, row in rows.items() if row["seeds"] == most)
             sets.setdefault(f"means over {most} training seeds: {means}; other rows are of one.", []).append(name)
-    return [line for told, names in sets.items() for line in (f"Of {', '.join(names)}, {told}", "")]
+    return [line for sentence, names in sets.items() for line in (f"Of {', '.join(names)}, {sentence}", "")]
 
 
 def size_lines(real: Mapping[str, Any], k: int) -> list[str]:
-    """Sets of which fewer pairs could be drawn than were asked for, and how many individuals are looked up."""
+    """Sets of which fewer pairs could be drawn than K, and how many individuals are looked up."""
     rows = {
         name: row
         for name, found in real.items()
@@ -230,10 +230,10 @@ def size_lines(real: Mapping[str, Any], k: int) -> list[str]:
     }
     if not rows:
         return []
-    asked = ", ".join(f"{name} {span(row['identities'])} in {row['categories']}" for name, row in rows.items())
+    options = ", ".join(f"{name} {span(row['identities'])} in {row['categories']}" for name, row in rows.items())
     few = ", ".join(f"{name} {span(row['pairs'])}" for name, row in rows.items() if row["pairs"][0] < k)
     return [
-        f"Individuals looked up, and categories: {asked}." + (f" Pairs that could be drawn: {few}." if few else ""),
+        f"Individuals looked up, and categories: {options}." + (f" Pairs that could be drawn: {few}." if few else ""),
         "",
     ]
 
@@ -252,14 +252,14 @@ def choice_lines(choices: Sequence[Mapping[str, Any]]) -> list[str]:
         tried = ", ".join(f"{what}: {score:.1f}" for what, score in row["tried"].items())
         lines.append(f"| `{row['method']}` | {row['K']} | {row['chosen']} | {row['map']:.1f} | {tried} |")
     tuned = [kind for kind in KINDS if kind.startswith("tuned") and kind not in {row["method"] for row in choices}]
-    usual = f" Not chosen, but {TUNED}: {', '.join(f'`{kind}`' for kind in tuned)}." if tuned else ""
-    return [*lines, "", f"Every other K takes the settings of K = 16.{usual}", ""]
+    default = f" Not chosen, but {TUNED}: {', '.join(f'`{kind}`' for kind in tuned)}." if tuned else ""
+    return [*lines, "", f"Every other K takes the settings of K = 16.{default}", ""]
 
 
 def meanings(rows: Mapping[str, Any]) -> str:
-    told = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in rows)
+    sentence = "; ".join(f"`{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in rows)
     reader = " Names that end in `_set_transformer`: the same with a set transformer where the LLM is."
-    return told + "." + (reader if any(name.endswith(READER) for name in rows) else "")
+    return sentence + "." + (reader if any(name.endswith(READER) for name in rows) else "")
 
 
 def order(method: str) -> tuple[bool, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.lib.method_suite import Bench
+from benchmarks.lib.method_suite import MethodSuite
 from benchmarks.lib.seed_statistics import Floats, Interval, mean_over_seeds
 from vicp.adapt.controls import permute_photos
 from vicp.adapt.embedder import Embedder
@@ -103,8 +103,8 @@ class RealRow:
 
 
 @dataclass(frozen=True)
-class Taker:
-    """A checkpoint and what it is asked to do, kept apart from what else it does, so that either can be done first."""
+class MeasuredCheckpoint:
+    """A checkpoint with some of the adaptations, measured and kept apart from the others."""
 
     name: str
     embedder: Embedder
@@ -115,7 +115,7 @@ class Taker:
 RealTable = dict[str, dict[str, dict[int, RealRow]]]  # by set, method and K
 
 
-def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> RealTable:
+def real_rows(sets: RealSets, suites: Sequence[MethodSuite], *, measure: bool) -> RealTable:
     """What is there of each set and, to `measure`, what is not."""
     found: RealTable = {}
     for path in sets.paths:
@@ -124,14 +124,14 @@ def real_rows(sets: RealSets, benches: Sequence[Bench], *, measure: bool) -> Rea
         table = open_photos(path)
         tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
         for k in sets.ks:
-            for method, row in rows_of_set(sets, benches, path, table, tasks, k, measure=measure).items():
+            for method, row in rows_of_set(sets, suites, path, table, tasks, k, measure=measure).items():
                 found.setdefault(path.stem, {}).setdefault(method, {})[k] = row
     return found
 
 
 def rows_of_set(
     sets: RealSets,
-    benches: Sequence[Bench],
+    suites: Sequence[MethodSuite],
     path: Path,
     table: PhotoTable,
     tasks: Sequence[EvaluationTask],
@@ -141,93 +141,103 @@ def rows_of_set(
 ) -> dict[str, RealRow]:
     by_row: dict[str, dict[str, tuple[float, Floats]]] = {}  # by checkpoint
     notes: Counter[str] = Counter()
-    categories, pairs, asked = 0, {k}, {0}
-    for taker in takers(sets, benches, k):
-        runner = runner_of(sets, benches[0], taker, path, table, tasks, k)
+    categories, pairs, num_queried = 0, {k}, {0}
+    for checkpoint in measured_checkpoints(sets, suites, k):
+        runner = runner_of(sets, suites[0], checkpoint, path, table, tasks, k)
         method_results = [
             (task, method_result)
             for task in tasks
-            if (method_result := method_result_of(runner, taker, task, measure=measure))
+            if (method_result := method_result_of(runner, checkpoint, task, measure=measure))
         ]
         if not method_results or (not measure and len(method_results) < len(tasks)):
             continue
         categories = len(method_results)
         pairs = {method_result.num_pairs for _, method_result in method_results if method_result.num_pairs} or pairs
-        asked = {len({table.identities[row] for row in task.query}) for task, _ in method_results}
-        for method, row in taker.rows.items():
+        num_queried = {len({table.identities[row] for row in task.query}) for task, _ in method_results}
+        for method, row in checkpoint.rows.items():
             samples = [estimate_map(s.results[row], runner.units(e)) for e, s in method_results if s.results.get(row)]
             if len(samples) == len(method_results):
                 one: Sample = mean_of(samples)
-                by_row.setdefault(method, {})[taker.name] = (one.value, one.resampled)
-        for _, method_result in method_results if "auto" in taker.adaptations else ():
+                by_row.setdefault(method, {})[checkpoint.name] = (one.value, one.resampled)
+        for _, method_result in method_results if "auto" in checkpoint.adaptations else ():
             notes.update(method_result.chosen)
     rows = {}
     for method, by_checkpoint in by_row.items():
         seeds = list(by_checkpoint.values())
         value, resampled = mean_over_seeds([r for _, r in seeds], [v for v, _ in seeds])
-        said = dict(notes) if method == "chosen_identities" else {}
-        ends = (min(pairs), max(pairs)), (min(asked), max(asked))
-        rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), said, *ends)
+        chosen = dict(notes) if method == "chosen_identities" else {}
+        ends = (min(pairs), max(pairs)), (min(num_queried), max(num_queried))
+        rows[method] = RealRow(100 * value, 100 * resampled, categories, len(seeds), chosen, *ends)
     return rows
 
 
-def takers(sets: RealSets, benches: Sequence[Bench], k: int) -> list[Taker]:
+def measured_checkpoints(sets: RealSets, suites: Sequence[MethodSuite], k: int) -> list[MeasuredCheckpoint]:
     """Every checkpoint, then Triplet, and what Triplet+ starts from."""
-    first = benches[0]
+    first = suites[0]
     _, from_triplet = first.retraining(RETRAINED, k)
     plus = {RETRAINED: "retrained"}
     retrain = "retrained" in sets.adaptations
     found = [
-        Taker(name, bench.embedder, (adaptation,), {"frozen": "null", **OF_ADAPTATION[adaptation]})
+        MeasuredCheckpoint(name, suite.embedder, (adaptation,), {"frozen": "null", **OF_ADAPTATION[adaptation]})
         for adaptation in sets.adaptations
         if adaptation != "retrained"
-        for name, bench in zip(sets.names, benches, strict=True)
+        for name, suite in zip(sets.names, suites, strict=True)
     ]
     if sets.triplet is not None and first.triplet is not None:
         from_triplet = from_triplet and retrain
-        asked = ("null", "retrained") if from_triplet else ("null",)
-        found.append(Taker(sets.triplet, first.triplet, asked, {"triplet": "null", **(plus if from_triplet else {})}))
+        num_queried = ("null", "retrained") if from_triplet else ("null",)
+        found.append(
+            MeasuredCheckpoint(
+                sets.triplet, first.triplet, num_queried, {"triplet": "null", **(plus if from_triplet else {})}
+            )
+        )
     if retrain and not from_triplet:
-        found.append(Taker(f"frozen:{sets.names[0]}", first.embedder, ("retrained",), plus))
+        found.append(MeasuredCheckpoint(f"frozen:{sets.names[0]}", first.embedder, ("retrained",), plus))
     return found
 
 
 def runner_of(
-    sets: RealSets, bench: Bench, taker: Taker, path: Path, table: PhotoTable, tasks: Sequence[EvaluationTask], k: int
+    sets: RealSets,
+    suite: MethodSuite,
+    checkpoint: MeasuredCheckpoint,
+    path: Path,
+    table: PhotoTable,
+    tasks: Sequence[EvaluationTask],
+    k: int,
 ) -> EvaluationRunner:
-    repaired = taker.adaptations == (REPAIRED,)
-    told = repr((taker.adaptations, steps_of(bench, taker.adaptations, k), sets.draws, SHORTLIST))
-    digest = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+    repaired = checkpoint.adaptations == (REPAIRED,)
+    settings = repr((checkpoint.adaptations, steps_of(suite, checkpoint.adaptations, k), sets.draws, SHORTLIST))
+    digest = hashlib.blake2b(settings.encode(), digest_size=4).hexdigest()
     config = EvaluationConfig(
         find_protocol("vicp-retrieval"),
         num_pairs=k,
         num_draws=sets.draws,
         seed=SEED,
-        adaptations=("auto",) if repaired else taker.adaptations,
+        adaptations=("auto",) if repaired else checkpoint.adaptations,
         shortlist=SHORTLIST,
-        adapt=adapting(bench, k, repaired=repaired),
+        adapt=adapting(suite, k, repaired=repaired),
         out=sets.runs / path.stem / f"K{k}-{digest}",
     )
     return EvaluationRunner(config, table, tasks)
 
 
-def steps_of(bench: Bench, adaptations: Sequence[str], k: int) -> TunedPrompt | FinetuneSettings | None:
+def steps_of(suite: MethodSuite, adaptations: Sequence[str], k: int) -> TunedPrompt | FinetuneSettings | None:
     """The settings of the gradient steps among these adaptations; None where they take none."""
     if "retrained" in adaptations:
-        return bench.retraining(RETRAINED, k)[0]
-    return bench.tuning("tuned_identities", k) if "tuned" in adaptations else None
+        return suite.retraining(RETRAINED, k)[0]
+    return suite.tuning("tuned_identities", k) if "tuned" in adaptations else None
 
 
-def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
+def adapting(suite: MethodSuite, k: int, *, repaired: bool) -> Adapting:
     """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
 
     def adapt(embedder: Embedder, support: EncodedSupport, name: str) -> Prompt | Embedder:
         support = permute_photos(support) if repaired else support
         match name:
             case "tuned":
-                return fit(embedder, support, bench.tuning("tuned_identities", k))
+                return fit(embedder, support, suite.tuning("tuned_identities", k))
             case "retrained":
-                settings, _ = bench.retraining(RETRAINED, k)
+                settings, _ = suite.retraining(RETRAINED, k)
                 seed = support.seed or 0
                 return finetuned.finetuned(embedder, support.pixels, support.relation, settings, seed=seed)
         return adapt_support(embedder, support, name)
@@ -236,9 +246,9 @@ def adapting(bench: Bench, k: int, *, repaired: bool) -> Adapting:
 
 
 def method_result_of(
-    runner: EvaluationRunner, taker: Taker, task: EvaluationTask, *, measure: bool
+    runner: EvaluationRunner, checkpoint: MeasuredCheckpoint, task: EvaluationTask, *, measure: bool
 ) -> MethodResult | None:
     if measure:
-        return runner.run(parse_method(taker.name), task)[0]
-    found = MethodResult.load(part_path(runner.config.out, taker.name, task))
-    return found if found is not None and found.fingerprint == taker.embedder.fingerprint else None
+        return runner.run(parse_method(checkpoint.name), task)[0]
+    found = MethodResult.load(part_path(runner.config.out, checkpoint.name, task))
+    return found if found is not None and found.fingerprint == checkpoint.embedder.fingerprint else None

@@ -21,7 +21,7 @@ from benchmarks.context.real_sets import RealSets, RealTable, real_rows
 from benchmarks.context.tables import Values, context_facts
 from benchmarks.context.targets import real_targets, world_targets
 from benchmarks.context.task_parts import do_part, facts_of, key_of, try_on_all
-from benchmarks.lib.method_suite import Bench, subject
+from benchmarks.lib.method_suite import MethodSuite, subject
 from benchmarks.lib.parts_cache import read_part
 from benchmarks.lib.program import run, shown
 from benchmarks.lib.results import write_results
@@ -45,72 +45,74 @@ class Row:
     name: str
     method: str
     ks: tuple[int, ...]
-    benches: tuple[Bench, ...]
+    suites: tuple[MethodSuite, ...]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    asked = parse(arguments, __doc__)
-    triplet = None if asked.triplet is None else open_method(parse_method(str(asked.triplet))).without_progress()
-    readers = open_benches(asked.set_transformer, triplet, asked)
-    benches, choices = settle(asked, open_benches(asked.checkpoints, triplet, asked), measure=False)
-    real = real_rows(real_sets(asked), benches, measure=False)
-    tests: list[Test] = [test for test in ("A", "B") if test in asked.only]
+    options = parse(arguments, __doc__)
+    triplet = None if options.triplet is None else open_method(parse_method(str(options.triplet))).without_progress()
+    readers = open_benches(options.set_transformer, triplet, options)
+    suites, choices = settle(options, open_benches(options.checkpoints, triplet, options), measure=False)
+    real = real_rows(real_sets(options), suites, measure=False)
+    tests: list[Test] = [test for test in ("A", "B") if test in options.only]
     for test in tests:
-        run_rows(asked, test, [row for row in table_rows(benches, readers) if row.method not in DEAR])
-        write(asked, benches, readers, choices, real)
-    if tests and set(KINDS) & set(asked.methods):
-        benches, choices = settle(asked, benches, measure=True)
-        real = real_rows(real_sets(asked), benches, measure=False)  # with these settings
+        run_rows(options, test, [row for row in table_rows(suites, readers) if row.method not in DEAR])
+        write(options, suites, readers, choices, real)
+    if tests and set(KINDS) & set(options.methods):
+        suites, choices = settle(options, suites, measure=True)
+        real = real_rows(real_sets(options), suites, measure=False)  # with these settings
     for test in tests:
-        run_rows(asked, test, [row for row in table_rows(benches, readers) if row.method in DEAR])
-        write(asked, benches, readers, choices, real)
-    sets = real_sets(asked)
-    for path in sets.paths if "real" in asked.only else ():
-        real |= real_rows(replace(sets, paths=[path]), benches, measure=True)
-        write(asked, benches, readers, choices, real)
+        run_rows(options, test, [row for row in table_rows(suites, readers) if row.method in DEAR])
+        write(options, suites, readers, choices, real)
+    sets = real_sets(options)
+    for path in sets.paths if "real" in options.only else ():
+        real |= real_rows(replace(sets, paths=[path]), suites, measure=True)
+        write(options, suites, readers, choices, real)
 
 
-def open_benches(names: Sequence[str], triplet: Embedder | None, asked: argparse.Namespace) -> tuple[Bench, ...]:
-    return tuple(Bench(load_model(name).without_progress(), triplet) for name in names)
+def open_benches(
+    names: Sequence[str], triplet: Embedder | None, options: argparse.Namespace
+) -> tuple[MethodSuite, ...]:
+    return tuple(MethodSuite(load_model(name).without_progress(), triplet) for name in names)
 
 
-def table_rows(benches: tuple[Bench, ...], readers: tuple[Bench, ...]) -> list[Row]:
+def table_rows(suites: tuple[MethodSuite, ...], readers: tuple[MethodSuite, ...]) -> list[Row]:
     """What this set of checkpoints can do: static prompts of those that have a file of it, no triplet without it."""
     able = {
-        "static": tuple(bench for bench in benches if bench.embedder.static is not None),
-        "triplet": benches if benches[0].triplet is not None else (),
+        "static": tuple(suite for suite in suites if suite.embedder.static is not None),
+        "triplet": suites if suites[0].triplet is not None else (),
     }
-    of_methods = [(method, ks, able.get(method, benches)) for method, ks in METHODS.items()]
+    of_methods = [(method, ks, able.get(method, suites)) for method, ks in METHODS.items()]
     rows = [Row(method, method, ks, own) for method, ks, own in of_methods if own]
     return rows + [Row(m + SUFFIX, m, METHODS[m], readers) for m in SET_TRANSFORMER if readers]
 
 
-def run_rows(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> None:
-    """Every part of these rows that is asked for and not there."""
+def run_rows(options: argparse.Namespace, test: Test, rows: Sequence[Row]) -> None:
+    """Every part of these rows that the options name and that is not there."""
     for row in rows:
-        for bench in row.benches if row.method in asked.methods else ():
-            for k in (k for k in row.ks if k in asked.ks):
-                for plan in plan_tasks(test, asked.tasks, num_photos=asked.photos):
-                    do_part(asked, row.method, bench, plan, k)
+        for suite in row.suites if row.method in options.methods else ():
+            for k in (k for k in row.ks if k in options.ks):
+                for plan in plan_tasks(test, options.tasks, num_photos=options.photos):
+                    do_part(options, row.method, suite, plan, k)
 
 
 def settle(
-    asked: argparse.Namespace, benches: tuple[Bench, ...], *, measure: bool
-) -> tuple[tuple[Bench, ...], list[dict[str, Any]]]:
+    options: argparse.Namespace, suites: tuple[MethodSuite, ...], *, measure: bool
+) -> tuple[tuple[MethodSuite, ...], list[dict[str, Any]]]:
     """The benches with settings chosen on the choice split with the first checkpoint, as far as they have been tried.
 
-    To `measure` is to try what is asked for; a method whose trials are not complete keeps the usual settings.
+    To `measure` is to try what the options name; a method whose trials are not complete keeps the default settings.
     """
-    bench, tried = benches[0], {}
+    suite, tried = suites[0], {}
     for method in KINDS:
-        options = candidates(method, has_triplet=bench.triplet is not None)
-        wanted = measure and method in asked.methods
-        trials = {option: try_on_all(asked, method, bench, CHOICE_K, option, measure=wanted) for option in options}
+        settings = candidates(method, has_triplet=suite.triplet is not None)
+        wanted = measure and method in options.methods
+        trials = {option: try_on_all(options, method, suite, CHOICE_K, option, measure=wanted) for option in settings}
         if all(trials.values()):
             tried.update({(method, CHOICE_K, option): found for option, found in trials.items()})
-    settled, choices = choose_settings(bench, tried)
+    settled, choices = choose_settings(suite, tried)
     tuned, retrained = for_all(settled.tuned), for_all(settled.retrained)
-    return tuple(replace(each, tuned=tuned, retrained=retrained) for each in benches), choices
+    return tuple(replace(each, tuned=tuned, retrained=retrained) for each in suites), choices
 
 
 def for_all(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:
@@ -118,15 +120,15 @@ def for_all(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:
     return {(method, k): settings for (method, _), settings in chosen.items() for k in ALL_K}
 
 
-def collect(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> dict[str, dict[int, Values]]:
+def collect(options: argparse.Namespace, test: Test, rows: Sequence[Row]) -> dict[str, dict[int, Values]]:
     """All that is there, by row and K: tables (seeds, tasks), NaN where a part is missing."""
-    plans = plan_tasks(test, asked.tasks, num_photos=asked.photos)
+    plans = plan_tasks(test, options.tasks, num_photos=options.photos)
     found: dict[str, dict[int, Values]] = {}
     for row in rows:
         for k in row.ks:
-            different = {subject(row.method, bench, k): bench for bench in row.benches}  # seeds may share a backbone
+            different = {subject(row.method, suite, k): suite for suite in row.suites}  # seeds may share a backbone
             parts = [
-                [read_part(asked.runs, key_of(row.method, b, p, k), facts_of(asked, b, test)) for p in plans]
+                [read_part(options.runs, key_of(row.method, b, p, k), facts_of(options, b, test)) for p in plans]
                 for b in different.values()
             ]
             if any(part is not None for line in parts for part in line):
@@ -134,37 +136,37 @@ def collect(asked: argparse.Namespace, test: Test, rows: Sequence[Row]) -> dict[
     return found
 
 
-def real_sets(asked: argparse.Namespace) -> RealSets:
-    paths = sorted(asked.sets.glob("*.parquet")) if asked.sets else []
-    triplet = None if asked.triplet is None else str(asked.triplet)
+def real_sets(options: argparse.Namespace) -> RealSets:
+    paths = sorted(options.sets.glob("*.parquet")) if options.sets else []
+    triplet = None if options.triplet is None else str(options.triplet)
     photos = [path for path in paths if "omniglot" not in path.stem]  # drawn characters
-    folder, names = asked.runs / "real", tuple(asked.checkpoints)
-    return RealSets(photos, asked.real_pairs, asked.draws, folder, names, triplet, tuple(asked.real_adaptations))
+    folder, names = options.runs / "real", tuple(options.checkpoints)
+    return RealSets(photos, options.real_pairs, options.draws, folder, names, triplet, tuple(options.real_adaptations))
 
 
 def write(
-    asked: argparse.Namespace,
-    benches: tuple[Bench, ...],
-    readers: tuple[Bench, ...],
+    options: argparse.Namespace,
+    suites: tuple[MethodSuite, ...],
+    readers: tuple[MethodSuite, ...],
     choices: Sequence[dict[str, Any]],
     real: RealTable,
 ) -> None:
     """The results of all that is there."""
-    rows = table_rows(benches, readers)
-    tests = {test: collect(asked, test, rows) for test in ("A", "B")}
-    facts = context_facts(tests, real, seen=asked.seen)
-    counted = {name: found for name, found in real.items() if name not in asked.seen}
+    rows = table_rows(suites, readers)
+    tests = {test: collect(options, test, rows) for test in ("A", "B")}
+    facts = context_facts(tests, real, seen=options.seen)
+    counted = {name: found for name, found in real.items() if name not in options.seen}
     facts |= {
         "targets": [one for name, test in tests.items() for one in world_targets(name, test)] + real_targets(counted),
-        "command": asked.command,
+        "command": options.command,
         "unit": "mAP in percent",
-        "seeds": {"tasks": SEEDS, "checkpoints": [shown(name) for name in asked.checkpoints]},
-        "set_transformer": [shown(name) for name in asked.set_transformer],
-        "fingerprints": [bench.embedder.fingerprint for bench in benches],
-        "tasks": asked.tasks,
+        "seeds": {"tasks": SEEDS, "checkpoints": [shown(name) for name in options.checkpoints]},
+        "set_transformer": [shown(name) for name in options.set_transformer],
+        "fingerprints": [suite.embedder.fingerprint for suite in suites],
+        "tasks": options.tasks,
         "choices": list(choices),
     }
-    write_results(asked.out, facts, page(facts))
+    write_results(options.out, facts, page(facts))
 
 
 if __name__ == "__main__":

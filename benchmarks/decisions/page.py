@@ -27,8 +27,8 @@ def page(found: dict[str, Any]) -> str:
         "",
         "## Simulated: the truth is known",
         "",
-        "Each draw makes new individuals, finds the threshold on them, and searches 2,000 strangers among them. The "
-        "worlds differ in why strangers look alike. `held` is the share of draws in which the achieved rate was at "
+        "Each draw makes new individuals, finds the threshold on them, and searches 2,000 impostors among them. The "
+        "worlds differ in why impostors look alike. `held` is the share of draws in which the achieved rate was at "
         "most the promised one, with its exact 95 % interval; `achieved` the mean over draws and the range of 95 % of "
         "them.",
         "",
@@ -61,27 +61,27 @@ def real_lines(sets: dict[str, Any]) -> list[str]:
         "## Real sets",
         "",
         "The packaged `mini`; each draw takes 65 % of a set's identities, three photos of each, as support and "
-        "gallery, and the photos of all others as strangers (at most 20 of an identity). The promised rate is the "
+        "gallery, and the photos of all others as impostors (at most 20 of an identity). The promised rate is the "
         "least round one that so few individuals can promise for a search over all of them; `more for` says how many "
-        "different-pairs of new individuals a lower rate takes. An achieved rate is measured on the strangers a set "
+        "different-pairs of new individuals a lower rate takes. An achieved rate is measured on the impostors a set "
         "has, so it varies by more than the threshold does. `null` is the frozen backbone, `metric` its features under "
-        "the metric at its usual setting, fitted on the support, calibrated on identities held out of the fit.",
+        "the metric at its default setting, fitted on the support, calibrated on identities held out of the fit.",
         "",
-        "| set | adaptation | individuals | strangers | promised | achieved | held | more for 5 % | more for 1 % |",
+        "| set | adaptation | individuals | impostors | promised | achieved | held | more for 5 % | more for 1 % |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, one in sets.items():
         for method, row in one["methods"].items():
             more = one["missing_for"]
             lines.append(
-                f"| {name} | {method} | {one['individuals']} | {one['strangers']} | {percent(one['rate_promised'])} | "
+                f"| {name} | {method} | {one['individuals']} | {one['impostors']} | {percent(one['rate_promised'])} | "
                 f"{spread(row['rate_achieved'])} | {held(row)} | {more['0.05']} | {more['0.01']} |"
             )
     lines += [
         "",
         "What such a promise leaves: of the other photos of the gallery's individuals, how many find the right one "
         "first (`rank 1`), and how many are also named, that is, lie above the threshold. And how good P(same) is, on "
-        "pairs of strangers: the expected calibration error (ECE; 10 draws, mean and range).",
+        "pairs of impostors: the expected calibration error (ECE; 10 draws, mean and range).",
         "",
         "| set | adaptation | rank 1 | named | ECE |",
         "| --- | --- | ---: | ---: | ---: |",

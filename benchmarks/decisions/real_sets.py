@@ -40,7 +40,7 @@ def bare() -> Embedder:
 def gather(methods: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """A set's row from those of its adaptations."""
     first = next(iter(methods.values()))
-    shared = ("individuals", "candidates", "strangers", "rate_promised", "missing_for", "share_promised")
+    shared = ("individuals", "candidates", "impostors", "rate_promised", "missing_for", "share_promised")
     return {
         **{key: first[key] for key in shared},
         "rate_achieved": {m: one["rate_achieved"] for m, one in methods.items()},
@@ -58,7 +58,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
     rate, missing = 0.0, {}
     for draw in range(draws):
         order = rng.permutation(identities.max() + 1)
-        known, strangers = order[:num], order[num:]
+        known, impostors = order[:num], order[num:]
         rows = np.concatenate([rng.permutation(np.flatnonzero(identities == i))[:PHOTOS] for i in known])
         adaptation = adapted(support_of(photos, identities, rows, draw), RECIPES[method])
         assert adaptation.held_out is not None
@@ -74,19 +74,19 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         embeddings = adaptation.project([torch.from_numpy(photos.embeddings)]).numpy()
         similarity = embeddings @ embeddings[rows].T  # (n, support)
         matched = similarity.max(axis=1) > found.similarity
-        achieved.append(np.mean([matched[identities == i].mean() for i in strangers]))
-        asked = np.setdiff1d(np.flatnonzero(np.isin(identities, known)), rows)
-        right = identities[rows][similarity[asked].argmax(axis=1)] == identities[asked]
-        named.append((matched[asked] & right).mean() if len(asked) else np.nan)
-        first.append(right.mean() if len(asked) else np.nan)
+        achieved.append(np.mean([matched[identities == i].mean() for i in impostors]))
+        queries = np.setdiff1d(np.flatnonzero(np.isin(identities, known)), rows)
+        right = identities[rows][similarity[queries].argmax(axis=1)] == identities[queries]
+        named.append((matched[queries] & right).mean() if len(queries) else np.nan)
+        first.append(right.mean() if len(queries) else np.nan)
         if draw < WITH_PROBABILITIES:
-            pairs.append(_new_pairs(adaptation, embeddings, identities, strangers, draw))
+            pairs.append(_new_pairs(adaptation, embeddings, identities, impostors, draw))
     p, same = (np.concatenate(part) for part in zip(*pairs, strict=True))
     values = np.array(achieved)
     return {
         "individuals": num,
         "candidates": num,
-        "strangers": int(identities.max() + 1 - num),
+        "impostors": int(identities.max() + 1 - num),
         "rate_promised": rate,
         "rate_achieved": mean(values),
         "missing_for": missing,
@@ -116,11 +116,11 @@ def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, se
 
 
 def _new_pairs(
-    adaptation: Prompt, embeddings: np.ndarray, identities: np.ndarray, strangers: np.ndarray, seed: int
+    adaptation: Prompt, embeddings: np.ndarray, identities: np.ndarray, impostors: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Calibrated P(same) of pairs of photos of individuals that nothing was fitted on, and whether they are."""
     assert adaptation.held_out is not None
-    rows = np.flatnonzero(np.isin(identities, strangers))
+    rows = np.flatnonzero(np.isin(identities, impostors))
     a, b = np.triu_indices(len(rows), 1)
     same = identities[rows[a]] == identities[rows[b]]
     similarity = np.einsum("ij,ij->i", embeddings[rows[a]], embeddings[rows[b]])

@@ -1,7 +1,6 @@
-"""Thresholds found on individuals of made-up worlds, and how often strangers of the same world exceed them.
+"""Thresholds found on individuals of made-up worlds, and how often impostors of the same world exceed them.
 
-The worlds differ in why two strangers look alike, which is what a promise about strangers has to survive. The truth is
-counted on strangers drawn from the same world.
+The worlds differ in why two individuals look alike. The truth is counted on impostors drawn from the same world.
 """
 
 from collections.abc import Callable
@@ -25,7 +24,7 @@ class World:
     """Individuals as vectors; the similarity of two is symmetric.
 
     Attributes:
-        about: what makes strangers alike.
+        about: what makes impostors alike.
         draw: (rng, count) -> vectors (count, D).
         similarity: vectors (a, D) and (b, D) -> (a, b).
     """
@@ -88,7 +87,7 @@ def simulate(
     """One row: of so many draws, in how many the achieved rate was at most the promised one.
 
     Each draw makes new individuals, who are both the calibration and the gallery, and asks for a threshold; 2,000
-    strangers are then searched among all of them, or each among so many drawn at random.
+    impostors are then searched among all of them, or each among so many drawn at random.
     """
     world = WORLDS[name]
     rng = np.random.default_rng(derive_seed(seed, "decisions", name, num, str(candidates)))

@@ -28,10 +28,10 @@ def write_market(folder: Path, sizes: dict[str, int], times: int = 1) -> int:
     queries, photos = (
         np.concatenate([people, rng.choice(people, size=sizes[name] - len(people))]) for name in ("queries", "photos")
     )
-    strangers = len(people) + np.arange(sizes["distractors"] + (DOUBLINGS[-1] - 1) * size)
-    known = rng.permutation(np.concatenate([photos, strangers[: sizes["distractors"]]]))
-    more = strangers[sizes["distractors"] :][: (times - 1) * size]
-    draw = embedder(len(people) + len(strangers), sizes["width"], rng)
+    distractors = len(people) + np.arange(sizes["distractors"] + (DOUBLINGS[-1] - 1) * size)
+    known = rng.permutation(np.concatenate([photos, distractors[: sizes["distractors"]]]))
+    more = distractors[sizes["distractors"] :][: (times - 1) * size]
+    draw = embedder(len(people) + len(distractors), sizes["width"], rng)
     save(folder, "query", draw(queries), queries)
     save(folder, "gallery", np.concatenate([draw(known), draw(more)]), np.concatenate([known, more]))
     return size * times
@@ -48,7 +48,7 @@ def write_petface(folder: Path, sizes: dict[str, int]) -> None:
 def embedder(num_identities: int, width: int, rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
     """Embeddings (n, D) of photos of identities (n,): a centre, and noise by how hard identity and photo are.
 
-    Centres lie in few dimensions, as learned features do, so that strangers can look alike.
+    Centres lie in few dimensions, as learned features do, so that distractors can look alike.
     """
     mixing = rng.standard_normal((min(FACTORS, width), width), dtype=np.float32)
     centres = rng.standard_normal((num_identities, len(mixing)), dtype=np.float32) @ mixing

@@ -15,7 +15,7 @@ TUNED = TunedPrompt("generated", steps=30, rate=2e-2)
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class MethodSuite:
     """What methods are made of.
 
     Attributes:
@@ -54,26 +54,26 @@ class Bench:
         return self.retrained.get((method, num_pairs), (FinetuneSettings(), self.triplet is not None))
 
 
-def subject(method: str, bench: Bench, num_pairs: int) -> str:
+def subject(method: str, suite: MethodSuite, num_pairs: int) -> str:
     """What stands for all that an outcome depends on, the task and K apart: weights, and settings of steps."""
     match method.removesuffix("_pairs").removesuffix("_identities"):
         case "frozen":
-            return _backbone_fingerprint(bench.embedder)
+            return _backbone_fingerprint(suite.embedder)
         case "static":
-            static = [] if bench.embedder.static is None else [bench.embedder.static]
-            return f"{_backbone_fingerprint(bench.embedder)}-{digest(static)}"
+            static = [] if suite.embedder.static is None else [suite.embedder.static]
+            return f"{_backbone_fingerprint(suite.embedder)}-{digest(static)}"
         case "triplet":
-            return bench.baseline.fingerprint
+            return suite.baseline.fingerprint
         case "triplet_plus":
-            settings, from_triplet = bench.retraining(method, num_pairs)
-            start = bench.baseline.fingerprint if from_triplet else _backbone_fingerprint(bench.embedder)
+            settings, from_triplet = suite.retraining(method, num_pairs)
+            start = suite.baseline.fingerprint if from_triplet else _backbone_fingerprint(suite.embedder)
             return f"{start}-{settings}"
         case "supervised":
-            return f"{_backbone_fingerprint(bench.embedder)}-{bench.num_supervised}-{bench.supervised}"
+            return f"{_backbone_fingerprint(suite.embedder)}-{suite.num_supervised}-{suite.supervised}"
         case "tuned":
-            return f"{bench.embedder.fingerprint}-{bench.tuning(method, num_pairs)}"
+            return f"{suite.embedder.fingerprint}-{suite.tuning(method, num_pairs)}"
         case _:
-            return bench.embedder.fingerprint
+            return suite.embedder.fingerprint
 
 
 def _backbone_fingerprint(embedder: Embedder) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.lib.method_suite import Bench
+from benchmarks.lib.method_suite import MethodSuite
 from benchmarks.lib.task_methods import rank
 from benchmarks.lib.task_support import TaskSupport, draw_task_support, relation_of, see_task_support
 from benchmarks.lib.tasks import Task
@@ -49,24 +49,26 @@ def candidates(method: str, *, has_triplet: bool) -> list[Candidate]:
     return [Candidate(rate, loss, has_triplet) for loss in losses for rate in RETRAINED_RATES]
 
 
-def try_candidate(method: str, bench: Bench, task: Task, num_pairs: int, candidate: Candidate) -> dict[int, float]:
+def try_candidate(
+    method: str, suite: MethodSuite, task: Task, num_pairs: int, candidate: Candidate
+) -> dict[int, float]:
     """MAP in percent on a task after each of `STEPS`."""
-    support, told = draw_task_support(task, num_pairs), method.endswith("_identities")
-    return dict(zip(STEPS, _path(method, bench, task, support, told, candidate), strict=True))
+    support, with_identities = draw_task_support(task, num_pairs), method.endswith("_identities")
+    return dict(zip(STEPS, _path(method, suite, task, support, with_identities, candidate), strict=True))
 
 
 def _path(
-    method: str, bench: Bench, task: Task, support: TaskSupport, told: bool, candidate: Candidate
+    method: str, suite: MethodSuite, task: Task, support: TaskSupport, with_identities: bool, candidate: Candidate
 ) -> Iterator[float]:
     if method.startswith("tuned"):
-        seen = see_task_support(bench.embedder, support, told=told)
-        fitter = Fitter(SupportFeatures(bench.embedder, seen))  # each recipe goes on from the steps of the one before
+        seen = see_task_support(suite.embedder, support, with_identities=with_identities)
+        fitter = Fitter(SupportFeatures(suite.embedder, seen))  # each recipe goes on from the steps of the one before
         for steps in STEPS:
-            yield rank(task, bench.embedder, fitter.fit(TunedPrompt("generated", steps, candidate.rate)))
+            yield rank(task, suite.embedder, fitter.fit(TunedPrompt("generated", steps, candidate.rate)))
         return
-    embedder = bench.triplet if candidate.from_triplet and bench.triplet is not None else bench.embedder
+    embedder = suite.triplet if candidate.from_triplet and suite.triplet is not None else suite.embedder
     settings = FinetuneSettings(rate=candidate.rate, loss=candidate.loss)
-    relation = relation_of(support, told=told)
+    relation = relation_of(support, with_identities=with_identities)
     for changed in finetuned.finetuned_snapshots(
         embedder, support.pixels, relation, settings, steps=STEPS, seed=support.seed
     ):
@@ -74,12 +76,12 @@ def _path(
 
 
 def choose_settings(
-    bench: Bench, tried: Mapping[tuple[str, int, Candidate], Sequence[Mapping[int, float]]]
-) -> tuple[Bench, list[dict[str, object]]]:
+    suite: MethodSuite, tried: Mapping[tuple[str, int, Candidate], Sequence[Mapping[int, float]]]
+) -> tuple[MethodSuite, list[dict[str, object]]]:
     """The bench with the best settings, and what was chosen from what.
 
     Args:
-        bench: to be completed.
+        suite: to be completed.
         tried: by method, K and candidate: mAP by number of steps, of each choice task.
     """
     recipes, retrainings, rows = {}, {}, []
@@ -98,4 +100,4 @@ def choose_settings(
             retrainings[method, num_pairs] = (settings, candidate.from_triplet)
         best = {"method": method, "K": num_pairs, "chosen": f"{candidate}, {steps} steps", "map": max(scores.values())}
         rows.append({**best, "tried": {f"{c}, {s} steps": round(score, 2) for (c, s), score in scores.items()}})
-    return replace(bench, tuned=recipes, retrained=retrainings), rows
+    return replace(suite, tuned=recipes, retrained=retrainings), rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from benchmarks.lib.method_suite import Bench
+from benchmarks.lib.method_suite import MethodSuite
 from benchmarks.lib.task_support import (
     TaskSupport,
     by_another_rule,
@@ -67,38 +67,38 @@ class Clock:
         self.cpu_seconds += time.process_time() - cpu
 
 
-def run_method(method: str, bench: Bench, task: Task, other: Callable[[], Task], num_pairs: int) -> Outcome:
+def run_method(method: str, suite: MethodSuite, task: Task, other: Callable[[], Task], num_pairs: int) -> Outcome:
     """What a method reaches on a task.
 
     Args:
         method: one of the names of `results/context.json`, without a suffix for the generator.
-        bench: what it is made of.
+        suite: what it is made of.
         task: whose test photos are looked up.
         other: makes another one, whose pairs are the false context "other".
         num_pairs: K; 0 for methods that read no pairs.
 
     Raises:
-        ConfigError: a static prompt is asked for, and there is none.
+        ConfigError: there is no static prompt.
         ValueError: no such method, or `triplet` without that baseline.
     """
     clock = Clock()
     if method == "supervised":
-        return _supervised(bench, task, clock)
+        return _supervised(suite, task, clock)
     if method in ("frozen", "triplet"):
-        embedder = bench.embedder if method == "frozen" else bench.baseline
+        embedder = suite.embedder if method == "frozen" else suite.baseline
         return _outcome(task, embedder, None, clock)
     if method.startswith("triplet_plus"):
-        return _retrained(method, bench, task, num_pairs, clock)
+        return _retrained(method, suite, task, num_pairs, clock)
     support = draw_task_support(task, num_pairs or UNREAD)
     false = draw_task_support(other(), num_pairs) if method == "other" else None
     with clock.running():
-        adaptation, note = _adapt(method, bench, support, false)
+        adaptation, note = _adapt(method, suite, support, false)
     if method == "verifier":
         loaded_task = loaded_task_of(task)
-        embeddings = bench.embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=True)
-        found = rerank_task("verifier", bench.embedder, loaded_task, embeddings, adaptation, size=len(embeddings) - 1)
+        embeddings = suite.embedder.embed_pixels(loaded_task.pixels, adaptation, mirror=True)
+        found = rerank_task("verifier", suite.embedder, loaded_task, embeddings, adaptation, size=len(embeddings) - 1)
         return Outcome(100 * found.retrieval.map, clock.seconds, clock.cpu_seconds)
-    return _outcome(task, bench.embedder, adaptation, clock, note)
+    return _outcome(task, suite.embedder, adaptation, clock, note)
 
 
 def loaded_task_of(task: Task) -> LoadedTask:
@@ -122,12 +122,12 @@ def _outcome(task: Task, embedder: Embedder, adaptation: Prompt | None, clock: C
     return Outcome(rank(task, embedder, adaptation), clock.seconds, clock.cpu_seconds, note)
 
 
-def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport | None) -> tuple[Prompt, str]:
+def _adapt(method: str, suite: MethodSuite, support: TaskSupport, other: TaskSupport | None) -> tuple[Prompt, str]:
     """The adaptation of a method that leaves the weights alone, and what there is to say of it."""
-    embedder, told = bench.embedder, method.endswith("_identities")
+    embedder, with_identities = suite.embedder, method.endswith("_identities")
     if method in CONTEXTS:
         return _context(method, embedder, support, other)
-    seen = see_task_support(embedder, support, told=told)
+    seen = see_task_support(embedder, support, with_identities=with_identities)
     match method.removesuffix("_pairs").removesuffix("_identities"):
         case "static":
             return fit(embedder, seen, StaticTokens()), ""
@@ -141,7 +141,7 @@ def _adapt(method: str, bench: Bench, support: TaskSupport, other: TaskSupport |
         case "chosen":
             adaptation = select.fit_selected(embedder, seen, "auto")
         case "tuned":
-            adaptation = fit(embedder, seen, bench.tuning(method, len(support.pairs)))
+            adaptation = fit(embedder, seen, suite.tuning(method, len(support.pairs)))
         case _:
             raise ValueError(f"no method {method!r}")
     return adaptation, str(adaptation.recipe)
@@ -165,21 +165,21 @@ def _context_of(embedder: Embedder, support: TaskSupport) -> Context[Latents]:
     return Context(embedder.latents(support.pixels), support.pairs, support.category)
 
 
-def _retrained(method: str, bench: Bench, task: Task, num_pairs: int, clock: Clock) -> Outcome:
-    settings, from_triplet = bench.retraining(method, num_pairs)
-    start = bench.baseline if from_triplet else bench.embedder
+def _retrained(method: str, suite: MethodSuite, task: Task, num_pairs: int, clock: Clock) -> Outcome:
+    settings, from_triplet = suite.retraining(method, num_pairs)
+    start = suite.baseline if from_triplet else suite.embedder
     support = draw_task_support(task, num_pairs)
     with clock.running():
-        relation = relation_of(support, told=method.endswith("_identities"))
+        relation = relation_of(support, with_identities=method.endswith("_identities"))
         embedder = finetuned.finetuned(start, support.pixels, relation, settings, seed=support.seed)
     return _outcome(task, embedder, None, clock, f"{settings}, from {'triplet' if from_triplet else 'the backbone'}")
 
 
-def _supervised(bench: Bench, task: Task, clock: Clock) -> Outcome:
+def _supervised(suite: MethodSuite, task: Task, clock: Clock) -> Outcome:
     """A backbone fine-tuned on other photos of the task's own individuals, those that are looked up among them."""
-    pixels, identities = task.more_photos(bench.num_supervised)
+    pixels, identities = task.more_photos(suite.num_supervised)
     with clock.running():
         relation = torch.where(identities[:, None] == identities[None], 1, -1).to(torch.int8).numpy()
         seed = derive_seed(task.plan.seed, "supervised")
-        embedder = finetuned.finetuned(bench.embedder, pixels, relation, bench.supervised, seed=seed)
-    return _outcome(task, embedder, None, clock, f"{len(pixels)} photos, {bench.supervised}")
+        embedder = finetuned.finetuned(suite.embedder, pixels, relation, suite.supervised, seed=seed)
+    return _outcome(task, embedder, None, clock, f"{len(pixels)} photos, {suite.supervised}")

@@ -26,7 +26,7 @@ class TaskSupport:
         pixels: (n, 3, S, S) uint8.
         values: factor values of these photos (n, 6).
         pairs: positions among the n photos.
-        identities: of the n photos, for methods that are told them.
+        identities: of the n photos, for methods that know them.
         other_rules: that could have been laid over the same photos, see `Task.other_rules`.
         seed: of whatever is drawn anew of it.
     """
@@ -70,21 +70,21 @@ def by_another_rule(support: TaskSupport) -> tuple[str, Support]:
     return drawn
 
 
-def relation_of(support: TaskSupport, *, told: bool) -> np.ndarray:
-    """Relations (n, n) of the photos: 1 same, -1 different, 0 unknown; `told` their identities, or from pairs alone."""
-    if told:
+def relation_of(support: TaskSupport, *, with_identities: bool) -> np.ndarray:
+    """Return relations (n, n) of the photos: 1 same, -1 different, 0 unknown; from their identities or their pairs."""
+    if with_identities:
         return relate_identities(support.identities)[1]
     return relate_pairs(support.pairs, [str(position) for position in range(len(support.pixels))])[1]
 
 
-def see_task_support(embedder: Embedder, support: TaskSupport, *, told: bool) -> EncodedSupport:
-    """The support as adaptations want it; `told` the identities of its photos, or its pairs alone."""
+def see_task_support(embedder: Embedder, support: TaskSupport, *, with_identities: bool) -> EncodedSupport:
+    """The support as adaptations want it; `with_identities` the identities of its photos, or its pairs alone."""
     return encode_pixels(
         embedder,
         support.pixels,
         support.pairs,
         category=support.category,
-        identities=support.identities if told else None,
+        identities=support.identities if with_identities else None,
         seed=support.seed,
     )
 

@@ -136,10 +136,10 @@ def make_task(plan: TaskPlan, *, size: int) -> Task:
     draw = generator(plan.seed, "halves")
     known = torch.unique(identities)
     known = known[torch.randperm(len(known), generator=draw)]
-    taught, asked = known[: len(known) // 2], known[len(known) // 2 :]
+    taught, queried = known[: len(known) // 2], known[len(known) // 2 :]
     support = torch.isin(identities, taught).nonzero().squeeze(1)
     rows: list[Tensor] = []
-    for identity in asked:
+    for identity in queried:
         own = (identities == identity).nonzero().squeeze(1)
         if len(own) > 1 and len(rows) < MAX_IDENTITIES:
             rows.append(own[torch.randperm(len(own), generator=draw)[:MAX_PHOTOS]])

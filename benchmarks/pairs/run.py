@@ -8,11 +8,8 @@ next pairs are proposed by its embeddings. `known` draws balanced pairs by the i
 labels.
 """
 
-import argparse
-import shlex
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +18,7 @@ from scipy import stats
 
 from benchmarks.decisions.real_sets import bare
 from benchmarks.lib.embedded_sets import EmbeddedSet, embedded
-from benchmarks.lib.program import ROOT, run
+from benchmarks.lib.program import ROOT, command_of, run, study_parser
 from benchmarks.lib.results import write_results
 from vicp.adapt import select
 from vicp.adapt.encoded_support import EncodedSupport, relate_pairs, sample_same_size
@@ -37,31 +34,27 @@ STRATEGIES = ("random", "balanced", "likely", "uncertain", "known")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
+    parser = study_parser(__doc__, "tables", "--workers", out=ROOT / "results" / "pairs")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "pairs")
-    asked = parser.parse_args()
-    sets = {table.stem: embedded(table) for table in asked.tables}
-    with ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as pool:
+    options = parser.parse_args()
+    sets = {table.stem: embedded(table) for table in options.tables}
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         jobs = {
-            name: {s: [pool.submit(curve, one, s, seed) for seed in range(asked.seeds)] for s in STRATEGIES}
+            name: {s: [pool.submit(curve, one, s, seed) for seed in range(options.seeds)] for s in STRATEGIES}
             for name, one in sets.items()
         }
         curves = {name: {s: [j.result() for j in runs] for s, runs in own.items()} for name, own in jobs.items()}
-    names = " ".join(table.name for table in asked.tables)
     found = {
-        "command": f"python -m benchmarks.pairs.run {shlex.join(names.split())} --seeds {asked.seeds}",
-        "seeds": asked.seeds,
+        "command": command_of(parser, options, "benchmarks.pairs.run"),
+        "seeds": options.seeds,
         "budgets": BUDGETS,
         "sets": {name: summarise(own) for name, own in curves.items()},
     }
-    write_results(asked.out, found, page(found))
+    write_results(options.out, found, page(found))
 
 
 def curve(photos: EmbeddedSet, strategy: str, seed: int) -> dict[str, list[float]]:
-    """MAP on identities never asked about, without labels and after each budget; and how many pairs were the same."""
+    """MAP on identities that no pair shows, without labels and after each budget; and how many pairs were the same."""
     identities = np.unique(photos.identities, return_inverse=True)[1]
     order = np.random.default_rng(derive_seed(seed, "pairs", photos.name)).permutation(identities.max() + 1)
     pool = np.flatnonzero(np.isin(identities, order[: len(order) // 2]))
@@ -179,7 +172,7 @@ def verdict(rows: dict[str, Any]) -> str:
     said = []
     for strategy in ("balanced", "likely", "uncertain"):
         mean, low, high = (100 * value for value in rows[strategy]["over_random"][-1])
-        word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+        word = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
         said.append(f"{strategy} {mean:+.1f} ({low:+.1f} to {high:+.1f}), {word}")
     return "; ".join(said)
 

@@ -22,10 +22,10 @@ ROWS = {
     "static": "a static learned prompt",
     "frozen": "the plain backbone",
     "metric": "a metric in closed form of the own pairs",
-    "chosen_pairs": "what `vicp teach` chooses by itself, told the pairs",
-    "triplet_plus_pairs": "every weight fine-tuned, told the pairs (Triplet+)",
-    "chosen_identities": "what `vicp teach` chooses, told the identities of the same photos",
-    "triplet_plus_identities": "Triplet+, told the identities of the same photos",
+    "chosen_pairs": "what `vicp teach` chooses by itself, from the pairs",
+    "triplet_plus_pairs": "every weight fine-tuned, from the pairs (Triplet+)",
+    "chosen_identities": "what `vicp teach` chooses, from the identities of the same photos",
+    "triplet_plus_identities": "Triplet+, from the identities of the same photos",
     "verifier": "the verifier, with the own pairs",
 }
 REAL_COLUMNS = {  # method and K
@@ -63,13 +63,13 @@ def context_table(facts: Mapping[str, Any]) -> str:
     lines = header(["mAP, 16 labelled pairs", "A: unseen shapes", "B: unseen shapes and rules"])
     for method, meaning in ROWS.items():
         found = [facts[test].get(method, {}).get("by_K", {}) for test in ("A", "B")]
-        cells = [told(by_k.get("16", by_k.get("0")), facts["tasks"]) for by_k in found]
+        cells = [cell_with_tasks(by_k.get("16", by_k.get("0")), facts["tasks"]) for by_k in found]
         if any(found):
             lines.append("| " + " | ".join([meaning, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def told(row: Mapping[str, Any] | None, num_tasks: int) -> str:
+def cell_with_tasks(row: Mapping[str, Any] | None, num_tasks: int) -> str:
     """The cell, and its number of tasks where it has not all."""
     if row is None or row["tasks"] >= num_tasks:
         return cell(row)

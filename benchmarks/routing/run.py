@@ -3,11 +3,9 @@
     python -m benchmarks.routing.run TABLE.parquet ... [--draws 3] [--photos 60] [--seed 0]
 
 Categories of the procedural world, and those of real sets, under the packaged `mini`. Half of each category's
-individuals teach its prompt, photos of the other half stand in the gallery or are asked about.
+individuals teach its prompt, photos of the other half stand in the gallery or are queries.
 """
 
-import argparse
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.lib.program import ROOT, run
+from benchmarks.lib.program import ROOT, command_of, run, study_parser
 from benchmarks.lib.results import write_results
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.embedder import Embedder
@@ -31,7 +29,6 @@ from vicp.evaluation.protocols.world_table import world_table
 from vicp.gallery.routing import UNKNOWN, category_density, route
 from vicp.metrics.bootstrap import bootstrap_interval
 
-RESULTS = ROOT / "results" / "routing"
 PAIRS = 32
 RECIPES = {"generated": GeneratedPrompt(), "metric": Whitening()}
 Categories = Mapping[str, PhotoTable]
@@ -39,26 +36,26 @@ Shares = dict[str, dict[str, float]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
-    parser.add_argument("--draws", type=int, default=3, help="divisions of the individuals")
-    parser.add_argument("--photos", type=int, default=60, help="of a category in the gallery, and half as many asked")
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    parser = study_parser(__doc__, "tables", "--draws", "--seed", out=ROOT / "results" / "routing")
+    parser.add_argument("--photos", type=int, default=60, help="of a category in the gallery, and half as many queries")
+    options = parser.parse_args()
     embedder = replace(load_model("mini"), cache=EmbeddingCache(Path("runs", "routing")))  # views are looked at often
-    groups = {"procedural world": by_category(world_table(num_categories=6, seed=derive_seed(asked.seed, "routing")))}
+    groups = {"procedural world": by_category(world_table(num_categories=6, seed=derive_seed(options.seed, "routing")))}
     groups["real sets"] = {
-        f"{table.stem}: {name}": own for table in asked.tables for name, own in by_category(open_photos(table)).items()
+        f"{table.stem}: {name}": own
+        for table in options.tables
+        for name, own in by_category(open_photos(table)).items()
     }
     found = {}
     for name, categories in groups.items():
         usable = {key: table for key, table in categories.items() if len(set(table.identities)) >= 8}
-        draws = [measure(embedder, usable, asked.photos, derive_seed(asked.seed, draw)) for draw in range(asked.draws)]
+        draws = [
+            measure(embedder, usable, options.photos, derive_seed(options.seed, draw)) for draw in range(options.draws)
+        ]
         found[name] = {"categories": sorted(usable), "chance": 1 / len(usable), "rows": gather(draws)}
-    given = f"--draws {asked.draws} --photos {asked.photos} --seed {asked.seed}"
-    command = f"python -m benchmarks.routing.run {shlex.join(t.name for t in asked.tables)} {given}"
-    facts = {"command": command, "pairs": PAIRS, "draws": asked.draws, "seed": asked.seed, "groups": found}
-    write_results(RESULTS, facts, page(facts))
+    command = command_of(parser, options, "benchmarks.routing.run")
+    facts = {"command": command, "pairs": PAIRS, "draws": options.draws, "seed": options.seed, "groups": found}
+    write_results(options.out, facts, page(facts))
 
 
 def by_category(table: PhotoTable) -> dict[str, PhotoTable]:
@@ -73,15 +70,15 @@ def measure(
     rows = {}
     for method in ("null", *RECIPES):
         adaptations = {name: adaptation(embedder, *one[:2], name, method, seed) for name, one in taught.items()}
-        usual = {n: category_density(embed(embedder, taught[n][2], own)) for n, own in adaptations.items()}
+        default = {n: category_density(embed(embedder, taught[n][2], own)) for n, own in adaptations.items()}
         shares: dict[str, list[float]] = {"right": [], "called_unknown": [], "absent_called_unknown": []}
         for name, one in taught.items():
             queries = {n: embed(embedder, one[3], own) for n, own in adaptations.items()}
-            said = np.array(route(queries, usual, allow_unknown=False))
-            told = np.array(route(queries, usual))
-            without = np.array(route({n: q for n, q in queries.items() if n != name}, usual))
-            shares["right"].append(float((said == name).mean()))
-            shares["called_unknown"].append(float((told == UNKNOWN).mean()))
+            forced = np.array(route(queries, default, allow_unknown=False))
+            routed = np.array(route(queries, default))
+            without = np.array(route({n: q for n, q in queries.items() if n != name}, default))
+            shares["right"].append(float((forced == name).mean()))
+            shares["called_unknown"].append(float((routed == UNKNOWN).mean()))
             shares["absent_called_unknown"].append(float((without == UNKNOWN).mean()))
         rows[method] = shares
     return rows
@@ -91,7 +88,7 @@ Divided = tuple[PhotoTable, Sequence[str], PhotoTable, PhotoTable]
 
 
 def divide(embedder: Embedder, table: PhotoTable, name: str, num_photos: int, seed: int) -> Divided:
-    """Photos to teach from and their identities, photos of the gallery, and photos that are asked about."""
+    """Photos to teach from and their identities, photos of the gallery, and query photos."""
     rng = np.random.default_rng(derive_seed(seed, name))
     identities = np.array(table.identities)
     order = rng.permutation(np.unique(identities))

@@ -7,53 +7,41 @@ Each set is evaluated into runs/evaluation/NAME, with report.json, report.md and
 not done again.
 """
 
-import argparse
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lib.program import ROOT, run
+from benchmarks.lib.program import ROOT, command_of, run, study_parser
 from benchmarks.lib.results import write_results
 from vicp.data.sources import open_photos
 
-SETS = ROOT / "results" / "sets"
 METHODS = ["mini", "triplet", "arcface", "adaface", "scl", "scl-lora", "static-shared", "static-per-layer"]
 ADAPTATIONS, STAGES = "null,static,generated,metric", "ot,verifier,k-reciprocal"
 CONTEXTS = ("own", "other", "shuffled", "null", "static", "frozen", "metric", "verifier")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
+    parser = study_parser(__doc__, "tables", "--seed", out=ROOT / "results" / "sets")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--support-draws", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=SETS)
-    asked = parser.parse_args()
-    for table in asked.tables:
+    options = parser.parse_args()
+    for table in options.tables:
         open_photos(table)  # a set that is not there ends it before hours are spent on the others
-    sets = {table.stem: evaluate(table, asked.methods, asked.support_draws, asked.seed) for table in asked.tables}
+    sets = {
+        table.stem: evaluate(table, options.methods, options.support_draws, options.seed) for table in options.tables
+    }
     found = {
-        "command": shlex.join(
-            ["python", "-m", "benchmarks.sets.run", *(table.name for table in asked.tables), *options(asked)]
-        ),
+        "command": command_of(parser, options, "benchmarks.sets.run"),
         "protocol": next(iter(sets.values()))["protocol"],
         "unit": "fraction",
-        "seed": asked.seed,
-        "draws": asked.support_draws,
+        "seed": options.seed,
+        "draws": options.support_draws,
         "sets": {name: {"rows": means(report), "skipped": report["skipped"]} for name, report in sets.items()},
     }
-    write_results(asked.out, found, page(found))
-
-
-def options(asked: argparse.Namespace) -> list[str]:
-    given = [] if asked.methods == METHODS else ["--methods", *asked.methods]
-    out = [] if asked.out == SETS else ["--out", f"results/{asked.out.name}"]
-    return [*given, "--support-draws", str(asked.support_draws), "--seed", str(asked.seed), *out]
+    write_results(options.out, found, page(found))
 
 
 def evaluate(table: Path, methods: list[str], draws: int, seed: int) -> dict[str, Any]:

@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lib.program import ROOT, run
+from benchmarks.lib.program import ROOT, command_of, run, study_parser
+
+
+def test_the_command_of_results_has_what_is_not_the_default_and_no_folder_of_this_machine() -> None:
+    parser = study_parser(None, "tables", "--ks", "--seen", "--workers", out=ROOT / "results" / "sets")
+    given = ["/elsewhere/a photo.parquet", "b.parquet", "--ks", "4", "--workers", "9", "--out", "/elsewhere/x"]
+    command = command_of(parser, parser.parse_args(given), "benchmarks.sets.run")
+    assert command == "python -m benchmarks.sets.run 'a photo.parquet' b.parquet --ks 4"
+    inside = parser.parse_args(["b.parquet", "--out", str(ROOT / "results" / "omniglot")])
+    assert command_of(parser, inside, "m") == "python -m m b.parquet --out results/omniglot"
 
 
 @pytest.mark.parametrize(
-    ("program", "asked"),
+    ("program", "arguments"),
     [
         ("context.run", "--tasks 0"),
         ("context.run", "--draws 0"),
@@ -22,12 +31,12 @@ from benchmarks.lib.program import ROOT, run
     ],
 )
 def test_numbers_out_of_range_end_before_anything_is_done(
-    program: str, asked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    program: str, arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(f"benchmarks.{program}").main(asked.split())
+        importlib.import_module(f"benchmarks.{program}").main(arguments.split())
     assert ended.value.code == 2
-    assert f"argument {asked.split()[0]}: " in capsys.readouterr().err
+    assert f"argument {arguments.split()[0]}: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.lib.method_suite import Bench, subject
+from benchmarks.lib.method_suite import MethodSuite, subject
 from benchmarks.lib.settings_search import STEPS, Candidate, candidates, choose_settings, try_candidate
 from benchmarks.lib.task_methods import loaded_task_of, rank, run_method
 from benchmarks.lib.task_support import draw_task_support
@@ -39,10 +39,10 @@ def model() -> VICP:
 
 
 @pytest.fixture(scope="module")
-def bench(model: VICP) -> Bench:
+def suite(model: VICP) -> MethodSuite:
     embedder = make_embedder(model, static=torch.randn(4, 32, generator=torch.Generator().manual_seed(1)))
     plain = replace(make_embedder(build_model(PRESETS["tiny"], seed=7).eval()), model=None)
-    return Bench(embedder, plain, supervised=FinetuneSettings(3, 1e-3, "triplet"), num_supervised=40)
+    return MethodSuite(embedder, plain, supervised=FinetuneSettings(3, 1e-3, "triplet"), num_supervised=40)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def tasks() -> list[Task]:
     return [make_task(plan, size=32) for plan in plan_tasks("A", 2, num_photos=120)]
 
 
-def run(method: str, bench: Bench, tasks: list[Task], k: int = 16):
-    return run_method(method, bench, tasks[0], partial(tasks.__getitem__, 1), k)
+def run(method: str, suite: MethodSuite, tasks: list[Task], k: int = 16):
+    return run_method(method, suite, tasks[0], partial(tasks.__getitem__, 1), k)
 
 
 def test_a_perfect_embedding_gets_100_and_a_blind_one_little(tasks: list[Task]) -> None:
@@ -61,35 +61,35 @@ def test_a_perfect_embedding_gets_100_and_a_blind_one_little(tasks: list[Task]) 
     assert score_task(loaded_task, torch.ones(len(codes), 2)).retrieval.map < 0.5
 
 
-def test_own_is_ranked_under_the_prompt_of_the_own_pairs(bench: Bench, tasks: list[Task]) -> None:
-    task, embedder = tasks[0], bench.embedder
+def test_own_is_ranked_under_the_prompt_of_the_own_pairs(suite: MethodSuite, tasks: list[Task]) -> None:
+    task, embedder = tasks[0], suite.embedder
     support = draw_task_support(task, 16)
     prompt = infer_prompt(embedder, embedder.latents(support.pixels), support.pairs, category="")
     rows = embedder.embed_pixels(task.pool.images[task.test], Prompt.of(prompt), mirror=True)
     codes = task.identities[task.test].numpy()
     expected = 100 * retrieval(rows, rows, codes, codes, leave_one_out=True).map
-    found = run("own", bench, tasks)
+    found = run("own", suite, tasks)
     assert found.map == pytest.approx(expected)
     assert found.cpu_seconds > 0
     assert 0 < found.seconds < 60
     null = Prompt.of(null_prompt(embedder, embedder.latents(support.pixels)))
-    assert run("null", bench, tasks, 0).map == pytest.approx(rank(task, embedder, null))
+    assert run("null", suite, tasks, 0).map == pytest.approx(rank(task, embedder, null))
 
 
-def test_contexts_and_baselines_differ(bench: Bench, tasks: list[Task]) -> None:
-    found = {method: run(method, bench, tasks).map for method in ALL}
+def test_contexts_and_baselines_differ(suite: MethodSuite, tasks: list[Task]) -> None:
+    found = {method: run(method, suite, tasks).map for method in ALL}
     assert len({round(value, 6) for value in found.values()}) == len(ALL)
     assert all(0 < value < 100 for value in found.values())
-    assert found["frozen"] == rank(tasks[0], bench.embedder, None)
-    assert found["triplet"] == rank(tasks[0], bench.triplet, None)
-    assert run("other_rule", bench, tasks).note.endswith(", 16 pairs")
-    assert run("other", bench, tasks).note == "A-01"
+    assert found["frozen"] == rank(tasks[0], suite.embedder, None)
+    assert found["triplet"] == rank(tasks[0], suite.triplet, None)
+    assert run("other_rule", suite, tasks).note.endswith(", 16 pairs")
+    assert run("other", suite, tasks).note == "A-01"
 
 
-def test_methods_of_steps_run_with_their_settings(bench: Bench, tasks: list[Task]) -> None:
+def test_methods_of_steps_run_with_their_settings(suite: MethodSuite, tasks: list[Task]) -> None:
     short = TunedPrompt("generated", steps=2, rate=1e-2)
     settled = replace(
-        bench,
+        suite,
         tuned={(m, 4): short for m in STEPPED},
         retrained={
             ("triplet_plus_pairs", 4): (FinetuneSettings(2, 1e-3), True),
@@ -101,35 +101,35 @@ def test_methods_of_steps_run_with_their_settings(bench: Bench, tasks: list[Task
     assert found["triplet_plus_pairs"].note == "2 steps at 0.001, ranking loss, from triplet"
     assert found["triplet_plus_identities"].note == "2 steps at 0.001, triplet loss, from the backbone"
     assert found["supervised"].note == "40 photos, 3 steps at 0.001, triplet loss"
-    assert found["triplet_plus_pairs"].map != run("triplet", bench, tasks).map
+    assert found["triplet_plus_pairs"].map != run("triplet", suite, tasks).map
     assert all(outcome.seconds > 0 for outcome in found.values())
 
 
 @pytest.mark.parametrize("method", ["metric", "chosen_pairs", "chosen_identities"])
-def test_what_is_chosen_is_noted_and_takes_no_steps(method: str, bench: Bench, tasks: list[Task]) -> None:
-    found = run(method, bench, tasks)
+def test_what_is_chosen_is_noted_and_takes_no_steps(method: str, suite: MethodSuite, tasks: list[Task]) -> None:
+    found = run(method, suite, tasks)
     assert found.note
     assert "steps" not in found.note
     assert 0 < found.map < 100
 
 
-def test_what_does_not_need_the_generator_is_shared_by_seeds_of_one_backbone(bench: Bench, model: VICP) -> None:
+def test_what_does_not_need_the_generator_is_shared_by_seeds_of_one_backbone(suite: MethodSuite, model: VICP) -> None:
     other = build_model(PRESETS["tiny"], seed=3).eval()
     other.backbone.load_state_dict(model.backbone.state_dict())
-    seed = replace(bench, embedder=make_embedder(other))
-    seed = replace(seed, embedder=replace(seed.embedder, static=bench.embedder.static))
+    seed = replace(suite, embedder=make_embedder(other))
+    seed = replace(seed, embedder=replace(seed.embedder, static=suite.embedder.static))
     shared = ("frozen", "static", "triplet", "triplet_plus_pairs", "supervised")
     for method in (*ALL, *STEPPED, "metric", "chosen_pairs"):
-        a, b = (subject(method, each, 16) for each in (bench, seed))
+        a, b = (subject(method, each, 16) for each in (suite, seed))
         assert (a == b) == (method.startswith(shared)), method
-    taught = replace(bench, embedder=replace(bench.embedder, static=torch.ones(2, 8)))
-    assert subject("static", taught, 0) != subject("static", bench, 0), "another static prompt of the same model"
+    taught = replace(suite, embedder=replace(suite.embedder, static=torch.ones(2, 8)))
+    assert subject("static", taught, 0) != subject("static", suite, 0), "another static prompt of the same model"
     assert subject(
-        "tuned_pairs", replace(bench, tuned={("tuned_pairs", 16): TunedPrompt("generated", 1, 1e-3)}), 16
-    ) != subject("tuned_pairs", bench, 16)
+        "tuned_pairs", replace(suite, tuned={("tuned_pairs", 16): TunedPrompt("generated", 1, 1e-3)}), 16
+    ) != subject("tuned_pairs", suite, 16)
 
 
-def test_settings_are_those_that_did_best(bench: Bench, tasks: list[Task]) -> None:
+def test_settings_are_those_that_did_best(suite: MethodSuite, tasks: list[Task]) -> None:
     assert len(candidates("triplet_plus_pairs", has_triplet=False)) == 3
     assert len(candidates("triplet_plus_identities", has_triplet=True)) == 6
     assert all(c.from_triplet for c in candidates("triplet_plus_identities", has_triplet=True))
@@ -140,7 +140,7 @@ def test_settings_are_those_that_did_best(bench: Bench, tasks: list[Task]) -> No
         ("triplet_plus_pairs", 16, bad): [{10: 41.0, 20: 42.0, 30: 43.0}] * 2,
         ("tuned_pairs", 64, bad): [{10: 3.0, 20: 2.0, 30: 1.0}],
     }
-    settled, rows = choose_settings(bench, tried)
+    settled, rows = choose_settings(suite, tried)
     assert settled.retrained == {("triplet_plus_pairs", 16): (FinetuneSettings(20, 1e-3, "triplet"), True)}
     assert settled.tuned == {("tuned_pairs", 64): TunedPrompt("generated", steps=10, rate=1e-4)}
     assert (rows[0]["chosen"], rows[0]["map"]) == ("0.001-triplet-from-triplet, 20 steps", 61.0)
@@ -148,11 +148,11 @@ def test_settings_are_those_that_did_best(bench: Bench, tasks: list[Task]) -> No
 
 
 @pytest.mark.parametrize("method", ["tuned_pairs", "triplet_plus_identities"])
-def test_a_trial_ends_where_the_method_would(method: str, bench: Bench, tasks: list[Task]) -> None:
+def test_a_trial_ends_where_the_method_would(method: str, suite: MethodSuite, tasks: list[Task]) -> None:
     candidate = candidates(method, has_triplet=False)[0]
-    found = try_candidate(method, bench, tasks[0], 4, candidate)
+    found = try_candidate(method, suite, tasks[0], 4, candidate)
     assert tuple(found) == STEPS
-    settled, _ = choose_settings(bench, {(method, 4, candidate): [found]})
+    settled, _ = choose_settings(suite, {(method, 4, candidate): [found]})
     best = max(found, key=lambda steps: found[steps])
     assert run(method, settled, tasks, 4).map == pytest.approx(found[best], abs=1e-3)
     assert not np.isnan(list(found.values())).any()

@@ -24,7 +24,9 @@ def test_the_support_is_the_tasks_pairs_with_their_photos(task: Task) -> None:
 
 def test_identities_tell_more_than_pairs(task: Task) -> None:
     support = draw_task_support(task, 16)
-    from_pairs, from_identities = (relation_of(support, told=told) for told in (False, True))
+    from_pairs, from_identities = (
+        relation_of(support, with_identities=with_identities) for with_identities in (False, True)
+    )
     known = from_pairs != 0
     assert known.mean() < 0.2
     assert (from_identities != 0).all()
