@@ -35,6 +35,7 @@ wheel: $(READY)
 docs: $(READY)
 	$(BIN)/python -m typer vicp.cli utils docs --name vicp --output docs/cli.md
 	$(BIN)/python docs/draw_architecture.py
+	$(BIN)/python docs/write_python_page.py
 
 format: $(READY)
 	$(BIN)/ruff format .

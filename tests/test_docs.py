@@ -69,3 +69,12 @@ def test_the_diagram_leaves_out_implied_arrows_only() -> None:
     graph = {"a": {"b", "c"}, "b": {"c"}, "c": set()}
     assert program["direct_only"](graph) == {"a": {"b"}, "b": {"c"}, "c": set()}
     assert program["draw"](program["direct_only"](graph)) == "```mermaid\ngraph TD\n    a --> b\n    b --> c\n```\n"
+
+
+def test_the_python_page_has_every_public_name_and_argument() -> None:
+    import vicp
+
+    program = runpy.run_path(str(ROOT / "docs" / "write_python_page.py"))
+    described = {name for names in program["SECTIONS"].values() for name in names}
+    assert described | {"__version__"} == set(vicp.__all__)
+    assert (ROOT / "docs" / "python.md").read_text() == program["page"](), "run `make docs`"

@@ -1,4 +1,4 @@
-"""The settings of a run: frozen dataclasses with the paper's defaults; YAML and key=value differ."""
+"""The settings of a run: frozen dataclasses with the paper's defaults, which YAML and key=value override."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Reads settings: a config's defaults, then YAML, then key=value; and writes them. OmegaConf is used here alone."""
+"""Read settings (defaults, then YAML, then key=value) and write them; the only module that uses OmegaConf."""
 
 import dataclasses
 import difflib
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 
 def load_config(kind: type[T], file: Path | None = None, overrides: Sequence[str] = ()) -> T:
-    """A config of `kind`: its defaults, then a YAML file, then `key.sub=value` overrides.
+    """Return a config of `kind`: its defaults, then a YAML file, then `key.sub=value` overrides.
 
     A YAML file with a key `extends: OTHER.yaml`, relative to it, holds what differs from that file.
 
     Raises:
-        ConfigError: a file that cannot be read, an unknown key (with the nearest valid one), a value of the
+        ConfigError: A file that cannot be read, an unknown key (with the nearest valid one), a value of the
             wrong type.
     """
     layers = []
@@ -33,7 +33,7 @@ def load_config(kind: type[T], file: Path | None = None, overrides: Sequence[str
 
 
 def _lineage(file: Path) -> list[Path]:
-    """The file and those it extends, the first to be read first."""
+    """Return the file and those it extends, the first to be read first."""
     files = [file]
     while (parent := _read_yaml(files[0]).get("extends")) is not None:
         found = files[0].parent / str(parent)
@@ -44,17 +44,17 @@ def _lineage(file: Path) -> list[Path]:
 
 
 def config_from_dict(kind: type[T], values: dict[str, Any], *, where: str) -> T:
-    """A config of `kind` from plain values, as read from a checkpoint's JSON; errors name `where`."""
+    """Return a config of `kind` from plain values, as read from a checkpoint's JSON; errors name `where`."""
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: a config is a mapping of keys to values, got {type(values).__name__}")
     return _merge(kind, [values], where=f"{where}: ")
 
 
 def dump_config(config: Any, file: Path) -> None:
-    """Writes the resolved config as YAML.
+    """Write the resolved config as YAML.
 
     Raises:
-        ConfigError: it cannot be written there.
+        ConfigError: It cannot be written there.
     """
     text = yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
     try:
@@ -115,7 +115,7 @@ def _explain(error: Exception, kind: type, layers: Sequence[dict[str, Any]]) -> 
 
 
 def _refused(kind: type, layers: Sequence[dict[str, Any]]) -> str:
-    """The key that is refused alone: of a section or a tuple, OmegaConf does not say which."""
+    """Return the key that is refused alone: of a section or a tuple, OmegaConf does not say which."""
     defaults = OmegaConf.structured(kind)
     for layer in layers:
         for key, value in _leaves(layer, OmegaConf.to_container(defaults)):
@@ -130,7 +130,7 @@ def _refused(kind: type, layers: Sequence[dict[str, Any]]) -> str:
 
 
 def _leaves(values: dict[str, Any], defaults: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Full keys and values, down to where either side is no mapping."""
+    """Yield full keys and values, down to where either side is not a mapping."""
     for key, value in values.items():
         default = defaults.get(key)
         if isinstance(value, dict) and isinstance(default, dict):

@@ -36,7 +36,7 @@ class PromptError(VICPError):
 
 
 class GalleryError(VICPError):
-    """A gallery that cannot answer."""
+    """A gallery that is missing, damaged, locked, or cannot answer."""
 
 
 class TrainingError(VICPError):

@@ -1,4 +1,4 @@
-"""The optional packages: which extra of the wheel brings each, and the one line that a missing one ends in."""
+"""Optional packages: the extra that installs each, and the error line for a missing one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ def explain_missing_extras() -> Iterator[None]:
     The import may be anywhere below. Also a decorator: `@explain_missing_extras()`.
 
     Raises:
-        MissingExtraError: an optional package is not installed. Other failed imports pass as they are.
+        MissingExtraError: An optional package is not installed. Other failed imports pass as they are.
     """
     try:
         yield

@@ -24,10 +24,10 @@ class EmbeddingCache:
     """A SQLite file of embeddings; `space` names what made them, so that no two kinds mix.
 
     Args:
-        folder: where the file lives; made if absent.
+        folder: Where the file lives; made if absent.
 
     Raises:
-        DataError: the folder or file cannot be used.
+        DataError: The folder or file cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class EmbeddingCache:
         """Return the cached embeddings (D,) float32, by position in `photos`.
 
         Raises:
-            DataError: the file cannot be read.
+            DataError: The file cannot be read.
         """
         embeddings: dict[int, Tensor] = {}
         with self._open() as database:
@@ -59,7 +59,7 @@ class EmbeddingCache:
         """Add embeddings (b, D) of photos; all of them or, if the process dies, none.
 
         Raises:
-            DataError: the file cannot be written.
+            DataError: The file cannot be written.
         """
         rows = embeddings.float().cpu().numpy()
         with self._open() as database:
@@ -70,7 +70,7 @@ class EmbeddingCache:
 
     @contextmanager
     def _open(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction; what goes wrong in it is the user's disk, not a traceback."""
+        """Open one transaction; a failing disk raises one clear error."""
         try:
             if make:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

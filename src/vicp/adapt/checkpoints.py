@@ -1,4 +1,4 @@
-"""What lies in a folder or under a hub name: a VICP checkpoint or a vision backbone; and how either is opened."""
+"""Find a VICP checkpoint or a vision backbone in a folder or on the hub, and open it."""
 
 import json
 import re
@@ -27,9 +27,9 @@ class Checkpoint:
 
     Attributes:
         source: `mini`, a folder or a hub name.
-        has_model: a VICP model, not a backbone alone.
-        has_static: its folder holds a static prompt; of a hub name this is known once it is opened.
-        pooling: of a backbone alone: as in the settings of its training run, found in the parent folder, else CLS.
+        has_model: A VICP model, not a backbone alone.
+        has_static: Its folder holds a static prompt; of a hub name this is known once it is opened.
+        pooling: Of a backbone alone: as in the settings of its training run, found in the parent folder, else CLS.
     """
 
     source: str
@@ -38,28 +38,28 @@ class Checkpoint:
     pooling: Pooling
 
     def open(self) -> Embedder:
-        """An embedder for it.
+        """Return an embedder for the checkpoint.
 
         Raises:
-            ConfigError: its config is not one of this version.
-            WeightsError: damaged, or of another shape.
-            PromptError: its static prompt is damaged.
+            ConfigError: Its config is not one of this version.
+            WeightsError: Damaged, or of another shape.
+            PromptError: Its static prompt is damaged.
         """
         return load_model(self.source) if self.has_model else load_backbone_embedder(self.source, pooling=self.pooling)
 
     def open_plain(self) -> Embedder:
-        """An embedder for its backbone alone, that of a VICP model with the model's pooling and photos."""
+        """Return an embedder for the backbone alone, with the pooling and image settings of its VICP model."""
         return replace(self.open(), model=None, static=None)
 
 
 def find(source: str) -> Checkpoint | None:
-    """What there is; None where there is nothing.
+    """Return the checkpoint in a folder or on the hub; None where there is none.
 
     Args:
         source: `mini`, a folder or a hub name (owner/name), of which only the config is fetched.
 
     Raises:
-        ConfigError: a folder or repository of something else, or a hub name that cannot be fetched.
+        ConfigError: A folder or repository of something else, or a hub name that cannot be fetched.
     """
     folder = _folder(source)
     config = _config(source, folder)
@@ -85,7 +85,7 @@ def _folder(source: str) -> Path:
 
 
 def _config(source: str, folder: Path) -> dict[str, Any] | None:
-    """The checkpoint's config; None where neither a folder nor a repository has one."""
+    """Return the checkpoint's config; None where neither a folder nor a repository has one."""
     path = _fetched(source) if _is_hub_name(source) else folder / CONFIG_NAME
     if not path.is_file():
         return None
@@ -99,7 +99,7 @@ def _config(source: str, folder: Path) -> dict[str, Any] | None:
 
 
 def _is_hub_name(source: str) -> bool:
-    """Whether it is written owner/name, and no file or folder `owner` is here, of which it would be a part."""
+    """Return whether a name has the form owner/name, and there is no local file or folder `owner`."""
     return HUB_NAME.fullmatch(source) is not None and not Path(source).parent.exists()
 
 

@@ -1,4 +1,4 @@
-"""Control contexts: what the LLM reads instead of a category's own labelled pairs, to show what those are worth.
+"""Control contexts: what the LLM reads in place of a category's own pairs, to measure what these are worth.
 
 A model can ignore its context. So whatever the own context is said to add is measured against contexts that should
 not help: the pairs of another category, the own pairs with wrong labels, no pairs, or one learned prompt for all.
@@ -48,7 +48,7 @@ class Context(Generic[Photos]):
     Attributes:
         photos: n photos, as the reader takes them: latents, tokens or pixels.
         pairs: K labelled pairs, positions among the photos.
-        category: what the photos show.
+        category: What the photos show.
     """
 
     photos: Photos
@@ -64,18 +64,18 @@ def build_controls(
     other: Context[Photos] | None = None,
     other_rule: Context[Photos] | None = None,
 ) -> dict[str, Context[Photos]]:
-    """The own context and the named controls, by name.
+    """Return the own context and the named controls, by name.
 
     Args:
-        own: the category's own pairs.
-        names: of CONTROLS, without "static"; "other" and "other_rule" are left out where they are not given.
-        seed: of shuffling and pairing anew.
-        other: the pairs of another category.
-        other_rule: photos of the category with labels of another rule.
+        own: The category's own pairs.
+        names: Of CONTROLS, without "static"; "other" and "other_rule" are left out where they are not given.
+        seed: Of shuffling and pairing anew.
+        other: The pairs of another category.
+        other_rule: Photos of the category with labels of another rule.
 
     Raises:
-        DataError: the pairs share too few photos to be paired anew.
-        ValueError: no such control.
+        DataError: The pairs share too few photos to be paired anew.
+        ValueError: No such control.
     """
     contexts = {"own": own}
     for name in names:
@@ -95,10 +95,10 @@ def build_controls(
 
 
 def support_context(support: EncodedSupport) -> Context[Latents]:
-    """The context that the LLM of a VICP model reads from a support.
+    """Return the context that the LLM of a VICP model reads from a support.
 
     Raises:
-        ValueError: the support of a bare backbone, which has no latents.
+        ValueError: The support of a bare backbone, which has no latents.
     """
     if support.latents is None:
         raise ValueError("this support has no latents: encode it with a VICP model")
@@ -108,10 +108,10 @@ def support_context(support: EncodedSupport) -> Context[Latents]:
 def control_prompts(
     embedder: Embedder, contexts: Mapping[str, Context[Latents]], *, seed: int
 ) -> dict[str, VisualPrompt]:
-    """The prompt that the LLM emits for each context, by name.
+    """Return the prompt that the LLM emits for each context, by name.
 
     Raises:
-        ConfigError: a bare backbone, which has no LLM.
+        ConfigError: A bare backbone, which has no LLM.
     """
     return {
         name: infer_prompt(embedder, context.photos, context.pairs, category=context.category, seed=seed)
@@ -120,18 +120,18 @@ def control_prompts(
 
 
 def prompt_cosine(left: VisualPrompt, right: VisualPrompt) -> float:
-    """The cosine of two prompts, all their tokens concatenated; 1 for the same prompt."""
+    """Return the cosine of two prompts, all their tokens concatenated; 1 for the same prompt."""
     left_tokens, right_tokens = (prompt.tokens.flatten().double() for prompt in (left, right))  # (M * D,)
     return float(torch.nn.functional.cosine_similarity(left_tokens, right_tokens, dim=0))
 
 
 def repair_pairs(pairs: Support, seed: int) -> Support:
-    """The same first photos and labels with the second photos permuted: a label fits by chance only.
+    """Return the same first photos and labels with the second photos permuted: a label fits by chance only.
 
     No photo is paired with itself; a permutation that would do so is drawn again.
 
     Raises:
-        DataError: too few photos for such a permutation.
+        DataError: Too few photos for such a permutation.
     """
     rng = np.random.default_rng(derive_seed(seed, "repaired"))
     for _ in range(_DEALS):
@@ -142,7 +142,7 @@ def repair_pairs(pairs: Support, seed: int) -> Support:
 
 
 def permute_photos(support: EncodedSupport) -> EncodedSupport:
-    """The support with its photos permuted under fixed labels: as many of each kind, and none says anything."""
+    """Return the support with its photos permuted under fixed labels: as many of each kind, and none says anything."""
     order = np.random.default_rng(derive_seed(support.seed or 0, "dealt anew")).permutation(len(support))
     latents = None if support.latents is None else support.latents[order]
     return replace(support, pixels=support.pixels[order], frozen=support.frozen[order], latents=latents)
@@ -151,14 +151,14 @@ def permute_photos(support: EncodedSupport) -> EncodedSupport:
 def pairs_by_another_rule(
     identities_by_rule: Mapping[str, Sequence[str]], num_pairs: int, *, seed: int
 ) -> tuple[str, Support] | None:
-    """Pairs labelled by the first rule that gives `num_pairs` of them, and its name.
+    """Return pairs labelled by the first rule that gives `num_pairs` of them, and its name.
 
     Where none does, as many as the first gives that gives any; None where none gives any.
 
     Args:
-        identities_by_rule: by the name of a rule, the identity of each of n photos under it.
+        identities_by_rule: By the name of a rule, the identity of each of n photos under it.
         num_pairs: K.
-        seed: of the draw.
+        seed: Of the draw.
     """
     for draw in (sample_support, sample_same_size):
         for rule, identities in identities_by_rule.items():
@@ -170,7 +170,7 @@ def pairs_by_another_rule(
 
 
 def identities_by_factor(table: PhotoTable, *, seed: int) -> dict[str, list[str]]:
-    """The values of every factor that is not in a category's own rule, in random order.
+    """Return the values of every factor that is not in a category's own rule, in random order.
 
     Empty outside the procedural world, whose photos have a column for the rule and one per factor.
     """

@@ -70,7 +70,7 @@ class HeldOutComparisons:
         different: (n, n) bool, a held-out photo and one known to show another; both held out together, where there
             are enough of those.
         groups: (n,) of the photos.
-        across: whether `different` has photos of two folds.
+        across: Whether `different` has photos of two folds.
     """
 
     same: np.ndarray
@@ -128,7 +128,7 @@ class CandidateScores:
 
     Attributes:
         similarity: (n, n) by candidate; row a comes from the fold that holds photo a out.
-        comparisons: which of its entries count.
+        comparisons: Which of its entries count.
     """
 
     similarity: dict[Recipe, Array]
@@ -170,10 +170,10 @@ def cross_validate(
     """Return the scores of the recipes that can be fitted with any fold held out.
 
     Args:
-        features: of the support, n photos.
-        recipes: the candidates.
-        folds: ascending positions of the photos held out together; none give no scores.
-        progress: called with folds done and folds in all.
+        features: Of the support, n photos.
+        recipes: The candidates.
+        folds: Ascending positions of the photos held out together; none give no scores.
+        progress: Called with folds done and folds in all.
     """
     support = features.support
     comparisons, everything = HeldOutComparisons.of(support, folds), np.arange(len(support))
@@ -197,8 +197,8 @@ def fraction_below(different: Array, same: Array) -> float:
     """Return the share of (same, different) with same above different, ties counting half.
 
     Args:
-        different: similarities of different-pairs (m,), ascending.
-        same: similarities of same-pairs (k,).
+        different: Similarities of different-pairs (m,), ascending.
+        same: Similarities of same-pairs (k,).
     """
     ahead = np.searchsorted(different, same, side="left") + np.searchsorted(different, same, side="right")
     return float(ahead.mean() / (2 * len(different)))
@@ -211,14 +211,14 @@ def beats_chance(by_group: Array) -> bool:
     candidate is the best of several.
 
     Args:
-        by_group: the share of comparisons ranked right, of each group (groups,).
+        by_group: The share of comparisons ranked right, of each group (groups,).
     """
     standard_error = by_group.std(ddof=1) / len(by_group) ** 0.5
     return bool(by_group.mean() - 0.5 > NUM_STANDARD_ERRORS * standard_error)
 
 
 def _blocks(support: EncodedSupport) -> np.ndarray:
-    """Groups, joined along different-pairs while a block stays below a sixteenth of the photos: (n,), from 0."""
+    """Return blocks (n,), from 0: groups joined along different-pairs, each below a sixteenth of the photos."""
     block = support.groups.copy()
     limit = max(4, len(support) // (4 * MAX_FOLDS))
     pairs = support.pairs

@@ -34,15 +34,15 @@ class Embedder:
 
     Attributes:
         backbone: frozen.
-        transform: how photos become its input.
-        fingerprint: of what a prompt belongs to, computed once: hashing all weights takes its time.
-        model: the VICP model in eval mode whose backbone it is; None for a bare backbone.
-        static: prompt tokens (M, D) or (L, M, D) learned in training for no category in particular, if any.
+        transform: How photos become its input.
+        fingerprint: Of what a prompt belongs to, computed once: hashing all weights takes its time.
+        model: The VICP model in eval mode whose backbone it is; None for a bare backbone.
+        static: Prompt tokens (M, D) or (L, M, D) learned in training for no category in particular, if any.
         cache: None computes every embedding anew.
-        batch_size: photos per forward pass.
-        skip_bad: go on without photos that cannot be used, instead of raising.
-        progress: called after each batch.
-        source: what opens the model again: a preset, a folder or a hub name; None if unknown.
+        batch_size: Photos per forward pass.
+        skip_bad: Go on without photos that cannot be used, instead of raising.
+        progress: Called after each batch.
+        source: What opens the model again: a preset, a folder or a hub name; None if unknown.
     """
 
     backbone: Backbone
@@ -61,7 +61,7 @@ class Embedder:
         """The VICP model.
 
         Raises:
-            ConfigError: there is only a backbone.
+            ConfigError: There is only a backbone.
         """
         if self.model is None:
             raise ConfigError(
@@ -71,7 +71,7 @@ class Embedder:
         return self.model
 
     def without_progress(self) -> "Embedder":
-        """Return the same embedder, reporting no progress."""
+        """Return the same embedder, which reports no progress."""
         return replace(self, progress=_silent)
 
     def check(self, prompt: Prompt) -> None:
@@ -88,8 +88,8 @@ class Embedder:
         The cache holds embeddings before the prompt's metric.
 
         Raises:
-            DataError: photos that cannot be used, all of them listed.
-            PromptError: the prompt belongs to another model.
+            DataError: Photos that cannot be used, all of them listed.
+            PromptError: The prompt belongs to another model.
         """
         table, (embeddings,) = self.embed_under(table, [prompt])
         return table, embeddings
@@ -98,8 +98,8 @@ class Embedder:
         """Return the photos that `embed` would, and their embeddings (n, D') under each prompt; a photo is read once.
 
         Raises:
-            DataError: photos that cannot be used, all of them listed.
-            PromptError: a prompt belongs to another model.
+            DataError: Photos that cannot be used, all of them listed.
+            PromptError: A prompt belongs to another model.
         """
         of_prompt = [self._feature_sources(prompt) for prompt in prompts]
         sources = [source for of_one in of_prompt for source in of_one]
@@ -125,11 +125,11 @@ class Embedder:
         """Return the photos that can be used, each tried once, and the pixels (3, S, S) uint8 of some of them.
 
         Args:
-            table: the photos.
-            indices: those whose pixels are returned, by their number in the column `row`.
+            table: The photos.
+            indices: Those whose pixels are returned, by their number in the column `row`.
 
         Raises:
-            DataError: photos that cannot be used, all of them listed, unless `skip_bad`.
+            DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
         """
         bad: list[BadPhoto] = []
         loaded = check_and_load(table, self.transform, indices=indices, progress=self.progress, bad=bad)
@@ -140,7 +140,7 @@ class Embedder:
         """Return embeddings (n, D') of decoded photos, as `embed` makes them.
 
         Raises:
-            PromptError: the prompt belongs to another model.
+            PromptError: The prompt belongs to another model.
         """
         sources = self._feature_sources(prompt)
         states = self._prompt_states(sources)
@@ -150,7 +150,7 @@ class Embedder:
         """Return the table of n photos, all of them unless `skip_bad`, and their pixels (n, 3, S, S) uint8.
 
         Raises:
-            DataError: photos that cannot be used, all of them listed.
+            DataError: Photos that cannot be used, all of them listed.
         """
         bad: list[BadPhoto] = []
         blocks = []
@@ -166,7 +166,7 @@ class Embedder:
         """Return float32 latents of n decoded photos (n, 3, S, S) uint8.
 
         Raises:
-            ConfigError: a bare backbone, which has none.
+            ConfigError: A bare backbone, which has none.
         """
         model = self.full_model
         with torch.inference_mode(), autocast(choose_precision()):
@@ -178,13 +178,13 @@ class Embedder:
         """Return embeddings (n, D') of decoded photos (n, 3, S, S) uint8, as `embed` makes them.
 
         Args:
-            pixels: the photos.
+            pixels: The photos.
             prompt: None for the frozen backbone.
-            mirror: each embedding is the mean of f(x) and f(flip x), which is the paper's retrieval protocol; for
+            mirror: Each embedding is the mean of f(x) and f(flip x), which is the paper's retrieval protocol; for
                 evaluation alone, since nothing else mirrors.
 
         Raises:
-            PromptError: the prompt belongs to another model.
+            PromptError: The prompt belongs to another model.
         """
         sources = self._feature_sources(prompt)
         states = self._prompt_states(sources)
@@ -206,7 +206,7 @@ class Embedder:
         Args:
             photos: (b, 3, S, S), normalised as the backbone takes them.
             visual: None for the frozen backbone.
-            states: keys and values of the prompt's tokens.
+            states: Keys and values of the prompt's tokens.
         """
         if self.model is None or visual is None:
             return self.backbone.embed(photos, states)
@@ -215,7 +215,7 @@ class Embedder:
     def _embed_loaded(
         self, photos: Sequence[LoadedPhoto], visual: VisualPrompt | None, states: PromptStates | None
     ) -> Tensor:
-        """Embeddings (n, D) of decoded photos under a visual prompt; the cache gives and keeps them."""
+        """Return embeddings (n, D) of decoded photos under a visual prompt; the cache gives and keeps them."""
         space, keys = self._space(visual), [photo.key for photo in photos]
         by_row = {} if self.cache is None else self.cache.find(space, keys)
         missing = [row for row in range(len(photos)) if row not in by_row]
@@ -232,7 +232,7 @@ class Embedder:
         return prompt.feature_sources
 
     def _prompt_states(self, sources: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
-        """Keys and values of each source's prompt, computed once for all photos."""
+        """Return keys and values of each source's prompt, computed once for all photos."""
         with torch.inference_mode():
             return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in sources]
 
@@ -295,5 +295,5 @@ class HasEmbedder(Protocol):
 
 
 def embedder_of(model: Embedder | HasEmbedder) -> Embedder:
-    """The embedder of a model."""
+    """Return the embedder of a model."""
     return model if isinstance(model, Embedder) else model.embedder

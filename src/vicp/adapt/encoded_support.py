@@ -18,14 +18,14 @@ class EncodedSupport:
     """Photos of one category with their labelled pairs, relations and frozen embeddings.
 
     Attributes:
-        category: what they show.
+        category: What they show.
         pixels: (n, 3, S, S) uint8.
         pairs: K labelled pairs, positions among the n photos.
         groups: (n,) int64; photos of one group are known to show one identity.
         relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown. 1 holds exactly within groups.
-        frozen: embeddings without a prompt (n, D), L2-normalised.
-        latents: of the n photos, what an LLM reads; None for a bare backbone.
-        seed: of the draw of pairs; None where the user gave them.
+        frozen: Embeddings without a prompt (n, D), L2-normalised.
+        latents: Of the n photos, what an LLM reads; None for a bare backbone.
+        seed: Of the draw of pairs; None where the user gave them.
     """
 
     category: str
@@ -66,15 +66,15 @@ def encode_support(
     """Return the support with its photos decoded and embedded.
 
     Args:
-        embedder: what embeds the photos.
-        table: photos the pairs point into; the others are left alone.
+        embedder: What embeds the photos.
+        table: Photos the pairs point into; the others are left alone.
         pairs: K of them.
-        category: what they show.
-        identities: of the table's photos; None where the pairs alone say which photos show one individual.
-        seed: of the draw of pairs.
+        category: What they show.
+        identities: Of the table's photos; None where the pairs alone say which photos show one individual.
+        seed: Of the draw of pairs.
 
     Raises:
-        DataError: photos that cannot be used, or labels that contradict each other.
+        DataError: Photos that cannot be used, or labels that contradict each other.
     """
     rows = photos_of_pairs(pairs)
     photos, pairs = table.select(rows), pairs_within(pairs, rows)
@@ -99,16 +99,16 @@ def encode_pixels(
     """Return the support of n photos that are decoded already.
 
     Args:
-        embedder: what embeds the photos.
+        embedder: What embeds the photos.
         pixels: (n, 3, S, S) uint8.
         pairs: K of them, positions among the n photos.
-        category: what they show.
-        identities: of the n photos; None where the pairs alone say which photos show one individual.
-        names: of the n photos, for messages; their positions where not given.
-        seed: of the draw of pairs.
+        category: What they show.
+        identities: Of the n photos; None where the pairs alone say which photos show one individual.
+        names: Of the n photos, for messages; their positions where not given.
+        seed: Of the draw of pairs.
 
     Raises:
-        DataError: labels that contradict each other.
+        DataError: Labels that contradict each other.
     """
     if identities is None:
         groups, relation = relate_pairs(pairs, names or [str(position) for position in range(len(pixels))])
@@ -142,7 +142,7 @@ def sample_same_size(identities: Sequence[str], num_pairs: int, *, seed: int) ->
     """Return as many pairs as can be drawn, up to `num_pairs`, halving.
 
     Raises:
-        DataError: not even two.
+        DataError: Not even two.
     """
     while True:
         try:
@@ -167,11 +167,11 @@ def relate_pairs(pairs: Support, names: Sequence[str]) -> tuple[np.ndarray, np.n
     all their photos different. All else is unknown.
 
     Args:
-        pairs: positions among n photos.
-        names: of the photos (n,), for messages.
+        pairs: Positions among n photos.
+        names: Of the photos (n,), for messages.
 
     Raises:
-        DataError: pairs labelled different whose photos other pairs say are the same; all of them named.
+        DataError: Pairs labelled different whose photos other pairs say are the same; all of them named.
     """
     groups = connected_groups(len(names), pairs.left[pairs.same], pairs.right[pairs.same])
     left, right = pairs.left[~pairs.same], pairs.right[~pairs.same]

@@ -1,4 +1,4 @@
-"""Recipes into prompts: one `fit` for all of them, and what several recipes share on one part of a support."""
+"""Fit recipes to a support; embeddings that several recipes need are computed once."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,8 +34,8 @@ def fit(embedder: Embedder, support: EncodedSupport, recipe: Recipe) -> Prompt:
     """Return the prompt that a recipe makes of a support.
 
     Raises:
-        ConfigError: it needs a VICP model or a static prompt, and there is none.
-        DataError: the same-pairs give no metric.
+        ConfigError: It needs a VICP model or a static prompt, and there is none.
+        DataError: The same-pairs give no metric.
     """
     return Fitter(SupportFeatures(embedder, support)).fit(recipe)
 
@@ -45,7 +45,7 @@ class SupportFeatures:
     """Embeddings of a support's photos that no label has a part in, so that every fold shares them.
 
     Attributes:
-        embedder: what embeds the photos.
+        embedder: What embeds the photos.
         support: n photos and their labels.
     """
 
@@ -66,8 +66,8 @@ class Fitter:
     lie far off centre.
 
     Args:
-        features: of the whole support, n photos.
-        labelled: ascending positions of the photos whose labels may be used; None: all of them.
+        features: Of the whole support, n photos.
+        labelled: Ascending positions of the photos whose labels may be used; None: all of them.
     """
 
     def __init__(self, features: SupportFeatures, labelled: np.ndarray | None = None) -> None:
@@ -85,8 +85,8 @@ class Fitter:
         """Return the prompt that a recipe makes of the labelled photos.
 
         Raises:
-            ConfigError: it needs a VICP model or a static prompt, and there is none.
-            DataError: the same-pairs give no metric.
+            ConfigError: It needs a VICP model or a static prompt, and there is none.
+            DataError: The same-pairs give no metric.
         """
         if recipe not in self._prompts:
             self._prompts[recipe] = self._fit(recipe)
@@ -143,14 +143,14 @@ class Fitter:
                 return self.fit(RandomTokens())
 
     def _embeddings(self, features: Features, source: PromptSource | None) -> list[Tensor]:
-        """Embeddings (n, D) of all photos, as `Prompt.project` takes them."""
+        """Return embeddings (n, D) of all photos, as `Prompt.project` takes them."""
         frozen = self.features.support.frozen
         if source is None:
             return [frozen]
         return [self._prompted(source)] if features == "prompted" else [frozen, self._prompted(source)]
 
     def _prompted(self, source: PromptSource) -> Tensor:
-        """Embeddings (n, D) of all photos under the prompt from a source."""
+        """Return embeddings (n, D) of all photos under the prompt from a source."""
         if source == "static":
             return self.features.static
         if source not in self._prompted_embeddings:

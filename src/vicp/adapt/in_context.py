@@ -26,7 +26,7 @@ class LabelPrediction:
 
     Attributes:
         probability: P(same) of each pair (K,), from a context of the other folds' pairs.
-        same: the labels given (K,) bool.
+        same: The labels given (K,) bool.
     """
 
     probability: np.ndarray
@@ -68,11 +68,11 @@ def predict_labels(
     """Return the LLM's prediction of each pair's label, from the pairs of the other folds; None below 4 pairs.
 
     Args:
-        model: in eval mode.
-        latents: of every photo the pairs point into (n).
+        model: In eval mode.
+        latents: Of every photo the pairs point into (n).
         pairs: K of them.
-        seed: of the folds.
-        batch_size: pairs predicted at once.
+        seed: Of the folds.
+        batch_size: Pairs predicted at once.
     """
     num_pairs = len(pairs)
     if num_pairs < NUM_FOLDS:
@@ -108,9 +108,9 @@ def log_odds_same(embedder: Embedder, prompt: Prompt, a: Latents, b: Latents) ->
     """Return the log odds (R,) of `probability_same`, for ranking: near 0 and 1, probabilities of pairs become equal.
 
     Raises:
-        ConfigError: a bare backbone, which has no verifier.
-        PromptError: the prompt belongs to another model.
-        ValueError: the prompt carries no slot states.
+        ConfigError: A bare backbone, which has no verifier.
+        PromptError: The prompt belongs to another model.
+        ValueError: The prompt carries no slot states.
     """
     embedder.check(prompt)
     if prompt.visual is None or prompt.visual.states is None:

@@ -26,9 +26,9 @@ def load_model(name: str) -> Embedder:
     """Return an embedder for a VICP model: a preset, a checkpoint folder or a hub name; with its static prompt, if any.
 
     Raises:
-        ConfigError: its config is not one of this version.
-        WeightsError: there is none, it does not fit its config, or its weights are no numbers.
-        PromptError: its static prompt is damaged.
+        ConfigError: Its config is not one of this version.
+        WeightsError: There is none, it does not fit its config, or its weights are no numbers.
+        PromptError: Its static prompt is damaged.
     """
     model = load_pretrained(name).eval()
     check_weights(model, name)
@@ -50,9 +50,9 @@ def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder
     A folder that `vicp train train.method=static` made gives its static prompt too.
 
     Raises:
-        WeightsError: it cannot be had, or its weights are no numbers.
-        ConfigError: it is no vision transformer that takes prompts.
-        PromptError: its static prompt is damaged.
+        WeightsError: It cannot be had, or its weights are no numbers.
+        ConfigError: It is no vision transformer that takes prompts.
+        PromptError: Its static prompt is damaged.
     """
     backbone, settings = load_backbone(source, pooling=pooling)
     check_weights(backbone, source)
@@ -65,7 +65,7 @@ def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder
 
 
 def _static_path(name: str) -> Path | None:
-    """The file of a checkpoint's static prompt; of a checkpoint from the hub, among the files already fetched."""
+    """Return the file of a checkpoint's static prompt; on the hub, among the files already fetched."""
     checkpoint = find_checkpoint(name)
     if isinstance(checkpoint, Path) and checkpoint.is_dir():
         return checkpoint / STATIC_NAME if (checkpoint / STATIC_NAME).is_file() else None

@@ -1,4 +1,4 @@
-"""A prompt as a value: what a category's support has decided about how its photos are embedded."""
+"""The prompt of a category: how its photos are embedded, as decided on its support."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -31,10 +31,10 @@ class Choice:
     """Why a prompt is what it is.
 
     Attributes:
-        reason: a sentence for people.
-        scores: share of held-out comparisons ranked right, by candidate; empty where none could be held out.
-        threshold: the similarity that best tells held-out same-pairs from different ones; None if unknown.
-        threshold_accuracy: the share of held-out pairs on the right side of it, both kinds weighing the same.
+        reason: A sentence for people.
+        scores: Share of held-out comparisons ranked right, by candidate; empty where none could be held out.
+        threshold: The similarity that best tells held-out same-pairs from different ones; None if unknown.
+        threshold_accuracy: The share of held-out pairs on the right side of it, both kinds weighing the same.
     """
 
     reason: str
@@ -51,17 +51,17 @@ class Prompt:
     two linear transforms are then applied to them.
 
     Attributes:
-        recipe: how it was made; it says which features and which transforms there are.
-        category: what the support shows.
+        recipe: How it was made; it says which features and which transforms there are.
+        category: What the support shows.
         num_pairs: K.
-        seed: of the support draw; None where the user gave the pairs.
-        fingerprint: of the model it is for.
-        visual: its tokens make the prompted features; its slot states, if any, are the verifier's.
-        whitening: fitted on the support in closed form; None if the recipe has none.
-        emitted_metric: the LLM's; None if the recipe has none.
-        choice: why this one; None for a prompt that was not chosen.
-        held_out: similarities that decisions are calibrated on; None where nothing could be held out.
-        labels_predictable: whether the LLM predicts held-out labels better than the majority label does; None where
+        seed: Of the support draw; None where the user gave the pairs.
+        fingerprint: Of the model it is for.
+        visual: Its tokens make the prompted features; its slot states, if any, are the verifier's.
+        whitening: Fitted on the support in closed form; None if the recipe has none.
+        emitted_metric: The LLM's; None if the recipe has none.
+        choice: Why this one; None for a prompt that was not chosen.
+        held_out: Similarities that decisions are calibrated on; None where nothing could be held out.
+        labels_predictable: Whether the LLM predicts held-out labels better than the majority label does; None where
             that was not tried.
     """
 
@@ -109,7 +109,7 @@ class Prompt:
         """Return the final embeddings (n, D') of photos.
 
         Args:
-            embeddings: of the photos under each of `feature_sources`, (n, D) each, L2-normalised.
+            embeddings: Of the photos under each of `feature_sources`, (n, D) each, L2-normalised.
         """
         features = concatenate(embeddings)  # (n, D')
         if self.emitted_metric is None:
@@ -123,7 +123,7 @@ class Prompt:
         """Write the prompt; the file appears whole or not at all.
 
         Raises:
-            PromptError: it cannot be written there.
+            PromptError: It cannot be written there.
         """
         write_prompt_file(path, self.to_bytes())
 
@@ -150,7 +150,7 @@ class Prompt:
         """Read a prompt.
 
         Raises:
-            PromptError: the file is missing, damaged, of an earlier version or no prompt.
+            PromptError: The file is missing, damaged, of an earlier version or no prompt.
         """
         return _from_file(read_prompt_file(path, formats=(FORMAT,)), path)
 
@@ -159,11 +159,11 @@ class Prompt:
         """Return the prompt whose file has this content.
 
         Args:
-            data: the content.
-            name: of what holds it, for messages.
+            data: The content.
+            name: Of what holds it, for messages.
 
         Raises:
-            PromptError: it is damaged, of an earlier version or no prompt.
+            PromptError: It is damaged, of an earlier version or no prompt.
         """
         return _from_file(decode_prompt_file(data, formats=(FORMAT,), name=name), name)
 
@@ -179,7 +179,7 @@ def blend(first: Tensor, second: Tensor, weight: float) -> Tensor:
     Args:
         first: (n, D).
         second: (n, D').
-        weight: of the first's similarity, between 0 and 1.
+        weight: Of the first's similarity, between 0 and 1.
     """
     return torch.cat([weight**0.5 * first, (1 - weight) ** 0.5 * second], dim=1)
 

@@ -1,4 +1,4 @@
-"""Recipes: how a prompt is made from a support, one frozen dataclass per way.
+"""Recipes: how a prompt is made from a support, one frozen dataclass per kind.
 
 Each has a `method`, the name of its adaptation method; `features`, which embeddings of a photo it reads; and, but for
 `TunedPrompt`, `source`, the prompt that prompted features are embedded under.
@@ -71,9 +71,9 @@ class Whitening:
     """Within-class covariance normalisation (WCCN), fitted in closed form on the support's same-pairs.
 
     Attributes:
-        shrinkage: share of the average variance added to every direction, above 0.
-        features: what is whitened.
-        source: of the prompt that prompted features are embedded under; None for frozen features.
+        shrinkage: Share of the average variance added to every direction, above 0.
+        features: What is whitened.
+        source: Of the prompt that prompted features are embedded under; None for frozen features.
     """
 
     shrinkage: float = DEFAULT_SHRINKAGE
@@ -96,8 +96,8 @@ class Blend:
     """The emitted metric and a whitening together: two photos are as similar as both say, by weight.
 
     Attributes:
-        whitening: of frozen features.
-        weight: of the emitted metric's similarity, between 0 and 1; the whitening has the rest.
+        whitening: Of frozen features.
+        weight: Of the emitted metric's similarity, between 0 and 1; the whitening has the rest.
     """
 
     whitening: Whitening
@@ -133,9 +133,9 @@ class TunedPrompt:
     """Prompt tokens after a few gradient steps on the support.
 
     Attributes:
-        start: the source of the first tokens.
-        steps: of AdamW, at least 1.
-        rate: its learning rate.
+        start: The source of the first tokens.
+        steps: Of AdamW, at least 1.
+        rate: Its learning rate.
     """
 
     start: PromptSource
@@ -163,9 +163,9 @@ def recipe_from_dict(facts: dict[str, Any]) -> Recipe:
     """Return the recipe of what `recipe_to_dict` gave.
 
     Raises:
-        KeyError: no such recipe, or no "type".
-        TypeError: no mapping, or other fields than the recipe has.
-        ValueError: fields that do not go together.
+        KeyError: No such recipe, or no "type".
+        TypeError: No mapping, or other fields than the recipe has.
+        ValueError: Fields that do not go together.
     """
     if not isinstance(facts, dict):
         raise TypeError(f"a recipe is {type(facts).__name__}, expected a mapping")

@@ -1,4 +1,4 @@
-"""Chooses a prompt by leave-identities-out on the support: never by photos it will be judged on."""
+"""Select a prompt by leave-identities-out cross-validation on the support alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,14 +49,14 @@ def fit_selected(
     """Return the prompt of a method, its settings chosen on the support; "auto" chooses the method too.
 
     Args:
-        embedder: what embeds the photos.
-        support: photos of a category and what is known of them.
-        method: one of the adaptation methods, or "auto".
-        scores: of `score_candidates` for the same arguments; None computes them.
+        embedder: What embeds the photos.
+        support: Photos of a category and what is known of them.
+        method: One of the adaptation methods, or "auto".
+        scores: Of `score_candidates` for the same arguments; None computes them.
 
     Raises:
-        ConfigError: the method needs a VICP model or a static prompt, and there is none.
-        DataError: a metric is asked for, or is all there is for few pairs, and the same-pairs give none.
+        ConfigError: The method needs a VICP model or a static prompt, and there is none.
+        DataError: A metric is asked for, or is all there is for few pairs, and the same-pairs give none.
     """
     fitter = Fitter(SupportFeatures(embedder, support))
     scores = score_candidates(fitter.features, method) if scores is None else scores
@@ -95,10 +95,10 @@ def select(
     """Return the selected candidate and why.
 
     Args:
-        scores: of all that were tried.
-        candidates: those that may be selected.
-        trained: recipes that training has fitted on many categories; see `one_standard_error_rule`.
-        fallback: taken where no candidate beats chance; None: the selected candidate is taken in any case.
+        scores: Of all that were tried.
+        candidates: Those that may be selected.
+        trained: Recipes that training has fitted on many categories; see `one_standard_error_rule`.
+        fallback: Taken where no candidate beats chance; None: the selected candidate is taken in any case.
     """
     selected = one_standard_error_rule(scores, candidates, [recipe for recipe in trained if recipe in candidates])
     recipe, why = (selected, "as asked") if fallback is None else check_against_chance(scores, selected, fallback)
@@ -163,14 +163,14 @@ def select_without_scores(fitter: Fitter, fallback: Recipe) -> tuple[Recipe, Can
 
 
 def _held_out(support: EncodedSupport, similarity: Array | None, recipe: Recipe) -> HeldOut | None:
-    """The held-out similarities of a recipe; the null prompt is not fitted, so all of its similarities are."""
+    """Return the held-out similarities of a recipe; the null prompt is not fitted, so all of its similarities are."""
     if recipe == Null():
         similarity = (support.frozen @ support.frozen.T).double().numpy()
     return None if similarity is None else HeldOut.of(similarity, support.groups, support.relation)
 
 
 def _with_slot_states(fitter: Fitter, prompt: Prompt) -> Prompt:
-    """The prompt with the support's slot states, which the in-context verifier reads whatever the recipe."""
+    """Return the prompt with the support's slot states, which the in-context verifier reads whatever the recipe."""
     if fitter.embedder.model is None or (prompt.visual is not None and prompt.visual.states is not None):
         return prompt
     generated = fitter.fit(GeneratedPrompt()).visual

@@ -40,7 +40,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Options before the command; the help text of all stands above."""
+    """Handle the options that stand before the command."""
 
 
 data_app = typer.Typer(help="Look at photo tables and folders, and split them.", no_args_is_help=True)
@@ -79,7 +79,7 @@ pairs_app.command("add")(pairs_add)
 
 
 def main() -> None:
-    """Runs a command; an error of the input is one line on stderr and exit code 2, Ctrl-C one and 130."""
+    """Run a command; an error of the input is one line on stderr and exit code 2, Ctrl-C one and 130."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     logging.getLogger("vicp").setLevel(logging.INFO)
     try:

@@ -1,4 +1,4 @@
-"""The command that measures: evaluate."""
+"""The command evaluate."""
 
 import shlex
 import sys

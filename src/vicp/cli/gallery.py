@@ -1,4 +1,4 @@
-"""Commands for a gallery that lives: what goes in, who it is, and how photos are embedded."""
+"""Commands for a gallery: create it, enroll photos, identify and verify, and embed anew."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -196,7 +196,7 @@ def embedding(
     model: str | None = None,
     backbone: str | None = None,
 ) -> Iterator["Gallery"]:
-    """Opens a gallery with its model or, where one is named, another, and shows the progress of embedding."""
+    """Open a gallery with its model or, where one is named, another, and shows the progress of embedding."""
     from vicp.gallery.gallery import Gallery
 
     settings = Gallery.open(gallery).snapshot.settings

@@ -1,4 +1,4 @@
-"""Commands for a gallery that lives: names, history, and the way out."""
+"""Commands for a gallery: edit names, look at the history and undo, export."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -205,5 +205,5 @@ def open_for_changes(gallery: str, author: str | None, wait: bool) -> "Gallery":
 
 
 def print_change(gallery: "Gallery", entry: "LogEntry", as_json: bool) -> None:
-    """Prints what a change did."""
+    """Print what a change did."""
     print_result(asdict(entry), change_lines(gallery.uri, entry), as_json)

@@ -1,4 +1,4 @@
-"""What came of a command on photo tables, as lines for people."""
+"""Results of commands on photo tables, as lines for people."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What came of a command on a gallery or on labelled pairs, as lines for people."""
+"""Results of commands on a gallery or on labelled pairs, as lines for people."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What commands share: their options, the model they open, the bar they show, what they print."""
+"""What commands share: options, opening a model, the progress bar, and printing."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as
 def open_embedder(
     model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
 ) -> Iterator["Embedder"]:
-    """Opens a VICP model or, where one is named, a bare backbone; yields it ready for photos."""
+    """Open a VICP model or, where one is named, a bare backbone; yields it ready for photos."""
     from vicp.adapt.cache import EmbeddingCache, default_cache_folder
     from vicp.adapt.load import load_backbone_embedder, load_model
 
@@ -61,7 +61,7 @@ def open_embedder(
 
 
 def quiet_loading() -> None:
-    """Turns off progress bars of loading weights, which takes no time."""
+    """Turn off progress bars of loading weights, which takes no time."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
@@ -69,7 +69,7 @@ def quiet_loading() -> None:
 
 @contextmanager
 def going_on() -> Iterator[None]:
-    """Says on Ctrl-C that nothing is lost."""
+    """Say on Ctrl-C that nothing is lost."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -106,7 +106,7 @@ def error_targets(false_match_rate: float, confidence: float) -> "ErrorTargets":
 
 
 def print_result(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
-    """Prints the facts for programs, or the lines for people."""
+    """Print the facts for programs, or the lines for people."""
     if as_json:
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:

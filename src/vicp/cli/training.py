@@ -52,7 +52,7 @@ def ablate(
     ] = None,
     each: Annotated[
         list[str] | None,
-        typer.Option(help="Settings of a variant by itself, beside the config as it is: key=a, or 'key=a key=b'."),
+        typer.Option(help="Settings of one variant, trained as well as the config itself: key=a, or 'key=a key=b'."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds to run each with.")] = 3,
     out: Annotated[Path, typer.Option(help="Stem of the table's files, OUT.md and OUT.json.")] = Path("ablation"),

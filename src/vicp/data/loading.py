@@ -71,7 +71,7 @@ def load_photos(
     """Return an iterator over the good photos, each of them read, hashed and decoded once.
 
     Pillow releases the interpreter lock while it decodes, so threads suffice. Without `wanted` at most `ahead`
-    photos are in memory besides those that the caller keeps, with it at most four times as many.
+    photos are in memory in addition to those that the caller keeps, with it at most four times as many.
 
     Args:
         table: The photos.

@@ -16,12 +16,12 @@ def write_table(table: PhotoTable, out: Path, *, source: Path | None = None) -> 
     Paths become relative to the file's folder. Photos that the table holds as bytes go along, into Parquet.
 
     Args:
-        table: the photos.
-        out: a file ending in .csv, .parquet or .pq; its folder is made.
-        source: what the photos were read from, which is never replaced: it may hold more than the photo table.
+        table: The photos.
+        out: A file ending in .csv, .parquet or .pq; its folder is made.
+        source: What the photos were read from, which is never replaced: it may hold more than the photo table.
 
     Raises:
-        DataError: another ending, bytes of photos into a CSV, the source itself, or a file that cannot be written.
+        DataError: Another ending, bytes of photos into a CSV, the source itself, or a file that cannot be written.
     """
     if _suffix(out) == ".csv" and table.root is None:
         raise DataError(f"{out}: a CSV cannot hold the photos of this source: give a name ending in .parquet")
@@ -39,7 +39,7 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
     """Write a table whole or not at all, by the file's ending; its folder is made, a file that is there is replaced.
 
     Raises:
-        DataError: another ending, or a file that cannot be written.
+        DataError: Another ending, or a file that cannot be written.
     """
     suffix = _suffix(out)
     try:

@@ -90,7 +90,7 @@ def shift_prior(probability: Array, prior: float) -> Array:
     array([0.5])
 
     Raises:
-        ValueError: a prior not between 0 and 1.
+        ValueError: A prior not between 0 and 1.
     """
     if not 0 < prior < 1:
         raise ValueError(f"prior is {prior}; expected a number between 0 and 1")

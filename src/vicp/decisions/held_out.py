@@ -33,11 +33,11 @@ class HeldOut:
 
     @classmethod
     def of(cls, similarity: NDArray[np.floating], groups: NDArray[np.int64], relation: NDArray[np.int8]) -> "HeldOut":
-        """The same of arrays of any float type."""
+        """Return held-out similarities from arrays of any float type."""
         return cls(similarity.astype(np.float32), groups.astype(np.int64), relation.astype(np.int8))
 
     @classmethod
     def of_identities(cls, similarity: NDArray[np.floating], identities: NDArray[np.int64]) -> "HeldOut":
-        """The same where every photo's identity (n,) is known."""
+        """Return held-out similarities where every photo's identity (n,) is known."""
         relation = np.where(identities[:, None] == identities, 1, -1).astype(np.int8)
         return cls.of(similarity, np.unique(identities, return_inverse=True)[1], relation)

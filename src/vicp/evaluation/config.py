@@ -22,12 +22,12 @@ Adapting = Callable[[Embedder, EncodedSupport, str], Prompt | Embedder]
 
 
 def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Prompt | Embedder:
-    """What an adaptation makes of a support, its settings chosen on it; another embedder where weights change.
+    """Return the embedder and the prompt that an adaptation makes of a support, its settings chosen on the support.
 
     Raises:
-        ConfigError: the embedder lacks what the adaptation needs.
-        DataError: the support gives no metric.
-        ValueError: no adaptation of that name.
+        ConfigError: The embedder lacks what the adaptation needs.
+        DataError: The support gives no metric.
+        ValueError: No adaptation of that name.
     """
     match name:
         case "static":
@@ -47,20 +47,20 @@ class EvaluationConfig:
     """What is evaluated, and how; the same for every method.
 
     Attributes:
-        protocol: gives the tasks.
+        protocol: Gives the tasks.
         num_pairs: K, labelled pairs per support.
-        num_draws: supports per category.
-        seed: of every draw.
+        num_draws: Supports per category.
+        seed: Of every draw.
         adaptations: None for all that a method can do, but those of gradient steps.
-        stages: second stages to add.
-        shortlist: gallery photos that a second stage re-orders.
-        share_support: see `make_tasks`.
-        exclude: see `make_tasks`.
-        diagnose: look closer at every category, with the first method.
-        published: a CSV of numbers that others have printed, see `read_published`.
-        out: folder of finished results, from which a stopped evaluation goes on; None keeps none.
-        command: that makes the report again.
-        adapt: what an adaptation of a name makes of a support.
+        stages: Second stages to add.
+        shortlist: Gallery photos that a second stage re-orders.
+        share_support: See `make_tasks`.
+        exclude: See `make_tasks`.
+        diagnose: Look closer at every category, with the first method.
+        published: A CSV of numbers that others have printed, see `read_published`.
+        out: Folder of finished results, from which a stopped evaluation goes on; None keeps none.
+        command: That makes the report again.
+        adapt: What an adaptation of a name makes of a support.
     """
 
     protocol: Protocol
@@ -80,10 +80,10 @@ class EvaluationConfig:
 
 
 def find_adaptations(names: Sequence[str]) -> tuple[str, ...] | None:
-    """The adaptations of these names; None, which is all but those of gradient steps, for none.
+    """Return the adaptations of these names; None without names, which stands for all without gradient steps.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: There is none of that name.
     """
     for name in names:
         if name not in ADAPTATIONS:
@@ -92,12 +92,12 @@ def find_adaptations(names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def adaptations_to_run(embedder: Embedder, config: EvaluationConfig) -> tuple[str, ...]:
-    """The adaptations of the configuration that this method can do; a plain backbone, say, generates no prompt.
+    """Return the adaptations of the configuration that this method supports.
 
     With a generated prompt goes the static one, where there is one: the context report needs it.
 
     Raises:
-        ConfigError: it can do none of them.
+        ConfigError: It can do none of them.
     """
     if config.adaptations is None:
         return supported_adaptations(embedder, None)

@@ -14,11 +14,11 @@ def summarise_contexts(
     label_accuracy: Estimate | None = None,
     majority_rate: float | None = None,
 ) -> ContextSummary:
-    """The context report of one category, or of the mean over several.
+    """Return the context report of one category, or of the mean over several.
 
     Args:
         samples: mAP by the keys of CONTEXT_ROWS, "own" among them, resampled alike.
-        prompt_cosine: see `ContextSummary`.
+        prompt_cosine: See `ContextSummary`.
         label_accuracy: likewise.
         majority_rate: likewise.
     """
@@ -36,13 +36,13 @@ def summarise_contexts(
 
 
 def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Estimate]) -> str:
-    """One sentence: does the category's own context beat every control?
+    """Return one sentence that says whether the category's own context beats every control.
 
     The best alternative is the control of highest mAP; the figure is the paired difference and half of its interval.
 
     Args:
         rows: mAP by context.
-        differences: own minus each of them, resample by resample.
+        differences: Own minus each of them, resample by resample.
     """
     controls = [name for name in CONTROLS if name in differences]
     if not controls:
@@ -62,5 +62,5 @@ def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Esti
 
 
 def own_leads(context: ContextSummary) -> bool:
-    """Whether the own context has a higher mAP than every control."""
+    """Return whether the own context has a higher mAP than every control."""
     return all(context.rows["own"].value > each.value for name, each in context.rows.items() if name in CONTROLS)

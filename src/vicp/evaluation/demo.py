@@ -43,9 +43,9 @@ class _RankedTask:
     """The test photos of a task, ranked under every row.
 
     Attributes:
-        results: by row.
-        own: embeddings (n, D) of row "own".
-        prompt: of row "own".
+        results: By row.
+        own: Embeddings (n, D) of row "own".
+        prompt: Of row "own".
     """
 
     results: Mapping[str, TaskResult]
@@ -59,15 +59,15 @@ def run_demo(
     """Teach each category from half of its identities and rank the photos of the other half.
 
     Args:
-        embedder: of a VICP model.
-        table: photos with identities.
-        source: where they are from, for the page.
-        command: what was typed, for the page.
+        embedder: Of a VICP model.
+        table: Photos with identities.
+        source: Where they are from, for the page.
+        command: What was typed, for the page.
         num_pairs: K, labelled pairs per category.
-        seed: of every draw.
+        seed: Of every draw.
 
     Raises:
-        DataError: no category has enough identities.
+        DataError: No category has enough identities.
     """
     start = time.monotonic()
     table, pixels = embedder.pixels(table)
@@ -102,13 +102,13 @@ def rank_contexts(embedder: Embedder, task: DemoTask, other: EncodedSupport, *, 
     """Rank the test photos under the own context, the controls, no prompt ("frozen") and closed-form whitening.
 
     Args:
-        embedder: of a VICP model.
-        task: the category.
-        other: the support of another one.
-        seed: of the controls.
+        embedder: Of a VICP model.
+        task: The category.
+        other: The support of another one.
+        seed: Of the controls.
 
     Raises:
-        DataError: the same-pairs give no metric.
+        DataError: The same-pairs give no metric.
     """
     contexts = build_controls(support_context(task.support), CONTROLS, seed=seed, other=support_context(other))
     prompts = {name: Prompt.of(each) for name, each in control_prompts(embedder, contexts, seed=seed).items()}
@@ -121,7 +121,7 @@ def rank_contexts(embedder: Embedder, task: DemoTask, other: EncodedSupport, *, 
 
 
 def _whiten(embedder: Embedder, support: EncodedSupport, embeddings: Tensor) -> Tensor:
-    """Embeddings (n, D) in the metric of the support's pairs, both with the mirror image."""
+    """Return embeddings (n, D) whitened by the support's pairs, both with the mirror image."""
     photos = embedder.embed_pixels(support.pixels, mirror=True)
     left, right, same = (
         torch.from_numpy(side) for side in (support.pairs.left, support.pairs.right, support.pairs.same)
@@ -134,7 +134,7 @@ def _whiten(embedder: Embedder, support: EncodedSupport, embeddings: Tensor) -> 
 
 
 def _world_support(embedder: Embedder, num_pairs: int, seed: int) -> EncodedSupport:
-    """The support of a category of the procedural world, for photos of a single category."""
+    """Return the support of a category of the procedural world, for photos of a single category."""
     table, pixels = embedder.pixels(world_table(num_categories=1, seed=derive_seed(seed, "other")))
     name = f"{table.categories[0]} (procedural world)"
     rows = np.arange(len(table))

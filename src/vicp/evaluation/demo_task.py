@@ -23,9 +23,9 @@ class DemoTask:
     """A category to demonstrate.
 
     Attributes:
-        table: the photos that the rows of the task point into.
-        loaded_task: photos of the tested identities, each looked up among all the others.
-        support: pairs of the other identities, encoded.
+        table: The photos that the rows of the task point into.
+        loaded_task: Photos of the tested identities, each looked up among all the others.
+        support: Pairs of the other identities, encoded.
     """
 
     table: PhotoTable
@@ -36,14 +36,14 @@ class DemoTask:
 def sample_demo_tasks(
     embedder: Embedder, table: PhotoTable, pixels: Tensor, *, num_pairs: int, seed: int
 ) -> tuple[list[DemoTask], list[str]]:
-    """The task of every category that has enough photos, and why the others have none.
+    """Return the task of every category that has enough photos, and why the others have none.
 
     Args:
-        embedder: of a VICP model.
+        embedder: Of a VICP model.
         table: n photos.
-        pixels: the same, decoded (n, 3, S, S) uint8.
+        pixels: The same, decoded (n, 3, S, S) uint8.
         num_pairs: K.
-        seed: of every draw.
+        seed: Of every draw.
     """
     tasks, skipped = [], []
     for category in table.categories:
@@ -63,16 +63,16 @@ def make_demo_task(
     """Split one category and sample its support: as many pairs as there are, up to `num_pairs`, halving.
 
     Args:
-        embedder: of a VICP model.
+        embedder: Of a VICP model.
         table: n photos.
-        pixels: the same, decoded (n, 3, S, S) uint8.
+        pixels: The same, decoded (n, 3, S, S) uint8.
         rows: (m,) ascending, the category's photos.
         num_pairs: K wanted.
-        seed: of the split and the draw.
-        name: of the category, where it is not the table's.
+        seed: Of the split and the draw.
+        name: Of the category, where it is not the table's.
 
     Raises:
-        DataError: too few identities or photos.
+        DataError: Too few identities or photos.
     """
     category = name or str(table.frame["category"].iloc[rows[0]])
     identities = row_identities(table, rows)

@@ -22,7 +22,7 @@ class Sample:
     """A value and what it would have been with other identities and supports.
 
     Attributes:
-        value: as measured.
+        value: As measured.
         resampled: (R,) the value in each resample; those of equal seeds are paired.
     """
 
@@ -30,16 +30,16 @@ class Sample:
     resampled: Floats
 
     def estimate(self) -> Estimate:
-        """The value with its 95 % interval."""
+        """Return the value with its 95 % interval."""
         return Estimate(self.value, *interval(self.resampled))
 
     def minus(self, other: "Sample") -> "Sample":
-        """The difference, resample by resample."""
+        """Return the difference, resample by resample."""
         return Sample(self.value - other.value, self.resampled - other.resampled)
 
 
 def mean_of(samples: Sequence[Sample]) -> Sample:
-    """The mean over categories, whose resamples do not depend on each other."""
+    """Return the mean over categories, whose resamples do not depend on each other."""
     return Sample(float(np.mean([sample.value for sample in samples])), np.mean([s.resampled for s in samples], axis=0))
 
 
@@ -51,8 +51,8 @@ class ResamplingUnits:
         identities: (Q,) of the queries.
         left: (P,) identities of the verification pairs' first photos; (0,) without pairs.
         right: (P,) of the second.
-        open_set: whether queries of unknown identity count.
-        seed: of the resamples; equal for all rows of a task, which pairs them.
+        open_set: Whether queries of unknown identity count.
+        seed: Of the resamples; equal for all rows of a task, which pairs them.
     """
 
     identities: NDArray[np.str_]
@@ -63,7 +63,7 @@ class ResamplingUnits:
 
 
 def estimate_all(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[str, Sample]:
-    """Every metric of a task by the keys of METRICS, from one result per support draw."""
+    """Return every metric of a task by the keys of METRICS, from one result per support draw."""
     retrievals = [each.retrieval for each in results]
     samples = {name: per_query(retrievals, units, read) for name, read in _PER_QUERY.items()}
     if all(len(each.pair_scores) for each in results):
@@ -74,12 +74,12 @@ def estimate_all(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[
 
 
 def estimate_map(results: Sequence[TaskResult], units: ResamplingUnits) -> Sample:
-    """The mAP alone."""
+    """Return the mAP alone."""
     return per_query([each.retrieval for each in results], units, _PER_QUERY["map"])
 
 
 def per_query(retrievals: Sequence[Retrieval], units: ResamplingUnits, read: Callable[[Retrieval], Floats]) -> Sample:
-    """The mean over queries and support draws of something each query has; NaN does not count."""
+    """Return the mean over queries and support draws of something each query has; NaN does not count."""
     values = np.stack([read(each) for each in retrievals])  # (S, Q)
     seed = derive_seed(units.seed, "identities")
     means = bootstrap_means(values, units.identities, seed=seed, num_draws=NUM_RESAMPLES)
@@ -99,7 +99,7 @@ _PER_QUERY: dict[str, Callable[[Retrieval], Floats]] = {
 
 
 def _verification(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[str, Sample]:
-    """AUC, accuracy, TPR and FNMR of the pairs; a resample weighs a pair by how often its identities are drawn."""
+    """Return AUC, accuracy, TPR and FNMR of the pairs; resamples weigh a pair by how often its identities are drawn."""
     same = units.left == units.right
     names, codes = np.unique(np.concatenate([units.left, units.right]), return_inverse=True)
     left, right = codes[: len(same)], codes[len(same) :]
@@ -124,7 +124,7 @@ def _verification(results: Sequence[TaskResult], units: ResamplingUnits) -> dict
 
 
 def _open_set(retrievals: Sequence[Retrieval], units: ResamplingUnits) -> dict[str, Sample]:
-    """AUROC of known and new, and FNIR at an FPIR, with identities resampled within the known and the new."""
+    """Return the AUROC of known against new, and FNIR at an FPIR; known and new identities are resampled apart."""
     matches = [open_set(each) for each in retrievals]
     known = retrievals[0].first_hit > 0
     rng = np.random.default_rng(derive_seed(units.seed, "open set"))

@@ -1,4 +1,4 @@
-"""The methods of an evaluation by name: what a name stands for, how it is opened, and how it may use the pairs."""
+"""The methods of an evaluation: find one by name, open it, and list the adaptations that it supports."""
 
 import glob
 import itertools
@@ -26,9 +26,9 @@ class Method:
     """What is evaluated.
 
     Attributes:
-        name: as typed; with `{fold}` in it, each fold of the photos has a checkpoint of its own.
-        adaptations: what it can do with labelled pairs, in the order of ADAPTATIONS.
-        embedder: of a method that was given as a model; None for one that is opened by its name.
+        name: As typed; with `{fold}` in it, each fold of the photos has a checkpoint of its own.
+        adaptations: What it can do with labelled pairs, in the order of ADAPTATIONS.
+        embedder: Of a method that was given as a model; None for one that is opened by its name.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Method:
 
 
 def make_methods(methods: Sequence[str | Embedder | HasEmbedder]) -> list[Method]:
-    """The methods of these names and models, each once; models of one name are numbered.
+    """Return the methods of these names and models, each once; models of one name are numbered.
 
     Raises:
-        ConfigError: as of `parse_method`.
+        ConfigError: As of `parse_method`.
     """
     by_name: dict[str, Method] = {}
     for method in dict.fromkeys(methods):
@@ -56,7 +56,7 @@ def make_methods(methods: Sequence[str | Embedder | HasEmbedder]) -> list[Method
 
 
 def parse_method(text: str) -> Method:
-    """The method of that name, after a look at whether it is there; nothing is opened yet.
+    """Return the method of that name, if it exists; nothing is opened yet.
 
     A name is `mini`; a checkpoint's folder or hub name; a config of `vicp train`, for its run's best checkpoint; a
     baseline, for that of `runs/baselines/NAME` or `runs/mini-baselines/NAME` below the working directory; or
@@ -64,7 +64,7 @@ def parse_method(text: str) -> Method:
     for it.
 
     Raises:
-        ConfigError: there is no such thing, or not for every fold that is there.
+        ConfigError: There is no such thing, or not for every fold that is there.
     """
     names = [text.replace(FOLD, fold) for fold in _folds(text)] if FOLD in text else [text]
     if not names:
@@ -79,14 +79,14 @@ def parse_method(text: str) -> Method:
 
 
 def find_method(method: Method, *, fold: str = "") -> Checkpoint:
-    """The method's checkpoint, not opened, so that a missing one is found before the evaluation starts.
+    """Return the method's checkpoint, not opened, so that a missing one is found before the evaluation starts.
 
     Args:
-        method: opened by its name.
-        fold: of the task; it counts where the method has a checkpoint per fold.
+        method: Opened by its name.
+        fold: Of the task; it counts where the method has a checkpoint per fold.
 
     Raises:
-        ConfigError: there is none for this fold, or the photos have no folds.
+        ConfigError: There is none for this fold, or the photos have no folds.
     """
     if FOLD in method.name and not fold:
         raise ConfigError(f"'{method.name}': these photos have no folds; name one checkpoint, without {FOLD}")
@@ -94,16 +94,16 @@ def find_method(method: Method, *, fold: str = "") -> Checkpoint:
 
 
 def open_method(method: Method, *, fold: str = "") -> Embedder:
-    """What photos are embedded with: a VICP model or a backbone, with its static prompt, if any.
+    """Return the embedder of a method: a VICP model or a backbone, with its static prompt, if any.
 
     Args:
-        method: from `make_methods`.
-        fold: as of `find_method`.
+        method: From `make_methods`.
+        fold: As of `find_method`.
 
     Raises:
-        ConfigError: as of `find_method`.
-        WeightsError: the checkpoint is damaged.
-        PromptError: its static prompt is.
+        ConfigError: As of `find_method`.
+        WeightsError: The checkpoint is damaged.
+        PromptError: Its static prompt is.
     """
     if method.embedder is not None:
         return method.embedder
@@ -112,10 +112,10 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
 
 
 def supported_adaptations(embedder: Embedder, requested: Sequence[str] | None) -> tuple[str, ...]:
-    """The adaptations to evaluate, each once: the requested ones, or else all but those of gradient steps.
+    """Return the adaptations to evaluate, each once: the requested ones, or else all but those of gradient steps.
 
     Raises:
-        ConfigError: a requested one does not exist, or needs what this embedder has not.
+        ConfigError: A requested one does not exist, or needs what this embedder has not.
     """
     possible = _possible_for(embedder)
     for name in requested or ():
@@ -126,10 +126,10 @@ def supported_adaptations(embedder: Embedder, requested: Sequence[str] | None) -
 
 
 def check_supported(method: Method, requested: Sequence[str] | None) -> None:
-    """Whether the method supports one of the requested adaptations, before anything is opened or written.
+    """Check that the method supports one of the requested adaptations, before anything is opened or written.
 
     Raises:
-        ConfigError: it can do none of them.
+        ConfigError: It can do none of them.
     """
     if requested and not set(requested) & set(method.adaptations):
         _check(requested[0], method.name, method.adaptations)
@@ -153,7 +153,7 @@ def _possible(*, has_model: bool, has_static: bool) -> tuple[str, ...]:
 
 
 def _find(name: str) -> Checkpoint:
-    """The checkpoint that a name without `{fold}` stands for."""
+    """Return the checkpoint that a name without `{fold}` stands for."""
     source = name.removeprefix(FROZEN)
     if source.endswith((".yaml", ".yml")):
         return _of_config(Path(source))
@@ -191,14 +191,14 @@ def _of_baseline(name: str) -> Checkpoint:
 
 
 def _known() -> list[str]:
-    """Names that would do: the packaged checkpoint, and runs below the working directory."""
+    """Return the valid names: the packaged checkpoint, and runs below the working directory."""
     baselines = [path.parent.name for folder in BASELINE_FOLDERS for path in Path("runs", folder).glob("*/best")]
     runs = [str(path) for pattern in ("*/best", "*/*/best") for path in Path("runs").glob(pattern)]
     return [PACKAGED, *sorted(set(baselines)), *sorted(runs)]
 
 
 def _folds(name: str) -> list[str]:
-    """What `{fold}` may stand for: wherever the name, so completed, is a file, a folder or a baseline."""
+    """Return the values of `{fold}` for which the name is a file, a folder or a baseline."""
     source = name.removeprefix(FROZEN)
     folds: set[str] = set()
     for pattern in (source, *(str(Path("runs", folder, source, "best")) for folder in BASELINE_FOLDERS)):

@@ -1,4 +1,4 @@
-"""All results of one method on one task, and the folder that keeps them, so that a stopped evaluation can go on."""
+"""The results of one method on one task, kept in a folder so that a stopped evaluation can resume."""
 
 import json
 import re
@@ -24,7 +24,7 @@ CONTROL_ROWS = ("other", "shuffled", "other_rule", "null")
 
 
 def control_row(control: str) -> str:
-    """The name of a control context's row."""
+    """Return the name of a control context's row."""
     return f"context {control}"
 
 
@@ -33,15 +33,15 @@ class MethodResult:
     """All results of one method on one task.
 
     Attributes:
-        fingerprint: of the method's model.
-        results: by row of the results, one per support draw, or one alone where no support was read. A row is an
+        fingerprint: Of the method's model.
+        results: By row of the results, one per support draw, or one alone where no support was read. A row is an
             adaptation ("auto"), a second stage ("generated + verifier") or a context ("context other").
-        seconds: by row, for all draws.
-        chosen: what "auto" chose, by how many draws.
+        seconds: By row, for all draws.
+        chosen: What "auto" chose, by how many draws.
         num_pairs: K of the supports that could be drawn.
-        cosines: of prompts, by what was compared.
-        label_accuracy: per draw, the share of held-out labels that the LLM predicts correctly.
-        majority_rate: per draw, the share that one answer for all pairs would get.
+        cosines: Of prompts, by what was compared.
+        label_accuracy: Per draw, the share of held-out labels that the LLM predicts correctly.
+        majority_rate: Per draw, the share that one answer for all pairs would get.
     """
 
     fingerprint: str
@@ -57,7 +57,7 @@ class MethodResult:
         """Write the result; the file appears whole or not at all.
 
         Raises:
-            DataError: it cannot be written there.
+            DataError: It cannot be written there.
         """
         arrays: Arrays = {
             f"{row}|{draw}|{name}": values
@@ -72,7 +72,7 @@ class MethodResult:
 
     @classmethod
     def load(cls, path: Path) -> "MethodResult | None":
-        """The result in a file; None where there is none, or none that can be read."""
+        """Return the result in a file; None where there is none, or none that can be read."""
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
@@ -83,7 +83,7 @@ class MethodResult:
 
 
 def table_fingerprint(table: PhotoTable) -> str:
-    """16 hexadecimal digits that stand for the photos and what is known of them."""
+    """Return a digest, 16 hexadecimal digits, of the photos and their columns."""
     facts = table.frame.drop(columns="image", errors="ignore").astype(str)
     rows = pd.util.hash_pandas_object(facts, index=False).to_numpy().tobytes()
     images = [content_digest([image]) for image in table.frame.get("image", ())]
@@ -94,8 +94,8 @@ def check_settings(out: Path, settings: Mapping[str, Any]) -> None:
     """Note the settings of an evaluation in its folder; one that holds results already must hold them of the same.
 
     Raises:
-        ConfigError: it holds another evaluation.
-        DataError: the folder cannot be used.
+        ConfigError: It holds another evaluation.
+        DataError: The folder cannot be used.
     """
     path = out / FOLDER / SETTINGS
     try:
@@ -114,13 +114,13 @@ def check_settings(out: Path, settings: Mapping[str, Any]) -> None:
 
 
 def part_path(out: Path, method: str, task: EvaluationTask) -> Path:
-    """Where the results of a method on a task are kept."""
+    """Return the file that keeps the results of a method on a task."""
     title = f"{task.category} {task.variant}".strip()
     return out / FOLDER / _file_name(method) / f"{_file_name(title)}.npz"
 
 
 def _file_name(text: str) -> str:
-    """A name for a file: what is legible of the text, and a few digits that tell texts apart."""
+    """Return a name for a file: what is legible of the text, and a few digits that tell texts apart."""
     legible = re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.")[:40]
     return f"{legible}-{content_digest(text.encode('utf-8', 'replace'), size=4).hex()}"
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, as values: the rows of its tables, the context report, the diagnosis of a category."""
+"""The results of an evaluation as values: rows, context reports and diagnoses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Estimate:
     """A fraction with its 95 % interval, over identities and support draws; no interval where there are too few.
 
     Attributes:
-        value: in [0, 1]; differences in [-1, 1].
-        low: lower end of the interval.
-        high: its upper end.
+        value: In [0, 1]; differences in [-1, 1].
+        low: Lower end of the interval.
+        high: Its upper end.
     """
 
     value: float
@@ -48,11 +48,11 @@ class ContextSummary:
 
     Attributes:
         rows: mAP by the keys of CONTEXT_ROWS; those that could not be had are missing.
-        differences: paired, own minus each other row.
-        prompt_cosine: mean cosine of prompts, "own draws" (of this category's own draws), "other", "shuffled".
-        label_accuracy: share of held-out labels that the LLM predicts correctly; None where it cannot be measured.
-        majority_rate: the share that one answer for all pairs would get; None likewise.
-        verdict: one sentence.
+        differences: Paired, own minus each other row.
+        prompt_cosine: Mean cosine of prompts, "own draws" (of this category's own draws), "other", "shuffled".
+        label_accuracy: Share of held-out labels that the LLM predicts correctly; None where it cannot be measured.
+        majority_rate: The share that one answer for all pairs would get; None likewise.
+        verdict: One sentence.
     """
 
     rows: Mapping[str, Estimate]
@@ -68,22 +68,22 @@ class Row:
     """One line of the results: a method, how it used the pairs, and what that reached on a category.
 
     Attributes:
-        method: its name on the command line.
-        adaptation: null, static, generated, metric, tuned or auto; a second stage is named after a plus sign, as
+        method: Its name on the command line.
+        adaptation: Null, static, generated, metric, tuned or auto; a second stage is named after a plus sign, as
             in "generated + verifier".
-        protocol: its name.
-        category: its name; "mean" for the mean over categories, "mean of fold 0" for a fold's.
-        variant: see `EvaluationTask`.
-        values: by the keys of METRICS; those the protocol has not are missing.
-        num_queries: photos looked up that have a right answer in the gallery.
-        num_gallery: photos they are looked up in.
-        num_identities: among the queries.
+        protocol: Its name.
+        category: Its name; "mean" for the mean over categories, "mean of fold 0" for a fold's.
+        variant: See `EvaluationTask`.
+        values: By the keys of METRICS; those the protocol has not are missing.
+        num_queries: Photos looked up that have a right answer in the gallery.
+        num_gallery: Photos they are looked up in.
+        num_identities: Among the queries.
         num_pairs: K of the support; 0 where no pairs were used.
-        num_draws: supports drawn.
-        seconds: for all draws, adaptation and embedding and ranking.
-        chosen: what "auto" chose, by how many draws; empty for other adaptations.
-        context: for a prompted method; None for others.
-        paper: values printed in the paper for the same protocol, by the keys of METRICS; usually empty.
+        num_draws: Supports drawn.
+        seconds: For all draws, adaptation and embedding and ranking.
+        chosen: What "auto" chose, by how many draws; empty for other adaptations.
+        context: For a prompted method; None for others.
+        paper: Values printed in the paper for the same protocol, by the keys of METRICS; usually empty.
     """
 
     method: str
@@ -108,12 +108,12 @@ class IdentityErrors:
     """How the photos of one identity fared; mean over its queries.
 
     Attributes:
-        identity: its name.
-        num_queries: its photos that were looked up.
-        map: mean average precision.
-        rank1: share of them whose first hit is right.
-        confused_with: the identity that most often stands first instead; empty where none does.
-        confused: how often.
+        identity: Its name.
+        num_queries: Its photos that were looked up.
+        map: Mean average precision.
+        rank1: Share of them whose first hit is right.
+        confused_with: The identity that most often stands first instead; empty where none does.
+        confused: How often.
     """
 
     identity: str
@@ -129,13 +129,13 @@ class SuspectLabel:
     """A photo whose label looks wrong: others than its own identity's surround it.
 
     Attributes:
-        photo: its name.
-        identity: the label it has.
-        looks_like: the identity of its neighbours.
-        own_similarity: to the closest photo of its own identity.
-        other_similarity: to the closest photo of `looks_like`.
-        neighbours: how many of its closest photos (of `of`) are of `looks_like`.
-        of: how many closest photos were looked at.
+        photo: Its name.
+        identity: The label it has.
+        looks_like: The identity of its neighbours.
+        own_similarity: To the closest photo of its own identity.
+        other_similarity: To the closest photo of `looks_like`.
+        neighbours: How many of its closest photos (of `of`) are of `looks_like`.
+        of: How many closest photos were looked at.
     """
 
     photo: str
@@ -173,15 +173,15 @@ class Diagnosis:
     """A closer look at one category with one method, on the first support draw.
 
     Attributes:
-        category: its name.
-        method: its name on the command line.
-        adaptation: see `Row`.
-        errors: identities, the worst first.
-        suspects: likely wrong labels, the most suspicious first.
-        leaks: sentences on near-duplicates and leaks; empty where there are none.
+        category: Its name.
+        method: Its name on the command line.
+        adaptation: See `Row`.
+        errors: Identities, the worst first.
+        suspects: Likely wrong labels, the most suspicious first.
+        leaks: Sentences on near-duplicates and leaks; empty where there are none.
         probes: mAP without flips by kind of query photo: "as they are", "mirrored", "background only",
             "centre only"; what queries keep of the accuracy when they show only that.
-        probe_verdict: one sentence on what the probes say.
+        probe_verdict: One sentence on what the probes say.
         pictures: PNG by caption.
         rank_lists: examples.
     """
@@ -203,18 +203,18 @@ class Evaluation:
     """A whole evaluation and how it was made.
 
     Attributes:
-        protocol: its name.
-        protocol_sentence: what its numbers mean.
-        source: where the photos come from.
-        command: that makes this report again.
-        seconds: it took in all.
-        seed: of every draw.
-        num_draws: supports drawn per category.
-        methods: model fingerprint by method.
-        rows: every line; the means come first, then categories by name.
-        curves: pictures that compare methods, PNG by caption.
-        diagnoses: of categories.
-        skipped: categories and photos left out, each with its reason.
+        protocol: Its name.
+        protocol_sentence: What its numbers mean.
+        source: Where the photos come from.
+        command: That makes this report again.
+        seconds: It took in all.
+        seed: Of every draw.
+        num_draws: Supports drawn per category.
+        methods: Model fingerprint by method.
+        rows: Every line; the means come first, then categories by name.
+        curves: Pictures that compare methods, PNG by caption.
+        diagnoses: Of categories.
+        skipped: Categories and photos left out, each with its reason.
     """
 
     protocol: str
@@ -236,16 +236,16 @@ class DemoCategory:
     """The context report of one category in `vicp demo`.
 
     Attributes:
-        category: its name.
-        queries: how many photos were looked up.
-        gallery: in how many photos.
-        identities: of how many individuals.
-        pairs: labelled pairs in the context.
-        other: the category whose pairs the row "other" used.
+        category: Its name.
+        queries: How many photos were looked up.
+        gallery: In how many photos.
+        identities: Of how many individuals.
+        pairs: Labelled pairs in the context.
+        other: The category whose pairs the row "other" used.
         context: mAP of every row, with the verdict.
-        rank1: by row, the share of queries whose first hit is right.
+        rank1: By row, the share of queries whose first hit is right.
         rank_lists: examples.
-        matches: the picture of matched patches, PNG; None if there is none.
+        matches: The picture of matched patches, PNG; None if there is none.
     """
 
     category: str
@@ -265,16 +265,16 @@ class DemoReport:
     """What `vicp demo` measured, and how.
 
     Attributes:
-        source: where the photos come from.
-        model: name and fingerprint.
-        command: that makes this report again.
-        seconds: it took.
-        seed: of every draw.
-        protocol: what the numbers mean, in a sentence.
+        source: Where the photos come from.
+        model: Name and fingerprint.
+        command: That makes this report again.
+        seconds: It took.
+        seed: Of every draw.
+        protocol: What the numbers mean, in a sentence.
         context: mAP of every row, mean over categories, with the verdict.
-        rank1: by row, mean over categories.
-        categories: measured; at least one.
-        skipped: categories or photos left out, each with its reason.
+        rank1: By row, mean over categories.
+        categories: Measured; at least one.
+        skipped: Categories or photos left out, each with its reason.
     """
 
     source: str

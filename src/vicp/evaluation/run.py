@@ -1,4 +1,4 @@
-"""A whole evaluation: every method on every task, with finished results kept in a folder."""
+"""Run an evaluation: every method on every task, with finished results kept in a folder."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -51,29 +51,29 @@ def evaluate(
     """Measure methods side by side on individuals they were not taught.
 
     Args:
-        methods: models, or their names, see `parse_method`.
-        photos: a folder or table of photos with identities; None for the procedural world.
-        protocol: one of PROTOCOLS.
+        methods: Models, or their names, see `parse_method`.
+        photos: A folder or table of photos with identities; None for the procedural world.
+        protocol: One of PROTOCOLS.
         pairs: K, labelled pairs per support.
-        support_draws: supports per category.
-        adapt: ways to use the pairs, of ADAPTATIONS; none named are all but those of gradient steps.
-        rerank: second stages to add, of STAGES.
-        shortlist: gallery photos that a second stage re-orders.
-        share_support: share of the identities whose pairs may be taught, in (0, 1).
-        exclude: column; no gallery photo of the query's individual that shares its value counts.
-        diagnose: look closer at every category, with the first method.
-        published: a CSV of numbers that others have printed, to show with ours.
-        out: folder of finished results, from which a stopped evaluation goes on; None keeps none.
-        seed: of every draw.
-        skip_bad: go on without photos that cannot be used, instead of raising.
-        command: that makes the report again, for the report.
-        progress: called after each result with those there and those in all.
+        support_draws: Supports per category.
+        adapt: Ways to use the pairs, of ADAPTATIONS; none named are all but those of gradient steps.
+        rerank: Second stages to add, of STAGES.
+        shortlist: Gallery photos that a second stage re-orders.
+        share_support: Share of the identities whose pairs may be taught, in (0, 1).
+        exclude: Column; no gallery photo of the query's individual that shares its value counts.
+        diagnose: Look closer at every category, with the first method.
+        published: A CSV of numbers that others have printed, to show with ours.
+        out: Folder of finished results, from which a stopped evaluation goes on; None keeps none.
+        seed: Of every draw.
+        skip_bad: Go on without photos that cannot be used, instead of raising.
+        command: That makes the report again, for the report.
+        progress: Called after each result with those there and those in all.
 
     Raises:
-        ConfigError: a method, protocol, adaptation or second stage that is not there, or a folder that holds another
+        ConfigError: A method, protocol, adaptation or second stage that is not there, or a folder that holds another
             evaluation.
-        DataError: photos that cannot be used, or no category to evaluate.
-        WeightsError: a checkpoint is damaged.
+        DataError: Photos that cannot be used, or no category to evaluate.
+        WeightsError: A checkpoint is damaged.
     """
     config = EvaluationConfig(
         find_protocol(protocol),
@@ -112,15 +112,15 @@ def run_evaluation(
     name: str,
     progress: Progress | None = None,
 ) -> EvaluationReport:
-    """The same for photos that are read already, all of which can be decoded.
+    """Return the evaluation of photos that are read already, all of which can be decoded.
 
     Args:
-        config: the configuration.
-        methods: at least one.
-        table: the photos.
-        source: their folder, for the lists of pairs in it; None for photos from elsewhere.
-        name: of the photos, for the report.
-        progress: called after each result.
+        config: The configuration.
+        methods: At least one.
+        table: The photos.
+        source: Their folder, for the lists of pairs in it; None for photos from elsewhere.
+        name: Of the photos, for the report.
+        progress: Called after each result.
     """
     start = time.monotonic()
     tasks, skipped = make_tasks(
@@ -170,7 +170,7 @@ def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], c
 def _score(
     runner: EvaluationRunner, methods: Sequence[Method], progress: Progress | None
 ) -> tuple[dict[str, list[ScoredResult]], list[str]]:
-    """The results by method, without methods that have none, and why some are missing."""
+    """Return the results by method, without methods that have none, and why some are missing."""
     scored: dict[str, list[ScoredResult]] = {}
     reasons = []
     pairs = [(method, task) for method in methods for task in runner.tasks]
@@ -186,7 +186,7 @@ def _score(
 
 
 def _settings(config: EvaluationConfig, table: PhotoTable) -> Mapping[str, object]:
-    """What results depend on, for the folder that keeps them."""
+    """Return what results depend on, for the folder that keeps them."""
     return {
         "photos": table_fingerprint(table),
         "protocol": config.protocol.name,
@@ -208,10 +208,10 @@ def _excluded(config: EvaluationConfig) -> str:
 
 
 def usable_photos(table: PhotoTable, *, skip_bad: bool) -> PhotoTable:
-    """The photos that can be decoded, every one of them tried.
+    """Return the photos that can be decoded, every one of them tried.
 
     Raises:
-        DataError: photos that cannot be used, all of them listed, unless `skip_bad`.
+        DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
     """
     bad = check_photos(table)
     if bad and not skip_bad:

@@ -37,10 +37,10 @@ from vicp.model.visual_prompt import VisualPrompt
 def sample_support(
     embedder: Embedder, table: PhotoTable, task: EvaluationTask, config: EvaluationConfig, draw: int
 ) -> EncodedSupport:
-    """The support of that draw, encoded by the model.
+    """Return the support of that draw, encoded by the model.
 
     Raises:
-        DataError: photos that cannot be used, or not even two pairs.
+        DataError: Photos that cannot be used, or not even two pairs.
     """
     seed = derive_seed(config.seed, "support draw", task.category, task.variant, draw)
     photos = table.select(task.support)
@@ -56,18 +56,18 @@ def run_task(
     *,
     other: Callable[[int], EncodedSupport],
 ) -> MethodResult:
-    """All results of a method on a task.
+    """Return all results of a method on a task.
 
     Args:
-        embedder: the method.
-        table: the photos that the task's rows are of.
-        loaded_task: the task, with its photos.
-        config: the configuration.
-        other: the support of another category, by draw; called only for VICP models.
+        embedder: The method.
+        table: The photos that the task's rows are of.
+        loaded_task: The task, with its photos.
+        config: The configuration.
+        other: The support of another category, by draw; called only for VICP models.
 
     Raises:
-        ConfigError: an adaptation that this method cannot do.
-        DataError: a support that cannot be drawn or used.
+        ConfigError: An adaptation that this method cannot do.
+        DataError: A support that cannot be drawn or used.
     """
     adaptations = adaptations_to_run(embedder, config)
     task_run = _TaskRun.at(embedder.without_progress(), table, loaded_task, config)
@@ -97,17 +97,17 @@ class _ResultCollector:
 
     @contextmanager
     def clock(self, row: str) -> Iterator[None]:
-        """Adds the time it takes to a row's."""
+        """Add the time it takes to a row's."""
         start = time.monotonic()
         yield
         self.seconds[row] += time.monotonic() - start  # type: ignore[assignment]
 
     def put(self, row: str, result: TaskResult) -> None:
-        """Adds one draw's result to a row."""
+        """Add one draw's result to a row."""
         self.results[row].append(result)
 
     def method_result(self, fingerprint: str) -> MethodResult:
-        """All of them as a value."""
+        """Return all results as one value."""
         for left, right in combinations(self.own_prompts, 2):
             self.cosines["own draws"].append(prompt_cosine(left, right))
         return MethodResult(
@@ -127,12 +127,12 @@ class _TaskRun:
     """A method on a task.
 
     Attributes:
-        embedder: the method.
-        table: the photos that the task's rows are of.
-        loaded_task: the task, with its photos.
-        config: the configuration.
-        frozen: embeddings of the plain backbone (n, D).
-        collector: of the results.
+        embedder: The method.
+        table: The photos that the task's rows are of.
+        loaded_task: The task, with its photos.
+        config: The configuration.
+        frozen: Embeddings of the plain backbone (n, D).
+        collector: Of the results.
     """
 
     embedder: Embedder
@@ -144,7 +144,7 @@ class _TaskRun:
 
     @classmethod
     def at(cls, embedder: Embedder, table: PhotoTable, loaded_task: LoadedTask, config: EvaluationConfig) -> "_TaskRun":
-        """A run with the results that need no support: row "null" and, of a bare backbone, its second stages."""
+        """Return a run with the results that need no support: row "null" and, of a bare backbone, its second stages."""
         collector = _ResultCollector()
         with collector.clock("null"):
             frozen = embedder.embed_pixels(loaded_task.pixels, mirror=config.protocol.mirror)
@@ -155,7 +155,7 @@ class _TaskRun:
         return task_run
 
     def embed(self, adaptation: Prompt | Embedder) -> Tensor:
-        """Embeddings (n, D') of the photos; a prompt without tokens leaves the backbone's as they are."""
+        """Return embeddings (n, D') of the photos; a prompt without tokens leaves the backbone's as they are."""
         if isinstance(adaptation, Embedder):
             return adaptation.embed_pixels(self.loaded_task.pixels, mirror=self.config.protocol.mirror)
         if all(visual is None for visual in adaptation.feature_sources):  # a metric, say
@@ -220,7 +220,7 @@ class _TaskRun:
             self.collector.majority_rate.append(prediction.majority_rate)
 
     def _other_rule(self, seed: int) -> Context[Latents] | None:
-        """Pairs of the support's photos by another rule; None outside the procedural world."""
+        """Return pairs of the support's photos by another rule; None outside the procedural world."""
         task = self.loaded_task.task
         photos = self.table.select(task.support)
         drawn = pairs_by_another_rule(identities_by_factor(photos, seed=seed), self.config.num_pairs, seed=seed)

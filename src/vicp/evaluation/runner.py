@@ -1,4 +1,4 @@
-"""Runs methods on tasks, and keeps what is finished."""
+"""Run methods on tasks, and keep finished results."""
 
 import logging
 import time
@@ -32,9 +32,9 @@ class EvaluationRunner:
     """Runs methods on tasks: holds the photos, the tasks and the method that is open.
 
     Args:
-        config: the configuration.
-        table: the photos.
-        tasks: whose rows are those of the table.
+        config: The configuration.
+        table: The photos.
+        tasks: Whose rows are those of the table.
     """
 
     def __init__(self, config: EvaluationConfig, table: PhotoTable, tasks: Sequence[EvaluationTask]) -> None:
@@ -42,7 +42,7 @@ class EvaluationRunner:
         self._name, self._embedder = "", None  # type: tuple[str, Embedder | None]
 
     def run(self, method: Method, task: EvaluationTask) -> tuple[MethodResult | None, str]:
-        """The result of a method on a task, from the folder where it is there; or None, and why."""
+        """Return the result of a method on a task, from the folder where it is there; or None, and why."""
         embedder = self.embedder(method, task.fold)
         path = None if self.config.out is None else part_path(self.config.out, method.name, task)
         kept = None if path is None else MethodResult.load(path)
@@ -62,7 +62,7 @@ class EvaluationRunner:
         return result, ""
 
     def units(self, task: EvaluationTask) -> ResamplingUnits:
-        """What the bootstrap of a task resamples."""
+        """Return what the bootstrap of a task resamples."""
         nobody = np.zeros(0, dtype=np.int64)
         sides = (nobody, nobody) if task.pairs is None else (task.pairs.left, task.pairs.right)
         left, right = (row_identities(self.table, side) for side in sides)
@@ -70,7 +70,7 @@ class EvaluationRunner:
         return ResamplingUnits(row_identities(self.table, task.query), left, right, self.config.protocol.open_set, seed)
 
     def embedder(self, method: Method, fold: str) -> Embedder:
-        """The method, opened; the one before is let go."""
+        """Return the method, opened; the one before is let go."""
         name = method.name.replace("{fold}", fold)
         if self._name != name or self._embedder is None:
             self._embedder = None
@@ -78,7 +78,7 @@ class EvaluationRunner:
         return self._embedder
 
     def other(self, embedder: Embedder, task: EvaluationTask, draw: int) -> EncodedSupport:
-        """The support of the next category; of the procedural world where there is only one."""
+        """Return the support of the next category; of the procedural world where there is only one."""
         position = self.tasks.index(task)
         for candidate in (*self.tasks[position + 1 :], *self.tasks[:position]):
             if candidate.category != task.category:
@@ -88,7 +88,7 @@ class EvaluationRunner:
         return sample_support(embedder.without_progress(), table, tasks[0], self.config, draw)
 
     def diagnose(self, method: Method, scored: ScoredResult) -> Diagnosis:
-        """A closer look at a category with a method: under its prompt, if it makes one."""
+        """Return a closer look at a category with a method: under its prompt, if it makes one."""
         task, results = scored.task, scored.method_result.results
         embedder = self.embedder(method, task.fold).without_progress()
         prompt, adaptation = None, "null"

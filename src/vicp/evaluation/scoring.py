@@ -19,7 +19,7 @@ class TaskResult:
     """The result of one method on one task, for one support draw.
 
     Attributes:
-        retrieval: ranks and scores of every query.
+        retrieval: Ranks and scores of every query.
         pair_scores: (P,) similarity of the task's verification pairs; (0,) where it has none, or for a second stage.
     """
 
@@ -27,28 +27,28 @@ class TaskResult:
     pair_scores: NDArray[np.float64]
 
     def arrays(self) -> Arrays:
-        """Everything by name, for a file."""
+        """Return all arrays by name, for a file."""
         per_query = {field.name: getattr(self.retrieval, field.name) for field in fields(Retrieval)}
         return per_query | {"pair_scores": self.pair_scores}
 
     @classmethod
     def of_arrays(cls, arrays: Arrays) -> "TaskResult":
-        """The result from what `arrays` returned.
+        """Return the result from what `arrays` returned.
 
         Raises:
-            KeyError: something is missing.
+            KeyError: Something is missing.
         """
         per_query = Retrieval(**{field.name: arrays[field.name] for field in fields(Retrieval)})  # type: ignore[arg-type]
         return cls(per_query, arrays["pair_scores"].astype(np.float64))
 
 
 def score_task(loaded_task: LoadedTask, embeddings: Tensor) -> TaskResult:
-    """The result for embeddings (m, D) of the task's photos."""
+    """Return the result for embeddings (m, D) of the task's photos."""
     return TaskResult(rank(loaded_task.embedded(embeddings)), pair_similarities(loaded_task, embeddings))
 
 
 def rank(task: RetrievalTask) -> Retrieval:
-    """Ranks and scores of every query."""
+    """Return ranks and scores of every query."""
     return retrieval(
         task.query,
         task.gallery,
@@ -61,7 +61,7 @@ def rank(task: RetrievalTask) -> Retrieval:
 
 
 def pair_similarities(loaded_task: LoadedTask, embeddings: Tensor) -> NDArray[np.float64]:
-    """Cosine similarity (P,) of the task's verification pairs, exact; (0,) where it has none."""
+    """Return cosine similarity (P,) of the task's verification pairs, exact; (0,) where it has none."""
     pairs = loaded_task.task.pairs
     if pairs is None:
         return np.zeros(0)

@@ -28,10 +28,10 @@ class ScoredResult:
     """The result of a method on a task, and the samples of every row.
 
     Attributes:
-        task: the task.
-        units: what the bootstrap resamples.
-        method_result: the result.
-        samples: by row and metric.
+        task: The task.
+        units: What the bootstrap resamples.
+        method_result: The result.
+        samples: By row and metric.
         contexts: mAP by the keys of CONTEXT_ROWS.
     """
 
@@ -43,7 +43,7 @@ class ScoredResult:
 
 
 def summarise(task: EvaluationTask, units: ResamplingUnits, method_result: MethodResult) -> ScoredResult:
-    """The samples of all rows of a result."""
+    """Return the samples of all rows of a result."""
     shown = {row: found for row, found in method_result.results.items() if row not in _HIDDEN}
     contexts = {name: method_result.results[row] for name, row in _SOURCES.items() if row in method_result.results}
     return ScoredResult(
@@ -56,12 +56,12 @@ def summarise(task: EvaluationTask, units: ResamplingUnits, method_result: Metho
 
 
 def _asked(row: str, units: ResamplingUnits) -> ResamplingUnits:
-    """A second stage orders photos anew, but has no scores that could tell known from new."""
+    """Return a second stage orders photos anew, but has no scores that could tell known from new."""
     return replace(units, open_set=False) if " + " in row else units
 
 
 def method_rows(method: str, config: EvaluationConfig, scored: Sequence[ScoredResult]) -> list[Row]:
-    """The rows of a method: for each adaptation and second stage the means, then every category."""
+    """Return the rows of a method: for each adaptation and second stage the means, then every category."""
     rows = []
     for name in dict.fromkeys(row for each in scored for row in each.samples):
         having = [each for each in scored if name in each.samples]
@@ -121,7 +121,7 @@ def _context(part: Sequence[ScoredResult]) -> ContextSummary:
 
 
 def _label_accuracy(part: Sequence[ScoredResult]) -> Estimate | None:
-    """Mean over categories and draws; the interval from a normal approximation over draws, where there are several."""
+    """Return the mean over categories and draws, with a normal-approximation interval over several draws."""
     values = np.array([value for each in part for value in each.method_result.label_accuracy])
     if not len(values):
         return None
@@ -132,6 +132,6 @@ def _label_accuracy(part: Sequence[ScoredResult]) -> Estimate | None:
 
 
 def _mean(values: Sequence[float | None]) -> float:
-    """The mean of what is there; NaN where nothing is."""
+    """Return the mean of the values that are not NaN; NaN where there is none."""
     there = [value for value in values if value is not None]
     return float(np.mean(there)) if there else float("nan")

@@ -42,16 +42,16 @@ class EvaluationTask:
     """The photos of one category by role; every array holds rows of one photo table of n photos.
 
     Attributes:
-        category: its name.
-        support: photos whose identities may be taught; none of these identities is among `query` or `gallery`.
-        query: photos looked up (Q,).
-        gallery: photos they are looked up in (G,); `query` itself where `leave_one_out`.
-        leave_one_out: each photo is looked up among all the others.
+        category: Its name.
+        support: Photos whose identities may be taught; none of these identities is among `query` or `gallery`.
+        query: Photos looked up (Q,).
+        gallery: Photos they are looked up in (G,); `query` itself where `leave_one_out`.
+        leave_one_out: Each photo is looked up among all the others.
         groups: (n,) int64, a code per photo of the table: a gallery photo of the query's identity with the query's
             code is left out (Market-1501's rule for cameras); -1 leaves nothing out. None where there is no such rule.
-        pairs: for verification; None where the protocol has none.
-        fold: of the category, where the protocol has folds.
-        variant: what of the protocol this is, such as "studio to street"; empty where there is only one.
+        pairs: For verification; None where the protocol has none.
+        fold: Of the category, where the protocol has folds.
+        variant: What of the protocol this is, such as "studio to street"; empty where there is only one.
     """
 
     category: str
@@ -95,7 +95,7 @@ class RetrievalTask:
     gallery_groups: Rows | None = None
 
     def select(self, queries: Rows, gallery: Rows) -> "RetrievalTask":
-        """Some queries and some ascending gallery rows, the queries' own rows among them."""
+        """Return some queries and some ascending gallery rows, the queries' own rows among them."""
         return RetrievalTask(
             self.query[queries],
             self.gallery[gallery],
@@ -112,7 +112,7 @@ class LoadedTask:
     """A task with its photos decoded.
 
     Attributes:
-        task: the task; its rows are those of the photo table.
+        task: The task; its rows are those of the photo table.
         rows: (m,) ascending, every row of the table that the task needs, without the support's.
         identities: (m,) "category/identity" of these.
         pixels: (m, 3, S, S) uint8.
@@ -134,7 +134,7 @@ class LoadedTask:
         return np.searchsorted(self.rows, self.task.gallery)
 
     def embedded(self, embeddings: Tensor) -> RetrievalTask:
-        """Queries and gallery with embeddings (m, D) of the task's photos."""
+        """Return queries and gallery with embeddings (m, D) of the task's photos."""
         query, gallery, groups = self.query, self.gallery, self.task.groups
         return RetrievalTask(
             embeddings[query],
@@ -148,16 +148,16 @@ class LoadedTask:
 
 
 def row_identities(table: PhotoTable, rows: Rows) -> NDArray[np.str_]:
-    """The identities (n,), category and name, of rows of the table."""
+    """Return the identities (n,), category and name, of rows of the table."""
     return np.array(table.identities)[rows]
 
 
 @contextmanager
 def load_task(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> Iterator[LoadedTask]:
-    """The task with its photos as the embedder takes them: in memory, or on disk where they are many.
+    """Return the task with its photos as the embedder takes them: in memory, or on disk where they are many.
 
     Raises:
-        DataError: photos that cannot be used, or no room for them.
+        DataError: Photos that cannot be used, or no room for them.
     """
     rows, side = task.rows, embedder.transform.size
     with TemporaryDirectory(prefix="vicp-photos-") as folder:

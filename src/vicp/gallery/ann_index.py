@@ -38,7 +38,7 @@ def categories_to_index(snapshot: Snapshot, *, min_photos: int = INDEX_ROWS) -> 
 
 
 def index_category(writer: Change, category: GalleryCategory, *, min_recall: float = LEAST_RECALL) -> str:
-    """Makes an index over the photos of a category, and returns what was done, for people.
+    """Make an index over the photos of a category, and returns what was done, for people.
 
     More and more cells are searched until recall@1 is `min_recall`; an index that never reaches it is left out and the
     search stays exact.

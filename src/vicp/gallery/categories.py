@@ -67,7 +67,7 @@ def find_category(snapshot: Snapshot, name: str) -> GalleryCategory:
 
 
 def add_categories(writer: Change, embedder: Embedder, prompts: Mapping[str, Prompt | None]) -> list[str]:
-    """Adds the categories that the gallery does not have, and returns their names.
+    """Add the categories that the gallery does not have, and returns their names.
 
     Args:
         writer: The change to write with.
@@ -99,7 +99,7 @@ def add_categories(writer: Change, embedder: Embedder, prompts: Mapping[str, Pro
 
 
 def write_prompt(writer: Change, embedder: Embedder, category: str, prompt: Prompt | None) -> None:
-    """Writes the prompt of a category over the one it had, without a commit."""
+    """Write the prompt of a category over the one it had, without a commit."""
     row = {
         "category": category,
         "space": embedding_space_key(embedder, prompt, category),

@@ -1,4 +1,4 @@
-"""Photos without a name, grouped into individuals: a proposal to look through, never a change of the gallery."""
+"""Cluster photos without a name into presumed individuals: a proposal, which changes nothing."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -137,7 +137,7 @@ def group_photos(scores: NDArray[Any], level: float, method: ClusterMethod) -> N
 
 
 def write_proposal(proposal: ClusterProposal, out: Path) -> None:
-    """Writes the proposal as a CSV.
+    """Write the proposal as a CSV.
 
     Raises:
         DataError: It cannot be written.

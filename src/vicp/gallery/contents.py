@@ -124,7 +124,7 @@ def matrix(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def write_names(writer: Change, category: str, names: Sequence[str], *, merged_into: str | None = None) -> None:
-    """Writes identities into their table: names in use or, with `merged_into`, names that became another."""
+    """Write identities into their table: names in use or, with `merged_into`, names that became another."""
     if names:
         rows = [
             {"category": category, "identity": name, "merged_into": merged_into, **writer.signature()} for name in names
@@ -133,7 +133,7 @@ def write_names(writer: Change, category: str, names: Sequence[str], *, merged_i
 
 
 def write_identity_of(writer: Change, identity_of: dict[int, str]) -> None:
-    """Writes the identity of photos by their numbers, and who said so."""
+    """Write the identity of photos by their numbers, and who said so."""
     if identity_of:
         rows = writer.snapshot.of_numbers(PHOTOS, list(identity_of), SCHEMAS[PHOTOS].names).to_pylist()
         rows = [row | {"identity": identity_of[row["number"]]} | writer.signature() for row in rows]

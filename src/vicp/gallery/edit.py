@@ -1,4 +1,4 @@
-"""Corrections of who is who: two individuals become one, one becomes two, a name changes, a photo goes."""
+"""Edit identities: merge, split, rename and remove."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ _MOST_LISTED = 5  # groups in a summary
 
 
 def merge_identities(writer: Change, into: str, others: Sequence[str], *, category: str | None = None) -> None:
-    """Makes all photos of `others` photos of `into`.
+    """Make all photos of `others` photos of `into`.
 
     Raises:
         GalleryError: No such identity, or two categories.
@@ -30,7 +30,7 @@ def merge_identities(writer: Change, into: str, others: Sequence[str], *, catego
 
 
 def assign_photos(writer: Change, photos_by_identity: Mapping[str, Sequence[str]]) -> None:
-    """Gives photos their identities, new or not, all at once.
+    """Give photos their identities, new or not, all at once.
 
     Args:
         writer: The change to write with.
@@ -56,7 +56,7 @@ def assign_photos(writer: Change, photos_by_identity: Mapping[str, Sequence[str]
 
 
 def rename_identity(writer: Change, old: str, new: str, *, category: str | None = None) -> None:
-    """Gives an identity another name.
+    """Give an identity another name.
 
     Raises:
         GalleryError: No such identity, or the new name is taken or cannot be.
@@ -76,7 +76,7 @@ def rename_identity(writer: Change, old: str, new: str, *, category: str | None 
 
 
 def remove_identity(writer: Change, name: str, *, category: str | None = None) -> None:
-    """Takes an identity and all its photos out.
+    """Take an identity and all its photos out.
 
     Raises:
         GalleryError: No such identity.
@@ -89,7 +89,7 @@ def remove_identity(writer: Change, name: str, *, category: str | None = None) -
 
 
 def remove_photos(writer: Change, names: Sequence[str]) -> None:
-    """Takes photos out, by key or source.
+    """Take photos out, by key or source.
 
     Raises:
         GalleryError: No such photo.

@@ -1,4 +1,4 @@
-"""The model of a gallery: what embeds its photos, and how the settings say that it is opened again."""
+"""The embedding model of a gallery, and the settings from which it is opened again."""
 
 from collections.abc import Mapping
 from typing import Any

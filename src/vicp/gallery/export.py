@@ -27,7 +27,7 @@ _SUFFIX_BY_SIGNATURE = {
 
 
 def export_table(snapshot: Snapshot, out: Path) -> int:
-    """Writes a row per photo, and returns how many.
+    """Write a row per photo, and returns how many.
 
     CSV holds the facts. Parquet holds the photo files (`image`) and embeddings too, and is a photo table that every
     command of this program reads.
@@ -47,7 +47,7 @@ def export_table(snapshot: Snapshot, out: Path) -> int:
 
 
 def export_fiftyone(snapshot: Snapshot, folder: Path) -> int:
-    """Writes `data/` and `labels.json`, FiftyOneImageClassificationDataset's layout, and returns how many photos.
+    """Write `data/` and `labels.json`, FiftyOneImageClassificationDataset's layout, and returns how many photos.
 
     A file is named by the photo's content hash, so no name of an individual ever becomes a path. Photos without a name
     have no label.
@@ -80,7 +80,7 @@ def export_fiftyone(snapshot: Snapshot, folder: Path) -> int:
 
 
 def _images(snapshot: Snapshot, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
-    """Yields key and photo file."""
+    """Yield key and photo file."""
     for start in range(0, len(frame), _BATCH):
         part = frame.iloc[start : start + _BATCH]
         keys = dict(zip(part["number"], part["key"], strict=True))

@@ -1,4 +1,4 @@
-"""A gallery that lives: photos of known individuals, of one model, with every change in a log that can be undone."""
+"""Class `Gallery`: photos of known individuals in a store whose every change is logged and can be undone."""
 
 import getpass
 import os
@@ -90,7 +90,7 @@ class Gallery:
         reason: str = "",
         wait_for_lock: bool = False,
     ) -> "Gallery":
-        """Makes an empty gallery, and returns it.
+        """Make an empty gallery, and returns it.
 
         Args:
             uri: A new or empty folder, or a place in object storage.
@@ -160,7 +160,7 @@ class Gallery:
         reason: str = "",
         embed: EmbedChunks = embed_locally,
     ) -> EnrollResult:
-        """Adds photos, each once however often it is given; stopped at any moment, the same call goes on.
+        """Add photos, each once however often it is given; stopped at any moment, the same call goes on.
 
         Args:
             photos: A folder of photos, a table, or a single photo; an identity may be missing.
@@ -195,7 +195,7 @@ class Gallery:
         force: bool = False,
         reason: str = "",
     ) -> NewIdentityResult:
-        """Enrolls photos of one individual that is not in the gallery.
+        """Enroll photos of one individual that is not in the gallery.
 
         Args:
             photos: Its photos.
@@ -223,7 +223,7 @@ class Gallery:
         return NewIdentityResult(identity, category, num_added, identifications)
 
     def label(self, pairs: str | os.PathLike[str], *, reason: str = "") -> LabelResult:
-        """Keeps labelled pairs of photos of the gallery, all of a file or none; a second time it changes nothing.
+        """Keep labelled pairs of photos of the gallery, all of a file or none; a second time it changes nothing.
 
         Args:
             pairs: A CSV with left, right and same; photos by key or by where they came from.
@@ -306,7 +306,7 @@ class Gallery:
     # Corrections
 
     def merge(self, into: str, others: Sequence[str], *, category: str | None = None, reason: str = "") -> LogEntry:
-        """Makes several identities one: the photos of `others` become photos of `into`.
+        """Make several identities one: the photos of `others` become photos of `into`.
 
         Raises:
             GalleryError: No such identity, two categories, or another process is writing.
@@ -314,7 +314,7 @@ class Gallery:
         return self._write("merge", reason, lambda writer: merge_identities(writer, into, others, category=category))
 
     def split(self, photos: Sequence[str], into: str, *, reason: str = "") -> LogEntry:
-        """Makes photos, by key or by where they came from, photos of the identity `into`, new or not.
+        """Make photos, by key or by where they came from, photos of the identity `into`, new or not.
 
         Raises:
             GalleryError: As `assign`.
@@ -322,7 +322,7 @@ class Gallery:
         return self.assign({into: photos}, reason=reason)
 
     def assign(self, photos_by_identity: Mapping[str, Sequence[str]], *, reason: str = "") -> LogEntry:
-        """Gives photos their identities, all at once; photos by key or by where they came from.
+        """Give photos their identities, all at once; photos by key or by where they came from.
 
         Raises:
             GalleryError: No such photo, photos of two categories in one identity, a name that cannot be, or another
@@ -331,7 +331,7 @@ class Gallery:
         return self._write("split", reason, lambda writer: assign_photos(writer, photos_by_identity))
 
     def rename(self, old: str, new: str, *, category: str | None = None, reason: str = "") -> LogEntry:
-        """Gives an identity another name.
+        """Give an identity another name.
 
         Raises:
             GalleryError: No such identity, the name is taken or cannot be, or another process is writing.
@@ -339,7 +339,7 @@ class Gallery:
         return self._write("rename", reason, lambda writer: rename_identity(writer, old, new, category=category))
 
     def remove(self, identity: str, *, category: str | None = None, reason: str = "") -> LogEntry:
-        """Takes an identity and all its photos out.
+        """Take an identity and all its photos out.
 
         Raises:
             GalleryError: No such identity, or another process is writing.
@@ -347,7 +347,7 @@ class Gallery:
         return self._write("remove", reason, lambda writer: remove_identity(writer, identity, category=category))
 
     def remove_photos(self, photos: Sequence[str], *, reason: str = "") -> LogEntry:
-        """Takes photos out, by key or by where they came from.
+        """Take photos out, by key or by where they came from.
 
         Raises:
             GalleryError: No such photo, or another process is writing.
@@ -355,7 +355,7 @@ class Gallery:
         return self._write("remove", reason, lambda writer: remove_photos(writer, photos))
 
     def undo(self, *, reason: str = "") -> LogEntry:
-        """Takes the last change back that has not been taken back.
+        """Take the last change back that has not been taken back.
 
         Raises:
             GalleryError: Nothing is left to take back, or another process is writing.
@@ -363,7 +363,7 @@ class Gallery:
         return self._write("undo", reason, lambda writer: writer.undo())
 
     def restore(self, operation: int, *, reason: str = "") -> LogEntry:
-        """Brings back the gallery as it was after an operation of the log, undone ones included.
+        """Bring back the gallery as it was after an operation of the log, undone ones included.
 
         Raises:
             GalleryError: No such operation, or another process is writing.
@@ -380,7 +380,7 @@ class Gallery:
         reason: str = "",
         embed: EmbedChunks = embed_locally,
     ) -> ReindexResult:
-        """Embeds anew what another prompt or model makes stale; stopped at any moment, the same call goes on.
+        """Embed anew what another prompt or model makes stale; stopped at any moment, the same call goes on.
 
         The model is the one that the gallery was opened with. Categories that are not named keep their prompt.
 
@@ -400,7 +400,7 @@ class Gallery:
             return reindex_categories(writer, self.embedder, wanted, embed=embed)
 
     def index(self, *, min_photos: int = INDEX_ROWS, min_recall: float = LEAST_RECALL) -> list[str]:
-        """Makes a search index for every large category, and returns what was done, for people; `enroll` calls it.
+        """Make a search index for every large category, and returns what was done, for people; `enroll` calls it.
 
         Args:
             min_photos: Photos from which a category is large; every photo is compared below.
@@ -438,7 +438,7 @@ class Gallery:
         return log_entries(self.snapshot.entries)
 
     def export(self, out: str | os.PathLike[str], *, layout: ExportLayout = "table") -> int:
-        """Writes the gallery out, and returns how many photos or pairs.
+        """Write the gallery out, and returns how many photos or pairs.
 
         Args:
             out: A .csv or .parquet file; for "fiftyone" a new folder.
@@ -462,14 +462,14 @@ class Gallery:
             add_categories(writer, self.embedder, prompts)
 
     def _write(self, command: str, reason: str, edit: Callable[[Change], object]) -> LogEntry:
-        """Makes a change of one step, and returns it as the log shows it."""
+        """Make a change of one step, and returns it as the log shows it."""
         with self._writing(command, reason) as writer:
             edit(writer)
             return log_entries(writer.snapshot.entries)[-1]
 
     @contextmanager
     def _writing(self, command: str, reason: str) -> Iterator[Change]:
-        """Opens the gallery to write, as the only writer."""
+        """Open the gallery to write, as the only writer."""
         with change(self.uri, command, author=self.author, reason=reason, wait_for_lock=self.wait_for_lock) as writer:
             yield writer
 

@@ -1,4 +1,4 @@
-"""Identify: rank the known individuals for a photo, and decide whether it shows one of them or somebody new.
+"""Identify: rank the known individuals for a photo, and decide whether it shows one of them or a new one.
 
 The gallery is a table of photos with a prompt (`identify_photos`), or a stored one (`identify_in_gallery`); what
 follows from a photo's embedding is the same.

@@ -1,4 +1,4 @@
-"""Exact search by identity, in blocks of a gallery of any size: an identity is as close as its closest photo."""
+"""Exact search by identity, in blocks: the similarity of an identity is that of its closest photo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The known individuals nearest to a photo: by exact search, or by an index where there are a million photos."""
+"""Search the known individuals nearest to a photo, exactly or by an approximate index."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The photos that are given to a gallery or asked about: files, folders and tables as the user named them."""
+"""Read the photos that a user enrolls or asks about: files, folders and tables."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which category a photo belongs to: the one whose photos it is near, measured by how near those are to each other."""
+"""Routing: find the category of a photo by its nearest photo, relative to the category's density."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is in a gallery, in numbers."""
+"""Statistics of a gallery."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Verify: whether two photos show one individual, by a category's prompt, given or stored in a gallery."""
+"""Verify whether two photos show one individual, under a prompt or in a gallery."""
 
 import torch
 from torch import Tensor

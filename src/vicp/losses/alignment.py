@@ -13,21 +13,21 @@ from vicp.losses.triplet import cosine_similarity
 
 
 def sinkhorn_plan(cost: Tensor, *, epsilon: float = 0.1, num_iterations: int = 50) -> Tensor:
-    """The transport plan of least cost between uniform weights, smoothed by entropy.
+    """Return the transport plan of least cost between uniform weights, smoothed by entropy.
 
     P = argmin <P, C> - epsilon * H(P) over plans whose rows sum to 1/N and whose columns sum to 1/M. The
     columns are exact after any number of iterations, the rows in the limit.
 
     Args:
         cost: (B, N, M) floating point.
-        epsilon: weight of the entropy, in units of the cost; smaller is sharper and converges more slowly.
-        num_iterations: updates of both marginals.
+        epsilon: Weight of the entropy, in units of the cost; smaller is sharper and converges more slowly.
+        num_iterations: Updates of both marginals.
 
     Returns:
         (B, N, M) never below float32, each plan summing to 1; differentiable.
 
     Raises:
-        ValueError: a cost that is not (B, N, M) or has no patches, or epsilon or num_iterations not above 0.
+        ValueError: A cost that is not (B, N, M) or has no patches, or epsilon or num_iterations not above 0.
     """
     if cost.ndim != 3 or 0 in cost.shape[1:]:
         raise ValueError(f"cost has shape {tuple(cost.shape)}; expected (B, N, M) with N, M > 0")
@@ -43,7 +43,7 @@ def sinkhorn_plan(cost: Tensor, *, epsilon: float = 0.1, num_iterations: int = 5
 
 
 def ot_distance(patches_a: Tensor, patches_b: Tensor, *, epsilon: float = 0.1, num_iterations: int = 50) -> Tensor:
-    """The optimal-transport distance between the patch tokens of two photos, <P, C> with C = 1 - cosine.
+    """Return the optimal-transport distance between the patch tokens of two photos, <P, C> with C = 1 - cosine.
 
     The backward pass holds P constant: by the envelope theorem that is the gradient of the smoothed transport
     cost <P, C> - epsilon * H(P), and its memory does not grow with the iterations (unrolled, 64 pairs of 256
@@ -52,14 +52,14 @@ def ot_distance(patches_a: Tensor, patches_b: Tensor, *, epsilon: float = 0.1, n
     Args:
         patches_a: (B, N, D) floating point, normalised here.
         patches_b: (B, M, D) floating point, normalised here.
-        epsilon: as in `sinkhorn_plan`.
-        num_iterations: as in `sinkhorn_plan`.
+        epsilon: As in `sinkhorn_plan`.
+        num_iterations: As in `sinkhorn_plan`.
 
     Returns:
         (B,) in [0, 2], never below float32. Above 0 even for a photo with itself, since the plan is smoothed.
 
     Raises:
-        ValueError: shapes that do not fit each other, or what `sinkhorn_plan` refuses.
+        ValueError: Shapes that do not fit each other, or what `sinkhorn_plan` refuses.
     """
     shape_a, shape_b = tuple(patches_a.shape), tuple(patches_b.shape)
     if len(shape_a) != 3 or len(shape_b) != 3 or shape_a[::2] != shape_b[::2]:
@@ -78,7 +78,7 @@ def alignment_loss(
     epsilon: float = 0.1,
     num_iterations: int = 50,
 ) -> Tensor:
-    """L_align: low when positive pairs align and negative pairs do not.
+    """Return L_align, which is low when positive pairs align and negative pairs do not.
 
     L_align = mean of d over positive pairs + mean of max(0, margin - d) over negative pairs, d =
     `ot_distance`. The paper says only "low for positive and high for negative pairs"; the hinge is our
@@ -89,15 +89,15 @@ def alignment_loss(
         patches_a: (B, N, D) floating point.
         patches_b: (B, M, D) floating point.
         same: (B,) bool.
-        margin: the distance, in [0, 2], from which a negative pair counts as apart.
-        epsilon: as in `sinkhorn_plan`.
-        num_iterations: as in `sinkhorn_plan`.
+        margin: The distance, in [0, 2], from which a negative pair counts as apart.
+        epsilon: As in `sinkhorn_plan`.
+        num_iterations: As in `sinkhorn_plan`.
 
     Returns:
         () never below float32.
 
     Raises:
-        ValueError: a `same` that is not (B,) bool, or what `ot_distance` refuses.
+        ValueError: A `same` that is not (B,) bool, or what `ot_distance` refuses.
     """
     if same.dtype != torch.bool or same.shape != patches_a.shape[:1]:
         raise ValueError(f"same is {tuple(same.shape)} {same.dtype}; expected ({len(patches_a)},) torch.bool")

@@ -5,13 +5,13 @@ from torch import Tensor
 
 
 def contrastive_loss(embeddings: Tensor, identities: Tensor, *, temperature: float = 0.1) -> Tensor:
-    """Mean over photos of -log of the share that their own identity has among all other photos of the category.
+    """Return the mean over photos of -log of their own identity's softmax share among the category's other photos.
 
     L = mean over i with positives of -1/|P(i)| sum over p in P(i) of log (exp(z_i z_p / t) / sum over a != i of
     exp(z_i z_a / t)). Our addition: the triplet loss falls silent once its margin is met.
 
     Args:
-        embeddings: of C categories (C, n, D), L2-normalised.
+        embeddings: Of C categories (C, n, D), L2-normalised.
         identities: (C, n); compared within a category alone.
         temperature: t, above 0.
 
@@ -19,7 +19,7 @@ def contrastive_loss(embeddings: Tensor, identities: Tensor, *, temperature: flo
         () float32; 0 with zero gradients where no identity has two photos.
 
     Raises:
-        ValueError: a temperature not above 0, or shapes that do not fit.
+        ValueError: A temperature not above 0, or shapes that do not fit.
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected a number above 0")

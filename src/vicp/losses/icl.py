@@ -1,4 +1,4 @@
-"""L_ICL, the label word the LLM should predict for each pair, and our query-pair loss."""
+"""L_ICL, the loss of the label word that the LLM predicts for each pair, and our query-pair loss."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def icl_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """L_ICL: cross-entropy of the label word, at label positions only.
+    """Return L_ICL, the cross-entropy of the label word at label positions only.
 
     L_ICL = mean over pairs of -log p(label word | everything before it). Without pairs (K = 0) it is 0, and
     so are its gradients.
@@ -19,7 +19,7 @@ def icl_loss(logits: Tensor, targets: Tensor) -> Tensor:
         () never below float32.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: Shapes that do not fit.
     """
     _check_label_shapes(logits, targets)
     loss = F.cross_entropy(_at_least_float32(logits), targets, reduction="sum")
@@ -27,7 +27,7 @@ def icl_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def label_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
-    """The fraction of pairs whose label word is the LLM's first choice in its whole vocabulary.
+    """Return the fraction of pairs whose label word is the LLM's first choice in its whole vocabulary.
 
     Args:
         logits: (P, V) as for `icl_loss`.
@@ -37,14 +37,14 @@ def label_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
         () float32 in [0, 1], without gradient; NaN without pairs.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: Shapes that do not fit.
     """
     _check_label_shapes(logits, targets)
     return (logits.argmax(dim=1) == targets).float().mean()
 
 
 def pair_loss(logits: Tensor, same: Tensor) -> Tensor:
-    """The query-pair loss: binary cross-entropy of P(same | context, a, b). Our addition to the paper.
+    """Return the query-pair loss: binary cross-entropy of P(same | context, a, b). Our addition to the paper.
 
     Args:
         logits: (P,) the query-pair classifier's, above 0 for "same".
@@ -54,7 +54,7 @@ def pair_loss(logits: Tensor, same: Tensor) -> Tensor:
         () never below float32; 0 with zero gradients without pairs.
 
     Raises:
-        ValueError: a `same` that is not bool or does not fit the logits.
+        ValueError: A `same` that is not bool or does not fit the logits.
     """
     if logits.ndim != 1 or same.shape != logits.shape or same.dtype != torch.bool:
         raise ValueError(

@@ -27,23 +27,23 @@ def make_identity_loss(
     temperature: float = 0.1,
     mining: Mining = "batch_hard",
 ) -> nn.Module:
-    """The loss of that name: `loss(embeddings, identities, categories)` is a float32 scalar.
+    """Return the loss of that name: `loss(embeddings, identities, categories)` is a float32 scalar.
 
     `embeddings` (B, D) floating point are not yet normalised, `identities` (B,) int64 are numbers from 0 to
     `num_identities` - 1, `categories` (B,) integers. ArcFace and AdaFace hold a class vector per identity, drawn
     from torch's global generator: seed it before the call, and give the loss's parameters to the optimiser.
 
     Args:
-        name: which loss.
-        num_identities: identities of the training set; classes of ArcFace and AdaFace.
+        name: Which loss.
+        num_identities: Identities of the training set; classes of ArcFace and AdaFace.
         embedding_dim: D.
-        margin: triplet's in cosine similarity (default 0.1), ArcFace's angle in radians (0.5), AdaFace's m (0.4).
+        margin: Triplet's in cosine similarity (default 0.1), ArcFace's angle in radians (0.5), AdaFace's m (0.4).
         scale: s of ArcFace and AdaFace (64), what multiplies their cosines.
         temperature: SupCon's.
-        mining: triplet's, as in `triplet_loss`.
+        mining: Triplet's, as in `triplet_loss`.
 
     Raises:
-        ValueError: an unknown name, a number out of range, or a margin or scale that this loss does not have.
+        ValueError: An unknown name, a number out of range, or a margin or scale that this loss does not have.
     """
     given = {"margin": margin, "scale": scale}
     used = {"triplet": {"margin"}, "supcon": set[str](), "arcface": {"margin", "scale"}, "adaface": {"margin", "scale"}}
@@ -79,7 +79,7 @@ class TripletLoss(nn.Module):
         self.mining: Mining = mining
 
     def forward(self, embeddings: Tensor, identities: Tensor, categories: Tensor) -> Tensor:
-        """L_ID () float32 of raw embeddings (B, D)."""
+        """Return L_ID () float32 of raw embeddings (B, D)."""
         embeddings = embeddings.float()
         return triplet_loss(embeddings, identities, margin=self.margin, mining=self.mining, categories=categories)
 
@@ -93,7 +93,7 @@ class LibraryLoss(nn.Module):
         self.num_identities = num_identities
 
     def forward(self, embeddings: Tensor, identities: Tensor, categories: Tensor) -> Tensor:
-        """The loss () float32 of raw embeddings (B, D)."""
+        """Return the loss () float32 of raw embeddings (B, D)."""
         _check_identities(embeddings, identities, self.num_identities)
         with torch.autocast(embeddings.device.type, enabled=False):
             loss: Tensor = self.loss(embeddings.float(), identities)
@@ -119,7 +119,7 @@ class AdaFaceLoss(nn.Module):
         margin: m.
         scale: s.
         concentration: h.
-        momentum: the share of the newest batch in the averages, t_alpha (1 - alpha in the paper).
+        momentum: The share of the newest batch in the averages, t_alpha (1 - alpha in the paper).
     """
 
     norm_mean: Tensor
@@ -144,7 +144,7 @@ class AdaFaceLoss(nn.Module):
         self.register_buffer("num_batches", torch.zeros((), dtype=torch.int64))
 
     def forward(self, embeddings: Tensor, identities: Tensor, categories: Tensor) -> Tensor:
-        """The loss () float32 of raw embeddings (B, D)."""
+        """Return the loss () float32 of raw embeddings (B, D)."""
         _check_identities(embeddings, identities, len(self.weight))
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings, own = embeddings.float(), identities[:, None]  # (B, D), (B, 1)
@@ -157,7 +157,7 @@ class AdaFaceLoss(nn.Module):
             return F.cross_entropy(self.scale * logits, identities)
 
     def _quality(self, norms: Tensor) -> Tensor:
-        """The quality of each photo in [-1, 1], (B, 1); in training the averages take in this batch first."""
+        """Return the quality of each photo in [-1, 1], (B, 1); in training the averages take in this batch first."""
         if self.training:
             share = torch.where(self.num_batches == 0, 1.0, self.momentum)
             self.norm_mean.lerp_(norms.mean(), share)

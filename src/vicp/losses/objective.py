@@ -15,7 +15,7 @@ class Objective:
     `agreement`, `contrastive`, `smooth_ap` and `distillation` are our additions, off by default.
 
     Raises:
-        ValueError: a weight that is negative or not finite.
+        ValueError: A weight that is negative or not finite.
     """
 
     identity: float = 1.0
@@ -60,13 +60,13 @@ def weigh(
     smooth_ap: Tensor | None = None,
     distillation: Tensor | None = None,
 ) -> LossTerms:
-    """The weighted sum of the losses given, with each term kept by name.
+    """Return the weighted sum of the losses given, with each term kept by name.
 
     L = w_identity * L_ID + w_icl * L_ICL + w_alignment * L_align + w_pair * L_pair + ..., absent terms and terms of
     weight 0 left out (so that a NaN in an unused term does no harm).
 
     Args:
-        objective: the weights.
+        objective: The weights.
         identity: () L_ID.
         icl: () L_ICL.
         alignment: () L_align.
@@ -77,7 +77,7 @@ def weigh(
         distillation: () how far similarities are from what the verifier says of the same pairs.
 
     Raises:
-        ValueError: no term is given whose weight is above 0: there would be nothing to train on.
+        ValueError: No term is given whose weight is above 0: there would be nothing to train on.
     """
     weighted = [
         weight * term

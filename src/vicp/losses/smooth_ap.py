@@ -7,22 +7,22 @@ SMALL = 1e-6
 
 
 def smooth_ap_loss(embeddings: Tensor, identities: Tensor, *, temperature: float = 0.2) -> Tensor:
-    """One minus the mean over photos of their smoothed average precision among all other photos of the category.
+    """Return one minus the mean over photos of their smoothed average precision among the category's other photos.
 
     AP = mean over p in P(i) of (1 + sum over a in P(i) of G(s_ia - s_ip)) / (1 + sum over all a of G(s_ia - s_ip)) with
     G(x) = sigmoid(x / temperature). Our addition: each photo's similarities are standardised first. A metric changes
     how widely similarities spread; losses with a fixed margin or temperature reward the spread, not the order.
 
     Args:
-        embeddings: of C categories (C, n, D), L2-normalised.
+        embeddings: Of C categories (C, n, D), L2-normalised.
         identities: (C, n); compared within a category alone.
-        temperature: in standard deviations of a photo's similarities, above 0; 0.01 and less is AP itself.
+        temperature: In standard deviations of a photo's similarities, above 0; 0.01 and less is AP itself.
 
     Returns:
         () float32; 0 with zero gradients where no identity has two photos.
 
     Raises:
-        ValueError: a temperature not above 0, shapes that do not fit, or fewer than 3 photos a category.
+        ValueError: A temperature not above 0, shapes that do not fit, or fewer than 3 photos a category.
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected a number above 0")
@@ -44,7 +44,7 @@ def smooth_ap_loss(embeddings: Tensor, identities: Tensor, *, temperature: float
 
 
 def _standardised(similarity: Tensor, itself: Tensor) -> Tensor:
-    """Similarities (C, n, n) less the mean of each row, over its deviation; that of a photo with itself is left out."""
+    """Return similarities (C, n, n), each row standardised without a photo's similarity to itself."""
     num = len(itself) - 1
     centred = similarity - similarity.masked_fill(itself, 0.0).sum(dim=-1, keepdim=True) / num
     variance = centred.square().masked_fill(itself, 0.0).sum(dim=-1, keepdim=True) / (num - 1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def cosine_similarity(left: Tensor, right: Tensor) -> Tensor:
-    """Cosine similarity of every row of `left` with every row of `right`, never below float32.
+    """Return cosine similarity of every row of `left` with every row of `right`, never below float32.
 
     Half-precision similarities reorder neighbours, so halves are promoted and autocast is held off.
 
@@ -34,7 +34,7 @@ def triplet_loss(
     categories: Tensor | None = None,
     exclude: Tensor | None = None,
 ) -> Tensor:
-    """L_ID: the mean margin violation over the triplets that violate.
+    """Return L_ID, the mean margin violation over the triplets that violate the margin.
 
     l(a, p, n) = max(0, s_an - s_ap + margin), L_ID = mean of l over the triplets with l > 0. `batch_hard`
     takes one triplet per anchor (its farthest positive, its nearest negative), `batch_all` every triplet. An
@@ -44,8 +44,8 @@ def triplet_loss(
     Args:
         embeddings: (B, D) floating point, normalised here.
         identities: (B,) integers.
-        margin: in cosine similarity; the paper's alpha.
-        mining: which triplets count.
+        margin: In cosine similarity; the paper's alpha.
+        mining: Which triplets count.
         categories: (B,) integers; positives and negatives then come from the anchor's own category only.
         exclude: (B, B) bool, True for a pair that is neither positive nor negative (photos of one burst).
 
@@ -53,7 +53,7 @@ def triplet_loss(
         () never below float32.
 
     Raises:
-        ValueError: no embeddings, a shape that does not fit them, or an unknown mining.
+        ValueError: No embeddings, a shape that does not fit them, or an unknown mining.
     """
     _check_shapes(embeddings, identities, categories, exclude)
     similarity = cosine_similarity(embeddings, embeddings)  # (B, B)
@@ -69,7 +69,7 @@ def triplet_loss(
 
 
 def _pair_masks(identities: Tensor, categories: Tensor | None, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Which pairs are positives and which negatives, each (B, B) bool; never a photo with itself."""
+    """Return which pairs are positives and which negatives, each (B, B) bool; never a photo with itself."""
     same = identities[:, None] == identities[None, :]  # (B, B)
     allowed = ~torch.eye(len(identities), dtype=torch.bool, device=identities.device)  # (B, B)
     if categories is not None:
@@ -80,7 +80,7 @@ def _pair_masks(identities: Tensor, categories: Tensor | None, exclude: Tensor |
 
 
 def _hardest_violations(similarity: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
-    """The violation of each anchor's hardest triplet, (B,)."""
+    """Return the violation of each anchor's hardest triplet, (B,)."""
     # An anchor that lacks either reads +inf or -inf here, so that its violation is relu(-inf) = 0.
     s_ap = similarity.masked_fill(~positive, float("inf")).amin(dim=1)  # (B,)
     s_an = similarity.masked_fill(~negative, float("-inf")).amax(dim=1)  # (B,)
@@ -88,7 +88,7 @@ def _hardest_violations(similarity: Tensor, positive: Tensor, negative: Tensor, 
 
 
 def _all_violations(similarity: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
-    """The violation of every triplet, (positive pairs, B): rows are pairs (a, p), columns are n."""
+    """Return the violation of every triplet, (positive pairs, B): rows are pairs (a, p), columns are n."""
     anchor, partner = positive.nonzero(as_tuple=True)  # (positive pairs,) each; far fewer than B * B
     s_ap = similarity[anchor, partner][:, None]  # (positive pairs, 1)
     violation = F.relu(similarity[anchor] - s_ap + margin)  # (positive pairs, B)

@@ -11,7 +11,7 @@ _AT_A_TIME = 64
 def bootstrap_interval(
     values: NDArray[np.float64], groups: NDArray[Any], *, seed: int, num_draws: int = 1000
 ) -> tuple[float, float]:
-    """The 95 % interval of the mean of `values`, by bootstrap over identities (and over support draws).
+    """Return the 95 % interval of the mean of `values`, by bootstrap over identities (and over support draws).
 
     Args: see `bootstrap_means`.
 
@@ -19,7 +19,7 @@ def bootstrap_interval(
         The 2.5th and the 97.5th percentile of the bootstrapped means, in the unit of `values`.
 
     Raises:
-        ValueError: shapes that do not fit, no draws, or fewer than two identities with a value.
+        ValueError: Shapes that do not fit, no draws, or fewer than two identities with a value.
     """
     return interval(bootstrap_means(values, groups, seed=seed, num_draws=num_draws))
 
@@ -27,7 +27,7 @@ def bootstrap_interval(
 def bootstrap_means(
     values: NDArray[np.float64], groups: NDArray[Any], *, seed: int, num_draws: int = 1000
 ) -> NDArray[np.float64]:
-    """The mean of `values` in `num_draws` resamples of whole identities and, where there are several, of supports.
+    """Return the mean of `values` in `num_draws` resamples of whole identities and of supports.
 
     Queries of one identity succeed and fail together, so identities are drawn with replacement, not photos. Equal
     seeds and identities draw alike, so that differences of means are paired; give differences of values all the same.
@@ -35,11 +35,11 @@ def bootstrap_means(
     Args:
         values: (Q,) per query, or (S, Q) for S support draws over the same queries; NaN (no positive) is left out.
         groups: (Q,) the identity of each query, strings or integers.
-        seed: of the resamples.
-        num_draws: how many.
+        seed: Of the resamples.
+        num_draws: How many.
 
     Raises:
-        ValueError: shapes that do not fit, no draws, or fewer than two identities with a value.
+        ValueError: Shapes that do not fit, no draws, or fewer than two identities with a value.
     """
     if values.ndim not in (1, 2) or groups.shape != values.shape[-1:]:
         raise ValueError(f"values are {values.shape}, groups {groups.shape}; expected (Q,) or (S, Q), and (Q,)")
@@ -64,7 +64,7 @@ def bootstrap_means(
 
 
 def interval(means: NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % interval of bootstrapped means: their 2.5th and 97.5th percentile; NaN is passed over."""
+    """Return the 95 % interval of bootstrapped means: their 2.5th and 97.5th percentile; NaN is passed over."""
     low, high = np.nanpercentile(means, [2.5, 97.5])
     return float(low), float(high)
 
@@ -72,7 +72,7 @@ def interval(means: NDArray[np.float64]) -> tuple[float, float]:
 def _by_identity(
     table: NDArray[np.float64], codes: NDArray[np.int64], num: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and number of the values of each identity, (S, identities) each."""
+    """Return the sum and the number of the values of each identity, (S, identities) each."""
     known = ~np.isnan(table)
     sums = [
         np.bincount(codes, weights=np.where(k, row, 0.0), minlength=num) for row, k in zip(table, known, strict=True)

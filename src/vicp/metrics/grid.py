@@ -1,4 +1,4 @@
-"""Embeddings on a grid, whose similarities float64 adds up without rounding.
+"""Embeddings rounded to a grid, so that float64 computes their similarities without rounding.
 
 A similarity must not depend on the kernel that computes it, or results would change with the size of a block and the
 number of threads. Embeddings are therefore rounded to multiples of 2^-24, float32's own precision near 1: products are
@@ -15,7 +15,7 @@ _ROWS = 4096
 
 
 def to_grid(embeddings: Tensor) -> NDArray[np.float32]:
-    """Rows (n, D) L2-normalised and rounded to multiples of 2^-24, all of which float32 holds exactly."""
+    """Return rows (n, D) L2-normalised and rounded to multiples of 2^-24, all of which float32 holds exactly."""
     on_grid = np.empty(tuple(embeddings.shape), dtype=np.float32)
     for start in range(0, len(embeddings), _ROWS):
         rows = np.ascontiguousarray(embeddings[start : start + _ROWS].detach().to("cpu", torch.float64).numpy())
@@ -25,6 +25,6 @@ def to_grid(embeddings: Tensor) -> NDArray[np.float32]:
 
 
 def exact_similarity(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosine similarity (n,) of rows on the grid (n, D), pair by pair, without any rounding."""
+    """Return cosine similarity (n,) of rows on the grid (n, D), pair by pair, without any rounding."""
     similarity: NDArray[np.float64] = np.einsum("nd,nd->n", left.astype(np.float64), right.astype(np.float64))
     return similarity

@@ -34,7 +34,7 @@ class OpenSet:
         return verification(scores, np.arange(len(scores)) < len(self.known)).auc
 
     def fnir_at(self, fpir: float) -> float:
-        """The share of known queries that are missed when at most this share of unknown ones may be matched.
+        """Return the share of known queries that are missed when at most this share of unknown ones may be matched.
 
         Missed: another individual comes first, or the right one at or below the threshold.
         """
@@ -45,7 +45,7 @@ class OpenSet:
 
 
 def open_set(found: Retrieval) -> OpenSet:
-    """The best matches of queries with and without a right answer in the gallery.
+    """Return the best matches of queries with and without a right answer in the gallery.
 
     >>> import numpy as np, torch
     >>> from vicp.metrics import retrieval
@@ -56,7 +56,7 @@ def open_set(found: Retrieval) -> OpenSet:
     (1.0, 0.0)
 
     Raises:
-        ValueError: no query of one of the two kinds.
+        ValueError: No query of one of the two kinds.
     """
     answerable = found.first_hit > 0
     if not answerable.any() or answerable.all():

@@ -64,11 +64,11 @@ class Retrieval:
         return self.rank(5)
 
     def rank(self, k: int) -> float:
-        """The fraction of queries with a positive among the first `k`; NaN when no query has a positive."""
+        """Return the fraction of queries with a positive among the first `k`; NaN when no query has a positive."""
         return _mean(self.first_hit[self.first_hit > 0] <= k)
 
     def cmc(self, num: int) -> NDArray[np.float64]:
-        """The cumulative matching characteristic (num,): `rank(k)` for k = 1 to `num`."""
+        """Return the cumulative matching characteristic (num,): `rank(k)` for k = 1 to `num`."""
         return np.array([self.rank(k) for k in range(1, num + 1)])
 
 
@@ -85,7 +85,7 @@ def retrieval(
     ties: Ties = "pessimistic",
     block_size: int = BLOCK_SIZE,
 ) -> Retrieval:
-    """What every query finds, by cosine similarity to the gallery.
+    """Return what every query finds, by cosine similarity to the gallery.
 
     AP = mean over the query's positives of (positives up to it) / (its rank). A tie of a positive and a negative is
     pessimistic: the positive ranks after the negatives equal to it; with "mean" such a negative counts half (and a
@@ -109,16 +109,16 @@ def retrieval(
         gallery: (G, D) floating point, normalised here.
         query_identities: (Q,) strings or integers.
         gallery_identities: (G,) of the same kind.
-        leave_one_out: the query IS the gallery; each row is ranked against all the others.
+        leave_one_out: The query IS the gallery; each row is ranked against all the others.
         own_rows: (Q,) the gallery row of each query that shows the very same photo and is left out; -1 for none.
         query_groups: (Q,) camera or sequence, say: a gallery row of the query's identity AND group is left out; -1 is
             no group. Market-1501's rule.
         gallery_groups: (G,) likewise.
-        ties: how a negative counts that scores as high as a positive.
-        block_size: gallery rows compared at a time, 4096 at most.
+        ties: How a negative counts that scores as high as a positive.
+        block_size: Gallery rows compared at a time, 4096 at most.
 
     Raises:
-        ValueError: shapes, identities or groups that do not fit, embeddings that are not finite, a block size below
+        ValueError: Shapes, identities or groups that do not fit, embeddings that are not finite, a block size below
             1, an own row of another identity, or `leave_one_out` with a gallery that is not the query.
     """
     if block_size < 1:
@@ -134,7 +134,7 @@ def retrieval(
 def ranked_blocks(
     query: Side, gallery: Side, *, own_rows: NDArray[np.int64] | None, block_size: int
 ) -> Iterator[Ranked]:
-    """The counts behind `retrieval`, of 512 queries at a time."""
+    """Return the counts behind `retrieval`, of 512 queries at a time."""
     return rank_positives(query, gallery, own_rows, block_size=min(block_size, BLOCK_SIZE))
 
 
@@ -146,10 +146,10 @@ def sides(
     query_groups: NDArray[np.int64] | None = None,
     gallery_groups: NDArray[np.int64] | None = None,
 ) -> tuple[Side, Side]:
-    """Queries and gallery as the counting wants them; a query that is the gallery is copied once.
+    """Return queries and gallery as sorted arrays for counting; a query set that is the gallery is copied once.
 
     Raises:
-        ValueError: shapes, identities or groups that do not fit, or embeddings that are not finite.
+        ValueError: Shapes, identities or groups that do not fit, or embeddings that are not finite.
     """
     check_side("query", query, query_identities, query.shape[-1])
     check_side("gallery", gallery, gallery_identities, query.shape[-1])
@@ -165,7 +165,7 @@ def sides(
 
 
 def summarise(block: Ranked, ties: Ties = "pessimistic") -> Retrieval:
-    """What the queries of a block found."""
+    """Return what the queries of a block found."""
     ahead = block.above + (block.level if ties == "pessimistic" else block.level / 2)  # (R, P)
     ahead = np.sort(np.where(block.found, ahead, np.inf), axis=1)  # best positive first
     count = block.found.sum(axis=1)  # (R,)
@@ -188,7 +188,7 @@ def summarise(block: Ranked, ties: Ties = "pessimistic") -> Retrieval:
 
 
 def join_blocks(blocks: list[Retrieval]) -> Retrieval:
-    """Blocks of queries, one after another."""
+    """Return the results of several blocks of queries as one."""
     if not blocks:
         nothing, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
         return Retrieval(nothing, whole, nothing, nothing, whole, nothing)
@@ -228,7 +228,7 @@ def _own_rows(
 
 
 def _encode(query: NDArray[Any], gallery: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Identities of both sides as integers that agree, (Q,) and (G,)."""
+    """Return the identities of both sides as integers of one numbering, (Q,) and (G,)."""
     if (query.dtype.kind in "iu") != (gallery.dtype.kind in "iu"):
         raise ValueError(f"identities are {query.dtype} and {gallery.dtype}; expected one kind on both sides")
     codes = np.unique(np.concatenate([query, gallery]), return_inverse=True)[1].astype(np.int64)
@@ -236,5 +236,5 @@ def _encode(query: NDArray[Any], gallery: NDArray[Any]) -> tuple[NDArray[np.int6
 
 
 def _mean(values: NDArray[Any]) -> float:
-    """The mean, whose last digit does not depend on the order of the values."""
+    """Return the mean, whose last digit does not depend on the order of the values."""
     return math.fsum(values.tolist()) / len(values) if len(values) else float("nan")

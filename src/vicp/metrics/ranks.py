@@ -49,7 +49,7 @@ class Ranked:
     """What a block of R queries found; places that hold no positive have `found` false and score +inf.
 
     Attributes:
-        start: number of the first of these queries.
+        start: Number of the first of these queries.
         index: (R, P) gallery row of each positive.
         found: (R, P) bool, which places are filled.
         scores: (R, P) similarity of query and positive, exact.
@@ -70,13 +70,13 @@ class Ranked:
 
 
 def rank_positives(query: Side, gallery: Side, own_rows: Ints | None, *, block_size: int) -> Iterator[Ranked]:
-    """Ranks the positives of 512 queries at a time; as many such blocks at once as torch has threads.
+    """Yield the ranks of the positives of 512 queries at a time; torch's threads work on several blocks at once.
 
     Args:
         query: Q rows.
         gallery: G rows.
         own_rows: (Q,) the gallery row that is the query itself, which is left out; -1 or None for none.
-        block_size: gallery rows compared at a time, at most 4096 of them.
+        block_size: Gallery rows compared at a time, at most 4096 of them.
     """
     by_identity = np.argsort(gallery.codes, kind="stable")  # (G,)
     ordered = gallery.codes[by_identity]
@@ -99,7 +99,7 @@ def rank_positives(query: Side, gallery: Side, own_rows: Ints | None, *, block_s
 
 
 def _same_identity(codes: Ints, ordered: Ints, by_identity: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """The gallery rows of each query's identity, (R, P), and which of these places are filled."""
+    """Return the gallery rows of each query's identity, (R, P), and which of these places are filled."""
     begin, end = np.searchsorted(ordered, codes), np.searchsorted(ordered, codes, side="right")  # (R,)
     place = begin[:, None] + np.arange(max(int((end - begin).max(initial=0)), 1))  # (R, P)
     filled = place < end[:, None]
@@ -109,7 +109,7 @@ def _same_identity(codes: Ints, ordered: Ints, by_identity: Ints) -> tuple[Ints,
 
 
 def _left_out(query: Side, gallery: Side, own_rows: Ints | None, rows: slice, index: Ints) -> NDArray[np.bool_]:
-    """Which gallery rows of the query's identity (R, P) are the query itself, or of its group."""
+    """Return which gallery rows of the query's identity (R, P) are the query itself, or of its group."""
     out = np.zeros(index.shape, dtype=np.bool_)
     if own_rows is not None:
         out |= index == own_rows[rows, None]
@@ -141,7 +141,7 @@ class _Count:
         self.mistake, self.mistake_score = np.full(len(rows), -1, np.int64), np.full(len(rows), -np.inf)
 
     def add(self, first: int, last: int, index: Ints, filled: NDArray[np.bool_]) -> None:
-        """Counts gallery rows `first` to `last`, without those of the query's own identity."""
+        """Count gallery rows `first` to `last`, without those of the query's own identity."""
         keys = self._sorted_keys(first, last, np.nonzero(filled & (index >= first) & (index < last)), index)
         low, high = (
             torch.searchsorted(torch.from_numpy(keys), self.bounds).numpy().reshape(len(keys), 2, -1).swapaxes(0, 1)
@@ -164,7 +164,7 @@ class _Count:
         return keys
 
     def _compare(self, first: int, query: Ints, place: Ints, column: NDArray[np.int32]) -> None:
-        """Decides exactly which of these negatives (n,) score above their positive, and which the same."""
+        """Decide exactly which of these negatives (n,) score above their positive, and which the same."""
         for part in _parts(len(query)):
             q, p = query[part], place[part]
             exact = exact_similarity(self.rows[q], self.gallery[first + column[part]])
@@ -172,7 +172,7 @@ class _Count:
             np.add.at(self.level, (q, p), exact == self.scores[q, p])
 
     def _find_mistakes(self, first: int, keys: NDArray[np.int32]) -> None:
-        """Keeps the negative that scores highest, of equal ones the first."""
+        """Keep the negative that scores highest, of equal ones the first."""
         top = keys[:, -1] >> _COLUMN_BITS  # (R,)
         open_rows = np.flatnonzero((top > -1.5 * _UNIT) & (top + self.slack >= self.mistake_score * _UNIT))
         bound = torch.from_numpy(_keys_of(top[open_rows, None] - 2 * self.slack))
@@ -190,12 +190,12 @@ class _Count:
 
 
 def _keys_of(units: Floats) -> NDArray[np.int32]:
-    """The lowest sort key of a similarity in units of 2^-18; infinity is above all keys."""
+    """Return the lowest sort key of a similarity in units of 2^-18; infinity is above all keys."""
     return np.clip(units, -_FAR - 1, _FAR).astype(np.int32) << _COLUMN_BITS
 
 
 def _between(low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
-    """All (row, column, number) with low[row, column] <= number < high[row, column], as three arrays (n,)."""
+    """Return all (row, column, number) with low[row, column] <= number < high[row, column], as three arrays (n,)."""
     count = (high - low).ravel()
     each = np.repeat(np.arange(count.size), count)  # (n,)
     number = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(low.ravel(), count)

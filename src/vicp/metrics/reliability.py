@@ -1,4 +1,4 @@
-"""How far probabilities are from frequencies: the reliability diagram and the expected calibration error.
+"""The reliability diagram and the expected calibration error.
 
 ECE as of Naeini, Cooper and Hauskrecht (AAAI 2015), in bins of equal width. Pairs of both kinds weigh the same, since
 there are always far more different-pairs than same-pairs and P(same) is for even odds beforehand.
@@ -23,7 +23,7 @@ class Bin(NamedTuple):
 def reliability(
     probability: NDArray[np.float64], same: NDArray[np.bool_], *, balanced: bool = True, num_bins: int = NUM_BINS
 ) -> list[Bin]:
-    """The points of the reliability diagram, empty bins left out; weights add up to 1.
+    """Return the points of the reliability diagram, empty bins left out; weights add up to 1.
 
     >>> [tuple(round(v, 2) for v in b) for b in reliability(np.array([0.1, 0.9, 0.9]), np.array([False, True, True]))]
     [(0.1, 0.0, 0.5), (0.9, 1.0, 0.5)]
@@ -31,11 +31,11 @@ def reliability(
     Args:
         probability: (P,) in [0, 1].
         same: (P,) what was true.
-        balanced: same- and different-pairs weigh the same in total.
-        num_bins: of equal width.
+        balanced: Same- and different-pairs weigh the same in total.
+        num_bins: Of equal width.
 
     Raises:
-        ValueError: shapes that do not fit, or pairs of one kind only where they should be balanced.
+        ValueError: Shapes that do not fit, or pairs of one kind only where they should be balanced.
     """
     if probability.shape != same.shape or probability.ndim != 1 or not len(same):
         raise ValueError(f"probability is {probability.shape}, same {same.shape}; expected (P,) and (P,)")
@@ -55,7 +55,7 @@ def reliability(
 
 
 def calibration_error(probability: NDArray[Any], same: NDArray[np.bool_], *, balanced: bool = True) -> float:
-    """The expected calibration error: by how much probability and frequency differ, over the bins.
+    """Return the expected calibration error: by how much probability and frequency differ, over the bins.
 
     >>> round(calibration_error(np.array([0.1, 0.9, 0.9]), np.array([False, True, True])), 3)
     0.1

@@ -46,7 +46,7 @@ class Verification:
         return float(self.threshold[np.argmax(self.true_matches - self.false_matches)])
 
     def tpr_at(self, fpr: float) -> float:
-        """The largest share of same-pairs called the same while at most this share of different-pairs is.
+        """Return the largest share of same-pairs called the same while at most this share of different-pairs is.
 
         No interpolation: only thresholds that exist.
         """
@@ -54,18 +54,18 @@ class Verification:
         return float(self.true_matches[allowed].max() / self.true_matches[-1])
 
     def fnmr_at(self, fmr: float) -> float:
-        """The false non-match rate at a false match rate: 1 - TPR at FPR, in the words of ISO/IEC 19795."""
+        """Return the false non-match rate at a false match rate: 1 - TPR at FPR, in the words of ISO/IEC 19795."""
         return 1 - self.tpr_at(fmr)
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """False and true positive rate (K,) each, from (0, 0) to (1, 1)."""
+        """Return the false and true positive rates (K,) each, from (0, 0) to (1, 1)."""
         return self.false_matches / self.false_matches[-1], self.true_matches / self.true_matches[-1]
 
 
 def verification(
     scores: NDArray[Any], same: NDArray[np.bool_], *, weights: NDArray[np.float64] | None = None
 ) -> Verification:
-    """The ROC curve of labelled pairs.
+    """Return the ROC curve of labelled pairs.
 
     >>> import numpy as np
     >>> found = verification(np.array([0.9, 0.8, 0.7, 0.2]), np.array([True, False, True, False]))
@@ -78,7 +78,7 @@ def verification(
         weights: (P,) how often each pair counts; None is once.
 
     Raises:
-        ValueError: shapes that do not fit, scores that are not finite, or pairs of one kind only.
+        ValueError: Shapes that do not fit, scores that are not finite, or pairs of one kind only.
     """
     if scores.ndim != 1 or same.shape != scores.shape or same.dtype != np.bool_:
         raise ValueError(f"scores are {scores.shape}, same is {same.shape} {same.dtype}; expected (P,) and (P,) bool")
@@ -104,13 +104,13 @@ def verify_all(
     *,
     leave_one_out: bool,
 ) -> Verification:
-    """The ROC curve of ALL pairs of a query and a gallery row, in memory O(same-pairs + one block).
+    """Return the ROC curve of ALL pairs of a query and a gallery row, in memory O(same-pairs + one block).
 
     Exact as `retrieval` is. With `leave_one_out` (the query is the gallery) both orders of a pair count, and no photo
     meets itself.
 
     Raises:
-        ValueError: as `retrieval`, or pairs of one kind only.
+        ValueError: As `retrieval`, or pairs of one kind only.
     """
     asked, known = sides(query, gallery, query_identities, gallery_identities)
     positive, counts = (
@@ -142,7 +142,7 @@ def verify_all(
 
 
 def _positives(query: Side, gallery: Side, leave_one_out: bool) -> NDArray[np.float64]:
-    """Similarities of all same-pairs."""
+    """Return the similarities of all same-pairs."""
     found = []
     order = np.argsort(gallery.codes, kind="stable")
     begin, end = (np.searchsorted(gallery.codes[order], query.codes, side=side) for side in ("left", "right"))
@@ -156,7 +156,7 @@ def _positives(query: Side, gallery: Side, leave_one_out: bool) -> NDArray[np.fl
 
 
 def _curve(threshold: NDArray[Any], true: NDArray[Any], false: NDArray[Any]) -> Verification:
-    """The curve from its points, with the point where nothing is called the same before them."""
+    """Return the curve from its points, with the point where nothing is called the same before them."""
     return Verification(
         np.concatenate([[np.inf], threshold]),
         np.concatenate([[0.0], true.astype(np.float64)]),

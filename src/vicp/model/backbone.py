@@ -32,7 +32,7 @@ class Encoding:
 
     Attributes:
         prefix: CLS and, where the family has them, registers (B, P, D).
-        patches: patch tokens in row order (B, N, D).
+        patches: Patch tokens in row order (B, N, D).
     """
 
     prefix: Tensor
@@ -44,7 +44,7 @@ class Encoding:
         return torch.cat([self.prefix, self.patches], dim=1)  # (B, P+N, D)
 
     def select(self, which: InputTokens) -> Tensor:
-        """All tokens (B, P+N, D), the patches (B, N, D), or CLS alone (B, 1, D)."""
+        """Return all tokens (B, P+N, D), the patches (B, N, D), or CLS alone (B, 1, D)."""
         match which:
             case "all":
                 return self.tokens
@@ -54,7 +54,7 @@ class Encoding:
                 return self.prefix[:, :1]
 
     def pool(self, pooling: Pooling) -> Tensor:
-        """One vector per photo: CLS (B, D), the mean patch (B, D), or both side by side (B, 2D)."""
+        """Return one vector per photo: CLS (B, D), the mean patch (B, D), or both concatenated (B, 2D)."""
         if pooling == "cls":
             return self.prefix[..., 0, :]  # (B, D)
         if pooling == "mean":
@@ -73,18 +73,18 @@ def prompted_attention(
     scaling: float | None = None,
     **kwargs: object,
 ) -> tuple[Tensor, None]:
-    """Scaled dot-product attention of transformers, over keys and values that `extend` may lengthen.
+    """Return scaled dot-product attention of transformers, over keys and values that `extend` may lengthen.
 
     Args:
-        module: the attention module that calls; `extend` looks the prompt up by it.
+        module: The attention module that calls; `extend` looks the prompt up by it.
         query: (B, H, P+N, d).
         key: (B, H, P+N, d).
         value: (B, H, P+N, d).
-        attention_mask: handed on as it is.
+        attention_mask: Handed on as it is.
         extend: None is the plain model bit for bit.
-        observe: is shown what attends to what; changes nothing.
-        scaling: of the products of query and key; None is d ** -0.5.
-        kwargs: dropout, handed on as it is.
+        observe: Is shown what attends to what; changes nothing.
+        scaling: Of the products of query and key; None is d ** -0.5.
+        kwargs: Dropout, handed on as it is.
     """
     if extend is not None:
         key, value = extend(module, key, value)  # (B, H, M+P+N, d)
@@ -95,7 +95,7 @@ def prompted_attention(
 
 
 def _join(prompt: Tensor, states: Tensor) -> Tensor:
-    """Prompt states (1 or B, H, M, d) before the photo's own (B, H, P+N, d).
+    """Return prompt states (1 or B, H, M, d) concatenated before the photo's own (B, H, P+N, d).
 
     Most families split heads by a transposed view of (B, P+N, H, d): joining in that layout copies whole
     contiguous rows instead of one head at a time.
@@ -108,10 +108,10 @@ class Backbone(nn.Module):
     """A transformers vision model whose attention takes prompts.
 
     Args:
-        vit: any transformers vision transformer that asks `AttentionInterface` for its attention
+        vit: Any transformers vision transformer that asks `AttentionInterface` for its attention
             (Dinov2, Dinov2WithRegisters, DINOv3ViT, CLIPVision, ViT).
-        pooling: which tokens become the embedding.
-        frozen: in eval for good, without gradients; otherwise each parameter keeps its `requires_grad`.
+        pooling: Which tokens become the embedding.
+        frozen: In eval for good, without gradients; otherwise each parameter keeps its `requires_grad`.
     """
 
     def __init__(self, vit: PreTrainedModel, *, pooling: Pooling = "cls", frozen: bool = True) -> None:
@@ -123,7 +123,7 @@ class Backbone(nn.Module):
         self.frozen = frozen
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Itself in that mode; in eval whatever the mode where it is frozen."""
+        """Return the backbone in that mode; a frozen one stays in eval."""
         return super().train(mode and not self.frozen)
 
     @property
@@ -147,13 +147,13 @@ class Backbone(nn.Module):
         return self.width * (2 if self.pooling == "both" else 1)
 
     def prompt_states(self, tokens: Tensor) -> PromptStates:
-        """Keys and values of the prompt in every layer: each layer reads the prompt tokens alone.
+        """Return the keys and values of the prompt in every layer, each computed from the prompt tokens alone.
 
         Args:
-            tokens: one set for all layers (M, D), or one per layer (L, M, D).
+            tokens: One set for all layers (M, D), or one per layer (L, M, D).
 
         Raises:
-            ValueError: the shape fits neither.
+            ValueError: The shape fits neither.
         """
         if tokens.ndim == 2:
             tokens = tokens.expand(len(self.layers), -1, -1)  # (L, M, D)
@@ -165,7 +165,7 @@ class Backbone(nn.Module):
         return self.batched_prompt_states(tokens[:, None])
 
     def batched_prompt_states(self, tokens: Tensor) -> PromptStates:
-        """Keys and values of one prompt per photo, or of one for all: tokens (L, B or 1, M, D)."""
+        """Return keys and values of one prompt per photo, or of one for all: tokens (L, B or 1, M, D)."""
         states: PromptStates = {}
 
         def record(module: nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,12 +177,12 @@ class Backbone(nn.Module):
         return states
 
     def encode(self, pixels: Tensor, states: PromptStates | None = None, *, observe: Observe | None = None) -> Encoding:
-        """Tokens of B photos under a prompt; None is the plain model bit for bit.
+        """Return the tokens of B photos under a prompt; None gives the plain model bit for bit.
 
         Args:
-            pixels: normalised photos (B, 3, H, W).
-            states: from `prompt_states`.
-            observe: called by the attention of each layer, first to last, with its queries and keys.
+            pixels: Normalised photos (B, 3, H, W).
+            states: From `prompt_states`.
+            observe: Called by the attention of each layer, first to last, with its queries and keys.
         """
         arguments: dict[str, object] = {} if observe is None else {"observe": observe}
         if states is not None:
@@ -201,25 +201,25 @@ class Backbone(nn.Module):
         return _split(tokens, self.num_patches(pixels.shape[-2], pixels.shape[-1]))
 
     def split(self, tokens: Tensor, size: int) -> Encoding:
-        """The encoding whose `tokens` are these (..., P+N, D), of photos of size x size pixels."""
+        """Return the encoding whose `tokens` are these (..., P+N, D), of photos of size x size pixels."""
         return _split(tokens, self.num_patches(size, size))
 
     def embed(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
-        """L2-normalised float32 embeddings (B, `embedding_dim`) of B photos (B, 3, H, W)."""
+        """Return L2-normalised float32 embeddings (B, `embedding_dim`) of B photos (B, 3, H, W)."""
         return nn.functional.normalize(self.features(pixels, states), dim=-1)
 
     def features(self, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
-        """Embeddings as `embed`, before they are normalised: (B, `embedding_dim`) float32."""
+        """Return embeddings as `embed`, before they are normalised: (B, `embedding_dim`) float32."""
         return self.encode(pixels, states).pool(self.pooling).float()
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of patches in photos of height x width pixels; their product is N."""
+        """Return the rows and columns of patches in photos of height x width pixels; their product is N."""
         size = self.vit.config.patch_size
         patch_height, patch_width = (size, size) if isinstance(size, int) else size
         return height // patch_height, width // patch_width
 
     def num_patches(self, height: int, width: int) -> int:
-        """N for photos of height x width pixels."""
+        """Return N for photos of height x width pixels."""
         rows, columns = self.grid(height, width)
         return rows * columns
 
@@ -234,7 +234,7 @@ def _split(tokens: Tensor, num_patches: int) -> Encoding:
 
 
 def _without_photo(layer: nn.Module, tokens: Tensor) -> dict[str, object]:
-    """Arguments a layer insists on, as they are for tokens that have no place in the photo."""
+    """Return the arguments that a layer requires, for tokens that have no place in the photo."""
     parameters = inspect.signature(layer.forward).parameters
     nowhere = tokens.new_zeros(0, 1)  # rotary angles of zero patches: every token counts as a prefix token
     return {
@@ -245,6 +245,6 @@ def _without_photo(layer: nn.Module, tokens: Tensor) -> dict[str, object]:
 
 
 def register_attention() -> None:
-    """Makes our attention known to transformers; again in a process that unpickles a backbone and makes none."""
+    """Make our attention known to transformers; again in a process that unpickles a backbone and makes none."""
     AttentionInterface.register(ATTENTION, prompted_attention)
     AttentionMaskInterface.register(ATTENTION, sdpa_mask)

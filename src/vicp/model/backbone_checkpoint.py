@@ -31,10 +31,10 @@ class ImageSettings:
     """The photos a checkpoint expects.
 
     Attributes:
-        size: pixels a side.
-        mean: per channel, of values in [0, 1].
-        std: per channel, of values in [0, 1].
-        fit: what makes a photo square.
+        size: Pixels a side.
+        mean: Per channel, of values in [0, 1].
+        std: Per channel, of values in [0, 1].
+        fit: What makes a photo square.
     """
 
     size: int
@@ -52,19 +52,19 @@ def save_backbone(
     image_std: tuple[float, float, float],
     image_fit: Fit,
 ) -> None:
-    """Writes a checkpoint that `load_backbone` and transformers read, each file whole or not at all.
+    """Write a checkpoint that `load_backbone` and transformers read, each file whole or not at all.
 
     Args:
-        vit: without LoRA; `merge_lora` makes such a one.
-        folder: made where it is missing.
-        image_size: pixels a side.
-        image_mean: per channel, of values in [0, 1].
-        image_std: per channel, of values in [0, 1].
-        image_fit: what makes a photo square; transformers has no "pad", others will squash.
+        vit: Without LoRA; `merge_lora` makes such a one.
+        folder: Made where it is missing.
+        image_size: Pixels a side.
+        image_mean: Per channel, of values in [0, 1].
+        image_std: Per channel, of values in [0, 1].
+        image_fit: What makes a photo square; transformers has no "pad", others will squash.
 
     Raises:
-        ValueError: the vit has LoRA that is not merged.
-        WeightsError: the folder cannot be written.
+        ValueError: The vit has LoRA that is not merged.
+        WeightsError: The folder cannot be written.
     """
     if hasattr(vit, "peft_config"):
         raise ValueError("the vit has LoRA, which a plain checkpoint cannot hold; save what merge_lora returns")
@@ -91,7 +91,7 @@ def save_backbone(
 
 
 def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, ImageSettings]:
-    """A frozen backbone from any vision transformer of transformers, and the photos it expects.
+    """Return a frozen backbone from any vision transformer of transformers, and the photos it expects.
 
     The preprocessor's `crop_size` is the size, or its `size` where it does not crop. Without a preprocessor it is
     the config's image size up to 256 pixels and 224 above: DINOv2's config says 518, the size of its last
@@ -100,12 +100,12 @@ def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, I
     little more first and so cut off its border. Everything else is squashed.
 
     Args:
-        source: hub name or folder; of CLIP, the vision half is taken.
-        pooling: which tokens become the embedding.
+        source: Hub name or folder; of CLIP, the vision half is taken.
+        pooling: Which tokens become the embedding.
 
     Raises:
-        ConfigError: a model that reads no photos.
-        WeightsError: no checkpoint there, a damaged preprocessor, or no vision transformer that we can run.
+        ConfigError: A model that reads no photos.
+        WeightsError: No checkpoint there, a damaged preprocessor, or no vision transformer that we can run.
     """
     backbone = vision_backbone(ModelConfig(backbone=PartConfig(source=source), pooling=pooling))
     settings = _image_settings(source, backbone.vit.config)
@@ -122,7 +122,7 @@ def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, I
 
 
 def _image_settings(source: str, config: PretrainedConfig) -> ImageSettings:
-    """What the preprocessor says, or the config where there is none."""
+    """Return what the preprocessor says, or the config where there is none."""
     saved = _preprocessor(source)
     if saved is None:
         size = _side(getattr(config, "image_size", USUAL_SIZE), source)
@@ -143,7 +143,7 @@ def _image_settings(source: str, config: PretrainedConfig) -> ImageSettings:
 
 
 def _preprocessor(source: str) -> dict[str, Any] | None:
-    """The image processor's settings as they are written, None where a checkpoint has none."""
+    """Return the image processor's settings as they are written, None where a checkpoint has none."""
     for name in (PROCESSOR_NAME, PREPROCESSOR_NAME):
         try:
             path = cached_file(source, name)
@@ -161,7 +161,7 @@ def _preprocessor(source: str) -> dict[str, Any] | None:
 
 
 def _side(size: object, source: str) -> int:
-    """Pixels a side of the square that a size in any of transformers' spellings describes."""
+    """Return the side in pixels of the square that a size in any of transformers' spellings describes."""
     match size:
         case int(side) | {"shortest_edge": int(side)} if side > 0:
             return side

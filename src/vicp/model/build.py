@@ -33,7 +33,7 @@ def _small(
     image_size: int,
     patch_size: int,
 ) -> ModelConfig:
-    """A model whose three transformers share a width, none of them from a source and all of them trained."""
+    """Return a model whose three transformers share a width, none of them from a source and all of them trained."""
     shape = {"hidden_size": width, "num_attention_heads": heads}
     return ModelConfig(
         backbone=PartConfig(
@@ -104,11 +104,11 @@ PRESETS = {"paper": ModelConfig(), "mini": MINI, "tiny": TINY}
 
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
-    """The architecture diagram: frozen parts from their sources, the others fresh from `seed`.
+    """Return the architecture diagram: frozen parts from their sources, the others fresh from `seed`.
 
     Raises:
-        ConfigError: a part's family or sizes make no sense, or two settings contradict each other.
-        WeightsError: a source cannot be had.
+        ConfigError: A part's family or sizes make no sense, or two settings contradict each other.
+        WeightsError: A source cannot be had.
     """
     if config.generator == "set_transformer" and config.random_reasoner:
         raise ConfigError(
@@ -150,7 +150,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
 
 
 def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
-    """The backbone alone, as `build_model` makes it."""
+    """Return the backbone alone, as `build_model` makes it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Backbone(vision_model(config.backbone), pooling=config.pooling)

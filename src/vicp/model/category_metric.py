@@ -16,7 +16,7 @@ class CategoryMetric:
         gains: g (r,), or (C, r) for C categories.
         nuisance: A (n, D'), or (C, n, D'): orthogonal rows no longer than 1, directions in which photos of one
             individual differ; None: none are known.
-        centre: what is subtracted from L2-normalised readouts first (D',), or (C, D'); None: the model's own centre.
+        centre: What is subtracted from L2-normalised readouts first (D',), or (C, D'); None: the model's own centre.
     """
 
     gains: Tensor
@@ -24,7 +24,7 @@ class CategoryMetric:
     centre: Tensor | None = None
 
     def of_context(self, number: int) -> "CategoryMetric":
-        """One category's, float32, without rows of zeros."""
+        """Return the metric of one category, float32, without rows of zeros."""
         nuisance = None if self.nuisance is None else self.nuisance[number].float()
         if nuisance is not None:
             nuisance = nuisance[nuisance.any(dim=-1)].clone()
@@ -38,7 +38,7 @@ class CategoryMetric:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "CategoryMetric | None":
-        """From the tensors of a file, or None where it has none."""
+        """Return the metric in the tensors of a file; None where it has none."""
         if GAINS not in tensors:
             return None
         return cls(tensors[GAINS], tensors.get(NUISANCE), tensors.get(CENTRE))

@@ -26,18 +26,18 @@ _log = logging.getLogger(__name__)
 
 
 def load_pretrained(name_or_path: str | Path, **hub_arguments: Any) -> VICP:
-    """The model of that name, in eval mode: a preset, a checkpoint folder, or a repository of the hub.
+    """Return the model of that name, in eval mode: a preset, a checkpoint folder, or a repository of the hub.
 
     A preset without a checkpoint, such as `paper`, is UNTRAINED but for the parts it takes from their sources: a
     warning in the log says so. A preset and a folder need no network for the checkpoint itself.
 
     Args:
-        name_or_path: a preset comes before a folder of the same name.
-        hub_arguments: of `huggingface_hub.snapshot_download`, such as `revision` or `local_files_only`.
+        name_or_path: A preset comes before a folder of the same name.
+        hub_arguments: Of `huggingface_hub.snapshot_download`, such as `revision` or `local_files_only`.
 
     Raises:
-        ConfigError: its config is not one of this version.
-        WeightsError: there is none, or it does not fit its config.
+        ConfigError: Its config is not one of this version.
+        WeightsError: There is none, or it does not fit its config.
     """
     name = str(name_or_path)
     place = find_checkpoint(name)
@@ -59,7 +59,7 @@ def load_pretrained(name_or_path: str | Path, **hub_arguments: Any) -> VICP:
 
 
 def own_tensors(model: VICP) -> dict[str, Tensor]:
-    """Parameters and buffers that travel in the checkpoint: all but those of frozen parts with a source."""
+    """Return the parameters and buffers that the checkpoint holds: all but those of frozen parts with a source."""
     config = model.config
     foreign = ["backbone.vit."] if config.backbone.source is not None else []
     if config.reasoner.source is not None and config.freeze_reasoner and not config.random_reasoner:
@@ -68,10 +68,10 @@ def own_tensors(model: VICP) -> dict[str, Tensor]:
 
 
 def save_checkpoint(model: VICP, folder: Path) -> None:
-    """Writes config.json and model.safetensors, each whole or not at all.
+    """Write config.json and model.safetensors, each whole or not at all.
 
     Raises:
-        WeightsError: the folder cannot be written.
+        WeightsError: The folder cannot be written.
     """
     config = {"format": FORMAT, "model": dataclasses.asdict(model.config)}
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in own_tensors(model).items()}
@@ -85,11 +85,11 @@ def save_checkpoint(model: VICP, folder: Path) -> None:
 
 
 def load_checkpoint(folder: Path) -> VICP:
-    """The model a checkpoint folder holds, in eval mode.
+    """Return the model a checkpoint folder holds, in eval mode.
 
     Raises:
-        ConfigError: its config has keys or values that this version does not know.
-        WeightsError: no checkpoint there, another format, or tensors of other names or shapes.
+        ConfigError: Its config has keys or values that this version does not know.
+        WeightsError: No checkpoint there, another format, or tensors of other names or shapes.
     """
     try:
         saved = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
@@ -107,10 +107,10 @@ def load_checkpoint(folder: Path) -> VICP:
 
 
 def copy_tensors(source: dict[str, Tensor], target: dict[str, Tensor], *, where: str) -> None:
-    """Copies tensors by name into a model's own, names and shapes checked first.
+    """Copy tensors by name into a model's own, names and shapes checked first.
 
     Raises:
-        WeightsError: missing, unexpected or misshapen tensors, all of them named.
+        WeightsError: Missing, unexpected or misshapen tensors, all of them named.
     """
     wrong = [f"{name} is missing" for name in target.keys() - source.keys()]
     wrong += [f"{name} is not of this model" for name in source.keys() - target.keys()]
@@ -128,7 +128,7 @@ def copy_tensors(source: dict[str, Tensor], target: dict[str, Tensor], *, where:
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether the config of a folder says that it holds a VICP model, and not one of transformers."""
+    """Return whether the config of a folder says that it holds a VICP model, and not one of transformers."""
     try:
         saved = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -137,7 +137,7 @@ def is_checkpoint(folder: Path) -> bool:
 
 
 def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
-    """A folder, the packaged checkpoint of `mini`, or the config of a preset that ships without one."""
+    """Return a folder, the packaged checkpoint of `mini`, or the config of a preset that ships without one."""
     if name_or_path == "mini":
         return Path(__file__).parent.parent / "checkpoints" / name_or_path
     if name_or_path in PRESETS:

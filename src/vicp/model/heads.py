@@ -28,8 +28,8 @@ class VisualHead(nn.Module):
         num_layers: L for prompts per layer, None for one set shared by all layers.
         norm: LayerNorm on the output (ours): every layer norms its tokens anyway, and with a fixed length the
             head cannot shrink the prompt into a constant.
-        kind: the paper's MLP, or one linear layer.
-        zero_init: weights and bias of the last linear layer start at zero, and so do the prompt tokens before `norm`.
+        kind: The paper's MLP, or one linear layer.
+        zero_init: Weights and bias of the last linear layer start at zero, and so do the prompt tokens before `norm`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class VisualHead(nn.Module):
         self.norm = nn.LayerNorm(out_dim) if norm else nn.Identity()
 
     def forward(self, states: Tensor) -> Tensor:
-        """Prompt tokens (C, M, D), or (C, L, M, D), from slot states (C, M, E)."""
+        """Return prompt tokens (C, M, D), or (C, L, M, D), from slot states (C, M, E)."""
         tokens: Tensor = self.out(self.hidden(states))  # (C, M, D) or (C, M, L*D)
         if self.num_layers is not None:
             tokens = tokens.reshape(*tokens.shape[:-1], self.num_layers, -1).transpose(1, 2)  # (C, L, M, D)
@@ -85,17 +85,17 @@ class MetricHead(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, states: Tensor) -> Tensor:
-        """Gains (C, r) from slot states (C, M, E)."""
+        """Return gains (C, r) from slot states (C, M, E)."""
         pooled = self.pool(self.norm(states).mT).squeeze(-1)  # (C, E)
         gains: Tensor = GAIN_SCALE * self.out(self.hidden(pooled))  # (C, r)
         return gains
 
     def coordinates(self, readouts: Tensor) -> Tensor:
-        """Coordinates (..., r) of L2-normalised readouts (..., D') along the directions V; no gradient moves these."""
+        """Return coordinates (..., r) of L2-normalised readouts (..., D') along V; no gradient reaches V."""
         return (readouts.float() - self.centre.detach()) @ self.input_directions.detach().T
 
     def embed(self, readouts: Tensor, metric: CategoryMetric) -> Tensor:
-        """L2-normalised float32 embeddings (..., D') of readouts (..., D') under the metric of one category.
+        """Return L2-normalised float32 embeddings (..., D') of readouts (..., D') under the metric of one category.
 
         Of C categories, readouts are (C, n, D'): n photos of each.
         """
@@ -109,11 +109,11 @@ class MetricHead(nn.Module):
         return F.normalize(centred + moved, dim=-1)
 
     def centre_of(self, metric: CategoryMetric) -> Tensor:
-        """What `embed` subtracts under this metric: (D',), or (C, D')."""
+        """Return what `embed` subtracts under this metric: (D',), or (C, D')."""
         return self.centre if metric.centre is None else metric.centre.float()
 
     def matrix(self, metric: CategoryMetric) -> Tensor:
-        """W (D', D') of one category's metric: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
+        """Return W (D', D') of one category's metric: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
         whole = torch.eye(len(self.centre), device=self.centre.device)
         gains, nuisance = metric.gains.float(), metric.nuisance
         kept = whole if nuisance is None else whole - nuisance.T @ nuisance
@@ -122,7 +122,7 @@ class MetricHead(nn.Module):
 
     @torch.no_grad()
     def start_from(self, readouts: Tensor) -> None:
-        """Sets the directions to the principal components of L2-normalised readouts (n, D'), read at the same size.
+        """Set the directions to the principal components of L2-normalised readouts (n, D'), read at the same size.
 
         What tells individuals apart may vary little: read at their own size, its directions would be slow to learn.
         """
@@ -144,8 +144,8 @@ class Verifier(nn.Module):
         """Log odds (C, R) that the photos of R pairs show the same individual.
 
         Args:
-            comparison: comparison tokens of the pairs (C, R, E).
-            states: slot states of the context (C, M, E).
+            comparison: Comparison tokens of the pairs (C, R, E).
+            states: Slot states of the context (C, M, E).
         """
         context = self.gate(states.mean(dim=1, keepdim=True)).expand_as(comparison)  # (C, R, E)
         features = torch.cat([comparison, context, comparison * context], dim=-1)  # (C, R, 3E)

@@ -12,7 +12,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_precision(wanted: Precision = "auto", device: str = "cpu") -> Literal["float32", "bfloat16"]:
-    """What "auto" means on this machine; the environment's VICP_PRECISION (float32, bfloat16) decides first.
+    """Return what "auto" means on this machine; the environment's VICP_PRECISION (float32, bfloat16) decides first.
 
     Raises:
         ConfigError: VICP_PRECISION is neither.
@@ -35,7 +35,7 @@ def choose_precision(wanted: Precision = "auto", device: str = "cpu") -> Literal
 
 
 def autocast(precision: Literal["float32", "bfloat16"], device: str = "cpu") -> AbstractContextManager[object]:
-    """Runs matrix products in `precision`."""
+    """Run matrix products in `precision`."""
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device, dtype=torch.bfloat16)

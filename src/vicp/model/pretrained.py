@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 def vision_model(part: PartConfig) -> PreTrainedModel:
-    """The vision transformer of `model.backbone`, in float32.
+    """Return the vision transformer of `model.backbone`, in float32.
 
     Raises:
-        ConfigError: family or sizes make no sense, or it reads no photos.
-        WeightsError: its source cannot be had.
+        ConfigError: Family or sizes make no sense, or it reads no photos.
+        WeightsError: Its source cannot be had.
     """
     if part.source is None:
         model = _fresh(AutoModel, _part_config(part, "model.backbone"), "model.backbone")
@@ -46,15 +46,15 @@ def vision_model(part: PartConfig) -> PreTrainedModel:
 
 
 def language_model(part: PartConfig, *, random: bool = False) -> PreTrainedModel:
-    """The causal LM of `model.reasoner`, in float32.
+    """Return the causal LM of `model.reasoner`, in float32.
 
     Args:
-        part: where it comes from.
-        random: of a source, only the architecture.
+        part: Where it comes from.
+        random: Of a source, only the architecture.
 
     Raises:
-        ConfigError: family or sizes make no sense.
-        WeightsError: its source cannot be had.
+        ConfigError: Family or sizes make no sense.
+        WeightsError: Its source cannot be had.
     """
     if part.source is None:
         wordless = {"bos_token_id": None, "eos_token_id": None}  # no tokenizer: nothing begins or ends a text
@@ -67,10 +67,10 @@ def language_model(part: PartConfig, *, random: bool = False) -> PreTrainedModel
 
 
 def qformer(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerModel:
-    """The Q-Former that reads tokens of the backbone's width.
+    """Return the Q-Former that reads tokens of the backbone's width.
 
     Raises:
-        ConfigError: the sizes make no sense.
+        ConfigError: The sizes make no sense.
     """
     config = _sized(Blip2QFormerConfig, {**sizes, "encoder_hidden_size": encoder_width}, "model.qformer")
     try:
@@ -80,12 +80,12 @@ def qformer(sizes: dict[str, Any], encoder_width: int) -> Blip2QFormerModel:
 
 
 def label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | None:
-    """Vocabulary ids of the label words; None (learned label embeddings) without a tokenizer.
+    """Return the vocabulary ids of the label words; None without a tokenizer (learned label embeddings).
 
     Of a word that the tokenizer splits, the last piece stands for it.
 
     Raises:
-        ConfigError: it does not tell the two words apart.
+        ConfigError: It does not tell the two words apart.
     """
     if part.source is None:
         return None
@@ -135,7 +135,7 @@ def _part_config(part: PartConfig, key: str, *, defaults: dict[str, Any] | None 
 
 
 def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> PretrainedConfig:
-    """A transformers config of these sizes; transformers itself would take an unknown field in silence."""
+    """Return a transformers config of these sizes; transformers itself would take an unknown field in silence."""
     known = kind()
     for name in sizes:
         if not hasattr(known, name):

@@ -18,8 +18,8 @@ class Latents:
     """What the Q-Former makes of photos (B of them, or any leading dimensions such as C contexts of K pairs).
 
     Attributes:
-        tokens: what the LLM and the comparison read (B, Q, E); with a readout latent, that is the last of them.
-        readout: the frozen backbone's readout, L2-normalised float32 (B, D'), for what is computed from pairs in
+        tokens: What the LLM and the comparison read (B, Q, E); with a readout latent, that is the last of them.
+        readout: The frozen backbone's readout, L2-normalised float32 (B, D'), for what is computed from pairs in
             closed form; None where the model computes nothing of that kind.
     """
 
@@ -30,16 +30,16 @@ class Latents:
         return len(self.tokens)
 
     def __getitem__(self, index: Any) -> "Latents":
-        """The photos at an index into the leading dimensions."""
+        """Return the photos at an index into the leading dimensions."""
         return self.apply(lambda values: values[index])
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> "Latents":
-        """The result of a function of the leading dimensions, or of single values, for tokens and readout alike."""
+        """Return the latents with a function of the leading dimensions applied to tokens and readout alike."""
         return Latents(function(self.tokens), None if self.readout is None else function(self.readout))
 
     @staticmethod
     def cat(parts: Sequence["Latents"], dim: int = 0) -> "Latents":
-        """Several latents joined along one of the leading dimensions, counted from the first."""
+        """Return several latents joined along one of the leading dimensions, counted from the first."""
         readouts = [part.readout for part in parts if part.readout is not None]
         tokens = torch.cat([part.tokens for part in parts], dim=dim)
         return Latents(tokens, torch.cat(readouts, dim=dim) if readouts else None)
@@ -49,13 +49,13 @@ class QFormer(nn.Module):
     """Turns the frozen encoding of a photo into latents of the LLM's width.
 
     Args:
-        transformer: transformers' Q-Former; its `encoder_hidden_size` is D.
-        num_latents: how many queries it has.
+        transformer: Transformers' Q-Former; its `encoder_hidden_size` is D.
+        num_latents: How many queries it has.
         out_dim: E, the LLM's width.
-        input_tokens: which of a photo's P+N tokens the Q-Former reads.
-        pooling: which tokens become the readout.
-        readout_latent: gives one more latent, the last; None: there is none.
-        keep_readout: whether latents carry the readout along.
+        input_tokens: Which of a photo's P+N tokens the Q-Former reads.
+        pooling: Which tokens become the readout.
+        readout_latent: Gives one more latent, the last; None: there is none.
+        keep_readout: Whether latents carry the readout along.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class QFormer(nn.Module):
         return self.queries.shape[1] + (self.readout_latent is not None)
 
     def forward(self, encoding: Encoding) -> Latents:
-        """Latents of B photos as the backbone encodes them without a prompt; B may be 0."""
+        """Return latents of B photos as the backbone encodes them without a prompt; B may be 0."""
         inputs = encoding.select(self.input_tokens)
         queries = self.queries.expand(len(inputs), -1, -1)
         if len(inputs):  # transformers takes no empty batch

@@ -14,10 +14,10 @@ class Reasoner(nn.Module):
     """Any causal LM; gradients flow through it, and into it only where `frozen` is off.
 
     Args:
-        llm: an `AutoModelForCausalLM`.
-        label_ids: token ids of the two label words, "different" then "same"; None learns two label
+        llm: An `AutoModelForCausalLM`.
+        label_ids: Token ids of the two label words, "different" then "same"; None learns two label
             embeddings instead (a checkpoint without a tokenizer).
-        frozen: the paper's setting.
+        frozen: The paper's setting.
     """
 
     def __init__(self, llm: PreTrainedModel, *, label_ids: Sequence[int] | None = None, frozen: bool = True) -> None:
@@ -31,7 +31,7 @@ class Reasoner(nn.Module):
             self.llm.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Reasoner":
-        """A frozen LLM stays in eval."""
+        """Return a frozen LLM stays in eval."""
         super().train(mode)
         if self.frozen:
             self.llm.eval()
@@ -49,30 +49,30 @@ class Reasoner(nn.Module):
         return None if limit is None else int(limit)
 
     def encode(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
-        """Slot states (C, M, E), and the states before each label (C, K, E), of C contexts of K pairs.
+        """Return slot states (C, M, E), and the states before each label (C, K, E), of C contexts of K pairs.
 
         Args:
-            latents: of each pair (C, K, S, E).
-            comparison: comparison tokens (C, K, E), or None.
-            same: labels (C, K) bool.
-            slots: the learnable slots (M, E).
+            latents: Of each pair (C, K, S, E).
+            comparison: Comparison tokens (C, K, E), or None.
+            same: Labels (C, K) bool.
+            slots: The learnable slots (M, E).
         """
         context = lay_out(latents, comparison, self.label_embeddings(same), slots)
         states = self(context.embeddings)  # (C, T, E)
         return states[:, context.slots], states[:, context.before_labels]
 
     def label_embeddings(self, same: Tensor) -> Tensor:
-        """Embeddings (..., E) of the label words of pairs with `same` (...) bool."""
+        """Return embeddings (..., E) of the label words of pairs with `same` (...) bool."""
         return self._table()[same.long()]
 
     def label_targets(self, same: Tensor) -> Tensor:
-        """Classes (...) of `label_logits`: vocabulary ids, or 0 and 1 for learned label embeddings."""
+        """Return classes (...) of `label_logits`: vocabulary ids, or 0 and 1 for learned label embeddings."""
         if self.label_ids is None:
             return same.long()
         return torch.tensor(self.label_ids, device=same.device)[same.long()]
 
     def label_logits(self, states: Tensor) -> Tensor:
-        """Scores of the next word (..., V) at states (..., E); V = 2 for learned label embeddings."""
+        """Return scores of the next word (..., V) at states (..., E); V = 2 for learned label embeddings."""
         if self.label_ids is None:
             return states @ self.labels.T  # (..., 2)
         logits: Tensor = self.llm.get_output_embeddings()(states)  # (..., V)
@@ -85,10 +85,10 @@ class Reasoner(nn.Module):
         return logits[..., same] - logits[..., different]
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Last hidden states (C, T, E) over a sequence of embeddings (C, T, E).
+        """Return last hidden states (C, T, E) over a sequence of embeddings (C, T, E).
 
         Raises:
-            ConfigError: the sequence is longer than the LLM was made for.
+            ConfigError: The sequence is longer than the LLM was made for.
         """
         limit = self.max_positions
         if limit is not None and embeddings.shape[1] > limit:

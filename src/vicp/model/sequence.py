@@ -15,9 +15,9 @@ class Context:
     """One sequence per category and the places in it.
 
     Attributes:
-        embeddings: what the LLM reads (C, T, E).
-        before_labels: position just before each label, where the LLM predicts it (K,).
-        slots: positions of the M prompt slots (M,).
+        embeddings: What the LLM reads (C, T, E).
+        before_labels: Position just before each label, where the LLM predicts it (K,).
+        slots: Positions of the M prompt slots (M,).
     """
 
     embeddings: Tensor
@@ -26,13 +26,13 @@ class Context:
 
 
 def lay_out(latents: Tensor, comparison: Tensor | None, labels: Tensor, prompt_slots: Tensor) -> Context:
-    """The context of C categories with K pairs each; K may be 0 (the null context).
+    """Return the context of C categories with K pairs each; K may be 0 (the null context).
 
     Args:
-        latents: of each pair: of the first photo, then of the second (C, K, 2Q, E), or of the pair (C, K, Q, E).
-        comparison: comparison tokens (C, K, E), or None for the paper's layout.
-        labels: embedding of each pair's label word (C, K, E).
-        prompt_slots: the learnable slots (M, E).
+        latents: Of each pair: of the first photo, then of the second (C, K, 2Q, E), or of the pair (C, K, Q, E).
+        comparison: Comparison tokens (C, K, E), or None for the paper's layout.
+        labels: Embedding of each pair's label word (C, K, E).
+        prompt_slots: The learnable slots (M, E).
     """
     num_contexts, num_pairs, _, width = latents.shape
     parts = [latents, *([] if comparison is None else [comparison[:, :, None]]), labels[:, :, None]]

@@ -16,8 +16,8 @@ class SetTransformer(nn.Module):
 
     Args:
         width: E.
-        num_layers: of self-attention among the pairs, and as many of cross-attention to them.
-        num_heads: they divide E.
+        num_layers: Of self-attention among the pairs, and as many of cross-attention to them.
+        num_heads: They divide E.
     """
 
     max_positions: int | None = None  # a set of any size
@@ -37,15 +37,15 @@ class SetTransformer(nn.Module):
         self.queries = nn.TransformerDecoder(decoder_layer, num_layers, nn.LayerNorm(width))
 
     def encode(self, latents: Tensor, comparison: Tensor | None, same: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
-        """Slot states (C, M, E) and label states (C, K, E) of C contexts of K pairs; K may be 0.
+        """Return slot states (C, M, E) and label states (C, K, E) of C contexts of K pairs; K may be 0.
 
         The label state of a pair depends on the labels of all others and not on its own.
 
         Args:
-            latents: of each pair (C, K, S, E).
-            comparison: comparison tokens (C, K, E), or None.
-            same: labels (C, K) bool.
-            slots: the learnable slots (M, E).
+            latents: Of each pair (C, K, S, E).
+            comparison: Comparison tokens (C, K, E), or None.
+            same: Labels (C, K) bool.
+            slots: The learnable slots (M, E).
         """
         num_contexts, num_pairs = same.shape
         tokens = self.project(self.pool(latents).mean(dim=2))  # (C, K, E)
@@ -61,15 +61,15 @@ class SetTransformer(nn.Module):
         return states[:, num_pairs:], states[:, :num_pairs]
 
     def label_embeddings(self, same: Tensor) -> Tensor:
-        """Learned embeddings (..., E) of the labels of pairs with `same` (...) bool."""
+        """Return learned embeddings (..., E) of the labels of pairs with `same` (...) bool."""
         return self.labels[same.long()]
 
     def label_targets(self, same: Tensor) -> Tensor:
-        """Classes (...) of `label_logits`."""
+        """Return classes (...) of `label_logits`."""
         return same.long()
 
     def label_logits(self, states: Tensor) -> Tensor:
-        """Scores (..., 2) of "different" and "same" at label states (..., E)."""
+        """Return scores (..., 2) of "different" and "same" at label states (..., E)."""
         logits: Tensor = self.answer(states)
         return logits
 
@@ -80,7 +80,7 @@ class SetTransformer(nn.Module):
 
 
 def _masks(num_pairs: int, num_slots: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What the K pairs and M slots may not see, True: of each other (K+M, K+M), of the labelled (K+M, 1+K)."""
+    """Return what the K pairs and M slots may not see, True: of each other (K+M, K+M), of the labelled (K+M, 1+K)."""
     itself = torch.eye(num_pairs + num_slots, dtype=torch.bool, device=device)
     among = ~itself
     among[num_pairs:, num_pairs:] = False  # slots see each other; a pair sees itself alone, for others know its label

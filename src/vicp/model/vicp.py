@@ -26,10 +26,10 @@ class ContextOutput:
     """What the LLM, or the set transformer in its place, made of C contexts.
 
     Attributes:
-        tokens: prompt tokens (C, M, D) or (C, L, M, D).
-        states: slot states (C, M, E), what the verifier reads.
-        label_states: states (C, K, E) that have not seen each pair's own label, and predict it.
-        category_metric: of the C categories; None where the model emits prompt tokens alone.
+        tokens: Prompt tokens (C, M, D) or (C, L, M, D).
+        states: Slot states (C, M, E), what the verifier reads.
+        label_states: States (C, K, E) that have not seen each pair's own label, and predict it.
+        category_metric: Of the C categories; None where the model emits prompt tokens alone.
     """
 
     tokens: Tensor
@@ -72,29 +72,29 @@ class VICP(nn.Module):
         self.prompt_slots = nn.Parameter(torch.randn(config.num_prompts, reasoner.width) * 0.02)
 
     def train(self, mode: bool = True) -> "VICP":
-        """Frozen parts stay in eval; layers that checkpoint go on doing so."""
+        """Return the model in that mode; frozen parts stay in eval, and gradient checkpointing stays on."""
         super().train(mode)
         for part in (self.backbone, self.reasoner):
             checkpoint_layers(part, on=self.checkpointing)
         return self
 
     def set_gradient_checkpointing(self, on: bool) -> None:
-        """Layers of ViT and LLM keep their inputs alone and run again in the backward pass: memory for time."""
+        """Switch gradient checkpointing of ViT and LLM on or off: less memory for more time."""
         self.checkpointing = on
         self.train(self.training)
 
     def latents(self, pixels: Tensor) -> Latents:
-        """Latents of photos (B, 3, H, W), which the backbone encodes without a prompt."""
+        """Return latents of photos (B, 3, H, W), which the backbone encodes without a prompt."""
         latents: Latents = self.qformer(self.backbone.encode(pixels))
         return latents
 
     def encode_context(self, left: Latents, right: Latents, same: Tensor) -> ContextOutput:
-        """What C contexts of K labelled pairs say: prompt tokens, states and, where the model has one, a metric.
+        """Return what C contexts of K labelled pairs say: prompt tokens, states and, where the model has one, a metric.
 
         Args:
-            left: latents of the first photos (C, K).
-            right: latents of the second photos (C, K).
-            same: labels (C, K) bool.
+            left: Latents of the first photos (C, K).
+            right: Latents of the second photos (C, K).
+            same: Labels (C, K) bool.
         """
         sides = (left.tokens, right.tokens)  # (C, K, Q, E) each
         comparison = self.comparison(*sides) if self.config.compare_in_context else None  # (C, K, E)
@@ -115,7 +115,7 @@ class VICP(nn.Module):
         return ContextOutput(tokens, states, label_states, metric)
 
     def _null_tokens(self, pairs: Tensor, comparison: Tensor | None, same: Tensor) -> Tensor:
-        """The prompt tokens (1, M, D), or (1, L, M, D), of a context without any pair."""
+        """Return the prompt tokens (1, M, D), or (1, L, M, D), of a context without any pair."""
         no_pairs = slice(0, 1), slice(0, 0)
         no_comparison = None if comparison is None else comparison[no_pairs]
         states, _ = self.reasoner.encode(pairs[no_pairs], no_comparison, same[no_pairs], self.prompt_slots)
@@ -123,10 +123,10 @@ class VICP(nn.Module):
         return tokens
 
     def pair_embeddings(self, left: Latents, right: Latents, same: Tensor) -> PairEmbeddings:
-        """The pairs as the metric refinement takes them: latents (C, K) of both photos, and labels (C, K).
+        """Return the pairs as the metric refinement takes them: latents (C, K) of both photos, and labels (C, K).
 
         Raises:
-            ValueError: a model without metric refinement, whose latents carry no readouts.
+            ValueError: A model without metric refinement, whose latents carry no readouts.
         """
         head = self.metric_head
         if left.readout is None or right.readout is None or head is None:
@@ -135,14 +135,14 @@ class VICP(nn.Module):
         return PairEmbeddings(left.readout, right.readout, along_left, along_right, same)
 
     def label_log_odds(self, left: Latents, right: Latents, same: Tensor, a: Latents, b: Latents) -> Tensor:
-        """The reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
+        """Return the reasoner's own log odds (R,) that held-out pairs are the same, each appended to one context.
 
         Args:
-            left: latents of the first photos of the context (K).
-            right: of the second ones (K).
+            left: Latents of the first photos of the context (K).
+            right: Of the second ones (K).
             same: (K,) bool.
-            a: latents of the held-out pairs' first photos (R).
-            b: of their second photos (R).
+            a: Latents of the held-out pairs' first photos (R).
+            b: Of their second photos (R).
         """
         num_pairs = len(a)
 
@@ -156,12 +156,12 @@ class VICP(nn.Module):
         return self.reasoner.same_log_odds(output.label_states[:, -1])  # (R,)
 
     def pair_log_odds(self, a: Latents, b: Latents, states: Tensor) -> Tensor:
-        """The verifier's log odds (C, R) for pairs of latents (C, R) under states (C, M, E)."""
+        """Return the verifier's log odds (C, R) for pairs of latents (C, R) under states (C, M, E)."""
         log_odds: Tensor = self.verifier(self.comparison(a.tokens, b.tokens), states)
         return log_odds
 
     def batched_prompt_states(self, tokens: Tensor, photos_per_prompt: int) -> PromptStates:
-        """Keys and values for a batch of C blocks of photos, a prompt each: tokens as in `ContextOutput`."""
+        """Return keys and values for a batch of C blocks of photos, a prompt each: tokens as in `ContextOutput`."""
         if tokens.ndim == 3:
             tokens = tokens[:, None].expand(-1, len(self.backbone.layers), -1, -1)  # (C, L, M, D)
         states = self.backbone.batched_prompt_states(tokens.transpose(0, 1))  # (C, H, M, d) each
@@ -188,15 +188,15 @@ class VICP(nn.Module):
         seed: int | None = None,
         fingerprint: str | None = None,
     ) -> VisualPrompt:
-        """The prompt of one category from its support.
+        """Return the prompt of one category from its support.
 
         Args:
-            left: latents of the pairs' first photos (K).
-            right: of their second photos (K).
-            same: labels (K,) bool.
-            category: what the photos show.
-            seed: of the support draw, for the record.
-            fingerprint: of this model, where the caller knows it: hashing all weights takes its time.
+            left: Latents of the pairs' first photos (K).
+            right: Of their second photos (K).
+            same: Labels (K,) bool.
+            category: What the photos show.
+            seed: Of the support draw, for the record.
+            fingerprint: Of this model, where the caller knows it: hashing all weights takes its time.
         """
         with torch.inference_mode():
             output = self.encode_context(left[None], right[None], same[None])
@@ -220,17 +220,17 @@ class VICP(nn.Module):
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 
     def embed(self, pixels: Tensor, states: PromptStates | None = None, metric: CategoryMetric | None = None) -> Tensor:
-        """L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
+        """Return L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
 
         Args:
-            pixels: normalised photos.
-            states: from `Backbone.prompt_states`; None: no prompt tokens.
-            metric: of the prompt; None: none.
+            pixels: Normalised photos.
+            states: From `Backbone.prompt_states`; None: no prompt tokens.
+            metric: Of the prompt; None: none.
         """
         return self.apply_metric(self.backbone.features(pixels, states), metric)
 
     def apply_metric(self, readouts: Tensor, metric: CategoryMetric | None) -> Tensor:
-        """L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric where there is one.
+        """Return L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric where there is one.
 
         Of C prompts, readouts are (C, n, D').
         """

@@ -24,13 +24,13 @@ class VisualPrompt:
     """Prompt tokens, and what the LLM made of the category's labelled pairs.
 
     Attributes:
-        tokens: prompt tokens (M, D), or (L, M, D) for prompts per layer.
-        states: slot states (M, E), for the in-context verifier; None where no LLM read the pairs.
-        category: what the pairs show.
+        tokens: Prompt tokens (M, D), or (L, M, D) for prompts per layer.
+        states: Slot states (M, E), for the in-context verifier; None where no LLM read the pairs.
+        category: What the pairs show.
         num_pairs: K.
-        seed: of the support draw; None where the user gave the pairs.
-        fingerprint: of the model that made it; it fits no other.
-        category_metric: of the readout; None where the model emits prompt tokens alone.
+        seed: Of the support draw; None where the user gave the pairs.
+        fingerprint: Of the model that made it; it fits no other.
+        category_metric: Of the readout; None where the model emits prompt tokens alone.
     """
 
     tokens: Tensor
@@ -53,10 +53,10 @@ class VisualPrompt:
         return tuple(part for name, part in self.tensors.items() if name != "states" and part is not None)
 
     def save(self, path: Path) -> None:
-        """Writes the prompt; the file appears whole or not at all.
+        """Write the prompt; the file appears whole or not at all.
 
         Raises:
-            PromptError: it cannot be written there.
+            PromptError: It cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
         data = encode_prompt_file(self.tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
@@ -64,10 +64,10 @@ class VisualPrompt:
 
     @classmethod
     def load(cls, path: Path) -> "VisualPrompt":
-        """Reads a prompt.
+        """Read a prompt.
 
         Raises:
-            PromptError: the file is missing, damaged or no prompt.
+            PromptError: The file is missing, damaged or no prompt.
         """
         file = read_prompt_file(path, formats=(FORMAT,))
         try:
@@ -85,7 +85,7 @@ class VisualPrompt:
 
 
 def digest(parts: Sequence[Tensor]) -> str:
-    """16 hexadecimal digits that change with any value of these tensors, which are on the CPU."""
+    """Return a digest, 16 hexadecimal digits, of the values of these CPU tensors."""
     return content_digest(np.ascontiguousarray(part.numpy()).tobytes() for part in parts).hex()
 
 
@@ -100,10 +100,10 @@ class PromptFile:
 
 
 def write_prompt_file(path: Path, data: bytes) -> None:
-    """Writes what `encode_prompt_file` gives, whole or not at all.
+    """Write what `encode_prompt_file` gives, whole or not at all.
 
     Raises:
-        PromptError: it cannot be written there.
+        PromptError: It cannot be written there.
     """
     try:
         with atomic_write(path) as part:
@@ -123,10 +123,10 @@ def encode_prompt_file(
 
 
 def read_prompt_file(path: Path, *, formats: tuple[str, ...]) -> PromptFile:
-    """Reads a file that `encode_prompt_file` made in one of these formats.
+    """Read a file that `encode_prompt_file` made in one of these formats.
 
     Raises:
-        PromptError: the file is missing, damaged or of another format.
+        PromptError: The file is missing, damaged or of another format.
     """
     if not os.path.isfile(path):  # false, too, for names no disk can hold
         raise PromptError(f"{path}: no such prompt; `vicp teach` makes one")
@@ -141,12 +141,12 @@ def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -
     """Return the content of the bytes that `encode_prompt_file` made, in one of these formats.
 
     Args:
-        data: the bytes.
-        formats: to accept.
-        name: of what they were read from, for messages.
+        data: The bytes.
+        formats: To accept.
+        name: Of what they were read from, for messages.
 
     Raises:
-        PromptError: they are damaged or of another format.
+        PromptError: They are damaged or of another format.
     """
     try:
         tensors = load(data)
@@ -166,5 +166,5 @@ def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -
 
 
 def damaged(name: object, error: Exception) -> PromptError:
-    """The error for a file that has the right format but not what belongs in it."""
+    """Return the error for a file that has the right format but not what belongs in it."""
     return PromptError(f"{name}: damaged prompt ({error}); make it again with `vicp teach`")

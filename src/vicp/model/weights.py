@@ -15,7 +15,7 @@ SAMPLED_ELEMENTS = 1 << 22
 
 
 def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
-    """16 hex digits that change with any weight, and with any setting that changes what a prompt means.
+    """Return a digest, 16 hexadecimal digits, of all weights and of every setting that changes what a prompt means.
 
     Of a tensor above 8 M elements, 4 M to 8 M evenly spaced ones are read, so that a billion parameters take
     a second. Where backbone and reasoner came from does not count, only what they are.
@@ -35,10 +35,10 @@ def fingerprint(module: nn.Module, config: ModelConfig | None = None) -> str:
 
 
 def check_weights(module: nn.Module, source: str) -> None:
-    """Checks that a checkpoint's weights are numbers, which what a diverged training saved are not.
+    """Check that a checkpoint's weights are numbers, which what a diverged training saved are not.
 
     Raises:
-        WeightsError: some are not.
+        WeightsError: Some are not.
     """
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():

@@ -15,7 +15,7 @@ from vicp.errors import ConfigError
 
 
 def gather(values: Tensor) -> Tensor:
-    """Rows of all processes (C, n, ...) in their order, from this one's (C, n / processes, ...).
+    """Return the rows of all processes (C, n, ...) in order, from this one's (C, n / processes, ...).
 
     A gradient flows back to the process that made the row, summed over all processes: with the average over
     processes that DDP takes of weights' gradients, it is the gradient of one process with the whole batch.
@@ -57,7 +57,7 @@ def check_sharding(config: RunConfig, num_processes: int) -> None:
 
 
 def shard_llm(module: nn.Module) -> None:
-    """Splits the LLM's layers among the processes, and has DDP leave the LLM alone: it takes no gradient."""
+    """Split the LLM's layers among the processes, and has DDP leave the LLM alone: it takes no gradient."""
     llm = module.get_submodule("model.reasoner.llm")
     device = next(llm.parameters()).device.type
     # A group of its own: layers are gathered while DDP sums gradients, and those two must not wait for each other.

@@ -19,11 +19,11 @@ LATE_PARTS = frozenset(("metric_refinement", "prompt_gate"))  # that join a chec
 
 
 def initialize_model(config: RunConfig) -> VICP:
-    """A model from the config's seed, its backbone from `train.backbone` or all that is not fresh from `train.start`.
+    """Return a model by the config's seed: backbone from `train.backbone`, or all but `train.fresh` from `train.start`.
 
     Raises:
-        ConfigError: `train.fresh` names a part that is not there, or no `train.start` to be fresh beside.
-        WeightsError: what is to start from cannot be loaded, or has other tensors.
+        ConfigError: `train.fresh` names a part that is not there, or there is no `train.start`.
+        WeightsError: What is to start from cannot be loaded, or has other tensors.
     """
     model = build_model(config.model, seed=derive_seed(config.seed, "model"))
     if config.train.start is None:
@@ -43,7 +43,7 @@ def initialize_model(config: RunConfig) -> VICP:
 
 
 def initialize_components(model: VICP, source: EpisodeSource, config: RunConfig) -> None:
-    """Sets what is fresh of metric head, readout latent and metric refinement by the readouts of photos to train on."""
+    """Set what is fresh of metric head, readout latent and metric refinement by the readouts of photos to train on."""
     readout_latent, head, refinement = model.qformer.readout_latent, model.metric_head, model.metric_refinement
     if config.train.start is not None:
         fresh = _fresh_parts(config.train, _parts_of(own_tensors(load_checkpoint(Path(config.train.start)))))
@@ -66,10 +66,10 @@ def initialize_components(model: VICP, source: EpisodeSource, config: RunConfig)
 
 
 def initialize_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
-    """Copies the weights of `train.backbone` into a vision model of the same architecture.
+    """Copy the weights of `train.backbone` into a vision model of the same architecture.
 
     Raises:
-        WeightsError: it cannot be loaded, or has other tensors.
+        WeightsError: It cannot be loaded, or has other tensors.
     """
     source = config.train.backbone
     if source is not None:
@@ -77,12 +77,12 @@ def initialize_backbone(config: RunConfig, vit: PreTrainedModel) -> None:
 
 
 def _fresh_parts(settings: TrainConfig, there: set[str]) -> set[str]:
-    """The parts that start anew, of a checkpoint with these parts."""
+    """Return the parts that start anew, of a checkpoint with these parts."""
     return set(settings.fresh) | (LATE_PARTS - there)
 
 
 def _parts_of(names: Iterable[str]) -> set[str]:
-    """The parts of a model that tensors of these names belong to."""
+    """Return the parts of a model that tensors of these names belong to."""
     return {_part(name) for name in names}
 
 
@@ -91,7 +91,7 @@ def _part(name: str) -> str:
 
 
 def _vision_model(source: str) -> PreTrainedModel:
-    """The vision model of the packaged `mini`, of a VICP checkpoint's folder, or of one that transformers wrote."""
+    """Return the vision model of the packaged `mini`, of a VICP checkpoint, or of a folder of transformers."""
     if source == "mini" or is_checkpoint(Path(source)):
         return load_pretrained(source).backbone.vit
     try:

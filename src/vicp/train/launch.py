@@ -20,11 +20,11 @@ A_YEAR = 365 * 24 * 3600  # seconds
 
 
 def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: bool = False) -> Path:
-    """Runs `train` in several processes that share each batch; returns the best checkpoint's folder.
+    """Run `train` in several processes that share each batch; returns the best checkpoint's folder.
 
     Raises:
-        ConfigError: fewer than one process.
-        TrainingError: a process died, or met bad input; its words, and how to go on.
+        ConfigError: Fewer than one process.
+        TrainingError: A process died, or met bad input; its words, and how to go on.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
     """
     if num_processes < 1:
@@ -59,7 +59,7 @@ def launch(config: RunConfig, *, num_processes: int, resume: bool = False, bar: 
 
 @contextmanager
 def _shared_cores(num_processes: int) -> Iterator[None]:
-    """Children that start meanwhile compute with their share of the cores, unless the environment says otherwise."""
+    """Give child processes their share of the cores, unless the environment says otherwise."""
     if "OMP_NUM_THREADS" in os.environ:
         yield
         return
@@ -72,7 +72,7 @@ def _shared_cores(num_processes: int) -> Iterator[None]:
 
 @record
 def _one_process(config: RunConfig, resume: bool, bar: bool) -> str:
-    """What each process runs."""
+    """Return what each process runs."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     main = os.environ.get("RANK") == "0"
     logging.getLogger("vicp").setLevel(logging.INFO if main else logging.ERROR)

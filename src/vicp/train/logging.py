@@ -31,13 +31,13 @@ class Numbers(ProgressColumn):
         super().__init__(table_column=Column(no_wrap=False))  # rich narrows such columns first; the text stays one line
 
     def render(self, task: Task) -> Text:
-        """The numbers on one line."""
+        """Return the numbers on one line."""
         return Text(task.fields["numbers"], no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
 def training_bar(task: str, num_steps: int, *, visible: bool, console: Console | None = None) -> Iterator[Show]:
-    """A bar on stderr with losses, images per second and the time left; called after each step."""
+    """Return a bar on stderr with losses, images per second and the time left; called after each step."""
     console = console or Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -60,7 +60,7 @@ def training_bar(task: str, num_steps: int, *, visible: bool, console: Console |
 
 @contextmanager
 def logs_above(shown: bool) -> Iterator[None]:
-    """While a bar is shown, log lines for stderr go through it; written beside it they would break the bar's line."""
+    """Return send log lines for stderr through the bar while it is shown, so that they do not break its line."""
     logging_streams = {
         handler: handler.stream
         for handler in logging.getLogger().handlers
@@ -97,10 +97,10 @@ class MetricLogger:
     """Writes the numbers of one run; the main process alone does.
 
     Args:
-        out: folder of the run; curves go to `out/curves`.
-        accelerator: with the trackers.
-        start: steps done before; what was written of later ones goes.
-        show: the bar.
+        out: Folder of the run; curves go to `out/curves`.
+        accelerator: With the trackers.
+        start: Steps done before; what was written of later ones goes.
+        show: The bar.
     """
 
     def __init__(self, out: Path, accelerator: Accelerator, *, start: int, show: Show) -> None:
@@ -121,11 +121,11 @@ class MetricLogger:
         self._accelerator.end_training()
 
     def show(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Moves the bar alone."""
+        """Move the bar alone."""
         self._show(step, numbers)
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Keeps the numbers of a step; those that are NaN say nothing and are left out."""
+        """Keep the numbers of a step; those that are NaN say nothing and are left out."""
         self._show(step, numbers)
         if self._accelerator.is_main_process:
             finite = {name: value for name, value in numbers.items() if value == value}

@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 
 
 def train(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path:
-    """Trains what `train.method` says and returns the folder of the best checkpoint.
+    """Train what `train.method` says and returns the folder of the best checkpoint.
 
     Under `out`: `best` and `last` (what users load), `train.pt` (to go on from), `train.yaml`, `train.jsonl`,
     `curves` (TensorBoard).
 
     Args:
-        config: the run's.
-        resume: go on from the last saved step; from the start where there is none.
-        bar: show a progress bar, where there is a terminal.
+        config: The run's.
+        resume: Go on from the last saved step; from the start where there is none.
+        bar: Show a progress bar, where there is a terminal.
 
     Raises:
-        ConfigError: settings that contradict each other, or a folder that holds another run.
-        DataError: photos that cannot be used.
-        WeightsError: a checkpoint that does not fit, is damaged or cannot be written.
+        ConfigError: Settings that contradict each other, or a folder that holds another run.
+        DataError: Photos that cannot be used.
+        WeightsError: A checkpoint that does not fit, is damaged or cannot be written.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
     """
     settings, out = config.train, Path(config.out)

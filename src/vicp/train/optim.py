@@ -22,7 +22,7 @@ def set_learning_rate(
     schedule: Literal["cosine", "trapezoid", "constant"] = "cosine",
     warmup: float = 0.05,
 ) -> float:
-    """Linear warm-up over a share of the steps, then down to 2 % of `peak`, or `peak`; returns the rate.
+    """Set the learning rate of a step, and return it: linear warm-up, then decay to 2 % of `peak`, or constant.
 
     Down along a cosine, or in a straight line over the last fifth of the steps alone (Haegele et al.,
     arXiv 2405.18392): what is found late in a run finds the rate still high.
@@ -51,8 +51,8 @@ class Muon(torch.optim.Optimizer):
     """Muon for the matrices of `hidden`, AdamW for every other parameter of `module` that is trained.
 
     Args:
-        module: what is trained.
-        hidden: names of submodules whose two-dimensional weights are matrices between hidden layers (embeddings
+        module: What is trained.
+        hidden: Names of submodules whose two-dimensional weights are matrices between hidden layers (embeddings
             and readouts are not).
         learning_rate: AdamW's; Muon's is 10 times it.
         weight_decay: AdamW's; times the rate, it shrinks matrices too.
@@ -72,7 +72,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step for every parameter that has a gradient."""
+        """Take one step for every parameter that has a gradient."""
         for group in self.param_groups:
             update = self._orthogonal if group["muon"] else self._adam
             for parameter in group["params"]:
@@ -101,7 +101,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrix: Tensor, num_iterations: int = 5) -> Tensor:
-    """Nearly the closest matrix (m, n) whose singular values are all alike, by Newton-Schulz iteration.
+    """Return about the closest matrix (m, n) with equal singular values, by Newton-Schulz iteration.
 
     The quintic's coefficients (Muon) bring singular values into about [0.7, 1.2], which is enough, fast.
     """
@@ -115,17 +115,17 @@ def orthogonalise(matrix: Tensor, num_iterations: int = 5) -> Tensor:
 
 
 def check_finite(step: int, out: Path, *, loss: float, gradient: float, remedy: str) -> None:
-    """Checks a step before the weights move.
+    """Check a step before the weights move.
 
     Args:
-        step: its number, from 1.
-        out: folder of the run.
-        loss: the step's.
-        gradient: its norm.
-        remedy: what to do.
+        step: Its number, from 1.
+        out: Folder of the run.
+        loss: The step's.
+        gradient: Its norm.
+        remedy: What to do.
 
     Raises:
-        TrainingError: the loss or the gradient is not finite.
+        TrainingError: The loss or the gradient is not finite.
     """
     for name, value in (("loss", loss), ("gradient", gradient)):
         if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""One training run: its method, optimiser and files, and what happens to them at each step."""
+"""One training run: its method, optimiser, files, and step."""
 
 import dataclasses
 import time
@@ -36,11 +36,11 @@ class Run:
     """Everything that the training loop works with.
 
     Attributes:
-        config: the settings.
-        accelerator: devices and processes.
-        method: the training method.
-        module: the method's module, wrapped for several processes.
-        optimizer: of what is trained.
+        config: The settings.
+        accelerator: Devices and processes.
+        method: The training method.
+        module: The method's module, wrapped for several processes.
+        optimizer: Of what is trained.
     """
 
     config: RunConfig
@@ -63,22 +63,22 @@ class Run:
         """Load the checkpoint, and return how far the run is.
 
         Raises:
-            ConfigError: there is nothing to go on from, but models that would be lost.
-            WeightsError: the checkpoint is damaged or of another model.
+            ConfigError: There is nothing to go on from, but models that would be lost.
+            WeightsError: The checkpoint is damaged or of another model.
         """
         check_can_go_on(self.checkpoint)
         return without_lost_best(self.checkpoint.load(self.method.module, self.optimizer), self.out)
 
     def take_step(self, step: int, batches: Sequence[Batch], *, since: float | None = None) -> dict[str, float]:
-        """Moves the weights by the mean gradient of the batches; returns the losses, the rate and the speed.
+        """Update the weights by the mean gradient of the batches, and return the losses, the rate and the speed.
 
         Args:
-            step: steps done before.
-            batches: of this step.
-            since: when the step began, by the monotonic clock, waiting for its batches included; None: now.
+            step: Steps done before.
+            batches: Of this step.
+            since: When the step began, by the monotonic clock, waiting for its batches included; None: now.
 
         Raises:
-            TrainingError: a loss or gradient is not finite; the weights are as they were.
+            TrainingError: A loss or gradient is not finite; the weights are as they were.
         """
         clock, settings, method = time.monotonic() if since is None else since, self.config.train, self.method
         rate = set_learning_rate(
@@ -114,7 +114,7 @@ class Run:
         return numbers_of_all[0]
 
     def save(self, state: TrainState, *, improved: bool) -> None:
-        """Writes what `--resume` goes on from and, if it is the best so far, what users load."""
+        """Write what `--resume` goes on from and, if it is the best so far, the checkpoint that users load."""
         if self.accelerator.is_main_process:
             if improved:
                 self.method.save(self.out / "best")
@@ -122,14 +122,14 @@ class Run:
         self.accelerator.wait_for_everyone()
 
     def finish(self, state: TrainState) -> Path:
-        """Writes the last model; returns the folder of the best, or of the last where none was ranked."""
+        """Write the last model; returns the folder of the best, or of the last where none was ranked."""
         if self.accelerator.is_main_process:
             self.method.save(self.out / "last")
         self.accelerator.wait_for_everyone()
         return self.out / ("last" if state.best is None else "best")
 
     def anyone(self, flag: bool) -> bool:
-        """Whether the flag is up in any process."""
+        """Return whether the flag is up in any process."""
         if self.accelerator.num_processes == 1:
             return flag
         flags = torch.tensor(float(flag), device=self.accelerator.device)
@@ -149,8 +149,8 @@ def start_run(config: RunConfig) -> Run:
     """Return a run that is ready for its first step.
 
     Raises:
-        ConfigError: settings that contradict each other, the photos, or the number of processes.
-        DataError: photos that cannot be used.
+        ConfigError: Settings that contradict each other, the photos, or the number of processes.
+        DataError: Photos that cannot be used.
         WeightsError: `train.backbone` does not fit.
     """
     check_settings(config)
@@ -179,7 +179,7 @@ def start_run(config: RunConfig) -> Run:
 
 
 def make_optimizer(method: TrainingMethod, settings: TrainConfig) -> torch.optim.Optimizer:
-    """The paper's AdamW, or Muon for the matrices between hidden layers.
+    """Return the paper's AdamW, or Muon for the matrices between hidden layers.
 
     What only the loss has (class vectors of ArcFace and AdaFace) starts from nothing, at ten times the rate.
     """
@@ -195,13 +195,13 @@ def make_optimizer(method: TrainingMethod, settings: TrainConfig) -> torch.optim
 
 
 def _phase(step: int, method: TrainingMethod) -> tuple[int, int]:
-    """Steps done and to do in the current phase: the rate starts anew with the photos."""
+    """Return the steps done and to do in the current phase; the learning rate restarts in the joint phase."""
     if step < method.num_warmup:
         return step, method.num_warmup
     return step - method.num_warmup, method.num_steps - method.num_warmup
 
 
 def _means(terms: Sequence[LossTerms]) -> dict[str, float]:
-    """Each loss by name, averaged over the batches of a step."""
+    """Return each loss by name, averaged over the batches of a step."""
     names = [name for name, value in vars(terms[0]).items() if value is not None]
     return {name: sum(float(vars(t)[name].detach()) for t in terms) / len(terms) for name in names}

@@ -25,14 +25,14 @@ class StopRequest:
         return self.by is not None
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """The signals' handler."""
+        """Handle a signal: request the stop, or stop at once the second time."""
         if self.by is None:
             self.by, self._since = signal.Signals(number).name, time.monotonic()
         elif time.monotonic() - self._since > ECHO:
             raise KeyboardInterrupt
 
     def error(self, done: int, num_steps: int, out: Path) -> StoppedError:
-        """What to raise when the run is saved: where it is, and how to go on."""
+        """Return what to raise when the run is saved: where it is, and how to go on."""
         return StoppedError(
             f"{self.by or 'a signal to another process'} stopped the run after step {done} of {num_steps}; "
             f"it is saved in {out}: give the same command with --resume to go on"
@@ -41,7 +41,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Handles SIGINT and SIGTERM while a run goes on; in other threads than the main one, nothing does."""
+    """Return handle SIGINT and SIGTERM while a run goes on; in other threads than the main one, nothing does."""
     stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -29,9 +29,9 @@ class TrainState:
     """How far a training run is.
 
     Attributes:
-        step: steps done.
-        best: the best validation's score so far; None before the first.
-        stale: validations since then.
+        step: Steps done.
+        best: The best validation's score so far; None before the first.
+        stale: Validations since then.
     """
 
     step: int = 0
@@ -47,7 +47,7 @@ class TrainState:
         return TrainState(step, self.best, self.stale + 1)
 
     def over(self, patience: int) -> bool:
-        """Whether so many validations were no better; a patience of 0 has no end."""
+        """Return whether so many validations were no better; a patience of 0 has no end."""
         return 0 < patience <= self.stale
 
 
@@ -58,10 +58,10 @@ class Checkpoint:
     path: Path
 
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: TrainState) -> None:
-        """Replaces the file by the state now.
+        """Replace the file by the state now.
 
         Raises:
-            WeightsError: it cannot be written; the last good one stays.
+            WeightsError: It cannot be written; the last good one stays.
         """
         frozen = _frozen(module)
         trained = {name: tensor for name, tensor in module.state_dict().items() if name not in frozen}
@@ -77,10 +77,10 @@ class Checkpoint:
             ) from error
 
     def load(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> TrainState:
-        """Puts the state back and returns how far it is; the start where there is no file.
+        """Put the state back and returns how far it is; the start where there is no file.
 
         Raises:
-            WeightsError: the file is damaged or of another model.
+            WeightsError: The file is damaged or of another model.
         """
         if not self.path.exists():
             return TrainState()
@@ -151,10 +151,10 @@ def check_same_settings(config: RunConfig, saved: Path) -> None:
 
 
 def start_log(path: Path, step: int) -> None:
-    """Makes way for a log that goes on after `step`: what was written of later steps will come again.
+    """Make way for a log that goes on after `step`: what was written of later steps will come again.
 
     Raises:
-        WeightsError: it cannot be written.
+        WeightsError: It cannot be written.
     """
     try:
         if not path.exists():
@@ -170,10 +170,10 @@ def start_log(path: Path, step: int) -> None:
 
 
 def append_log(path: Path, values: Mapping[str, Any]) -> None:
-    """Adds one line of JSON to a log, floats to six significant digits.
+    """Add one line of JSON to a log, floats to six significant digits.
 
     Raises:
-        WeightsError: it cannot be written.
+        WeightsError: It cannot be written.
     """
     rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in values.items()}
     try:

@@ -37,16 +37,16 @@ class ContextCheck:
     """Whether the model uses its context: means over held-out episodes; None where not computed.
 
     Attributes:
-        spread: distance of prompts from their mean over contexts, over their length; 0 is a static prompt.
-        labels: share of the support's labels that the LLM predicts.
-        verifier: share of held-out pairs the verifier gets right, with the support's own labels.
-        flipped: the same with every label of the support inverted; far below `verifier` when labels are read.
-        gap: loss on the held-out pairs with inverted labels minus that with the own; 0 where labels are not read.
+        spread: Distance of prompts from their mean over contexts, over their length; 0 is a static prompt.
+        labels: Share of the support's labels that the LLM predicts.
+        verifier: Share of held-out pairs the verifier gets right, with the support's own labels.
+        flipped: The same with every label of the support inverted; far below `verifier` when labels are read.
+        gap: Loss on the held-out pairs with inverted labels minus that with the own; 0 where labels are not read.
         own: mAP in percent with the category's own support.
-        other: with that of another episode.
-        shuffled: with the own pairs and permuted labels.
-        null: with no pairs.
-        frozen: without a prompt.
+        other: With that of another episode.
+        shuffled: With the own pairs and permuted labels.
+        null: With no pairs.
+        frozen: Without a prompt.
     """
 
     spread: float
@@ -87,10 +87,10 @@ def check_context(
     """Return what held-out episodes (one a batch, all with the same K) give under their own and under control contexts.
 
     Args:
-        model: the model.
-        held_out_batches: the episodes.
-        transform: how pixels become its input.
-        rank: embed and rank the photos too; off in the warm-up, when prompts mean nothing yet.
+        model: The model.
+        held_out_batches: The episodes.
+        transform: How pixels become its input.
+        rank: Embed and rank the photos too; off in the warm-up, when prompts mean nothing yet.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -140,14 +140,14 @@ def _map_by_context(model: VICP, batches: Sequence[Batch], transform: ImageTrans
 
 
 def _controls(own: Context[Tensor], other: Context[Tensor], number: int) -> dict[str, Context[Tensor]]:
-    """The own context of an episode and the controls; labels are permuted at random, for every episode anew."""
+    """Return the own context of an episode and the controls; labels are permuted at random, for every episode anew."""
     order = torch.randperm(len(own.pairs), generator=generator("shuffled labels", number)).numpy()
     shuffled = replace(own, pairs=replace(own.pairs, same=own.pairs.same[order]))
     return build_controls(own, ("other", "null"), seed=number, other=other) | {"shuffled": shuffled}
 
 
 def _context_of(batch: Batch) -> Context[Tensor]:
-    """The context of a batch of one episode; its photos are tokens (2K, P+N, D)."""
+    """Return the context of a batch of one episode; its photos are tokens (2K, P+N, D)."""
     assert batch.support is not None
     num_pairs = batch.same.shape[1]
     left, right = np.arange(num_pairs), num_pairs + np.arange(num_pairs)
@@ -155,7 +155,7 @@ def _context_of(batch: Batch) -> Context[Tensor]:
 
 
 def _with_context(batch: Batch, context: Context[Tensor]) -> Batch:
-    """The batch of one episode with another context, and without photos for held-out pairs."""
+    """Return the batch of one episode with another context, and without photos for held-out pairs."""
     pairs = context.pairs
     rows = torch.from_numpy(np.concatenate([pairs.left, pairs.right]))
     same = torch.from_numpy(pairs.same).to(batch.same.device)

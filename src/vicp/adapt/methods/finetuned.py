@@ -30,8 +30,8 @@ class FinetuneSettings:
     """How a backbone is fine-tuned on a support.
 
     Attributes:
-        steps: of AdamW.
-        rate: its learning rate.
+        steps: Of AdamW.
+        rate: Its learning rate.
         loss: "triplet" (batch-hard, within each photo's known relations) or "ranking" (softplus over all same-pairs
             against all different-pairs, the loss of tuned prompts).
     """
@@ -67,12 +67,12 @@ def finetuned_snapshots(
     """Yield the embedder after each of these numbers of steps, ascending: one backbone, which goes on changing.
 
     Args:
-        embedder: whose backbone is copied, and stays as it is.
-        pixels: the support's photos (n, 3, S, S) uint8; each is mirrored in half of the steps that show it.
+        embedder: Whose backbone is copied, and stays as it is.
+        pixels: The support's photos (n, 3, S, S) uint8; each is mirrored in half of the steps that show it.
         relation: (n, n) 1 same identity, -1 different ones, 0 unknown.
-        settings: rate and loss.
-        steps: numbers of steps, each at least 1.
-        seed: of the batches.
+        settings: Rate and loss.
+        steps: Numbers of steps, each at least 1.
+        seed: Of the batches.
     """
     vit = copy.deepcopy(embedder.backbone.vit).eval().requires_grad_(True)
     backbone = Backbone(vit, pooling=embedder.backbone.pooling, frozen=False)

@@ -19,7 +19,7 @@ def generated_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
     """Return the paper's prompt: photos embedded under what the LLM emits for the support.
 
     Raises:
-        ConfigError: a bare backbone, which has no LLM.
+        ConfigError: A bare backbone, which has no LLM.
     """
     latents = embedder.latents(support.pixels) if support.latents is None else support.latents
     return Prompt.of(infer_prompt(embedder, latents, support.pairs, category=support.category, seed=support.seed))
@@ -29,7 +29,7 @@ def emitted_metric(embedder: Embedder, prompt: Prompt) -> LinearTransform:
     """Return the metric that the LLM emitted with its prompt, for frozen embeddings.
 
     Raises:
-        ConfigError: this model emits no metric.
+        ConfigError: This model emits no metric.
     """
     head = embedder.full_model.metric_head
     metric = None if prompt.visual is None else prompt.visual.category_metric
@@ -45,14 +45,14 @@ def infer_prompt(
     """Return the visual prompt of a category from its labelled pairs.
 
     Args:
-        embedder: of a VICP model.
-        latents: of every photo the pairs point into (n).
+        embedder: Of a VICP model.
+        latents: Of every photo the pairs point into (n).
         pairs: K of them; none gives the null prompt. Of more than the LLM takes, a random part is read.
-        category: what the photos show.
-        seed: of the support draw, for the record.
+        category: What the photos show.
+        seed: Of the support draw, for the record.
 
     Raises:
-        ConfigError: a bare backbone, which has no LLM.
+        ConfigError: A bare backbone, which has no LLM.
     """
     model = embedder.full_model
     pairs = _pairs_that_fit(pairs, model.max_pairs, seed or 0)

@@ -12,7 +12,7 @@ def static_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
     """Return the checkpoint's static prompt; of the support only the facts are kept.
 
     Raises:
-        ConfigError: no static prompt came with the checkpoint.
+        ConfigError: No static prompt came with the checkpoint.
     """
     if embedder.static is None:
         raise ConfigError(

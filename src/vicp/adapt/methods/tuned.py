@@ -26,9 +26,9 @@ class Tuning:
     """Steps of AdamW on prompt tokens from one start at one rate, each taken when it is first asked for.
 
     Args:
-        embedder: whose backbone stays as it is.
-        support: the photos and pairs tuned on.
-        start: whose prompt tokens are the first.
+        embedder: Whose backbone stays as it is.
+        support: The photos and pairs tuned on.
+        start: Whose prompt tokens are the first.
         rate: AdamW's learning rate, in units of the start's root mean square: layers norm what they read, so the
             size of a prompt token means nothing but how far a step goes.
     """

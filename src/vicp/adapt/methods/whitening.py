@@ -24,8 +24,8 @@ class WithinClassScatter:
     """How embeddings differ within identities: S_w = V^T diag(s^2) V, with the directions of no scatter left out.
 
     Attributes:
-        mean: of all embeddings (D,) float64.
-        variance: the average over directions, tr(S_w) / D.
+        mean: Of all embeddings (D,) float64.
+        variance: The average over directions, tr(S_w) / D.
         singular: s (r,) float64.
         directions: V (r, D) float64, orthonormal rows.
     """
@@ -39,11 +39,11 @@ class WithinClassScatter:
         """Return W = (S_w + shrinkage * tr(S_w) / D * I)^(-1/2).
 
         Args:
-            shrinkage: share of the average variance added to every direction; above 0, since there are often fewer
+            shrinkage: Share of the average variance added to every direction; above 0, since there are often fewer
                 pairs than directions.
 
         Raises:
-            ValueError: a shrinkage not above 0.
+            ValueError: A shrinkage not above 0.
         """
         if not shrinkage > 0:
             raise ValueError(f"shrinkage is {shrinkage}; expected a number above 0")
@@ -66,7 +66,7 @@ def scatter_of_pairs(left: Tensor, right: Tensor, same: Tensor) -> WithinClassSc
         same: (K,) bool.
 
     Raises:
-        ValueError: shapes that do not fit, no same-pair, or same-pairs that do not differ or are not finite.
+        ValueError: Shapes that do not fit, no same-pair, or same-pairs that do not differ or are not finite.
     """
     fits = left.ndim == 2 and right.shape == left.shape and same.shape == left.shape[:1]
     if not fits or same.dtype != torch.bool:
@@ -93,7 +93,7 @@ def scatter_of_groups(embeddings: Tensor, groups: np.ndarray) -> WithinClassScat
         groups: (n,) integers; a photo alone in its group adds to the mean only.
 
     Raises:
-        ValueError: no group of two photos, or groups whose photos do not differ or are not finite.
+        ValueError: No group of two photos, or groups whose photos do not differ or are not finite.
     """
     embeddings = embeddings.double()
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -110,14 +110,14 @@ def apply(transform: LinearTransform, embeddings: Tensor) -> Tensor:
     """Return transformed embeddings: normalise(W (x - mean)).
 
     Args:
-        transform: as fitted.
+        transform: As fitted.
         embeddings: (B, D) floating point.
 
     Returns:
         (B, D) float32, L2-normalised.
 
     Raises:
-        ValueError: embeddings of another width than the transform's.
+        ValueError: Embeddings of another width than the transform's.
     """
     if embeddings.ndim != 2 or embeddings.shape[1] != len(transform.mean):
         raise ValueError(f"embeddings are {tuple(embeddings.shape)}; expected (B, {len(transform.mean)})")

@@ -40,7 +40,7 @@ def is_veri(root: Path) -> bool:
 
 
 def is_msmt17(root: Path) -> bool:
-    """Return whether a folder has one of the lists of MSMT17 beside the folder `train` or `test`."""
+    """Return whether a folder has one of the lists of MSMT17 and the folder `train` or `test`."""
     folders = (root / "train").is_dir() or (root / "test").is_dir()
     return folders and any((root / name).is_file() for name in _MSMT17)
 

@@ -1,4 +1,4 @@
-"""What is wrong with one category's photos and results: identities that are missed, photos that are there twice."""
+"""Errors on one category: identities that are not found, and duplicate photos."""
 
 import math
 from collections import Counter
@@ -22,7 +22,7 @@ def identity_errors(
     query_identities: NDArray[np.str_],
     wrong_first: NDArray[np.str_],
 ) -> tuple[IdentityErrors, ...]:
-    """How each identity fared, the worst mAP first, equal ones by name; queries without an answer are left out.
+    """Return how each identity fared, the worst mAP first, equal ones by name; queries without an answer are left out.
 
     Args:
         average_precision: (Q,) in [0, 1].
@@ -32,7 +32,7 @@ def identity_errors(
             photo.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: Shapes that do not fit.
     """
     shapes = {array.shape for array in (average_precision, first_hit, query_identities, wrong_first)}
     if shapes != {(len(first_hit),)}:
@@ -63,15 +63,15 @@ def _errors_of(
 
 
 def leak_sentences(table: PhotoTable, task: EvaluationTask) -> tuple[str, ...]:
-    """A sentence for each way in which photos that are there twice, equal or nearly so, spoil a task; often none.
+    """Return a sentence for each way in which duplicates, exact or near, spoil a task; often none.
 
     Kinds: a photo of the support that is tested as well; a tested photo under two identities; and, where queries are
     looked up in a gallery of other photos, a query that is in it (unless both have one code in `task.groups`, which
     leaves the pair out). Photos that cannot be read are passed over.
 
     Args:
-        table: the photos that the task's rows are of, each of which has an identity.
-        task: whose photos are looked at, each once.
+        table: The photos that the task's rows are of, each of which has an identity.
+        task: Whose photos are looked at, each once.
     """
     rows = np.unique(np.concatenate([task.support, _tested(task)]))
     bad: list[BadPhoto] = []
@@ -97,7 +97,7 @@ def _tested(task: EvaluationTask) -> NDArray[np.int64]:
 
 
 def _looked_up(table: PhotoTable, task: EvaluationTask, twice: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pairs of a query and the photo of its identity that it is to find, which show the same."""
+    """Return the duplicates among pairs of a query and a gallery photo of its identity."""
     pairs = _between(task.query, task.gallery, twice)
     one, other = np.array(table.frame["identity"])[pairs].T
     counted = np.array(one == other, dtype=np.bool_)
@@ -108,7 +108,7 @@ def _looked_up(table: PhotoTable, task: EvaluationTask, twice: NDArray[np.int64]
 
 
 def _between(one: NDArray[np.int64], other: NDArray[np.int64], twice: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pairs (p, 2) with one photo in each of two sets of rows; a row that is in both is paired with itself."""
+    """Return pairs (p, 2) with one photo in each of two sets of rows; a row in both is paired with itself."""
     crossed = np.concatenate([twice, twice[:, ::-1]])
     crossed = crossed[np.isin(crossed[:, 0], one) & np.isin(crossed[:, 1], other)]
     both = np.intersect1d(one, other)

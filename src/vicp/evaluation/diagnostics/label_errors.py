@@ -1,4 +1,4 @@
-"""Photos whose label looks wrong: all around them are photos of one other identity, and none of their own."""
+"""Photos whose label looks wrong: their nearest neighbours are of one other identity, and none of their own."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ def suspect_labels(
     neighbours: int = 5,
     block_size: int = 1024,
 ) -> tuple[SuspectLabel, ...]:
-    """The photos that are probably labelled wrongly, the most suspicious first, 50 at most.
+    """Return the photos that are probably labelled wrongly, the most suspicious first, 50 at most.
 
     A photo is suspect if its identity has other photos, none of them is among its closest photos, and at least three
     in five of these are of ONE other identity. The order is by how much closer that identity is than its own. Photos
@@ -32,11 +32,11 @@ def suspect_labels(
         embeddings: (n, D) floating point, normalised here.
         identities: n of them.
         names: n of them.
-        neighbours: how many closest photos are looked at.
-        block_size: photos compared with all the others at a time.
+        neighbours: How many closest photos are looked at.
+        block_size: Photos compared with all the others at a time.
 
     Raises:
-        ValueError: lengths that do not fit, or `neighbours` or `block_size` below 1.
+        ValueError: Lengths that do not fit, or `neighbours` or `block_size` below 1.
     """
     if not len(embeddings) == len(identities) == len(names):
         raise ValueError(f"{len(embeddings)} embeddings, {len(identities)} identities and {len(names)} names differ")
@@ -54,7 +54,7 @@ def suspect_labels(
 def _suspects(
     rows: NDArray[np.float64], named: Sequence[tuple[str, str]], neighbours: int, block_size: int
 ) -> Iterator[SuspectLabel]:
-    """The suspects among rows (n, D) with their identities and names, in order."""
+    """Yield the suspects among rows (n, D) with their identities and names, in order."""
     identities = np.array([identity for identity, _ in named])
     size_of = Counter(identities.tolist())
     for start in range(0, len(rows), block_size):
@@ -71,7 +71,7 @@ def _suspects(
 
 
 def _closest(similarity: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """The columns of the highest `count` values of each row, falling; of equal values the first."""
+    """Return the columns of the highest `count` values of each row, falling; of equal values the first."""
     here = np.arange(len(similarity))
     columns, values = np.empty((len(here), count), dtype=np.int64), np.empty((len(here), count))
     for place in range(count):  # argmax gives the first of equal values, which no partial sort promises

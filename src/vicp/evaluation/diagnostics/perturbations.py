@@ -1,4 +1,4 @@
-"""Is it the background that is recognised? Queries are shown changed, while the gallery stays as it is."""
+"""Perturbation probes: how much of the recognition comes from the background, by changed queries."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _BLOCK = 256  # photos changed at a time
 
 
 def probe_pixels(pixels: Tensor, kind: Probe) -> Tensor:
-    """Photos as a probe shows them, (n, 3, S, S) uint8.
+    """Return the photos as changed for a probe, (n, 3, S, S) uint8.
 
     "mirrored" turns left and right. "background only" covers an ellipse in the middle of the photo, "centre only" all
     outside of it, with the mean colour of what stays visible, softly blended at the rim. Parts of an object that reach
@@ -35,10 +35,10 @@ def probe_pixels(pixels: Tensor, kind: Probe) -> Tensor:
 
     Args:
         pixels: (n, 3, S, S) uint8.
-        kind: of probe.
+        kind: Of probe.
 
     Raises:
-        ValueError: another dtype or shape, or no such probe.
+        ValueError: Another dtype or shape, or no such probe.
     """
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
         raise ValueError(f"got {pixels.dtype} {tuple(pixels.shape)}, expected uint8 (n, 3, S, S)")
@@ -58,19 +58,19 @@ def probe_pixels(pixels: Tensor, kind: Probe) -> Tensor:
 def run_probes(
     embed: Callable[[Tensor], Tensor], query_pixels: Tensor, task: RetrievalTask, *, seed: int
 ) -> dict[str, Estimate]:
-    """The mAP of the queries by probe, with its 95 % interval over identities where there are two or more.
+    """Return the mAP of the queries by probe, with its 95 % interval over identities where there are two or more.
 
     The interval of every probe comes from the same draws of identities.
 
     Args:
-        embed: pixels (n, 3, S, S) uint8 to embeddings (n, D), WITHOUT the mirror image, to which "mirrored" would be
+        embed: Pixels (n, 3, S, S) uint8 to embeddings (n, D), WITHOUT the mirror image, to which "mirrored" would be
             the same photo.
         query_pixels: (Q, 3, S, S) uint8.
         task: Q queries as they are, in a gallery; embeddings by the same `embed`.
-        seed: of the intervals.
+        seed: Of the intervals.
 
     Raises:
-        ValueError: no query has an answer in the gallery, or what `probe_pixels` and `retrieval` refuse.
+        ValueError: No query has an answer in the gallery, or what `probe_pixels` and `retrieval` refuse.
     """
     estimates = {}
     for kind in PROBES:
@@ -81,16 +81,16 @@ def run_probes(
 
 
 def chance_map(task: RetrievalTask) -> float:
-    """The mAP expected of a gallery in random order.
+    """Return the mAP expected of a gallery in random order.
 
     With P positives among G rows, a positive at rank k has k - 1 rows ahead of it, of which a share (P - 1) / (G - 1)
     are positives too; averaged over k, AP = H / G + (P - 1) / (G - 1) * (1 - H / G), H the G-th harmonic number.
 
     Args:
-        task: without groups; where it has own rows, every query has one.
+        task: Without groups; where it has own rows, every query has one.
 
     Raises:
-        ValueError: no query has an answer in the gallery.
+        ValueError: No query has an answer in the gallery.
     """
     leave_one_out = task.own_rows is not None
     count_of = Counter(task.gallery_identities.tolist())
@@ -104,10 +104,10 @@ def chance_map(task: RetrievalTask) -> float:
 
 
 def probe_verdict(estimates: Mapping[str, Estimate], *, chance: float | None = None) -> str:
-    """A sentence on what the background is worth and, where mirrored queries clearly lose, one on that.
+    """Return a sentence on what the background is worth and, where mirrored queries clearly lose, one on that.
 
     Args:
-        estimates: by probe, as from `run_probes`.
+        estimates: By probe, as from `run_probes`.
         chance: mAP of a random order; what counts as recognised is then only what is above it.
     """
     whole, background = estimates["as they are"].value, estimates["background only"]
@@ -124,7 +124,7 @@ def probe_verdict(estimates: Mapping[str, Estimate], *, chance: float | None = N
 
 
 def _amount(background: Estimate, whole: float, floor: float) -> str:
-    """How much of what is recognised above the floor, unless the interval holds both much and little."""
+    """Return how much of what is recognised above the floor, unless the interval holds both much and little."""
     ends = (background.value, background.low, background.high)
     kept, *interval = [(end - floor) / (whole - floor) for end in ends if end is not None]
     if interval and min(interval) < _SOME and max(interval) >= _MUCH:
@@ -140,14 +140,14 @@ def _mirror_sentence(whole: Estimate, mirrored: Estimate) -> str:
 
 
 def _ellipse(height: int, width: int) -> Tensor:
-    """How far each pixel (H, W) belongs to the ellipse in the middle: 1 inside, 0 outside, in between at the rim."""
+    """Return the weight of each pixel (H, W) in a central ellipse: 1 inside, 0 outside, in between at the rim."""
     y, x = ((2 * torch.arange(size) + 1) / size - 1 for size in (height, width))  # pixel centres, in (-1, 1)
     radius = torch.hypot(y[:, None], x[None, :]) / _AXES  # (H, W), 1 at the rim
     return ((1 - radius) / _RIM + 0.5).clamp(0, 1)
 
 
 def _cover(pixels: Tensor, share: Tensor) -> Tensor:
-    """Photos in which the share (S, S) of each pixel gives way to the mean colour of what stays visible."""
+    """Return photos in which a share (S, S) of each pixel is replaced by the mean colour of the visible part."""
     shown = 1 - share  # the mean of what is covered would give its colour away
     colour = (pixels * shown).sum(dim=(2, 3), keepdim=True, dtype=torch.float64) / shown.sum()  # (n, 3, 1, 1)
     return (pixels * (1 - share) + colour * share).round().to(torch.uint8)

@@ -1,4 +1,4 @@
-"""The pictures of a diagnosis, each with the sentence that stands below it."""
+"""The plots of a diagnosis, each with its caption."""
 
 import numpy as np
 import torch
@@ -31,18 +31,18 @@ def plot_diagnosis(
     queries: Rows,
     seed: int,
 ) -> Pictures:
-    """PNG by caption: similarities, the map of identities, matched patches, and what the prompt changes.
+    """Return PNG by caption: similarities, a map of identities, matched patches, and moved attention.
 
     Without verification pairs there are no similarities, without a prompt in the features nothing it changes.
 
     Args:
-        embedder: the method.
+        embedder: The method.
         prompt: None is the bare backbone.
-        table: the photos that the task is about.
+        table: The photos that the task is about.
         loaded_task: n photos.
         embeddings: (n, D) of these.
-        queries: numbers of queries in the task that have an answer; at least one.
-        seed: of the map.
+        queries: Numbers of queries in the task that have an answer; at least one.
+        seed: Of the map.
     """
     visual = None if prompt is None else prompt.feature_sources[-1]
     return {
@@ -91,7 +91,7 @@ def _matches(
 def _looks(
     embedder: Embedder, visual: VisualPrompt | None, table: PhotoTable, loaded_task: LoadedTask, queries: Rows
 ) -> Pictures:
-    """Where the backbone looks in these queries; none without a prompt, or where it has no CLS token to look with."""
+    """Return attention pictures of these queries; none without a prompt or without a CLS token."""
     if visual is None:
         return {}
     pictures = {}

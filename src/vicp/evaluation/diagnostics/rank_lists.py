@@ -16,7 +16,7 @@ NUM_LISTS, NUM_HITS, THUMBNAIL = 3, 5, 192
 
 
 def sample_queries(found: Retrieval, *, seed: int) -> Rows:
-    """Numbers of three random queries that have an answer, or of all where there are fewer."""
+    """Return the numbers of three random queries that have an answer, or of all where there are fewer."""
     rng = np.random.default_rng(derive_seed(seed, "rank lists"))
     drawn: Rows = rng.permutation(np.flatnonzero(found.first_hit > 0))[:NUM_LISTS]
     return drawn
@@ -25,16 +25,16 @@ def sample_queries(found: Retrieval, *, seed: int) -> Rows:
 def make_rank_lists(
     table: PhotoTable, loaded_task: LoadedTask, embeddings: Tensor, queries: Rows
 ) -> tuple[RankList, ...]:
-    """The first five gallery photos of each query; what the task leaves out for it is not among them.
+    """Return the first five gallery photos of each query; what the task leaves out for it is not among them.
 
     Args:
-        table: the photos that the task is about.
+        table: The photos that the task is about.
         loaded_task: n photos.
         embeddings: (n, D) of these.
-        queries: numbers of queries in the task.
+        queries: Numbers of queries in the task.
 
     Raises:
-        DataError: a photo that cannot be read.
+        DataError: A photo that cannot be read.
     """
     task = loaded_task.task
     closest = _closest(loaded_task, embeddings, queries, gallery=np.arange(len(task.gallery)), size=NUM_HITS)
@@ -47,12 +47,12 @@ def make_rank_lists(
 
 
 def first_match(loaded_task: LoadedTask, embeddings: Tensor, query: int) -> int:
-    """Number in the gallery of the most similar photo that is an answer to a query, which must have one.
+    """Return the gallery number of the most similar photo that is an answer to a query, which must have one.
 
     Args:
         loaded_task: n photos.
         embeddings: (n, D) of these.
-        query: its number in the task.
+        query: Its number in the task.
     """
     matching = np.flatnonzero(
         loaded_task.identities[loaded_task.gallery] == loaded_task.identities[loaded_task.query[query]]
@@ -61,7 +61,7 @@ def first_match(loaded_task: LoadedTask, embeddings: Tensor, query: int) -> int:
 
 
 def _closest(loaded_task: LoadedTask, embeddings: Tensor, queries: Rows, *, gallery: Rows, size: int) -> Shortlist:
-    """The shortlist of a few queries among some ascending gallery photos, with the queries' own among them."""
+    """Return the shortlist of a few queries among some ascending gallery photos, with the queries' own among them."""
     some = loaded_task.embedded(embeddings).select(queries, gallery)
     shortlist = find_shortlist(some, size=min(size, len(gallery) - loaded_task.task.leave_one_out))
     return Shortlist(np.where(shortlist.filled, gallery[shortlist.rows], -1), shortlist.similarity)

@@ -1,4 +1,4 @@
-"""A closer look at one category with one method: its errors, suspect labels and leaks, and what it looks at."""
+"""The diagnosis of one category with one method: errors, suspect labels, leaks, and probes."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class ProbeSample:
     Attributes:
         query: (P,) drawn.
         gallery: (H,) they are looked up in; it begins with `query` where `leave_one_out`.
-        leave_one_out: a query's own photo is in the gallery and is left out for it.
+        leave_one_out: A query's own photo is in the gallery and is left out for it.
     """
 
     query: Rows
@@ -38,7 +38,7 @@ class ProbeSample:
     leave_one_out: bool
 
     def embedded(self, loaded_task: LoadedTask, embeddings: Tensor) -> RetrievalTask:
-        """Queries and gallery with embeddings (m, D) of the task's photos."""
+        """Return queries and gallery with embeddings (m, D) of the task's photos."""
         return RetrievalTask(
             embeddings[self.query],
             embeddings[self.gallery],
@@ -60,26 +60,26 @@ def diagnose_task(
     mirror: bool,
     seed: int,
 ) -> Diagnosis:
-    """What there is to say about a task beyond its numbers.
+    """Return what there is to say about a task beyond its numbers.
 
     The probes change at most 300 queries, drawn by the seed among those that have an answer; where the task has
     groups, one query of each identity. Memory grows with the number of photos, not with its square.
 
     Args:
-        embedder: the method.
-        prompt: of the method to the category; None is the bare backbone.
-        table: the photos that the rows of the task point into.
-        loaded_task: the task, m photos.
-        result: of `embedder.embed_pixels(loaded_task.pixels, prompt, mirror=mirror)`.
-        method: its name on the command line.
-        adaptation: see `Row`.
-        mirror: embeddings are f(photo) + f(mirrored photo); the probes do without.
-        seed: of every draw.
+        embedder: The method.
+        prompt: Of the method to the category; None is the bare backbone.
+        table: The photos that the rows of the task point into.
+        loaded_task: The task, m photos.
+        result: Of `embedder.embed_pixels(loaded_task.pixels, prompt, mirror=mirror)`.
+        method: Its name on the command line.
+        adaptation: See `Row`.
+        mirror: Embeddings are f(photo) + f(mirrored photo); the probes do without.
+        seed: Of every draw.
 
     Raises:
-        ValueError: a result that does not fit the task, or no query has an answer.
-        DataError: a photo that cannot be read.
-        PromptError: the prompt belongs to another model.
+        ValueError: A result that does not fit the task, or no query has an answer.
+        DataError: A photo that cannot be read.
+        PromptError: The prompt belongs to another model.
     """
     task, pixels = loaded_task.task, loaded_task.pixels
     if len(result.first_hit) != len(task.query) or not (result.first_hit > 0).any():
@@ -106,7 +106,7 @@ def diagnose_task(
 
 
 def sample_probed(loaded_task: LoadedTask, result: Retrieval, *, seed: int) -> ProbeSample:
-    """The queries to probe, and their gallery.
+    """Return the queries to probe, and their gallery.
 
     With groups each query has gallery photos of its own that are left out. One query of each identity is drawn then,
     and what is left out for it leaves the gallery: it shows that query's identity, so the others miss wrong photos
@@ -128,7 +128,7 @@ def sample_probed(loaded_task: LoadedTask, result: Retrieval, *, seed: int) -> P
 
 
 def _left_out(loaded_task: LoadedTask, query: Rows) -> NDArray[np.bool_]:
-    """Which gallery photos (G,) are left out for one of these queries (P,), of which no two show one identity."""
+    """Return which gallery photos (G,) are left out for one of these queries (P,), each of another identity."""
     groups, gallery = loaded_task.task.groups, loaded_task.gallery
     if groups is None:
         return np.zeros(len(gallery), dtype=np.bool_)
@@ -149,7 +149,7 @@ def _left_out(loaded_task: LoadedTask, query: Rows) -> NDArray[np.bool_]:
 def _probe(
     embedder: Embedder, prompt: Prompt | None, loaded_task: LoadedTask, plain: Tensor, result: Retrieval, seed: int
 ) -> tuple[dict[str, Estimate], str]:
-    """The probes and their verdict, from embeddings (m, D) without the mirror image."""
+    """Return the probes and their verdict, from embeddings (m, D) without the mirror image."""
     sample = sample_probed(loaded_task, result, seed=seed)
     task = sample.embedded(loaded_task, plain)
     estimates = run_probes(

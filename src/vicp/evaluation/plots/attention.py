@@ -1,4 +1,4 @@
-"""Where a prompt moves the look of the model: what the CLS token attends to, with the prompt and without."""
+"""How a prompt moves the attention of the CLS token."""
 
 import numpy as np
 import torch
@@ -19,17 +19,17 @@ _SHIFT = LinearSegmentedColormap.from_list("shift", ["#0a58c9", "#4f9bf5", "#fff
 
 
 def attention_map(backbone: Backbone, pixels: Tensor, states: PromptStates | None) -> Tensor:
-    """What the CLS token attends to in the last layer, mean over heads: (B, gh, gw) float32, each map's sum is 1.
+    """Return the attention of the CLS token in the last layer, mean over heads: (B, gh, gw) float32, sum 1 per map.
 
     What goes to the prompt's keys, to registers and to CLS itself is left out before that sum is taken.
 
     Args:
-        backbone: with a CLS token.
-        pixels: normalised photos (B, 3, H, W), of gh x gw patches.
-        states: the prompt, from `Backbone.prompt_states`; None is the plain model.
+        backbone: With a CLS token.
+        pixels: Normalised photos (B, 3, H, W), of gh x gw patches.
+        states: The prompt, from `Backbone.prompt_states`; None is the plain model.
 
     Raises:
-        ConfigError: the backbone has no CLS token.
+        ConfigError: The backbone has no CLS token.
     """
     layers: list[Tensor] = []
 
@@ -52,7 +52,7 @@ def attention_map(backbone: Backbone, pixels: Tensor, states: PromptStates | Non
 
 
 def moved(without: NDArray[np.floating], with_prompt: NDArray[np.floating]) -> float:
-    """The share of the attention in [0, 1] that is elsewhere with the prompt: half the sum of absolute differences."""
+    """Return the share of attention in [0, 1] that the prompt moves: half the sum of absolute differences."""
     return float(np.abs(np.subtract(with_prompt, without, dtype=np.float64)).sum() / 2)
 
 
@@ -63,7 +63,7 @@ def plot_attention_shift(
     *,
     photo_size: int = 320,
 ) -> bytes:
-    """The photo, where the model looks with the prompt, and what the prompt changed there, side by side as PNG.
+    """Return the photo, where the model looks with the prompt, and what the prompt changed there, side by side as PNG.
 
     Colours are full for the 3 % of patches with the most attention or change, so that one patch that draws it all
     does not hide the others; they are symmetric for more and less. A caption says how much was moved in all.
@@ -71,11 +71,11 @@ def plot_attention_shift(
     Args:
         photo: (S, S, 3) uint8.
         without: (gh, gw) attention, sum 1, from `attention_map` without the prompt.
-        with_prompt: likewise with it.
-        photo_size: of each photo on the page; the PNG has twice as many pixels each way.
+        with_prompt: Likewise with it.
+        photo_size: Of each photo on the page; the PNG has twice as many pixels each way.
 
     Raises:
-        ValueError: a photo or maps that do not fit together.
+        ValueError: A photo or maps that do not fit together.
     """
     _check(photo, without, with_prompt)
     size = photo_size * _SCALE
@@ -93,7 +93,7 @@ def plot_attention_shift(
 
 
 def _side_by_side(panels: dict[str, NDArray[np.float64]], notes: list[str], photo_size: int) -> bytes:
-    """Panels by caption, with the caption and a note under each."""
+    """Return panels by caption, with the caption and a note under each."""
     width, height = len(panels) * (photo_size + _GAP) - _GAP, photo_size + _CAPTION
     figure = Figure(figsize=(width * _SCALE / DPI, height * _SCALE / DPI), dpi=DPI, facecolor="white")
     for number, (caption, note) in enumerate(zip(panels, notes, strict=True)):
@@ -105,20 +105,20 @@ def _side_by_side(panels: dict[str, NDArray[np.float64]], notes: list[str], phot
 
 
 def scaled(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Values in [-1, 1]: 1 and -1 for the 3 % of them farthest from 0 (at least one), 0 stays 0."""
+    """Return values in [-1, 1]: 1 and -1 for the 3 % of them farthest from 0 (at least one), 0 stays 0."""
     sizes = np.sort(np.abs(values), axis=None)
     full = sizes[-max(round(0.03 * sizes.size), 1)] or sizes[-1] or 1.0  # 0 where fewer than that differ from 0
     return np.clip(np.asarray(values, dtype=np.float64) / full, -1, 1)
 
 
 def heat_overlay(photo: NDArray[np.floating], strength: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The photo (S, S, 3) in [0, 255] under colours from dark, at strength (S, S) 0, to bright, at 1."""
+    """Return the photo (S, S, 3) in [0, 255] under colours from dark, at strength (S, S) 0, to bright, at 1."""
     strength = np.clip(strength, 0, 1)
     return _blend(0.8 * photo, _HEAT, strength, 0.45 + 0.25 * strength)
 
 
 def shift_overlay(photo: NDArray[np.floating], strength: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The photo (S, S, 3) in grey under blue, at strength (S, S) -1, or orange, at 1; clear at 0."""
+    """Return the photo (S, S, 3) in grey under blue, at strength (S, S) -1, or orange, at 1; clear at 0."""
     strength = np.clip(strength, -1, 1)
     grey = photo @ np.array([0.299, 0.587, 0.114])  # (S, S)
     pale = np.repeat(0.35 * 255 + 0.6 * grey[..., None], 3, axis=2)  # (S, S, 3)
@@ -128,14 +128,14 @@ def shift_overlay(photo: NDArray[np.floating], strength: NDArray[np.floating]) -
 def _blend(
     photo: NDArray[np.floating], colours: Colormap, value: NDArray[np.floating], opacity: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """The colours of values (S, S) in [0, 1] over a photo (S, S, 3), as opaque as it says (S, S)."""
+    """Return the colours of values (S, S) in [0, 1] over a photo (S, S, 3), as opaque as it says (S, S)."""
     paint: NDArray[np.float64] = 255 * np.asarray(colours(value), dtype=np.float64)[..., :3]  # (S, S, 3)
     blended: NDArray[np.float64] = photo + (paint - photo) * opacity[..., None]
     return blended
 
 
 def _enlarge(values: NDArray[np.floating], size: int) -> NDArray[np.float64]:
-    """A map (gh, gw) as smooth (S, S)."""
+    """Return a map (gh, gw) as smooth (S, S)."""
     image = Image.fromarray(values.astype(np.float32))
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC), dtype=np.float64)
 

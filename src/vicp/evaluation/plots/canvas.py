@@ -1,4 +1,4 @@
-"""Axes, fonts and colours shared by all plots of an evaluation; equal data gives equal bytes."""
+"""Axes, fonts and colours that all plots of an evaluation share; equal data gives equal bytes."""
 
 import io
 import textwrap
@@ -20,16 +20,16 @@ SMALL, MEDIUM = 14, 15.5
 
 
 def font(size: float = SMALL, *, bold: bool = False) -> FontProperties:
-    """The font that comes with matplotlib: the same letters on every machine, whatever is set up there."""
+    """Return the font that comes with matplotlib: the same letters on every machine, whatever is set up there."""
     return FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
 
 
 def new_axes(*, height: float = HEIGHT, grid: Literal["x", "y", "both"] = "both") -> tuple[Figure, Axes]:
-    """A white figure with one plot: no frame at the top and right, a light grid behind.
+    """Return a white figure with one plot: no frame at the top and right, a light grid behind.
 
     Args:
-        height: in inches.
-        grid: the axes with grid lines, "x", "y" or "both".
+        height: In inches.
+        grid: The axes with grid lines, "x", "y" or "both".
     """
     figure = Figure(
         figsize=(WIDTH, height), dpi=DPI, facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
@@ -50,7 +50,7 @@ def name_axes(axes: Axes, x: str, y: str) -> None:
 
 
 def add_key(axes: Axes, title: str) -> None:
-    """The labelled lines of a plot in a column to its right, in the colours they have."""
+    """Add a key to the right of a plot, with its labelled lines in their colours."""
     key = axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.01, 1.02),
@@ -69,17 +69,17 @@ def add_key(axes: Axes, title: str) -> None:
 
 
 def percent_axis(axis: Any) -> None:
-    """Fractions on an axis of matplotlib shown as percent."""
+    """Show the fractions on an axis of matplotlib as percent."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
 
 
 def percent(fraction: float) -> str:
-    """A fraction as percent with the sign, and no more digits than it takes: "0.01 %", "20 %"."""
+    """Return a fraction as percent with the sign, and no more digits than it takes: "0.01 %", "20 %"."""
     return f"{round(100 * fraction, 6) + 0.0:g} %".replace("-", "−")
 
 
 def words(text: str, width: int = 26) -> str:
-    """Any text as it can be drawn: at most three lines of so many letters, a box for letters the font has not."""
+    """Return text as it can be drawn: at most three lines of a width, a box for letters that the font lacks."""
     drawable = get_font(findfont(font())).get_charmap()
     lines = textwrap.wrap("".join(c if ord(c) in drawable or c.isspace() else "□" for c in text), width)
     if len(lines) > 3:
@@ -88,7 +88,7 @@ def words(text: str, width: int = 26) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, with no date and no version inside."""
+    """Return the figure as PNG, with no date and no version inside."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The pictures that compare methods: CMC and ROC of each method's best row, as means over categories."""
+"""CMC and ROC plots of each method's best row, as means over categories."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def plot_curves(scored: Mapping[str, Sequence[ScoredResult]]) -> dict[str, bytes]:
-    """Pictures by caption; of the first eight methods, each with the adaptation of highest mAP."""
+    """Return pictures by caption, of the first eight methods, each with the adaptation of highest mAP."""
     best = {method: best_row(tasks) for method, tasks in list(scored.items())[:_MOST]}
     cmc = {f"{name}, {row}": cmc_curve(scored[name], row) for name, row in best.items()}
     pictures = {"How often the right individual is among the first photos (CMC).": plot_cmc(cmc)}
@@ -28,25 +28,25 @@ def plot_curves(scored: Mapping[str, Sequence[ScoredResult]]) -> dict[str, bytes
 
 
 def best_row(scored: Sequence[ScoredResult]) -> str:
-    """The adaptation of highest mAP; second stages, which score no pairs, are passed over."""
+    """Return the adaptation of highest mAP; second stages, which score no pairs, are passed over."""
     rows = [row for row in scored[0].samples if " + " not in row and all(row in each.samples for each in scored)]
     return max(rows, key=lambda row: np.mean([each.samples[row]["map"].value for each in scored]))
 
 
 def cmc_curve(scored: Sequence[ScoredResult], row: str) -> Floats:
-    """Share of queries found within the first k, (20,), mean over draws and categories."""
+    """Return the share of queries with a right photo within the first k, (20,), mean over draws and categories."""
     curves = [np.mean([a.retrieval.cmc(_RANKS) for a in _results(each, row)], axis=0) for each in scored]
     mean: Floats = np.mean(curves, axis=0)
     return mean
 
 
 def has_pairs(scored: Sequence[ScoredResult], row: str) -> bool:
-    """Whether every category has verification pairs."""
+    """Return whether every category has verification pairs."""
     return all(len(a.pair_scores) for each in scored for a in _results(each, row))
 
 
 def roc_curve(scored: Sequence[ScoredResult], row: str) -> Floats:
-    """True matches at fixed rates of false ones, (202,), mean over draws and categories."""
+    """Return the rates of true matches at fixed rates of false ones, (202,), mean over draws and categories."""
     curves = []
     for each in scored:
         same = each.units.left == each.units.right

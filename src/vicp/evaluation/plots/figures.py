@@ -1,4 +1,4 @@
-"""Pictures of an evaluation as PNG: what methods find, how similarities part, what a table of values says."""
+"""The plots of an evaluation as PNG: CMC, ROC and bars."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -36,13 +36,13 @@ __all__ = ["plot_bars", "plot_cmc", "plot_identities", "plot_roc", "plot_similar
 
 
 def plot_cmc(curves: Mapping[str, Floats]) -> bytes:
-    """The share of queries found among the first k photos, a line per method, the best of k = 1 first in the key.
+    """Return a plot of the share of queries found among the first k photos, a line per method, the best first.
 
     Args:
         curves: (K,) in [0, 1] by method, for k = 1 to K; the first 20 are drawn.
 
     Raises:
-        ValueError: no curves, or one that does not ascend in [0, 1].
+        ValueError: No curves, or one that does not ascend in [0, 1].
     """
     _check(curves.values())
     figure, axes = new_axes(height=_height(curves))
@@ -61,13 +61,13 @@ def plot_cmc(curves: Mapping[str, Floats]) -> bytes:
 
 
 def plot_roc(curves: Mapping[str, tuple[Floats, Floats]]) -> bytes:
-    """False matches against true matches, a line per method, from the lowest rate its pairs can show.
+    """Return a plot of true matches over false ones, a line per method, from the lowest rate that its pairs can show.
 
     Args:
-        curves: rates of false and of true matches (K,), (K,) by method, ascending from 0 to 1.
+        curves: Rates of false and of true matches (K,), (K,) by method, ascending from 0 to 1.
 
     Raises:
-        ValueError: no curves, or rates that do not ascend in [0, 1].
+        ValueError: No curves, or rates that do not ascend in [0, 1].
     """
     _check(rates for curve in curves.values() for rates in curve)
     figure, axes = new_axes(height=_height(curves))
@@ -90,21 +90,21 @@ def plot_roc(curves: Mapping[str, tuple[Floats, Floats]]) -> bytes:
 
 
 def true_at(curve: tuple[Floats, Floats], rates: Floats) -> NDArray[np.float64]:
-    """The greatest rate of true matches with at most these rates of false ones: only thresholds that exist."""
+    """Return the greatest rate of true matches with at most these rates of false ones: only thresholds that exist."""
     false, true = (np.asarray(rates, dtype=np.float64) for rates in curve)
     order = np.searchsorted(false, rates, side="right")
     return np.concatenate([[0.0], true])[order]
 
 
 def plot_bars(values: Mapping[str, Estimate], *, title: str) -> bytes:
-    """Horizontal bars in percent, each with its 95 % interval where it has one, in the order given from the top.
+    """Return horizontal bars in percent in the given order, each with its 95 % interval where it has one.
 
     Args:
-        values: by the name of each bar.
-        title: above them.
+        values: By the name of each bar.
+        title: Above them.
 
     Raises:
-        ValueError: no values, or some that are not finite.
+        ValueError: No values, or some that are not finite.
     """
     ends = [end for value in values.values() for end in (value.value, value.low, value.high) if end is not None]
     if not ends or not np.isfinite(ends).all():
@@ -128,7 +128,7 @@ def plot_bars(values: Mapping[str, Estimate], *, title: str) -> bytes:
 
 
 def bar_range(ends: Iterable[float]) -> tuple[float, float]:
-    """From where to where the axis goes: 0 to 1 for values that reach far into it, otherwise closer round them."""
+    """Return the ends of the axis: 0 and 1 for values that spread far, otherwise closer to the values."""
     low, high = min(0.0, *ends), max(0.0, *ends)
     if low == 0 and 0.5 < high <= 1:
         return 0.0, 1.0
@@ -137,7 +137,7 @@ def bar_range(ends: Iterable[float]) -> tuple[float, float]:
 
 
 def _draw_interval(axes: Axes, row: int, value: Estimate) -> None:
-    """A thin line from end to end of the interval, with a white rim that keeps it visible on its bar."""
+    """Draw a thin line from end to end of the interval, with a white rim that keeps it visible on its bar."""
     if value.low is None or value.high is None:
         return
     for colour, width in (("white", 5.0), (INK, 2.2)):
@@ -145,7 +145,7 @@ def _draw_interval(axes: Axes, row: int, value: Estimate) -> None:
 
 
 def _styles(shares: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """How the line of each method is drawn: colours in the order given, methods in that of their share, best first."""
+    """Return the line style of each method: colours in the given order, methods by falling share."""
     width = max(len(f"{100 * share:.1f}") for share in shares.values())
     styles = {
         name: {
@@ -160,14 +160,14 @@ def _styles(shares: Mapping[str, float]) -> dict[str, dict[str, Any]]:
 
 
 def _height(names: Iterable[str]) -> float:
-    """Inches that a key of these names takes, and never less than those of other pictures."""
+    """Return the height in inches that a key of these names takes, at least that of other pictures."""
     labels = [_label(0.0, name, 5) for name in names]
     lines = len(labels) + sum(label.count("\n") for label in labels)
     return max(HEIGHT, 0.9 + (1.22 * SMALL * lines + 0.75 * SMALL * len(labels)) / 72)
 
 
 def _label(share: float, name: str, width: int) -> str:
-    """A share in percent and a name; figure spaces, as wide as a digit, keep the lines of names below each other."""
+    """Return a share in percent and a name, aligned by figure spaces, which are as wide as a digit."""
     amount = f"{100 * share:.1f}".rjust(width, "\u2007")
     return f"{amount} %  {words(name, 19)}".replace("\n", "\n" + (width + 2) * "\u2007" + " ")
 

@@ -20,15 +20,15 @@ _COMPACT = 50  # points from an identity's heart to its highest photo, where its
 
 
 def plot_identities(embeddings: Tensor, identities: Sequence[str], *, seed: int) -> bytes:
-    """A map of photos by t-SNE: the 12 identities with the most photos in colour and by name, the others grey.
+    """Return a map of photos by t-SNE: the 12 identities with the most photos in colour and by name, the others grey.
 
     Args:
         embeddings: (n, D); of more than 2,000 photos, 2,000 are drawn by `seed`.
         identities: n names.
-        seed: of that draw and of t-SNE.
+        seed: Of that draw and of t-SNE.
 
     Raises:
-        ValueError: fewer than 5 photos, or another number of names.
+        ValueError: Fewer than 5 photos, or another number of names.
     """
     if len(identities) != len(embeddings):
         raise ValueError(f"{len(embeddings)} embeddings and {len(identities)} identities; expected as many")
@@ -50,7 +50,7 @@ def plot_identities(embeddings: Tensor, identities: Sequence[str], *, seed: int)
 
 
 def drawn_photos(num: int, *, seed: int) -> NDArray[np.int64]:
-    """Which of `num` photos the map shows, ascending: all of them, or 2,000 drawn by `seed`."""
+    """Return which of `num` photos the map shows, ascending: all of them, or 2,000 drawn by `seed`."""
     if num <= MAX_PHOTOS:
         return np.arange(num)
     rng = np.random.default_rng(derive_seed(seed, "identity map"))
@@ -58,16 +58,16 @@ def drawn_photos(num: int, *, seed: int) -> NDArray[np.int64]:
 
 
 def place_photos(embeddings: Tensor, *, seed: int) -> NDArray[np.float64]:
-    """Places (n, 2) by t-SNE: photos whose embeddings are close lie close, and far distances mean nothing.
+    """Return places (n, 2) by t-SNE: photos whose embeddings are close lie close, and far distances mean nothing.
 
     On one thread, so that the same embeddings have the same places on a machine with any number of them.
 
     Args:
         embeddings: (n, D).
-        seed: of t-SNE.
+        seed: Of t-SNE.
 
     Raises:
-        ValueError: fewer than 5 photos or 2 dimensions, or values that are not finite.
+        ValueError: Fewer than 5 photos or 2 dimensions, or values that are not finite.
     """
     rows = embeddings.detach().float().cpu().numpy()
     if rows.ndim != 2 or len(rows) < 5 or rows.shape[1] < 2:
@@ -83,19 +83,19 @@ def place_photos(embeddings: Tensor, *, seed: int) -> NDArray[np.float64]:
 
 
 def named_identities(identities: Sequence[str]) -> list[str]:
-    """The up to 12 identities with the most photos, the most first; ties by name."""
+    """Return the up to 12 identities with the most photos, the most first; ties by name."""
     counts = Counter(identities)
     return sorted(counts, key=lambda name: (-counts[name], name))[:MAX_NAMED]
 
 
 def heart(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The place (2,) among (n, 2) that is closest to their median: where an identity's name belongs."""
+    """Return the place (2,) among (n, 2) that is closest to their median, for an identity's name."""
     distances = np.linalg.norm(places - np.median(places, axis=0), axis=1)
     return np.asarray(places[int(distances.argmin())])
 
 
 def _write_names(figure: Figure, axes: Axes, groups: dict[str, NDArray[np.float64]]) -> None:
-    """The marker and name of each identity above its photos, or above its heart where they lie far apart.
+    """Write the marker and name of each identity above its photos, or above their centre where they lie far apart.
 
     A name goes higher where another one is already there.
     """
@@ -114,7 +114,7 @@ def _write_names(figure: Figure, axes: Axes, groups: dict[str, NDArray[np.float6
 
 
 def _write_name(axes: Axes, text: str, place: tuple[float, float], lift: float, colour: str) -> None:
-    """A name on a white plate, so many points above a place."""
+    """Write a name on a white plate, so many points above a place."""
     plate = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour, "alpha": 0.93}
     axes.annotate(
         text, place, (0, lift), textcoords="offset points", font=font(bold=True), color=colour, ha="center", bbox=plate
@@ -127,7 +127,7 @@ def _one_line(name: str) -> str:
 
 
 def _caption(shown: int, photos: int, others: int) -> str:
-    """What the map does not say by itself."""
+    """Return the caption: which photos the map shows, and what distances mean."""
     drawn = f"{shown:,} photos" if shown == photos else f"{shown:,} of {photos:,} photos, drawn at random"
     grey = f"; grey: {others:,} other {'identity' if others == 1 else 'identities'}" if others else ""
     return f"{drawn}{grey}"

@@ -1,4 +1,4 @@
-"""A picture of which patches of two photos the optimal-transport plan joins (the transport of L_align)."""
+"""A plot of the patches of two photos that the optimal-transport plan of L_align matches."""
 
 import colorsys
 
@@ -20,22 +20,22 @@ def plot_matches(
     foreground: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
     photo_size: int = 320,
 ) -> Image.Image:
-    """Two photos side by side, with a line between the centres of each of the strongest matches.
+    """Return two photos side by side, with a line between the centres of each of the strongest matches.
 
     Args:
         left: (S, S, 3) uint8.
         right: (S, S, 3) uint8.
         plan: (N, N) transport plan, patches of `left` in rows, of `right` in columns, both in row order.
-        grid: rows and columns of patches; their product is N.
-        num: how many lines at most.
+        grid: Rows and columns of patches; their product is N.
+        num: How many lines at most.
         foreground: (N,) bool for each photo, the patches that may be joined; None for all.
-        photo_size: height and width of each photo in the picture, in pixels.
+        photo_size: Height and width of each photo in the picture, in pixels.
 
     Returns:
         RGBA, photo_size high and 2 * photo_size + 24 wide; clear between the photos.
 
     Raises:
-        ValueError: photos, plan, grid or foreground that do not fit together.
+        ValueError: Photos, plan, grid or foreground that do not fit together.
     """
     for photo in (left, right):
         if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
@@ -57,7 +57,7 @@ def strongest_matches(
     num: int,
     foreground: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
 ) -> list[tuple[int, int]]:
-    """Pairs (patch of the left photo, patch of the right one), mutual ones first, then by weight in the plan.
+    """Return pairs (patch of the left photo, patch of the right one), mutual ones first, then by weight in the plan.
 
     Each left patch offers its strongest partner. Pairs are taken greedily if both their patches lie more
     than `spacing` patches (Chebyshev) from those already taken; spacing starts at a quarter of the grid and
@@ -65,15 +65,15 @@ def strongest_matches(
 
     Args:
         plan: (N, N), as in `plot_matches`.
-        grid: rows and columns of patches.
-        num: how many pairs at most.
-        foreground: as in `plot_matches`.
+        grid: Rows and columns of patches.
+        num: How many pairs at most.
+        foreground: As in `plot_matches`.
 
     Returns:
         At most `num` pairs.
 
     Raises:
-        ValueError: plan, grid or foreground that do not fit together.
+        ValueError: Plan, grid or foreground that do not fit together.
     """
     patches = grid[0] * grid[1]
     if plan.shape != (patches, patches) or not np.isfinite(plan).all():
@@ -97,7 +97,7 @@ def strongest_matches(
 
 
 def _apart(one: tuple[int, int], other: tuple[int, int], columns: int, spacing: int) -> bool:
-    """Whether the patches of two pairs lie more than `spacing` apart in both photos."""
+    """Return whether the patches of two pairs lie more than `spacing` apart in both photos."""
     return all(
         max(abs(a // columns - b // columns), abs(a % columns - b % columns)) > spacing
         for a, b in zip(one, other, strict=True)
@@ -105,13 +105,13 @@ def _apart(one: tuple[int, int], other: tuple[int, int], columns: int, spacing: 
 
 
 def _centre(patch: int, grid: tuple[int, int], size: int, offset: int = 0) -> tuple[float, float]:
-    """The centre (x, y) of a patch in a photo of `size` pixels that starts at x = `offset`."""
+    """Return the centre (x, y) of a patch in a photo of `size` pixels that starts at x = `offset`."""
     row, column = divmod(patch, grid[1])
     return offset + (column + 0.5) * size / grid[1], (row + 0.5) * size / grid[0]
 
 
 def _draw_lines(pen: ImageDraw.ImageDraw, ends: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
-    """Lines, then a circle at each end; both with a dark rim that keeps them visible on any photo."""
+    """Draw lines, then a circle at each end, both with a dark rim that keeps them visible on any photo."""
     rim = (20, 22, 26)
     strokes = [(line, _colour(index, len(ends))) for index, line in enumerate(ends)]
     for line, colour in reversed(strokes):  # the strongest on top
@@ -124,6 +124,6 @@ def _draw_lines(pen: ImageDraw.ImageDraw, ends: list[tuple[tuple[float, float], 
 
 
 def _colour(index: int, count: int) -> tuple[int, int, int]:
-    """Hues evenly round the circle, bright enough for photos and for a light or a dark page."""
+    """Return a colour: hues are spread evenly and are visible on photos and on a light or a dark page."""
     red, green, blue = colorsys.hsv_to_rgb(index / max(count, 1), 0.75, 0.97)
     return round(255 * red), round(255 * green), round(255 * blue)

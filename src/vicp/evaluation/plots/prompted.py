@@ -1,4 +1,4 @@
-"""Pictures of single photos as the backbone sees them under a prompt: patches matched, and where it looks."""
+"""Plots of single photos under a prompt: matched patches, and attention."""
 
 from dataclasses import replace
 
@@ -20,16 +20,16 @@ _MATCHED_SIZE, _LOOKED_SIZE = 320, 640  # pixels that a photo is decoded with to
 
 
 def plot_match(embedder: Embedder, prompt: VisualPrompt | None, pixels: Tensor, photos: tuple[bytes, bytes]) -> bytes:
-    """Two photos with the patches joined that optimal transport matches, as PNG.
+    """Return two photos as PNG, with lines between the patches that optimal transport matches.
 
     Args:
-        embedder: whose backbone sees the photos.
-        prompt: under which it does; None is the plain backbone.
+        embedder: Whose backbone sees the photos.
+        prompt: Under which it does; None is the plain backbone.
         pixels: (2, 3, S, S) uint8.
-        photos: the same two, encoded.
+        photos: The same two, encoded.
 
     Raises:
-        DataError: a photo that cannot be decoded.
+        DataError: A photo that cannot be decoded.
     """
     with torch.inference_mode():
         states = None if prompt is None else embedder.backbone.prompt_states(prompt.tokens)
@@ -41,17 +41,17 @@ def plot_match(embedder: Embedder, prompt: VisualPrompt | None, pixels: Tensor, 
 
 
 def plot_attention(embedder: Embedder, prompt: VisualPrompt, pixels: Tensor, photo: bytes) -> bytes:
-    """A photo, where the CLS token looks under the prompt, and what the prompt changed there, as PNG.
+    """Return a photo, where the CLS token looks under the prompt, and what the prompt changed there, as PNG.
 
     Args:
-        embedder: whose backbone sees the photo.
-        prompt: under which it does.
+        embedder: Whose backbone sees the photo.
+        prompt: Under which it does.
         pixels: (1, 3, S, S) uint8.
-        photo: the same, encoded.
+        photo: The same, encoded.
 
     Raises:
-        ConfigError: the backbone has no CLS token.
-        DataError: a photo that cannot be decoded.
+        ConfigError: The backbone has no CLS token.
+        DataError: A photo that cannot be decoded.
     """
     backbone, photos = embedder.backbone, normalise(pixels, embedder.transform)
     with torch.inference_mode():
@@ -61,5 +61,5 @@ def plot_attention(embedder: Embedder, prompt: VisualPrompt, pixels: Tensor, pho
 
 
 def _drawn(embedder: Embedder, photo: bytes, size: int) -> NDArray[np.uint8]:
-    """A photo (size, size, 3), cut or squeezed as the model sees it."""
+    """Return a photo (size, size, 3), cut or squeezed as the model sees it."""
     return photo_pixels(photo, replace(embedder.transform, size=size))

@@ -1,4 +1,4 @@
-"""How the similarities of same-pairs and of different ones part, as a picture."""
+"""A plot of the similarities of same-pairs and different-pairs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,15 @@ NUM_BINS = 50
 
 
 def plot_similarities(same: Floats, different: Floats, *, threshold: float | None) -> bytes:
-    """Two histograms of cosine similarity: pairs of photos of the same identity, and of different ones.
+    """Return two histograms of cosine similarity: pairs of photos of the same identity, and of different ones.
 
     Args:
         same: (P,) similarities.
         different: (R,) similarities.
-        threshold: pairs of at least this similarity are called the same; None draws none.
+        threshold: Pairs of at least this similarity are called the same; None draws none.
 
     Raises:
-        ValueError: pairs of one kind only, or values that are not finite.
+        ValueError: Pairs of one kind only, or values that are not finite.
     """
     if not (len(same) and len(different) and np.isfinite(same).all() and np.isfinite(different).all()):
         raise ValueError(f"{len(same)} same and {len(different)} different pairs; expected some of each, all finite")
@@ -51,7 +51,7 @@ def plot_similarities(same: Floats, different: Floats, *, threshold: float | Non
 
 
 def similarity_shares(same: Floats, different: Floats) -> tuple[Floats, Floats, Floats]:
-    """Edges (51,) of bins from the least to the greatest similarity, and the share of pairs (50,) of each kind."""
+    """Return the edges (51,) of bins over all similarities, and the share of pairs (50,) of each kind in them."""
     both = np.concatenate([same, different]).astype(np.float64)
     edges = np.histogram_bin_edges(both, NUM_BINS)
     of_same, of_different = (np.histogram(pairs, edges)[0] / len(pairs) for pairs in (same, different))

@@ -1,4 +1,4 @@
-"""A division becomes a task: what must not be in it is left out, and whether it can be sat is checked."""
+"""Build an evaluation task from a split; photos that must not be in it are left out."""
 
 import numpy as np
 
@@ -14,14 +14,14 @@ EXCLUDABLE = ("camera", "sequence", "viewpoint", "domain", "date")
 
 
 def group_codes(table: PhotoTable, column: str | None) -> Rows:
-    """Returns a code per photo (n,) for its value in a column, -1 where that is unknown; a date is a day.
+    """Return a code per photo (n,) for its value in a column, -1 where that is unknown; a date is a day.
 
     Args:
         table: n photos.
-        column: one of EXCLUDABLE; None for -1 everywhere.
+        column: One of EXCLUDABLE; None for -1 everywhere.
 
     Raises:
-        DataError: the photos have no such column, or nothing in it.
+        DataError: The photos have no such column, or nothing in it.
     """
     if column is None:
         return np.full(len(table), -1, dtype=np.int64)
@@ -39,20 +39,20 @@ def group_codes(table: PhotoTable, column: str | None) -> Rows:
 def build_task(
     photos: CategoryPhotos, division: Split, *, groups: Rows | None, open_set: bool
 ) -> tuple[EvaluationTask, list[str]]:
-    """Returns the task, and sentences without a full stop on photos that take no part.
+    """Return the task, and sentences without a full stop on photos that take no part.
 
     Left out of the support are identities that are looked up or looked in; left out of the queries, those without
     a right answer in the gallery, except where each photo is looked up among the others and, in an open set, those
     whose identity is not there at all.
 
     Args:
-        photos: of the category.
-        division: of them.
-        groups: for `EvaluationTask.groups`.
-        open_set: queries of unknown identity are wanted.
+        photos: Of the category.
+        division: Of them.
+        groups: For `EvaluationTask.groups`.
+        open_set: Queries of unknown identity are wanted.
 
     Raises:
-        DataError: no support or no query is left; the message is the reason.
+        DataError: No support or no query is left; the message is the reason.
     """
     support = division.support & ~photos.of_identities(division.query | division.gallery)
     answered = has_answer(photos.identities, photos.groups, division.query, division.gallery)
@@ -97,7 +97,7 @@ def _check_support(photos: CategoryPhotos, support: Mask) -> None:
 
 
 def _notes(division: Split, support: Mask, query: Mask) -> list[str]:
-    """What was left out of the support and of the queries."""
+    """Return what was left out of the support and of the queries."""
     num_queries, num_support = int((division.query & ~query).sum()), int((division.support & ~support).sum())
     notes = []
     if num_queries:

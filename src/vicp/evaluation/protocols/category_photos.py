@@ -1,4 +1,4 @@
-"""The photos of one category, with what a protocol divides them by."""
+"""The photos of one category, with the columns that protocols split by."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class CategoryPhotos:
     """The m photos of one category in the order of their paths, so that no draw depends on the order of the table.
 
     Attributes:
-        category: its name.
-        rows: of the photo table (m,).
-        frame: these rows of it.
-        identities: a code per photo (m,), from 0.
-        groups: a code per photo (m,), -1 where it belongs to none; see `EvaluationTask.groups`.
-        days: a code per photo (m,) in the order of days, -1 without a date.
-        seed: of this category's draws.
+        category: Its name.
+        rows: Of the photo table (m,).
+        frame: These rows of it.
+        identities: A code per photo (m,), from 0.
+        groups: A code per photo (m,), -1 where it belongs to none; see `EvaluationTask.groups`.
+        days: A code per photo (m,) in the order of days, -1 without a date.
+        seed: Of this category's draws.
     """
 
     category: str
@@ -39,23 +39,23 @@ class CategoryPhotos:
     seed: int
 
     def split(self, *names: str) -> Mask:
-        """Returns which photos (m,) are of one of these splits."""
+        """Return which photos (m,) are of one of these splits."""
         return np.isin(self.column("split"), names)
 
     def column(self, name: str) -> NDArray[np.str_]:
-        """Returns the text of a column (m,), "" where there is none."""
+        """Return the text of a column (m,), "" where there is none."""
         values = self.frame[name] if name in self.frame else [""] * len(self.frame)
         return np.array(values, dtype=str)
 
     def of_identities(self, photos: Mask) -> Mask:
-        """Returns all photos (m,) of the identities that these photos show."""
+        """Return all photos (m,) of the identities that these photos show."""
         return np.isin(self.identities, self.identities[photos])
 
     def set_apart(self, photos: Mask, share: float) -> tuple[Mask, Mask]:
-        """Returns which of these photos (m,) are of the support's identities, and which are of others.
+        """Return which of these photos (m,) are of the support's identities, and which are of others.
 
         Raises:
-            DataError: too few identities.
+            DataError: Too few identities.
         """
         positions = np.flatnonzero(photos)
         names = [str(code) for code in self.identities[positions]]
@@ -66,10 +66,10 @@ class CategoryPhotos:
 
 
 def photos_by_category(table: PhotoTable, groups: Rows, *, seed: int) -> Iterator[CategoryPhotos]:
-    """Yields every category, by name; `groups` is a code per photo of the table (n,).
+    """Yield every category, by name; `groups` is a code per photo of the table (n,).
 
     Raises:
-        DataError: a photo has no identity.
+        DataError: A photo has no identity.
     """
     frame = table.frame.drop(columns="image", errors="ignore")
     order = np.array(sorted(range(len(frame)), key=list(frame["path"]).__getitem__), dtype=np.int64)
@@ -84,13 +84,13 @@ def photos_by_category(table: PhotoTable, groups: Rows, *, seed: int) -> Iterato
 
 
 def day_codes(table: PhotoTable) -> Rows:
-    """Returns a code per photo (n,) in the order of days, -1 where no date stands that can be read."""
+    """Return a code per photo (n,) in the order of days, -1 where no date stands that can be read."""
     if "date" not in table.frame:
         return np.full(len(table), -1)
     return sorted_codes(photo_dates(table).dt.floor("D"))
 
 
 def sorted_codes(values: "pd.Series[Any]") -> Rows:
-    """Returns a code per value (n,) in the order of values; -1 where there is none."""
+    """Return a code per value (n,) in the order of values; -1 where there is none."""
     codes, _ = pd.factorize(values, sort=True)
     return codes.astype(np.int64)

@@ -12,18 +12,18 @@ MOST_PAIRS = 10_000  # of each kind
 def sample_pairs(
     identities: Rows, groups: Rows, query: NDArray[np.bool_], gallery: NDArray[np.bool_], *, seed: int
 ) -> LabelledPairs | None:
-    """Returns all same-pairs or 10,000 of them, and as many different-pairs where there are so many.
+    """Return all same-pairs or 10,000 of them, and as many different-pairs where there are so many.
 
     Pairs of a kind are equally likely. Left is a query and right a gallery photo, never the same one; where the
     query is the gallery, no two photos are paired twice. A same-pair of one group is left out (see
     `EvaluationTask.groups`).
 
     Args:
-        identities: code of each photo (m,).
-        groups: code of each photo (m,), -1 where unknown.
-        query: photos looked up (m,).
-        gallery: photos they are looked up in (m,); the same as `query`, or none of them.
-        seed: equal arguments give equal pairs.
+        identities: Code of each photo (m,).
+        groups: Code of each photo (m,), -1 where unknown.
+        query: Photos looked up (m,).
+        gallery: Photos they are looked up in (m,); the same as `query`, or none of them.
+        seed: Equal arguments give equal pairs.
 
     Returns:
         Indices into the m photos; None where there is no pair of one of the kinds.
@@ -57,11 +57,11 @@ def sample_pairs(
 def has_answer(
     identities: Rows, groups: Rows, query: NDArray[np.bool_], gallery: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Returns which queries (m,) have a gallery photo of their identity, other than themselves, that counts.
+    """Return which queries (m,) have a gallery photo of their identity, other than themselves, that counts.
 
     Args:
-        identities: see `sample_pairs`.
-        groups: likewise; a gallery photo of the query's identity and group does not count.
+        identities: See `sample_pairs`.
+        groups: Likewise; a gallery photo of the query's identity and group does not count.
         query: likewise.
         gallery: likewise.
     """
@@ -74,18 +74,18 @@ def has_answer(
 
 
 def group_keys(identities: Rows, groups: Rows) -> Rows:
-    """Returns a number per photo (m,) that is equal for the same identity and group; sorts by identity first."""
+    """Return a number per photo (m,) that is equal for the same identity and group; sorts by identity first."""
     keys: Rows = identities * (groups.max(initial=-1) + 2) + groups + 1
     return keys
 
 
 def _span(ordered: Rows, values: Rows) -> tuple[Rows, Rows]:
-    """Returns where each value begins and ends in an ascending array."""
+    """Return where each value begins and ends in an ascending array."""
     return np.searchsorted(ordered, values), np.searchsorted(ordered, values, side="right")
 
 
 def _draw(start: Rows, stop: Rows, hole_start: Rows, hole_stop: Rows, most: int, rng: np.random.Generator) -> Rows:
-    """Returns distinct pairs (left, right) with right in [start, stop) of left but not in its hole (P, 2).
+    """Return distinct pairs (left, right) with right in [start, stop) of left but not in its hole (P, 2).
 
     The pairs are numbered through, left after left; numbers are drawn and taken apart again.
     """

@@ -32,11 +32,11 @@ class Protocol:
     """An evaluation protocol; numbers of two protocols are not to be compared.
 
     Attributes:
-        name: its name on the command line.
-        sentence: what its numbers mean, printed under every table.
-        mirror: embeddings are f(photo) + f(mirrored photo).
-        open_set: some queries show identities that are not in the gallery.
-        columns: what the photo table must have.
+        name: Its name on the command line.
+        sentence: What its numbers mean, printed under every table.
+        mirror: Embeddings are f(photo) + f(mirrored photo).
+        open_set: Some queries show identities that are not in the gallery.
+        columns: What the photo table must have.
     """
 
     name: str
@@ -113,10 +113,10 @@ PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
 
 
 def find_protocol(name: str) -> Protocol:
-    """Returns the protocol of this name.
+    """Return the protocol of this name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: There is none.
     """
     if name not in PROTOCOLS:
         raise ConfigError(f"no protocol {name!r}{nearest(name, list(PROTOCOLS))}")
@@ -132,21 +132,21 @@ def make_tasks(
     exclude: str | None = None,
     seed: int,
 ) -> tuple[list[EvaluationTask], list[str]]:
-    """Returns the tasks by category, and a sentence for everything that is left out, with the reason.
+    """Return the tasks by category, and a sentence for everything that is left out, with the reason.
 
     A category's task depends on its photos and the seed alone, not on other categories or the order of rows.
 
     Args:
-        table: photos with identities.
-        protocol: one of PROTOCOLS.
-        source: the data set's folder, for the lists of pairs in it; None for photos from elsewhere.
-        share_support: share of the identities whose pairs may be taught, in (0, 1), where the seed divides them.
-        exclude: the column whose photos of the query's identity and value are not looked in: camera, sequence,
+        table: Photos with identities.
+        protocol: One of PROTOCOLS.
+        source: The data set's folder, for the lists of pairs in it; None for photos from elsewhere.
+        share_support: Share of the identities whose pairs may be taught, in (0, 1), where the seed divides them.
+        exclude: The column whose photos of the query's identity and value are not looked in: camera, sequence,
             viewpoint, domain or date (of the same day). None for none, or for the camera under "market".
-        seed: equal arguments give equal tasks.
+        seed: Equal arguments give equal tasks.
 
     Raises:
-        DataError: a column or list the protocol needs is missing, a photo has no identity, or no category is left.
+        DataError: A column or list the protocol needs is missing, a photo has no identity, or no category is left.
         ValueError: `share_support` outside (0, 1), or a protocol that is none of PROTOCOLS.
     """
     if not 0 < share_support < 1:

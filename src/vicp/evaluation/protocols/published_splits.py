@@ -1,4 +1,4 @@
-"""Divisions that a data set brings along: Market-1501's splits and the lists of PetFace and ShopID10K."""
+"""Splits that a data set publishes: those of Market-1501, and the lists of PetFace and ShopID10K."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,20 +16,20 @@ _SHARE_OF_CLOSED_SET = 0.1  # of PetFace's trained identities, for the support: 
 
 
 def market_split(photos: CategoryPhotos) -> Split:
-    """Returns the splits as they are: train is the support, query is looked up in gallery (or test).
+    """Return the splits as they are: train is the support, query is looked up in gallery (or test).
 
     Raises:
-        DataError: a split has no photo.
+        DataError: A split has no photo.
     """
     gallery = "gallery" if photos.split("gallery").any() else "test"
     return Split(_of_split(photos, "train"), _of_split(photos, "query"), _of_split(photos, gallery))
 
 
 def trained_split(photos: CategoryPhotos) -> Split:
-    """Returns PetFace's closed set: new photos of the trained identities, a tenth of them set apart as support.
+    """Return PetFace's closed set: new photos of the trained identities, a tenth of them set apart as support.
 
     Raises:
-        DataError: a split has no photo, or too few identities.
+        DataError: A split has no photo, or too few identities.
     """
     gallery, query = _of_split(photos, "train"), _of_split(photos, CLOSED_SET)
     support, rest = photos.set_apart(gallery | query, _SHARE_OF_CLOSED_SET)
@@ -37,10 +37,10 @@ def trained_split(photos: CategoryPhotos) -> Split:
 
 
 def verification_split(photos: CategoryPhotos, source: Path) -> Split:
-    """Returns the pairs of `verification.csv`, their photos looked up among each other, and train as support.
+    """Return the pairs of `verification.csv`, their photos looked up among each other, and train as support.
 
     Raises:
-        DataError: the file cannot be used, its pairs are of one kind, or the split train has no photo.
+        DataError: The file cannot be used, its pairs are of one kind, or the split train has no photo.
     """
     listed = read_verification(source, photos.category)
     place = {path: index for index, path in enumerate(photos.frame["path"])}
@@ -60,10 +60,10 @@ def verification_split(photos: CategoryPhotos, source: Path) -> Split:
 
 
 def fold_split(photos: CategoryPhotos, share: float) -> Split:
-    """Returns the test photos and the support of `split_identities`, with the fold of the category.
+    """Return the test photos and the support of `split_identities`, with the fold of the category.
 
     Raises:
-        DataError: too few identities, or the category is in no fold or several.
+        DataError: Too few identities, or the category is in no fold or several.
     """
     folds = np.unique(photos.column("fold")).tolist()
     if len(folds) > 1 or folds == [""]:
@@ -73,10 +73,10 @@ def fold_split(photos: CategoryPhotos, share: float) -> Split:
 
 
 def check_verification(source: Path | None, categories: Iterable[str]) -> Path:
-    """Returns a data set's folder, once it is known to have verification pairs of a category.
+    """Return a data set's folder, once it is known to have verification pairs of a category.
 
     Raises:
-        DataError: there is none, or it has none.
+        DataError: There is none, or it has none.
     """
     if source is None or not any((source / "split" / name / "verification.csv").is_file() for name in categories):
         raise DataError(

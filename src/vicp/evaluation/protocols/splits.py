@@ -1,4 +1,4 @@
-"""The photos of one category divided: whose pairs may be taught, who is looked up, and among whom."""
+"""Split the photos of one category into support, queries and gallery."""
 
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -21,13 +21,13 @@ class Split:
     """What a protocol makes of the m photos of a category.
 
     Attributes:
-        support: photos whose identities may be taught (m,).
-        query: photos looked up (m,).
-        gallery: photos they are looked up in (m,): the queries themselves (leave one out), or none of them.
-        variant: see `EvaluationTask`.
+        support: Photos whose identities may be taught (m,).
+        query: Photos looked up (m,).
+        gallery: Photos they are looked up in (m,): the queries themselves (leave one out), or none of them.
+        variant: See `EvaluationTask`.
         fold: likewise.
-        pairs: the data set's own verification pairs, as indices into the m photos.
-        notes: sentences on photos that take no part.
+        pairs: The data set's own verification pairs, as indices into the m photos.
+        notes: Sentences on photos that take no part.
     """
 
     support: Mask
@@ -45,12 +45,12 @@ class Split:
 
 
 def split_identities(photos: CategoryPhotos, share: float) -> Split:
-    """Returns test photos that are looked up among each other, and a support of other identities.
+    """Return test photos that are looked up among each other, and a support of other identities.
 
     The split "test" against all other splits where these share no identity; otherwise identities by seed.
 
     Raises:
-        DataError: too few identities.
+        DataError: Too few identities.
     """
     test, no_split = photos.split("test"), photos.split("")
     other = ~test & ~no_split
@@ -62,10 +62,10 @@ def split_identities(photos: CategoryPhotos, share: float) -> Split:
 
 
 def split_closed_set(photos: CategoryPhotos, share: float) -> Split:
-    """Returns queries and a gallery of the same identities: by their splits, or each identity's photos halved.
+    """Return queries and a gallery of the same identities: by their splits, or each identity's photos halved.
 
     Raises:
-        DataError: too few identities.
+        DataError: Too few identities.
     """
     support, rest = photos.set_apart(np.ones(len(photos.rows), dtype=bool), share)
     if _splits_share_identities(photos):
@@ -75,12 +75,12 @@ def split_closed_set(photos: CategoryPhotos, share: float) -> Split:
 
 
 def split_open_set(photos: CategoryPhotos, share: float) -> Split:
-    """Returns the closed set without the gallery photos of a fifth of its identities, which are then unknown.
+    """Return the closed set without the gallery photos of a fifth of its identities, which are then unknown.
 
     Where identities are halved, all photos of an unknown one are queries; by splits, those that were queries.
 
     Raises:
-        DataError: too few identities.
+        DataError: Too few identities.
     """
     closed = split_closed_set(photos, share)
     taking_part = closed.query | closed.gallery
@@ -90,10 +90,10 @@ def split_open_set(photos: CategoryPhotos, share: float) -> Split:
 
 
 def split_by_time(photos: CategoryPhotos, share: float) -> Split:
-    """Returns the later photos as queries and the earlier ones as gallery, cut between the two days nearest to half.
+    """Return the later photos as queries and the earlier ones as gallery, cut between the two days nearest to half.
 
     Raises:
-        DataError: too few identities, or dates.
+        DataError: Too few identities, or dates.
     """
     dated = photos.days >= 0
     if not dated.any():
@@ -109,10 +109,10 @@ def split_by_time(photos: CategoryPhotos, share: float) -> Split:
 
 
 def split_by_domain(photos: CategoryPhotos, share: float) -> list[Split]:
-    """Returns, for each two domains, the test photos of one as queries and those of the other as gallery.
+    """Return, for each two domains, the test photos of one as queries and those of the other as gallery.
 
     Raises:
-        DataError: too few identities, or domains.
+        DataError: Too few identities, or domains.
     """
     domains = photos.column("domain")
     names = [str(name) for name in np.unique(domains[domains != ""])]
@@ -126,12 +126,12 @@ def split_by_domain(photos: CategoryPhotos, share: float) -> list[Split]:
 
 
 def _splits_share_identities(photos: CategoryPhotos) -> bool:
-    """Whether the splits name queries, and a gallery with photos of the same identities."""
+    """Return whether the splits name queries, and a gallery with photos of the same identities."""
     return bool((photos.of_identities(photos.split(*_QUERY_SPLITS)) & photos.split(*_GALLERY_SPLITS)).any())
 
 
 def _halves(photos: CategoryPhotos) -> Mask:
-    """Which photos (m,) are in the first half of their identity's; none where an identity has one."""
+    """Return which photos (m,) are in the first half of their identity's; none where an identity has one."""
     rng = np.random.default_rng(derive_seed(photos.seed, "halves"))
     order = np.lexsort((rng.random(len(photos.rows)), photos.identities))  # photos of an identity side by side
     counts = np.bincount(photos.identities)
@@ -142,7 +142,7 @@ def _halves(photos: CategoryPhotos) -> Mask:
 
 
 def _unknown(photos: CategoryPhotos, closed: Split, queries: Mask) -> Rows:
-    """The identities to hide: with those that never were in the gallery about a fifth, and not the only known one."""
+    """Return the identities to hide: about a fifth with those never in the gallery, and not the only known one."""
     rng = np.random.default_rng(derive_seed(photos.seed, "unknown"))
     known = photos.identities[has_answer(photos.identities, photos.groups, closed.query, closed.gallery)]
     never = queries & ~photos.of_identities(closed.gallery)

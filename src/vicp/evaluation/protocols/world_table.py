@@ -7,6 +7,6 @@ from vicp.data.records import PhotoTable
 
 
 def world_table(*, num_categories: int, seed: int) -> PhotoTable:
-    """Photos of the procedural world, with a column per factor."""
+    """Return photos of the procedural world, with a column per factor."""
     frame = world_photos(num_categories=num_categories, seed=seed, split="unseen")
     return PhotoTable(frame.assign(row=np.arange(1, len(frame) + 1)), None)

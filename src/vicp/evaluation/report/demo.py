@@ -1,4 +1,4 @@
-"""What `vicp demo` leaves behind: report.json and report.html, and a few lines for the terminal.
+"""The report of `vicp demo`: report.json, report.html, and lines for the terminal.
 
 The page is self-contained (photos inside, no scripts, no network) and says first whether the context helped.
 """
@@ -16,18 +16,18 @@ from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary, DemoReport
 
 
 def demo_verdict(report: DemoReport) -> str:
-    """The verdict on the mean over categories, and in how many categories the own context leads."""
+    """Return the verdict on the mean over categories, and in how many categories the own context leads."""
     return f"{report.context.verdict} {leads_sentence(report)}"
 
 
 def leads_sentence(report: DemoReport) -> str:
-    """In how many categories the own context has a higher mAP than every control."""
+    """Return a sentence that says in how many categories the own context has a higher mAP than every control."""
     leads, count = sum(own_leads(each.context) for each in report.categories), len(report.categories)
     return f"Own is ahead in {leads} of {count} {'category' if count == 1 else 'categories'}."
 
 
 def demo_dict(report: DemoReport) -> dict[str, Any]:
-    """What report.json holds: every number as a fraction, no photos."""
+    """Return what report.json holds: every number as a fraction, no photos."""
     counts = ("category", "queries", "gallery", "identities", "pairs", "other")
     origin = ("source", "model", "command", "seconds", "seed", "protocol")
     return {
@@ -54,7 +54,7 @@ def demo_dict(report: DemoReport) -> dict[str, Any]:
 
 
 def demo_lines(report: DemoReport) -> list[str]:
-    """The verdict and the table of means in percent, for a terminal."""
+    """Return the verdict and the table of means in percent, for a terminal."""
     width = max(map(len, report.context.rows))
     lines = [demo_verdict(report), f"{'':{width}}  mAP %  95 % interval  Rank-1 %"]
     for row, estimate in report.context.rows.items():
@@ -67,7 +67,7 @@ def write_demo(report: DemoReport, out: Path) -> None:
     """Write report.json and report.html into a folder; each appears whole or not at all.
 
     Raises:
-        DataError: the folder cannot be written.
+        DataError: The folder cannot be written.
     """
     page = page_text(
         "demo.html",

@@ -1,4 +1,4 @@
-"""What `vicp evaluate` leaves behind: report.json, report.md and report.html, and a few lines for the terminal."""
+"""The report of `vicp evaluate`: report.json, report.md, report.html, and lines for the terminal."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,26 +22,26 @@ from vicp.evaluation.results import Evaluation, Row
 
 @dataclass(frozen=True)
 class EvaluationReport(Evaluation):
-    """An evaluation that says itself in JSON, Markdown and HTML."""
+    """An evaluation with its renderings as JSON, Markdown and HTML."""
 
     def to_dict(self) -> dict[str, Any]:
-        """What report.json holds: every number as a fraction, no pictures."""
+        """Return what report.json holds: every number as a fraction, no pictures."""
         return evaluation_dict(self)
 
     def to_markdown(self) -> str:
-        """What report.md holds: the verdict, the tables in percent, and how they were made."""
+        """Return what report.md holds: the verdict, the tables in percent, and how they were made."""
         return evaluation_markdown(self)
 
     def to_html(self) -> str:
-        """What report.html holds: one page with all pictures inside, without scripts."""
+        """Return what report.html holds: one page with all pictures inside, without scripts."""
         return evaluation_page(self)
 
     def save(self, folder: Path) -> None:
         """Write report.json, report.md and report.html into a folder; each appears whole or not at all.
 
         Raises:
-            DataError: the folder cannot be written.
-            ValueError: a number is NaN or infinite.
+            DataError: The folder cannot be written.
+            ValueError: A number is NaN or infinite.
         """
         texts = {
             "report.json": json_text(self.to_dict()),
@@ -52,7 +52,7 @@ class EvaluationReport(Evaluation):
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """The verdict, the table of means in percent, the verdict on each further context, and what was left out."""
+    """Return the verdict, the table of means in percent, the verdict on each further context, and what was left out."""
     rows, headline_row = mean_rows(evaluation), context_row(evaluation)
     return [
         headline(evaluation),

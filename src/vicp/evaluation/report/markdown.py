@@ -31,19 +31,19 @@ _Blocks = Iterator[str]
 
 
 def evaluation_markdown(evaluation: Evaluation) -> str:
-    """The whole of report.md, in GitHub's Markdown."""
+    """Return the whole of report.md, in GitHub's Markdown."""
     return "\n\n".join(block for block in _evaluation(evaluation) if block) + "\n"
 
 
 def table_markdown(table: Table) -> str:
-    """A table in Markdown; figures stand to the right."""
+    """Return a table in Markdown; figures stand to the right."""
     rules = [":--" if place < table.num_words else "--:" for place in range(len(table.header))]
     lines = [[escaped(cell) for cell in line] for line in (table.header, *table.lines)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rules, *lines[1:]])
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no cell, tag, link, code or emphasis begins or ends in it."""
+    """Return text on one line, escaped so that Markdown shows it as it is."""
     return re.sub(r"([\\|`*<>\[\]])", r"\\\1", " ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""report.html of `vicp evaluate`: one page for whoever has the photos, and for whoever doubts the figures."""
+"""report.html of `vicp evaluate`: one self-contained page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,13 +55,13 @@ class Board:
     """A group of rows as the page compares them.
 
     Attributes:
-        title: of the group.
-        rows: all of them.
-        leaders: the best row of each method.
-        best: the best of all; None where nothing was measured.
-        main: the metric that has bars; None likewise.
-        others: the further metrics, a column each.
-        contexts: rows with a context report, each report once.
+        title: Of the group.
+        rows: All of them.
+        leaders: The best row of each method.
+        best: The best of all; None where nothing was measured.
+        main: The metric that has bars; None likewise.
+        others: The further metrics, a column each.
+        contexts: Rows with a context report, each report once.
     """
 
     title: str
@@ -87,9 +87,9 @@ class Overview:
     """The main metric of every category, by method and adaptation.
 
     Attributes:
-        main: the metric.
-        columns: method and adaptation.
-        lines: title, value by column (None where a category has no such row), and the place of the category's card.
+        main: The metric.
+        columns: Method and adaptation.
+        lines: Title, value by column (None where a category has no such row), and the place of the category's card.
     """
 
     main: str
@@ -98,7 +98,7 @@ class Overview:
 
 
 def evaluation_page(evaluation: Evaluation) -> str:
-    """The whole of report.html: self-contained, without scripts."""
+    """Return the whole of report.html: self-contained, without scripts."""
     means = mean_rows(evaluation)
     overall = [row for row in overall_rows(evaluation) if is_mean(row)]
     folds = [row for row in means if not any(row is each for each in overall)]
@@ -136,7 +136,7 @@ def _board(group: Group) -> Board:
 
 
 def _categories(evaluation: Evaluation) -> tuple[Category, ...]:
-    """Categories in the order of their rows, then those that have a diagnosis alone."""
+    """Return the categories in the order of their rows, then those that have a diagnosis alone."""
     all_groups = groups(category_rows(evaluation))
     named = [group.category for group in all_groups] + [each.category for each in evaluation.diagnoses]
     return tuple(
@@ -150,7 +150,7 @@ def _categories(evaluation: Evaluation) -> tuple[Category, ...]:
 
 
 def _overview(categories: Sequence[Category]) -> Overview | None:
-    """None where there are not two categories to compare."""
+    """Return the overview; None where there are fewer than two categories to compare."""
     rows = [row for category in categories for board in category.boards for row in board.rows]
     main = main_metric(rows)
     if main is None or sum(bool(category.boards) for category in categories) < 2:

@@ -1,4 +1,4 @@
-"""The plain sentences of an evaluation report: what a column means, what was looked up, what a context made of it."""
+"""The sentences of an evaluation report: what columns mean, what was measured, and what contexts changed."""
 
 from collections.abc import Sequence
 
@@ -33,13 +33,13 @@ MEANINGS: dict[str, str] = {
 
 
 def adaptation_sentence(adaptation: str) -> str:
-    """What an adaptation does, stage by stage; empty for one that is not known."""
+    """Return what an adaptation does, stage by stage; empty for one that is not known."""
     stages = [stage.strip() for stage in adaptation.split("+")]
     return " ".join(ADAPTATIONS[stage] for stage in stages if stage in ADAPTATIONS)
 
 
 def counts_sentence(rows: Sequence[Row]) -> str:
-    """How many photos, identities and pairs are behind rows of one category; empty where nobody counted."""
+    """Return how many photos, identities and pairs are behind rows of one category; empty where nobody counted."""
     queries, gallery, identities, pairs, draws = (
         max((getattr(row, name) for row in rows), default=0)
         for name in ("num_queries", "num_gallery", "num_identities", "num_pairs", "num_draws")
@@ -54,12 +54,12 @@ def counts_sentence(rows: Sequence[Row]) -> str:
 
 
 def chosen_words(row: Row) -> str:
-    """What "auto" chose and how often, as in "generated 4, null 1"; empty for other adaptations."""
+    """Return what "auto" chose and how often, as in "generated 4, null 1"; empty for other adaptations."""
     return ", ".join(f"{name} {count}" for name, count in row.chosen.items())
 
 
 def label_sentence(context: ContextSummary) -> str:
-    """How well the language model predicts a label; empty where that could not be measured."""
+    """Return how well the language model predicts a label; empty where that could not be measured."""
     if context.label_accuracy is None:
         return ""
     accuracy = f"correctly {percent(context.label_accuracy.value)} % of the time"
@@ -69,7 +69,7 @@ def label_sentence(context: ContextSummary) -> str:
 
 
 def cosine_sentence(context: ContextSummary) -> str:
-    """How alike the prompts of different contexts are; empty where nobody measured."""
+    """Return how alike the prompts of different contexts are; empty where nobody measured."""
     if not context.prompt_cosine:
         return ""
     listed = ", ".join(f"{name} {cosine:.3f}" for name, cosine in context.prompt_cosine.items())
@@ -77,7 +77,7 @@ def cosine_sentence(context: ContextSummary) -> str:
 
 
 def difference_words(difference: Estimate) -> str:
-    """What a difference "own minus this" shows, as far as its interval allows; empty without an interval."""
+    """Return what a difference "own minus this" shows, as far as its interval allows; empty without an interval."""
     if difference.low is None or difference.high is None:
         return ""
     if difference.low > 0:
@@ -86,7 +86,7 @@ def difference_words(difference: Estimate) -> str:
 
 
 def confusion_words(error: IdentityErrors) -> str:
-    """Which identity stands first instead, and how often; empty where none does."""
+    """Return which identity stands first instead, and how often; empty where none does."""
     return f"{error.confused_with} ({_times(error.confused)})" if error.confused_with else ""
 
 

@@ -16,12 +16,12 @@ _COLUMNS = ("protocol", "category", "metric", "value")
 
 
 def read_published(path: Path) -> pd.DataFrame:
-    """The printed numbers of a CSV: protocol, category ("mean" for the mean), metric, value in percent; and method.
+    """Return the published numbers of a CSV: protocol, category (or "mean"), metric, value in percent, method.
 
     `method` may be missing or empty: then the number is joined to every method.
 
     Raises:
-        DataError: the file cannot be read, lacks columns, or has bad rows: all of them in one message.
+        DataError: The file cannot be read, lacks columns, or has bad rows: all of them in one message.
     """
     frame = read_csv(path)
     require_columns(path, list(frame.columns), _COLUMNS)
@@ -37,7 +37,7 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def add_published(rows: Sequence[Row], published: pd.DataFrame) -> list[Row]:
-    """The rows with the printed numbers that belong to them."""
+    """Return the rows with the printed numbers that belong to them."""
     return [replace(row, paper=_of_row(row, published)) for row in rows]
 
 

@@ -16,9 +16,9 @@ class Table:
     """Cells of text; every line has as many as the header.
 
     Attributes:
-        header: names of columns.
-        lines: of cells.
-        num_words: how many columns, from the left, hold words; the others hold figures.
+        header: Names of columns.
+        lines: Of cells.
+        num_words: How many columns, from the left, hold words; the others hold figures.
     """
 
     header: tuple[str, ...]
@@ -27,7 +27,7 @@ class Table:
 
 
 def results_table(rows: Sequence[Row]) -> Table:
-    """Methods and adaptations with the main metric, its interval in brackets, and the other metrics that any row has.
+    """Return a table of methods and adaptations: the main metric with its interval, then the other metrics of any row.
 
     Categories, variants and the paper's values have a column where rows differ in them or have any.
     """
@@ -48,12 +48,12 @@ def results_table(rows: Sequence[Row]) -> Table:
 
 
 def paper_words(row: Row) -> str:
-    """The paper's values by name, as in "mAP 55.2, Rank-1 80.1"; empty where it has none."""
+    """Return the paper's values by name, as in "mAP 55.2, Rank-1 80.1"; empty where it has none."""
     return ", ".join(f"{METRICS[key]} {percent(row.paper[key])}" for key in METRICS if key in row.paper)
 
 
 def aligned(table: Table) -> list[str]:
-    """Lines of equal columns for a terminal: words to the left, figures to the right."""
+    """Return lines of equal columns for a terminal: words to the left, figures to the right."""
     columns = zip(table.header, *table.lines, strict=True)
     widths = [max(len(cell) for cell in column) for column in columns]
     return [
@@ -66,7 +66,7 @@ def aligned(table: Table) -> list[str]:
 
 
 def with_interval(estimate: Estimate) -> str:
-    """As in "61.2 (58.0 to 64.1)"."""
+    """Return the value with its interval, as in "61.2 (58.0 to 64.1)"."""
     return _figure(estimate, with_interval=True)
 
 

@@ -12,7 +12,7 @@ ALWAYS = ("map", "rank1", "rank5", "auc", "acc")
 
 
 def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """What report.json holds; `verdict` comes first."""
+    """Return what report.json holds; `verdict` comes first."""
     return {
         "verdict": headline(evaluation),
         "unit": "fraction",
@@ -30,7 +30,7 @@ def evaluation_dict(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def estimates_dict(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    """MAP and the ends of its interval, by name."""
+    """Return the mAP and the ends of its interval, by name."""
     return {name: {"map": each.value, "low": each.low, "high": each.high} for name, each in estimates.items()}
 
 

@@ -1,4 +1,4 @@
-"""Which rows of an evaluation stand together, which is best, and what to say first: for every way to show it."""
+"""Groups of comparable rows, the best row, and the headline, for every format of a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,63 +30,63 @@ class Group:
 
 
 def is_mean(row: Row) -> bool:
-    """Whether a row is a mean over categories."""
+    """Return whether a row is a mean over categories."""
     return row.category == _MEAN or row.category.startswith(f"{_MEAN} of ")
 
 
 def groups(rows: Sequence[Row]) -> tuple[Group, ...]:
-    """The rows by category and variant, in the order in which these first appear."""
+    """Return the rows by category and variant, in the order in which these first appear."""
     keys = dict.fromkeys((row.category, row.variant) for row in rows)
     return tuple(Group(*key, tuple(row for row in rows if (row.category, row.variant) == key)) for key in keys)
 
 
 def mean_rows(evaluation: Evaluation) -> tuple[Row, ...]:
-    """The rows that are means over categories."""
+    """Return the rows that are means over categories."""
     return tuple(row for row in evaluation.rows if is_mean(row))
 
 
 def overall_rows(evaluation: Evaluation) -> list[Row]:
-    """The rows that the verdict is about: the means over all categories, or every row where there are none."""
+    """Return the rows that the verdict is about: the means over all categories, or every row where there are none."""
     return [row for row in evaluation.rows if row.category == _MEAN] or list(evaluation.rows)
 
 
 def category_rows(evaluation: Evaluation) -> tuple[Row, ...]:
-    """The rows of single categories."""
+    """Return the rows of single categories."""
     return tuple(row for row in evaluation.rows if not is_mean(row))
 
 
 def metrics_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The keys of METRICS that any row has, in their order."""
+    """Return the keys of METRICS that any row has, in their order."""
     return tuple(key for key in METRICS if any(key in row.values for row in rows))
 
 
 def main_metric(rows: Sequence[Row]) -> str | None:
-    """The metric that rows are compared by: mAP, else AUC, else accuracy, else the first there is; None without any."""
+    """Return the metric that rows are compared by: mAP, AUC, accuracy, or the first there is; None without any."""
     present = metrics_of(rows)
     return next((key for key in _MAIN if key in present), None)
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
-    """The row with the highest main metric, the first of equals; None where nothing was measured."""
+    """Return the row with the highest main metric, the first of equals; None where nothing was measured."""
     metric = main_metric(rows)
     measured = [row for row in rows if metric in row.values]
     return max(measured, key=lambda row: row.values[metric].value) if metric is not None and measured else None
 
 
 def row_name(row: Row | Diagnosis) -> str:
-    """Method and adaptation, as in "vicp (generated)"."""
+    """Return the method and adaptation in words, as in "vicp (generated)"."""
     return f"{row.method} ({row.adaptation})"
 
 
 def interval_text(estimate: Estimate) -> str:
-    """The interval in percent, as in "58.0 to 64.1"; empty where there is none."""
+    """Return the interval in percent, as in "58.0 to 64.1"; empty where there is none."""
     if estimate.low is None or estimate.high is None:
         return ""
     return f"{percent(estimate.low)} to {percent(estimate.high)}"
 
 
 def context_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows with a context report, one for those of a method that carry the same."""
+    """Return the rows with a context report, one for those of a method that carry the same."""
     shown: list[Row] = []
     for row in rows:
         if row.context and not any(row.method == other.method and row.context == other.context for other in shown):
@@ -95,7 +95,7 @@ def context_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def best_sentence(evaluation: Evaluation) -> str:
-    """Which method does best on the mean over categories (or, without means, on any category), and how well."""
+    """Return which method does best on the mean over categories (or, without means, on any category), and how well."""
     rows = overall_rows(evaluation)
     best, metric = best_row(rows), main_metric(rows)
     if best is None or metric is None:
@@ -108,19 +108,19 @@ def best_sentence(evaluation: Evaluation) -> str:
 
 
 def context_row(evaluation: Evaluation) -> Row | None:
-    """The best row if it has a context report, else the best of those that have one; None without any."""
+    """Return the best row if it has a context report, else the best of those that have one; None without any."""
     overall = overall_rows(evaluation)
     best = best_row(overall)
     return best if best is not None and best.context else best_row([row for row in overall if row.context])
 
 
 def context_sentence(row: Row) -> str:
-    """The verdict on a row's context, after its name; empty without one."""
+    """Return the verdict on a row's context, after its name; empty without one."""
     return f"{row_name(row)}: {row.context.verdict}" if row.context else ""
 
 
 def context_verdict(evaluation: Evaluation) -> str:
-    """The verdict on the context of `context_row`, which is named if it is not the best row; empty without any."""
+    """Return the verdict on the context of `context_row`, named if it is not the best row; empty without one."""
     row = context_row(evaluation)
     if row is None or row.context is None:
         return ""
@@ -129,7 +129,7 @@ def context_verdict(evaluation: Evaluation) -> str:
 
 
 def headline(evaluation: Evaluation) -> str:
-    """The verdict: the best row with its interval and, where a method is prompted, what its context is worth."""
+    """Return the verdict: the best row with its interval and, where a method is prompted, what its context is worth."""
     return f"{best_sentence(evaluation)} {context_verdict(evaluation)}".rstrip()
 
 

@@ -1,4 +1,4 @@
-"""What every report shares: figures in percent, one page from a template, files that appear whole or not at all."""
+"""What reports share: numbers as percent, pages from templates, and writing files whole or not at all."""
 
 import base64
 import json
@@ -13,38 +13,38 @@ from vicp.io import atomic_write
 
 
 def percent(fraction: float) -> str:
-    """A fraction as percent with one decimal, without the sign for percent."""
+    """Return a fraction as percent with one decimal, without the sign for percent."""
     return f"{100 * fraction:.1f}"
 
 
 def signed(fraction: float) -> str:
-    """A difference of fractions in points with one decimal and its sign; zero has none."""
+    """Return a difference of fractions in points with one decimal and its sign; zero has none."""
     points = round(100 * fraction, 1)
     return f"{points:+.1f}" if points else "0.0"
 
 
 def data_uri(picture: bytes) -> str:
-    """An encoded PNG or JPEG as a URI that holds it."""
+    """Return an encoded PNG or JPEG as a URI that holds it."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def json_text(value: Mapping[str, Any]) -> str:
-    """JSON for people and programs.
+    """Return facts as indented JSON.
 
     Raises:
-        ValueError: a number is NaN or infinite, which JSON does not know.
+        ValueError: A number is NaN or infinite, which JSON does not know.
     """
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def page_text(template: str, values: Mapping[str, object], *, words: Mapping[str, object]) -> str:
-    """A page from one of `templates/`, whatever stands in `values` escaped.
+    """Return a page from one of `templates/`, whatever stands in `values` escaped.
 
     Args:
-        template: its file.
-        values: what this page is about.
-        words: functions and names that the template's imported macros may use as well.
+        template: Its file.
+        values: What this page is about.
+        words: Functions and names that the template's imported macros may use as well.
     """
     environment = Environment(
         loader=PackageLoader("vicp.evaluation"),
@@ -59,10 +59,10 @@ def page_text(template: str, values: Mapping[str, object], *, words: Mapping[str
 
 
 def write_files(out: Path, files: Mapping[str, str | bytes]) -> None:
-    """Writes texts, and pictures as bytes, by file name into a folder, which is made; each appears whole or not at all.
+    """Write texts, and pictures as bytes, by file name into a folder, which is made; each appears whole or not at all.
 
     Raises:
-        DataError: the folder cannot be written.
+        DataError: The folder cannot be written.
     """
     for name, content in files.items():
         try:

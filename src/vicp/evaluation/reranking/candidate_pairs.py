@@ -1,4 +1,4 @@
-"""The pairs of photos that a second stage compares: each query with the photos of its shortlist, none twice."""
+"""The pairs of photos that reranking compares: each query with the photos of its shortlist, none twice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ class CandidatePairs:
 
 
 def candidate_pairs(shortlist: Shortlist, *, query_photos: Ints, gallery_photos: Ints) -> CandidatePairs:
-    """The pairs of a shortlist.
+    """Return the pairs of a shortlist.
 
     Args:
-        shortlist: of Q queries in a gallery of G photos.
+        shortlist: Of Q queries in a gallery of G photos.
         query_photos: (Q,) row of the photo table of each query.
         gallery_photos: (G,) row of the photo table of each gallery photo.
 
     Raises:
-        ValueError: photos that do not fit the shortlist.
+        ValueError: Photos that do not fit the shortlist.
     """
     rows, filled = shortlist.rows, shortlist.filled
     if query_photos.shape != (len(rows),) or rows.max(initial=-1) >= len(gallery_photos):
@@ -64,13 +64,13 @@ def score_pairs(
     batch_size: int,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Scores (Q, k) of the shortlist's places, -inf at empty ones; each pair is scored once.
+    """Return scores (Q, k) of the shortlist's places, -inf at empty ones; each pair is scored once.
 
     Args:
         pairs: P pairs.
-        score: takes positions (b,) and (b,) in `pairs.photos`, returns (b,) scores.
-        batch_size: pairs scored at a time.
-        progress: called after each batch.
+        score: Takes positions (b,) and (b,) in `pairs.photos`, returns (b,) scores.
+        batch_size: Pairs scored at a time.
+        progress: Called after each batch.
     """
     values = np.full(len(pairs.left) + 1, -np.inf, dtype=np.float32)  # the last is that of empty places
     for start in range(0, len(pairs.left), batch_size):

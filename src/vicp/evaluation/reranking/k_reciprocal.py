@@ -1,4 +1,4 @@
-"""A second stage from the embeddings alone: k-reciprocal encoding (Zhong et al., CVPR 2017, arXiv 1701.08398).
+"""Reranking by k-reciprocal encoding of the embeddings (Zhong et al., CVPR 2017, arXiv 1701.08398).
 
 Two photos show the same individual more likely if each is among the other's nearest, and if their nearest are the same
 photos. From the task's equations, over all photos, those of queries and those of the gallery:
@@ -45,21 +45,21 @@ def k_reciprocal_scores(
     block_size: int = BLOCK_SIZE,
     progress: Progress | None = None,
 ) -> Floats:
-    """Minus d* of each query and the photos of its shortlist, (Q, k) float64; -inf at empty places.
+    """Return -d* of each query and the photos of its shortlist, (Q, k) float64; -inf at empty places.
 
     What a query finds depends on the other queries, which are among the neighbours.
 
     Args:
         task: Q queries in a gallery of G; a query that is a gallery row counts once among the photos.
-        shortlist: of these.
-        k1: how many nearest photos may be relatives.
-        k2: over how many photos the encoding is averaged; 1 leaves it as it is.
-        weight: lambda, of the first stage's distance.
-        block_size: photos compared at a time.
-        progress: called with pairs done and pairs in all.
+        shortlist: Of these.
+        k1: How many nearest photos may be relatives.
+        k2: Over how many photos the encoding is averaged; 1 leaves it as it is.
+        weight: Lambda, of the first stage's distance.
+        block_size: Photos compared at a time.
+        progress: Called with pairs done and pairs in all.
 
     Raises:
-        ValueError: what `find_shortlist` refuses, k2 above k1 + 1, k1 or k2 below 1, or a weight outside [0, 1].
+        ValueError: What `find_shortlist` refuses, k2 above k1 + 1, k1 or k2 below 1, or a weight outside [0, 1].
     """
     if not (k1 >= 1 and 1 <= k2 <= k1 + 1 and 0 <= weight <= 1):
         raise ValueError(f"k1 {k1}, k2 {k2}, weight {weight}; expected 1 <= k2 <= k1 + 1 and a weight in [0, 1]")
@@ -73,7 +73,7 @@ def k_reciprocal_scores(
 
 
 def _photos(task: RetrievalTask) -> tuple[Tensor, Ints]:
-    """Embeddings (n, D) of gallery and queries, each photo once, and which of them each query is (Q,)."""
+    """Return embeddings (n, D) of gallery and queries, each photo once, and which of them each query is (Q,)."""
     photo_of = np.full(len(task.query), -1) if task.own_rows is None else task.own_rows.copy()
     new = np.flatnonzero(photo_of < 0)  # queries that are no photos of the gallery
     photo_of[new] = len(task.gallery) + np.arange(len(new))
@@ -82,7 +82,7 @@ def _photos(task: RetrievalTask) -> tuple[Tensor, Ints]:
 
 
 def _neighbours(nearest: Ints, k: int) -> sparse.csr_array:
-    """N(p, k) of every photo p as 0 and 1, (n, n): p itself and its k nearest."""
+    """Return N(p, k) of every photo p as 0 and 1, (n, n): p itself and its k nearest."""
     own = np.arange(len(nearest))
     row = np.repeat(own, k + 1)
     column = np.concatenate([own[:, None], nearest[:, :k]], axis=1).ravel()
@@ -91,7 +91,7 @@ def _neighbours(nearest: Ints, k: int) -> sparse.csr_array:
 
 
 def _relatives(nearest: Ints, k1: int) -> sparse.csr_array:
-    """R*(p) of every photo p, as entries above 0 of (n, n)."""
+    """Return R*(p) of every photo p, as entries above 0 of (n, n)."""
     close, closer = (_reciprocal(_neighbours(nearest, k)) for k in (k1, round(k1 / 2)))
     size = closer.sum(axis=1)  # (n,)
     parts = []
@@ -107,19 +107,19 @@ def _relatives(nearest: Ints, k1: int) -> sparse.csr_array:
 
 
 def _reciprocal(neighbours: sparse.csr_array) -> sparse.csr_array:
-    """R(p, k): neighbours that have p among theirs."""
+    """Return R(p, k): neighbours that have p among theirs."""
     return neighbours.multiply(neighbours.T).tocsr()
 
 
 def _encode(rows: NDArray[np.float32], relatives: sparse.csr_array) -> sparse.csr_array:
-    """V of equation 7, (n, n)."""
+    """Return V of equation 7, (n, n)."""
     pairs = relatives.tocoo()
     values = np.exp(-_squared_distance(rows, *pairs.coords))
     return sparse.csr_array((values, pairs.coords), shape=relatives.shape)
 
 
 def _expand(encoding: sparse.csr_array, nearest: Ints, k2: int) -> sparse.csr_array:
-    """V of equation 11, (n, n)."""
+    """Return V of equation 11, (n, n)."""
     neighbours = _neighbours(nearest, k2 - 1)
     return sparse.diags_array(1 / neighbours.sum(axis=1)) @ (neighbours @ encoding)
 
@@ -132,7 +132,7 @@ def _distances(
     weight: float,
     progress: Progress | None,
 ) -> Floats:
-    """Minus d* of equation 12, (Q, k)."""
+    """Return -d* of equation 12, (Q, k)."""
     query, place = np.nonzero(shortlist.filled)
     left, right = photo_of[query], shortlist.rows[query, place]  # (P,)
     total = encoding.sum(axis=1)  # (n,)
@@ -148,7 +148,7 @@ def _distances(
 
 
 def _squared_distance(rows: NDArray[np.float32], left: Ints, right: Ints) -> Floats:
-    """2 - 2 cos of pairs of photos, (P,)."""
+    """Return 2 - 2 cos of pairs of photos, (P,)."""
     distance = np.empty(len(left))
     for part in _parts(len(left)):
         distance[part] = 2 - 2 * exact_similarity(rows[left[part]], rows[right[part]])

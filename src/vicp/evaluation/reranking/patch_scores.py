@@ -1,4 +1,4 @@
-"""A second stage: how well the patches of two photos fit each other, by optimal transport.
+"""Reranking by the optimal-transport distance between the patches of two photos.
 
 An embedding sums a photo up; its patch tokens still say what is where. The score is minus the distance of L_align.
 """
@@ -30,23 +30,23 @@ def patch_scores(
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Minus the optimal-transport distance between the patch tokens of the photos of each pair, (Q, k).
+    """Return the negative optimal-transport distance between the patch tokens of the photos of each pair, (Q, k).
 
     The patches of each photo are computed once, under the prompt's tokens where it has prompted features, and wait
     on disk as float16; transport is float32.
 
     Args:
-        embedder: its `progress` is called for the photos.
+        embedder: Its `progress` is called for the photos.
         pixels: (n, 3, S, S) uint8, the photos of the table.
-        pairs: of the shortlist.
+        pairs: Of the shortlist.
         prompt: None for the plain backbone; a metric, which is for embeddings, changes nothing here.
-        num_iterations: of Sinkhorn.
-        batch_size: pairs compared at a time.
-        progress: called for the pairs.
+        num_iterations: Of Sinkhorn.
+        batch_size: Pairs compared at a time.
+        progress: Called for the pairs.
 
     Raises:
-        DataError: the disk is too small for the patches.
-        PromptError: the prompt belongs to another model.
+        DataError: The disk is too small for the patches.
+        PromptError: The prompt belongs to another model.
     """
     if not len(pairs.left):
         return np.full(pairs.places.shape, -np.inf, dtype=np.float32)
@@ -70,7 +70,7 @@ def patch_scores(
 
 
 def _patch_encoder(embedder: Embedder, prompt: Prompt | None) -> Callable[[Tensor], Tensor]:
-    """What makes L2-normalised patch tokens (b, N, D) of photos (b, 3, S, S) uint8, under the prompt's tokens."""
+    """Return a function from photos (b, 3, S, S) uint8 to L2-normalised patch tokens (b, N, D) under the prompt."""
     if prompt is not None:
         embedder.check(prompt)
     visual = None if prompt is None else prompt.feature_sources[-1]  # with features of both kinds, the prompted ones

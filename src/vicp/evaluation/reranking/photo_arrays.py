@@ -1,4 +1,4 @@
-"""What a second stage keeps of every photo: an array on disk, since patch tokens of many photos outgrow memory."""
+"""Arrays on disk for what reranking keeps of every photo, since patch tokens of many photos exceed memory."""
 
 import math
 import shutil
@@ -26,18 +26,18 @@ def photo_arrays(
     batch_size: int,
     progress: Progress,
 ) -> Iterator[NDArray[np.floating]]:
-    """An array (N, ...) on disk of what `compute` makes of each photo, gone when the block is left.
+    """Return an array (N, ...) on disk of what `compute` makes of each photo, gone when the block is left.
 
     Args:
         pixels: (n, 3, S, S) uint8.
         photos: (N,) the rows of `pixels` to use, in this order; at least one.
         compute: (b, 3, S, S) uint8 to (b, ...).
-        dtype: of the array.
-        batch_size: photos computed at a time.
-        progress: called with photos done and photos in all.
+        dtype: Of the array.
+        batch_size: Photos computed at a time.
+        progress: Called with photos done and photos in all.
 
     Raises:
-        DataError: the disk is too small.
+        DataError: The disk is too small.
     """
     with TemporaryDirectory(prefix="vicp-", ignore_cleanup_errors=True) as folder:
         array: NDArray[np.floating] | None = None
@@ -53,7 +53,7 @@ def photo_arrays(
 
 
 def _make_array(folder: Path, shape: tuple[int, ...], dtype: type[np.floating]) -> NDArray[np.floating]:
-    """An array of a new file, if there is room for it: writing past the end of the disk would end the process."""
+    """Return an array in a new file; raises if the disk is full, where writing to it would kill the process."""
     size, free = math.prod(shape) * np.dtype(dtype).itemsize, shutil.disk_usage(folder).free
     if size > free:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The second stage of retrieval in two stages: each query's shortlist in a new order, and what that is worth.
+"""The second stage of retrieval: each query's shortlist in a new order, and its metrics.
 
 Photos outside the shortlist keep their places after it. So a right photo there keeps its rank, and one inside loses
 the wrong photos that the first stage put before it in the shortlist, and gains those that the second stage does.
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 def rerank(shortlist: Shortlist, scores: NDArray[np.floating]) -> Shortlist:
-    """The same rows by second-stage score, the highest first; equal ones keep the order of the first stage.
+    """Return the same rows by second-stage score, the highest first; equal ones keep the order of the first stage.
 
     >>> import numpy as np
     >>> first = Shortlist(np.array([[4, 7, 2]]), np.array([[0.9, 0.8, 0.7]]))
@@ -28,11 +28,11 @@ def rerank(shortlist: Shortlist, scores: NDArray[np.floating]) -> Shortlist:
     [[7, 4, 2]]
 
     Args:
-        shortlist: of Q queries, k places.
+        shortlist: Of Q queries, k places.
         scores: (Q, k), higher is closer; whatever stands at empty places counts for nothing.
 
     Raises:
-        ValueError: scores of another shape, or NaN.
+        ValueError: Scores of another shape, or NaN.
     """
     scores = _checked(shortlist, scores)
     order = np.argsort(np.where(shortlist.filled, -scores, np.inf), axis=1, kind="stable")  # (Q, k)
@@ -44,7 +44,7 @@ def rerank(shortlist: Shortlist, scores: NDArray[np.floating]) -> Shortlist:
 def reranked_retrieval(
     task: RetrievalTask, shortlist: Shortlist, scores: NDArray[np.floating], *, block_size: int = BLOCK_SIZE
 ) -> Retrieval:
-    """What every query finds after the second stage, as exactly and in as little memory as `vicp.metrics.retrieval`.
+    """Return what every query finds after reranking, as exact and as small in memory as `vicp.metrics.retrieval`.
 
     Equal to it where both stages give the same order. Ties are pessimistic in both stages: wrong photos
     whose score equals a right one's stand before it, and so do those that the end of the shortlist has cut off
@@ -56,12 +56,12 @@ def reranked_retrieval(
 
     Args:
         task: Q queries in a gallery of G.
-        shortlist: from `find_shortlist` of the same task.
+        shortlist: From `find_shortlist` of the same task.
         scores: (Q, k) of the second stage, higher is closer.
-        block_size: as for `retrieval`.
+        block_size: As for `retrieval`.
 
     Raises:
-        ValueError: what `retrieval` and `rerank` refuse, or a shortlist made otherwise.
+        ValueError: What `retrieval` and `rerank` refuse, or a shortlist made otherwise.
     """
     scores = _checked(shortlist, scores)
     if len(shortlist.rows) != len(task.query):
@@ -83,7 +83,7 @@ def reranked_retrieval(
 
 
 def _rerank_block(block: Ranked, listed: Shortlist, scores: Floats, codes: Ints, gallery: Side) -> Retrieval:
-    """What R queries find when their shortlists (R, k) are re-ordered."""
+    """Return what R queries find when their shortlists (R, k) are re-ordered."""
     same = listed.filled & (gallery.codes[listed.rows] == codes[:, None])  # (R, k)
     wrong = listed.filled & ~same
     query, column, place = _positives_listed(block, listed, same)
@@ -97,10 +97,10 @@ def _rerank_block(block: Ranked, listed: Shortlist, scores: Floats, codes: Ints,
 
 
 def _positives_listed(block: Ranked, listed: Shortlist, same: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    """The positives in shortlists as (query, place in the shortlist, place in `block.index`), each (n,).
+    """Return the positives in shortlists as (query, place in the shortlist, place in `block.index`), each (n,).
 
     Raises:
-        ValueError: one that the ranking leaves out, or that has another similarity there.
+        ValueError: One that the ranking leaves out, or that has another similarity there.
     """
     num_rows = 1 + int(max(block.index.max(initial=0), listed.rows.max(initial=0)))
     query, column = np.nonzero(same)
@@ -118,7 +118,7 @@ def _positives_listed(block: Ranked, listed: Shortlist, same: NDArray[np.bool_])
 
 
 def _count_wrong(scores: Floats, wrong: NDArray[np.bool_]) -> Ints:
-    """How many wrong photos of the shortlist score at least as high as each photo in it, (R, k)."""
+    """Return how many wrong photos of the shortlist score at least as high as each photo in it, (R, k)."""
     counts = [((scores >= own[:, None]) & wrong).sum(axis=1) for own in scores.T]  # k times (R,)
     return np.stack(counts, axis=1)
 
@@ -126,7 +126,7 @@ def _count_wrong(scores: Floats, wrong: NDArray[np.bool_]) -> Ints:
 def _first(
     listed: Shortlist, scores: Floats, among: NDArray[np.bool_], rows: Ints, similarity: Floats
 ) -> tuple[Ints, Floats]:
-    """Row and similarity of the photo among these that stands first, (R,) each; as given where there is none."""
+    """Return the row and similarity of the first of these photos, (R,) each; as given where there is none."""
     best = np.where(among, scores, -np.inf).max(axis=1, keepdims=True)
     column = (among & (scores == best)).argmax(axis=1)  # the first of equal ones
     some, query = among.any(axis=1), np.arange(len(column))
@@ -135,7 +135,7 @@ def _first(
 
 
 def _checked(shortlist: Shortlist, scores: NDArray[np.floating]) -> Floats:
-    """The scores as float64, (Q, k)."""
+    """Return the scores as float64, (Q, k)."""
     if scores.shape != shortlist.rows.shape:
         raise ValueError(f"scores are {scores.shape}; expected {shortlist.rows.shape} as the shortlist")
     if np.isnan(scores[shortlist.filled]).any():

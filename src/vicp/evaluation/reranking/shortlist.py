@@ -1,4 +1,4 @@
-"""The first stage of retrieval in two stages: the gallery photos most similar to each query."""
+"""The first stage of retrieval: the gallery photos most similar to each query."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Shortlist:
 
 
 def find_shortlist(task: RetrievalTask, *, size: int, block_size: int = BLOCK_SIZE) -> Shortlist:
-    """The `size` gallery rows of highest cosine similarity to each query; equal ones by their number in the gallery.
+    """Return the `size` gallery rows of highest cosine similarity to each query; ties go by gallery number.
 
     Exact (see `vicp.metrics.grid`), the same to the last bit for any block size and number of threads. Memory: the
     shortlist, one copy of the embeddings, and the similarities of 512 queries to one block of the gallery.
@@ -44,10 +44,10 @@ def find_shortlist(task: RetrievalTask, *, size: int, block_size: int = BLOCK_SI
     Args:
         task: Q queries in a gallery of G; embeddings are normalised here.
         size: k.
-        block_size: gallery rows compared at a time.
+        block_size: Gallery rows compared at a time.
 
     Raises:
-        ValueError: shapes that do not fit, embeddings that are not finite, a size or block size below 1, or groups
+        ValueError: Shapes that do not fit, embeddings that are not finite, a size or block size below 1, or groups
             of one side only.
     """
     query, gallery = task.query, task.gallery
@@ -69,7 +69,7 @@ def find_shortlist(task: RetrievalTask, *, size: int, block_size: int = BLOCK_SI
 
 
 def _leave_out(scores: Floats, own: Ints, shots: tuple[Ints, Ints] | None, queries: slice, block: slice) -> None:
-    """Sets the similarity of rows that are not to be found to -inf, in place."""
+    """Set the similarity of rows that are not to be found to -inf, in place."""
     inside = np.flatnonzero((own >= 0) & (own < scores.shape[1]))
     scores[inside, own[inside]] = -np.inf
     if shots is not None:
@@ -77,7 +77,7 @@ def _leave_out(scores: Floats, own: Ints, shots: tuple[Ints, Ints] | None, queri
 
 
 def _merge(rows: Ints, similarity: Floats, scores: Floats, first: int) -> None:
-    """Brings the shortlist (R, k) up to date, in place, with a block (R, B) that begins at gallery row `first`.
+    """Bring the shortlist (R, k) up to date, in place, with a block (R, B) that begins at gallery row `first`.
 
     Rows of earlier blocks come first where similarities are equal: the sort is stable.
     """
@@ -94,7 +94,7 @@ def _merge(rows: Ints, similarity: Floats, scores: Floats, first: int) -> None:
 
 
 def _shots(task: RetrievalTask) -> tuple[Ints, Ints] | None:
-    """A code per identity and group, (Q,) and (G,), equal where a gallery row is left out; None without groups."""
+    """Return codes of identity and group, (Q,) and (G,), equal where a row is left out; None without groups."""
     if task.query_groups is None and task.gallery_groups is None:
         return None
     if task.query_groups is None or task.gallery_groups is None:

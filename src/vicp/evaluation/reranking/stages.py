@@ -1,4 +1,4 @@
-"""The second stages by name: what re-orders the first photos of a ranking."""
+"""The reranking stages by name."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -25,10 +25,10 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 def find_stages(names: Sequence[str]) -> tuple[Stage, ...]:
-    """The second stages of these names, each once.
+    """Return the second stages of these names, each once.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: There is none of that name.
     """
     for name in names:
         if name not in STAGES:
@@ -39,15 +39,15 @@ def find_stages(names: Sequence[str]) -> tuple[Stage, ...]:
 def rerank_task(
     stage: Stage, embedder: Embedder, loaded_task: LoadedTask, embeddings: Tensor, prompt: Prompt | None, *, size: int
 ) -> TaskResult:
-    """The result after a second stage has re-ordered the first `size` photos of each query.
+    """Return the result after a second stage has re-ordered the first `size` photos of each query.
 
     Args:
         stage: which.
-        embedder: the method.
-        loaded_task: the task, m photos.
-        embeddings: of these (m, D), of the first stage.
-        prompt: what made them; None for the plain backbone, which has no verifier.
-        size: of the shortlist.
+        embedder: The method.
+        loaded_task: The task, m photos.
+        embeddings: Of these (m, D), of the first stage.
+        prompt: What made them; None for the plain backbone, which has no verifier.
+        size: Of the shortlist.
     """
     task = loaded_task.embedded(embeddings)
     shortlist = find_shortlist(task, size=min(size, len(task.gallery)))
@@ -61,7 +61,7 @@ def rerank_task(
 def _pair_scores(
     stage: Stage, embedder: Embedder, pixels: Tensor, pairs: CandidatePairs, prompt: Prompt | None
 ) -> NDArray[np.float32]:
-    """Scores (Q, k) of the shortlist's places from the photos of each pair."""
+    """Return scores (Q, k) of the shortlist's places from the photos of each pair."""
     if stage == "ot":
         return patch_scores(embedder, pixels, pairs, prompt=prompt)
     if prompt is None:

@@ -1,4 +1,4 @@
-"""A second stage of ours: the in-context verifier's P(same | context, query, candidate), as log odds."""
+"""Reranking by the in-context verifier's P(same | context, query, candidate), as log odds (ours)."""
 
 import numpy as np
 import torch
@@ -22,24 +22,24 @@ def verifier_scores(
     batch_size: int = 256,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """The log odds that the photos of each pair show the same individual, (Q, k).
+    """Return the log odds that the photos of each pair show the same individual, (Q, k).
 
     The latent tokens of each photo are computed once and wait on disk. The comparison of two photos is the same in
     either order, so one of them is computed.
 
     Args:
-        embedder: its `progress` is called for the photos.
+        embedder: Its `progress` is called for the photos.
         pixels: (n, 3, S, S) uint8, the photos of the table.
-        pairs: of the shortlist.
-        prompt: whose slot states the verifier reads; see `vicp.adapt.in_context.can_verify`.
-        batch_size: pairs compared at a time.
-        progress: called for the pairs.
+        pairs: Of the shortlist.
+        prompt: Whose slot states the verifier reads; see `vicp.adapt.in_context.can_verify`.
+        batch_size: Pairs compared at a time.
+        progress: Called for the pairs.
 
     Raises:
-        ConfigError: a bare backbone, which has no verifier.
-        DataError: the disk is too small for the latents.
-        PromptError: the prompt belongs to another model.
-        ValueError: the prompt carries no slot states.
+        ConfigError: A bare backbone, which has no verifier.
+        DataError: The disk is too small for the latents.
+        PromptError: The prompt belongs to another model.
+        ValueError: The prompt carries no slot states.
     """
     if not len(pairs.left):
         return np.full(pairs.places.shape, -np.inf, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Chunks of photos on their way into the gallery: read, hashed and decoded once, then embedded."""
+"""Chunks of photos to enroll, each read, hashed and decoded once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ def read_chunks(
     bad: list[BadPhoto],
     select_known: SelectKnown,
 ) -> Iterator[Chunk]:
-    """Yields the photos of a table that are not known, in chunks of `size`, in order.
+    """Yield the photos of a table that are not known, in chunks of `size`, in order.
 
     Args:
         table: Photos of one category.

@@ -1,4 +1,4 @@
-"""Where chunks of photos are embedded: by this process, or by the workers of a Ray cluster."""
+"""Embed chunks of photos in this process, or with the workers of a Ray cluster."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ class EmbedChunks(Protocol):
     """Embeds chunks of photos, in order."""
 
     def __call__(self, embedder: Embedder, chunks: Iterable[Chunk], *, total: int) -> Iterator[Chunk]:
-        """Yields the chunks with their embeddings; `total` photos are expected, for a progress bar."""
+        """Yield the chunks with their embeddings; `total` photos are expected, for a progress bar."""
         ...
 
 
@@ -45,7 +45,7 @@ def find_engine(engine: Engine, *, workers: int = 2) -> EmbedChunks:
 
 
 def embed_locally(embedder: Embedder, chunks: Iterable[Chunk], *, total: int) -> Iterator[Chunk]:
-    """Yields the chunks with their embeddings, computed by this process."""
+    """Yield the chunks with their embeddings, computed by this process."""
     silent_embedder, num_embedded = embedder.without_progress(), 0
     for chunk in chunks:
         yield embed_chunk(silent_embedder, chunk)
@@ -54,7 +54,7 @@ def embed_locally(embedder: Embedder, chunks: Iterable[Chunk], *, total: int) ->
 
 
 def embed_with_ray(embedder: Embedder, chunks: Iterable[Chunk], *, total: int, workers: int = 2) -> Iterator[Chunk]:
-    """Yields the chunks with their embeddings, in order; a chunk whose worker died is embedded by another.
+    """Yield the chunks with their embeddings, in order; a chunk whose worker died is embedded by another.
 
     Uses the cluster that RAY_ADDRESS names, or starts Ray on this machine. The gallery is written by this process
     alone.

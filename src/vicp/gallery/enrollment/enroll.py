@@ -1,4 +1,4 @@
-"""Photos into the gallery: which category each is of, and those that are not there yet, embedded and kept."""
+"""Enroll photos: assign each a category, and embed and keep those that the gallery does not have."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def enroll_photos(
     step: int = STEP_PHOTOS,
     embed: EmbedChunks = embed_locally,
 ) -> EnrollResult:
-    """Adds the photos that the gallery does not have yet; stopped at any moment, the same call goes on.
+    """Add the photos that the gallery does not have yet; stopped at any moment, the same call goes on.
 
     Args:
         writer: The change to write with.

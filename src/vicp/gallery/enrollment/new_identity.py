@@ -1,4 +1,4 @@
-"""A new individual: whether the gallery knows it already, and what it is called."""
+"""Enroll a new individual: check whether the gallery knows it already, and name it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

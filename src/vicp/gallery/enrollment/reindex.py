@@ -1,4 +1,4 @@
-"""Stale embeddings anew: another prompt, another model. The old ones stay in use until the last new one is there."""
+"""Recompute embeddings after a change of prompt or model; the old ones stay in use until all new ones exist."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def reindex_categories(
     step: int = STEP_PHOTOS,
     embed: EmbedChunks = embed_locally,
 ) -> ReindexResult:
-    """Embeds the photos of categories anew where their prompt or model has changed; stopped, the same call goes on.
+    """Embed the photos of categories anew where their prompt or model has changed; stopped, the same call goes on.
 
     Args:
         writer: The change to write with.
@@ -93,7 +93,7 @@ def _stale_categories(
 def _embed_missing(
     writer: Change, embedder: Embedder, category: GalleryCategory, *, step: int, embed: EmbedChunks
 ) -> tuple[int, int]:
-    """Embeds the photos that the new space does not have; returns how many, and how many it had."""
+    """Embed the photos that the new space does not have; returns how many, and how many it had."""
     snapshot = writer.snapshot
     frame = photos(snapshot, ("key", "source"), f"category = {quoted(category.category)}")
     embedded = np.zeros(0, np.int64)
@@ -116,7 +116,7 @@ def _embed_missing(
 def _kept_chunks(
     snapshot: Snapshot, category: GalleryCategory, frame: pd.DataFrame, embedder: Embedder
 ) -> Iterator[Chunk]:
-    """Yields the photos from the gallery or, where it keeps none, from where they came from."""
+    """Yield the photos from the gallery or, where it keeps none, from where they came from."""
     for start in range(0, len(frame), embedder.batch_size):
         part = frame.iloc[start : start + embedder.batch_size]
         rows = snapshot.of_numbers(ORIGINALS, part["number"].tolist(), ["number", "image"]).to_pylist()

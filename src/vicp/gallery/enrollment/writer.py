@@ -1,4 +1,4 @@
-"""Embedded photos into the tables, in steps of which each becomes visible as a whole."""
+"""Write embedded photos into the tables, in steps each of which becomes visible as a whole."""
 
 import time
 from collections.abc import Sequence
@@ -65,14 +65,14 @@ class EnrollmentWriter:
         return is_known
 
     def add(self, chunk: Chunk) -> None:
-        """Takes embedded photos, and writes when there are enough of them or enough time has passed."""
+        """Take embedded photos, and writes when there are enough of them or enough time has passed."""
         self._waiting.append(chunk)
         late = time.monotonic() - self._last_write > STEP_SECONDS
         if late or sum(len(waiting.photos) for waiting in self._waiting) >= self._step:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what has been gathered, as one step."""
+        """Write what has been gathered, as one step."""
         chunks, self._waiting = self._waiting, []
         self._last_write = time.monotonic()
         if not chunks and not self._new_names:
@@ -87,7 +87,7 @@ class EnrollmentWriter:
         self._writer.commit(f"{self.num_added} photos, {self.num_identities} new identities{named}")
 
     def _compare_names(self, position: int, row: Any) -> None:
-        """Compares the name of a photo with the one it has in the gallery, if any."""
+        """Compare the name of a photo with the one it has in the gallery, if any."""
         photo = self._frame.iloc[position]
         is_named, is_unnamed_there = isinstance(row.identity, str), not isinstance(photo["identity"], str)
         if is_named and is_unnamed_there and photo["category"] == row.category:
@@ -115,7 +115,7 @@ class EnrollmentWriter:
         self._writer.add(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
 
     def _write_identities(self, chunks: list[Chunk]) -> int:
-        """Writes the names that are new, and returns how many."""
+        """Write the names that are new, and returns how many."""
         names = {(chunk.category.category, facts["identity"]) for chunk in chunks for facts in chunk.facts}
         names |= set(self._new_names.values())
         new_names = sorted({(c, i) for c, i in names if i is not None} - self._identities)
@@ -126,7 +126,7 @@ class EnrollmentWriter:
 
 
 def write_embeddings(writer: Change, category: GalleryCategory, numbers: list[int], embeddings: np.ndarray) -> None:
-    """Adds embeddings (n, D) of photos to the table of the category's space."""
+    """Add embeddings (n, D) of photos to the table of the category's space."""
     schema = embeddings_schema(embeddings.shape[1])
     values = pa.array(np.ascontiguousarray(embeddings, dtype=np.float32).reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(values, embeddings.shape[1])

@@ -1,4 +1,4 @@
-"""Proposed pairs side by side on one page: look, click same or different, save the labels as a CSV."""
+"""A web page of proposed pairs on which a person labels them and saves the labels as a CSV."""
 
 import base64
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ THUMBNAIL_SIZE = 240  # pixels of the longer side
 
 
 def write_sheet(path: Path, pairs: Sequence[ProposedPair], table: PhotoTable, *, title: str) -> None:
-    """Writes the page; photos are inside it, so that it can be sent to who knows the individuals.
+    """Write the page; photos are inside it, so that it can be sent to who knows the individuals.
 
     Raises:
         DataError: A photo cannot be read, or the page not written.

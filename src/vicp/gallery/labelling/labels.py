@@ -1,4 +1,4 @@
-"""The labelled pairs of a gallery: what people said of two photos, whatever name either has."""
+"""The labelled pairs that a gallery keeps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class LabelResult:
 
 
 def label_pairs(writer: Change, file: Path) -> LabelResult:
-    """Adds the labelled pairs of a file to a gallery, all or none; a second time it changes nothing.
+    """Add the labelled pairs of a file to a gallery, all or none; a second time it changes nothing.
 
     Args:
         writer: The change to write with.
@@ -82,7 +82,7 @@ def labelled_pairs(snapshot: Snapshot, table: PhotoTable | None = None) -> Suppo
 
 
 def export_pairs(snapshot: Snapshot, out: Path) -> int:
-    """Writes the labelled pairs, and returns how many.
+    """Write the labelled pairs, and returns how many.
 
     The columns are left and right (keys, the paths of an exported Parquet table), same, and category.
 

@@ -1,4 +1,4 @@
-"""Labelled pairs as a CSV that grows: proposals are written, a person fills in `same`, and what is new is added."""
+"""CSV files of labelled pairs: write proposals, read labels, and add the new ones to a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class AddPairsResult:
 
 
 def add_pairs(labelled: Path, target: Path, table: PhotoTable) -> AddPairsResult:
-    """Adds the labelled rows of one file to another, made if absent; a second time it changes nothing.
+    """Add the labelled rows of one file to another, made if absent; a second time it changes nothing.
 
     Args:
         labelled: A CSV with left, right and same; rows with an empty `same` are left out.
@@ -101,7 +101,7 @@ def read_pairs(path: Path, table: PhotoTable) -> Support:
 
 
 def check_consistent(pairs: Support, names: list[str]) -> None:
-    """Checks that no pair labelled different has photos that other pairs make the same individual.
+    """Check that no pair labelled different has photos that other pairs make the same individual.
 
     Raises:
         DataError: One has.
@@ -111,7 +111,7 @@ def check_consistent(pairs: Support, names: list[str]) -> None:
 
 
 def require_no_loss(path: Path, pairs_file: Path | None) -> None:
-    """Checks that proposals written to a file replace no label and nothing else than proposals.
+    """Check that proposals written to a file replace no label and nothing else than proposals.
 
     Args:
         path: Where proposals are to be written.
@@ -136,7 +136,7 @@ def require_no_loss(path: Path, pairs_file: Path | None) -> None:
 
 
 def write_pairs(path: Path, frame: pd.DataFrame) -> None:
-    """Writes pairs as a CSV, whole or not at all.
+    """Write pairs as a CSV, whole or not at all.
 
     Raises:
         DataError: It cannot be written there.

@@ -1,4 +1,4 @@
-"""From photos to proposed pairs: embed them, see which labels there are, propose."""
+"""Propose pairs of photos to label: embed the photos, read the known labels, propose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def propose_from(
 
 
 def write_proposals(path: Path, pairs: Sequence[ProposedPair]) -> None:
-    """Writes proposed pairs with an empty column `same`, for a person to fill in.
+    """Write proposed pairs with an empty column `same`, for a person to fill in.
 
     Raises:
         DataError: It cannot be written there.

@@ -39,32 +39,32 @@ class Change:
         return {"author": self._author, "at": datetime.now(UTC), "reason": self._reason}
 
     def add(self, table: str, rows: pa.Table, *, schema: pa.Schema | None = None) -> None:
-        """Appends rows; `schema` makes a table that is not there yet."""
+        """Append rows; `schema` makes a table that is not there yet."""
         with self._writing(table):
             self.settled(table, schema).add(rows)
 
     def update(self, table: str, rows: pa.Table) -> None:
-        """Writes whole rows over those with the same key, and appends the others."""
+        """Write whole rows over those with the same key, and appends the others."""
         with self._writing(table):
             merge = self.settled(table).merge_insert(key_columns(table))
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
     def delete(self, table: str, numbers: Sequence[int]) -> None:
-        """Removes the rows of these photos."""
+        """Remove the rows of these photos."""
         with self._writing(table):
             opened = self.settled(table)
             for start in range(0, len(numbers), MAX_NUMBERS):
                 opened.delete(f"number in ({', '.join(map(str, numbers[start : start + MAX_NUMBERS]))})")
 
     def make_index(self, table: str, rows: int) -> Any:
-        """Builds a search index over the embeddings of a table of so many rows, and returns LanceDB's table."""
+        """Return build a search index over the embeddings of a table of so many rows, and returns LanceDB's table."""
         with self._writing(table):
             opened = self.settled(table)
             opened.create_index(INDEXED_COLUMN, config=index_config(rows), replace=True)
         return opened
 
     def commit(self, summary: str, *, settings: dict[str, Any] | None = None, state: Entry | None = None) -> Entry:
-        """Makes everything since the last commit visible at once, and returns the journal's new entry.
+        """Make everything since the last commit visible at once, and returns the journal's new entry.
 
         Args:
             summary: What was done, for people.
@@ -101,7 +101,7 @@ class Change:
         return entry
 
     def undo(self) -> Entry:
-        """Takes the last command back that has not been taken back.
+        """Take the last command back that has not been taken back.
 
         Raises:
             GalleryError: Nothing is left to take back.
@@ -111,7 +111,7 @@ class Change:
         return self.commit(f"took back operation {what}", state=state)
 
     def restore(self, number: int) -> Entry:
-        """Brings back the gallery as it was after this operation.
+        """Bring back the gallery as it was after this operation.
 
         Raises:
             GalleryError: No such operation.

@@ -41,7 +41,7 @@ def read_gallery(uri: str) -> Snapshot:
 
 @contextmanager
 def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lock: bool = False) -> Iterator[Change]:
-    """Opens a gallery to write, as the only writer.
+    """Open a gallery to write, as the only writer.
 
     Args:
         uri: The gallery.
@@ -59,7 +59,7 @@ def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lo
 
 
 def create_gallery(uri: str, settings: dict[str, Any], *, author: str, reason: str = "") -> Snapshot:
-    """Makes an empty gallery, and returns it.
+    """Make an empty gallery, and returns it.
 
     Raises:
         GalleryError: There is one already, the folder holds something else, or it cannot be written.
@@ -81,7 +81,7 @@ def create_gallery(uri: str, settings: dict[str, Any], *, author: str, reason: s
 
 
 def unlock(uri: str) -> str | None:
-    """Takes away the lock of a dead writer in object storage.
+    """Take away the lock of a dead writer in object storage.
 
     Returns:
         The process whose lock it was; None if there was none.

@@ -1,4 +1,4 @@
-"""All that is peculiar to LanceDB: which tables a database has, its vector index, its errors as one line."""
+"""What is specific to LanceDB: listing tables, the vector index, and errors as one line."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _MISSING_PART = re.compile(r"(not found|no longer exists|does not exist|No such 
 
 @contextmanager
 def lance_errors(uri: str, task: str) -> Iterator[None]:
-    """Turns what LanceDB raises into a `GalleryError` that names the gallery and the task it failed at."""
+    """Turn what LanceDB raises into a `GalleryError` that names the gallery and the task it failed at."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:

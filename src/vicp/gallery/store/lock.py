@@ -1,4 +1,4 @@
-"""One writer at a time: the system frees the lock of a process that dies, however it dies."""
+"""The writer lock: one writer at a time; the operating system frees the lock of a process that dies."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ _RETRY_SECONDS = 0.5
 
 @contextmanager
 def writer_lock(folder: Path, *, wait: bool) -> Iterator[None]:
-    """Holds the folder's lock.
+    """Return hold the folder's lock.
 
     Args:
         folder: Of the gallery.
@@ -54,7 +54,7 @@ def _writer(folder: Path) -> str:
 
 @contextmanager
 def remote_lock(database: Any, uri: str, *, wait: bool) -> Iterator[None]:
-    """Holds a gallery's lock in object storage, where making a table is the only atomic test-and-set.
+    """Return hold a gallery's lock in object storage, where making a table is the only atomic test-and-set.
 
     A process that is killed there leaves its lock behind; `remove_lock` takes it away.
 
@@ -80,7 +80,7 @@ def remote_lock(database: Any, uri: str, *, wait: bool) -> Iterator[None]:
 
 
 def remove_lock(database: Any) -> str | None:
-    """Takes away a lock that a dead process left in object storage.
+    """Take away a lock that a dead process left in object storage.
 
     Returns:
         The process whose lock it was; None if there was none.

@@ -54,7 +54,7 @@ class Snapshot:
             return query.to_arrow()
 
     def batches(self, table: str, columns: Sequence[str], *, size: int = 8192) -> Iterator[pa.RecordBatch]:
-        """Yields the same rows a batch at a time, for tables larger than memory.
+        """Yield the same rows a batch at a time, for tables larger than memory.
 
         Raises:
             GalleryError: The table cannot be read.

@@ -1,4 +1,4 @@
-"""The gallery's tables: their columns, what identifies a row of each, and which names may stand in them."""
+"""The gallery's tables: their columns, keys, and valid names."""
 
 import unicodedata
 

@@ -12,7 +12,7 @@ class Comparison(nn.Module):
 
     Args:
         dim: E.
-        readout_latent: whether the last latent is the readout's.
+        readout_latent: Whether the last latent is the readout's.
     """
 
     def __init__(self, dim: int, *, readout_latent: bool = False) -> None:
@@ -22,7 +22,7 @@ class Comparison(nn.Module):
         self.out = nn.Sequential(nn.GELU(), nn.Linear(2 * dim, dim), nn.LayerNorm(dim))
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Comparison tokens (..., E) of pairs of latents (..., Q, E)."""
+        """Return comparison tokens (..., E) of pairs of latents (..., Q, E)."""
         features = torch.cat([(left - right).abs(), left * right, left + right], dim=-1)  # (..., Q, 3E)
         if self.readout_hidden is None:
             hidden = self.hidden(features).mean(dim=-2)  # (..., 2E)

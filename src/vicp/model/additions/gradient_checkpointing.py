@@ -9,7 +9,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 
 def checkpoint_layers(model: nn.Module, *, on: bool) -> None:
-    """Has the transformers layers in `model` run again in the backward pass, or keep what they compute.
+    """Switch gradient checkpointing of the transformers layers in `model` on or off.
 
     transformers grants this in training mode only, while frozen parts are in eval. So a layer alone says that it
     trains, for as long as it is asked whether to checkpoint; it then runs in the mode it is found in here. Every

@@ -14,20 +14,20 @@ PROJECTIONS = ("q_proj", "v_proj", "query", "value")  # what the families call t
 
 
 def add_lora(backbone: Backbone, *, rank: int = 8, alpha: int = 16, last_layers: int | None = None) -> Backbone:
-    """The same backbone, changed in place: low-rank updates that start at zero and alone take gradients.
+    """Return the same backbone, changed in place: low-rank updates that start at zero and alone take gradients.
 
     W x becomes W x + (alpha / rank) B A x in the query and value projections. A is drawn from torch's global
     generator, B is zero. Prompts enter as before. The backbone keeps its mode: LoRA itself has no dropout.
 
     Args:
-        backbone: whose vit is plain.
-        rank: rows of A.
-        alpha: scale of the update.
-        last_layers: how many of the last layers are updated; None for all.
+        backbone: Whose vit is plain.
+        rank: Rows of A.
+        alpha: Scale of the update.
+        last_layers: How many of the last layers are updated; None for all.
 
     Raises:
-        ValueError: a rank or number of layers out of range, or a backbone that has LoRA already.
-        ConfigError: its attention has no projections by the names known here.
+        ValueError: A rank or number of layers out of range, or a backbone that has LoRA already.
+        ConfigError: Its attention has no projections by the names known here.
     """
     layers = backbone.layers
     count = len(layers) if last_layers is None else last_layers
@@ -56,10 +56,10 @@ def add_lora(backbone: Backbone, *, rank: int = 8, alpha: int = 16, last_layers:
 
 
 def merge_lora(backbone: Backbone) -> PreTrainedModel:
-    """A plain copy of the vit with the updates added into its weights; the backbone keeps its LoRA.
+    """Return a plain copy of the vit with the updates added into its weights; the backbone keeps its LoRA.
 
     Raises:
-        ValueError: there is no LoRA to merge.
+        ValueError: There is no LoRA to merge.
     """
     if not _has_lora(backbone.vit):
         raise ValueError("this backbone has no LoRA to merge; its vit is plain already")

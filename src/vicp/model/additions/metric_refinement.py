@@ -35,9 +35,9 @@ class PairEmbeddings:
     Attributes:
         left_readouts: L2-normalised (C, K, D').
         right_readouts: (C, K, D').
-        left: their coordinates along the directions that have gains (C, K, r).
+        left: Their coordinates along the directions that have gains (C, K, r).
         right: (C, K, r).
-        same: labels (C, K) bool.
+        same: Labels (C, K) bool.
     """
 
     left_readouts: Tensor
@@ -53,7 +53,7 @@ class PairEmbeddings:
             return context_features(self)
 
     def mean_or(self, default: Tensor) -> Tensor:
-        """The mean readout (C, D') of all photos, or a default (D',) where there are no pairs."""
+        """Return the mean readout (C, D') of all photos, or a default (D',) where there are no pairs."""
         photos = torch.cat([self.left_readouts, self.right_readouts], dim=1)  # (C, 2K, D')
         return photos.mean(dim=1) if photos.shape[1] else default.expand(len(photos), -1)
 
@@ -85,12 +85,12 @@ class MetricRefinement(nn.Module):
             nn.init.zeros_(starts_at_zero)
 
     def forward(self, emitted: Tensor, pairs: PairEmbeddings, centre: Tensor) -> CategoryMetric:
-        """The metric of C categories.
+        """Return the metric of C categories.
 
         Args:
-            emitted: gains from the metric head (C, r).
-            pairs: of these categories.
-            centre: of the readouts of all categories (D',); without any pair it is the category's as well.
+            emitted: Gains from the metric head (C, r).
+            pairs: Of these categories.
+            centre: Of the readouts of all categories (D',); without any pair it is the category's as well.
         """
         strength, floor, power, centre_share = self.overall(pairs.features).unbind(-1)  # (C,) each
         features = _per_direction(pairs, self.deviation)  # (C, r, 8)
@@ -105,22 +105,22 @@ class MetricRefinement(nn.Module):
 
     @torch.no_grad()
     def start_from(self, coordinates: Tensor) -> None:
-        """Sets the deviations by coordinates (n, r) of photos of many categories."""
+        """Set the deviations by coordinates (n, r) of photos of many categories."""
         deviation = coordinates.float().std(dim=0)
         self.deviation.copy_(deviation + DEVIATION_FLOOR * deviation.median())
 
 
 def nuisance_directions(pairs: PairEmbeddings, floor: Tensor, power: Tensor) -> Tensor:
-    """Directions A (C, K, D') in which photos of one individual differ, padded with rows of zeros.
+    """Return directions A (C, K, D') in which photos of one individual differ, padded with rows of zeros.
 
     With S_w the scatter within same-pairs, s its eigenvalues over their mean v = tr(S_w) / D', and u its eigenvectors,
     a direction keeps (floor / (s + floor)) ^ (power / 2) of itself and A holds sqrt(1 - that) u, so that I - A^T A is
     the whitening (S_w / v + floor I) ^ (-power / 2), but for a factor.
 
     Args:
-        pairs: of which the readouts and labels are used; no gradient flows into them.
-        floor: above 0 (C,).
-        power: from 0, which keeps everything, to 1, a whitening (C,).
+        pairs: Of which the readouts and labels are used; no gradient flows into them.
+        floor: Above 0 (C,).
+        power: From 0, which keeps everything, to 1, a whitening (C,).
     """
     with torch.no_grad():
         difference = (pairs.left_readouts - pairs.right_readouts).double() * pairs.same[..., None]
@@ -137,7 +137,7 @@ def nuisance_directions(pairs: PairEmbeddings, floor: Tensor, power: Tensor) -> 
 
 
 def _per_direction(pairs: PairEmbeddings, deviation: Tensor) -> Tensor:
-    """Features (C, r, 8): log scatter of same-pairs, of different-pairs and of all photos, their differences and means.
+    """Return features (C, r, 8): log scatters of same-pairs, different-pairs and all photos, differences and means.
 
     Each scatter includes one prior pair, as far apart as two photos drawn at random, since few pairs say little.
     """
@@ -156,7 +156,7 @@ def _per_direction(pairs: PairEmbeddings, deviation: Tensor) -> Tensor:
 
 
 def context_features(pairs: PairEmbeddings) -> Tensor:
-    """Features (C, 8) of whole contexts: a constant, log distances of pairs by label, their numbers, their spread."""
+    """Return features (C, 8) of whole contexts: a constant, then distances, numbers and spread of pairs by label."""
     left, right, same = pairs.left_readouts, pairs.right_readouts, pairs.same
     distances = (left - right).square().sum(dim=-1)  # (C, K)
     num_same, num_different = same.sum(dim=-1).float(), (~same).sum(dim=-1).float()  # (C,)
@@ -177,7 +177,7 @@ def context_features(pairs: PairEmbeddings) -> Tensor:
 
 
 def _effective_share(difference: Tensor, same: Tensor) -> Tensor:
-    """The effective number of directions in which n same-pairs differ, over n (C,): (sum s)^2 / (n sum s^2)."""
+    """Return the effective number of directions in which n same-pairs differ, over n (C,): (sum s)^2 / (n sum s^2)."""
     rows = difference * same[..., None]
     gram = rows @ rows.mT  # (C, K, K), whose eigenvalues are s
     total, squares = gram.diagonal(dim1=-2, dim2=-1).sum(dim=-1), gram.square().sum(dim=(-2, -1))

@@ -16,7 +16,7 @@ class PairFusion(nn.Module):
     Args:
         dim: E.
         num_latents: Q.
-        num_heads: of the cross-attention; they divide E.
+        num_heads: Of the cross-attention; they divide E.
     """
 
     def __init__(self, dim: int, *, num_latents: int, num_heads: int) -> None:
@@ -28,7 +28,7 @@ class PairFusion(nn.Module):
         self.mlp = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Latents (..., Q, E) of pairs of latents (..., Q', E)."""
+        """Return latents (..., Q, E) of pairs of latents (..., Q', E)."""
         first_photos, second_photos = left.flatten(0, -3), right.flatten(0, -3)  # (B, Q', E), B pairs
         forth, back = (
             torch.cat([first + self.sides[0], second + self.sides[1]], dim=1)

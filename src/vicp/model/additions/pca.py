@@ -13,9 +13,9 @@ class PrincipalComponents:
     """Float32 values of n readouts.
 
     Attributes:
-        centre: their mean (D',).
-        directions: orthonormal rows (r, D'), those of most variance first.
-        deviation: of the readouts along each (r,), and a floor.
+        centre: Their mean (D',).
+        directions: Orthonormal rows (r, D'), those of most variance first.
+        deviation: Of the readouts along each (r,), and a floor.
     """
 
     centre: Tensor
@@ -24,7 +24,7 @@ class PrincipalComponents:
 
 
 def principal_components(readouts: Tensor, rank: int) -> PrincipalComponents:
-    """The first `rank` principal directions of readouts (n, D')."""
+    """Return the first `rank` principal directions of readouts (n, D')."""
     exact = readouts.double()
     centre = exact.mean(dim=0)
     variance, components = torch.linalg.eigh((exact - centre).T @ (exact - centre) / len(exact))  # ascending

@@ -28,12 +28,12 @@ class PromptGate(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, emitted: Tensor, pairs: PairEmbeddings, head: MetricHead) -> Tensor:
-        """Factors (C,) for the gains emitted (C, r) from C contexts.
+        """Return factors (C,) for the gains emitted (C, r) from C contexts.
 
         Args:
-            emitted: gains from the metric head.
-            pairs: of these contexts.
-            head: embeds readouts under these gains.
+            emitted: Gains from the metric head.
+            pairs: Of these contexts.
+            head: Embeds readouts under these gains.
         """
         with torch.no_grad():
             without, under = (same_over_different(pairs, head, gains) for gains in (torch.zeros_like(emitted), emitted))
@@ -44,12 +44,12 @@ class PromptGate(nn.Module):
 
 
 def interpolate_to_null(tokens: Tensor, null_tokens: Tensor, factor: Tensor) -> Tensor:
-    """Prompt tokens (C, ..., M, D) moved towards those of an empty context.
+    """Return prompt tokens (C, ..., M, D) interpolated towards those of an empty context.
 
     Args:
-        tokens: as emitted.
-        null_tokens: from an empty context (1, ..., M, D).
-        factor: of each context (C,), from `PromptGate`; 1 and more leaves the tokens as they are.
+        tokens: As emitted.
+        null_tokens: From an empty context (1, ..., M, D).
+        factor: Of each context (C,), from `PromptGate`; 1 and more leaves the tokens as they are.
     """
     share = factor.clamp(max=1).view(-1, *[1] * (tokens.ndim - 1))
     return torch.lerp(null_tokens.expand_as(tokens), tokens, share.to(tokens.dtype))

@@ -23,13 +23,13 @@ class ReadoutLatent(nn.Module):
         self.project = nn.Linear(in_dim, out_dim)
 
     def forward(self, readouts: Tensor) -> Tensor:
-        """One latent (B, 1, E) of each photo from its frozen readout (B, D')."""
+        """Return one latent (B, 1, E) of each photo from its frozen readout (B, D')."""
         projected: Tensor = self.project(readouts)  # (B, E)
         return projected[:, None]  # (B, 1, E)
 
     @torch.no_grad()
     def start_from(self, readouts: Tensor) -> None:
-        """Starts as the principal components of readouts (n, D'), about equal in size; outputs beyond start at 0."""
+        """Start as the principal components of readouts (n, D'), about equal in size; outputs beyond start at 0."""
         found = principal_components(readouts, min(self.project.weight.shape))
         rows = found.directions / found.deviation[:, None]  # (r, D')
         self.project.weight.zero_()[: len(rows)] = rows

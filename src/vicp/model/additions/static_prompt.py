@@ -16,9 +16,9 @@ class StaticPrompt(nn.Module):
     +-sqrt(6 / (3 p^2 + D)) for patches of p x p pixels, from torch's global generator.
 
     Args:
-        backbone: gives D, L and p; it is not kept.
+        backbone: Gives D, L and p; it is not kept.
         num_prompts: M.
-        per_layer: a set for each layer, or one for all.
+        per_layer: A set for each layer, or one for all.
 
     Raises:
         ValueError: num_prompts below 1.
@@ -36,5 +36,5 @@ class StaticPrompt(nn.Module):
         self.tokens = nn.Parameter(tokens.uniform_(-bound, bound))
 
     def forward(self) -> Tensor:
-        """The prompt tokens, (L, M, D) or (M, D)."""
+        """Return the prompt tokens, (L, M, D) or (M, D)."""
         return self.tokens

@@ -30,21 +30,21 @@ def ablate(
     num_seeds: int,
     runs: Path,
 ) -> list[Variant]:
-    """Trains every variant with every seed; runs that are done are not run again.
+    """Train every variant with every seed; runs that are done are not run again.
 
     Args:
         config: YAML of a run.
-        overrides: settings that all runs share.
-        vary: such as `model.num_prompts=1,4,16`; several keys give every combination.
-        each: such as `train.pair_weight=0`, or several settings with spaces between: a variant by itself beside the
+        overrides: Settings that all runs share.
+        vary: Such as `model.num_prompts=1,4,16`; several keys give every combination.
+        each: Such as `train.pair_weight=0`, or several settings with spaces between: a variant added to the
             config as it is.
-        num_seeds: seeds from the config's on.
-        runs: their folder.
+        num_seeds: Seeds from the config's on.
+        runs: Their folder.
 
     Raises:
-        ConfigError: a key or value that does not fit.
-        DataError: photos that cannot be used.
-        WeightsError: a run that cannot be gone on with.
+        ConfigError: A key or value that does not fit.
+        DataError: Photos that cannot be used.
+        WeightsError: A run that cannot be gone on with.
     """
     if not vary and not each:
         raise ConfigError("nothing to vary: give --vary key=a,b,c, or --each key=a")
@@ -71,10 +71,10 @@ def ablate(
 
 
 def best_check(log: Path) -> dict[str, float]:
-    """The validation with the best score in a run's log; where nothing was ranked, the last.
+    """Return the validation with the best score in a run's log; where nothing was ranked, the last.
 
     Raises:
-        DataError: the log has no validation, or cannot be read.
+        DataError: The log has no validation, or cannot be read.
     """
     try:
         rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
@@ -97,7 +97,7 @@ def _check_keys(keys: Sequence[str]) -> None:
 
 
 def _choices(vary: str) -> list[str]:
-    """`key=a,b` -> `key=a`, `key=b`; a list as a value is written `key=[4],[4,16]`."""
+    """Return the overrides of `key=a,b`: `key=a`, `key=b`; a list as a value is written `key=[4],[4,16]`."""
     key, equals, values = vary.partition("=")
     try:
         parsed = yaml.safe_load(f"[{values}]") if equals else []
@@ -109,7 +109,7 @@ def _choices(vary: str) -> list[str]:
 
 
 def _file_name(chosen: Sequence[str]) -> str:
-    """A folder's name: the settings, and where they are too many, the first of them and digits of them all."""
+    """Return a folder's name: the settings, and where they are too many, the first of them and digits of them all."""
     name = "+".join("".join(c if c.isalnum() or c in "=.-_" else "_" for c in choice) for choice in chosen) or "base"
     if len(name) <= LONGEST_NAME:
         return name

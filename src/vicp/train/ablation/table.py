@@ -21,15 +21,15 @@ class Variant:
     """One setting of the varied keys, and the best validation of each seed.
 
     Attributes:
-        name: such as `model.num_prompts=4`.
-        checks: name of a number -> its value, one mapping per seed.
+        name: Such as `model.num_prompts=4`.
+        checks: Name of a number -> its value, one mapping per seed.
     """
 
     name: str
     checks: list[dict[str, float]]
 
     def interval(self, row: str) -> tuple[float, float] | None:
-        """Mean over seeds and half the width of its 95 % interval (Student's t); None where never computed."""
+        """Return the mean over seeds and half the width of its 95 % interval (Student's t); None without values."""
         return _interval([check[row] for check in self.checks if row in check])
 
     @property
@@ -47,7 +47,7 @@ class Variant:
         return [check["own"] - check["shuffled"] for check in self.checks if {"own", "shuffled"} <= check.keys()]
 
     def minus(self, base: "Variant") -> tuple[float, float] | None:
-        """What the own context gives beyond what it gives another variant, paired over seeds; None beside itself."""
+        """Return the difference to another variant in what the own context adds, paired over seeds; None for itself."""
         pairs = [
             (a["own"], b["own"]) for a, b in zip(self.checks, base.checks, strict=True) if "own" in a and "own" in b
         ]
@@ -55,7 +55,7 @@ class Variant:
 
 
 def write_table(variants: Sequence[Variant], out: Path, *, command: str, num_seeds: int) -> list[str]:
-    """Writes `OUT.md` and `OUT.json`; returns the Markdown's lines."""
+    """Write `OUT.md` and `OUT.json`; returns the Markdown's lines."""
     rows = [row for row in ROWS if any(variant.interval(row) for variant in variants)]
     base = variants[0] if variants[0].name == AS_IT_IS and "own" in rows else None
     lines = _page(variants, rows, base, title=f"Ablation: {out.name}", command=command, num_seeds=num_seeds)

@@ -21,19 +21,19 @@ class EpisodeSource(Protocol):
         ...
 
     def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
-        """An episode with K pairs; None: no support, and every identity may be in the batch."""
+        """Return an episode with K pairs; None: no support, and every identity may be in the batch."""
         ...
 
     def pixels(self, pool: int, rows: Tensor) -> Tensor:
-        """Photos (n, 3, S, S) uint8."""
+        """Return photos (n, 3, S, S) uint8."""
         ...
 
     def tokens(self, pool: int, rows: Tensor) -> Tensor:
-        """Unprompted tokens (n, P+N, D) float16."""
+        """Return unprompted tokens (n, P+N, D) float16."""
         ...
 
     def values(self, pool: int, rows: Tensor) -> Tensor | None:
-        """Factor values (n, 12) where the source knows them, -1 where it does not."""
+        """Return factor values (n, 12) where the source knows them, -1 where it does not."""
         ...
 
 
@@ -42,14 +42,14 @@ class Batch:
     """C episodes of the same sizes.
 
     Attributes:
-        same: labels of the support (C, K) bool.
-        support: unprompted tokens of its photos, left then right (C, 2K, P+N, D) float16.
-        photo_tokens: unprompted tokens of the photos to embed (C, n, P+N, D) float16; None where no loss needs them.
-        photos: the photos to embed, those of this process (C, n / processes, 3, S, S) uint8; None in the warm-up.
+        same: Labels of the support (C, K) bool.
+        support: Unprompted tokens of its photos, left then right (C, 2K, P+N, D) float16.
+        photo_tokens: Unprompted tokens of the photos to embed (C, n, P+N, D) float16; None where no loss needs them.
+        photos: The photos to embed, those of this process (C, n / processes, 3, S, S) uint8; None in the warm-up.
         identities: (C, n) of all of them.
-        queries: held-out pairs, indices into the n photos (C, R).
-        values: factor values (C, n, 12), in the procedural world; -1 where unknown.
-        pools: which pool or category each episode is from (C,).
+        queries: Held-out pairs, indices into the n photos (C, R).
+        values: Factor values (C, n, 12), in the procedural world; -1 where unknown.
+        pools: Which pool or category each episode is from (C,).
     """
 
     same: Tensor
@@ -62,7 +62,7 @@ class Batch:
     pools: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on another device."""
+        """Return the same on another device."""
         moved = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), Tensor)}
         queries = Pairs(*(t.to(device) for t in vars(self.queries).values()))
         return replace(self, queries=queries, **{name: t.to(device) for name, t in moved.items()})
@@ -76,7 +76,7 @@ class Shard:
     num: int = 1
 
     def of(self, rows: Tensor) -> Tensor:
-        """Its rows: neighbours, so that an identity stays together where the numbers allow it."""
+        """Return the rows of a process: neighbours, so that an identity stays together where the numbers allow it."""
         share = len(rows) // self.num
         return rows[self.rank * share : (self.rank + 1) * share]
 
@@ -111,6 +111,6 @@ def collate(
 
 
 def take_rows(values: Tensor, rows: Tensor) -> Tensor:
-    """Rows (C, R, ...) of values (C, n, ...), `rows` (C, R) chosen per context."""
+    """Return rows (C, R, ...) of values (C, n, ...), `rows` (C, R) chosen per context."""
     contexts = torch.arange(len(values), device=values.device)[:, None]
     return values[contexts, rows]

@@ -15,19 +15,19 @@ from vicp.errors import DataError
 class FeatureStore:
     """A memory-mapped file of tokens (rows, T, D) float16, filled as rows are asked for.
 
-    A journal beside it names the rows that are there. Each call adds its rows to it in one write, after their
+    A journal in the same folder names the rows that are there. Each call adds its rows to it in one write, after their
     tokens: a killed process loses the last call whole, and encodes it again as the same batch, to the same bits.
     `close` gives the files back; so does the last reference that goes.
 
     Args:
-        folder: made if absent.
-        name: what the tokens depend on: photos, weights, transform.
-        num_rows: how many rows there can be; the file is sparse until they come.
+        folder: Made if absent.
+        name: What the tokens depend on: photos, weights, transform.
+        num_rows: How many rows there can be; the file is sparse until they come.
         shape: T, D.
-        writer: number of this process; each keeps a journal of its own.
+        writer: Number of this process; each keeps a journal of its own.
 
     Raises:
-        DataError: the files cannot be made.
+        DataError: The files cannot be made.
     """
 
     def __init__(self, folder: Path, *, name: str, num_rows: int, shape: tuple[int, int], writer: int = 0) -> None:
@@ -46,10 +46,10 @@ class FeatureStore:
         self._tokens = np.memmap(self.path, dtype=np.float16, mode="r", shape=self._shape)
 
     def tokens(self, rows: np.ndarray, encode: Callable[[np.ndarray], Tensor]) -> Tensor:
-        """Tokens (n, T, D) float16 of rows (n,); `encode` is called for those that are not there yet.
+        """Return tokens (n, T, D) float16 of rows (n,); `encode` is called for those that are not there yet.
 
         Raises:
-            DataError: they cannot be written, as on a full disk.
+            DataError: They cannot be written, as on a full disk.
         """
         missing = np.unique(rows[~self._known[rows]])
         if len(missing):
@@ -57,7 +57,7 @@ class FeatureStore:
         return torch.from_numpy(self._tokens[rows])  # advanced indexing copies
 
     def __len__(self) -> int:
-        """How many rows are there."""
+        """Return how many rows are there."""
         return int(self._known.sum())
 
     def _write(self, rows: np.ndarray, tokens: Tensor) -> None:
@@ -71,7 +71,7 @@ class FeatureStore:
         self._known[rows] = True
 
     def _read_journal(self, num_rows: int) -> np.ndarray:
-        """Which rows are there (rows,) bool; a last entry that was cut short is dropped."""
+        """Return which rows are there (rows,) bool; a last entry that was cut short is dropped."""
         known = np.zeros(num_rows, dtype=np.bool_)
         entries = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
         numbers = np.frombuffer(entries, dtype=np.int64, count=len(entries) // 8)

@@ -19,9 +19,9 @@ class MixedSource:
     """Two sources; a pool's number is twice its number in its own source, plus one for the second source.
 
     Attributes:
-        first: whose transform is the mixture's.
-        second: of the same transform.
-        share: of episodes from the second, in [0, 1].
+        first: Whose transform is the mixture's.
+        second: Of the same transform.
+        share: Of episodes from the second, in [0, 1].
     """
 
     first: EpisodeSource
@@ -40,15 +40,15 @@ class MixedSource:
         return replace(episode, pool=2 * episode.pool + second)
 
     def pixels(self, pool: int, rows: Tensor) -> Tensor:
-        """Photos (n, 3, S, S) uint8."""
+        """Return photos (n, 3, S, S) uint8."""
         return self._of(pool).pixels(pool // 2, rows)
 
     def tokens(self, pool: int, rows: Tensor) -> Tensor:
-        """Unprompted tokens (n, P+N, D) float16."""
+        """Return unprompted tokens (n, P+N, D) float16."""
         return self._of(pool).tokens(pool // 2, rows)
 
     def values(self, pool: int, rows: Tensor) -> Tensor:
-        """Factor values (n, 12), as a rule source's; -1 where a source knows none."""
+        """Return factor values (n, 12), as a rule source's; -1 where a source knows none."""
         values = self._of(pool).values(pool // 2, rows)
         return torch.full((len(rows), len(FACTORS) + len(NATURAL_FACTORS)), -1) if values is None else values
 

@@ -30,13 +30,13 @@ class PhotoSource:
     its own.
 
     Attributes:
-        table: the photos.
-        categories: of the table, those that are big enough.
-        transform: how photos become pixels.
-        flip: mirror half of the photos.
-        threads: photos decoded at once.
-        encode: tokens of pixels (n, 3, S, S) uint8.
-        store: where tokens are kept; None encodes them each time.
+        table: The photos.
+        categories: Of the table, those that are big enough.
+        transform: How photos become pixels.
+        flip: Mirror half of the photos.
+        threads: Photos decoded at once.
+        encode: Tokens of pixels (n, 3, S, S) uint8.
+        store: Where tokens are kept; None encodes them each time.
     """
 
     table: PhotoTable
@@ -48,7 +48,7 @@ class PhotoSource:
     store: FeatureStore | None = None
 
     def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
-        """An episode of a random category, decided by the seed."""
+        """Return an episode of a random category, decided by the seed."""
         episode = sample_photo_episode(
             self.categories,
             num_pairs=num_pairs,
@@ -66,10 +66,10 @@ class PhotoSource:
         return replace(episode, support=support, batch=mirrored(episode.batch))
 
     def pixels(self, pool: int, rows: Tensor) -> Tensor:
-        """Photos (n, 3, S, S) uint8.
+        """Return photos (n, 3, S, S) uint8.
 
         Raises:
-            DataError: photos that cannot be used.
+            DataError: Photos that cannot be used.
         """
         bad: list[BadPhoto] = []
         indices = (rows // 2).numpy()
@@ -84,7 +84,7 @@ class PhotoSource:
         return torch.where((rows % 2 == 1)[:, None, None, None], stacked.flip(-1), stacked)
 
     def tokens(self, pool: int, rows: Tensor) -> Tensor:
-        """Unprompted tokens (n, P+N, D) float16, from the store where it has them."""
+        """Return unprompted tokens (n, P+N, D) float16, from the store where it has them."""
 
         def make(missing: np.ndarray) -> Tensor:
             return self.encode(self.pixels(pool, torch.from_numpy(missing)))
@@ -94,17 +94,17 @@ class PhotoSource:
         return make(rows.numpy()) if self.store is None else self.store.tokens(rows.numpy(), make)
 
     def values(self, pool: int, rows: Tensor) -> None:
-        """Nobody knows the factors of real photos."""
+        """Return None: the factors of real photos are not known."""
         return None
 
 
 def with_enough_photos(
     table: PhotoTable, settings: EpisodeConfig, num_pairs: int | None, *, key: str
 ) -> list[EpisodeCategory]:
-    """The categories that can give every episode.
+    """Return the categories that can give every episode.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: There is none.
     """
     categories = list_categories(table)
     fitting = [
@@ -114,7 +114,7 @@ def with_enough_photos(
     ]
     small = [c.name for c in categories if c not in fitting]
     if not fitting:
-        pairs = "" if not num_pairs else f" beside a support of {num_pairs} pairs"
+        pairs = "" if not num_pairs else f" apart from a support of {num_pairs} pairs"
         raise ConfigError(
             f"{key}: no category has {settings.photos} photos of {settings.identities} identities or more{pairs} "
             f"(the largest: {max(c.num_photos for c in categories)} photos); lower episodes.photos, "
@@ -126,5 +126,5 @@ def with_enough_photos(
 
 
 def photos_name(table: PhotoTable, *parts: str) -> str:
-    """A name for what is computed from these photos in this order, and from `parts`."""
+    """Return a name for what is computed from these photos in this order, and from `parts`."""
     return content_digest("\0".join([*parts, *table.frame["path"]]).encode()).hex()

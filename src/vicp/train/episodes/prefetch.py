@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def prefetch(make: Callable[[int], T], start: int, stop: int) -> Iterator[tuple[int, T]]:
-    """Yields (step, make(step)) for the steps from `start` to `stop`, one being made ahead in a thread.
+    """Yield (step, make(step)) for the steps from `start` to `stop`, one being made ahead in a thread.
 
     Calls come one after another and in order, so what they write is the same as without the thread.
     """

@@ -36,7 +36,7 @@ class RuleSource:
     kinds: tuple[EpisodeKind, ...]
 
     def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
-        """An episode of a random pool under a random rule, decided by the seed; kinds of pools come equally often."""
+        """Return an episode of a random pool under a random rule, by seed; kinds of pools are equally likely."""
         draw = generator(*seed)
         kind = self.kinds[int(torch.randint(len(self.kinds), (), generator=draw)) if len(self.kinds) > 1 else 0]
         return sample_episode(
@@ -53,15 +53,15 @@ class RuleSource:
         )
 
     def pixels(self, pool: int, rows: Tensor) -> Tensor:
-        """Photos (n, 3, S, S) uint8."""
+        """Return photos (n, 3, S, S) uint8."""
         return self.pools[pool].images[rows]
 
     def tokens(self, pool: int, rows: Tensor) -> Tensor:
-        """Unprompted tokens (n, P+N, D) float16."""
+        """Return unprompted tokens (n, P+N, D) float16."""
         return self.cached[pool][rows]
 
     def values(self, pool: int, rows: Tensor) -> Tensor:
-        """Factor values (n, 12): of drawn objects, then of dressed photos; -1 for the factors of the other kind."""
+        """Return factor values (n, 12), of drawn objects, then of composites; -1 for factors of the other kind."""
         own = self.pools[pool].values[rows]  # (n, 6)
         none = torch.full((len(own), len(NATURAL_FACTORS)), -1)
         return torch.cat([own, none] if pool in self.kinds[0].pools else [none, own], dim=1)
@@ -77,20 +77,20 @@ def make_rule_source(
     seed: int,
     num_natural: int = 0,
 ) -> RuleSource:
-    """Renders the pools of a split and encodes them once: the backbone is frozen, its tokens never change.
+    """Render the pools of a split and encodes them once: the backbone is frozen, its tokens never change.
 
     Args:
         backbone: None for methods that look at no tokens.
-        settings: sizes of the pools, and where natural photos are.
-        split: of the silhouettes; natural photos have one half for training, the other for validation.
-        num: how many pools of drawn objects.
-        transform: the size of the photos, and how they become the backbone's input.
-        seed: of silhouettes and photos.
-        num_natural: how many pools of dressed photos, where the settings name natural photos.
+        settings: Sizes of the pools, and where natural photos are.
+        split: Of the silhouettes; natural photos have one half for training, the other for validation.
+        num: How many pools of drawn objects.
+        transform: The size of the photos, and how they become the backbone's input.
+        seed: Of silhouettes and photos.
+        num_natural: How many pools of dressed photos, where the settings name natural photos.
 
     Raises:
-        ConfigError: too few natural photos.
-        DataError: they cannot be read.
+        ConfigError: Too few natural photos.
+        DataError: They cannot be read.
     """
     silhouettes = sample_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
     pools = [
@@ -137,7 +137,7 @@ def _natural_pools(
 
 @torch.no_grad()
 def encode(backbone: Backbone, photos: Tensor, transform: ImageTransform) -> Tensor:
-    """Unprompted tokens (n, P+N, D) float16 of photos (n, 3, S, S) uint8, in main memory."""
+    """Return unprompted tokens (n, P+N, D) float16 of photos (n, 3, S, S) uint8, in main memory."""
     device = next(backbone.parameters()).device
     blocks = [normalise(block.to(device), transform) for block in photos.split(128)]
     return torch.cat([backbone.encode(block).tokens.half().cpu() for block in blocks])

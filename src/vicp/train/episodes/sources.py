@@ -28,10 +28,10 @@ class TrainingData:
     """The episodes of a run.
 
     Attributes:
-        train: for training.
-        held_out: for validation: categories, or identities, that training does not see.
-        num_photos: of `train`; what a rule episode may show has no end, and counts as 0.
-        num_identities: of `train`; 0 where every episode defines them anew.
+        train: For training.
+        held_out: For validation: categories, or identities, that training does not see.
+        num_photos: Of `train`; what a rule episode may show has no end, and counts as 0.
+        num_identities: Of `train`; 0 where every episode defines them anew.
     """
 
     train: EpisodeSource
@@ -41,10 +41,10 @@ class TrainingData:
 
 
 def image_transform(config: RunConfig) -> ImageTransform:
-    """How photos become the model's input.
+    """Return how photos become the model's input.
 
     Raises:
-        ConfigError: a mean or deviation that makes no sense.
+        ConfigError: A mean or deviation that makes no sense.
     """
     model = config.model
     try:
@@ -54,17 +54,17 @@ def image_transform(config: RunConfig) -> ImageTransform:
 
 
 def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int | None, shard: Shard) -> TrainingData:
-    """Opens the photos of a run.
+    """Open the photos of a run.
 
     Args:
-        config: the run's.
-        backbone: frozen, on its device.
-        num_pairs: the largest K that is drawn; None for methods without a context.
-        shard: this process.
+        config: The run's.
+        backbone: Frozen, on its device.
+        num_pairs: The largest K that is drawn; None for methods without a context.
+        shard: This process.
 
     Raises:
-        ConfigError: settings that the photos cannot meet.
-        DataError: photos that cannot be opened.
+        ConfigError: Settings that the photos cannot meet.
+        DataError: Photos that cannot be opened.
     """
     transform, episodes = image_transform(config), config.episodes
     if config.data.photos is None:
@@ -103,7 +103,7 @@ def sample_step(
     photos: bool,
     shard: Shard,
 ) -> list[Batch]:
-    """The `train.accumulate` batches of a step, C episodes each; what they hold depends on seed and step alone."""
+    """Return the `train.accumulate` batches of a step, C episodes each; they depend on seed and step alone."""
     batches = []
     for micro in range(config.train.accumulate):
         numbers = range(micro * contexts, (micro + 1) * contexts)
@@ -116,7 +116,7 @@ def sample_step(
 def validation_task(
     training_data: TrainingData, config: RunConfig, *, support: bool, photo_tokens: bool
 ) -> list[Batch]:
-    """Held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
+    """Return held-out episodes, one a batch, that depend on the seed alone: the same at every validation."""
     settings, source = replace(config.episodes, same_shares=(0.5,)), training_data.held_out
     num_pairs = settings.validation_pairs if support else None
     episodes = [
@@ -126,7 +126,7 @@ def validation_task(
 
 
 def _labelled(config: RunConfig, backbone: Backbone, num_pairs: int | None, *, shard: Shard) -> PhotoSource:
-    """The photos that mix with rule episodes."""
+    """Return the photos that mix with rule episodes."""
     assert config.episodes.labelled_photos is not None
     table, key = open_photos(config.episodes.labelled_photos), "episodes.labelled_photos"
     return _photo_set(config, backbone, table, num_pairs, key=key, shard=shard, flip=config.data.flip)
@@ -170,6 +170,6 @@ def _photo_set(
 
 
 def pairs_of_step(config: RunConfig, step: int) -> int:
-    """K of a step, drawn from `episodes.pairs`."""
+    """Return K of a step, drawn from `episodes.pairs`."""
     choices = config.episodes.pairs
     return choices[derive_seed(config.seed, "pairs", step) % len(choices)]

@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 def split_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable, PhotoTable]:
-    """The photos to train on and the photos to validate on: other categories, or other identities of the same.
+    """Return the photos to train on and the photos to validate on: other categories, or other identities of the same.
 
     Raises:
-        ConfigError: a category that is not there, or nothing left to train on.
-        DataError: photos that cannot be opened.
+        ConfigError: A category that is not there, or nothing left to train on.
+        DataError: Photos that cannot be opened.
     """
     table = _world(data, size, seed) if data.photos == "world" else _opened(data)
     if data.categories:
@@ -78,7 +78,7 @@ def _of_categories(table: PhotoTable, names: tuple[str, ...], key: str) -> Photo
 
 
 def _of_split(table: PhotoTable, split: str) -> PhotoTable:
-    """The rows of a split, where the photos have splits."""
+    """Return the rows of a split, where the photos have splits."""
     if "split" not in table.frame or (table.frame["split"] == "").all():
         return table
     rows = (table.frame["split"] == split).to_numpy(dtype=bool)
@@ -89,7 +89,7 @@ def _of_split(table: PhotoTable, split: str) -> PhotoTable:
 
 
 def _without_fold(table: PhotoTable, fold: int) -> PhotoTable:
-    """The categories of the other folds: this one is for the final test, and chooses nothing."""
+    """Return the categories of the other folds: this one is for the final test, and chooses nothing."""
     if "fold" not in table.frame:
         raise ConfigError("data.fold: these photos have no column fold; `vicp data split --folds 5` makes it")
     rows = (table.frame["fold"] == str(fold)).to_numpy(dtype=bool)
@@ -100,14 +100,14 @@ def _without_fold(table: PhotoTable, fold: int) -> PhotoTable:
 
 
 def _other_splits(table: PhotoTable, split: str) -> PhotoTable:
-    """The rows of `val`, or where there are none, of any split but the one that is trained on."""
+    """Return the rows of `val`, or where there are none, of any split but the one that is trained on."""
     splits = table.frame["split"] if "split" in table.frame else pd.Series([""] * len(table))
     val = (splits == "val").to_numpy(dtype=bool)
     return table.select(val if val.any() else (~splits.isin(["", split])).to_numpy(dtype=bool))
 
 
 def _held_out(table: PhotoTable, data: DataConfig, seed: int) -> tuple[str, ...]:
-    """Names of the categories for validation."""
+    """Return names of the categories for validation."""
     if data.held_out:
         return _of_categories(table, data.held_out, "data.held_out").categories
     names = np.random.default_rng(derive_seed(seed, "held out")).permutation(table.categories)
@@ -115,7 +115,7 @@ def _held_out(table: PhotoTable, data: DataConfig, seed: int) -> tuple[str, ...]
 
 
 def _by_identity(table: PhotoTable, data: DataConfig, seed: int) -> tuple[PhotoTable, PhotoTable]:
-    """Photos to train on, and those of other identities of the same categories."""
+    """Return photos to train on, and those of other identities of the same categories."""
     if "split" in table.frame and (table.frame["split"] == "val").any():
         return _few(_of_split(table, data.split), data, seed), _of_split(table, "val")
     table = _of_split(table, data.split)
@@ -130,7 +130,7 @@ def _by_identity(table: PhotoTable, data: DataConfig, seed: int) -> tuple[PhotoT
 
 
 def _few(table: PhotoTable, data: DataConfig, seed: int) -> PhotoTable:
-    """Of each category the photos of `support_pairs` labelled pairs; all of them where that is 0."""
+    """Return, of each category, the photos of `support_pairs` labelled pairs; all of them where that is 0."""
     if not data.support_pairs:
         return table
     chosen = []

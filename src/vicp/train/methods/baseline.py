@@ -34,11 +34,11 @@ class Baseline(nn.Module):
     """A backbone, a static prompt or none, and a loss on identities.
 
     Args:
-        backbone: trained where its parameters take gradients.
-        prompt: learned prompt tokens; None embeds plainly.
-        loss: of `make_identity_loss`.
-        transform: how pixels become the backbone's input.
-        by_context: identities are defined anew in each context (rule episodes of the procedural world).
+        backbone: Trained where its parameters take gradients.
+        prompt: Learned prompt tokens; None embeds plainly.
+        loss: Of `make_identity_loss`.
+        transform: How pixels become the backbone's input.
+        by_context: Identities are defined anew in each context (rule episodes of the procedural world).
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Baseline(nn.Module):
         self.transform, self.by_context = transform, by_context
 
     def forward(self, batch: Batch) -> LossTerms:
-        """L_ID of the photos of C categories."""
+        """Return L_ID of the photos of C categories."""
         assert batch.photos is not None
         states = None if self.prompt is None else self.backbone.prompt_states(self.prompt())
         pixels = normalise(batch.photos.flatten(0, 1), self.transform)
@@ -70,8 +70,8 @@ def baseline_method(config: RunConfig, *, device: torch.device, shard: Shard) ->
     """Return the training of a baseline.
 
     Raises:
-        ConfigError: settings that contradict each other, or the photos.
-        DataError: photos that cannot be used.
+        ConfigError: Settings that contradict each other, or the photos.
+        DataError: Photos that cannot be used.
         WeightsError: `train.backbone` does not fit.
     """
     settings = config.train
@@ -112,7 +112,7 @@ def baseline_method(config: RunConfig, *, device: torch.device, shard: Shard) ->
 
 
 def save_baseline(config: RunConfig, module: Baseline, folder: Path) -> None:
-    """Write a checkpoint that `--backbone FOLDER` and transformers read; a static prompt lies beside it."""
+    """Write a checkpoint that `--backbone FOLDER` and transformers read; a static prompt is in its folder."""
     model, lora = config.model, config.train.method == "finetune" and config.train.tune == "lora"
     vit = merge_lora(module.backbone) if lora else module.backbone.vit
     save_backbone(

@@ -17,14 +17,14 @@ class TrainingMethod:
     """One training method on its photos.
 
     Attributes:
-        module: on its device; `module(batch)` returns the losses.
-        matrices: names of submodules whose weights Muon may train.
-        num_warmup: steps without photos.
-        num_steps: all steps, the warm-up's with them.
-        photos_per_step: photos embedded by all processes together.
-        sample: batches of a step, whose gradients are averaged; depends on the step alone.
-        validate: the validation of a step; its argument says whether that step is of the warm-up.
-        save: writes the checkpoint that users load into a folder.
+        module: On its device; `module(batch)` returns the losses.
+        matrices: Names of submodules whose weights Muon may train.
+        num_warmup: Steps without photos.
+        num_steps: All steps, the warm-up's with them.
+        photos_per_step: Photos embedded by all processes together.
+        sample: Batches of a step, whose gradients are averaged; depends on the step alone.
+        validate: The validation of a step; its argument says whether that step is of the warm-up.
+        save: Writes the checkpoint that users load into a folder.
     """
 
     module: nn.Module
@@ -38,7 +38,7 @@ class TrainingMethod:
 
 
 def num_joint_steps(config: RunConfig, num_photos: int) -> int:
-    """`train.joint_steps`, or as many steps as show every photo `train.epochs` times."""
+    """Return `train.joint_steps`, or as many steps as show every photo `train.epochs` times."""
     settings = config.train
     if settings.epochs <= 0 or num_photos == 0:
         return settings.joint_steps
@@ -46,5 +46,5 @@ def num_joint_steps(config: RunConfig, num_photos: int) -> int:
 
 
 def photos_per_step(config: RunConfig) -> int:
-    """Photos embedded in one step."""
+    """Return photos embedded in one step."""
     return config.episodes.joint_contexts * config.episodes.photos * config.train.accumulate

@@ -23,8 +23,8 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
     """Return the training of the prompt generator; the backbone and, by default, the LLM stay frozen.
 
     Raises:
-        ConfigError: settings that contradict each other, or the photos.
-        DataError: photos that cannot be used.
+        ConfigError: Settings that contradict each other, or the photos.
+        DataError: Photos that cannot be used.
         WeightsError: `train.backbone` does not fit.
     """
     settings, episodes = config.train, config.episodes
@@ -118,7 +118,7 @@ def freeze_all_but(model: VICP, learns: Sequence[str]) -> None:
     """Freeze every part of a model that is not named; an empty `learns` freezes nothing.
 
     Raises:
-        ConfigError: it has no such part, or a frozen one.
+        ConfigError: It has no such part, or a frozen one.
     """
     trainable = {name: part for name, part in model.named_children() if any(p.requires_grad for p in part.parameters())}
     for name in learns:

@@ -31,7 +31,7 @@ class EmbeddedBatch:
 
     Attributes:
         embeddings: L2-normalised (C, n, D'), of all processes.
-        patches: patch tokens (C * n, N, D) of this process; None where no photo went through the backbone.
+        patches: Patch tokens (C * n, N, D) of this process; None where no photo went through the backbone.
     """
 
     embeddings: Tensor
@@ -45,11 +45,11 @@ class VICPTrainingModule(nn.Module):
     the first steps on, so that the LLM only has to learn what the labels say about them.
 
     Args:
-        model: the model.
-        transform: how pixels become its input.
-        objective: weight of each loss.
-        margin: of the triplet loss.
-        mining: of its triplets.
+        model: The model.
+        transform: How pixels become its input.
+        objective: Weight of each loss.
+        margin: Of the triplet loss.
+        mining: Of its triplets.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What pretraining draws its photos of: objects of the procedural world, and views of natural photos."""
+"""The photos of pretraining: objects of the procedural world, and views of natural photos."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ class PretrainPhotos:
     """What every step draws its photos of.
 
     Attributes:
-        settings: how many of which kind.
-        transform: how pixels become the ViT's input.
-        silhouettes: of the drawn objects.
-        natural: photos (n, 3, S, S) uint8; None for drawn objects alone.
+        settings: How many of which kind.
+        transform: How pixels become the ViT's input.
+        silhouettes: Of the drawn objects.
+        natural: Photos (n, 3, S, S) uint8; None for drawn objects alone.
     """
 
     settings: PretrainConfig
@@ -31,18 +31,18 @@ class PretrainPhotos:
     natural: Tensor | None
 
     def objects(self, num: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Drawn objects (num, 3, S, S) uint8 and their factor values (num, 6)."""
+        """Return drawn objects (num, 3, S, S) uint8 and their factor values (num, 6)."""
         return sample_objects(num, self.silhouettes, size=self.transform.size, generator=draw)
 
     def views(self, draw: torch.Generator) -> list[Tensor]:
-        """Two views each of some natural photos, the second ones after the first ones."""
+        """Return two views each of some natural photos, the second ones after the first ones."""
         if self.natural is None:
             return []
         chosen = self._some(self.settings.photos_per_step, draw)
         return [random_view(chosen, generator=draw), random_view(chosen, generator=draw)]
 
     def dressed(self, draw: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Natural photos dressed anew, and what they wear (n, F)."""
+        """Return natural photos with changed appearance, and their factor values (n, F)."""
         num = 0 if self.natural is None else self.settings.dressed_per_step
         worn = sample_values(num, generator=draw)
         if not num:
@@ -56,7 +56,7 @@ class PretrainPhotos:
 
 
 def photos_to_learn(config: RunConfig) -> PretrainPhotos:
-    """The silhouettes that drawn objects have, and the natural photos, if any.
+    """Return the silhouettes that drawn objects have, and the natural photos, if any.
 
     Raises:
         DataError: `pretrain.photos` cannot be read.

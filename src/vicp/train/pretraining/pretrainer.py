@@ -1,4 +1,4 @@
-"""A ViT with what its pretraining asks of it, and how it starts: with a patch embedding that whitens."""
+"""A ViT with its pretraining heads, and its initialisation with a whitening patch embedding."""
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ WORN = [NATURAL_FACTORS.index(name) for name in ("hue", "texture", "decal", "lig
 
 
 class Pretrainer(nn.Module):
-    """A ViT with what its pretraining asks of it: every factor, the teacher's patches, and one vector per view.
+    """A ViT with its pretraining heads: every factor, the teacher's patches, and one vector per view.
 
     The factor heads are MLPs, so that the features need not be linear in the factors.
     """
@@ -39,13 +39,13 @@ class Pretrainer(nn.Module):
         self.views = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 128))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """CLS and mean patch (B, 2D), and the patch tokens (B, N, D), of photos (B, 3, S, S)."""
+        """Return CLS and mean patch (B, 2D), and the patch tokens (B, N, D), of photos (B, 3, S, S)."""
         tokens = self.vit(pixel_values=pixels).last_hidden_state  # (B, 1+N, D)
         return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=-1), tokens[:, 1:]
 
 
 def start_pretrainer(config: RunConfig, photos: PretrainPhotos) -> Pretrainer:
-    """A ViT with its heads: from `train.backbone`, or fresh from the seed with a patch embedding that whitens.
+    """Return a ViT with its heads: from `train.backbone`, or fresh from the seed with a patch embedding that whitens.
 
     Raises:
         WeightsError: `train.backbone` does not fit.
@@ -67,13 +67,13 @@ def start_pretrainer(config: RunConfig, photos: PretrainPhotos) -> Pretrainer:
 
 @torch.no_grad()
 def whiten_patches(projection: nn.Conv2d, pixels: Tensor) -> None:
-    """Sets a patch embedding to the whitened principal components of patches.
+    """Set a patch embedding to the whitened principal components of patches.
 
     Fine texture has a thousandth of the variance of plain colour; under random filters a ViT is long in finding it.
 
     Args:
         projection: (D, 3, p, p) filters, set in place, the strongest components first.
-        pixels: normalised photos (B, 3, S, S).
+        pixels: Normalised photos (B, 3, S, S).
     """
     patches = F.unfold(pixels, projection.kernel_size, stride=projection.stride).transpose(1, 2).flatten(0, 1)
     patches = patches - patches.mean(dim=0)  # (B*N, 3*p*p)

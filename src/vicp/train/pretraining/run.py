@@ -1,4 +1,4 @@
-"""Pretrains mini's backbone: the factors of the procedural world, a teacher's patches, natural photos told apart."""
+"""Pretrain mini's backbone on factors of the procedural world, a teacher's patches and natural photos."""
 
 import logging
 import time
@@ -26,19 +26,19 @@ SAVED = ("teacher.pt", "pretrain.pt", "backbone")
 
 
 def pretrain(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Path:
-    """Trains the backbone of `config.model` and saves it in transformers' format; returns its folder.
+    """Train the backbone of `config.model` and saves it in transformers' format; returns its folder.
 
     Args:
-        config: the run's.
-        resume: go on from the last saved step; from the start where there is none.
-        bar: show a progress bar, where there is a terminal.
+        config: The run's.
+        resume: Go on from the last saved step; from the start where there is none.
+        bar: Show a progress bar, where there is a terminal.
 
     Raises:
-        ConfigError: a setting out of range, a backbone that has weights already or is of another family, or a folder
+        ConfigError: A setting out of range, a backbone that has weights already or is of another family, or a folder
             that holds another run.
         DataError: `pretrain.photos` cannot be read.
-        WeightsError: the run to resume is damaged.
-        TrainingError: a loss or gradient is not finite.
+        WeightsError: The run to resume is damaged.
+        TrainingError: A loss or gradient is not finite.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
     """
     check_ranges(config)
@@ -63,7 +63,7 @@ def pretrain(config: RunConfig, *, resume: bool = False, bar: bool = False) -> P
 def take_steps(
     config: RunConfig, model: Pretrainer, teacher: Teacher, photos: PretrainPhotos, *, stop: StopRequest, show: Show
 ) -> None:
-    """Every step from the last saved one on: step, log, save."""
+    """Take every step from the last saved one on: step, log, save."""
     settings, out = config.pretrain, Path(config.out)
     optimizer = Muon(model, ["vit.encoder"], learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
     checkpoint = Checkpoint(out / "pretrain.pt")
@@ -87,10 +87,10 @@ def take_steps(
 
 
 def descend(optimizer: torch.optim.Optimizer, model: nn.Module, loss: Tensor, *, step: int, out: Path) -> None:
-    """One step down the gradient, clipped to norm 1.
+    """Take one step along the gradient, clipped to norm 1.
 
     Raises:
-        TrainingError: the loss or the gradient is not finite; the weights are as they were.
+        TrainingError: The loss or the gradient is not finite; the weights are as they were.
     """
     optimizer.zero_grad()
     loss.backward()

@@ -25,17 +25,17 @@ class PretrainTerms:
     accuracy: Tensor
 
     def total(self, settings: PretrainConfig) -> Tensor:
-        """What is minimised."""
+        """Return what is minimised."""
         natural = settings.views_weight * self.views + settings.dressed_weight * self.dressed
         return self.factors + self.patches + natural
 
     def numbers(self) -> dict[str, float]:
-        """Each by its name."""
+        """Return each loss by name."""
         return {name: value.item() for name, value in vars(self).items()}
 
 
 def pretrain_step(model: Pretrainer, teacher: Teacher, photos: PretrainPhotos, draw: torch.Generator) -> PretrainTerms:
-    """A batch of drawn objects, two views each of some natural photos and some dressed ones, in one forward."""
+    """Return a batch of drawn objects, two views each of some natural photos and some dressed ones, in one forward."""
     objects, values = photos.objects(photos.settings.batch_size, draw)  # B of them
     views = photos.views(draw)
     dressed, worn = photos.dressed(draw)
@@ -54,14 +54,14 @@ def pretrain_step(model: Pretrainer, teacher: Teacher, photos: PretrainPhotos, d
 
 
 def _told(logits: Tensor, values: Tensor) -> Tensor:
-    """Cross-entropy of factor values (B, F) from logits (B, F * 8); 0 without photos."""
+    """Return the cross-entropy of factor values (B, F) from logits (B, F * 8); 0 without photos."""
     if not len(values):
         return logits.sum()
     return F.cross_entropy(logits.unflatten(-1, (-1, NUM_VALUES)).flatten(0, 1), values.flatten())
 
 
 def two_view_loss(views: Tensor, temperature: float) -> Tensor:
-    """NT-Xent (SimCLR, equation 1) of views (2B, D): rows b and B + b show the same photo."""
+    """Return the NT-Xent loss (SimCLR, equation 1) of views (2B, D); rows b and B + b show the same photo."""
     views = F.normalize(views, dim=-1)
     logits = views @ views.T / temperature  # (2B, 2B)
     logits = logits.masked_fill(torch.eye(len(views), dtype=torch.bool), float("-inf"))

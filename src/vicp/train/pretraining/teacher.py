@@ -1,4 +1,4 @@
-"""A small convolutional network that learns the world's factors first, and shows a ViT what stands where.
+"""The teacher: a small convolutional network that learns the world's factors and then supervises a ViT's patches.
 
 On this little data a ViT alone takes ten times the photos a convolution takes to tell a stripe from a star. So the
 convolution is taught by labels, and the ViT by the convolution's feature map: a target for every patch.
@@ -46,7 +46,7 @@ class Teacher(nn.Module):
         )
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (B, 6, 8) of every factor of photos (B, 3, S, S)."""
+        """Return logits (B, 6, 8) of every factor of photos (B, 3, S, S)."""
         found = self.convolutions(pixels)  # (B, 128, S/8, S/8)
         pooled = [found.mean(dim=(2, 3)), found.amax(dim=(2, 3)), F.adaptive_avg_pool2d(found, 3).flatten(1)]
         logits: Tensor = self.classify(torch.cat(pooled, dim=1))
@@ -54,16 +54,16 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def patches(self, pixels: Tensor, side: int) -> Tensor:
-        """What stands in each of side x side patches (B, N, 128), normed over channels."""
+        """Return features of side x side patches (B, N, 128), normalised over channels."""
         found = F.adaptive_avg_pool2d(self.convolutions(pixels), side).flatten(2).transpose(1, 2)  # (B, N, 128)
         return F.layer_norm(found, (TEACHER_DIM,))
 
 
 def train_teacher(photos: PretrainPhotos, checkpoint: Checkpoint, *, seed: int, stop: StopRequest) -> Teacher:
-    """A teacher after `teacher_steps` batches of the world; goes on from its checkpoint where there is one.
+    """Return a teacher after `teacher_steps` batches of the world; goes on from its checkpoint where there is one.
 
     Raises:
-        StoppedError: it was asked to stop; what it has learned is saved.
+        StoppedError: It was asked to stop; what it has learned is saved.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
