@@ -1,9 +1,7 @@
-"""Teach a category: draw or read the labelled pairs, fit a prompt to them, and report how well it does."""
+"""Teach a category: sample the pairs or take those given, and fit a prompt to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,89 +12,56 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pairs, sample_same_size
 from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.recipe import MethodOrAuto, recipe_to_dict
+from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
 
-NUM_PAIRS, NUM_SUSPECTS = 64, 5
+NUM_PAIRS = 64
+
+
+@dataclass(frozen=True)
+class SuspectPair:
+    """A pair whose label may be wrong.
+
+    Attributes:
+        left: Path of its first photo.
+        right: Path of its second photo.
+        same: The label given.
+    """
+
+    left: str
+    right: str
+    same: bool
 
 
 @dataclass(frozen=True)
 class TeachResult:
-    """A category's prompt and how it came about.
+    """A category's prompt, and how it came about.
 
     Attributes:
-        prompt: The result.
-        table: The photos the pairs point into.
-        support: The pairs.
-        check: The LLM's predictions of held-out labels; None below four pairs and without an LLM.
-        num_dropped: Pairs left out because one of their photos cannot be used.
+        prompt: The prompt.
+        photos: Number of photos that can be used.
+        photos_in_pairs: Number of those that are in a pair.
+        skipped: Number of photos that cannot be used.
+        pairs: K, number of labelled pairs.
+        same_pairs: Number of those that are labelled the same.
+        dropped_pairs: Number of given pairs left out because one of their photos cannot be used.
+        label_accuracy: Share of held-out labels that the LLM predicts right; None below four pairs and without an LLM.
+        majority_rate: Share of labels that always predicting the majority label gets right; None likewise.
+        suspects: Pairs that look mislabelled, most suspicious first.
     """
 
     prompt: Prompt
-    table: PhotoTable
-    support: Support
-    check: LabelPrediction | None
-    num_dropped: int = 0
-
-    def summary(self, target: Path) -> dict[str, Any]:
-        """Return the facts, for JSON."""
-        recipe, choice = self.prompt.recipe, self.prompt.choice
-        return {
-            "prompt": str(target),
-            "category": self.prompt.category,
-            "photos": len(self.table),
-            "skipped": len(self.table.skipped),
-            "pairs": len(self.support),
-            "dropped_pairs": self.num_dropped,
-            "same_pairs": int(self.support.same.sum()),
-            "label_accuracy": None if self.check is None else self.check.accuracy,
-            "labels_predictable": self.prompt.labels_predictable,
-            "suspects": [self._pair(k) for k in self._suspects],
-            "model": self.prompt.fingerprint,
-            "seed": self.prompt.seed,
-            "adaptation": recipe.method,
-            "recipe": recipe_to_dict(recipe),
-            "choice": None if choice is None else asdict(choice),
-        }
-
-    def lines(self, target: Path) -> list[str]:
-        """Return the facts, for people."""
-        num_same = int(self.support.same.sum())
-        used = len(np.unique(np.concatenate([self.support.left, self.support.right])))
-        lines = [
-            f"Read {len(self.support)} pairs ({num_same} same, {len(self.support) - num_same} different) "
-            f"of {used} photos out of {len(self.table)}."
-        ]
-        if self.table.skipped:
-            pairs = f" and {self.num_dropped} pairs with them" if self.num_dropped else ""
-            lines.append(f"Left out {len(self.table.skipped)} photos that cannot be used{pairs}.")
-        if self.check is not None:
-            lines.append(
-                f"Of pairs whose label it had not seen, the model got {self.check.accuracy:.0%} right "
-                f"(always the same answer: {self.check.majority_rate:.0%})."
-            )
-        for k in self._suspects[:NUM_SUSPECTS]:
-            pair = self._pair(k)
-            said = "same" if pair["same"] else "different"
-            lines.append(f"Look again: {pair['left']} and {pair['right']} are labelled {said}.")
-        if self.prompt.choice is not None:
-            reason = self.prompt.choice.reason
-            lines.append(f"{reason[0].upper()}{reason[1:]}.")
-        return [*lines, f"Wrote {target}."]
-
-    @property
-    def _suspects(self) -> list[int]:
-        return [] if self.check is None else self.check.suspects
-
-    def _pair(self, k: int) -> dict[str, Any]:
-        name = self.table.frame["path"].iloc
-        return {
-            "left": str(name[self.support.left[k]]),
-            "right": str(name[self.support.right[k]]),
-            "same": bool(self.support.same[k]),
-        }
+    photos: int
+    photos_in_pairs: int
+    skipped: int
+    pairs: int
+    same_pairs: int
+    dropped_pairs: int
+    label_accuracy: float | None
+    majority_rate: float | None
+    suspects: tuple[SuspectPair, ...]
 
 
 def teach_category(
@@ -109,7 +74,7 @@ def teach_category(
     seed: int = 0,
     adapt: MethodOrAuto = "auto",
 ) -> TeachResult:
-    """Return a prompt from labelled pairs of photos.
+    """Return a prompt learned from labelled pairs of photos.
 
     Args:
         embedder: A VICP model or a bare backbone.
@@ -124,30 +89,46 @@ def teach_category(
         ConfigError: The method needs a VICP model or a static prompt, and there is none.
         DataError: Photos or pairs that cannot be used.
     """
-    drawn = support is None
-    num_dropped = 0
     if support is None:
-        table = of_one_category(table, category)
-        table, pairs, pixels = _sample_pairs(embedder, table, num_pairs, seed)
+        photos, pairs, pixels = _sample_pairs(embedder, of_one_category(table, category), num_pairs, seed)
     else:
-        table, pairs, pixels = _usable_pairs(embedder, table, support)
-        num_dropped = len(support) - len(pairs)
-    shown = table.select(photos_of_pairs(pairs))
+        photos, pairs, pixels = _usable_pairs(embedder, table, support)
+    shown = photos.select(photos_of_pairs(pairs))
     encoded = encode_pixels(
         embedder,
         pixels,
         pairs_within(pairs, photos_of_pairs(pairs)),
         category=category,
-        identities=shown.identities if drawn else None,
+        identities=shown.identities if support is None else None,
         names=[str(name) for name in shown.frame["path"]],
-        seed=seed if drawn else None,
+        seed=seed if support is None else None,
     )
-    check = None
+    prediction = None
     if embedder.model is not None and encoded.latents is not None:
-        check = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
-    predictable = None if check is None else check.labels_predictable
+        prediction = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
+    predictable = None if prediction is None else prediction.labels_predictable
     prompt = replace(select.fit_selected(embedder, encoded, adapt), labels_predictable=predictable)
-    return TeachResult(prompt, table, pairs, check, num_dropped)
+    num_dropped = 0 if support is None else len(support) - len(pairs)
+    return _teach_result(prompt, photos, pairs, prediction, num_dropped=num_dropped)
+
+
+def _teach_result(
+    prompt: Prompt, photos: PhotoTable, pairs: Support, prediction: LabelPrediction | None, *, num_dropped: int
+) -> TeachResult:
+    names = photos.frame["path"].astype(str).to_list()
+    suspects = [] if prediction is None else prediction.suspects
+    return TeachResult(
+        prompt,
+        photos=len(photos),
+        photos_in_pairs=len(photos_of_pairs(pairs)),
+        skipped=len(photos.skipped),
+        pairs=len(pairs),
+        same_pairs=int(pairs.same.sum()),
+        dropped_pairs=num_dropped,
+        label_accuracy=None if prediction is None else prediction.accuracy,
+        majority_rate=None if prediction is None else prediction.majority_rate,
+        suspects=tuple(SuspectPair(names[pairs.left[k]], names[pairs.right[k]], bool(pairs.same[k])) for k in suspects),
+    )
 
 
 def of_one_category(table: PhotoTable, category: str) -> PhotoTable:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vicp.cli.render import report_lines, verification_lines
+from vicp.cli.render_teach import teach_facts, teach_lines
 from vicp.cli.shared import (
     AdaptOption,
     AnyModelOption,
@@ -58,7 +59,7 @@ def teach(
         )
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     taught.prompt.save(target)
-    print_result(taught.summary(target), taught.lines(target), as_json)
+    print_result(teach_facts(taught, target), teach_lines(taught, target), as_json)
 
 
 def identify(

@@ -1,0 +1,59 @@
+"""The result of `vicp teach`, as JSON and as lines for people."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vicp.adapt.teach import TeachResult
+
+_MOST_SUSPECTS = 5
+
+
+def teach_facts(result: "TeachResult", target: Path) -> dict[str, Any]:
+    """Return what was taught for JSON, with the file that the prompt was written to."""
+    from vicp.adapt.recipe import recipe_to_dict
+
+    prompt = result.prompt
+    return {
+        "prompt": str(target),
+        "category": prompt.category,
+        "photos": result.photos,
+        "photos_in_pairs": result.photos_in_pairs,
+        "skipped": result.skipped,
+        "pairs": result.pairs,
+        "same_pairs": result.same_pairs,
+        "dropped_pairs": result.dropped_pairs,
+        "label_accuracy": result.label_accuracy,
+        "majority_rate": result.majority_rate,
+        "labels_predictable": prompt.labels_predictable,
+        "suspects": [asdict(pair) for pair in result.suspects],
+        "model": prompt.fingerprint,
+        "seed": prompt.seed,
+        "adaptation": prompt.recipe.method,
+        "recipe": recipe_to_dict(prompt.recipe),
+        "choice": None if prompt.choice is None else asdict(prompt.choice),
+    }
+
+
+def teach_lines(result: "TeachResult", target: Path) -> list[str]:
+    """Return what was read, how well its labels can be predicted, what was chosen, and where it was written."""
+    lines = [
+        f"Read {result.pairs} pairs ({result.same_pairs} same, {result.pairs - result.same_pairs} different) "
+        f"of {result.photos_in_pairs} photos out of {result.photos}."
+    ]
+    if result.skipped:
+        pairs = f" and {result.dropped_pairs} pairs with them" if result.dropped_pairs else ""
+        lines.append(f"Left out {result.skipped} photos that cannot be used{pairs}.")
+    if result.label_accuracy is not None and result.majority_rate is not None:
+        lines.append(
+            f"Of pairs whose label it had not seen, the model got {result.label_accuracy:.0%} right "
+            f"(always the same answer: {result.majority_rate:.0%})."
+        )
+    for pair in result.suspects[:_MOST_SUSPECTS]:
+        label = "same" if pair.same else "different"
+        lines.append(f"Look again: {pair.left} and {pair.right} are labelled {label}.")
+    if result.prompt.choice is not None:
+        reason = result.prompt.choice.reason
+        lines.append(f"{reason[0].upper()}{reason[1:]}.")
+    return [*lines, f"Wrote {target}."]

@@ -1,0 +1,44 @@
+"""The result of `vicp teach`, as JSON and as lines for people."""
+
+from pathlib import Path
+
+from vicp.adapt.prompt import Choice, Prompt
+from vicp.adapt.recipe import Null
+from vicp.adapt.teach import SuspectPair, TeachResult
+from vicp.cli.render_teach import teach_facts, teach_lines
+
+
+def result() -> TeachResult:
+    choice = Choice("chose nothing, as asked (0.50 of held-out comparisons right)", {"null": 0.5}, 0.25, 0.75)
+    return TeachResult(
+        Prompt(Null(), "cat", 8, None, "feed", choice=choice, labels_predictable=True),
+        photos=9,
+        photos_in_pairs=7,
+        skipped=2,
+        pairs=8,
+        same_pairs=3,
+        dropped_pairs=1,
+        label_accuracy=0.875,
+        majority_rate=0.625,
+        suspects=(SuspectPair("a.jpg", "b.jpg", True),),
+    )
+
+
+def test_lines_for_people() -> None:
+    assert teach_lines(result(), Path("cat.prompt")) == [
+        "Read 8 pairs (3 same, 5 different) of 7 photos out of 9.",
+        "Left out 2 photos that cannot be used and 1 pairs with them.",
+        "Of pairs whose label it had not seen, the model got 88% right (always the same answer: 62%).",
+        "Look again: a.jpg and b.jpg are labelled same.",
+        "Chose nothing, as asked (0.50 of held-out comparisons right).",
+        "Wrote cat.prompt.",
+    ]
+
+
+def test_facts_for_json() -> None:
+    facts = teach_facts(result(), Path("cat.prompt"))
+    assert facts["suspects"] == [{"left": "a.jpg", "right": "b.jpg", "same": True}]
+    assert (facts["adaptation"], facts["recipe"]) == ("null", {"type": "Null"})
+    assert facts["choice"]["threshold"] == 0.25
+    assert (facts["prompt"], facts["category"], facts["model"], facts["seed"]) == ("cat.prompt", "cat", "feed", None)
+    assert (facts["label_accuracy"], facts["majority_rate"], facts["labels_predictable"]) == (0.875, 0.625, True)
