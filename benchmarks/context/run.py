@@ -40,7 +40,7 @@ SUFFIX = "_set_transformer"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: a method of one kind of generator, with a bench per training seed."""
+    """A line of the table: a method of one kind of generator, with a method suite per training seed."""
 
     name: str
     method: str

@@ -78,7 +78,7 @@ WORLDS = {
 }
 # Individuals, promised rate, candidates of a search (None: all of them).
 SETTINGS = ((94, 0.05, None), (160, 0.05, None), (60, 0.1, 8), (60, 0.1, 1))
-STRANGERS = 2000
+NUM_IMPOSTORS = 2000
 
 
 def simulate(
@@ -91,7 +91,7 @@ def simulate(
     """
     world = WORLDS[name]
     rng = np.random.default_rng(derive_seed(seed, "decisions", name, num, str(candidates)))
-    pool = world.draw(rng, 20 * STRANGERS)
+    pool = world.draw(rng, 20 * NUM_IMPOSTORS)
     achieved = np.empty(draws)
     for draw in range(draws):
         own = world.draw(rng, num)
@@ -100,8 +100,8 @@ def simulate(
             rate, confidence=confidence, candidates=candidates or num - 1
         )
         assert isinstance(found, Threshold), found
-        start = rng.integers(19) * STRANGERS
-        similarity = world.similarity(pool[start : start + STRANGERS], own)
+        start = rng.integers(19) * NUM_IMPOSTORS
+        similarity = world.similarity(pool[start : start + NUM_IMPOSTORS], own)
         if candidates is not None:
             similarity = rng.permuted(similarity, axis=1)[:, :candidates]
         achieved[draw] = (similarity.max(axis=1) > found.similarity).mean()

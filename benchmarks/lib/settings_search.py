@@ -78,7 +78,7 @@ def _path(
 def choose_settings(
     suite: MethodSuite, tried: Mapping[tuple[str, int, Candidate], Sequence[Mapping[int, float]]]
 ) -> tuple[MethodSuite, list[dict[str, object]]]:
-    """The bench with the best settings, and what was chosen from what.
+    """The methods with the best settings, and what was chosen from what.
 
     Args:
         suite: to be completed.
