@@ -16,7 +16,7 @@ SHIPPED = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))
 
 
 def test_defaults_are_the_papers() -> None:
-    """arXiv 2508.21222; where it is silent, the authors' code (design 3.7)."""
+    """arXiv 2508.21222; where it is silent, the authors' code."""
     run = load_config(RunConfig)
     assert run == RunConfig()
     assert run.model == ModelConfig(

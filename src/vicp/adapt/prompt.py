@@ -1,5 +1,6 @@
 """The prompt of a category: how its photos are embedded, as decided on its support."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,13 +120,13 @@ class Prompt:
             return emitted
         return blend(emitted, apply(self.whitening, features), self.recipe.weight)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the prompt; the file appears whole or not at all.
 
         Raises:
             PromptError: It cannot be written there.
         """
-        write_prompt_file(path, self.to_bytes())
+        write_prompt_file(Path(path), self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return the content of the prompt's file."""
@@ -146,13 +147,13 @@ class Prompt:
         return encode_prompt_file(tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
-    def load(cls, path: Path) -> "Prompt":
-        """Read a prompt.
+    def load(cls, path: str | os.PathLike[str]) -> "Prompt":
+        """Return the prompt in a file.
 
         Raises:
             PromptError: The file is missing, damaged, of an earlier version or no prompt.
         """
-        return _from_file(read_prompt_file(path, formats=(FORMAT,)), path)
+        return _from_file(read_prompt_file(Path(path), formats=(FORMAT,)), Path(path))
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "prompt") -> "Prompt":

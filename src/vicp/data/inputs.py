@@ -72,7 +72,7 @@ def is_single(photos: Photos) -> bool:
 
 def _refuse_identities(identities: Sequence[str] | None, source: str) -> None:
     if identities is not None:
-        raise DataError(f"identities were given beside {source}, which has its own: give them with a list of photos")
+        raise DataError(f"identities were given for {source}, which has its own: give them with a list of photos")
 
 
 def _identities_of(

@@ -69,8 +69,8 @@ class Row:
 
     Attributes:
         method: Its name on the command line.
-        adaptation: Null, static, generated, metric, tuned or auto; a second stage is named after a plus sign, as
-            in "generated + verifier".
+        adaptation: Its name, such as null, generated or auto; a reranking stage is named after a plus sign, as in
+            "generated + verifier".
         protocol: Its name.
         category: Its name; "mean" for the mean over categories, "mean of fold 0" for a fold's.
         variant: See `EvaluationTask`.

@@ -1,5 +1,6 @@
 """The report of `vicp evaluate`: report.json, report.md, report.html, and lines for the terminal."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class EvaluationReport(Evaluation):
         """Return what report.html holds: one page with all pictures inside, without scripts."""
         return evaluation_page(self)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | os.PathLike[str]) -> None:
         """Write report.json, report.md and report.html into a folder; each appears whole or not at all.
 
         Raises:
@@ -48,7 +49,7 @@ class EvaluationReport(Evaluation):
             "report.md": self.to_markdown(),
             "report.html": self.to_html(),
         }
-        write_files(folder, texts)
+        write_files(Path(folder), texts)
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
