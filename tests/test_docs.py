@@ -30,7 +30,6 @@ def test_readme_commands_run(photo_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "prints"),
     [
-        ("README.md", ""),
         ("docs/evaluation.md", "1.0 1.0 1.0\n1.0\n"),
         ("docs/gallery.md", "12\nTrue\n['create', 'categories', 'enroll', 'merge', 'undo']\n"),
     ],

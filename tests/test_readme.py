@@ -1,12 +1,16 @@
 """The README's tables are those that results/context.json gives, and its prose quotes what results/ holds."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.readme import tables
+from vicp.data.procedural.world import world_photos
 
 ROOT = Path(__file__).parent.parent
 CARD = ROOT / "src" / "vicp" / "checkpoints" / "mini" / "README.md"
@@ -68,3 +72,23 @@ def test_what_is_said_of_whitening_is_so():
     assert f"by {min(gains.values()):.1f} to {max(gains.values()):.1f} mAP on five of the six sets" in readme
     assert {name for name, gap in over("own", "16").items() if abs(gap) > 0.6} == {"eth80"}
     assert max(abs(gap) for k in ("16", "64") for gap in over("chosen_identities", k).values()) <= 0.5
+
+
+def test_the_python_block_prints_what_the_readme_says(tmp_path: Path):
+    """On drawn objects; figures may differ in their digits from one processor to the next."""
+    frame = world_photos(num_categories=1, num_identities=24, photos_per_identity=4, size=64, seed=0)
+    for number, (_, photos) in enumerate(frame.groupby("identity", sort=True)):
+        name = "tom" if number == 0 else f"cat{number}"
+        for shot, image in enumerate(photos["image"]):
+            file = tmp_path / "photos" / name / f"{shot}.png" if shot < 3 else tmp_path / "new.png"
+            if shot < 3 or name == "tom":
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(image)
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.search(r"```python\n(.*?)```.*?```text\n(.*?)```", readme, re.S)
+    assert blocks is not None
+    program, printed = blocks.groups()
+    result = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    figures = re.compile(r"0\.\d+|1\.00")
+    assert figures.sub("P", result.stdout) == figures.sub("P", printed)
