@@ -12,7 +12,7 @@ from PIL import Image
 
 import vicp
 from vicp.data.procedural.world import world_photos
-from vicp.errors import DataError, PromptError, WeightsError
+from vicp.errors import ConfigError, DataError, PromptError, WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +96,21 @@ def test_teach_takes_labelled_pairs(model, files) -> None:
     assert (taught.num_pairs, taught.seed, taught.category) == (8, None, "thing")
 
 
+def test_a_photo_given_twice_is_encoded_twice(model, files, prompt) -> None:
+    with Image.open(files[0]) as image:
+        rows = model.encode([files[0], files[1], files[0], image], prompt=prompt)
+    np.testing.assert_allclose(rows[[2, 3]], rows[[0, 0]], atol=1e-5)
+    assert model.verify(files[0], files[0], prompt=prompt).similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_models_and_prompts_print_on_one_line(model, prompt) -> None:
+    assert repr(model) == f"Model('mini', fingerprint='{model.embedder.fingerprint}')"
+    assert repr(prompt) == f"Prompt('thing', pairs=16, recipe='{prompt.recipe}')"
+
+
 def test_prompt_comes_back_from_its_file(model, files, prompt, tmp_path) -> None:
-    prompt.save(tmp_path / "thing.prompt.safetensors")
-    loaded = vicp.Prompt.load(tmp_path / "thing.prompt.safetensors")
+    prompt.save(str(tmp_path / "thing.prompt.safetensors"))
+    loaded = vicp.Prompt.load(str(tmp_path / "thing.prompt.safetensors"))
     assert np.array_equal(model.encode(files[:2], prompt=loaded), model.encode(files[:2], prompt=prompt))
 
 
@@ -130,7 +142,17 @@ def test_identify_ranks_the_own_individual_first(model, files, photos, prompt) -
         (lambda m, f, p: m.encode("nowhere.jpg"), DataError, "no such file or folder: nowhere.jpg"),
         (lambda m, f, p: m.encode([np.zeros((4, 4, 3))]), DataError, r"photo 0 is an array \(4, 4, 3\) float64"),
         (lambda m, f, p: m.encode([3]), DataError, "photo 0 is a int: expected a path"),
-        (lambda m, f, p: m.encode([f[0], f[0]]), DataError, "the same photo twice"),
+        (lambda m, f, p: m.encode(3), DataError, "a int in place of photos"),
+        (lambda m, f, p: m.encode(f[0], prompt="a.safetensors"), PromptError, "a str in place of a prompt"),
+        (lambda m, f, p: m.encode(f[0], batch_size=0), ConfigError, "batch_size 0"),
+        (lambda m, f, p: m.teach([f[0], f[0]], category="x", identities="ab"), DataError, "the same photo twice"),
+        (lambda m, f, p: m.teach(f[0].parents[1], category="x", pairs=0), DataError, "pairs=0: expected at least 1"),
+        (lambda m, f, p: m.teach(f[0].parents[1], category="x", pairs=3.5), DataError, "expected .left, right, same."),
+        (lambda m, f, p: m.teach(f[0].parents[1], category=" "), DataError, "an empty category"),
+        (lambda m, f, p: m.teach(f[0].parents[1], category="x", adapt="magic"), ConfigError, "no adaptation 'magic'"),
+        (lambda m, f, p: vicp.evaluate("mini", f[0].parents[1]), ConfigError, "methods are 'mini': expected a list"),
+        (lambda m, f, p: vicp.evaluate([], f[0].parents[1]), ConfigError, "expected a list of at least one"),
+        (lambda m, f, p: vicp.Gallery("herd", "mini"), ConfigError, "'mini' in place of a model"),
         (lambda m, f, p: m.teach(f, category="x"), DataError, "48 photos without identities"),
         (lambda m, f, p: m.teach(f, category="x", identities=["a"]), DataError, "1 identities for 48 photos"),
         (lambda m, f, p: m.identify(f[0].parent, gallery=f[0].parents[1]), DataError, "4 photos to identify"),

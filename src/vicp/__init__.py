@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from vicp.api import Model, load
     from vicp.data.records import PhotoTable
     from vicp.data.sources import open_photos
-    from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, Verification
+    from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, IdentificationReport, Verification
     from vicp.errors import (
         ConfigError,
         DataError,
@@ -29,7 +29,7 @@ _MODULES = {
     "vicp.api": ("Model", "load"),
     "vicp.data.records": ("PhotoTable",),
     "vicp.data.sources": ("open_photos",),
-    "vicp.decisions.outcome": ("Candidate", "ErrorTargets", "Identification", "Verification"),
+    "vicp.decisions.outcome": ("Candidate", "ErrorTargets", "Identification", "IdentificationReport", "Verification"),
     "vicp.errors": (
         "ConfigError",
         "DataError",
@@ -54,6 +54,7 @@ __all__ = [
     "Gallery",
     "GalleryError",
     "Identification",
+    "IdentificationReport",
     "IndividualClassifier",
     "Model",
     "PhotoTable",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,16 +20,15 @@ from vicp.adapt.teach import of_one_category, teach_category
 from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support
-from vicp.data.support_file import parse_support, read_support
+from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, read_support
 from vicp.decisions.outcome import ErrorTargets, Identification, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
-from vicp.errors import DataError, WeightsError
+from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.gallery.identify import CategorySearch, identify_with, search_photos
 from vicp.gallery.verify import verify_photos
 from vicp.model.build import PRESETS
 from vicp.progress import progress_bar
 
-LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
 Pairs = int | str | os.PathLike[str] | Sequence[LabelledPair]
 
 
@@ -52,6 +50,10 @@ class Model:
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
+
+    def __repr__(self) -> str:
+        """Return one line: what opens the model again, and its fingerprint."""
+        return f"Model({self.embedder.source or 'unnamed'!r}, fingerprint={self.embedder.fingerprint!r})"
 
     def teach(
         self,
@@ -77,12 +79,14 @@ class Model:
             skip_bad: Go on without photos that cannot be used, instead of raising.
 
         Raises:
-            ConfigError: The method needs a prompt generator or a static prompt, and this model has none.
-            DataError: Photos or pairs that cannot be used.
+            ConfigError: No such method, or it needs a prompt generator or a static prompt and this model has none.
+            DataError: Photos or pairs that cannot be used, or no category.
 
         Example:
             >>> prompt = model.teach(["a.jpg", image], identities=["Tom", "Tim"], category="cat")  # doctest: +SKIP
         """
+        if not category.strip():
+            raise DataError("an empty category: say what the photos show, as in category='cat'")
         given = None if pairs is None or isinstance(pairs, int) else pairs
         table = as_photo_table(
             photos, category=category, identities=identities, need_identity=given is None, skip_bad=skip_bad
@@ -93,7 +97,7 @@ class Model:
             replace(self.embedder, skip_bad=skip_bad),
             table,
             category=category,
-            num_pairs=pairs if isinstance(pairs, int) else None,
+            num_pairs=_number_of(pairs) if isinstance(pairs, int) else None,
             support=support,
             seed=seed,
             adapt=adapt,
@@ -140,12 +144,15 @@ class Model:
             convert_to_numpy: An array; otherwise a torch tensor.
 
         Raises:
+            ConfigError: A batch size below 1.
             DataError: Photos that cannot be used, all of them listed.
             PromptError: The prompt belongs to another model.
         """
+        if batch_size < 1:
+            raise ConfigError(f"batch_size {batch_size}: expected at least 1")
         with progress_bar("Encoding") if show_progress_bar else nullcontext(self.embedder.progress) as progress:
             embedder = replace(self.embedder, batch_size=batch_size, progress=progress)
-            _, embeddings = embedder.embed(as_photo_table(photos), prompt)
+            _, embeddings = embedder.embed(as_photo_table(photos, allow_repeats=True), prompt)
         embeddings = embeddings.float()[0] if is_single(photos) else embeddings.float()
         return embeddings.numpy() if convert_to_numpy else embeddings
 
@@ -164,7 +171,7 @@ class Model:
             DataError: A photo that cannot be used.
             PromptError: The prompt belongs to another model.
         """
-        return verify_photos(self.embedder, as_photo_table([a, b]), prompt=prompt, targets=targets)
+        return verify_photos(self.embedder, as_photo_table([a, b], allow_repeats=True), prompt=prompt, targets=targets)
 
     def identify(
         self,
@@ -253,17 +260,13 @@ def load(source: str | os.PathLike[str] = "mini") -> Model:
     return Model(checkpoint.open())
 
 
+def _number_of(pairs: int) -> int:
+    if pairs < 1:
+        raise DataError(f"pairs={pairs}: expected at least 1, or None for as many as there are, up to 64")
+    return pairs
+
+
 def _support(pairs: str | os.PathLike[str] | Sequence[LabelledPair], table: PhotoTable) -> Support:
     if isinstance(pairs, str | os.PathLike):
         return read_support(Path(pairs), table)
-    rows = list(pairs)
-    if not all(len(row) == 3 for row in rows):
-        raise DataError("pairs: expected (left, right, same) each, names of two photos and True or False")
-    frame = pd.DataFrame(
-        {
-            "left": [os.fspath(left) for left, _, _ in rows],
-            "right": [os.fspath(right) for _, right, _ in rows],
-            "same": [str(same) for _, _, same in rows],
-        }
-    )
-    return parse_support(Path("pairs"), frame, table)
+    return parse_support(Path("pairs"), frame_of_pairs(pairs), table)

@@ -70,7 +70,7 @@ def test_photo_bytes_from_the_table() -> None:
 def test_message_lists_rows_paths_and_reasons_on_one_line() -> None:
     message = bad_photos_message([BadPhoto(3, "a b.jpg", "the file is empty"), BadPhoto(7, "c.jpg", "no such file")])
     assert message.startswith("2 photos cannot be used: row 3 (a b.jpg): the file is empty; row 7 (c.jpg): no such")
-    assert message.endswith("--skip-bad to go on without them")
+    assert message.endswith("go on without them: --skip-bad, in Python skip_bad=True")
     assert "\n" not in message
 
 

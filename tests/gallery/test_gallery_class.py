@@ -57,6 +57,26 @@ def test_photos_are_paths_and_tables_alike(gallery: Gallery, shoes: PhotoTable, 
         gallery.verify(shoes, other)
 
 
+def test_single_photos_are_enrolled_without_names(gallery: Gallery, tmp_path: Path) -> None:
+    paths = [write_photo(tmp_path / f"{shot}.jpg", (200, 90, 10 * shot), seed=900 + shot) for shot in range(2)]
+    result = gallery.enroll(paths, category="shoe")
+    assert (result.added, result.identities) == (2, 0)
+    assert repr(gallery) == f"Gallery('{gallery.uri}')"
+    assert [found.photo for found in gallery.identify(paths)] == [str(path) for path in paths]
+
+
+def test_one_name_may_be_given_without_a_list(gallery: Gallery) -> None:
+    assert gallery.merge("red", "green").summary == "green into red (shoe): 3 photos"
+    assert gallery.split("red/0.jpg", "ruby").summary == "1 photos are ruby (shoe)"
+    with pytest.raises(GalleryError, match="nobody to merge into 'red': name at least one"):
+        gallery.merge("red", [])
+
+
+def test_a_layout_that_is_not_there_is_refused(gallery: Gallery, tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="no layout 'xml', expected one of table, fiftyone, pairs"):
+        gallery.export(tmp_path / "out.csv", layout="xml")
+
+
 def test_who_does_it_stands_in_the_log(gallery: Gallery) -> None:
     assert Gallery.open(gallery.uri).author == getpass.getuser()
     entry = Gallery.open(gallery.uri, author="bob").rename("red", "crimson", reason="a better word")

@@ -39,6 +39,13 @@ def test_pairs_are_kept_once_and_undone(gallery: Gallery, tmp_path: Path) -> Non
     assert len(labelled_pairs(gallery.snapshot)) == 0
 
 
+def test_pairs_are_triples_too(gallery: Gallery) -> None:
+    pairs = [("red/0.jpg", "red/1.jpg", True), ("red/0.jpg", "blue/0.jpg", False)]
+    assert gallery.label(pairs) == LabelResult(added=2, known=0, total=2, same=1)
+    with pytest.raises(DataError, match=r"expected \(left, right, same\) each"):
+        gallery.label([("red/0.jpg", "red/1.jpg")])
+
+
 def test_contradictions_change_nothing(gallery: Gallery, tmp_path: Path) -> None:
     gallery.label(write(tmp_path / "a.csv", "red/0.jpg,red/1.jpg,1", "red/1.jpg,red/2.jpg,1"))
     with pytest.raises(DataError, match=r"b\.csv: the gallery has the opposite label for"):

@@ -75,7 +75,9 @@ class Embedder:
         return replace(self, progress=_silent)
 
     def check(self, prompt: Prompt) -> None:
-        """Raise `PromptError` for a prompt that was made for another model."""
+        """Raise `PromptError` for a prompt that was made for another model, or for something else than a prompt."""
+        if not isinstance(prompt, Prompt):
+            raise PromptError(f"a {type(prompt).__name__} in place of a prompt: `vicp.Prompt.load` reads a file of one")
         if prompt.fingerprint != self.fingerprint:
             raise PromptError(
                 f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
@@ -295,5 +297,12 @@ class HasEmbedder(Protocol):
 
 
 def embedder_of(model: Embedder | HasEmbedder) -> Embedder:
-    """Return the embedder of a model."""
-    return model if isinstance(model, Embedder) else model.embedder
+    """Return the embedder of a model.
+
+    Raises:
+        ConfigError: It is no model.
+    """
+    embedder = model if isinstance(model, Embedder) else getattr(model, "embedder", None)
+    if not isinstance(embedder, Embedder):
+        raise ConfigError(f"{model!r} in place of a model: `vicp.load` opens one")
+    return embedder

@@ -89,6 +89,10 @@ class Prompt:
                 f"expected {expected}"
             )
 
+    def __repr__(self) -> str:
+        """Return one line: the category, how many pairs and the recipe."""
+        return f"Prompt({self.category!r}, pairs={self.num_pairs}, recipe={str(self.recipe)!r})"
+
     @classmethod
     def of(cls, visual: VisualPrompt) -> "Prompt":
         """Return the paper's prompt: photos embedded under the visual prompt that the LLM emitted."""

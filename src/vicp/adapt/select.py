@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 from vicp.adapt.candidates import (
     closed_form_candidates,
@@ -34,7 +35,7 @@ from vicp.adapt.recipe import (
     StaticTokens,
 )
 from vicp.decisions.held_out import HeldOut
-from vicp.errors import DataError
+from vicp.errors import ConfigError, DataError
 
 TOO_FEW = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
 
@@ -55,9 +56,11 @@ def fit_selected(
         scores: Of `score_candidates` for the same arguments; None computes them.
 
     Raises:
-        ConfigError: The method needs a VICP model or a static prompt, and there is none.
+        ConfigError: No such method, or it needs a VICP model or a static prompt and there is none.
         DataError: A metric is asked for, or is all there is for few pairs, and the same-pairs give none.
     """
+    if method not in get_args(MethodOrAuto):
+        raise ConfigError(f"no adaptation {method!r}, expected one of {', '.join(get_args(MethodOrAuto))}")
     fitter = Fitter(SupportFeatures(embedder, support))
     scores = score_candidates(fitter.features, method) if scores is None else scores
     candidates = [recipe for recipe in scores.similarity if method in ("auto", recipe.method)]

@@ -1,7 +1,7 @@
 """Photos as a Python program has them (paths, PIL images, arrays) -> the photo table."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def as_photo_table(
     identities: Sequence[str] | None = None,
     need_identity: bool = False,
     skip_bad: bool = False,
+    allow_repeats: bool = False,
 ) -> PhotoTable:
     """Return the photo table of whatever a program holds.
 
@@ -38,6 +39,7 @@ def as_photo_table(
         identities: The name of the individual in each photo of a sequence, in the same order.
         need_identity: Whether every photo must have an identity.
         skip_bad: Leave out bad rows of a folder or table instead of raising.
+        allow_repeats: Whether a sequence may have one path several times.
 
     Raises:
         DataError: A photo that cannot be used, no photos, or identities that do not fit the photos.
@@ -48,17 +50,18 @@ def as_photo_table(
     if isinstance(photos, str | os.PathLike):
         _refuse_identities(identities, f"{os.fspath(photos)!r}")
         return open_photos(photos, need_identity=need_identity, skip_bad=skip_bad)
-    items = [photos] if isinstance(photos, Image.Image | np.ndarray) else list(photos)
-    names = _identities_of(items, identities, need_identity=need_identity)
+    items = _items_of(photos)
+    individuals = _identities_of(items, identities, need_identity=need_identity)
+    names = _unique_names(items, allow_repeats=allow_repeats)
     frame = pd.DataFrame(
         {
             "row": range(1, len(items) + 1),
-            "path": _unique_names(items),
+            "path": names,
             "category": category or "photos",
-            "identity": pd.Series(names, dtype=object),
+            "identity": pd.Series(individuals, dtype=object),
         }
     )
-    if all(isinstance(item, str | os.PathLike) for item in items):
+    if names == [os.fspath(item) if isinstance(item, str | os.PathLike) else None for item in items]:
         return PhotoTable(frame, Path())
     return PhotoTable(frame.assign(image=[_encoded(item, number) for number, item in enumerate(items)]), None)
 
@@ -89,12 +92,23 @@ def _identities_of(
     return [str(name) for name in identities]
 
 
-def _unique_names(items: Sequence[Photo]) -> list[str]:
+def _items_of(photos: Image.Image | np.ndarray[Any, Any] | Sequence[Photo]) -> list[Photo]:
+    if isinstance(photos, Image.Image | np.ndarray):
+        return [photos]
+    if not isinstance(photos, Iterable):
+        raise DataError(
+            f"a {type(photos).__name__} in place of photos: expected a path, an image, or a sequence of these"
+        )
+    return list(photos)
+
+
+def _unique_names(items: Sequence[Photo], *, allow_repeats: bool) -> list[str]:
     """Return a name per photo: its path, or its place in the sequence; a second of one name gets its place too."""
     names: list[str] = []
     for number, item in enumerate(items):
         name = os.fspath(item) if isinstance(item, str | os.PathLike) else f"image {number}"
-        names.append(f"{name} ({number})" if name in names and not isinstance(item, str | os.PathLike) else name)
+        is_path = isinstance(item, str | os.PathLike)
+        names.append(f"{name} ({number})" if name in names and (allow_repeats or not is_path) else name)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"the same photo twice: {', '.join(repeated[:5])}: name each once")

@@ -133,7 +133,8 @@ def usable_table(
 def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
     """Return one line naming the bad photos by number, path and reason, and what to do about them."""
     count = "1 photo" if len(bad) == 1 else f"{len(bad)} photos"
-    return f"{count} cannot be used: {list_rows(bad)}. Correct them, or give --skip-bad to go on without them"
+    skip = "go on without them: --skip-bad, in Python skip_bad=True"
+    return f"{count} cannot be used: {list_rows(bad)}. Correct them, or {skip}"
 
 
 def photo_dates(table: PhotoTable) -> pd.Series:

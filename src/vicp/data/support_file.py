@@ -3,6 +3,7 @@
 import logging
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.errors import DataError
+
+LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
 
 _WORDS_FOR_SAME = ("1", "true", "yes", "same")
 _WORDS_FOR_DIFFERENT = ("0", "false", "no", "different")
@@ -36,6 +39,19 @@ def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
     frame = read_csv(path)
     require_columns(path, list(frame.columns), ("left", "right", "same"))
     return parse_support(path, frame, table)
+
+
+def frame_of_pairs(pairs: Sequence[LabelledPair]) -> pd.DataFrame:
+    """Return labelled pairs as the frame of text that a CSV of them gives, with the columns left, right and same.
+
+    Raises:
+        DataError: Something that is no sequence of (left, right, same).
+    """
+    rows = list(pairs) if isinstance(pairs, Sequence) else [pairs]
+    if not all(isinstance(row, tuple | list) and len(row) == 3 for row in rows):
+        raise DataError("pairs: expected (left, right, same) each, names of two photos and True or False")
+    texts = [(os.fspath(left), os.fspath(right), str(same)) for left, right, same in rows]
+    return pd.DataFrame(texts, columns=["left", "right", "same"], dtype=str)
 
 
 def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support:

@@ -4,6 +4,7 @@ The words are those of ISO/IEC 2382-37 and of NIST's evaluations: a *genuine* pa
 pair two; FMR and FNMR are the error rates of pairs, FPIR and FNIR those of searches.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -143,6 +144,14 @@ class IdentificationReport:
     gallery_photos: int
     gallery_identities: int
     skipped: int = 0
+
+    def __iter__(self) -> Iterator[Identification]:
+        """Return the identifications, photo by photo."""
+        return iter(self.identifications)
+
+    def __len__(self) -> int:
+        """Return how many photos there are."""
+        return len(self.identifications)
 
 
 @dataclass(frozen=True)

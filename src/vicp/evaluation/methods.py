@@ -40,8 +40,10 @@ def make_methods(methods: Sequence[str | Embedder | HasEmbedder]) -> list[Method
     """Return the methods of these names and models, each once; models of one name are numbered.
 
     Raises:
-        ConfigError: As of `parse_method`.
+        ConfigError: None is given, or as of `parse_method`.
     """
+    if isinstance(methods, str) or not isinstance(methods, Sequence) or not methods:
+        raise ConfigError(f"methods are {methods!r}: expected a list of at least one model or name, as in ['mini']")
     by_name: dict[str, Method] = {}
     for method in dict.fromkeys(methods):
         if isinstance(method, str):

@@ -16,8 +16,10 @@ def merge_identities(writer: Change, into: str, others: Sequence[str], *, catego
     """Make all photos of `others` photos of `into`.
 
     Raises:
-        GalleryError: No such identity, or two categories.
+        GalleryError: No such identity, none given, or two categories.
     """
+    if not others:
+        raise GalleryError(f"{writer.snapshot.uri}: nobody to merge into {into!r}: name at least one")
     home, name = find_identity(writer.snapshot, into, category)
     identities = [find_identity(writer.snapshot, other, category or home)[1] for other in dict.fromkeys(others)]
     merged = [identity for identity in identities if identity != name]

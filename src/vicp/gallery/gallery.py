@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
 from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
 from vicp.adapt.prompt import Prompt
+from vicp.data.inputs import Photos
+from vicp.data.support_file import LabelledPair
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
@@ -77,6 +79,10 @@ class Gallery:
         self.author = author if author is not None else _login_name()
         self.wait_for_lock = wait_for_lock
         self._embedder = None if model is None else embedder_of(model)
+
+    def __repr__(self) -> str:
+        """Return where it is."""
+        return f"Gallery({self.uri!r})"
 
     @classmethod
     def create(
@@ -152,7 +158,7 @@ class Gallery:
 
     def enroll(
         self,
-        photos: PhotoSource,
+        photos: Photos,
         *,
         category: str | None = None,
         prompts: Sequence[Prompt] = (),
@@ -163,7 +169,8 @@ class Gallery:
         """Add photos, each once however often it is given; stopped at any moment, the same call goes on.
 
         Args:
-            photos: A folder of photos, a table, or a single photo; an identity may be missing.
+            photos: A folder of photos, a table, a single photo, or a sequence of single photos, which have no
+                identities; an identity may be missing.
             category: The one to keep of several; what all show where the source does not say.
             prompts: Prompts of new categories; a category without one uses the plain backbone.
             route: Let the prompts of the gallery decide each photo's category.
@@ -222,11 +229,11 @@ class Gallery:
                 num_added += enroll_photos(writer, self.embedder, with_identity(table, category, identity)).added
         return NewIdentityResult(identity, category, num_added, identifications)
 
-    def label(self, pairs: str | os.PathLike[str], *, reason: str = "") -> LabelResult:
-        """Keep labelled pairs of photos of the gallery, all of a file or none; a second time it changes nothing.
+    def label(self, pairs: str | os.PathLike[str] | Sequence[LabelledPair], *, reason: str = "") -> LabelResult:
+        """Keep labelled pairs of photos of the gallery, all of them or none; a second time it changes nothing.
 
         Args:
-            pairs: A CSV with left, right and same; photos by key or by where they came from.
+            pairs: A CSV with left, right and same, or such triples; photos by key or by where they came from.
             reason: A note for the log.
 
         Raises:
@@ -234,7 +241,7 @@ class Gallery:
             GalleryError: Photos that are not in the gallery, or another process is writing.
         """
         with self._writing("label", reason) as writer:
-            return label_pairs(writer, Path(pairs))
+            return label_pairs(writer, pairs)
 
     # Who is who
 
@@ -305,21 +312,24 @@ class Gallery:
 
     # Corrections
 
-    def merge(self, into: str, others: Sequence[str], *, category: str | None = None, reason: str = "") -> LogEntry:
-        """Make several identities one: the photos of `others` become photos of `into`.
+    def merge(
+        self, into: str, others: str | Sequence[str], *, category: str | None = None, reason: str = ""
+    ) -> LogEntry:
+        """Make several identities one: the photos of `others`, one name or several, become photos of `into`.
 
         Raises:
             GalleryError: No such identity, two categories, or another process is writing.
         """
-        return self._write("merge", reason, lambda writer: merge_identities(writer, into, others, category=category))
+        names = [others] if isinstance(others, str) else others
+        return self._write("merge", reason, lambda writer: merge_identities(writer, into, names, category=category))
 
-    def split(self, photos: Sequence[str], into: str, *, reason: str = "") -> LogEntry:
+    def split(self, photos: str | Sequence[str], into: str, *, reason: str = "") -> LogEntry:
         """Make photos, by key or by where they came from, photos of the identity `into`, new or not.
 
         Raises:
             GalleryError: As `assign`.
         """
-        return self.assign({into: photos}, reason=reason)
+        return self.assign({into: [photos] if isinstance(photos, str) else photos}, reason=reason)
 
     def assign(self, photos_by_identity: Mapping[str, Sequence[str]], *, reason: str = "") -> LogEntry:
         """Give photos their identities, all at once; photos by key or by where they came from.
@@ -447,7 +457,7 @@ class Gallery:
 
         Raises:
             DataError: It cannot be written there.
-            GalleryError: The gallery keeps no photos, which "fiftyone" needs.
+            GalleryError: No such layout, or the gallery keeps no photos, which "fiftyone" needs.
         """
         match layout:
             case "table":
@@ -456,6 +466,8 @@ class Gallery:
                 return export_fiftyone(self.snapshot, Path(out))
             case "pairs":
                 return export_pairs(self.snapshot, Path(out))
+            case _:
+                raise GalleryError(f"no layout {layout!r}, expected one of {', '.join(get_args(ExportLayout))}")
 
     def _add_categories(self, prompts: Mapping[str, Prompt | None], reason: str) -> None:
         with self._writing("categories", reason) as writer:

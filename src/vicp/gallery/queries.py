@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from vicp.data.inputs import Photo, as_photo_table
+from vicp.data.inputs import Photo, Photos, as_photo_table
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
@@ -17,18 +17,19 @@ PhotoSource = Photo | PhotoTable
 NO_CATEGORY = ("photos",)  # the categories of a source that does not tell them
 
 
-def open_source(photos: PhotoSource, *, category: str | None = None, skip_bad: bool) -> PhotoTable:
+def open_source(photos: Photos, *, category: str | None = None, skip_bad: bool) -> PhotoTable:
     """Return the photos of a source.
 
     Args:
-        photos: A path to a photo, a folder or a table; a PIL image or an array; or a table that is open.
+        photos: A path to a photo, a folder or a table; a PIL image, an array, or a sequence of these and of paths to
+            single photos; or a table that is open.
         category: The one to keep of several; what all show where the source does not say.
         skip_bad: Leave out rows that cannot be used, instead of raising.
 
     Raises:
         DataError: It holds no photos, none of the category, or rows that cannot be used.
     """
-    if isinstance(photos, Image.Image | np.ndarray):
+    if not isinstance(photos, str | os.PathLike | PhotoTable):
         return as_photo_table(photos, category=category)
     if not isinstance(photos, PhotoTable):
         return open_photos(photos, category=category, need_identity=False, skip_bad=skip_bad)

@@ -1,5 +1,7 @@
 """The labelled pairs that a gallery keeps."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 from vicp.data.records import PhotoTable
 from vicp.data.sources.table import read_csv, require_columns
 from vicp.data.support import Support
-from vicp.data.support_file import parse_support
+from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support
 from vicp.data.write import write_frame
 from vicp.gallery.contents import find_photos, photos
 from vicp.gallery.labelling.pair_files import COLUMNS, new_pairs
@@ -36,20 +38,24 @@ class LabelResult:
     same: int
 
 
-def label_pairs(writer: Change, file: Path) -> LabelResult:
-    """Add the labelled pairs of a file to a gallery, all or none; a second time it changes nothing.
+def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[LabelledPair]) -> LabelResult:
+    """Add labelled pairs to a gallery, all or none; a second time it changes nothing.
 
     Args:
         writer: The change to write with.
-        file: A CSV with left, right and same; photos by key or by where they came from. Rows without a label are left
-            out.
+        given: A CSV with left, right and same, whose rows without a label are left out, or such triples; photos by key
+            or by where they came from.
 
     Raises:
         DataError: A file that cannot be used, or labels that contradict each other or those in the gallery.
         GalleryError: Photos that are not in the gallery.
     """
-    frame = read_csv(file)
-    require_columns(file, list(frame.columns), COLUMNS)
+    if isinstance(given, str | os.PathLike):
+        file = Path(given)
+        frame = read_csv(file)
+        require_columns(file, list(frame.columns), COLUMNS)
+    else:
+        file, frame = Path("pairs"), frame_of_pairs(given)
     rows = frame[frame["same"].str.strip() != ""].reset_index(drop=True)
     table = _table_by_key(writer.snapshot)
     held = labelled_pairs(writer.snapshot, table)
