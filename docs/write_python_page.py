@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent / "python.md"
 SECTIONS = {
     "Models": ("load", "Model"),
     "Prompts": ("Prompt",),
-    "Answers": ("Identification", "Candidate", "Verification", "ErrorTargets"),
+    "Answers": ("Identification", "IdentificationReport", "Candidate", "Verification", "ErrorTargets"),
     "Galleries": ("Gallery",),
     "Photos": ("PhotoTable", "open_photos"),
     "Evaluation": ("evaluate",),
