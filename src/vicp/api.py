@@ -85,8 +85,6 @@ class Model:
         Example:
             >>> prompt = model.teach(["a.jpg", image], identities=["Tom", "Tim"], category="cat")  # doctest: +SKIP
         """
-        if not category.strip():
-            raise DataError("an empty category: say what the photos show, as in category='cat'")
         given = None if pairs is None or isinstance(pairs, int) else pairs
         table = as_photo_table(
             photos, category=category, identities=identities, need_identity=given is None, skip_bad=skip_bad

@@ -87,8 +87,10 @@ def teach_category(
 
     Raises:
         ConfigError: The method needs a VICP model or a static prompt, and there is none.
-        DataError: Photos or pairs that cannot be used.
+        DataError: Photos or pairs that cannot be used, or no category.
     """
+    if not category.strip():
+        raise DataError("an empty category: say what the photos show, such as cat")
     if support is None:
         photos, pairs, pixels = _sample_pairs(embedder, of_one_category(table, category), num_pairs, seed)
     else:
