@@ -60,7 +60,7 @@ def training_bar(task: str, num_steps: int, *, visible: bool, console: Console |
 
 @contextmanager
 def logs_above(shown: bool) -> Iterator[None]:
-    """Return send log lines for stderr through the bar while it is shown, so that they do not break its line."""
+    """Send log lines for stderr through the bar while it is shown, so that they do not break its line."""
     logging_streams = {
         handler: handler.stream
         for handler in logging.getLogger().handlers
