@@ -46,7 +46,9 @@ def test_petface_bad_photos_are_collected(petface: Path, lay_out: LayOut, write:
     lay_out(petface, "images/cat/stray.png", "images/cat/000000/deep/1.png")
     write(petface, "split/cat/val.txt", "cat/000002", "cat/000004/00.png", "000009/00.png", "000001/00.png")
     write(petface, "split/dog/test.txt", "000000/01.png", "000007")
-    with pytest.raises(DataError, match=r"7 photos cannot be used: .*\. Correct them, or go on without them: --skip-bad") as caught:
+    with pytest.raises(
+        DataError, match=r"7 photos cannot be used: .*\. Correct them, or go on without them: --skip-bad"
+    ) as caught:
         read_petface(petface)
     for part in (
         "row 4 (images/cat/000000/deep/1.png): not placed as images/cat/<identity>/<photo>",
