@@ -53,10 +53,11 @@ def page() -> str:
 
 
 def describe(name: str, thing: Any) -> str:
-    """Return the section of a public function or class, with the public methods that it defines itself."""
+    """Return the section of a public function or class, with its public methods, those of its bases in vicp last."""
     parts = [f"### `vicp.{name}`\n", *signature(thing), docstring(thing)]
     if inspect.isclass(thing):
-        for member, value in vars(thing).items():
+        bases = [base for base in thing.__mro__ if base.__module__.startswith("vicp.")]
+        for member, value in (item for base in bases for item in vars(base).items()):
             function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
             if not member.startswith("_") and inspect.isfunction(function):
                 parts += [f"#### `{name}.{member}`\n", *([] if isinstance(value, property) else signature(function))]
@@ -69,7 +70,7 @@ def signature(thing: Any) -> list[str]:
     if inspect.isclass(thing):
         if issubclass(thing, Exception):
             return []
-        if "__init__" not in vars(thing) or hasattr(thing, "__dataclass_fields__"):
+        if hasattr(thing, "__dataclass_fields__"):
             fields = thing.__dataclass_fields__.values()
             return [_block(thing.__name__, [_field(field) for field in fields], "")]
     function = thing.__init__ if inspect.isclass(thing) else thing

@@ -1,0 +1,176 @@
+"""Class `GalleryReader`: who is on photos, and what is in a gallery; nothing is changed."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import pandas as pd
+
+from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
+from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
+from vicp.decisions.rule import DEFAULT_TARGETS
+from vicp.errors import GalleryError
+from vicp.gallery.categories import GalleryCategory, gallery_categories
+from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
+from vicp.gallery.contents import identities, photos
+from vicp.gallery.embedding_model import open_model
+from vicp.gallery.export import export_fiftyone, export_table
+from vicp.gallery.identify import identify_in_gallery
+from vicp.gallery.labelling.labels import export_pairs
+from vicp.gallery.queries import PhotoSource, pair_table, query_tables
+from vicp.gallery.stats import GalleryStats, gallery_stats
+from vicp.gallery.store.database import read_gallery
+from vicp.gallery.store.journal import LogEntry, log_entries
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.verify import verify_in_gallery
+
+ExportLayout = Literal["table", "fiftyone", "pairs"]
+
+
+class GalleryReader:
+    """A gallery that answers "who is this?" and says what is in it, without an author or a lock.
+
+    Every method reads the gallery as it is at that moment.
+
+    Args:
+        uri: A folder, or a place in object storage such as s3://bucket/gallery.
+        model: What embeds photos: a `vicp.Model`, or an embedder; None opens the one that the gallery names, as soon
+            as a method needs it.
+    """
+
+    def __init__(self, uri: str | os.PathLike[str], model: Embedder | HasEmbedder | None = None) -> None:
+        self.uri = os.fspath(uri)
+        self._embedder = None if model is None else embedder_of(model)
+
+    def __repr__(self) -> str:
+        """Return where it is."""
+        return f"{type(self).__name__}({self.uri!r})"
+
+    @property
+    def embedder(self) -> Embedder:
+        """Return what embeds photos; the model is opened where that has not been done.
+
+        Raises:
+            GalleryError: The gallery does not say how its model is opened.
+            WeightsError: The model cannot be had.
+        """
+        if self._embedder is None:
+            self._embedder = open_model(self.uri, self.snapshot.settings)
+        return self._embedder
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the gallery as it is now; later changes do not show in it."""
+        return read_gallery(self.uri)
+
+    # Who is who
+
+    def identify(
+        self,
+        photos: PhotoSource | Sequence[PhotoSource],
+        *,
+        category: str | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        top: int = 5,
+        allow_unknown: bool = True,
+    ) -> IdentificationReport:
+        """Return whom every photo shows: the individuals it looks most like, or somebody new.
+
+        Args:
+            photos: What to identify.
+            category: Theirs; None lets the prompts decide where the gallery has several.
+            targets: The error rates that the answers keep.
+            top: How many individuals to name.
+            allow_unknown: Say so of a photo that fits no category.
+
+        Raises:
+            DataError: Photos that cannot be used.
+            GalleryError: No such category, nothing enrolled, or another model.
+        """
+        tables = query_tables(photos, skip_bad=self.embedder.skip_bad)
+        return identify_in_gallery(
+            self.embedder,
+            self.snapshot,
+            tables,
+            category=category,
+            targets=targets,
+            top=top,
+            allow_unknown=allow_unknown,
+        )
+
+    def verify(
+        self, a: PhotoSource, b: PhotoSource, *, category: str | None = None, targets: ErrorTargets = DEFAULT_TARGETS
+    ) -> Verification:
+        """Return whether two photos show the same individual, under the gallery's prompt for them.
+
+        Args:
+            a: A photo.
+            b: Another.
+            category: Theirs; None lets the first photo decide.
+            targets: The error rates that the answer keeps.
+
+        Raises:
+            DataError: A photo that cannot be used.
+            GalleryError: No such category, a photo that fits none, or another model.
+        """
+        return verify_in_gallery(self.embedder, self.snapshot, pair_table(a, b), category=category, targets=targets)
+
+    def cluster(
+        self, *, category: str | None = None, method: ClusterMethod = "agglomerative", cut: float | None = None
+    ) -> ClusterProposal:
+        """Return a proposal that groups the photos without a name into individuals; nothing is changed.
+
+        Args:
+            category: One of the gallery's, or all of them.
+            method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan looks for dense ones.
+            cut: The P(same), or similarity, from which two groups are one; 0.5, or what held-out pairs gave.
+
+        Raises:
+            GalleryError: No photo without a name, too many, or nothing says at which similarity to cut.
+        """
+        return cluster_photos(self.snapshot, category=category, method=method, cut=cut)
+
+    # What is in it
+
+    def categories(self) -> dict[str, GalleryCategory]:
+        """Return the categories by name, each with its prompt."""
+        return gallery_categories(self.snapshot)
+
+    def photos(self) -> pd.DataFrame:
+        """Return a row per photo: number, key, category, identity, source, date, author, at, reason."""
+        return photos(self.snapshot)
+
+    def identities(self) -> pd.DataFrame:
+        """Return a row per name in use: category, identity, photos, author, at, reason."""
+        return identities(self.snapshot)
+
+    def stats(self) -> GalleryStats:
+        """Return what is in the gallery, in numbers."""
+        return gallery_stats(self.snapshot)
+
+    def log(self) -> list[LogEntry]:
+        """Return the changes, oldest first."""
+        return log_entries(self.snapshot.entries)
+
+    def export(self, out: str | os.PathLike[str], *, layout: ExportLayout = "table") -> int:
+        """Write the gallery out, and returns how many photos or pairs.
+
+        Args:
+            out: A .csv or .parquet file; for "fiftyone" a new folder.
+            layout: "table" is the facts of the photos and, in Parquet, the photos and embeddings too; "fiftyone" is a
+                FiftyOneImageClassificationDataset; "pairs" is the labelled pairs.
+
+        Raises:
+            DataError: It cannot be written there.
+            GalleryError: No such layout, or the gallery keeps no photos, which "fiftyone" needs.
+        """
+        match layout:
+            case "table":
+                return export_table(self.snapshot, Path(out))
+            case "fiftyone":
+                return export_fiftyone(self.snapshot, Path(out))
+            case "pairs":
+                return export_pairs(self.snapshot, Path(out))
+            case _:
+                raise GalleryError(f"no layout {layout!r}, expected one of {', '.join(get_args(ExportLayout))}")
