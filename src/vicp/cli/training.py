@@ -16,13 +16,15 @@ def pretrain(
     resume: ResumeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pretrain a small backbone on the procedural world and, where given, natural photos."""
+    """Pretrain a small backbone on the procedural world and photos, or distil it (distill.teacher=...)."""
     from vicp.config import RunConfig
     from vicp.config_files import load_config
+    from vicp.train.distillation.run import distill
     from vicp.train.pretraining.run import pretrain as run
 
     settings = load_config(RunConfig, config, overrides or [])
-    folder = run(settings, resume=resume, bar=True)
+    learn = run if settings.distill.teacher is None else distill
+    folder = learn(settings, resume=resume, bar=True)
     print_result({"backbone": str(folder)}, [f"backbone saved to {folder}"], as_json)
 
 

@@ -38,10 +38,15 @@ BOUNDS = (
     Range(0, ("pretrain.teacher_steps", "pretrain.num_steps", "pretrain.photos_per_step", "pretrain.dressed_per_step")),
     Range(0, ("pretrain.learning_rate", "pretrain.weight_decay", "pretrain.views_weight", "pretrain.dressed_weight")),
     Range(0, ("pretrain.temperature",), included=False),
+    Range(1, ("distill.num_steps", "distill.photos_per_step", "distill.objects_per_step")),
+    Range(0, ("distill.learning_rate", "distill.weight_decay", "distill.readout_weight", "distill.tokens_weight")),
+    Range(0, ("distill.logits_weight", "distill.factors_weight", "distill.visible_until")),
+    Range(0, ("distill.visible_share",), included=False),
     Range(0, ("train.clip_norm", "train.temperature", "train.class_margin", "train.class_scale"), included=False),
 )
 MOST = {
     **dict.fromkeys(("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share"), 1),
+    **dict.fromkeys(("distill.visible_share", "distill.visible_until"), 1),
     "episodes.values_per_factor": NUM_VALUES,
 }
 
