@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.ablations import bridge, choice, parts, selection
 from benchmarks.checkpoint import run as checkpoint
+from benchmarks.cluster import run as cluster
 from benchmarks.context.page import page as context_page
 from benchmarks.decisions.page import page as decisions_page
 from benchmarks.embedding_speed import run as embedding_speed
@@ -26,6 +27,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "ablations/choice": choice.page,
     "ablations/parts": parts.page,
     "ablations/selection": selection.page,
+    "cluster": cluster.page,
     "context": context_page,
     "decisions": decisions_page,
     "demo": demo.page,

@@ -40,7 +40,8 @@ def test_numbers_out_of_range_end_before_anything_is_done(
 
 
 @pytest.mark.parametrize(
-    "program", ["decisions.run", "sets.demo", "lib.embedded_sets", "pairs.run", "routing.run", "sets.run"]
+    "program",
+    ["cluster.run", "decisions.run", "sets.demo", "lib.embedded_sets", "pairs.run", "routing.run", "sets.run"],
 )
 def test_a_set_that_is_not_there_is_one_line_and_leaves_the_results(
     program: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path

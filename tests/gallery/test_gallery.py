@@ -10,11 +10,12 @@ from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS, write_photos
 
 from vicp.adapt.prompt import Prompt
+from vicp.cli.render import cluster_lines
 from vicp.data import loading
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.cluster import group_photos, read_proposal, write_proposal
+from vicp.gallery.cluster import ClusterProposal, GroupedPhoto, read_proposal, write_proposal
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.routing import category_density, route
@@ -107,14 +108,30 @@ def test_cluster_proposes_and_split_applies(gallery: Gallery, tmp_path: Path) ->
         gallery.cluster()
 
 
-@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
-def test_groups_of_close_photos(method) -> None:
-    close = np.full((5, 5), 0.1)
-    close[:2, :2] = close[2:, 2:] = 0.9
-    np.fill_diagonal(close, 1)
-    labels = group_photos(close, 0.5, method)
-    assert len(set(labels[:2])) == len(set(labels[2:])) == 1
-    assert labels[0] != labels[2]
+def test_cluster_says_where_nothing_can_be_grouped(gallery: Gallery, tmp_path: Path) -> None:
+    for shot, name in enumerate(COLOURS):
+        write_photo(tmp_path / "flat" / f"{shot}.jpg", COLOURS[name], seed=930 + shot)
+    gallery.enroll(tmp_path / "flat")
+    proposal = gallery.cluster(cut=1.0)
+    assert (proposal.groups, proposal.alone, len(proposal.photos)) == (0, 4, 4)
+    assert all(photo.confidence is None for photo in proposal.photos)
+    assert cluster_lines(proposal, None)[0].startswith("Nothing can be grouped: none of the 4 photos without a name")
+
+
+def test_the_lines_of_a_proposal_count_groups_and_photos_alone() -> None:
+    rows = [("a", "cat-1", 0.75, False), ("b", "cat-1", 0.75, False), ("c", "cat-2", None, False)]
+    rows += [("d", "Tom", 0.9, True)]
+    photos = [GroupedPhoto(key, f"{key}.jpg", "cat", name, p, known) for key, name, p, known in rows]
+    proposal = ClusterProposal.of(photos, "calibrated P(same) of at least 0.5")
+    assert (proposal.groups, proposal.alone) == (2, 1)
+    assert cluster_lines(proposal, None) == [
+        "3 photos without a name are in 2 groups, by calibrated P(same) of at least 0.5; about 2 of them should be "
+        "right.",
+        "  cat-1 (cat): 2 photos, confidence 0.75 (a.jpg, b.jpg)",
+        "  Tom (cat): 1 photo, confidence 0.90 (d.jpg)",
+        "1 photo stands alone: nothing says whom it shows.",
+        "Nothing is changed.",
+    ]
 
 
 def test_export(gallery: Gallery, tmp_path: Path) -> None:

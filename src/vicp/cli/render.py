@@ -56,23 +56,47 @@ def verification_lines(verification: "Verification") -> list[str]:
 
 
 def cluster_lines(proposal: "ClusterProposal", out: Path | None) -> list[str]:
-    """Return the groups of a proposal, and where it was written."""
+    """Return the groups of a proposal, and where it was written; or that nothing can be grouped."""
+    num_photos = len(proposal.photos)
+    if not proposal.groups:
+        some = "the one photo" if num_photos == 1 else f"none of the {num_photos} photos"
+        return [
+            f"Nothing can be grouped: {some} without a name is close enough to another or to a known individual, "
+            f"by {proposal.criterion}.",
+            "Teach the category with more pairs, or name photos with `vicp gallery new`. Nothing is changed.",
+        ]
     groups: dict[tuple[str, str], list[GroupedPhoto]] = {}
     for photo in proposal.photos:
         groups.setdefault((photo.identity, photo.category), []).append(photo)
-    num_photos = len(proposal.photos)
-    lines = [f"{num_photos} photos without a name look like {len(groups)} individuals, by {proposal.criterion}."]
-    for (identity, category), photos in list(groups.items())[:_MOST_GROUPS]:
+    shown = [one for one in groups.items() if len(one[1]) > 1 or one[1][0].known]
+    shown.sort(key=lambda one: -len(one[1]))
+    lines = [_cluster_summary(proposal, num_photos - proposal.alone)]
+    for (identity, category), photos in shown[:_MOST_GROUPS]:
         more = ", ..." if len(photos) > _MOST_PHOTOS else ""
         sources = ", ".join(Path(photo.source).name for photo in photos[:_MOST_PHOTOS]) + more
-        confidence = sum(photo.confidence for photo in photos) / len(photos)
-        lines.append(f"  {identity} ({category}): {len(photos)} photos, confidence {confidence:.2f} ({sources})")
-    if len(groups) > _MOST_GROUPS:
-        lines.append(f"  and {len(groups) - _MOST_GROUPS} more")
+        count = "1 photo" if len(photos) == 1 else f"{len(photos)} photos"
+        confidence = photos[0].confidence
+        stated = "" if confidence is None else f", confidence {confidence:.2f}"
+        lines.append(f"  {identity} ({category}): {count}{stated} ({sources})")
+    if len(shown) > _MOST_GROUPS:
+        lines.append(f"  and {len(shown) - _MOST_GROUPS} more")
+    if proposal.alone:
+        one = proposal.alone == 1
+        count, whom = ("1 photo stands", "it shows") if one else (f"{proposal.alone} photos stand", "they show")
+        lines.append(f"{count} alone: nothing says whom {whom}.")
     lines.append("Nothing is changed.")
     if out is not None:
         lines.append(f"{out} holds the proposal: correct it, then `vicp gallery split GALLERY --from {out}`.")
     return lines
+
+
+def _cluster_summary(proposal: "ClusterProposal", num_grouped: int) -> str:
+    """Return how many groups there are, and how many of them should show one individual."""
+    groups = {(photo.identity, photo.category): photo.confidence for photo in proposal.photos}
+    confidences = [confidence for confidence in groups.values() if confidence is not None]
+    noun = "1 group" if proposal.groups == 1 else f"{proposal.groups} groups"
+    pure = f"; about {sum(confidences):.0f} of them should be right" if confidences and proposal.groups > 1 else ""
+    return f"{num_grouped} photos without a name are in {noun}, by {proposal.criterion}{pure}."
 
 
 def _is_routed(identification: "Identification") -> bool:

@@ -1,5 +1,7 @@
 """Cluster photos without a name into presumed individuals: a proposal, which changes nothing."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -7,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 
 from vicp.data.write import write_frame
-from vicp.decisions.rule import DecisionRule, decision_rule
+from vicp.decisions.grouping import dense_groups, link_photos, mean_within, same_pair_share
+from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule, decision_rule, posterior
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.contents import Embedded, embedded_photos
@@ -30,15 +32,17 @@ class GroupedPhoto:
         source: Where it came from.
         category: Its category.
         identity: A known individual that its group looks like, or a new name.
-        confidence: Mean P(same), or mean similarity where nothing is calibrated: to the known individual, or within
-            the group.
+        confidence: The calibrated probability that its group shows one individual; None of a photo alone, and where
+            nothing is calibrated.
+        known: Whether the gallery has the individual already.
     """
 
     photo: str
     source: str
     category: str
     identity: str
-    confidence: float
+    confidence: float | None
+    known: bool
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,21 @@ class ClusterProposal:
     Attributes:
         photos: Those of one group together, by `category` and `identity`.
         criterion: What makes two photos one individual, for people.
+        groups: Number of individuals that two photos or more look like, or that the gallery has already.
+        alone: Number of photos that look like neither another nor a known individual; nothing says whom they show.
     """
 
     photos: tuple[GroupedPhoto, ...]
     criterion: str
+    groups: int
+    alone: int
+
+    @classmethod
+    def of(cls, photos: Sequence[GroupedPhoto], criterion: str) -> "ClusterProposal":
+        """Return the proposal of these photos, with its counts."""
+        sizes = Counter((photo.category, photo.identity) for photo in photos)
+        alone = sum(not photo.known and sizes[photo.category, photo.identity] == 1 for photo in photos)
+        return cls(tuple(photos), criterion, len(sizes) - alone, alone)
 
 
 @dataclass(frozen=True)
@@ -69,8 +84,31 @@ class SameCriterion:
     description: str
 
     def scores(self, similarity: NDArray[np.float32]) -> NDArray[Any]:
-        """Return P(same) of similarities of any shape, or the similarities where there is no rule."""
-        return similarity if self.rule is None else self.rule.probability(similarity.astype(np.float64))
+        """Return P(same) of photos with these similarities (n, n), among so many; or the similarities, without a rule.
+
+        The prior is the share of their pairs that seem to be genuine.
+        """
+        if self.rule is None:
+            return similarity
+        values = similarity.astype(np.float64)
+        return self.rule.probability(values, prior=same_pair_share(self.rule.probability(values)))
+
+    def candidate_scores(self, similarity: NDArray[np.float32]) -> NDArray[Any]:
+        """Return what `identify` gives I known individuals for each photo (B, I); without a rule, the similarities."""
+        if self.rule is None:
+            return similarity
+        share = DEFAULT_TARGETS.known_share
+        return np.array([posterior(row, share)[0] for row in self.rule.probability(similarity.astype(np.float64))])
+
+    def different(self, similarity: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return of which pairs, of any shape, `identify` and `verify` say that they show different individuals."""
+        targets = DEFAULT_TARGETS
+        below = (
+            None if self.rule is None else self.rule.new_below(targets.false_new_rate, confidence=targets.confidence)
+        )
+        if self.rule is None or below is None:
+            return np.zeros(similarity.shape, dtype=bool)
+        return (similarity < below) & (self.rule.probability(similarity.astype(np.float64)) < 0.5)
 
 
 def cluster_photos(
@@ -82,10 +120,13 @@ def cluster_photos(
 ) -> ClusterProposal:
     """Return the photos without a name in groups, by calibrated P(same) where there is a calibration, else similarity.
 
+    No group holds two photos of which `verify` says that they show different individuals.
+
     Args:
         snapshot: The gallery.
         category: One of its categories, or all of them.
-        method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan looks for dense ones.
+        method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan does so within dense
+            regions alone.
         cut: The P(same), or similarity, from which two groups are one; 0.5, or the one held-out pairs gave.
 
     Raises:
@@ -108,32 +149,7 @@ def cluster_photos(
             descriptions.append(criterion.description)
     if not photos:
         raise GalleryError(f"{snapshot.uri}: every photo has a name{'' if category is None else f' in {category}'}")
-    return ClusterProposal(tuple(photos), " and ".join(dict.fromkeys(descriptions)))
-
-
-def group_photos(scores: NDArray[Any], level: float, method: ClusterMethod) -> NDArray[np.int64]:
-    """Return a group per photo (n,), from 0.
-
-    A photo that hdbscan puts in no group is a group of its own.
-
-    Args:
-        scores: (n, n) P(same) or similarity of every two photos.
-        level: From which two photos are one individual.
-        method: As in `cluster_photos`.
-    """
-    distance = np.clip(1 - (scores + scores.T) / 2, 0, None).astype(np.float64)
-    np.fill_diagonal(distance, 0)
-    max_distance = max(0.0, 1 - level)
-    if len(distance) < 2:
-        return np.zeros(len(distance), dtype=np.int64)
-    if method == "agglomerative":
-        model = AgglomerativeClustering(None, metric="precomputed", linkage="average", distance_threshold=max_distance)
-        return np.asarray(model.fit_predict(distance), dtype=np.int64)
-    model = HDBSCAN(min_cluster_size=2, metric="precomputed", cluster_selection_epsilon=max_distance, copy=True)
-    labels = np.asarray(model.fit_predict(distance), dtype=np.int64)
-    is_alone = labels < 0
-    labels[is_alone] = labels.max() + 1 + np.arange(is_alone.sum())
-    return labels
+    return ClusterProposal.of(photos, " and ".join(dict.fromkeys(descriptions)))
 
 
 def write_proposal(proposal: ClusterProposal, out: Path) -> None:
@@ -174,7 +190,8 @@ def _same_criterion(snapshot: Snapshot, category: GalleryCategory, cut: float | 
     prompt = category.prompt
     rule = decision_rule(None if prompt is None else prompt.held_out)
     if rule is not None and rule.calibration is not None:
-        return SameCriterion(rule, 0.5 if cut is None else cut, "calibrated P(same)")
+        probability = 0.5 if cut is None else cut
+        return SameCriterion(rule, probability, f"calibrated P(same) of at least {probability:g}")
     choice = None if prompt is None else prompt.choice
     level = cut if cut is not None or choice is None else choice.threshold
     if level is None:
@@ -189,17 +206,21 @@ def _group_category(
     unnamed: Embedded, known: ExactNearest | None, category: str, criterion: SameCriterion, method: ClusterMethod
 ) -> list[GroupedPhoto]:
     """Return the photos of a category by group: a known individual that the group is close to, or a new name."""
-    scores = criterion.scores(unnamed.embeddings @ unnamed.embeddings.T)  # (n, n)
-    labels = group_photos(scores, criterion.level, method)
+    similarity = unnamed.embeddings @ unnamed.embeddings.T  # (n, n)
+    scores, different = criterion.scores(similarity), criterion.different(similarity)
+    group = link_photos if method == "agglomerative" else dense_groups
+    labels = group(scores, criterion.level, different=different)
     taken = set() if known is None else set(known.names)
     new_names = (name for number in range(1, 10**9) if (name := f"{category}-{number}") not in taken)
     photos = []
-    for label in dict.fromkeys(labels.tolist()):
+    for label in range(labels.max() + 1):
         rows = np.flatnonzero(labels == label)
         match = None if known is None else _known_individual(unnamed.embeddings[rows], known, criterion)
-        identity, confidence = match or (next(new_names), _mean_within(scores[np.ix_(rows, rows)]))
+        identity = next(new_names) if match is None else match[0]
+        score = mean_within(scores[np.ix_(rows, rows)]) if match is None else match[1]
+        confidence = None if score is None or criterion.rule is None else round(score, 4)
         for key, source in unnamed.frame[["key", "source"]].iloc[rows].itertuples(index=False):
-            photos.append(GroupedPhoto(str(key), str(source), category, identity, round(confidence, 4)))
+            photos.append(GroupedPhoto(str(key), str(source), category, identity, confidence, match is not None))
     return sorted(photos, key=lambda photo: (photo.identity, photo.photo))
 
 
@@ -207,12 +228,8 @@ def _known_individual(
     embeddings: NDArray[np.float32], known: ExactNearest, criterion: SameCriterion
 ) -> tuple[str, float] | None:
     """Return the known individual that a group (n, D) is closest to, and its mean score; None where it is not close."""
-    mean = criterion.scores(known.similarities(embeddings)).mean(axis=0)  # (I,)
+    similarity = known.similarities(embeddings)  # (n, I)
+    mean = criterion.candidate_scores(similarity).mean(axis=0)  # (I,)
+    mean[criterion.different(similarity).any(axis=0)] = -np.inf
     best = int(mean.argmax())
     return (known.names[best], float(mean[best])) if mean[best] >= criterion.level else None
-
-
-def _mean_within(scores: NDArray[Any]) -> float:
-    """Return the mean score (n, n) of two different photos; 1 of a photo alone."""
-    num_others = len(scores) * (len(scores) - 1)
-    return float((scores.sum() - np.trace(scores)) / num_others) if num_others else 1.0

@@ -123,7 +123,8 @@ class GalleryReader:
 
         Args:
             category: One of the gallery's, or all of them.
-            method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan looks for dense ones.
+            method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan does so within
+                dense regions alone.
             cut: The P(same), or similarity, from which two groups are one; 0.5, or what held-out pairs gave.
 
         Raises:
