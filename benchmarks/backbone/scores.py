@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from vicp.adapt.methods.whitening import apply, scatter_of_pairs
+from vicp.metrics import Retrieval, retrieval
 
 SETS = ("lion", "zebra_rapid", "holstein2025", "cattely", "eth80", "household50", "lego_minifig", "grocery")
 BURSTS = {"zebra_rapid": 5}  # frames at most so many apart show one encounter
@@ -30,22 +31,12 @@ class PhotoSet:
     Attributes:
         pixels: (n, 3, S, S) uint8, squashed to a square.
         identities: (n,) int64, of category and identity.
-        frames: Numbers (n,) int64, of which those at most `burst` apart show one encounter.
-        burst: 0 where photos have no frames.
+        encounters: (n,) int64: photos of one identity and encounter are not looked up for each other.
     """
 
     pixels: Tensor
-    identities: Tensor
-    frames: Tensor
-    burst: int = 0
-
-    def encounters(self, rows: Tensor) -> Tensor:
-        """Return which photos are not looked up for these (r, n): themselves, and frames of the same encounter."""
-        near = torch.zeros(len(rows), len(self.identities), dtype=torch.bool)
-        if self.burst:
-            near |= (self.frames[rows, None] - self.frames).abs() <= self.burst
-        near[torch.arange(len(rows)), rows] = True
-        return near
+    identities: np.ndarray
+    encounters: np.ndarray
 
 
 def load_set(path: Path, size: int) -> PhotoSet:
@@ -53,14 +44,20 @@ def load_set(path: Path, size: int) -> PhotoSet:
     table = pq.read_table(path, columns=["category", "identity", "sequence", "image"]).to_pandas()
     pixels = np.stack([_square(data, size) for data in table["image"]])
     _, identities = np.unique((table["category"] + "/" + table["identity"]).to_numpy(str), return_inverse=True)
-    burst = BURSTS.get(path.stem, 0)
-    frames = table["sequence"].to_numpy(np.int64) if burst else np.zeros(len(table), dtype=np.int64)
-    return PhotoSet(
-        torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
-        torch.from_numpy(identities),
-        torch.from_numpy(frames),
-        burst,
-    )
+    encounters = np.arange(len(table))
+    if path.stem in BURSTS:
+        frames = table["sequence"].str.extract(r"(\d+)$", expand=False).to_numpy(np.int64)
+        encounters = encounters_of(frames, BURSTS[path.stem])
+    return PhotoSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), identities, encounters)
+
+
+def encounters_of(frames: np.ndarray, gap: int) -> np.ndarray:
+    """Return numbers (n,) of encounters: a frame at most `gap` after another one shows the same."""
+    order = np.argsort(frames, kind="stable")
+    starts = np.diff(frames[order], prepend=frames[order[0]]) > gap
+    encounters = np.empty(len(frames), dtype=np.int64)
+    encounters[order] = np.cumsum(starts)
+    return encounters
 
 
 def _square(data: bytes, size: int) -> np.ndarray:
@@ -68,25 +65,19 @@ def _square(data: bytes, size: int) -> np.ndarray:
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
-def retrieval(embeddings: Tensor, photos: PhotoSet, chosen: Tensor) -> tuple[float, float]:
-    """Return leave-one-out mAP and rank-1 in percent; a photo without another one of its identity asks nothing.
-
-    Args:
-        embeddings: Of the chosen photos (m, D), L2-normalised.
-        photos: The whole set.
-        chosen: Rows (m,) that are looked up among themselves.
-    """
-    names, precisions, firsts = photos.identities[chosen], [], []
-    for block in torch.arange(len(chosen)).split(512):
-        scores = embeddings[block] @ embeddings.T
-        hidden = photos.encounters(chosen[block])[:, chosen]
-        order = scores.masked_fill(hidden, -torch.inf).argsort(dim=1, descending=True)
-        right = ((names[order] == names[block][:, None]) & ~hidden.gather(1, order)).float()
-        total = right.sum(dim=1)
-        precision = right.cumsum(dim=1) / torch.arange(1, right.shape[1] + 1)
-        precisions.append(((precision * right).sum(dim=1) / total.clamp(min=1))[total > 0])
-        firsts.append(right[:, 0][total > 0])
-    return 100 * torch.cat(precisions).mean().item(), 100 * torch.cat(firsts).mean().item()
+def leave_one_out(embeddings: Tensor, photos: PhotoSet, rows: np.ndarray) -> Retrieval:
+    """Return what the photos of these rows, with embeddings (m, D), find among one another."""
+    identities, encounters = photos.identities[rows], photos.encounters[rows]
+    return retrieval(
+        embeddings,
+        embeddings,
+        identities,
+        identities,
+        leave_one_out=True,
+        query_groups=encounters,
+        gallery_groups=encounters,
+        ties="mean",
+    )
 
 
 def same_pairs(identities: np.ndarray, num: int, rng: np.random.Generator) -> np.ndarray:
@@ -110,20 +101,22 @@ def score(features: Tensor, photos: PhotoSet, *, draws: int = DRAWS) -> dict[str
         photos: The set.
         draws: Of the halves and pairs.
     """
-    embeddings, identities = F.normalize(features.float(), dim=1), photos.identities.numpy()
+    embeddings, identities = F.normalize(features.float(), dim=1), photos.identities
     found: dict[str, list[float]] = {"frozen": [], "pairs16": [], "pairs64": []}
     for draw in range(draws):
         rng = np.random.default_rng(draw)
         names = rng.permutation(np.unique(identities))
-        support = np.isin(identities, names[: len(names) // 2])
-        test = torch.from_numpy(np.flatnonzero(~support))
-        found["frozen"].append(retrieval(embeddings[test], photos, test)[0])
+        known = np.isin(identities, names[: len(names) // 2])
+        support, test = np.flatnonzero(known), np.flatnonzero(~known)
+        found["frozen"].append(leave_one_out(embeddings[test], photos, test).map)
         for num in (16, 64):
-            pairs = same_pairs(identities[support], num, rng)
-            left, right = embeddings[torch.from_numpy(np.flatnonzero(support)[pairs.T])]
+            left, right = embeddings[support[same_pairs(identities[support], num, rng).T]]
             same = torch.ones(len(left), dtype=torch.bool)
             metric = scatter_of_pairs(left, right, same).whitening(SHRINKAGE)
-            found[f"pairs{num}"].append(retrieval(apply(metric, embeddings[test]), photos, test)[0])
-    everything, rank1 = retrieval(embeddings, photos, torch.arange(len(identities)))
+            found[f"pairs{num}"].append(leave_one_out(apply(metric, embeddings[test]), photos, test).map)
+    everything = leave_one_out(embeddings, photos, np.arange(len(identities)))
     means = {name: float(np.mean(values)) for name, values in found.items()}
-    return {name: round(value, 2) for name, value in {"all": everything, "rank1": rank1, **means}.items()}
+    return {
+        name: round(100 * value, 2)
+        for name, value in {"all": everything.map, "rank1": everything.rank1, **means}.items()
+    }

@@ -3,17 +3,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks.backbone.scores import PhotoSet, retrieval, same_pairs, score
+from benchmarks.backbone.scores import PhotoSet, encounters_of, leave_one_out, same_pairs, score
 
 
-def photos(identities: list[int], frames: list[int] | None = None, burst: int = 0) -> PhotoSet:
+def photos(identities: list[int], encounters: list[int] | None = None) -> PhotoSet:
     num = len(identities)
-    return PhotoSet(
-        torch.zeros(num, 3, 1, 1, dtype=torch.uint8),
-        torch.tensor(identities),
-        torch.tensor(frames or [0] * num),
-        burst,
-    )
+    pixels = torch.zeros(num, 3, 1, 1, dtype=torch.uint8)
+    return PhotoSet(pixels, np.array(identities), np.array(encounters or range(num)))
 
 
 def at_angles(*degrees: float) -> torch.Tensor:
@@ -22,25 +18,22 @@ def at_angles(*degrees: float) -> torch.Tensor:
 
 
 def test_every_photo_is_looked_up_among_all_others() -> None:
-    # 0 degrees finds the other of its identity second, 5 finds it first, 3 asks for the last.
-    found = retrieval(at_angles(0, 10, 3, 40), photos([0, 0, 1, 1]), torch.arange(4))
-    assert found[0] == pytest.approx(100 * np.mean([1 / 2, 1 / 2, 1 / 3, 1 / 2]))
-    assert found[1] == 0
+    found = leave_one_out(at_angles(0, 10, 3, 40), photos([0, 0, 1, 1]), np.arange(4))
+    assert found.map == pytest.approx(np.mean([1 / 2, 1 / 2, 1 / 3, 1 / 2]))
+    assert found.rank1 == 0
 
 
 def test_frames_of_one_encounter_are_not_looked_up_for_each_other() -> None:
     embeddings = at_angles(0, 1, 30, 20)
-    near = photos([0, 0, 0, 1], frames=[1, 4, 100, 50], burst=5)
-    # of 0 and 1, the third photo (30 degrees) comes after the stranger's at 20
-    precision, first = retrieval(embeddings, near, torch.arange(4))
-    assert precision == pytest.approx(100 * np.mean([1 / 2, 1 / 2, (1 / 2 + 2 / 3) / 2]))
-    assert first == 0
-    without = photos([0, 0, 0, 1], frames=[1, 4, 100, 50])
-    assert retrieval(embeddings, without, torch.arange(4))[1] == pytest.approx(100 * 2 / 3)
+    found = leave_one_out(embeddings, photos([0, 0, 0, 1], [0, 0, 2, 1]), np.arange(4))
+    assert found.map == pytest.approx(np.mean([1 / 2, 1 / 2, (1 / 2 + 2 / 3) / 2]))
+    assert found.rank1 == 0
+    assert leave_one_out(embeddings, photos([0, 0, 0, 1]), np.arange(4)).rank1 == pytest.approx(2 / 3)
 
 
-def test_a_photo_without_another_of_its_identity_asks_nothing() -> None:
-    assert retrieval(at_angles(0, 1, 50), photos([0, 0, 1]), torch.arange(3)) == (100, 100)
+def test_frames_a_few_apart_are_one_encounter() -> None:
+    frames = np.array([1, 100, 6, 13, 11, 94])
+    assert encounters_of(frames, 5).tolist() == [0, 2, 0, 0, 0, 1]
 
 
 def test_same_pairs_are_of_one_identity_and_differ() -> None:

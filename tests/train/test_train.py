@@ -228,6 +228,15 @@ def test_a_backbone_comes_from_a_vicp_checkpoint_too(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, expected[name]) for name, tensor in vit.state_dict().items())
 
 
+def test_a_start_may_have_another_backbone(tmp_path: Path) -> None:
+    first, second = (train(dataclasses.replace(tiny_run(tmp_path / str(seed)), seed=seed)) for seed in (0, 7))
+    config = tiny_run(tmp_path / "moved", start=str(first), backbone=str(second))
+    moved, heads, backbone = initialize_model(config), load_pretrained(first), load_pretrained(second).backbone
+    for name, parameter in moved.named_parameters():
+        source = backbone.get_parameter(name.removeprefix("backbone.")) if name.startswith("backbone.") else None
+        assert torch.equal(parameter, heads.get_parameter(name) if source is None else source), name
+
+
 def test_a_start_of_another_architecture_is_refused(tmp_path: Path) -> None:
     first = train(tiny_run(tmp_path / "first", joint_steps=0))
     config = tiny_run(tmp_path / "other", start=str(first))

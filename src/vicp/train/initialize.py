@@ -37,8 +37,11 @@ def initialize_model(config: RunConfig) -> VICP:
         parts = ", ".join(sorted(_parts_of(loaded)))
         raise ConfigError(f"train.fresh: no part '{min(unknown)}' in {config.train.start}; it has {parts}")
     fresh = _fresh_parts(config.train, _parts_of(loaded))
+    if config.train.backbone is not None:
+        fresh |= {"backbone"}
     kept, target = ({n: t for n, t in tensors.items() if _part(n) not in fresh} for tensors in (loaded, initial))
     copy_tensors(kept, target, where=f"train.start: {config.train.start}")
+    initialize_backbone(config, model.backbone.vit)
     return model.train()
 
 

@@ -126,8 +126,8 @@ def render(values: Tensor, silhouettes: Tensor, *, size: int, generator: torch.G
     step = max(1, CHUNK_PIXELS // size**2)
     for start in range(0, len(values), step):
         part = slice(start, start + step)
-        photo = _scene(values[part], silhouettes[part], nuisance.rows(part), size)
-        photo = _expose(photo, nuisance.rows(part), generator)
+        photo = scene(values[part], silhouettes[part], nuisance.rows(part), size)
+        photo = expose(photo, nuisance.rows(part), generator)
         images[part] = photo.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
     return images
 
@@ -159,38 +159,39 @@ def depth_inside(gap: Tensor, scale: Tensor) -> Tensor:
     return gap / torch.minimum(slope.sqrt_(), 1.7 / scale)
 
 
-def _bent(x: Tensor, y: Tensor, silhouettes: Tensor) -> Tensor:
+def bent(x: Tensor, y: Tensor, silhouettes: Tensor) -> Tensor:
+    """Return body coordinates x (B, H, W) of bodies that are bent along y."""
     return torch.addcmul(x + 0.3 * silhouettes[:, 4, None, None], silhouettes[:, 4, None, None], y * y, value=-1)
 
 
-def _edge(pixels: Tensor) -> Tensor:
+def edge_coverage(pixels: Tensor) -> Tensor:
     """Return the coverage of pixels whose centres lie so many pixels inside."""
     return (pixels + 0.5).clamp_(0, 1)
 
 
-def _scene(values: Tensor, silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
+def scene(values: Tensor, silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
     """Return the photos before light and lens, (B, 3, size, size): the object's layers over the backdrop."""
     x, y = body_grid(nuisance.pose, size)
-    x = _bent(x, y, silhouettes)
+    x = bent(x, y, silhouettes)
     outline = trace(x, y, silhouettes)
     scale = nuisance.pose[:, 1, None, None] * (size / 2)  # pixels per body unit
     depth = depth_inside(outline.radius - outline.reach, scale)
     width, line = nuisance.marks[:, 2, None, None] * scale, size / 80
 
-    solid, inner = _edge(depth), _edge(depth - width)
+    solid, inner = edge_coverage(depth), edge_coverage(depth - width)
     emblem = _emblem_depth(x, y, values[:, 4:], silhouettes, nuisance.marks) * scale
-    fill, mark = _edge(emblem) * inner, _edge(emblem + line) * inner
-    pattern = _edge(_pattern(x, y, values[:, 1], nuisance.texture) * scale) * _edge(depth - 1.5 * width)
+    fill, mark = edge_coverage(emblem) * inner, edge_coverage(emblem + line) * inner
+    pattern = edge_coverage(_pattern(x, y, values[:, 1], nuisance.texture) * scale) * edge_coverage(depth - 1.5 * width)
     dash = outline.v / outline.reach
     for _ in range(4):
         dash = torch.addcmul(dash.new_tensor(-1.0), dash, dash, value=2)  # cos(16 theta) by doubling the angle
-    band = solid - _edge(depth - width + line / 2)
+    band = solid - edge_coverage(depth - width + line / 2)
 
     weights = torch.empty(len(x), 6, size, size)
     plain = inner - mark
     torch.mul(plain, pattern, out=weights[:, 1])
     torch.sub(plain, weights[:, 1], out=weights[:, 0])
-    torch.mul(band, _edge(dash * (scale / 16)), out=weights[:, 2])
+    torch.mul(band, edge_coverage(dash * (scale / 16)), out=weights[:, 2])
     torch.sub(band, weights[:, 2], out=weights[:, 3])
     torch.sub(solid - band - plain, fill, out=weights[:, 4])
     weights[:, 5] = fill
@@ -199,7 +200,7 @@ def _scene(values: Tensor, silhouettes: Tensor, nuisance: Nuisance, size: int) -
     weights[:, 5].addcmul_(gloss, solid)
 
     colours = _colours(values, nuisance.hues)  # (B, 3, 6)
-    behind = _backdrop(silhouettes, nuisance, size).mul_(1 - solid[:, None])
+    behind = backdrop_of(silhouettes, nuisance, size).mul_(1 - solid[:, None])
     photo = torch.baddbmm(behind.flatten(2), colours, weights.flatten(2)).view_as(behind)
     return _occlude(photo, nuisance)
 
@@ -253,7 +254,7 @@ def _palette(hsv: Tensor) -> Tensor:
     return hsv[..., 2:3] * (1 - hsv[..., 1:2] * (0.5 + 0.5 * phase.cos()))
 
 
-def _backdrop(silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
+def backdrop_of(silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
     """Return two colours, three blobs and a soft shadow, (B, 3, size, size), computed small and enlarged."""
     small = max(8, size // 4)
     axis = (torch.arange(small) + 0.5) * (2 / small) - 1
@@ -269,7 +270,7 @@ def _backdrop(silhouettes: Tensor, nuisance: Nuisance, size: int) -> Tensor:
     pose = nuisance.pose.clone()
     pose[:, 2:4] -= 0.16 * nuisance.light[:, 3:5] + torch.tensor([0.0, 0.06])
     at_x, at_y = body_grid(pose, small)
-    outline = trace(_bent(at_x, at_y, silhouettes), at_y, silhouettes)
+    outline = trace(bent(at_x, at_y, silhouettes), at_y, silhouettes)
     shadow = torch.sigmoid(9 * (1 - outline.reach / outline.radius))
     weights *= (1 - 0.5 * shadow)[:, None]
     colours = _palette(nuisance.backdrop[..., :3]).mT  # (B, 3, 5)
@@ -298,11 +299,11 @@ def _occlude(photo: Tensor, nuisance: Nuisance) -> Tensor:
     half = torch.where(bar < 0.6, half, 1.7 * half)
     inside = half - torch.where(bar < 0.6, across.abs(), torch.hypot(across, along))
     colour = nuisance.occluder[rows, 5:, None, None] * (0.6 + 0.4 * (inside / half).clamp(0, 1).sqrt())[:, None]
-    photo[rows] = torch.lerp(photo[rows], colour, _edge(inside * (size / 2))[:, None])
+    photo[rows] = torch.lerp(photo[rows], colour, edge_coverage(inside * (size / 2))[:, None])
     return photo
 
 
-def _expose(photo: Tensor, nuisance: Nuisance, generator: torch.Generator) -> Tensor:
+def expose(photo: Tensor, nuisance: Nuisance, generator: torch.Generator) -> Tensor:
     """Return the photos with a gradient of light, blur and sensor noise."""
     size = photo.shape[-1]
     axis = (torch.arange(size) + 0.5) * (2 / size) - 1

@@ -1,0 +1,106 @@
+"""Oracles: the best prompt tokens and the best linear map for a kind of task, learned on many labelled photos of it.
+
+Both learn with the supervised contrastive loss on silhouettes that the test does not show; nothing else changes.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch import Tensor, nn
+
+from benchmarks.when_prompts_pay.tasks import Tasks
+from vicp.adapt.embedder import Embedder
+from vicp.data.images import normalise
+from vicp.data.seeds import generator
+from vicp.losses.contrastive import contrastive_loss
+from vicp.metrics import retrieval
+from vicp.model.backbone import PromptStates
+
+TOKENS, TOKEN_STEPS, TOKEN_RATE = 16, 200, 2e-2
+MAP_STEPS, MAP_RATE, MAP_TASKS = 600, 1e-3, 4
+CHUNK = 48
+
+
+def readouts(embedder: Embedder, pixels: Tensor, states: PromptStates | None = None) -> Tensor:
+    """Return readouts (n, D') float32 of photos (n, 3, S, S) uint8, with gradients if the states have some."""
+    with torch.autocast("cpu", torch.bfloat16):
+        return embedder.backbone.features(normalise(pixels, embedder.transform), states).float()
+
+
+@torch.no_grad()
+def all_readouts(embedder: Embedder, tasks: Tasks, tokens: Tensor | None = None) -> Tensor:
+    """Return readouts (T, n, D') of all photos, under prompt tokens (L, M, D) if there are any."""
+    states = None if tokens is None else embedder.backbone.prompt_states(tokens)
+    return torch.stack([readouts(embedder, pixels, states) for pixels in tasks.pixels])
+
+
+def oracle_tokens(embedder: Embedder, tasks: Tasks, *, seed: int, steps: int = TOKEN_STEPS) -> Tensor:
+    """Return prompt tokens (L, M, D) of every layer, after gradient steps on one task's photos each."""
+    draw = generator(seed, "oracle tokens")
+    shape = (len(embedder.backbone.layers), TOKENS, embedder.backbone.width)
+    tokens = nn.Parameter(torch.randn(shape, generator=draw))
+
+    def loss(step: int) -> Tensor:
+        task = int(torch.randint(len(tasks.pixels), (), generator=draw))
+        embeddings = readouts(embedder, tasks.pixels[task], embedder.backbone.prompt_states(tokens))
+        return contrastive_loss(F.normalize(embeddings, dim=-1)[None], tasks.identities[task][None])
+
+    _descend([tokens], loss, steps=steps, rate=TOKEN_RATE)
+    return tokens.detach()
+
+
+def oracle_map(found: Tensor, identities: Tensor, *, seed: int, steps: int = MAP_STEPS) -> Tensor:
+    """Return the linear map (D', D') of readouts (T, n, D'), after gradient steps on a few tasks each."""
+    draw, mean = generator(seed, "oracle map"), found.flatten(0, 1).mean(dim=0)
+    weight = nn.Parameter(torch.eye(found.shape[-1]))
+
+    def loss(step: int) -> Tensor:
+        rows = torch.randint(len(found), (MAP_TASKS,), generator=draw)
+        return contrastive_loss(F.normalize((found[rows] - mean) @ weight, dim=-1), identities[rows])
+
+    _descend([weight], loss, steps=steps, rate=MAP_RATE)
+    return weight.detach()
+
+
+def _descend(parameters: list[nn.Parameter], loss: Callable[[int], Tensor], *, steps: int, rate: float) -> None:
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
+    for step in range(steps):
+        optimizer.zero_grad()
+        loss(step).backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+
+
+def mean_average_precision(embeddings: Tensor, identities: Tensor) -> np.ndarray:
+    """Return leave-one-out mAP in percent of each task (T,), of embeddings (T, n, D')."""
+    tasks = zip(embeddings, identities.numpy(), strict=True)
+    return np.array([100 * retrieval(rows, rows, names, names, leave_one_out=True).map for rows, names in tasks])
+
+
+@torch.no_grad()
+def layer_accuracy(embedder: Embedder, train: Tasks, test: Tasks) -> list[float]:
+    """Return the share of individuals that a linear probe tells, in percent, from each layer's CLS and mean patch.
+
+    Layer 0 is what enters the first one. The probe is linear discriminant analysis.
+    """
+    fitted, tested = (_layer_readouts(embedder, tasks) for tasks in (train, test))
+    names, truth = train.identities.flatten().numpy(), test.identities.flatten().numpy()
+    found = []
+    for before, after in zip(fitted, tested, strict=True):
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.02).fit(before, names)
+        found.append(float(100 * np.mean(model.predict(after) == truth)))
+    return found
+
+
+def _layer_readouts(embedder: Embedder, tasks: Tasks) -> list[np.ndarray]:
+    blocks = []
+    for pixels in tasks.pixels.flatten(0, 1).split(CHUNK):
+        inputs = normalise(pixels, embedder.transform)
+        states = embedder.backbone.vit(pixel_values=inputs, output_hidden_states=True).hidden_states
+        blocks.append([torch.cat([state[:, 0], state[:, 1:].mean(dim=1)], dim=1) for state in states])
+    return [torch.cat(layer).numpy() for layer in zip(*blocks, strict=True)]
