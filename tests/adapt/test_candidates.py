@@ -19,6 +19,7 @@ from vicp.adapt.recipe import (
     EmittedMetric,
     GeneratedPrompt,
     Null,
+    PromptTokens,
     RandomTokens,
     StaticTokens,
     TunedPrompt,
@@ -53,6 +54,7 @@ def test_a_method_is_tried_against_the_null_prompt(embedders) -> None:
     assert closed_form_candidates(full, "null") == [Null()]
     assert closed_form_candidates(full, "static") == [Null(), StaticTokens()]
     assert closed_form_candidates(full, "generated") == [Null(), GeneratedPrompt()]
+    assert closed_form_candidates(full, "prompt") == [Null(), PromptTokens()]
     assert closed_form_candidates(full, "tuned") == [Null(), RandomTokens(), StaticTokens(), GeneratedPrompt()]
     assert closed_form_candidates(embedders["bare"], "metric") == [Null(), *FROZEN]
 
@@ -75,4 +77,5 @@ def test_defaults_for_too_few_pairs(embedders) -> None:
     assert default_recipe(embedders["bare"], "tuned") == TunedPrompt("random", 5, 2e-2)
     assert default_recipe(embedders["full"], "static") == StaticTokens()
     assert default_recipe(embedders["full"], "generated") == GeneratedPrompt()
+    assert default_recipe(embedders["full"], "prompt") == PromptTokens()
     assert default_recipe(embedders["full"], "null") == Null()

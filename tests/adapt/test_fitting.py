@@ -18,6 +18,7 @@ from vicp.adapt.recipe import (
     EmittedMetric,
     GeneratedPrompt,
     Null,
+    PromptTokens,
     RandomTokens,
     Recipe,
     StaticTokens,
@@ -52,6 +53,19 @@ def test_recipes_on_shared_features_are_what_each_is_alone(full) -> None:
         assert alone.recipe == recipe
         features = [support.frozen if p is None else _prompted(full, support, p) for p in alone.feature_sources]
         torch.testing.assert_close(fitter.embed(recipe, everything), alone.project(features), atol=1e-4, rtol=0)
+
+
+def test_prompt_tokens_are_the_generated_prompt_without_its_metric(emitting) -> None:
+    support = with_latents(emitting, nuisance_support(2, 6))
+    fitter = Fitter(SupportFeatures(emitting, support))
+    tokens, generated = fitter.fit(PromptTokens()), fitter.fit(GeneratedPrompt())
+    assert tokens.recipe == PromptTokens()
+    assert torch.equal(tokens.visual.tokens, generated.visual.tokens)
+    assert (tokens.visual.category_metric, generated.visual.category_metric is None) == (None, False)
+    everything = np.arange(len(support))
+    expected = _prompted(emitting, support, tokens.visual)
+    torch.testing.assert_close(fitter.embed(PromptTokens(), everything), expected, atol=1e-4, rtol=0)
+    assert (fitter.embed(GeneratedPrompt(), everything) - expected).abs().max() > 0.01
 
 
 def _prompted(full: Embedder, support: EncodedSupport, visual) -> torch.Tensor:

@@ -10,6 +10,7 @@ from vicp.adapt.recipe import (
     EmittedMetric,
     GeneratedPrompt,
     Null,
+    PromptTokens,
     RandomTokens,
     Recipe,
     StaticTokens,
@@ -22,6 +23,7 @@ from vicp.adapt.recipe import (
 IN_WORDS = {
     Null(): "null",
     StaticTokens(): "static",
+    PromptTokens(): "prompt tokens",
     GeneratedPrompt(): "generated",
     EmittedMetric(): "generated metric on frozen photos",
     Whitening(): "metric on frozen photos, shrinkage 3",

@@ -20,7 +20,7 @@ from vicp.model.visual_prompt import VisualPrompt
 
 BACKBONE = ("null", "metric", "tuned", "retrained", "auto")
 STATIC = ("null", "static", "metric", "tuned", "retrained", "auto")
-VICP = ("null", "generated", "metric", "tuned", "retrained", "auto")
+VICP = ("null", "prompt", "generated", "metric", "tuned", "retrained", "auto")
 
 
 def save_vit(folder: Path, *, seed: int = 0, static: bool = False) -> Path:
@@ -57,7 +57,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_mini_is_the_packaged_model() -> None:
     method = parse_method("mini")
-    assert method == Method("mini", ("null", "static", "generated", "metric", "tuned", "retrained", "auto"))
+    assert method == Method("mini", ("null", "static", "prompt", "generated", "metric", "tuned", "retrained", "auto"))
     embedder = open_method(method)
     assert embedder.fingerprint == load_model("mini").fingerprint
     assert embedder.model is not None

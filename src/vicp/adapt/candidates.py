@@ -12,6 +12,7 @@ from vicp.adapt.recipe import (
     MethodOrAuto,
     Null,
     PromptSource,
+    PromptTokens,
     RandomTokens,
     Recipe,
     StaticTokens,
@@ -59,6 +60,8 @@ def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Rec
             return [Null()]
         case "static":
             return [Null(), StaticTokens()]
+        case "prompt":
+            return [Null(), PromptTokens()]
         case "generated":
             return [Null(), GeneratedPrompt()]
         case "metric":
@@ -84,6 +87,8 @@ def default_recipe(embedder: Embedder, method: MethodOrAuto) -> Recipe:
             return Null()
         case "static":
             return StaticTokens()
+        case "prompt":
+            return PromptTokens()
         case "generated":
             return GeneratedPrompt()
         case "metric":

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods.generated import emitted_metric, generated_prompt
+from vicp.adapt.methods.generated import emitted_metric, generated_prompt, prompt_tokens
 from vicp.adapt.methods.static import static_prompt
 from vicp.adapt.methods.tuned import Tuning, random_prompt
 from vicp.adapt.methods.whitening import LinearTransform, WithinClassScatter, scatter_of_groups
@@ -21,6 +21,7 @@ from vicp.adapt.recipe import (
     GeneratedPrompt,
     Null,
     PromptSource,
+    PromptTokens,
     RandomTokens,
     Recipe,
     StaticTokens,
@@ -114,6 +115,8 @@ class Fitter:
                 return Prompt(recipe, *facts)
             case StaticTokens():
                 return static_prompt(self.embedder, self.support)
+            case PromptTokens():
+                return prompt_tokens(self.fit(GeneratedPrompt()))
             case GeneratedPrompt():
                 return generated_prompt(self.embedder, self.support)
             case RandomTokens():
@@ -137,6 +140,8 @@ class Fitter:
                 return self.fit(Null())
             case "generated":
                 return self.fit(GeneratedPrompt())
+            case "tokens":
+                return self.fit(PromptTokens())
             case "static":
                 return self.fit(StaticTokens())
             case "random":

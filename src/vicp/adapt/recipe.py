@@ -7,10 +7,10 @@ Each has a `method`, the name of its adaptation method; `features`, which embedd
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
-AdaptationMethod = Literal["null", "static", "generated", "metric", "tuned"]
-MethodOrAuto = Literal["auto", "null", "static", "generated", "metric", "tuned"]
+AdaptationMethod = Literal["null", "static", "prompt", "generated", "metric", "tuned"]
+MethodOrAuto = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 Features = Literal["frozen", "prompted", "both"]  # embeddings without a prompt, under a prompt, or both concatenated
-PromptSource = Literal["generated", "static", "random"]  # where prompt tokens come from
+PromptSource = Literal["generated", "tokens", "static", "random"]  # where prompt tokens come from
 DEFAULT_SHRINKAGE = 3.0  # with too few pairs to choose one: photos want 3 to 10, drawn objects 0.3 to 1
 
 
@@ -41,8 +41,21 @@ class StaticTokens:
 
 
 @dataclass(frozen=True)
+class PromptTokens:
+    """The paper's prompt: the prompt tokens that the LLM emits for the support, and no metric."""
+
+    method: ClassVar[AdaptationMethod] = "prompt"
+    features: ClassVar[Features] = "prompted"
+    source: ClassVar[PromptSource] = "tokens"
+
+    def __str__(self) -> str:
+        """Return "prompt tokens"."""
+        return "prompt tokens"
+
+
+@dataclass(frozen=True)
 class GeneratedPrompt:
-    """The paper's prompt: what the LLM emits for the support."""
+    """All that the model emits for the support: prompt tokens as in the paper and, of some models, a metric."""
 
     method: ClassVar[AdaptationMethod] = "generated"
     features: ClassVar[Features] = "prompted"
@@ -149,7 +162,17 @@ class TunedPrompt:
         return f"tuned from {self.start}, {self.steps} steps at {self.rate:g}"
 
 
-Recipe = Null | StaticTokens | GeneratedPrompt | EmittedMetric | Whitening | Blend | RandomTokens | TunedPrompt
+Recipe = (
+    Null
+    | StaticTokens
+    | PromptTokens
+    | GeneratedPrompt
+    | EmittedMetric
+    | Whitening
+    | Blend
+    | RandomTokens
+    | TunedPrompt
+)
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vicp.adapt.prompt import Prompt
     from vicp.decisions.outcome import ErrorTargets
 
-AdaptMethod = Literal["auto", "null", "static", "generated", "metric", "tuned"]
+AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
 ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
 AnyModelOption = Annotated[str | None, typer.Option("--model", help=MODEL_HELP, show_default="mini")]

@@ -11,10 +11,10 @@ from vicp.adapt.fitting import fit
 from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.recipe import GeneratedPrompt, StaticTokens
+from vicp.adapt.recipe import GeneratedPrompt, PromptTokens, StaticTokens
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
-from vicp.evaluation.methods import ADAPTATIONS, GRADIENT_STEPS, supported_adaptations
+from vicp.evaluation.methods import ADAPTATIONS, possible_adaptations, supported_adaptations
 from vicp.evaluation.protocols.protocol import Protocol
 from vicp.evaluation.reranking.stages import Stage
 
@@ -32,6 +32,8 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
     match name:
         case "static":
             return fit(embedder, support, StaticTokens())
+        case "prompt":
+            return fit(embedder, support, PromptTokens())
         case "generated":
             return fit(embedder, support, GeneratedPrompt())
         case "retrained":
@@ -101,7 +103,7 @@ def adaptations_to_run(embedder: Embedder, config: EvaluationConfig) -> tuple[st
     """
     if config.adaptations is None:
         return supported_adaptations(embedder, None)
-    possible = (*supported_adaptations(embedder, None), *GRADIENT_STEPS)
+    possible = possible_adaptations(embedder)
     requested = config.adaptations
     if "generated" in requested:
         requested = (*requested, "static")

@@ -14,8 +14,8 @@ from vicp.config_files import load_config
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
 
-ADAPTATIONS = ("null", "static", "generated", "metric", "tuned", "retrained", "auto")
-GRADIENT_STEPS = ("tuned", "retrained")  # up to minutes per support: run on request only
+ADAPTATIONS = ("null", "static", "prompt", "generated", "metric", "tuned", "retrained", "auto")
+ON_REQUEST = ("prompt", "tuned", "retrained")  # a pass under other tokens, or up to minutes per support
 BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
 FOLD = "{fold}"
 FROZEN = "frozen:"
@@ -53,7 +53,7 @@ def make_methods(methods: Sequence[str | Embedder | HasEmbedder]) -> list[Method
         title = embedder.source or f"model {embedder.fingerprint}"
         numbered = (f"{title} ({number})" for number in itertools.count(2))
         name = title if title not in by_name else next(each for each in numbered if each not in by_name)
-        by_name[name] = Method(name, _possible_for(embedder), embedder)
+        by_name[name] = Method(name, possible_adaptations(embedder), embedder)
     return list(by_name.values())
 
 
@@ -114,17 +114,15 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
 
 
 def supported_adaptations(embedder: Embedder, requested: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the adaptations to evaluate, each once: the requested ones, or else all but those of gradient steps.
+    """Return the adaptations to evaluate, each once: the requested ones, or else all that need no request.
 
     Raises:
         ConfigError: A requested one does not exist, or needs what this embedder has not.
     """
-    possible = _possible_for(embedder)
+    possible = possible_adaptations(embedder)
     for name in requested or ():
         _check(name, "this method", possible)
-    return (
-        tuple(dict.fromkeys(requested)) if requested else tuple(name for name in possible if name not in GRADIENT_STEPS)
-    )
+    return tuple(dict.fromkeys(requested)) if requested else tuple(name for name in possible if name not in ON_REQUEST)
 
 
 def check_supported(method: Method, requested: Sequence[str] | None) -> None:
@@ -141,16 +139,17 @@ def _check(name: str, method: str, possible: Sequence[str]) -> None:
     if name not in ADAPTATIONS:
         raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")
     if name not in possible:
-        need = "a VICP model" if name == "generated" else "a static prompt in the folder of the checkpoint"
+        need = "a VICP model" if name in ("prompt", "generated") else "a static prompt in the folder of the checkpoint"
         raise ConfigError(f"adaptation {name} needs {need}; {method} can do: {', '.join(possible)}")
 
 
-def _possible_for(embedder: Embedder) -> tuple[str, ...]:
+def possible_adaptations(embedder: Embedder) -> tuple[str, ...]:
+    """Return all adaptations that an embedder can do, those on request too."""
     return _possible(has_model=embedder.model is not None, has_static=embedder.static is not None)
 
 
 def _possible(*, has_model: bool, has_static: bool) -> tuple[str, ...]:
-    needed = {"generated": has_model, "static": has_static}
+    needed = {"prompt": has_model, "generated": has_model, "static": has_static}
     return tuple(name for name in ADAPTATIONS if needed.get(name, True))
 
 

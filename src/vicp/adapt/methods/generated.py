@@ -1,5 +1,7 @@
 """The paper's prompt: the LLM reads the support and emits a visual prompt and, in some models, a metric."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.methods.whitening import LinearTransform
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import PromptTokens
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.errors import ConfigError
@@ -16,13 +19,19 @@ from vicp.model.visual_prompt import VisualPrompt
 
 
 def generated_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
-    """Return the paper's prompt: photos embedded under what the LLM emits for the support.
+    """Return photos embedded under all that the LLM emits for the support: prompt tokens and, of some models, a metric.
 
     Raises:
         ConfigError: A bare backbone, which has no LLM.
     """
     latents = embedder.latents(support.pixels) if support.latents is None else support.latents
     return Prompt.of(infer_prompt(embedder, latents, support.pairs, category=support.category, seed=support.seed))
+
+
+def prompt_tokens(generated: Prompt) -> Prompt:
+    """Return the paper's prompt: the tokens of a generated prompt, without the metric that some models emit."""
+    assert generated.visual is not None, "a generated prompt has tokens"
+    return replace(generated, recipe=PromptTokens(), visual=replace(generated.visual, category_metric=None))
 
 
 def emitted_metric(embedder: Embedder, prompt: Prompt) -> LinearTransform:

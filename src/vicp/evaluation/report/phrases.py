@@ -8,7 +8,8 @@ from vicp.evaluation.results import ContextSummary, Estimate, IdentityErrors, Ro
 ADAPTATIONS: dict[str, str] = {
     "null": "As trained; no pairs are used.",
     "static": "A prompt learned in training, the same for every category.",
-    "generated": "A prompt made from the category's labelled pairs.",
+    "prompt": "Prompt tokens made from the category's labelled pairs, as in the paper.",
+    "generated": "All that the model makes from the category's labelled pairs: prompt tokens and, of some, a metric.",
     "metric": "Features whitened with the category's same-pairs.",
     "tuned": "A prompt trained for a few steps on the category's pairs.",
     "retrained": "The whole backbone trained for a few steps on the category's pairs.",
