@@ -49,7 +49,7 @@ def test_leak_lines_of_a_wrong_label() -> None:
 
 
 def test_leak_lines_list_twenty_of_each_kind_and_count_all() -> None:
-    photos = tuple(PhotoLeak("a", "b", "bytes", "splits") for _ in range(1000))
+    photos = tuple(PhotoLeak("a", "b", "equal", "splits") for _ in range(1000))
     lines = leak_lines(Leaks((), photos, 1300, 0, 7, ()))
     assert len(lines) == 1 + 20 + 1 + 1
     assert lines[21:] == ["  and 1280 more", "Other pairs of equal or near-equal photos: 7, which leak nothing"]

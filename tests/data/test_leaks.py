@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vicp.data.audit.duplicates import Fingerprint
 from vicp.data.audit.leaks import IdentityLeak, PhotoLeak, find_leaks
+from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.records import PhotoTable
 
 
@@ -15,12 +15,12 @@ def table(*rows: tuple[str, str | None, str], **columns: list[str]) -> PhotoTabl
     return PhotoTable(frame.assign(**columns), None)
 
 
-def prints(*looks: int) -> list[Fingerprint]:
+def prints(*looks: int) -> list[PhotoFingerprint]:
     """Photos of one number are equal, those of n and -n nearly so."""
     rng = [np.random.default_rng(abs(look)) for look in looks]
     values = [(int(r.integers(0, 2**62)), r.integers(0, 256, (64, 3), dtype=np.uint8)) for r in rng]
     return [
-        Fingerprint(digest=look % 2**64, perceptual_hash=bits ^ (look < 0), colours=colours)
+        PhotoFingerprint(pixels=look % 2**64, perceptual_hash=bits ^ (look < 0), colours=colours)
         for look, (bits, colours) in zip(looks, values, strict=True)
     ]
 
@@ -28,7 +28,7 @@ def prints(*looks: int) -> list[Fingerprint]:
 def test_photos_in_two_splits_and_under_two_identities() -> None:
     photos = table(
         ("cat", "tom", "train"),
-        ("cat", "tom", "test"),  # 0 again, byte for byte
+        ("cat", "tom", "test"),  # 0 again, pixel for pixel
         ("cat", "kit", "train"),  # nearly 0
         ("dog", "rex", "train"),  # 0 in another category: no leak
         ("cat", "tom", "train"),  # nearly 0, same identity and split
@@ -36,15 +36,15 @@ def test_photos_in_two_splits_and_under_two_identities() -> None:
     )
     leaks = find_leaks(photos, prints(1, 1, -1, 1, -1, 1))
     assert [(leak.a + leak.b, leak.kind) for leak in leaks.photos if leak.why == "splits"] == [
-        ("01", "bytes"),
+        ("01", "equal"),
         ("12", "near"),
-        ("13", "bytes"),
+        ("13", "equal"),
         ("14", "near"),
     ]
     assert [(leak.a + leak.b, leak.kind) for leak in leaks.photos if leak.why == "identities"] == [
         ("02", "near"),
         ("12", "near"),
-        ("24", "bytes"),
+        ("24", "equal"),
     ]
     assert (leaks.in_two_splits, leaks.two_identities) == (4, 3)
     assert leaks.duplicates == 15 - 4 - 2

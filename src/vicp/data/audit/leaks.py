@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from vicp.data.audit.duplicates import Fingerprint, duplicate_pairs
+from vicp.data.fingerprints import PhotoFingerprint, near_groups
 from vicp.data.records import PhotoTable, photo_dates
 
 _EVALUATED = ("test", "query", "gallery", "database", "probe")  # one role: a query and its gallery share identities
 _MAX_KEPT = 1000
+_SHOWN_OF_A_KIND = 50  # photos of a group with one category, identity and split
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,21 @@ class PhotoLeak:
     Attributes:
         a: Path of the first photo.
         b: Path of the second photo.
-        kind: Whether the files are equal byte for byte, or nearly the same photo.
+        kind: Whether the photos are equal pixel for pixel, or nearly the same.
         why: What they differ in.
     """
 
     a: str
     b: str
-    kind: Literal["bytes", "near"]
+    kind: Literal["equal", "near"]
     why: Literal["splits", "identities"]
 
 
 @dataclass(frozen=True)
 class Leaks:
-    """What splits and labels share but should not; two photos count as the same if they are equal or nearly so.
+    """What splits and labels share but should not.
+
+    Two photos count as the same if they are equal or nearly so, or linked by photos that are.
 
     Attributes:
         identities: Those in splits of two roles (train, val, and test with its query and gallery).
@@ -68,7 +71,7 @@ class Leaks:
         return bool(self.identities) or self.in_two_splits > 0
 
 
-def find_leaks(table: PhotoTable, fingerprints: Sequence[Fingerprint]) -> Leaks:
+def find_leaks(table: PhotoTable, fingerprints: Sequence[PhotoFingerprint]) -> Leaks:
     """Return what the splits and labels of a table share but should not.
 
     Args:
@@ -84,25 +87,60 @@ def find_leaks(table: PhotoTable, fingerprints: Sequence[Fingerprint]) -> Leaks:
     leaks: list[PhotoLeak] = []
     counts = {"splits": 0, "identities": 0}
     duplicates = 0
-    for pairs in duplicate_pairs(fingerprints):
-        a, b = pairs.indices.T
-        reasons: dict[Literal["splits", "identities"], np.ndarray] = {
-            "splits": _differ(splits, a, b),
-            "identities": _differ(identities, a, b) & (categories[a] == categories[b]),
-        }
-        duplicates += int((~reasons["splits"] & ~reasons["identities"]).sum())
-        for why, leaking in reasons.items():
-            counts[why] += int(leaking.sum())
-            for pair in np.flatnonzero(leaking)[: _MAX_KEPT - len(leaks)]:
-                first, second = frame["path"].iloc[a[pair]], frame["path"].iloc[b[pair]]
-                leaks.append(PhotoLeak(first, second, "bytes" if pairs.same_bytes[pair] else "near", why))
+    for group in _groups_of_several(near_groups(fingerprints)):
+        columns = pd.DataFrame({"category": categories[group], "identity": identities[group], "split": splits[group]})
+        in_splits, in_identities, in_both = _differing_pairs(columns)
+        duplicates += len(group) * (len(group) - 1) // 2 - (in_splits + in_identities - in_both)
+        counts["splits"] += in_splits
+        counts["identities"] += in_identities
+        for a, b in _first_pairs(group, columns):
+            if len(leaks) == _MAX_KEPT:
+                break
+            kind: Literal["equal", "near"] = "equal" if fingerprints[a].pixels == fingerprints[b].pixels else "near"
+            paths = frame["path"].iloc[a], frame["path"].iloc[b]
+            if _differ(splits, a, b):
+                leaks.append(PhotoLeak(*paths, kind, "splits"))
+            if categories[a] == categories[b] and _differ(identities, a, b):
+                leaks.append(PhotoLeak(*paths, kind, "identities"))
     leaking_identities, notes = _identity_leaks(table.select(known))
     return Leaks(leaking_identities, tuple(leaks), counts["splits"], counts["identities"], duplicates, notes)
 
 
-def _differ(codes: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return whether codes a and b (n,) are both known and not the same, (n,) bool."""
-    return np.asarray((codes[a] != codes[b]) & (codes[a] >= 0) & (codes[b] >= 0))
+def _groups_of_several(groups: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the photos (n,) of each group that has two or more."""
+    order = np.argsort(groups, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        if len(group) > 1:
+            yield group
+
+
+def _differing_pairs(columns: pd.DataFrame) -> tuple[int, int, int]:
+    """Return how many pairs of rows differ in split, in identity within a category, and in both; -1 is unknown."""
+    split = columns[columns["split"] >= 0]
+    in_splits = _pairs(split, []) - _pairs(split, ["split"])
+    identity = columns[columns["identity"] >= 0]
+    in_identities = _pairs(identity, ["category"]) - _pairs(identity, ["category", "identity"])
+    both = identity[identity["split"] >= 0]
+    in_both = _pairs(both, ["category"]) - _pairs(both, ["category", "identity"])
+    in_both -= _pairs(both, ["category", "split"]) - _pairs(both, ["category", "identity", "split"])
+    return in_splits, in_identities, in_both
+
+
+def _pairs(rows: pd.DataFrame, columns: list[str]) -> int:
+    """Return how many pairs of rows agree in these columns."""
+    sizes = rows.groupby(columns).size() if columns else pd.Series([len(rows)])
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _first_pairs(group: np.ndarray, columns: pd.DataFrame) -> Iterator[tuple[int, int]]:
+    """Yield pairs of the photos of a group: of each kind of row the first photos, so that no kind is missing."""
+    shown = columns.groupby(list(columns)).head(_SHOWN_OF_A_KIND).index
+    return combinations((int(photo) for photo in group[shown]), 2)
+
+
+def _differ(codes: np.ndarray, a: int, b: int) -> bool:
+    """Return whether the codes of two photos are both known and not the same."""
+    return bool(codes[a] != codes[b] and codes[a] >= 0 and codes[b] >= 0)
 
 
 def _identity_leaks(table: PhotoTable) -> tuple[tuple[IdentityLeak, ...], tuple[str, ...]]:

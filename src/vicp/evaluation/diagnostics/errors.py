@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.data.audit.duplicates import duplicate_pairs, photo_fingerprint
+from vicp.data.fingerprints import near_pairs, photo_fingerprint
 from vicp.data.loading import read_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.evaluation.results import IdentityErrors
@@ -77,8 +77,8 @@ def leak_sentences(table: PhotoTable, task: EvaluationTask) -> tuple[str, ...]:
     bad: list[BadPhoto] = []
     read = list(read_photos(table.select(rows), photo_fingerprint, bad=bad))
     rows = rows[[index for index, _ in read]]
-    blocks = [block.indices for block in duplicate_pairs([photo for _, photo in read])]
-    twice = rows[np.concatenate([np.zeros((0, 2), dtype=np.int64), *blocks])]  # (p, 2) rows of the table
+    blocks = near_pairs([photo for _, photo in read])
+    twice = rows[np.unique(np.concatenate([np.zeros((0, 2), dtype=np.int64), *blocks]), axis=0)]  # (p, 2) table rows
     same = np.array(table.frame["identity"])[twice]
     taught = _between(task.support, _tested(task), twice)
     mislabelled = twice[np.isin(twice, _tested(task)).all(axis=1) & (same[:, 0] != same[:, 1])]
