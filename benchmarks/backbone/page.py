@@ -26,7 +26,8 @@ def page(facts: Mapping[str, Any]) -> str:
         "mAP and rank-1 of `all`: every photo is looked up among all others of its set by cosine. `frozen`: photos of "
         "one half of the identities among themselves. `16 pairs`, `64 pairs`: the same photos, embeddings whitened in "
         f"closed form by so many same-pairs of the other half; means of {DRAWS} draws. Frames of zebra_rapid at most 5 "
-        "apart are not looked up for each other. cattely is one clip per cow: shown, and no evidence. Training saw "
+        "apart are not looked up for each other, but in the row with bursts, which the mean of eight and the bars "
+        "count. cattely is one clip per cow: shown, and no evidence. Training saw "
         f"photos of {' and '.join(facts['seen'])}, without their identities.",
         "",
         "Bars, mean of eight sets: "

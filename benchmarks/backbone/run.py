@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.backbone.page import page
-from benchmarks.backbone.scores import COUNTS, SETS, load_set, score
+from benchmarks.backbone.scores import BURSTS, COUNTS, SETS, WITH_BURSTS, load_set, score
 from benchmarks.checkpoint.factor_probes import probe
 from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import write_results
@@ -109,18 +109,22 @@ def scores(read: Callable[[Tensor], Tensor], size: int, folder: Path) -> dict[st
     found = {}
     for name in SETS:
         photos = load_set(folder / f"{name}.parquet", size)
-        found[name] = score(torch.cat([read(block).float() for block in photos.pixels.split(64)]), photos)
+        features = torch.cat([read(block).float() for block in photos.pixels.split(64)])
+        found[name] = score(features, photos)
+        if name in BURSTS:
+            found[name + WITH_BURSTS] = score(features, photos.with_bursts())
     return found
 
 
 def means(sets: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Means of all sets, and of those that are evidence: not seen in training, and not one clip per individual."""
-    unseen = [name for name in sets if name not in (*SEEN, *NO_EVIDENCE)]
+    """Means of the eight sets with bursts, and of those that are evidence: unseen, no bursts, no single clips."""
+    eight = [name for name in sets if name + WITH_BURSTS not in sets]
+    unseen = [name for name in sets if name not in (*SEEN, *NO_EVIDENCE) and WITH_BURSTS not in name]
 
     def mean(names: list[str], count: str) -> float:
         return round(float(np.mean([sets[name][count] for name in names])), 2)
 
-    return {count: mean(list(sets), count) for count in COUNTS} | {
+    return {count: mean(eight, count) for count in COUNTS} | {
         f"{count}_unseen": mean(unseen, count) for count in COUNTS
     }
 

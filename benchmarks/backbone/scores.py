@@ -5,7 +5,7 @@ and photos of the other half are looked up among themselves: the mean over draws
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from vicp.metrics import Retrieval, retrieval
 
 SETS = ("lion", "zebra_rapid", "holstein2025", "cattely", "eth80", "household50", "lego_minifig", "grocery")
 BURSTS = {"zebra_rapid": 5}  # frames at most so many apart show one encounter
+WITH_BURSTS = " with bursts"  # after the name of a set whose frames of one encounter are looked up for each other
 DRAWS, SHRINKAGE = 5, 0.3
 COUNTS = ("all", "rank1", "frozen", "pairs16", "pairs64")
 
@@ -37,6 +38,10 @@ class PhotoSet:
     pixels: Tensor
     identities: np.ndarray
     encounters: np.ndarray
+
+    def with_bursts(self) -> "PhotoSet":
+        """Return the set with every photo an encounter of its own."""
+        return replace(self, encounters=np.arange(len(self.identities)))
 
 
 def load_set(path: Path, size: int) -> PhotoSet:
