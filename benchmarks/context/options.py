@@ -12,10 +12,15 @@ from benchmarks.lib.tasks import NUM_PHOTOS
 NOW = ("only", "methods", "ks", "redo")  # what a call measures; the results hold all that is there
 CONTROL_K, ALL_K, UNREAD = (16,), (4, 16, 64), (0,)
 REAL_K = (16, 64)
+PAIRED_CONTROLS = ("other", "repaired", "shuffled", "other_rule")
 METHODS: dict[str, tuple[int, ...]] = {  # cheap ones first: their rows are there early
     "own": ALL_K,
     "null": UNREAD,
-    **dict.fromkeys(("other", "repaired", "shuffled", "other_rule"), CONTROL_K),
+    **dict.fromkeys(PAIRED_CONTROLS, CONTROL_K),
+    "prompt": ALL_K,
+    "prompt_null": UNREAD,
+    **dict.fromkeys((f"prompt_{name}" for name in PAIRED_CONTROLS), CONTROL_K),
+    **dict.fromkeys(("emitted_metric", "bayes"), ALL_K),
     **dict.fromkeys(("frozen", "static", "triplet"), UNREAD),
     **dict.fromkeys(("verifier", "metric", "chosen_pairs", "chosen_identities", *KINDS), ALL_K),
     "supervised": UNREAD,

@@ -20,6 +20,16 @@ MEANINGS = {
     "shuffled": "the own pairs, labels permuted so that they tell nothing of the true ones; which photos are paired, "
     "half of them truly of one individual, still tells something",
     "other_rule": "the own photos, paired and labelled by another rule",
+    "prompt": "the paper's prompt: the tokens of own alone, without the metric that the model emits with them",
+    **{
+        f"prompt_{control}": f"the tokens alone of {control}"
+        for control in ("null", "other", "repaired", "shuffled", "other_rule")
+    },
+    "prompt_metric": "own by its parts: prompt tokens and the emitted metric",
+    "emitted_metric": "the metric that the model emits from the own pairs, on photos without a prompt",
+    "whitening": "as metric",
+    "bayes": "a Bayesian reader: linear probes of the six factors and the posterior over all rules of one to three of "
+    "them, given the pairs; what the world itself allows a reader of this backbone",
     "frozen": "the plain backbone",
     "static": "a prompt learned in training, the same for every task",
     "verifier": "the in-context verifier's scores rank all test photos, from the same context as own",

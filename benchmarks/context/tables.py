@@ -21,6 +21,7 @@ REAL_PAIRS = (
     ("own", "null"),
     ("own", "frozen"),
 )
+ALIASES = {"prompt_metric": "own", "whitening": "metric"}
 CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
 GENERATORS = {"": "LLM", "_set_transformer": "set transformer"}
 
@@ -69,9 +70,7 @@ Test = Mapping[str, Mapping[int, Values]]
 
 def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[str]) -> dict[str, Any]:
     """Everything but how it was made."""
-    facts: dict[str, Any] = {
-        name: {m: row(by_k) for m, by_k in test.items() if enough(by_k)} for name, test in tests.items()
-    }
+    facts: dict[str, Any] = {name: rows(test) for name, test in tests.items()}
     facts["real"] = {
         name: {method: real_row(by_k) for method, by_k in found.items()} | {"seen_in_training": name in seen}
         for name, found in real.items()
@@ -79,6 +78,12 @@ def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[
     facts["differences"] = {name: differences(test) for name, test in tests.items()}
     facts["real_differences"] = real_differences(real)
     return facts
+
+
+def rows(test: Test) -> dict[str, Any]:
+    """The rows of a test, some under two names: what they are, and what the table of methods calls them."""
+    found = {method: row(by_k) for method, by_k in test.items() if enough(by_k)}
+    return found | {alias: found[method] for alias, method in ALIASES.items() if method in found}
 
 
 def real_differences(real: RealTable) -> dict[str, dict[str, Any]]:
@@ -141,6 +146,11 @@ def differences(test: Test) -> dict[str, Any]:
         for name in (*CONTROLS, "frozen", "metric"):
             put(found, test, f"own{suffix}", name if name in ("static", "frozen", "metric") else name + suffix, (16,))
     put(found, test, "own", "null", (4, 64))
+    for name in ("null", "other", "repaired", "shuffled", "other_rule"):
+        put(found, test, "prompt", f"prompt_{name}", (16,))
+    for name in ("static", "frozen", "own"):
+        put(found, test, "prompt", name, (4, 16, 64))
+    put(found, test, "own", "bayes", (4, 16, 64))
     for labels in ("pairs", "identities"):
         for other in ("triplet_plus", "tuned"):
             put(found, test, f"chosen_{labels}", f"{other}_{labels}", (4, 16, 64))

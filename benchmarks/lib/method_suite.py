@@ -57,7 +57,7 @@ class MethodSuite:
 def subject(method: str, suite: MethodSuite, num_pairs: int) -> str:
     """What stands for all that an outcome depends on, the task and K apart: weights, and settings of steps."""
     match method.removesuffix("_pairs").removesuffix("_identities"):
-        case "frozen":
+        case "frozen" | "bayes":
             return _backbone_fingerprint(suite.embedder)
         case "static":
             static = [] if suite.embedder.static is None else [suite.embedder.static]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from benchmarks.lib.bayes_reader import bayes_reader
 from benchmarks.lib.method_suite import MethodSuite
 from benchmarks.lib.task_support import (
     TaskSupport,
@@ -22,10 +23,13 @@ from vicp.adapt.controls import CONTROLS, Context, build_controls, control_promp
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.fitting import fit
 from vicp.adapt.methods import finetuned
+from vicp.adapt.methods.generated import prompt_tokens
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.recipe import GeneratedPrompt, StaticTokens
+from vicp.adapt.recipe import EmittedMetric, GeneratedPrompt, StaticTokens
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
+from vicp.evaluation.reranking.rerank import reranked_retrieval
+from vicp.evaluation.reranking.shortlist import find_shortlist
 from vicp.evaluation.reranking.stages import rerank_task
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.task import EvaluationTask, LoadedTask
@@ -33,6 +37,7 @@ from vicp.model.qformer import Latents
 
 UNREAD = 4  # pairs drawn for methods that read none: their photos say what a photo looks like, no more
 CONTEXTS = ("own", *(name for name in CONTROLS if name != "static"))
+TOKENS = "prompt"  # the paper's prompt: what `own` and its controls are without the metric that the model emits
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,10 @@ def run_method(method: str, suite: MethodSuite, task: Task, other: Callable[[], 
         return _outcome(task, embedder, None, clock)
     if method.startswith("triplet_plus"):
         return _retrained(method, suite, task, num_pairs, clock)
+    if method == "bayes":
+        return _bayes(suite, task, draw_task_support(task, num_pairs), clock)
     support = draw_task_support(task, num_pairs or UNREAD)
-    false = draw_task_support(other(), num_pairs) if method == "other" else None
+    false = draw_task_support(other(), num_pairs) if method.endswith("other") else None
     with clock.running():
         adaptation, note = _adapt(method, suite, support, false)
     if method == "verifier":
@@ -127,12 +134,18 @@ def _adapt(method: str, suite: MethodSuite, support: TaskSupport, other: TaskSup
     embedder, with_identities = suite.embedder, method.endswith("_identities")
     if method in CONTEXTS:
         return _context(method, embedder, support, other)
+    if method == TOKENS or method.startswith(f"{TOKENS}_"):
+        context = "own" if method == TOKENS else method.removeprefix(f"{TOKENS}_")
+        generated, note = _context(context, embedder, support, other)
+        return prompt_tokens(generated), note
     seen = see_task_support(embedder, support, with_identities=with_identities)
     match method.removesuffix("_pairs").removesuffix("_identities"):
         case "static":
             return fit(embedder, seen, StaticTokens()), ""
         case "verifier":
             return fit(embedder, seen, GeneratedPrompt()), ""
+        case "emitted_metric":
+            return fit(embedder, seen, EmittedMetric()), ""
         case "metric":
             try:
                 adaptation = select.fit_selected(embedder, seen, "metric")
@@ -173,6 +186,17 @@ def _retrained(method: str, suite: MethodSuite, task: Task, num_pairs: int, cloc
         relation = relation_of(support, with_identities=method.endswith("_identities"))
         embedder = finetuned.finetuned(start, support.pixels, relation, settings, seed=support.seed)
     return _outcome(task, embedder, None, clock, f"{settings}, from {'triplet' if from_triplet else 'the backbone'}")
+
+
+def _bayes(suite: MethodSuite, task: Task, support: TaskSupport, clock: Clock) -> Outcome:
+    """Photos ranked by the probability that a Bayesian reader of the pairs gives them."""
+    reader, loaded_task = bayes_reader(suite), loaded_task_of(task)
+    with clock.running():
+        similarity = reader.similarity(support, loaded_task.pixels)
+    embedded = loaded_task.embedded(suite.embedder.embed_pixels(loaded_task.pixels))
+    shortlist = find_shortlist(embedded, size=len(similarity) - 1)
+    scores = np.take_along_axis(similarity, shortlist.rows, axis=1)
+    return Outcome(100 * reranked_retrieval(embedded, shortlist, scores).map, clock.seconds, clock.cpu_seconds)
 
 
 def _supervised(suite: MethodSuite, task: Task, clock: Clock) -> Outcome:

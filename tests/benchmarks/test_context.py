@@ -43,7 +43,7 @@ def results(checkpoints: Path, out: Path, *more: str) -> dict:
 def test_rows_of_two_seeds_and_nothing_is_done_twice(checkpoints: Path, tmp_path: Path) -> None:
     methods = ["own", "shuffled", "frozen", "triplet"]
     found = results(checkpoints, tmp_path, "--only", "A", "B", "--methods", *methods)
-    assert list(found["A"]) == list(found["B"]) == ["own", "shuffled", "frozen", "triplet"]
+    assert list(found["A"]) == list(found["B"]) == ["own", "shuffled", "frozen", "triplet", "prompt_metric"]
     own = found["A"]["own"]
     assert {"map", "low", "high", "tasks", "seeds", "seconds"} <= set(own)
     assert (own["tasks"], own["seeds"], own["K"], list(own["by_K"])) == (2, 2, 16, ["4", "16", "64"])
@@ -66,8 +66,10 @@ def test_rows_of_two_seeds_and_nothing_is_done_twice(checkpoints: Path, tmp_path
     assert again["A"]["own"]["map"] == own["map"]
 
     less = results(checkpoints, tmp_path, "--only", "A", "--methods", "null")
-    assert list(less["A"]) == ["own", "null", "shuffled", "frozen", "triplet"], "what is there is shown"
-    assert list(less["B"]) == ["own", "shuffled", "frozen", "triplet"]
+    assert list(less["A"]) == ["own", "null", "shuffled", "frozen", "triplet", "prompt_metric"], (
+        "what is there is shown"
+    )
+    assert list(less["B"]) == ["own", "shuffled", "frozen", "triplet", "prompt_metric"]
     text = (tmp_path / "context.md").read_text()
     assert text.index("## Drawn tasks, 16 labelled pairs") < text.index(", with intervals") < text.index("## Targets")
     assert "- A, LLM, K = 16: own - null = " in text

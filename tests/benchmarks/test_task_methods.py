@@ -23,6 +23,7 @@ from vicp.model.build import PRESETS, build_model
 from vicp.model.vicp import VICP
 
 ALL = ("own", "null", "other", "repaired", "shuffled", "other_rule", "frozen", "static", "triplet", "verifier")
+TOKENS = ("prompt", "prompt_null", "prompt_other", "prompt_repaired", "prompt_shuffled", "prompt_other_rule")
 STEPPED = ("tuned_pairs", "tuned_identities", "triplet_plus_pairs", "triplet_plus_identities", "supervised")
 
 
@@ -156,3 +157,13 @@ def test_a_trial_ends_where_the_method_would(method: str, suite: MethodSuite, ta
     best = max(found, key=lambda steps: found[steps])
     assert run(method, settled, tasks, 4).map == pytest.approx(found[best], abs=1e-3)
     assert not np.isnan(list(found.values())).any()
+
+
+def test_prompt_tokens_are_ranked_without_the_metric(model: VICP, suite: MethodSuite, tasks: list[Task]) -> None:
+    for method in TOKENS:  # this model emits no metric: its tokens alone are all of it
+        plain = "own" if method == "prompt" else method.removeprefix("prompt_")
+        assert run(method, suite, tasks).map == run(plain, suite, tasks).map
+    emitting = make_embedder(build_model(replace(PRESETS["tiny"], metric_rank=8)).eval())
+    with_metric = MethodSuite(emitting)
+    assert run("prompt", with_metric, tasks).map != run("own", with_metric, tasks).map
+    assert run("emitted_metric", with_metric, tasks).map not in (run("own", with_metric, tasks).map, 0)
