@@ -32,9 +32,9 @@ WITH_PROBABILITIES = 10  # of the draws; calibrating takes its time
 
 
 @cache
-def bare() -> Embedder:
-    """Mini's backbone alone: what a metric on frozen features needs."""
-    return replace(load_model("mini"), model=None, static=None)
+def bare(model: str = "mini") -> Embedder:
+    """A model's backbone alone: what a metric on frozen features needs."""
+    return replace(load_model(model), model=None, static=None)
 
 
 def gather(methods: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Real photo sets as embeddings of the packaged `mini`, kept under runs/ so that a model embeds a set once.
+"""Real photo sets as embeddings of a frozen backbone, kept under runs/ so that a model embeds a set once.
 
 python -m benchmarks.lib.embedded_sets TABLE.parquet ...
 """
@@ -37,12 +37,12 @@ class EmbeddedSet:
     paths: np.ndarray
 
 
-def embedded(table: Path, folder: Path = FOLDER) -> EmbeddedSet:
-    """The set's embeddings, from the folder or made now."""
-    model = load_model("mini")
-    kept = folder / f"{table.stem}-{model.fingerprint}.npz"
+def embedded(table: Path, folder: Path = FOLDER, *, model: str = "mini") -> EmbeddedSet:
+    """The set's embeddings under a model without a prompt, from the folder or made now."""
+    embedder = load_model(model)
+    kept = folder / f"{table.stem}-{embedder.fingerprint}.npz"
     if not kept.exists():
-        found = _embed(model, table)
+        found = _embed(embedder, table)
         folder.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(".part.npz")
         np.savez_compressed(part, **found)

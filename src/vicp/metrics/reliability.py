@@ -21,7 +21,12 @@ class Bin(NamedTuple):
 
 
 def reliability(
-    probability: NDArray[np.float64], same: NDArray[np.bool_], *, balanced: bool = True, num_bins: int = NUM_BINS
+    probability: NDArray[np.float64],
+    same: NDArray[np.bool_],
+    *,
+    balanced: bool = True,
+    weight: NDArray[np.float64] | None = None,
+    num_bins: int = NUM_BINS,
 ) -> list[Bin]:
     """Return the points of the reliability diagram, empty bins left out; weights add up to 1.
 
@@ -31,7 +36,8 @@ def reliability(
     Args:
         probability: (P,) in [0, 1].
         same: (P,) what was true.
-        balanced: Same- and different-pairs weigh the same in total.
+        balanced: Same- and different-pairs weigh the same in total, where no weights are given.
+        weight: (P,) how much each counts.
         num_bins: Of equal width.
 
     Raises:
@@ -39,8 +45,11 @@ def reliability(
     """
     if probability.shape != same.shape or probability.ndim != 1 or not len(same):
         raise ValueError(f"probability is {probability.shape}, same {same.shape}; expected (P,) and (P,)")
-    weight = np.full(len(same), 1 / len(same))
-    if balanced:
+    if weight is not None:
+        weight = weight / weight.sum()
+    elif not balanced:
+        weight = np.full(len(same), 1 / len(same))
+    else:
         if same.all() or not same.any():
             raise ValueError("pairs of one kind only; expected both")
         weight = np.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
@@ -54,10 +63,17 @@ def reliability(
     ]
 
 
-def calibration_error(probability: NDArray[Any], same: NDArray[np.bool_], *, balanced: bool = True) -> float:
+def calibration_error(
+    probability: NDArray[Any],
+    same: NDArray[np.bool_],
+    *,
+    balanced: bool = True,
+    weight: NDArray[np.float64] | None = None,
+) -> float:
     """Return the expected calibration error: by how much probability and frequency differ, over the bins.
 
     >>> round(calibration_error(np.array([0.1, 0.9, 0.9]), np.array([False, True, True])), 3)
     0.1
     """
-    return sum(b.weight * abs(b.probability - b.frequency) for b in reliability(probability, same, balanced=balanced))
+    bins = reliability(probability, same, balanced=balanced, weight=weight)
+    return sum(b.weight * abs(b.probability - b.frequency) for b in bins)
