@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import try_to_load_from_cache
 from transformers.utils import cached_file
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.config import RunConfig
 from vicp.config_files import load_config
+from vicp.data.training_identities import NAME, TrainingIdentities
 from vicp.errors import ConfigError
 from vicp.model.backbone import Pooling
 from vicp.model.checkpoint import CONFIG_NAME, find_checkpoint
@@ -74,6 +76,21 @@ def find(source: str) -> Checkpoint | None:
         has_static=(folder / STATIC_NAME).is_file(),
         pooling="cls" if has_model else _pooling(folder),
     )
+
+
+def training_identities(source: str) -> TrainingIdentities | None:
+    """Return the individuals that a checkpoint was trained on; None where it does not carry them.
+
+    Args:
+        source: `mini`, a folder or a hub name; of the latter, a file that has been fetched.
+
+    Raises:
+        WeightsError: The file is damaged.
+    """
+    if _is_hub_name(source):
+        cached = try_to_load_from_cache(source, NAME)
+        return TrainingIdentities.load(Path(cached).parent) if isinstance(cached, str) else None
+    return TrainingIdentities.load(_folder(source))
 
 
 def _folder(source: str) -> Path:

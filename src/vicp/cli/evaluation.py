@@ -44,6 +44,9 @@ def evaluate(
     exclude: Annotated[
         str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
     ] = None,
+    keep_trained: Annotated[
+        bool, typer.Option("--keep-trained", help="Look up individuals that a checkpoint was trained on, too.")
+    ] = False,
     diagnose: Annotated[bool, typer.Option(help="Look closer at each category with the first method.")] = True,
     published: Annotated[
         Path | None,
@@ -71,6 +74,7 @@ def evaluate(
             shortlist=shortlist,
             share_support=share_support,
             exclude=exclude,
+            keep_trained=keep_trained,
             diagnose=diagnose,
             published=published,
             out=out,

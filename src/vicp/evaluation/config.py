@@ -58,6 +58,7 @@ class EvaluationConfig:
         shortlist: Gallery photos that a second stage re-orders.
         share_support: See `make_tasks`.
         exclude: See `make_tasks`.
+        keep_trained: Look up individuals that a checkpoint was trained on, too.
         diagnose: Look closer at every category, with the first method.
         published: A CSV of numbers that others have printed, see `read_published`.
         out: Folder of finished results, from which a stopped evaluation goes on; None keeps none.
@@ -74,6 +75,7 @@ class EvaluationConfig:
     shortlist: int = 50
     share_support: float = 0.5
     exclude: str | None = None
+    keep_trained: bool = False
     diagnose: bool = True
     published: Path | None = None
     out: Path | None = None

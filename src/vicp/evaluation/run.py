@@ -21,6 +21,7 @@ from vicp.evaluation.result_cache import check_settings, table_fingerprint
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
 from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.training_overlap import trained_photos
 
 WORLD_CATEGORIES = 6
 WORLD_NAME = "the procedural world"
@@ -40,6 +41,7 @@ def evaluate(
     shortlist: int = 50,
     share_support: float = 0.5,
     exclude: str | None = None,
+    keep_trained: bool = False,
     diagnose: bool = True,
     published: Path | None = None,
     out: Path | None = None,
@@ -61,6 +63,7 @@ def evaluate(
         shortlist: Gallery photos that a second stage re-orders.
         share_support: Share of the identities whose pairs may be taught, in (0, 1).
         exclude: Column; no gallery photo of the query's individual that shares its value counts.
+        keep_trained: Look up individuals that a checkpoint was trained on, too; what is measured is then too good.
         diagnose: Look closer at every category, with the first method.
         published: A CSV of numbers that others have printed, to show with ours.
         out: Folder of finished results, from which a stopped evaluation goes on; None keeps none.
@@ -85,6 +88,7 @@ def evaluate(
         shortlist=shortlist,
         share_support=share_support,
         exclude=exclude,
+        keep_trained=keep_trained,
         diagnose=diagnose,
         published=published,
         out=out,
@@ -123,17 +127,20 @@ def run_evaluation(
         progress: Called after each result.
     """
     start = time.monotonic()
+    trained = None if config.keep_trained else trained_photos(methods, table)
     tasks, skipped = make_tasks(
         table,
         config.protocol,
         source=source,
         share_support=config.share_support,
         exclude=config.exclude,
+        trained=trained,
         seed=config.seed,
     )
     _check_methods(methods, tasks, config)
     if config.out is not None:
-        check_settings(config.out, _settings(config, table))
+        num_trained = 0 if trained is None else int(trained.sum())
+        check_settings(config.out, {**_settings(config, table), "photos_trained_on": num_trained})
     runner = EvaluationRunner(config, table, tasks)
     scored, reasons = _score(runner, methods, progress)
     skipped += reasons

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from vicp.config import RunConfig, TrainConfig
 from vicp.data.seeds import derive_seed
+from vicp.data.training_identities import TrainingIdentities
 from vicp.errors import ConfigError
 from vicp.losses.objective import LossTerms
 from vicp.model.precision import autocast, choose_precision
@@ -41,6 +43,8 @@ class Run:
         method: The training method.
         module: The method's module, wrapped for several processes.
         optimizer: Of what is trained.
+        trained_on: The individuals that the checkpoints carry with them; None where training shows none that exist
+            outside the run, and in other processes than the main one.
     """
 
     config: RunConfig
@@ -48,6 +52,7 @@ class Run:
     method: TrainingMethod
     module: nn.Module
     optimizer: torch.optim.Optimizer
+    trained_on: TrainingIdentities | None
 
     @property
     def out(self) -> Path:
@@ -117,14 +122,14 @@ class Run:
         """Write what `--resume` goes on from and, if it is the best so far, the checkpoint that users load."""
         if self.accelerator.is_main_process:
             if improved:
-                self.method.save(self.out / "best")
+                self._save_model(self.out / "best")
             self.checkpoint.save(self.method.module, self.optimizer, state)
         self.accelerator.wait_for_everyone()
 
     def finish(self, state: TrainState) -> Path:
         """Write the last model; returns the folder of the best, or of the last where none was ranked."""
         if self.accelerator.is_main_process:
-            self.method.save(self.out / "last")
+            self._save_model(self.out / "last")
         self.accelerator.wait_for_everyone()
         return self.out / ("last" if state.best is None else "best")
 
@@ -134,6 +139,11 @@ class Run:
             return flag
         flags = torch.tensor(float(flag), device=self.accelerator.device)
         return bool(self.accelerator.reduce(flags) > 0)
+
+    def _save_model(self, folder: Path) -> None:
+        self.method.save(folder)
+        if self.trained_on is not None:
+            self.trained_on.save(folder)
 
     def _backward(self, batch: Batch, *, last: bool, share: float) -> LossTerms:
         device = self.accelerator.device
@@ -175,7 +185,17 @@ def start_run(config: RunConfig) -> Run:
     if config.train.shard_llm:
         shard_llm(method.module)
     optimizer = make_optimizer(method, config.train)
-    return Run(config, accelerator, method, method.module, optimizer)
+    trained_on = _trained_on(config, method) if accelerator.is_main_process else None
+    return Run(config, accelerator, method, method.module, optimizer, trained_on)
+
+
+def _trained_on(config: RunConfig, method: TrainingMethod) -> TrainingIdentities | None:
+    """Return the individuals of the photos, and of the checkpoints that the run starts from; None without any."""
+    known = [TrainingIdentities.of(method.tables)] if method.tables else []
+    for source in (config.train.start, config.train.backbone):
+        found = None if source is None else TrainingIdentities.load(Path(source))
+        known += [] if found is None else [found]
+    return reduce(TrainingIdentities.joined, known) if known else None
 
 
 def make_optimizer(method: TrainingMethod, settings: TrainConfig) -> torch.optim.Optimizer:

@@ -1,5 +1,7 @@
 """Build an evaluation task from a split; photos that must not be in it are left out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from vicp.data.records import PhotoTable, nearest
@@ -10,6 +12,7 @@ from vicp.evaluation.protocols.pairs import has_answer, sample_pairs
 from vicp.evaluation.protocols.splits import Split
 from vicp.evaluation.task import EvaluationTask, LabelledPairs, Rows
 
+KEEP_TRAINED = "--keep-trained"
 EXCLUDABLE = ("camera", "sequence", "viewpoint", "domain", "date")
 
 
@@ -54,6 +57,7 @@ def build_task(
     Raises:
         DataError: No support or no query is left; the message is the reason.
     """
+    division, num_trained = _without_trained(photos, division)
     support = division.support & ~photos.of_identities(division.query | division.gallery)
     answered = has_answer(photos.identities, photos.groups, division.query, division.gallery)
     new = division.query & ~photos.of_identities(division.gallery)
@@ -75,7 +79,35 @@ def build_task(
         fold=division.fold,
         variant=division.variant,
     )
-    return task, [*division.notes, *_notes(division, support, query)]
+    return task, [*division.notes, *_trained_notes(num_trained), *_notes(division, support, query)]
+
+
+def _without_trained(photos: CategoryPhotos, division: Split) -> tuple[Split, int]:
+    """Return the split without queries and gallery photos that a checkpoint was trained on, and of how many identities.
+
+    Raises:
+        DataError: No query is left.
+    """
+    trained = photos.trained & (division.query | division.gallery)
+    if not trained.any():
+        return division, 0
+    query, gallery, pairs = division.query & ~trained, division.gallery & ~trained, division.pairs
+    if not query.any():
+        raise DataError(
+            "a checkpoint was trained on every individual that would be looked up; give other photos, or look them up "
+            f"all the same with {KEEP_TRAINED}"
+        )
+    if pairs is not None:
+        kept = ~trained[pairs.left] & ~trained[pairs.right]
+        pairs = LabelledPairs(pairs.left[kept], pairs.right[kept], pairs.same[kept])
+    return replace(division, query=query, gallery=gallery, pairs=pairs), len(np.unique(photos.identities[trained]))
+
+
+def _trained_notes(num_identities: int) -> list[str]:
+    if not num_identities:
+        return []
+    noun = "individual is" if num_identities == 1 else "individuals are"
+    return [f"{num_identities} {noun} not looked up, for a checkpoint was trained on them ({KEEP_TRAINED} keeps them)"]
 
 
 def _check_questions(photos: CategoryPhotos, gallery: Mask, answered: Mask) -> None:

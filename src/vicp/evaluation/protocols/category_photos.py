@@ -27,6 +27,7 @@ class CategoryPhotos:
         identities: A code per photo (m,), from 0.
         groups: A code per photo (m,), -1 where it belongs to none; see `EvaluationTask.groups`.
         days: A code per photo (m,) in the order of days, -1 without a date.
+        trained: Photos (m,) of individuals that a checkpoint was trained on, which are not looked up or looked in.
         seed: Of this category's draws.
     """
 
@@ -36,6 +37,7 @@ class CategoryPhotos:
     identities: Rows
     groups: Rows
     days: Rows
+    trained: Mask
     seed: int
 
     def split(self, *names: str) -> Mask:
@@ -65,8 +67,16 @@ class CategoryPhotos:
         return support, photos & ~support
 
 
-def photos_by_category(table: PhotoTable, groups: Rows, *, seed: int) -> Iterator[CategoryPhotos]:
-    """Yield every category, by name; `groups` is a code per photo of the table (n,).
+def photos_by_category(
+    table: PhotoTable, groups: Rows, *, trained: Mask | None = None, seed: int
+) -> Iterator[CategoryPhotos]:
+    """Yield every category, by name.
+
+    Args:
+        table: n photos.
+        groups: A code per photo (n,).
+        trained: As of `CategoryPhotos`, (n,); None for none.
+        seed: Of every draw.
 
     Raises:
         DataError: A photo has no identity.
@@ -75,12 +85,14 @@ def photos_by_category(table: PhotoTable, groups: Rows, *, seed: int) -> Iterato
     order = np.array(sorted(range(len(frame)), key=list(frame["path"]).__getitem__), dtype=np.int64)
     identities = sorted_codes(pd.Series(table.identities, dtype=object))
     days = day_codes(table)
+    trained = np.zeros(len(frame), dtype=bool) if trained is None else trained
     categories = sorted_codes(frame["category"])
     for code, name in enumerate(table.categories):
         rows = order[categories[order] == code]
         _, own = np.unique(identities[rows], return_inverse=True)
         of_category = frame.iloc[rows]
-        yield CategoryPhotos(name, rows, of_category, own, groups[rows], days[rows], derive_seed(seed, name))
+        seed_of_category = derive_seed(seed, name)
+        yield CategoryPhotos(name, rows, of_category, own, groups[rows], days[rows], trained[rows], seed_of_category)
 
 
 def day_codes(table: PhotoTable) -> Rows:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vicp.data.records import PhotoTable, nearest
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.protocols.build_task import build_task, group_codes
@@ -130,6 +133,7 @@ def make_tasks(
     source: Path | None,
     share_support: float = 0.5,
     exclude: str | None = None,
+    trained: NDArray[np.bool_] | None = None,
     seed: int,
 ) -> tuple[list[EvaluationTask], list[str]]:
     """Return the tasks by category, and a sentence for everything that is left out, with the reason.
@@ -143,6 +147,8 @@ def make_tasks(
         share_support: Share of the identities whose pairs may be taught, in (0, 1), where the seed divides them.
         exclude: The column whose photos of the query's identity and value are not looked in: camera, sequence,
             viewpoint, domain or date (of the same day). None for none, or for the camera under "market".
+        trained: Photos (n,) of individuals that a checkpoint was trained on, which are not looked up or looked in;
+            under "petface-closed-set", which asks for them, they are. None for none.
         seed: Equal arguments give equal tasks.
 
     Raises:
@@ -159,7 +165,8 @@ def make_tasks(
     column = exclude or ("camera" if protocol.name == "market" else None)
     groups = group_codes(table, column)
     tasks, left_out = [], []
-    for photos in photos_by_category(table, groups, seed=seed):
+    trained = None if protocol.name == "petface-closed-set" else trained
+    for photos in photos_by_category(table, groups, trained=trained, seed=seed):
         try:
             divisions = _divide(photos, protocol, source, share_support)
         except DataError as error:

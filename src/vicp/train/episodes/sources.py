@@ -32,12 +32,14 @@ class TrainingData:
         held_out: For validation: categories, or identities, that training does not see.
         num_photos: Of `train`; what a rule episode may show has no end, and counts as 0.
         num_identities: Of `train`; 0 where every episode defines them anew.
+        tables: The photos of `train` whose individuals exist outside the run; none of the procedural world.
     """
 
     train: EpisodeSource
     held_out: EpisodeSource
     num_photos: int
     num_identities: int
+    tables: tuple[PhotoTable, ...]
 
 
 def image_transform(config: RunConfig) -> ImageTransform:
@@ -78,10 +80,12 @@ def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int 
             )
 
         train: EpisodeSource = world("seen", seen, natural)
+        tables: tuple[PhotoTable, ...] = ()
         if episodes.labelled_photos is not None:
-            train = MixedSource(train, _labelled(config, backbone, num_pairs, shard=shard), episodes.labelled_share)
+            labelled = _labelled(config, backbone, num_pairs, shard=shard)
+            train, tables = MixedSource(train, labelled, episodes.labelled_share), (labelled.table,)
         held_out = world("choice", choice, min(natural, choice))
-        return TrainingData(train, held_out, num_photos=0, num_identities=0)
+        return TrainingData(train, held_out, num_photos=0, num_identities=0, tables=tables)
     table, other = split_photos(config.data, size=transform.size, seed=config.seed)
     validation_pairs = None if num_pairs is None else episodes.validation_pairs
     return TrainingData(
@@ -89,6 +93,7 @@ def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int 
         _photo_set(config, backbone, other, validation_pairs, key="data.held_out", shard=shard, flip=False),
         num_photos=len(table),
         num_identities=len(set(table.identities)),
+        tables=() if config.data.photos == "world" else (table,),
     )
 
 

@@ -108,6 +108,7 @@ def baseline_method(config: RunConfig, *, device: torch.device, shard: Shard) ->
         sample=sample,
         validate=validate,
         save=lambda folder: save_baseline(config, module, folder),
+        tables=training_data.tables,
     )
 
 

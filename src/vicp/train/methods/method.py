@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from vicp.config import RunConfig
+from vicp.data.records import PhotoTable
 from vicp.train.episodes.batch import Batch
 from vicp.train.validation import ContextCheck, Ranking
 
@@ -25,6 +26,7 @@ class TrainingMethod:
         sample: Batches of a step, whose gradients are averaged; depends on the step alone.
         validate: The validation of a step; its argument says whether that step is of the warm-up.
         save: Writes the checkpoint that users load into a folder.
+        tables: Photos that are trained on, whose individuals no evaluation should look up.
     """
 
     module: nn.Module
@@ -35,6 +37,7 @@ class TrainingMethod:
     sample: Callable[[int], list[Batch]]
     validate: Callable[[bool], ContextCheck | Ranking]
     save: Callable[[Path], None]
+    tables: tuple[PhotoTable, ...]
 
 
 def num_joint_steps(config: RunConfig, num_photos: int) -> int:

@@ -74,6 +74,7 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
         sample=sample,
         validate=validate,
         save=save,
+        tables=training_data.tables,
     )
 
 

@@ -1,0 +1,55 @@
+"""Which photos of an evaluation are of individuals that a checkpoint under evaluation was trained on."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicp.adapt.checkpoints import training_identities
+from vicp.data.records import PhotoTable
+from vicp.data.training_identities import TrainingIdentities, photo_hashes
+from vicp.evaluation.methods import FOLD, FROZEN, Method, find_method
+
+Mask = NDArray[np.bool_]
+
+
+def trained_photos(methods: Sequence[Method], table: PhotoTable) -> Mask:
+    """Return which photos (n,) are of individuals that any of the methods was trained on.
+
+    A method with a checkpoint per fold counts in each fold by the checkpoint of that fold.
+
+    Raises:
+        ConfigError: A checkpoint is missing.
+        WeightsError: What a checkpoint says of its training is damaged.
+    """
+    trained, hashes = np.zeros(len(table), dtype=bool), None
+    for method in methods:
+        for rows, known in _known_by(method, table):
+            hashes = photo_hashes(table) if hashes is None else hashes
+            trained |= rows & known.rows_in(table, hashes)
+    return trained
+
+
+def _known_by(method: Method, table: PhotoTable) -> Iterator[tuple[Mask, TrainingIdentities]]:
+    """Yield photos (n,) and the individuals that the checkpoint which embeds them was trained on."""
+    every = np.ones(len(table), dtype=bool)
+    if FOLD not in method.name:
+        known = _known_to(method, fold="")
+        if known is not None:
+            yield every, known
+        return
+    folds = np.array(table.frame["fold"] if "fold" in table.frame else [""] * len(table), dtype=str)
+    for fold in np.unique(folds[folds != ""]).tolist():
+        known = _known_to(method, fold=fold)
+        if known is not None:
+            yield folds == fold, known
+
+
+def _known_to(method: Method, *, fold: str) -> TrainingIdentities | None:
+    """Return the individuals that a checkpoint was trained on; of the frozen backbone of a VICP model, none."""
+    if method.embedder is not None:
+        return training_identities(method.embedder.source) if method.embedder.source else None
+    checkpoint = find_method(method, fold=fold)
+    if method.name.startswith(FROZEN) and checkpoint.has_model:
+        return None
+    return training_identities(checkpoint.source)
