@@ -65,7 +65,7 @@ def test_the_checkpoint_carries_hashes_of_what_it_was_trained_on(trained: tuple[
 
 
 def test_trained_individuals_are_not_looked_up_and_it_is_said(trained: tuple[Path, set[str]], folder: Path) -> None:
-    best, names = trained
+    best, _ = trained
     every, rest = run(best, folder, keep_trained=True), run(best, folder)
     num_left_out = looked_up(every) - looked_up(rest)
     assert 0 < num_left_out < looked_up(every)
@@ -74,7 +74,8 @@ def test_trained_individuals_are_not_looked_up_and_it_is_said(trained: tuple[Pat
     noun = "individual is" if num_left_out == 1 else "individuals are"
     (category,) = open_photos(folder).categories
     assert reason == (
-        f"{category}: {num_left_out} {noun} not looked up, for a checkpoint was trained on them (--keep-trained keeps them)."
+        f"{category}: {num_left_out} {noun} not looked up, for a checkpoint was trained on them "
+        "(--keep-trained keeps them)."
     )
 
 
