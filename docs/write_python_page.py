@@ -13,7 +13,7 @@ import vicp
 PAGE = Path(__file__).parent / "python.md"
 SECTIONS = {
     "Models": ("load", "Model"),
-    "Prompts": ("Prompt",),
+    "Prompts": ("Prompt", "TeachResult", "SuspectPair"),
     "Answers": ("Identification", "IdentificationReport", "Candidate", "Verification", "ErrorTargets"),
     "Galleries": ("Gallery",),
     "Photos": ("PhotoTable", "open_photos"),

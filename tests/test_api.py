@@ -130,9 +130,27 @@ def test_identify_ranks_the_own_individual_first(model, files, photos, prompt) -
     assert found.candidates[0].identity == files[0].parent.name
     assert len(found.candidates) == 3
     search = model.search_in(photos, prompt=prompt)
-    again = model.identify_all(files[:2], gallery=search, prompt=prompt, top=3)[0]
+    again = model.identify_all(files[:2], gallery=search, prompt=prompt, top=3).identifications[0]
     assert [c.identity for c in again.candidates] == [c.identity for c in found.candidates]
     assert again.probability == pytest.approx(found.probability, abs=1e-4)
+
+
+def test_identify_all_takes_files_images_and_folders(model, files, photos, prompt) -> None:
+    search = model.search_in(photos, prompt=prompt)
+    mixed = [files[4], *images(files[:1]), files[4]]
+    report = model.identify_all(mixed, gallery=search, prompt=prompt)
+    assert [answer.photo for answer in report.identifications] == [str(files[4]), "image 1", f"{files[4]} (2)"]
+    shown = [answer.candidates[0].identity for answer in report.identifications]
+    assert shown == [files[4].parent.name, files[0].parent.name, files[4].parent.name]
+    folder = model.identify_all([files[0].parent, files[4]], gallery=photos, prompt=prompt)
+    assert [answer.photo for answer in folder.identifications] == [str(file) for file in files[:5]]
+    assert (folder.gallery_photos, folder.gallery_identities, folder.skipped) == (48, 12, 0)
+
+
+def test_teach_and_report_says_what_was_read(model, photos, prompt) -> None:
+    result = model.teach_and_report(photos, category="thing", pairs=16)
+    assert (result.photos, result.pairs, result.same_pairs, result.skipped) == (48, 16, 8, 0)
+    assert (result.prompt.recipe, result.prompt.choice) == (prompt.recipe, prompt.choice)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +174,8 @@ def test_identify_ranks_the_own_individual_first(model, files, photos, prompt) -
         (lambda m, f, p: m.teach(f, category="x"), DataError, "48 photos without identities"),
         (lambda m, f, p: m.teach(f, category="x", identities=["a"]), DataError, "1 identities for 48 photos"),
         (lambda m, f, p: m.identify(f[0].parent, gallery=f[0].parents[1]), DataError, "4 photos to identify"),
+        (lambda m, f, p: m.identify_all([], gallery=f[0].parents[1]), DataError, "an empty list of photos"),
+        (lambda m, f, p: m.identify(3, gallery=f[0].parents[1]), DataError, "a int in place of photos"),
         (lambda m, f, p: vicp.load("tiny").encode(f[0], prompt=p), PromptError, "belongs to model"),
         (lambda m, f, p: vicp.load("no/where/at-all"), WeightsError, "no model there"),
     ],

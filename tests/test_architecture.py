@@ -52,8 +52,10 @@ def breaches(file: Path, source: str) -> list[str]:
     here = part_of(".".join(relative.parts))
     if here not in LEVEL:  # vicp/__init__.py and __main__.py, which may name anything
         return []
-    there = {part_of(name) for name in imported(file, source)} & LEVEL.keys()
-    return [f"{relative}: {here} imports {p}" for p in sorted(there) if p != here and LEVEL[p] <= LEVEL[here]]
+    names = set(imported(file, source))
+    there = {part_of(name) for name in names} & LEVEL.keys()
+    whole = [f"{relative}: {here} imports vicp itself"] if "vicp" in names and here != "cli" else []
+    return whole + [f"{relative}: {here} imports {p}" for p in sorted(there) if p != here and LEVEL[p] <= LEVEL[here]]
 
 
 def test_imports_go_downwards_only() -> None:
@@ -66,6 +68,8 @@ def test_imports_go_downwards_only() -> None:
     [
         ("model/build.py", "from vicp.train.loop import train", True),
         ("model/build.py", "import vicp.adapt", True),
+        ("model/build.py", "import vicp", True),
+        ("cli/__init__.py", "import vicp", False),
         ("model/build.py", "def f():\n    from vicp.losses import icl", True),
         ("model/build.py", "from vicp import data", True),
         ("model/build.py", "from ..data import records", True),

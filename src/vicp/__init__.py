@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vicp.adapt.prompt import Prompt
+    from vicp.adapt.teach import SuspectPair, TeachResult
     from vicp.api import Model, load
     from vicp.data.records import PhotoTable
     from vicp.data.sources import open_photos
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "vicp.adapt.prompt": ("Prompt",),
+    "vicp.adapt.teach": ("SuspectPair", "TeachResult"),
     "vicp.api": ("Model", "load"),
     "vicp.data.records": ("PhotoTable",),
     "vicp.data.sources": ("open_photos",),
@@ -62,6 +64,8 @@ __all__ = [
     "PromptError",
     "PromptedEmbedder",
     "StoppedError",
+    "SuspectPair",
+    "TeachResult",
     "TrainingError",
     "VICPError",
     "Verification",

@@ -16,15 +16,16 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
-from vicp.adapt.teach import of_one_category, teach_category
+from vicp.adapt.teach import TeachResult, of_one_category, teach_category
 from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support
 from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, read_support
-from vicp.decisions.outcome import ErrorTargets, Identification, Verification
+from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import ConfigError, DataError, WeightsError
-from vicp.gallery.identify import CategorySearch, identify_with, search_photos
+from vicp.gallery.identify import CategorySearch, identify_photos, identify_with, search_photos
+from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.verify import verify_photos
 from vicp.model.build import PRESETS
 from vicp.progress import progress_bar
@@ -85,6 +86,25 @@ class Model:
         Example:
             >>> prompt = model.teach(["a.jpg", image], identities=["Tom", "Tim"], category="cat")  # doctest: +SKIP
         """
+        return self.teach_and_report(
+            photos, category=category, pairs=pairs, identities=identities, adapt=adapt, seed=seed, skip_bad=skip_bad
+        ).prompt
+
+    def teach_and_report(
+        self,
+        photos: Photos,
+        *,
+        category: str,
+        pairs: Pairs | None = None,
+        identities: Sequence[str] | None = None,
+        adapt: MethodOrAuto = "auto",
+        seed: int = 0,
+        skip_bad: bool = False,
+    ) -> TeachResult:
+        """Return the prompt and how it came about: what was read and left out, and pairs that look mislabelled.
+
+        Arguments and errors are those of `teach`.
+        """
         given = None if pairs is None or isinstance(pairs, int) else pairs
         table = as_photo_table(
             photos, category=category, identities=identities, need_identity=given is None, skip_bad=skip_bad
@@ -99,7 +119,7 @@ class Model:
             support=support,
             seed=seed,
             adapt=adapt,
-        ).prompt
+        )
 
     @overload
     def encode(
@@ -169,7 +189,7 @@ class Model:
             DataError: A photo that cannot be used.
             PromptError: The prompt belongs to another model.
         """
-        return verify_photos(self.embedder, as_photo_table([a, b], allow_repeats=True), prompt=prompt, targets=targets)
+        return verify_photos(self.embedder, pair_table(a, b), prompt=prompt, targets=targets)
 
     def identify(
         self,
@@ -193,25 +213,28 @@ class Model:
             DataError: More than one photo, one that cannot be used, or a gallery photo without an identity.
             PromptError: The prompt belongs to another model.
         """
-        found = self.identify_all(photo, gallery=gallery, prompt=prompt, targets=targets, top=top)
-        if len(found) != 1:
-            raise DataError(f"{len(found)} photos to identify, expected one: `identify_all` takes several")
-        return found[0]
+        report = self.identify_all(photo, gallery=gallery, prompt=prompt, targets=targets, top=top)
+        if len(report.identifications) != 1:
+            raise DataError(
+                f"{len(report.identifications)} photos to identify, expected one: `identify_all` takes several"
+            )
+        return report.identifications[0]
 
     def identify_all(
         self,
-        photos: Photos,
+        photos: PhotoSource | Sequence[PhotoSource],
         *,
         gallery: Photos | CategorySearch,
         prompt: Prompt | None = None,
         targets: ErrorTargets = DEFAULT_TARGETS,
         top: int = 5,
-    ) -> list[Identification]:
-        """Return whom of a gallery each of several photos shows; arguments and errors are those of `identify`."""
-        search = gallery if isinstance(gallery, CategorySearch) else self.search_in(gallery, prompt=prompt)
-        queries = [as_photo_table(photos)]
-        report = identify_with(self.embedder, search, queries, prompt=prompt, targets=targets, top=top)
-        return list(report.identifications)
+    ) -> IdentificationReport:
+        """Return whom of a gallery every photo shows: photos, folders and tables; else as `identify`."""
+        queries = query_tables(photos, skip_bad=self.embedder.skip_bad)
+        if isinstance(gallery, CategorySearch):
+            return identify_with(self.embedder, gallery, queries, prompt=prompt, targets=targets, top=top)
+        known = self._known(gallery)
+        return identify_photos(self.embedder, known, queries, prompt=prompt, targets=targets, top=top)
 
     def search_in(
         self, gallery: Photos, *, prompt: Prompt | None = None, identities: Sequence[str] | None = None
@@ -227,8 +250,11 @@ class Model:
             DataError: Photos that cannot be used or have no identity.
             PromptError: The prompt belongs to another model.
         """
-        table = as_photo_table(gallery, identities=identities, need_identity=True)
-        return search_photos(self.embedder, table, prompt=prompt)[1]
+        return search_photos(self.embedder, self._known(gallery, identities), prompt=prompt)[1]
+
+    def _known(self, gallery: Photos, identities: Sequence[str] | None = None) -> PhotoTable:
+        """Return the photos of known individuals."""
+        return as_photo_table(gallery, identities=identities, need_identity=True, skip_bad=self.embedder.skip_bad)
 
 
 def load(source: str | os.PathLike[str] = "mini") -> Model:

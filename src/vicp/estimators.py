@@ -171,9 +171,10 @@ class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
     def _identify(self, X: Sequence[Photo]) -> Sequence[Identification]:
         check_is_fitted(self)
         targets = ErrorTargets(false_match_rate=self.false_match_rate, confidence=self.confidence)
+        photos = as_photo_table(_photos(X))
         return self.model_.identify_all(
-            _photos(X), gallery=self.search_, prompt=self.prompt_, targets=targets, top=len(self.classes_)
-        )
+            photos, gallery=self.search_, prompt=self.prompt_, targets=targets, top=len(self.classes_)
+        ).identifications
 
     def _name(self, found: Identification) -> str:
         match "same" if self.always_name else found.verdict:

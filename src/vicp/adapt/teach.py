@@ -78,7 +78,7 @@ def teach_category(
 
     Args:
         embedder: A VICP model or a bare backbone.
-        table: Photos; of several categories in it, `category` is the one taught.
+        table: Photos of the category alone, see `of_one_category`.
         category: What the photos show.
         num_pairs: K, drawn from the identities where no pairs are given; None is 64 or as many as there are.
         support: Labelled pairs, rows of the table; the identities are then not looked at.
@@ -92,7 +92,7 @@ def teach_category(
     if not category.strip():
         raise DataError("an empty category: say what the photos show, such as cat")
     if support is None:
-        photos, pairs, pixels = _sample_pairs(embedder, of_one_category(table, category), num_pairs, seed)
+        photos, pairs, pixels = _sample_pairs(embedder, table, num_pairs, seed)
     else:
         photos, pairs, pixels = _usable_pairs(embedder, table, support)
     shown = photos.select(photos_of_pairs(pairs))

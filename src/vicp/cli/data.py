@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import vicp
 from vicp.cli.render_data import check_lines, split_lines
 from vicp.cli.shared import JsonOption, SeedOption, SkipBadOption, print_result
 from vicp.progress import progress_bar
@@ -40,11 +41,10 @@ def data_split(
     as_json: JsonOption = False,
 ) -> None:
     """Split photos into train, val and test, and categories into folds: a table for training and evaluation."""
-    from vicp.data.sources import open_photos
     from vicp.data.split import split_photos
     from vicp.data.write import write_table
 
-    table = open_photos(photos, skip_bad=skip_bad)
+    table = vicp.open_photos(photos, skip_bad=skip_bad)
     table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
     write_table(table, out, source=photos)
     print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import vicp
 from vicp.cli.shared import (
     JsonOption,
     SeedOption,
@@ -59,11 +60,10 @@ def evaluate(
 ) -> None:
     """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
     from vicp.evaluation.report.evaluation import evaluation_lines
-    from vicp.evaluation.run import evaluate as run
 
     quiet_loading()
     with going_on(), progress_bar("Evaluating") as progress:
-        report = run(
+        report = vicp.evaluate(
             method,
             photos,
             protocol=protocol,

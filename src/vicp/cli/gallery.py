@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+import vicp
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
@@ -20,13 +21,9 @@ from vicp.cli.shared import (
     SkipBadOption,
     error_targets,
     going_on,
-    open_embedder,
+    open_model,
     print_result,
 )
-
-if TYPE_CHECKING:
-    from vicp.adapt.prompt import Prompt
-    from vicp.gallery.gallery import Gallery
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
 CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]
@@ -57,14 +54,12 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make an empty gallery for one model; its categories may get their prompts here or later."""
-    from vicp.gallery.gallery import Gallery
-
     prompts = load_prompts(prompt)
-    with open_embedder(model, backbone, skip_bad=False, cache=False, task="Opening") as embedder:
-        created = Gallery.create(gallery, embedder, prompts, keep_photos=keep_photos, author=author, reason=reason)
+    with open_model(model, backbone, skip_bad=False, cache=False, task="Opening") as opened:
+        created = vicp.Gallery.create(gallery, opened, prompts, keep_photos=keep_photos, author=author, reason=reason)
     names = list(created.categories())
     lines = [f"Made {gallery}{' with ' + ', '.join(names) if names else ''}."]
-    print_result({"gallery": gallery, "categories": names, "model": embedder.fingerprint}, lines, as_json)
+    print_result({"gallery": gallery, "categories": names, "model": opened.embedder.fingerprint}, lines, as_json)
 
 
 def enroll(
@@ -195,19 +190,15 @@ def embedding(
     wait: bool = False,
     model: str | None = None,
     backbone: str | None = None,
-) -> Iterator["Gallery"]:
+) -> Iterator["vicp.Gallery"]:
     """Open a gallery with its model or, where one is named, another, and shows the progress of embedding."""
-    from vicp.gallery.gallery import Gallery
-
-    settings = Gallery.open(gallery).snapshot.settings
+    settings = vicp.Gallery.open(gallery).snapshot.settings
     if model is None and backbone is None:
         model, backbone = settings["model"], settings["backbone"]
-    with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task=task) as embedder:
-        yield Gallery.open(gallery, embedder, author=author, wait_for_lock=wait)
+    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task) as opened:
+        yield vicp.Gallery.open(gallery, opened, author=author, wait_for_lock=wait)
 
 
-def load_prompts(paths: list[Path] | None) -> list["Prompt"]:
+def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
     """Return the prompts of these files."""
-    from vicp.adapt.prompt import Prompt
-
-    return [Prompt.load(path) for path in paths or []]
+    return [vicp.Prompt.load(path) for path in paths or []]

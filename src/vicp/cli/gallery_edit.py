@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+import vicp
 from vicp.cli.gallery import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
 from vicp.cli.render import cluster_lines
 from vicp.cli.render_gallery import change_lines, label_lines, log_lines, stats_lines
@@ -13,7 +14,6 @@ from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vicp.gallery.gallery import Gallery
     from vicp.gallery.store.journal import LogEntry
 
 ProposalOption = Annotated[
@@ -119,9 +119,8 @@ def cluster(
 ) -> None:
     """Group the photos without a name into individuals: a proposal; the gallery stays as it is."""
     from vicp.gallery.cluster import write_proposal
-    from vicp.gallery.gallery import Gallery
 
-    proposal = Gallery.open(gallery).cluster(category=category, method=method, cut=cut)
+    proposal = vicp.Gallery.open(gallery).cluster(category=category, method=method, cut=cut)
     if out is not None:
         write_proposal(proposal, out)
     print_result(asdict(proposal), cluster_lines(proposal, out), as_json)
@@ -129,9 +128,7 @@ def cluster(
 
 def stats(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """Say what is in a gallery."""
-    from vicp.gallery.gallery import Gallery
-
-    result = Gallery.open(gallery).stats()
+    result = vicp.Gallery.open(gallery).stats()
     print_result(asdict(result), stats_lines(result), as_json)
 
 
@@ -145,21 +142,17 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a gallery out: facts as CSV, everything as Parquet, photos with labels for FiftyOne, or labelled pairs."""
-    from vicp.gallery.gallery import Gallery
-
     if pairs and fiftyone:
         raise ConfigError("give --pairs or --fiftyone, not both: FiftyOne's layout has no pairs")
     layout: Literal["table", "fiftyone", "pairs"] = "fiftyone" if fiftyone else "pairs" if pairs else "table"
-    count = Gallery.open(gallery).export(out, layout=layout)
+    count = vicp.Gallery.open(gallery).export(out, layout=layout)
     unit, what = ("pairs", "labelled pairs") if pairs else ("photos", "photos")
     print_result({unit: count, "out": str(out)}, [f"{out} holds {count} {what}."], as_json)
 
 
 def log(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """List every change, newest first; * marks the state that is shown."""
-    from vicp.gallery.gallery import Gallery
-
-    entries = Gallery.open(gallery).log()
+    entries = vicp.Gallery.open(gallery).log()
     print_result({"operations": [asdict(entry) for entry in entries]}, log_lines(entries), as_json)
 
 
@@ -197,13 +190,11 @@ def unlock(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     print_result({"holder": holder}, [said], as_json)
 
 
-def open_for_changes(gallery: str, author: str | None, wait: bool) -> "Gallery":
+def open_for_changes(gallery: str, author: str | None, wait: bool) -> "vicp.Gallery":
     """Return a gallery to change without its model."""
-    from vicp.gallery.gallery import Gallery
-
-    return Gallery.open(gallery, author=author, wait_for_lock=wait)
+    return vicp.Gallery.open(gallery, author=author, wait_for_lock=wait)
 
 
-def print_change(gallery: "Gallery", entry: "LogEntry", as_json: bool) -> None:
+def print_change(gallery: "vicp.Gallery", entry: "LogEntry", as_json: bool) -> None:
     """Print what a change did."""
     print_result(asdict(entry), change_lines(gallery.uri, entry), as_json)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import vicp
 from vicp.cli.render_gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
     AnyModelOption,
@@ -16,7 +17,7 @@ from vicp.cli.shared import (
     SeedOption,
     SkipBadOption,
     load_prompt,
-    open_embedder,
+    open_model,
     print_result,
 )
 
@@ -45,17 +46,16 @@ def pairs_next(
     as_json: JsonOption = False,
 ) -> None:
     """Propose the pairs of photos whose labels would teach most."""
-    from vicp.data.sources import open_photos
     from vicp.gallery.labelling.contact_sheet import write_sheet
     from vicp.gallery.labelling.pair_files import require_no_loss
     from vicp.gallery.labelling.proposals import propose_from, write_proposals
 
     require_no_loss(out, pairs)
     taught = load_prompt(prompt)
-    with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        table = open_photos(photos, need_identity=False, skip_bad=skip_bad)
+    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+        table = vicp.open_photos(photos, need_identity=False, skip_bad=skip_bad)
         proposals = propose_from(
-            embedder,
+            opened.embedder,
             table,
             count=count,
             prompt=taught,
@@ -83,8 +83,7 @@ def pairs_add(
     as_json: JsonOption = False,
 ) -> None:
     """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
-    from vicp.data.sources import open_photos
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    result = add_pairs(labelled, to, open_photos(photos, need_identity=False))
+    result = add_pairs(labelled, to, vicp.open_photos(photos, need_identity=False))
     print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import vicp
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_teach import teach_facts, teach_lines
 from vicp.cli.shared import (
@@ -23,7 +24,7 @@ from vicp.cli.shared import (
     SkipBadOption,
     error_targets,
     load_prompt,
-    open_embedder,
+    open_model,
     print_result,
 )
 from vicp.errors import ConfigError
@@ -45,17 +46,11 @@ def teach(
     as_json: JsonOption = False,
 ) -> None:
     """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
-    from vicp.adapt.teach import of_one_category, teach_category
-    from vicp.data.sources import open_photos
-    from vicp.data.support_file import read_support
-
     if pairs is not None and support is not None:
         raise ConfigError("--pairs draws pairs, and --support gives your own; leave one of them out")
-    with open_embedder(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as embedder:
-        table = of_one_category(open_photos(photos, need_identity=support is None, skip_bad=skip_bad), category)
-        given = None if support is None else read_support(support, table)
-        taught = teach_category(
-            embedder, table, category=category, num_pairs=pairs, support=given, seed=seed, adapt=adapt
+    with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
+        taught = opened.teach_and_report(
+            photos, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
         )
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     taught.prompt.save(target)
@@ -76,15 +71,9 @@ def identify(
     as_json: JsonOption = False,
 ) -> None:
     """Name the individuals of a gallery that each photo looks most like: the same, somebody new, or cannot say."""
-    from vicp.data.sources import open_photos
-    from vicp.gallery.identify import identify_photos
-    from vicp.gallery.queries import query_tables
-
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
-    with open_embedder(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as embedder:
-        queries = query_tables(photo, skip_bad=skip_bad)
-        table = open_photos(gallery, skip_bad=skip_bad)
-        report = identify_photos(embedder, table, queries, prompt=loaded, targets=targets, top=top)
+    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+        report = opened.identify_all(photo, gallery=gallery, prompt=loaded, targets=targets, top=top)
     print_result(asdict(report), report_lines(report), as_json)
 
 
@@ -99,12 +88,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The same, different, or cannot say, by the pairs taught."""
-    from vicp.gallery.queries import pair_table
-    from vicp.gallery.verify import verify_photos
-
     targets = error_targets(false_match_rate, confidence)
-    with open_embedder(model, backbone, skip_bad=False, cache=False, task="Embedding") as embedder:
-        verification = verify_photos(embedder, pair_table(a, b), prompt=load_prompt(prompt), targets=targets)
+    with open_model(model, backbone, skip_bad=False, cache=False, task="Embedding") as opened:
+        verification = opened.verify(a, b, prompt=load_prompt(prompt), targets=targets)
     print_result(asdict(verification), verification_lines(verification), as_json)
 
 
@@ -119,18 +105,17 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a few labelled pairs are worth, on categories the model has never met."""
-    from vicp.data.sources import open_photos
     from vicp.evaluation.demo import run_demo
     from vicp.evaluation.protocols.world_table import world_table
     from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo
 
-    with open_embedder(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as embedder:
+    with open_model(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as opened:
         if photos is None:
             table = world_table(num_categories=categories, seed=seed)
         else:
-            table = open_photos(photos, skip_bad=skip_bad)
+            table = vicp.open_photos(photos, skip_bad=skip_bad)
         report = run_demo(
-            embedder,
+            opened.embedder,
             table,
             source="the procedural world" if photos is None else photos.name,
             command=shlex.join(["vicp", *sys.argv[1:]]),

@@ -5,17 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+import vicp
 from vicp.errors import ConfigError, StoppedError
 from vicp.progress import progress_bar
-
-if TYPE_CHECKING:
-    from vicp.adapt.embedder import Embedder
-    from vicp.adapt.prompt import Prompt
-    from vicp.decisions.outcome import ErrorTargets
 
 AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
@@ -44,9 +40,9 @@ OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as
 
 
 @contextmanager
-def open_embedder(
+def open_model(
     model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
-) -> Iterator["Embedder"]:
+) -> Iterator["vicp.Model"]:
     """Open a VICP model or, where one is named, a bare backbone; yields it ready for photos."""
     from vicp.adapt.cache import EmbeddingCache, default_cache_folder
     from vicp.adapt.load import load_backbone_embedder, load_model
@@ -57,7 +53,7 @@ def open_embedder(
     opened = load_model(model or "mini") if backbone is None else load_backbone_embedder(backbone)
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with progress_bar(task) as progress:
-        yield replace(opened, cache=store, skip_bad=skip_bad, progress=progress)
+        yield vicp.Model(replace(opened, cache=store, skip_bad=skip_bad, progress=progress))
 
 
 def quiet_loading() -> None:
@@ -81,28 +77,24 @@ def split_names(text: str | None) -> list[str]:
     return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def load_prompt(path: Path | None) -> "Prompt | None":
+def load_prompt(path: Path | None) -> "vicp.Prompt | None":
     """Return the prompt of a file, if one is given."""
-    from vicp.adapt.prompt import Prompt
-
-    return None if path is None else Prompt.load(path)
+    return None if path is None else vicp.Prompt.load(path)
 
 
-def error_targets(false_match_rate: float, confidence: float) -> "ErrorTargets":
+def error_targets(false_match_rate: float, confidence: float) -> "vicp.ErrorTargets":
     """Return the error rates that verdicts are to keep.
 
     Raises:
         ConfigError: A rate or confidence out of range.
     """
-    from vicp.decisions.outcome import ErrorTargets
-
     for option, value, (low, high) in (
         ("--false-match-rate", false_match_rate, RATE_RANGE),
         ("--confidence", confidence, CONFIDENCE_RANGE),
     ):
         if not low <= value <= high:
             raise ConfigError(f"{option} {value:g}: expected a number from {low:g} to {high:g}")
-    return ErrorTargets(false_match_rate=false_match_rate, confidence=confidence)
+    return vicp.ErrorTargets(false_match_rate=false_match_rate, confidence=confidence)
 
 
 def print_result(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:

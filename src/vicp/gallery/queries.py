@@ -1,14 +1,14 @@
 """Read the photos that a user enrolls or asks about: files, folders and tables."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from vicp.data.inputs import Photo, Photos, as_photo_table
+from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
@@ -43,11 +43,18 @@ def open_source(photos: Photos, *, category: str | None = None, skip_bad: bool) 
 def query_tables(photos: PhotoSource | Sequence[PhotoSource], *, skip_bad: bool) -> list[PhotoTable]:
     """Return one table of all files, named as the user named them, and the tables that hold encoded photos.
 
+    Single photos of which some are images in memory are one table, in their order.
+
     Raises:
-        DataError: Something that holds no photos, or rows that cannot be used.
+        DataError: No photos, something that holds none, or rows that cannot be used.
     """
-    sources = [photos] if isinstance(photos, str | os.PathLike | Image.Image | np.ndarray | PhotoTable) else photos
+    sources = _sources_of(photos)
+    single = [source for source in sources if not isinstance(source, PhotoTable) and is_single(source)]
+    if len(single) == len(sources) and any(isinstance(photo, Image.Image | np.ndarray) for photo in single):
+        return [as_photo_table(single, allow_repeats=True)]
     tables = [open_source(source, skip_bad=skip_bad) for source in sources]
+    if not tables:
+        raise DataError("an empty list of photos: give at least one")
     of_files = [table for table in tables if table.root is not None]
     of_bytes = [table for table in tables if table.root is None]
     if not of_files:
@@ -76,6 +83,12 @@ def pair_table(a: PhotoSource, b: PhotoSource) -> PhotoTable:
 def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
     """Return the photos with these categories, one each."""
     return PhotoTable(table.frame.assign(category=list(categories)), table.root, table.skipped)
+
+
+def _sources_of(photos: PhotoSource | Sequence[PhotoSource]) -> list[PhotoSource]:
+    if isinstance(photos, str | os.PathLike | Image.Image | np.ndarray | PhotoTable):
+        return [photos]
+    return list(photos) if isinstance(photos, Iterable) else [photos]
 
 
 def _name(photo: PhotoSource) -> str:
