@@ -19,7 +19,7 @@ LEVELS = (
     {"decisions", "model", "losses", "metrics", "data"},
     {"config_files"},
     {"config", "io", "progress"},
-    {"extras"},
+    {"extras", "image_transform"},
     {"errors"},
 )
 LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}

@@ -27,9 +27,9 @@ from benchmarks.lib.program import ROOT
 from benchmarks.lib.results import write_results
 from vicp.adapt.load import make_embedder
 from vicp.config import PartConfig
-from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import world_photos
 from vicp.data.sources import open_photos
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.precision import autocast, choose_precision

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vicp.image_transform import ImageTransform
+
 
 @dataclass(frozen=True)
 class PartConfig:
@@ -74,14 +76,19 @@ class ModelConfig:
     """Words of the LLM's vocabulary that stand for the labels, where it has a tokenizer."""
     pooling: Literal["cls", "mean", "both"] = "cls"
     """Which tokens become the embedding."""
-    image_size: int = 224
+    image_size: int = ImageTransform.size
     """Pixels a side of what the backbone sees."""
-    image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    image_mean: tuple[float, float, float] = ImageTransform.mean
     """Per channel, of values in [0, 1]."""
-    image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    image_std: tuple[float, float, float] = ImageTransform.std
     """Per channel, of values in [0, 1]."""
-    image_fit: Literal["squash", "pad", "crop"] = "squash"
+    image_fit: Literal["squash", "pad", "crop"] = ImageTransform.fit
     """How a photo that is not square becomes square."""
+
+    @property
+    def image_transform(self) -> ImageTransform:
+        """How photos become the model's input; a ValueError for settings that make no sense."""
+        return ImageTransform(self.image_size, self.image_mean, self.image_std, self.image_fit)
 
 
 @dataclass(frozen=True)

@@ -15,35 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.api import Model, load
 from vicp.data.inputs import Photo, as_photo_table
+from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import ErrorTargets, Identification
 
 NEW, CANNOT_SAY = "new", "cannot say"
 
 
-class _OfPhotos(BaseEstimator):  # type: ignore[misc]
-    """An estimator whose rows are photos with names, not rows of numbers."""
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.string = False, True
-        tags.target_tags.required = True
-        return tags
-
-
-class PromptedEmbedder(TransformerMixin, _OfPhotos):  # type: ignore[misc]
-    """Photos to embeddings: `fit` teaches a prompt from named photos, `transform` encodes under it.
-
-    Args:
-        model: What `vicp.load` takes, or a loaded model.
-        category: What the photos show.
-        pairs: How many labelled pairs to draw from the names; None is 64 or as many as there are.
-        adapt: The adaptation method; "auto" chooses on individuals held out of the pairs.
-        random_state: Seed of the pairs.
-
-    Attributes:
-        prompt_: The taught prompt.
-        n_features_out_: Width of an embedding.
-    """
+class _TaughtByPhotos(BaseEstimator):  # type: ignore[misc]
+    """An estimator that teaches a prompt from named photos; its rows are photos, not rows of numbers."""
 
     def __init__(
         self,
@@ -60,21 +39,44 @@ class PromptedEmbedder(TransformerMixin, _OfPhotos):  # type: ignore[misc]
         self.adapt = adapt
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        tags.target_tags.required = True
+        return tags
+
+    def _teach(self, X: Sequence[Photo], y: Sequence[str]) -> PhotoTable:
+        """Open the model and teach it the photos `X` of the individuals `y`, which are returned as a table."""
+        named = as_photo_table(list(X), category=self.category, identities=_names(y), need_identity=True)
+        self.model_ = load(self.model) if isinstance(self.model, str) else self.model
+        self.prompt_ = self.model_.teach(
+            named, category=self.category, pairs=self.pairs, adapt=self.adapt, seed=self.random_state
+        )
+        return named
+
+
+class PromptedEmbedder(TransformerMixin, _TaughtByPhotos):  # type: ignore[misc]
+    """Photos to embeddings: `fit` teaches a prompt from named photos, `transform` encodes under it.
+
+    Args:
+        model: What `vicp.load` takes, or a loaded model.
+        category: What the photos show.
+        pairs: How many labelled pairs to draw from the names; None is 64 or as many as there are.
+        adapt: The adaptation method; "auto" chooses on individuals held out of the pairs.
+        random_state: Seed of the pairs.
+
+    Attributes:
+        prompt_: The taught prompt.
+        n_features_out_: Width of an embedding.
+    """
+
     def fit(self, X: Sequence[Photo], y: Sequence[str]) -> Self:
         """Teach a prompt from photos `X` of the individuals `y`.
 
         Raises:
             DataError: Photos that cannot be used, or names from which no pairs can be drawn.
         """
-        named = as_photo_table(_photos(X), category=self.category, identities=_names(y), need_identity=True)
-        self.model_ = load(self.model) if isinstance(self.model, str) else self.model
-        self.prompt_ = self.model_.teach(
-            named,
-            category=self.category,
-            pairs=self.pairs,
-            adapt=self.adapt,
-            seed=self.random_state,
-        )
+        named = self._teach(X, y)
         self.n_features_out_ = self.model_.encode(named.select([0]), prompt=self.prompt_).shape[1]
         return self
 
@@ -85,7 +87,7 @@ class PromptedEmbedder(TransformerMixin, _OfPhotos):  # type: ignore[misc]
             DataError: Photos that cannot be used.
         """
         check_is_fitted(self)
-        return np.asarray(self.model_.encode(_photos(X), prompt=self.prompt_))
+        return np.asarray(self.model_.encode(list(X), prompt=self.prompt_))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return a name per column of an embedding."""
@@ -93,7 +95,7 @@ class PromptedEmbedder(TransformerMixin, _OfPhotos):  # type: ignore[misc]
         return np.array([f"embedding{i}" for i in range(self.n_features_out_)], dtype=object)
 
 
-class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
+class IndividualClassifier(ClassifierMixin, _TaughtByPhotos):  # type: ignore[misc]
     """Photos to names of individuals, "new" or "cannot say": the gallery is what it was fitted on.
 
     Args:
@@ -123,14 +125,10 @@ class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
         always_name: bool = False,
         random_state: int = 0,
     ) -> None:
-        self.model = model
-        self.category = category
-        self.pairs = pairs
-        self.adapt = adapt
+        super().__init__(model, category=category, pairs=pairs, adapt=adapt, random_state=random_state)
         self.false_match_rate = false_match_rate
         self.confidence = confidence
         self.always_name = always_name
-        self.random_state = random_state
 
     def fit(self, X: Sequence[Photo], y: Sequence[str]) -> Self:
         """Teach a prompt from photos `X` of the individuals `y`, and keep them as the gallery.
@@ -138,11 +136,8 @@ class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
         Raises:
             DataError: Photos that cannot be used, or names from which no pairs can be drawn.
         """
-        embedder = PromptedEmbedder(
-            self.model, category=self.category, pairs=self.pairs, adapt=self.adapt, random_state=self.random_state
-        ).fit(X, y)
-        self.model_, self.prompt_ = embedder.model_, embedder.prompt_
-        self.search_ = self.model_.search_in(_photos(X), identities=_names(y), prompt=self.prompt_)
+        named = self._teach(X, y)
+        self.search_ = self.model_.search_in(named, prompt=self.prompt_)
         self.classes_ = np.array([*sorted(set(_names(y))), NEW], dtype=object)
         return self
 
@@ -171,7 +166,7 @@ class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
     def _identify(self, X: Sequence[Photo]) -> Sequence[Identification]:
         check_is_fitted(self)
         targets = ErrorTargets(false_match_rate=self.false_match_rate, confidence=self.confidence)
-        photos = as_photo_table(_photos(X))
+        photos = as_photo_table(list(X))
         return self.model_.identify_all(
             photos, gallery=self.search_, prompt=self.prompt_, targets=targets, top=len(self.classes_)
         ).identifications
@@ -184,10 +179,6 @@ class IndividualClassifier(ClassifierMixin, _OfPhotos):  # type: ignore[misc]
                 return NEW
             case _:
                 return CANNOT_SAY
-
-
-def _photos(X: Sequence[Photo]) -> list[Photo]:
-    return list(X)
 
 
 def _names(y: Sequence[str]) -> list[str]:

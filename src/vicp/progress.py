@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Progress = Callable[[int, int], None]  # photos done, photos in all
+Progress = Callable[[int, int], None]  # done, in all: photos, pairs or results
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from vicp.adapt.encoded_support import EncodedSupport, relate_identities, sample
 from vicp.data.support import Support
 
 DIM = 32  # of the tiny backbone
+SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))
 
 
 def draw(seed: int, *shape: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ from vicp.adapt.methods.whitening import LinearTransform, apply
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Whitening
 from vicp.data.images import normalise
+from vicp.data.loading import load_photos
 from vicp.data.sources import open_photos
 from vicp.errors import DataError, PromptError
 from vicp.model.build import PRESETS, build_model
@@ -75,6 +76,18 @@ def test_both_kinds_of_features_come_from_the_cache_too(model, photo_folder: Pat
     for _ in range(2):
         torch.testing.assert_close(embedder.embed(table, own)[1], expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(embedder.embed_pixels(pixels, own), expected, atol=1e-5, rtol=0)
+
+
+def test_loaded_photos_are_embedded_as_the_table_is_and_share_its_cache(model, photo_folder, tmp_path: Path) -> None:
+    table = open_photos(photo_folder)
+    embedder = replace(make_embedder(model), batch_size=4, cache=EmbeddingCache(tmp_path / "cache"))
+    photos = list(load_photos(table, embedder.transform, bad=[]))
+    _, first = embedder.embed(table.select(range(6)))
+    loaded = embedder.embed_loaded(photos[::-1]).flip(0)
+    assert torch.equal(loaded[:6], first), "six come from the cache"
+    assert torch.equal(embedder.embed(table)[1], loaded), "and all of them are in it now"
+    cold = replace(embedder, cache=None)
+    torch.testing.assert_close(cold.embed_loaded(photos, prompt_of(model)), cold.embed(table, prompt_of(model))[1])
 
 
 def test_changed_photo_is_embedded_again(model, photo_folder: Path, tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 
+from tests.adapt.synthetic import SUPPORT
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.generated import emitted_metric, infer_prompt, null_prompt
 from vicp.adapt.methods.whitening import apply
@@ -13,25 +13,6 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.support import Support
 from vicp.errors import ConfigError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.qformer import Latents
-
-
-@pytest.fixture(scope="module")
-def model():
-    return build_model(PRESETS["tiny"]).eval()
-
-
-@pytest.fixture(scope="module")
-def embedder(model):
-    return make_embedder(model)
-
-
-@pytest.fixture
-def latents() -> Latents:
-    return Latents(torch.randn(10, 4, 32, generator=torch.Generator().manual_seed(3)))
-
-
-SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))
 
 
 def test_prompt_reads_the_pairs_labels_and_all(embedder, latents) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.adapt.synthetic import SUPPORT
 from vicp.adapt.in_context import LabelPrediction, predict_labels, probability_same
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.generated import infer_prompt
@@ -11,25 +12,6 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.support import Support
 from vicp.errors import PromptError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.qformer import Latents
-
-
-@pytest.fixture(scope="module")
-def model():
-    return build_model(PRESETS["tiny"]).eval()
-
-
-@pytest.fixture(scope="module")
-def embedder(model):
-    return make_embedder(model)
-
-
-@pytest.fixture
-def latents() -> Latents:
-    return Latents(torch.randn(10, 4, 32, generator=torch.Generator().manual_seed(3)))
-
-
-SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))
 
 
 def test_label_prediction_sees_only_the_other_folds(model, latents) -> None:

@@ -7,6 +7,7 @@ from transformers import Dinov2Model
 from tests.adapt.checkpoints import MEAN, STD, save_vit
 from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.errors import WeightsError
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import save_checkpoint
@@ -36,7 +37,7 @@ def test_no_backbone_there(tmp_path: Path) -> None:
 def test_weights_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
     vit = Dinov2Model.from_pretrained(save_vit(tmp_path / "vit"))
     vit.layernorm.weight.data[3] = bad
-    save_backbone(vit, tmp_path / "vit", image_size=32, image_mean=MEAN, image_std=STD, image_fit="squash")
+    save_backbone(vit, tmp_path / "vit", ImageTransform(32, MEAN, STD))
     with pytest.raises(WeightsError, match=r"vit: weights that are no numbers.*layernorm\.weight; take another"):
         load_backbone_embedder(str(tmp_path / "vit"))
     model = build_model(PRESETS["tiny"])

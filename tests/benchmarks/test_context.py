@@ -27,9 +27,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models[1].backbone.load_state_dict(models[0].backbone.state_dict())
     for seed, model in enumerate(models):
         save_checkpoint(model, folder / f"seed-{seed}")
-    vit, config = build_model(PRESETS["tiny"], seed=5).backbone.vit, PRESETS["tiny"]
-    square = {"image_mean": config.image_mean, "image_std": config.image_std, "image_fit": config.image_fit}
-    save_backbone(vit, folder / "triplet", image_size=config.image_size, **square)
+    vit = build_model(PRESETS["tiny"], seed=5).backbone.vit
+    save_backbone(vit, folder / "triplet", PRESETS["tiny"].image_transform)
     return folder
 
 

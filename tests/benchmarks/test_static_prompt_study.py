@@ -19,9 +19,8 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(
 ) -> None:
     model = build_model(PRESETS["tiny"]).eval()
     save_checkpoint(model, tmp_path / "model")
-    folder, config, tokens = tmp_path / "static", model.config, torch.randn(2, 4, 32)
-    photos = {"image_size": config.image_size, "image_mean": config.image_mean, "image_std": config.image_std}
-    save_backbone(model.backbone.vit, folder, **photos, image_fit=config.image_fit)
+    folder, tokens = tmp_path / "static", torch.randn(2, 4, 32)
+    save_backbone(model.backbone.vit, folder, model.config.image_transform)
     learned_on = load_backbone_embedder(str(folder)).fingerprint
     VisualPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     static_prompt.main(["--static", str(folder), "--model", str(tmp_path / "model")])

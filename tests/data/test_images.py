@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vicp.data.images import ImageTransform, decode_photo, normalise, photo_pixels
+from vicp.data.images import decode_photo, normalise, photo_pixels
 from vicp.errors import DataError
+from vicp.image_transform import ImageTransform
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

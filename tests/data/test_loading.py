@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from vicp.data.images import ImageTransform, decode_photo, photo_key, photo_pixels
+from vicp.data.images import decode_photo, photo_key, photo_pixels
 from vicp.data.loading import check_and_load, check_photos, load_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+from vicp.image_transform import ImageTransform
 from vicp.io import encode_thumbnail
 
 TRANSFORM = ImageTransform(size=16)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from vicp.data.episodes.natural import NATURAL_FACTORS, composite, composite_pool, natural_rules, read_photo_column
-from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import all_rules, encode_png
 from vicp.errors import DataError
+from vicp.image_transform import ImageTransform
 
 
 @pytest.fixture(scope="module")

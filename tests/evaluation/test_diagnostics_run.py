@@ -15,7 +15,6 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Null
-from vicp.data.images import ImageTransform
 from vicp.data.records import PhotoTable
 from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
 from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
@@ -25,6 +24,7 @@ from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.results import Diagnosis
 from vicp.evaluation.scoring import pair_similarities, score_task
 from vicp.evaluation.task import EvaluationTask, LabelledPairs, LoadedTask
+from vicp.image_transform import ImageTransform
 from vicp.metrics import Retrieval, retrieval
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model

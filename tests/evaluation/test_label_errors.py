@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from vicp.data.images import ImageTransform
 from vicp.data.loading import load_pixels
 from vicp.data.sources import open_photos
 from vicp.evaluation.diagnostics.label_errors import suspect_labels
 from vicp.evaluation.results import SuspectLabel
+from vicp.image_transform import ImageTransform
 
 REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "cattely.parquet"
 

@@ -13,6 +13,7 @@ from vicp.config_files import dump_config
 from vicp.data.images import normalise
 from vicp.errors import ConfigError
 from vicp.evaluation.methods import Method, find_method, open_method, parse_method, supported_adaptations
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import save_checkpoint
@@ -29,7 +30,7 @@ def save_vit(folder: Path, *, seed: int = 0, static: bool = False) -> Path:
     vit = Dinov2Model(
         Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8)
     )
-    save_backbone(vit, folder, image_size=32, image_mean=(0, 0, 0), image_std=(1, 1, 1), image_fit="squash")
+    save_backbone(vit, folder, ImageTransform(32, (0, 0, 0), (1, 1, 1)))
     if static:
         tokens, owner = torch.randn(4, 32), load_backbone_embedder(str(folder)).fingerprint
         VisualPrompt(tokens, None, "any", 0, None, owner).save(folder / "static.prompt.safetensors")

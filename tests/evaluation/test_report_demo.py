@@ -3,9 +3,9 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from tests.helpers.html_page import HtmlPage
 
 from vicp.errors import DataError
 from vicp.evaluation.context_report import context_verdict
@@ -61,29 +61,9 @@ def demo(*categories: DemoCategory, **maps: float) -> DemoReport:
     )
 
 
-class Page(HTMLParser):
-    """Every tag of a page, its attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", "".join(self.words))
-
-
-def page_of(report: DemoReport, folder) -> Page:
+def page_of(report: DemoReport, folder) -> HtmlPage:
     write_demo(report, folder)
-    return Page((folder / "report.html").read_text(encoding="utf-8"))
+    return HtmlPage((folder / "report.html").read_text(encoding="utf-8"))
 
 
 def test_demo_verdict_is_the_paired_verdict_and_counts_leading_categories() -> None:

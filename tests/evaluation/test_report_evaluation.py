@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.helpers.html_page import HtmlPage
 
 from vicp.errors import DataError
 from vicp.evaluation.report.evaluation import EvaluationReport, evaluation_lines
@@ -110,38 +110,9 @@ def evaluation(*categories: str) -> EvaluationReport:
     )
 
 
-class Page(HTMLParser):
-    """Every tag of a page, its attributes, and its text; a tag that is not closed in turn is noted."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.astray: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        self.astray += self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br"):
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self._open or self._open.pop() != tag:
-            self.astray.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", "".join(self.words)).replace("\xa0", " ")
-
-
-def page_of(shown: EvaluationReport, folder: Path) -> Page:
+def page_of(shown: EvaluationReport, folder: Path) -> HtmlPage:
     shown.save(folder)
-    return Page((folder / "report.html").read_text(encoding="utf-8"))
+    return HtmlPage((folder / "report.html").read_text(encoding="utf-8"))
 
 
 def test_headline_names_the_best_row_and_its_context():

@@ -13,9 +13,10 @@ from torch import Tensor
 from transformers import AutoModel, BitImageProcessorPil, CLIPConfig, PretrainedConfig, SiglipVisionConfig, SwinConfig
 
 from vicp.errors import ConfigError, WeightsError
+from vicp.image_transform import ImageTransform
 from vicp.model.additions.lora import add_lora, merge_lora
 from vicp.model.backbone import Backbone
-from vicp.model.backbone_checkpoint import IMAGENET_MEAN, IMAGENET_STD, ImageSettings, load_backbone, save_backbone
+from vicp.model.backbone_checkpoint import load_backbone, save_backbone
 
 CUBE = {"height": 16, "width": 16}
 MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
@@ -42,10 +43,10 @@ def test_every_family_goes_out_and_comes_back(family: str, tmp_path: Path) -> No
     vit = AutoModel.from_config(VISION_CONFIGS[family]())
     randomise(vit)
     expected = Backbone(vit, pooling="both").embed(photos())
-    save_backbone(vit, tmp_path / "a", image_size=32, image_mean=MEAN, image_std=STD, image_fit="squash")
+    save_backbone(vit, tmp_path / "a", ImageTransform(32, MEAN, STD))
     backbone, settings = load_backbone(str(tmp_path / "a"), pooling="both")
     assert torch.equal(backbone.embed(photos()), expected)
-    assert settings == ImageSettings(size=32, mean=MEAN, std=STD, fit="squash")
+    assert settings == ImageTransform(size=32, mean=MEAN, std=STD, fit="squash")
     assert sorted(file.name for file in (tmp_path / "a").iterdir()) == [
         *("config.json", "model.safetensors", "preprocessor_config.json")
     ]
@@ -58,21 +59,20 @@ def test_every_family_goes_out_and_comes_back(family: str, tmp_path: Path) -> No
 def test_every_fit_goes_out_and_comes_back(fit: str, tmp_path: Path) -> None:
     vit = AutoModel.from_config(VISION_CONFIGS["dinov2"]())
     for size in (24, 48):  # the second replaces the first
-        save_backbone(vit, tmp_path, image_size=size, image_mean=MEAN, image_std=STD, image_fit=fit)
-    assert load_backbone(str(tmp_path))[1] == ImageSettings(size=48, mean=MEAN, std=STD, fit=fit)
+        save_backbone(vit, tmp_path, ImageTransform(size, MEAN, STD, fit))
+    assert load_backbone(str(tmp_path))[1] == ImageTransform(size=48, mean=MEAN, std=STD, fit=fit)
 
 
 @pytest.mark.parametrize("fit", ["squash", "crop"])
 def test_transformers_makes_the_same_pixels_from_what_is_saved(fit: str, tmp_path: Path) -> None:
-    from vicp.data.images import ImageTransform, normalise, photo_pixels
+    from vicp.data.images import normalise, photo_pixels
 
     vit = AutoModel.from_config(VISION_CONFIGS["dinov2"]())
-    save_backbone(vit, tmp_path, image_size=32, image_mean=MEAN, image_std=STD, image_fit=fit)
+    save_backbone(vit, tmp_path, ImageTransform(32, MEAN, STD, fit))
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 40, 3), dtype=np.uint8))
     photo.save(tmp_path / "photo.png")
     theirs = BitImageProcessorPil.from_pretrained(tmp_path)(photo, return_tensors="pt").pixel_values
-    settings = load_backbone(str(tmp_path))[1]
-    transform = ImageTransform(settings.size, mean=settings.mean, std=settings.std, fit=settings.fit)
+    transform = load_backbone(str(tmp_path))[1]
     ours = normalise(torch.tensor(photo_pixels((tmp_path / "photo.png").read_bytes(), transform))[None], transform)
     inner = (..., slice(2, -2), slice(2, -2))  # theirs crops after resizing, so that its border saw what is beyond
     torch.testing.assert_close(ours[inner], theirs[inner], atol=0.02, rtol=0)  # two grey levels
@@ -82,30 +82,30 @@ def test_transformers_makes_the_same_pixels_from_what_is_saved(fit: str, tmp_pat
 @pytest.mark.parametrize(
     ("preprocessor", "expected"),
     [
-        ({"size": CUBE}, ImageSettings(16)),
-        ({"size": {"shortest_edge": 24}}, ImageSettings(24)),
-        ({"size": 40}, ImageSettings(40)),
-        ({}, ImageSettings(224)),
+        ({"size": CUBE}, ImageTransform(16)),
+        ({"size": {"shortest_edge": 24}}, ImageTransform(24)),
+        ({"size": 40}, ImageTransform(40)),
+        ({}, ImageTransform(224)),
         # DINOv2's: resized to 24, the middle 16 of it are seen.
         (
             {"size": {"shortest_edge": 24}, "do_center_crop": True, "crop_size": CUBE, "image_mean": MEAN},
-            ImageSettings(16, mean=MEAN, fit="crop"),
+            ImageTransform(16, mean=MEAN, fit="crop"),
         ),
         # CLIP's older spelling.
         (
             {"size": 24, "do_center_crop": True, "crop_size": 16, "image_std": STD},
-            ImageSettings(16, std=STD, fit="crop"),
+            ImageTransform(16, std=STD, fit="crop"),
         ),
-        ({"size": CUBE, "crop_size": 24, "do_center_crop": False}, ImageSettings(16)),
-        ({"size": CUBE, "crop_size": 24}, ImageSettings(24)),
+        ({"size": CUBE, "crop_size": 24, "do_center_crop": False}, ImageTransform(16)),
+        ({"size": CUBE, "crop_size": 24}, ImageTransform(24)),
         (
             {"size": CUBE, "do_normalize": False, "image_mean": MEAN},
-            ImageSettings(16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+            ImageTransform(16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
         ),
-        ({"size": [16, 16], "image_mean": None, "do_center_crop": None}, ImageSettings(16)),
+        ({"size": [16, 16], "image_mean": None, "do_center_crop": None}, ImageTransform(16)),
     ],
 )
-def test_spellings_of_the_preprocessor(preprocessor: object, expected: ImageSettings, tmp_path: Path) -> None:
+def test_spellings_of_the_preprocessor(preprocessor: object, expected: ImageTransform, tmp_path: Path) -> None:
     assert load_backbone(checkpoint(tmp_path, preprocessor=preprocessor))[1] == expected
 
 
@@ -113,9 +113,9 @@ def test_a_preprocessor_inside_a_processor_counts(tmp_path: Path) -> None:
     source = checkpoint(tmp_path, preprocessor={"size": 24})
     processor = {"processor_class": "CLIPProcessor", "image_processor": {"size": CUBE, "image_mean": MEAN}}
     (tmp_path / "processor_config.json").write_text(json.dumps(processor), encoding="utf-8")
-    assert load_backbone(source)[1] == ImageSettings(16, mean=MEAN)
+    assert load_backbone(source)[1] == ImageTransform(16, mean=MEAN)
     (tmp_path / "processor_config.json").write_text(json.dumps({"processor_class": "CLIPProcessor"}), encoding="utf-8")
-    assert load_backbone(source)[1] == ImageSettings(24)
+    assert load_backbone(source)[1] == ImageTransform(24)
 
 
 @pytest.mark.parametrize(("own_size", "size"), [(32, 32), (256, 256), (264, 224), (518, 224)])
@@ -126,7 +126,7 @@ def test_without_a_preprocessor_the_config_s_size_counts_up_to_256(
     config.image_size = own_size
     source = checkpoint(tmp_path, config)
     with caplog.at_level(logging.WARNING, logger="vicp"):
-        assert load_backbone(source)[1] == ImageSettings(size, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        assert load_backbone(source)[1] == ImageTransform(size)
     assert f"{source} has no preprocessor_config.json: taking photos of {size} pixels" in caplog.text
 
 
@@ -139,17 +139,10 @@ def test_of_clip_the_vision_half_is_taken_and_can_be_saved(tmp_path: Path) -> No
     pooled = AutoModel.from_pretrained(source).vision_model(photos()).pooler_output
     torch.testing.assert_close(backbone.features(photos()), pooled, atol=1e-5, rtol=0)
     again = tmp_path / "again"
-    save_backbone(
-        backbone.vit,
-        again,
-        image_size=settings.size,
-        image_mean=settings.mean,
-        image_std=settings.std,
-        image_fit=settings.fit,
-    )
+    save_backbone(backbone.vit, again, settings)
     second, same = load_backbone(str(again))
     assert torch.equal(second.embed(photos()), backbone.embed(photos()))
-    assert same == settings == ImageSettings(32, fit="crop")
+    assert same == settings == ImageTransform(32, fit="crop")
 
 
 @torch.no_grad()
@@ -164,11 +157,11 @@ def test_siglip_s_tokens_are_normed_once(tmp_path: Path) -> None:
 
 def test_lora_must_be_merged_before_it_is_saved(tmp_path: Path) -> None:
     backbone = add_lora(Backbone(AutoModel.from_config(VISION_CONFIGS["dinov2"]())))
-    settings = {"image_size": 32, "image_mean": MEAN, "image_std": STD, "image_fit": "squash"}
+    transform = ImageTransform(32, MEAN, STD)
     with pytest.raises(ValueError, match="save what merge_lora returns"):
-        save_backbone(backbone.vit, tmp_path, **settings)
+        save_backbone(backbone.vit, tmp_path, transform)
     assert list(tmp_path.iterdir()) == []
-    save_backbone(merge_lora(backbone), tmp_path, **settings)
+    save_backbone(merge_lora(backbone), tmp_path, transform)
     assert load_backbone(str(tmp_path))[1].size == 32
 
 
@@ -195,7 +188,7 @@ def test_models_that_are_no_plain_vision_transformer_are_refused(tmp_path: Path)
         ({"size": -1}, "photos of size -1"),
         ({"size": 16, "image_mean": [0.5]}, r"image_mean or image_std is \[0.5\]"),
         ({"size": 16, "image_std": ["a", "b", "c"]}, "a number for each of three channels"),
-        ({"size": 16, "image_std": [0.5, 0.0, 0.5]}, "numbers above 0"),
+        ({"size": 16, "image_std": [0.5, 0.0, 0.5]}, "std above 0"),
         ({"size": 16, "image_fit": "stretch"}, "fit 'stretch'"),
     ],
 )
@@ -212,4 +205,4 @@ def test_a_damaged_preprocessor_and_a_full_place_are_refused(tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     vit = AutoModel.from_config(VISION_CONFIGS["dinov2"]())
     with pytest.raises(WeightsError, match="cannot write the checkpoint"):
-        save_backbone(vit, tmp_path / "file", image_size=32, image_mean=MEAN, image_std=STD, image_fit="pad")
+        save_backbone(vit, tmp_path / "file", ImageTransform(32, MEAN, STD, "pad"))

@@ -13,10 +13,10 @@ from PIL import Image
 from transformers import Dinov2Config, Dinov2Model
 
 from vicp.config import DistillConfig, ModelConfig, PartConfig, RunConfig, TrainConfig
-from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import sample_silhouettes
 from vicp.data.seeds import generator
 from vicp.errors import ConfigError, DataError
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone_checkpoint import load_backbone
 from vicp.train.distillation.batches import FIRST_OBJECTS, DrawnObjects
 from vicp.train.distillation.crops import CropSampler, PhotoFile, random_crop

@@ -22,15 +22,7 @@ from vicp.train.loop import train
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """mini's backbone as a checkpoint of transformers, and a table where the body's colour makes the identity."""
     folder = tmp_path_factory.mktemp("start")
-    vit, config = load_pretrained("mini").backbone.vit, PRESETS["mini"]
-    save_backbone(
-        vit,
-        folder / "vit",
-        image_size=config.image_size,
-        image_mean=config.image_mean,
-        image_std=config.image_std,
-        image_fit=config.image_fit,
-    )
+    save_backbone(load_pretrained("mini").backbone.vit, folder / "vit", PRESETS["mini"].image_transform)
     tables = []
     for number, silhouette in enumerate(sample_silhouettes(8, seed=3, split="seen")):
         images, _, identities = world_episode(

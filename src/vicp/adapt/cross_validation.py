@@ -1,6 +1,6 @@
 """Leave-identities-out cross-validation on a support: folds, and what candidate recipes score on held-out photos."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from vicp.adapt.recipe import Recipe
 from vicp.data.seeds import derive_seed
 from vicp.decisions.held_out import MIN_PAIRS
 from vicp.errors import DataError
+from vicp.progress import Progress
 
 MIN_GROUPS = 4  # with two photos or more: two folds of two
 MAX_FOLDS = 4
@@ -165,7 +166,7 @@ def cross_validate(
     recipes: Sequence[Recipe],
     folds: Sequence[np.ndarray],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> CandidateScores:
     """Return the scores of the recipes that can be fitted with any fold held out.
 

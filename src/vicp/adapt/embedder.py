@@ -1,7 +1,8 @@
 """Photos in, embeddings out: decode, batch, embed, cache."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -10,18 +11,19 @@ import torch
 from torch import Tensor
 
 from vicp.adapt.cache import EmbeddingCache
+from vicp.adapt.cached_features import CachedFeatures, missing_positions
 from vicp.adapt.prompt import Prompt
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.loading import LoadedPhoto, check_and_load, load_photos, load_pixels, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.precision import autocast, choose_precision
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt, digest
-
-Progress = Callable[[int, int], None]  # photos done, photos in all
+from vicp.progress import Progress
 
 
 def _silent(done: int, total: int) -> None:
@@ -103,23 +105,28 @@ class Embedder:
             DataError: Photos that cannot be used, all of them listed.
             PromptError: A prompt belongs to another model.
         """
-        of_prompt = [self._feature_sources(prompt) for prompt in prompts]
-        sources = [source for of_one in of_prompt for source in of_one]
-        states = self._prompt_states(sources)
-        embeddings: list[dict[int, Tensor]] = [{} for _ in sources]  # of each source, by index in the table
+        by_prompt = [self._features(prompt) for prompt in prompts]
+        features = [each for of_prompt in by_prompt for each in of_prompt]
+
+        def is_missing(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
+            for each in features:
+                each.find(indices, keys)
+            missing = set(missing_positions(indices, features))
+            return [index in missing for index in indices]
+
         bad: list[BadPhoto] = []
-        for batch in self._missing_photos(table, sources, embeddings, bad=bad):
-            for visual, state, by_index in zip(sources, states, embeddings, strict=True):
-                rows = self._embed_batch_into_cache(batch, visual, state)  # (b, D)
-                by_index.update(zip([photo.index for photo in batch], rows, strict=True))
+        wanted = None if self.cache is None else is_missing
+        photos = load_photos(table, self.transform, wanted=wanted, ahead=2 * self.batch_size, bad=bad)
+        decoded = (photo for photo in photos if photo.pixels is not None)
+        while batch := list(islice(decoded, self.batch_size)):
+            for each in features:
+                each.compute([photo.index for photo in batch], batch)
             self.progress(batch[-1].index + 1, len(table))
         kept = self._without(table, bad)
-        stacked = iter([torch.stack([by_index[i] for i in sorted(by_index)]) for by_index in embeddings])
-        projected = [
-            _project(prompt, list(islice(stacked, len(of_one))))
-            for prompt, of_one in zip(prompts, of_prompt, strict=True)
+        return kept, [
+            _project(prompt, [each.stacked() for each in of_prompt])
+            for prompt, of_prompt in zip(prompts, by_prompt, strict=True)
         ]
-        return kept, projected
 
     def check_and_load(
         self, table: PhotoTable, indices: Sequence[int] | np.ndarray
@@ -144,9 +151,15 @@ class Embedder:
         Raises:
             PromptError: The prompt belongs to another model.
         """
-        sources = self._feature_sources(prompt)
-        states = self._prompt_states(sources)
-        return _project(prompt, [self._embed_loaded(photos, *source) for source in zip(sources, states, strict=True)])
+        features, positions = self._features(prompt), range(len(photos))
+        for each in features:
+            each.find(positions, [photo.key for photo in photos])
+        missing = missing_positions(positions, features)
+        for start in range(0, len(missing), self.batch_size):
+            batch = missing[start : start + self.batch_size]
+            for each in features:
+                each.compute(batch, [photos[position] for position in batch])
+        return _project(prompt, [each.stacked() for each in features])
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Return the table of n photos, all of them unless `skip_bad`, and their pixels (n, 3, S, S) uint8.
@@ -214,18 +227,18 @@ class Embedder:
             return self.backbone.embed(photos, states)
         return self.model.embed(photos, states, visual.category_metric)
 
-    def _embed_loaded(
-        self, photos: Sequence[LoadedPhoto], visual: VisualPrompt | None, states: PromptStates | None
-    ) -> Tensor:
-        """Return embeddings (n, D) of decoded photos under a visual prompt; the cache gives and keeps them."""
-        space, keys = self._space(visual), [photo.key for photo in photos]
-        by_row = {} if self.cache is None else self.cache.find(space, keys)
-        missing = [row for row in range(len(photos)) if row not in by_row]
-        for start in range(0, len(missing), self.batch_size):
-            rows = missing[start : start + self.batch_size]
-            embeddings = self._embed_batch_into_cache([photos[row] for row in rows], visual, states)  # (b, D)
-            by_row.update(zip(rows, embeddings, strict=True))
-        return torch.stack([by_row[row] for row in range(len(photos))])
+    def _features(self, prompt: Prompt | None) -> list[CachedFeatures]:
+        """Return no embeddings yet of each source of a prompt's features."""
+        sources = self._feature_sources(prompt)
+        return [
+            CachedFeatures(partial(self._embed_decoded, visual=visual, states=states), self._space(visual), self.cache)
+            for visual, states in zip(sources, self._prompt_states(sources), strict=True)
+        ]
+
+    def _embed_decoded(self, pixels: Tensor, *, visual: VisualPrompt | None, states: PromptStates | None) -> Tensor:
+        """Return embeddings (b, D) of decoded photos (b, 3, S, S) uint8 under a visual prompt."""
+        with torch.inference_mode(), autocast(choose_precision()):
+            return self.embed_batch(normalise(pixels, self.transform), visual, states)
 
     def _feature_sources(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
         if prompt is None:
@@ -237,40 +250,6 @@ class Embedder:
         """Return keys and values of each source's prompt, computed once for all photos."""
         with torch.inference_mode():
             return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in sources]
-
-    def _missing_photos(
-        self,
-        table: PhotoTable,
-        sources: Sequence[VisualPrompt | None],
-        embeddings: Sequence[dict[int, Tensor]],
-        *,
-        bad: list[BadPhoto],
-    ) -> Iterator[list[LoadedPhoto]]:
-        """Yield batches of the photos that the cache lacks; what it has is put into `embeddings`, and not decoded."""
-        cache, spaces = self.cache, [self._space(visual) for visual in sources]
-
-        def is_missing(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
-            for space, by_index in zip(spaces, embeddings, strict=True):
-                cached = {} if cache is None else cache.find(space, keys)
-                by_index.update((indices[position], embedding) for position, embedding in cached.items())
-            return [any(index not in by_index for by_index in embeddings) for index in indices]
-
-        wanted = None if cache is None else is_missing
-        photos = load_photos(table, self.transform, wanted=wanted, ahead=2 * self.batch_size, bad=bad)
-        missing = (photo for photo in photos if photo.pixels is not None)
-        while batch := list(islice(missing, self.batch_size)):
-            yield batch
-
-    def _embed_batch_into_cache(
-        self, batch: Sequence[LoadedPhoto], visual: VisualPrompt | None, state: PromptStates | None
-    ) -> Tensor:
-        """Return embeddings (b, D) of decoded photos under a visual prompt, which the cache keeps."""
-        pixels = torch.stack([pixels for photo in batch if (pixels := photo.pixels) is not None])  # (b, 3, S, S)
-        with torch.inference_mode(), autocast(choose_precision()):
-            embeddings = self.embed_batch(normalise(pixels, self.transform), visual, state)
-        if self.cache is not None:
-            self.cache.add(self._space(visual), [photo.key for photo in batch], embeddings)
-        return embeddings
 
     def _space(self, visual: VisualPrompt | None) -> str:
         key = "none" if visual is None else digest(visual.parts)

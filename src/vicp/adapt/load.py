@@ -8,7 +8,6 @@ from huggingface_hub import try_to_load_from_cache
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
-from vicp.data.images import ImageTransform
 from vicp.io import content_digest
 from vicp.model.backbone import Pooling
 from vicp.model.backbone_checkpoint import load_backbone
@@ -39,9 +38,7 @@ def load_model(name: str) -> Embedder:
 
 def make_embedder(model: VICP, *, static: Tensor | None = None) -> Embedder:
     """Return an embedder for a model in eval mode; with static prompt tokens (M, D) or (L, M, D), if there are any."""
-    config = model.config
-    transform = ImageTransform(config.image_size, config.image_mean, config.image_std, config.image_fit)
-    return Embedder(model.backbone, transform, model.fingerprint, model=model, static=static)
+    return Embedder(model.backbone, model.config.image_transform, model.fingerprint, model=model, static=static)
 
 
 def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder:
@@ -54,9 +51,8 @@ def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder
         ConfigError: It is no vision transformer that takes prompts.
         PromptError: Its static prompt is damaged.
     """
-    backbone, settings = load_backbone(source, pooling=pooling)
+    backbone, transform = load_backbone(source, pooling=pooling)
     check_weights(backbone, source)
-    transform = ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
     parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{pooling}"
     digest = content_digest(parts.encode()).hex()
     embedder = Embedder(backbone, transform, digest, source=source)

@@ -29,8 +29,8 @@ def evaluate(
         Path | None, typer.Option(help="A folder or table of photos.", show_default="the procedural world")
     ] = None,
     protocol: Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")] = "vicp-retrieval",
-    pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per support.")] = 32,
-    support_draws: Annotated[int, typer.Option(min=1, help="Supports per category.")] = 5,
+    pairs: Annotated[int, typer.Option(help="Labelled pairs per support, at least 2.")] = 32,
+    support_draws: Annotated[int, typer.Option(help="Supports per category.")] = 5,
     adapt: Annotated[
         str | None,
         typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and retrained"),
@@ -38,10 +38,8 @@ def evaluate(
     rerank: Annotated[
         str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")
     ] = None,
-    shortlist: Annotated[int, typer.Option(min=2, help="How many photos a second stage re-orders.")] = 50,
-    share_support: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Share of the individuals to teach from.")
-    ] = 0.5,
+    shortlist: Annotated[int, typer.Option(help="How many photos a second stage re-orders, at least 2.")] = 50,
+    share_support: Annotated[float, typer.Option(help="Share of the individuals to teach from, 0.01 to 0.99.")] = 0.5,
     exclude: Annotated[
         str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
     ] = None,

@@ -3,14 +3,9 @@
 The only pixel code before the model. Colour profiles are ignored: every pixel is taken as sRGB.
 """
 
-import hashlib
 import io
-import json
-import math
 import struct
 import zlib
-from dataclasses import asdict, dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,6 +24,7 @@ from torch import Tensor
 
 from vicp.errors import DataError
 from vicp.extras import missing_line
+from vicp.image_transform import ImageTransform
 from vicp.io import content_digest
 
 MAX_PIXELS = 100_000_000  # more is refused from the header, before memory is taken for it
@@ -65,34 +61,6 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True)
-class ImageTransform:
-    """How a photo becomes the model's input; the defaults are ImageNet's.
-
-    `fit` makes a photo square: "squash" ignores its aspect ratio (the paper), "pad" adds borders in the mean
-    colour, "crop" keeps the middle.
-    """
-
-    size: int = 224
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    fit: Literal["squash", "pad", "crop"] = "squash"
-
-    def __post_init__(self) -> None:
-        if self.size < 1 or self.fit not in ("squash", "pad", "crop"):
-            raise ValueError(f"size {self.size}, fit {self.fit!r}: expected size >= 1 and squash, pad or crop")
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(0 < each < math.inf for each in self.std):
-            raise ValueError(f"mean {self.mean}, std {self.std}: expected three numbers each, std above 0")
-        if not all(math.isfinite(each) for each in self.mean):
-            raise ValueError(f"mean {self.mean}: expected numbers")
-
-    @property
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the fields, in hex: equal transforms, equal fingerprints, on any machine."""
-        fields = asdict(self) | {"mean": [float(x) for x in self.mean], "std": [float(x) for x in self.std]}
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def decode_photo(data: bytes, *, min_side: int | None = None) -> Image.Image:

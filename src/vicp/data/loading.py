@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.images import ImageTransform, decode_photo, image_pixels, photo_key, photo_pixels
+from vicp.data.images import decode_photo, image_pixels, photo_key, photo_pixels
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError
+from vicp.image_transform import ImageTransform
 from vicp.io import encode_thumbnail
+from vicp.progress import Progress
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -168,9 +170,7 @@ def load_pixels(
     return batches()
 
 
-def check_photos(
-    table: PhotoTable, *, threads: int = 2, progress: Callable[[int, int], None] | None = None
-) -> list[BadPhoto]:
+def check_photos(table: PhotoTable, *, threads: int = 2, progress: Progress | None = None) -> list[BadPhoto]:
     """Return the photos that cannot be read and decoded, in order; every file is read to its end.
 
     Args:
@@ -192,7 +192,7 @@ def check_and_load(
     *,
     indices: Sequence[int] | np.ndarray,
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     bad: list[BadPhoto],
 ) -> dict[int, Tensor]:
     """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
@@ -227,7 +227,7 @@ def read_photos(
     read: Callable[[bytes], T],
     *,
     threads: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     bad: list[BadPhoto],
 ) -> Iterator[tuple[int, T]]:
     """Return an iterator over (index, what `read` makes of the photo) for every good photo, in order.
@@ -263,7 +263,7 @@ def _read_each(
     read: Callable[[int, bytes], T],
     *,
     threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
     bad: list[BadPhoto],
 ) -> Iterator[tuple[int, T]]:
     """Return an iterator over (index, `read(index, encoded photo)`) for every good photo, as `read_photos` does."""

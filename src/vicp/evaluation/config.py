@@ -18,6 +18,8 @@ from vicp.evaluation.methods import ADAPTATIONS, possible_adaptations, supported
 from vicp.evaluation.protocols.protocol import Protocol
 from vicp.evaluation.reranking.stages import Stage
 
+_LEAST = {"num_pairs": ("pairs", 2), "num_draws": ("support_draws", 1), "shortlist": ("shortlist", 2)}
+
 Adapting = Callable[[Embedder, EncodedSupport, str], Prompt | Embedder]
 
 
@@ -64,6 +66,9 @@ class EvaluationConfig:
         out: Folder of finished results, from which a stopped evaluation goes on; None keeps none.
         command: That makes the report again.
         adapt: What an adaptation of a name makes of a support.
+
+    Raises:
+        ConfigError: Too few pairs, supports or photos of a shortlist, or a share out of range.
     """
 
     protocol: Protocol
@@ -81,6 +86,13 @@ class EvaluationConfig:
     out: Path | None = None
     command: str = ""
     adapt: Adapting = adapt_support
+
+    def __post_init__(self) -> None:
+        for field, (argument, least) in _LEAST.items():
+            if getattr(self, field) < least:
+                raise ConfigError(f"{argument} {getattr(self, field)}: expected at least {least}")
+        if not 0.01 <= self.share_support <= 0.99:
+            raise ConfigError(f"share_support {self.share_support:g}: expected a number from 0.01 to 0.99")
 
 
 def find_adaptations(names: Sequence[str]) -> tuple[str, ...] | None:

@@ -1,7 +1,7 @@
 """Run an evaluation: every method on every task, with finished results kept in a folder."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vicp.adapt.embedder import Embedder, HasEmbedder
@@ -22,11 +22,10 @@ from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
 from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.training_overlap import trained_photos
+from vicp.progress import Progress
 
 WORLD_CATEGORIES = 6
 WORLD_NAME = "the procedural world"
-
-Progress = Callable[[int, int], None]  # results there, results in all
 
 
 def evaluate(
@@ -56,12 +55,12 @@ def evaluate(
         methods: Models, or their names, see `parse_method`.
         photos: A folder or table of photos with identities; None for the procedural world.
         protocol: One of PROTOCOLS.
-        pairs: K, labelled pairs per support.
+        pairs: K, labelled pairs per support, at least 2.
         support_draws: Supports per category.
         adapt: Ways to use the pairs, of ADAPTATIONS; none named are all but those of gradient steps.
         rerank: Second stages to add, of STAGES.
-        shortlist: Gallery photos that a second stage re-orders.
-        share_support: Share of the identities whose pairs may be taught, in (0, 1).
+        shortlist: Gallery photos that a second stage re-orders, at least 2.
+        share_support: Share of the identities whose pairs may be taught, 0.01 to 0.99.
         exclude: Column; no gallery photo of the query's individual that shares its value counts.
         keep_trained: Look up individuals that a checkpoint was trained on, too; what is measured is then too good.
         diagnose: Look closer at every category, with the first method.
@@ -73,8 +72,8 @@ def evaluate(
         progress: Called after each result with those there and those in all.
 
     Raises:
-        ConfigError: A method, protocol, adaptation or second stage that is not there, or a folder that holds another
-            evaluation.
+        ConfigError: A method, protocol, adaptation or second stage that is not there, a number out of range, or a
+            folder that holds another evaluation.
         DataError: Photos that cannot be used, or no category to evaluate.
         WeightsError: A checkpoint is damaged.
     """

@@ -2,9 +2,8 @@
 
 import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -13,6 +12,7 @@ from transformers.utils import cached_file
 
 from vicp.config import ModelConfig, PartConfig
 from vicp.errors import WeightsError
+from vicp.image_transform import Fit, ImageTransform
 from vicp.io import atomic_folder
 from vicp.model.backbone import Backbone, Pooling
 from vicp.model.build import vision_backbone
@@ -21,46 +21,16 @@ logger = logging.getLogger(__name__)
 
 PREPROCESSOR_NAME = "preprocessor_config.json"
 PROCESSOR_NAME = "processor_config.json"  # newer checkpoints of image and text hold the preprocessor in here
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-USUAL_SIZE, LARGEST_ASSUMED_SIZE = 224, 256
-Fit = Literal["squash", "pad", "crop"]
+LARGEST_ASSUMED_SIZE = 256
 
 
-@dataclass(frozen=True)
-class ImageSettings:
-    """The photos a checkpoint expects.
-
-    Attributes:
-        size: Pixels a side.
-        mean: Per channel, of values in [0, 1].
-        std: Per channel, of values in [0, 1].
-        fit: What makes a photo square.
-    """
-
-    size: int
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    fit: Fit = "squash"
-
-
-def save_backbone(
-    vit: PreTrainedModel,
-    folder: Path,
-    *,
-    image_size: int,
-    image_mean: tuple[float, float, float],
-    image_std: tuple[float, float, float],
-    image_fit: Fit,
-) -> None:
+def save_backbone(vit: PreTrainedModel, folder: Path, transform: ImageTransform) -> None:
     """Write a checkpoint that `load_backbone` and transformers read, each file whole or not at all.
 
     Args:
         vit: Without LoRA; `merge_lora` makes such a one.
         folder: Made where it is missing.
-        image_size: Pixels a side.
-        image_mean: Per channel, of values in [0, 1].
-        image_std: Per channel, of values in [0, 1].
-        image_fit: What makes a photo square; transformers has no "pad", others will squash.
+        transform: How photos become its input; transformers has no fit "pad", others will squash.
 
     Raises:
         ValueError: The vit has LoRA that is not merged.
@@ -68,18 +38,18 @@ def save_backbone(
     """
     if hasattr(vit, "peft_config"):
         raise ValueError("the vit has LoRA, which a plain checkpoint cannot hold; save what merge_lora returns")
-    square = {"height": image_size, "width": image_size}
+    square = {"height": transform.size, "width": transform.size}
     preprocessor = {
         "image_processor_type": "BitImageProcessor",  # DINOv2's and CLIP's: resize, crop, normalise
         "do_resize": True,
-        "size": {"shortest_edge": image_size} if image_fit == "crop" else square,
+        "size": {"shortest_edge": transform.size} if transform.fit == "crop" else square,
         "resample": 3,  # bicubic
-        "do_center_crop": image_fit == "crop",
+        "do_center_crop": transform.fit == "crop",
         "crop_size": square,
         "do_normalize": True,
-        "image_mean": list(image_mean),
-        "image_std": list(image_std),
-        "image_fit": image_fit,
+        "image_mean": list(transform.mean),
+        "image_std": list(transform.std),
+        "image_fit": transform.fit,
     }
     try:
         with atomic_folder(folder, last="config.json") as part:
@@ -90,8 +60,8 @@ def save_backbone(
         raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
 
 
-def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, ImageSettings]:
-    """Return a frozen backbone from any vision transformer of transformers, and the photos it expects.
+def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, ImageTransform]:
+    """Return a frozen backbone from any vision transformer of transformers, and how photos become its input.
 
     The preprocessor's `crop_size` is the size, or its `size` where it does not crop. Without a preprocessor it is
     the config's image size up to 256 pixels and 224 above: DINOv2's config says 518, the size of its last
@@ -108,38 +78,40 @@ def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, I
         WeightsError: No checkpoint there, a damaged preprocessor, or no vision transformer that we can run.
     """
     backbone = vision_backbone(ModelConfig(backbone=PartConfig(source=source), pooling=pooling))
-    settings = _image_settings(source, backbone.vit.config)
+    transform = _image_transform(source, backbone.vit.config)
     try:
         with torch.no_grad():
-            backbone.embed(torch.zeros(1, 3, settings.size, settings.size))
+            backbone.embed(torch.zeros(1, 3, transform.size, transform.size))
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise WeightsError(
-            f"{source}: {type(backbone.vit).__name__} gives no {pooling} embedding of a photo of {settings.size} "
+            f"{source}: {type(backbone.vit).__name__} gives no {pooling} embedding of a photo of {transform.size} "
             f"pixels ({reason}); give a vision transformer such as DINOv2, or another pooling"
         ) from error
-    return backbone, settings
+    return backbone, transform
 
 
-def _image_settings(source: str, config: PretrainedConfig) -> ImageSettings:
+def _image_transform(source: str, config: PretrainedConfig) -> ImageTransform:
     """Return what the preprocessor says, or the config where there is none."""
     saved = _preprocessor(source)
     if saved is None:
-        size = _side(getattr(config, "image_size", USUAL_SIZE), source)
-        settings = ImageSettings(size if size <= LARGEST_ASSUMED_SIZE else USUAL_SIZE)
+        size = _side(getattr(config, "image_size", ImageTransform.size), source)
+        transform = ImageTransform(size if size <= LARGEST_ASSUMED_SIZE else ImageTransform.size)
         message = "%s has no %s: taking photos of %d pixels, ImageNet's mean and deviation"
-        logger.warning(message, source, PREPROCESSOR_NAME, settings.size)
-        return settings
+        logger.warning(message, source, PREPROCESSOR_NAME, transform.size)
+        return transform
     cropped = saved.get("crop_size") if saved.get("do_center_crop") is not False else None
     fit: Fit = saved.get("image_fit") or ("crop" if saved.get("do_center_crop") else "squash")
     if saved.get("do_normalize") is False:
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     else:
-        mean = _channels(saved.get("image_mean") or IMAGENET_MEAN, source)
-        std = _channels(saved.get("image_std") or IMAGENET_STD, source)
-    if fit not in ("squash", "pad", "crop") or min(std) <= 0:
-        raise WeightsError(f"{source}: fit {fit!r}, image_std {std}; expected squash, pad or crop and numbers above 0")
-    return ImageSettings(_side(cropped or saved.get("size") or USUAL_SIZE, source), mean=mean, std=std, fit=fit)
+        mean = _channels(saved.get("image_mean") or ImageTransform.mean, source)
+        std = _channels(saved.get("image_std") or ImageTransform.std, source)
+    size = _side(cropped or saved.get("size") or ImageTransform.size, source)
+    try:
+        return ImageTransform(size, mean=mean, std=std, fit=fit)
+    except ValueError as error:
+        raise WeightsError(f"{source}: its preprocessor says {error}") from error
 
 
 def _preprocessor(source: str) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Check a source of photos before it is used: what it holds, what cannot be used, what leaks between its splits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from vicp.data.loading import read_photos
 from vicp.data.records import BadPhoto, check_enough
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+from vicp.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class CheckReport:
         return not self.bad and not self.leaks.between_splits
 
 
-def check_source(source: Path, *, progress: Callable[[int, int], None]) -> CheckReport:
+def check_source(source: Path, *, progress: Progress) -> CheckReport:
     """Return the report on a source, of which the table and every photo are read once.
 
     Args:

@@ -16,12 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vicp.data.episodes.rules import Pool
-from vicp.data.images import ImageTransform, photo_pixels
+from vicp.data.images import photo_pixels
 from vicp.data.procedural.objects import EMBLEMS, PATTERNS, by_value
 from vicp.data.procedural.world import NUM_VALUES, Rule
 from vicp.data.records import BadPhoto, list_rows
 from vicp.data.seeds import generator
 from vicp.errors import DataError
+from vicp.image_transform import ImageTransform
 
 NATURAL_FACTORS: tuple[str, ...] = ("photo", "hue", "texture", "decal", "scene", "light")
 Uniform = Callable[[float, float], Tensor]  # one number per picture, between two

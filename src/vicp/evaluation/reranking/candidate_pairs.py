@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.evaluation.reranking.shortlist import Shortlist
+from vicp.progress import Progress
 
 Ints = NDArray[np.int64]
-Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from vicp.evaluation.reranking.candidate_pairs import Progress
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
 from vicp.evaluation.task import RetrievalTask
 from vicp.metrics.grid import exact_similarity, to_grid
 from vicp.metrics.ranks import BLOCK_SIZE
+from vicp.progress import Progress
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

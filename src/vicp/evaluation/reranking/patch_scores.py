@@ -14,10 +14,11 @@ from torch import Tensor
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import normalise
-from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
+from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
 from vicp.losses.alignment import ot_distance
 from vicp.model.precision import autocast, choose_precision
+from vicp.progress import Progress
 
 
 def patch_scores(

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vicp.adapt.embedder import Progress
 from vicp.errors import DataError
+from vicp.progress import Progress
 
 
 @contextmanager

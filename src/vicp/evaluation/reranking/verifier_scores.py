@@ -8,9 +8,10 @@ from torch import Tensor
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.in_context import log_odds_same
 from vicp.adapt.prompt import Prompt
-from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, Progress, score_pairs
+from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
 from vicp.model.qformer import Latents
+from vicp.progress import Progress
 
 
 def verifier_scores(

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vicp.data.images import ImageTransform
 from vicp.data.loading import LoadedPhoto, load_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.gallery.categories import GalleryCategory
+from vicp.image_transform import ImageTransform
 
 THUMBNAIL_SIZE = 128  # pixels of the longer side
 _NO_EMBEDDINGS = np.zeros((0, 0), dtype=np.float32)

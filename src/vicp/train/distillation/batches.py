@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vicp.config import RunConfig
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import sample_objects, sample_silhouettes
 from vicp.data.seeds import derive_seed, generator
+from vicp.image_transform import ImageTransform
 from vicp.io import atomic_write
 from vicp.train.distillation.feature_cache import FEATURES, FeatureCache
 from vicp.train.distillation.principal import fit_target, parse_target, procrustes

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.errors import ConfigError
+from vicp.image_transform import ImageTransform
 from vicp.io import atomic_write
 from vicp.model.backbone import Backbone
 from vicp.train.distillation.crops import CropSampler, resized

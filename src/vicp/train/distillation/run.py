@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
 from vicp.model.backbone_checkpoint import load_backbone, save_backbone
 from vicp.model.build import vision_backbone
@@ -88,7 +89,7 @@ def check_backbone(config: RunConfig) -> None:
 
 
 def load_previous(source: str) -> tuple[Backbone, ImageTransform]:
-    """Return an earlier backbone that reads CLS and the mean patch, and the photos that it expects.
+    """Return an earlier backbone that reads CLS and the mean patch, and how photos become its input.
 
     Args:
         source: `mini`, the folder of a VICP checkpoint, or a vision model as transformers has it.
@@ -98,10 +99,8 @@ def load_previous(source: str) -> tuple[Backbone, ImageTransform]:
     """
     if source == "mini" or is_checkpoint(Path(source)):
         model = load_pretrained(source)
-        config = model.config
-        return model.backbone, ImageTransform(config.image_size, config.image_mean, config.image_std, config.image_fit)
-    backbone, settings = load_backbone(source, pooling="both")
-    return backbone, ImageTransform(settings.size, settings.mean, settings.std, settings.fit)
+        return model.backbone, model.config.image_transform
+    return load_backbone(source, pooling="both")
 
 
 def start_student(config: RunConfig, data: DistillationData, previous: Backbone) -> Student:
@@ -172,18 +171,11 @@ class Distillation:
 
     def export(self, folder: Path) -> Path:
         """Write the averaged backbone in float16 as transformers reads it, with its preprocessor; return the folder."""
-        average, model = self.averaged["average"], self.config.model
+        average = self.averaged["average"]
         assert isinstance(average, Student)
         vit = copy.deepcopy(average.vit).eval().half()
         vit.set_attn_implementation("sdpa")
-        save_backbone(
-            vit,
-            folder,
-            image_size=model.image_size,
-            image_mean=model.image_mean,
-            image_std=model.image_std,
-            image_fit=model.image_fit,
-        )
+        save_backbone(vit, folder, self.config.model.image_transform)
         return folder
 
     def _set_rate(self, step: int) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vicp.config import EpisodeConfig
 from vicp.data.episodes.rules import Episode, Pairs
-from vicp.data.images import ImageTransform
+from vicp.image_transform import ImageTransform
 
 
 class EpisodeSource(Protocol):

@@ -8,9 +8,9 @@ from torch import Tensor
 from vicp.config import EpisodeConfig
 from vicp.data.episodes.natural import NATURAL_FACTORS
 from vicp.data.episodes.rules import Episode
-from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import FACTORS
 from vicp.data.seeds import generator
+from vicp.image_transform import ImageTransform
 from vicp.train.episodes.batch import EpisodeSource
 
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from vicp.config import EpisodeConfig
 from vicp.data.episodes.photos import EpisodeCategory, list_categories, sample_photo_episode
 from vicp.data.episodes.rules import Episode, Pairs
-from vicp.data.images import ImageTransform
 from vicp.data.loading import load_pixels
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError, DataError
+from vicp.image_transform import ImageTransform
 from vicp.io import content_digest
 from vicp.train.episodes.feature_store import FeatureStore
 

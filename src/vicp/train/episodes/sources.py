@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from vicp.config import RunConfig
-from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import Split
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
 from vicp.model.weights import fingerprint
 from vicp.train.episodes.batch import Batch, EpisodeSource, Shard, collate
@@ -48,9 +48,8 @@ def image_transform(config: RunConfig) -> ImageTransform:
     Raises:
         ConfigError: A mean or deviation that makes no sense.
     """
-    model = config.model
     try:
-        return ImageTransform(model.image_size, model.image_mean, model.image_std, model.image_fit)
+        return config.model.image_transform
     except ValueError as error:
         raise ConfigError(f"model.image_size, model.image_mean, model.image_std: {error}") from error
 

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from vicp.adapt.load import STATIC_NAME, load_backbone_embedder
 from vicp.config import RunConfig
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
+from vicp.image_transform import ImageTransform
 from vicp.losses.identity import make_identity_loss
 from vicp.losses.objective import LossTerms, Objective, weigh
 from vicp.model.additions.gradient_checkpointing import checkpoint_layers
@@ -116,14 +117,7 @@ def save_baseline(config: RunConfig, module: Baseline, folder: Path) -> None:
     """Write a checkpoint that `--backbone FOLDER` and transformers read; a static prompt is in its folder."""
     model, lora = config.model, config.train.method == "finetune" and config.train.tune == "lora"
     vit = merge_lora(module.backbone) if lora else module.backbone.vit
-    save_backbone(
-        vit,
-        folder,
-        image_size=model.image_size,
-        image_mean=model.image_mean,
-        image_std=model.image_std,
-        image_fit=model.image_fit,
-    )
+    save_backbone(vit, folder, model.image_transform)
     if module.prompt is not None:
         VisualPrompt(
             tokens=module.prompt().detach().float().cpu(),

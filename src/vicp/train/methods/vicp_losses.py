@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vicp.data.episodes.natural import NATURAL_FACTORS
-from vicp.data.images import ImageTransform, normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS
+from vicp.image_transform import ImageTransform
 from vicp.losses.alignment import alignment_loss
 from vicp.losses.contrastive import contrastive_loss
 from vicp.losses.distillation import distillation_loss

@@ -8,9 +8,9 @@ from torch import Tensor
 from vicp.config import PretrainConfig, RunConfig
 from vicp.data.episodes.augment import random_view
 from vicp.data.episodes.natural import composite, read_photo_column
-from vicp.data.images import ImageTransform
 from vicp.data.procedural.world import NUM_VALUES, sample_objects, sample_silhouettes, sample_values
 from vicp.data.seeds import derive_seed
+from vicp.image_transform import ImageTransform
 from vicp.train.episodes.sources import image_transform
 
 
