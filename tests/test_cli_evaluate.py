@@ -154,7 +154,7 @@ def test_ctrl_c_is_one_line_and_it_goes_on(photos: Path, whole: tuple[Path, dict
             ("frozen:mini", "--adapt", "generated"),
             "adaptation generated needs a VICP model; frozen:mini can do: null, ",
         ),
-        (("mini", "frozen:mini", "--adapt", "generated"), "frozen:mini can do: null, metric, tuned, retrained, auto"),
+        (("mini", "frozen:mini", "--adapt", "generated"), "frozen:mini can do: null, metric, tuned, finetuned, auto"),
         (("frozen:mini", "--exclude", "camera"), "photos cannot be left out by 'camera'"),
         (("frozen:mini", "--published", "nowhere.csv"), "nowhere.csv"),
     ],

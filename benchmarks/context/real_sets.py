@@ -43,8 +43,8 @@ OF_ADAPTATION = {  # by row of a method result; each also has the frozen backbon
     "auto_repaired": {"chosen_repaired": "auto"},  # a control: the labels stay, the photos are dealt to them anew
 }
 REPAIRED = "auto_repaired"
-RETRAINED = "triplet_plus_identities"
-ADAPTATIONS = (*OF_ADAPTATION, "retrained")  # the last of no checkpoint, but Triplet
+TRIPLET_PLUS = "triplet_plus_identities"
+ADAPTATIONS = (*OF_ADAPTATION, "finetuned")  # the last of no checkpoint, but Triplet
 
 
 @dataclass(frozen=True)
@@ -174,25 +174,25 @@ def rows_of_set(
 def measured_checkpoints(sets: RealSets, suites: Sequence[MethodSuite], k: int) -> list[MeasuredCheckpoint]:
     """Every checkpoint, then Triplet, and what Triplet+ starts from."""
     first = suites[0]
-    _, from_triplet = first.retraining(RETRAINED, k)
-    plus = {RETRAINED: "retrained"}
-    retrain = "retrained" in sets.adaptations
+    _, from_triplet = first.finetuning(TRIPLET_PLUS, k)
+    plus = {TRIPLET_PLUS: "finetuned"}
+    finetune = "finetuned" in sets.adaptations
     found = [
         MeasuredCheckpoint(name, suite.embedder, (adaptation,), {"frozen": "null", **OF_ADAPTATION[adaptation]})
         for adaptation in sets.adaptations
-        if adaptation != "retrained"
+        if adaptation != "finetuned"
         for name, suite in zip(sets.names, suites, strict=True)
     ]
     if sets.triplet is not None and first.triplet is not None:
-        from_triplet = from_triplet and retrain
-        num_queried = ("null", "retrained") if from_triplet else ("null",)
+        from_triplet = from_triplet and finetune
+        num_queried = ("null", "finetuned") if from_triplet else ("null",)
         found.append(
             MeasuredCheckpoint(
                 sets.triplet, first.triplet, num_queried, {"triplet": "null", **(plus if from_triplet else {})}
             )
         )
-    if retrain and not from_triplet:
-        found.append(MeasuredCheckpoint(f"frozen:{sets.names[0]}", first.embedder, ("retrained",), plus))
+    if finetune and not from_triplet:
+        found.append(MeasuredCheckpoint(f"frozen:{sets.names[0]}", first.embedder, ("finetuned",), plus))
     return found
 
 
@@ -223,8 +223,8 @@ def runner_of(
 
 def steps_of(suite: MethodSuite, adaptations: Sequence[str], k: int) -> TunedPrompt | FinetuneSettings | None:
     """The settings of the gradient steps among these adaptations; None where they take none."""
-    if "retrained" in adaptations:
-        return suite.retraining(RETRAINED, k)[0]
+    if "finetuned" in adaptations:
+        return suite.finetuning(TRIPLET_PLUS, k)[0]
     return suite.tuning("tuned_identities", k) if "tuned" in adaptations else None
 
 
@@ -236,8 +236,8 @@ def adapting(suite: MethodSuite, k: int, *, repaired: bool) -> Adapting:
         match name:
             case "tuned":
                 return fit(embedder, support, suite.tuning("tuned_identities", k))
-            case "retrained":
-                settings, _ = suite.retraining(RETRAINED, k)
+            case "finetuned":
+                settings, _ = suite.finetuning(TRIPLET_PLUS, k)
                 seed = support.seed or 0
                 return finetuned.finetuned(embedder, support.pixels, support.relation, settings, seed=seed)
         return adapt_support(embedder, support, name)

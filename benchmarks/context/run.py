@@ -111,8 +111,8 @@ def settle(
         if all(trials.values()):
             tried.update({(method, CHOICE_K, option): found for option, found in trials.items()})
     settled, choices = choose_settings(suite, tried)
-    tuned, retrained = for_all(settled.tuned), for_all(settled.retrained)
-    return tuple(replace(each, tuned=tuned, retrained=retrained) for each in suites), choices
+    tuned, finetuned = for_all(settled.tuned), for_all(settled.finetuned)
+    return tuple(replace(each, tuned=tuned, finetuned=finetuned) for each in suites), choices
 
 
 def for_all(chosen: Mapping[tuple[str, int], T]) -> dict[tuple[str, int], T]:

@@ -22,7 +22,7 @@ class MethodSuite:
         embedder: a VICP model.
         triplet: the baseline trained on the seen world, for `triplet`; Triplet+ may start from it.
         tuned: recipe of `tuned_*`, by method and K; `TUNED` where there is none.
-        retrained: settings of `triplet_plus_*`, by method and K, and whether they start from `triplet`.
+        finetuned: settings of `triplet_plus_*`, by method and K, and whether they start from `triplet`.
         supervised: settings of `supervised`.
         num_supervised: its photos.
     """
@@ -30,7 +30,7 @@ class MethodSuite:
     embedder: Embedder
     triplet: Embedder | None = None
     tuned: Mapping[tuple[str, int], TunedPrompt] = field(default_factory=dict)
-    retrained: Mapping[tuple[str, int], tuple[FinetuneSettings, bool]] = field(default_factory=dict)
+    finetuned: Mapping[tuple[str, int], tuple[FinetuneSettings, bool]] = field(default_factory=dict)
     supervised: FinetuneSettings = SUPERVISED
     num_supervised: int = NUM_SUPERVISED
 
@@ -49,9 +49,9 @@ class MethodSuite:
         """The recipe of a `tuned_*`."""
         return self.tuned.get((method, num_pairs), TUNED)
 
-    def retraining(self, method: str, num_pairs: int) -> tuple[FinetuneSettings, bool]:
+    def finetuning(self, method: str, num_pairs: int) -> tuple[FinetuneSettings, bool]:
         """The settings of a `triplet_plus_*`, and whether it starts from the triplet baseline."""
-        return self.retrained.get((method, num_pairs), (FinetuneSettings(), self.triplet is not None))
+        return self.finetuned.get((method, num_pairs), (FinetuneSettings(), self.triplet is not None))
 
 
 def subject(method: str, suite: MethodSuite, num_pairs: int) -> str:
@@ -65,7 +65,7 @@ def subject(method: str, suite: MethodSuite, num_pairs: int) -> str:
         case "triplet":
             return suite.baseline.fingerprint
         case "triplet_plus":
-            settings, from_triplet = suite.retraining(method, num_pairs)
+            settings, from_triplet = suite.finetuning(method, num_pairs)
             start = suite.baseline.fingerprint if from_triplet else _backbone_fingerprint(suite.embedder)
             return f"{start}-{settings}"
         case "supervised":

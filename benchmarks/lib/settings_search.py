@@ -84,7 +84,7 @@ def choose_settings(
         suite: to be completed.
         tried: by method, K and candidate: mAP by number of steps, of each choice task.
     """
-    recipes, retrainings, rows = {}, {}, []
+    recipes, finetune_settings, rows = {}, {}, []
     for method, num_pairs in dict.fromkeys((method, k) for method, k, _ in tried):
         own = {c: found for (m, k, c), found in tried.items() if (m, k) == (method, num_pairs)}
         scores = {
@@ -97,7 +97,7 @@ def choose_settings(
             recipes[method, num_pairs] = TunedPrompt("generated", steps, candidate.rate)
         else:
             settings = FinetuneSettings(steps, candidate.rate, candidate.loss)
-            retrainings[method, num_pairs] = (settings, candidate.from_triplet)
+            finetune_settings[method, num_pairs] = (settings, candidate.from_triplet)
         best = {"method": method, "K": num_pairs, "chosen": f"{candidate}, {steps} steps", "map": max(scores.values())}
         rows.append({**best, "tried": {f"{c}, {s} steps": round(score, 2) for (c, s), score in scores.items()}})
-    return replace(suite, tuned=recipes, retrained=retrainings), rows
+    return replace(suite, tuned=recipes, finetuned=finetune_settings), rows

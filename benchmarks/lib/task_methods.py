@@ -179,7 +179,7 @@ def _context_of(embedder: Embedder, support: TaskSupport) -> Context[Latents]:
 
 
 def _retrained(method: str, suite: MethodSuite, task: Task, num_pairs: int, clock: Clock) -> Outcome:
-    settings, from_triplet = suite.retraining(method, num_pairs)
+    settings, from_triplet = suite.finetuning(method, num_pairs)
     start = suite.baseline if from_triplet else suite.embedder
     support = draw_task_support(task, num_pairs)
     with clock.running():

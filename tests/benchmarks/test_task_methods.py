@@ -92,7 +92,7 @@ def test_methods_of_steps_run_with_their_settings(suite: MethodSuite, tasks: lis
     settled = replace(
         suite,
         tuned={(m, 4): short for m in STEPPED},
-        retrained={
+        finetuned={
             ("triplet_plus_pairs", 4): (FinetuneSettings(2, 1e-3), True),
             ("triplet_plus_identities", 4): (FinetuneSettings(2, 1e-3, "triplet"), False),
         },
@@ -142,7 +142,7 @@ def test_settings_are_those_that_did_best(suite: MethodSuite, tasks: list[Task])
         ("tuned_pairs", 64, bad): [{10: 3.0, 20: 2.0, 30: 1.0}],
     }
     settled, rows = choose_settings(suite, tried)
-    assert settled.retrained == {("triplet_plus_pairs", 16): (FinetuneSettings(20, 1e-3, "triplet"), True)}
+    assert settled.finetuned == {("triplet_plus_pairs", 16): (FinetuneSettings(20, 1e-3, "triplet"), True)}
     assert settled.tuned == {("tuned_pairs", 64): TunedPrompt("generated", steps=10, rate=1e-4)}
     assert (rows[0]["chosen"], rows[0]["map"]) == ("0.001-triplet-from-triplet, 20 steps", 61.0)
     assert len(rows[0]["tried"]) == 6

@@ -19,9 +19,9 @@ from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
-BACKBONE = ("null", "metric", "tuned", "retrained", "auto")
-STATIC = ("null", "static", "metric", "tuned", "retrained", "auto")
-VICP = ("null", "prompt", "generated", "metric", "tuned", "retrained", "auto")
+BACKBONE = ("null", "metric", "tuned", "finetuned", "auto")
+STATIC = ("null", "static", "metric", "tuned", "finetuned", "auto")
+VICP = ("null", "prompt", "generated", "metric", "tuned", "finetuned", "auto")
 
 
 def save_vit(folder: Path, *, seed: int = 0, static: bool = False) -> Path:
@@ -58,7 +58,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_mini_is_the_packaged_model() -> None:
     method = parse_method("mini")
-    assert method == Method("mini", ("null", "static", "prompt", "generated", "metric", "tuned", "retrained", "auto"))
+    assert method == Method("mini", ("null", "static", "prompt", "generated", "metric", "tuned", "finetuned", "auto"))
     embedder = open_method(method)
     assert embedder.fingerprint == load_model("mini").fingerprint
     assert embedder.model is not None
@@ -176,7 +176,7 @@ def test_supported_adaptations_follow_from_model_and_static_prompt() -> None:
     assert supported_adaptations(prompted, None) == ("null", "static", "generated", "metric", "auto")
     assert supported_adaptations(backbone, ["tuned", "null", "tuned"]) == ("tuned", "null")
     with pytest.raises(
-        ConfigError, match=r"^adaptation generated needs a VICP model; .*: null, metric, tuned, retrained, auto$"
+        ConfigError, match=r"^adaptation generated needs a VICP model; .*: null, metric, tuned, finetuned, auto$"
     ):
         supported_adaptations(backbone, ["null", "generated"])
     with pytest.raises(ConfigError, match=r"^adaptation static needs a static prompt"):

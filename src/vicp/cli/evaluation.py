@@ -33,7 +33,7 @@ def evaluate(
     support_draws: Annotated[int, typer.Option(help="Supports per category.")] = 5,
     adapt: Annotated[
         str | None,
-        typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and retrained"),
+        typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and finetuned"),
     ] = None,
     rerank: Annotated[
         str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")

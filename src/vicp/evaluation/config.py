@@ -38,7 +38,7 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
             return fit(embedder, support, PromptTokens())
         case "generated":
             return fit(embedder, support, GeneratedPrompt())
-        case "retrained":
+        case "finetuned":
             seed = support.seed or 0
             return finetuned.finetuned(embedder, support.pixels, support.relation, FinetuneSettings(), seed=seed)
         case "metric" | "tuned" | "auto":

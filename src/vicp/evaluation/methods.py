@@ -14,8 +14,8 @@ from vicp.config_files import load_config
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
 
-ADAPTATIONS = ("null", "static", "prompt", "generated", "metric", "tuned", "retrained", "auto")
-ON_REQUEST = ("prompt", "tuned", "retrained")  # a pass under other tokens, or up to minutes per support
+ADAPTATIONS = ("null", "static", "prompt", "generated", "metric", "tuned", "finetuned", "auto")
+ON_REQUEST = ("prompt", "tuned", "finetuned")  # a pass under other tokens, or up to minutes per support
 BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
 FOLD = "{fold}"
 FROZEN = "frozen:"

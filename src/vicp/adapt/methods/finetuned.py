@@ -78,7 +78,7 @@ def finetuned_snapshots(
     backbone = Backbone(vit, pooling=embedder.backbone.pooling, frozen=False)
     trainable = [parameter for parameter in vit.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=settings.rate, weight_decay=0.0)
-    rng = np.random.default_rng(derive_seed(seed, "retrained"))
+    rng = np.random.default_rng(derive_seed(seed, "retrained"))  # another name would move the published numbers
     rows = batches(relation, rng)
     for step in range(1, max(steps) + 1):
         chosen = next(rows)

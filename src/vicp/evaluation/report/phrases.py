@@ -12,7 +12,7 @@ ADAPTATIONS: dict[str, str] = {
     "generated": "All that the model makes from the category's labelled pairs: prompt tokens and, of some, a metric.",
     "metric": "Features whitened with the category's same-pairs.",
     "tuned": "A prompt trained for a few steps on the category's pairs.",
-    "retrained": "The whole backbone trained for a few steps on the category's pairs.",
+    "finetuned": "The whole backbone trained for a few steps on the category's pairs.",
     "auto": "Whichever did best on pairs held out for that.",
     "verifier": "The first photos in a new order, by the in-context verifier.",
 }
