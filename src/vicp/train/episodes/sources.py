@@ -124,7 +124,8 @@ def validation_task(
     settings, source = replace(config.episodes, same_shares=(0.5,)), training_data.held_out
     num_pairs = settings.validation_pairs if support else None
     episodes = [
-        source.draw(settings, num_pairs, config.seed, "exam", number) for number in range(settings.validation_episodes)
+        source.draw(settings, num_pairs, config.seed, "validation", number)
+        for number in range(settings.validation_episodes)
     ]
     return [collate(source, [episode], support=support, photo_tokens=photo_tokens, photos=True) for episode in episodes]
 

@@ -151,7 +151,7 @@ def _training_module(config: RunConfig, backbone: Backbone, training_data: Train
     of_classes = settings.loss in CLASSIFIERS
     by_context = training_data.num_identities == 0
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "trainee"))
+        torch.manual_seed(derive_seed(config.seed, "training module"))
         prompt = None
         if settings.method == "static":
             prompt = StaticPrompt(backbone, num_prompts=model.num_prompts, per_layer=model.prompts_per_layer)

@@ -82,7 +82,7 @@ def make_training_module(config: RunConfig, model: VICP) -> VICPTrainingModule:
     """Return the model with the losses that `train` weighs; parts without a checkpoint are drawn from the seed."""
     settings = config.train
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "trainee"))
+        torch.manual_seed(derive_seed(config.seed, "training module"))
         return VICPTrainingModule(
             model,
             transform=image_transform(config),
