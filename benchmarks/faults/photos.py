@@ -10,12 +10,12 @@ from PIL import Image, ImageCms
 
 from benchmarks.faults.mutations import mutate
 from vicp.data.audit.check import check_source
-from vicp.data.images import ImageTransform
 from vicp.data.loading import load_photos
 from vicp.data.records import BadPhoto
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.errors import VICPError
+from vicp.image_transform import ImageTransform
 
 _TRANSFORM = ImageTransform(size=32)
 

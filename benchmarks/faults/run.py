@@ -2,8 +2,8 @@
 
     nice python -m benchmarks.faults.run [--photos 10000] [--others 2000]
 
-A fault is a traceback, a case that computes for more than ten seconds, or a photo that is neither read nor named as bad.
-What was done is in --runs, and the same command goes on there.
+A fault is a traceback, a case that computes for more than ten seconds, or a photo that is neither read nor named as
+bad. What was done is in --runs, and the same command goes on there.
 """
 
 import json

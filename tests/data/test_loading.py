@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from vicp.data.images import decode_photo, photo_key, photo_pixels
-from vicp.data.loading import check_and_load, check_photos, load_photos, load_pixels, without
+from vicp.data.loading import load_photos, load_pixels
+from vicp.data.photo_check import check_and_load, check_photos, without
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from vicp.data.procedural.nuisance import sample_nuisance
 from vicp.data.procedural.objects import EMBLEMS, NOUNS, PATTERNS, radius_at, trace
-from vicp.data.procedural.render import BODY, PATTERN, body_grid, render, sample_nuisance
+from vicp.data.procedural.render import BODY, PATTERN, body_grid, render
 from vicp.data.procedural.world import (
     FACTORS,
     NUM_VALUES,

@@ -14,7 +14,8 @@ from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.cached_features import CachedFeatures, missing_positions
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import normalise
-from vicp.data.loading import LoadedPhoto, check_and_load, load_photos, load_pixels, without
+from vicp.data.loading import LoadedPhoto, load_photos, load_pixels
+from vicp.data.photo_check import check_and_load, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError, PromptError
 from vicp.image_transform import ImageTransform

@@ -19,39 +19,54 @@ from vicp.cli.shared import (
 )
 from vicp.progress import progress_bar
 
+MethodsArgument = Annotated[
+    list[str],
+    typer.Argument(help="A checkpoint, a config, `frozen:MODEL`, or a baseline's name; {fold} is the fold's."),
+]
+PhotosOption = Annotated[
+    Path | None, typer.Option(help="A folder or table of photos.", show_default="the procedural world")
+]
+ProtocolOption = Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")]
+PairsOption = Annotated[int, typer.Option(help="Labelled pairs per support, at least 2.")]
+DrawsOption = Annotated[int, typer.Option(help="Supports per category.")]
+AdaptationsOption = Annotated[
+    str | None,
+    typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and finetuned"),
+]
+RerankOption = Annotated[
+    str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")
+]
+ShortlistOption = Annotated[int, typer.Option(help="How many photos a second stage re-orders, at least 2.")]
+ShareOption = Annotated[float, typer.Option(help="Share of the individuals to teach from, 0.01 to 0.99.")]
+ExcludeOption = Annotated[
+    str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
+]
+KeepTrainedOption = Annotated[
+    bool, typer.Option("--keep-trained", help="Look up individuals that a checkpoint was trained on, too.")
+]
+DiagnoseOption = Annotated[bool, typer.Option(help="Look closer at each category with the first method.")]
+PublishedOption = Annotated[
+    Path | None,
+    typer.Option(help="Published numbers to show with ours: a CSV with protocol,category,metric,value."),
+]
+OutOption = Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")]
+
 
 def evaluate(
-    method: Annotated[
-        list[str],
-        typer.Argument(help="A checkpoint, a config, `frozen:MODEL`, or a baseline's name; {fold} is the fold's."),
-    ],
-    photos: Annotated[
-        Path | None, typer.Option(help="A folder or table of photos.", show_default="the procedural world")
-    ] = None,
-    protocol: Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")] = "vicp-retrieval",
-    pairs: Annotated[int, typer.Option(help="Labelled pairs per support, at least 2.")] = 32,
-    support_draws: Annotated[int, typer.Option(help="Supports per category.")] = 5,
-    adapt: Annotated[
-        str | None,
-        typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and finetuned"),
-    ] = None,
-    rerank: Annotated[
-        str | None, typer.Option(help="Second stages, with commas between: ot, verifier, k-reciprocal.")
-    ] = None,
-    shortlist: Annotated[int, typer.Option(help="How many photos a second stage re-orders, at least 2.")] = 50,
-    share_support: Annotated[float, typer.Option(help="Share of the individuals to teach from, 0.01 to 0.99.")] = 0.5,
-    exclude: Annotated[
-        str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
-    ] = None,
-    keep_trained: Annotated[
-        bool, typer.Option("--keep-trained", help="Look up individuals that a checkpoint was trained on, too.")
-    ] = False,
-    diagnose: Annotated[bool, typer.Option(help="Look closer at each category with the first method.")] = True,
-    published: Annotated[
-        Path | None,
-        typer.Option(help="Published numbers to show with ours: a CSV with protocol,category,metric,value."),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")] = Path("evaluation"),
+    method: MethodsArgument,
+    photos: PhotosOption = None,
+    protocol: ProtocolOption = "vicp-retrieval",
+    pairs: PairsOption = 32,
+    support_draws: DrawsOption = 5,
+    adapt: AdaptationsOption = None,
+    rerank: RerankOption = None,
+    shortlist: ShortlistOption = 50,
+    share_support: ShareOption = 0.5,
+    exclude: ExcludeOption = None,
+    keep_trained: KeepTrainedOption = False,
+    diagnose: DiagnoseOption = True,
+    published: PublishedOption = None,
+    out: OutOption = Path("evaluation"),
     seed: SeedOption = 0,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,

@@ -21,23 +21,30 @@ from vicp.cli.shared import (
     print_result,
 )
 
+PhotosArgument = Annotated[
+    Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table; nobody need be named.")
+]
+OutOption = Annotated[Path, typer.Option(help="The CSV to write: left, right and an empty column same.")]
+SheetOption = Annotated[Path | None, typer.Option(help="An HTML page of these pairs to look at and label.")]
+CountOption = Annotated[int, typer.Option(min=1, help="How many pairs.")]
+PairsOption = Annotated[Path | None, typer.Option(help="The labelled pairs there are (left, right, same).")]
+PromptOption = Annotated[Path | None, typer.Option(help="The category's prompt so far, from `vicp teach`.")]
+CategoryOption = Annotated[str | None, typer.Option(help="Which of several categories [the prompt's].")]
+StrategyOption = Annotated[
+    Literal["balanced", "likely", "uncertain", "random"],
+    typer.Option(help="Pairs that are likely the same, uncertain ones, or both in turn."),
+]
+
 
 def pairs_next(
-    photos: Annotated[
-        Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table; nobody need be named.")
-    ],
-    out: Annotated[Path, typer.Option(help="The CSV to write: left, right and an empty column same.")] = Path(
-        "next.csv"
-    ),
-    sheet: Annotated[Path | None, typer.Option(help="An HTML page of these pairs to look at and label.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many pairs.")] = 16,
-    pairs: Annotated[Path | None, typer.Option(help="The labelled pairs there are (left, right, same).")] = None,
-    prompt: Annotated[Path | None, typer.Option(help="The category's prompt so far, from `vicp teach`.")] = None,
-    category: Annotated[str | None, typer.Option(help="Which of several categories [the prompt's].")] = None,
-    strategy: Annotated[
-        Literal["balanced", "likely", "uncertain", "random"],
-        typer.Option(help="Pairs that are likely the same, uncertain ones, or both in turn."),
-    ] = "balanced",
+    photos: PhotosArgument,
+    out: OutOption = Path("next.csv"),
+    sheet: SheetOption = None,
+    count: CountOption = 16,
+    pairs: PairsOption = None,
+    prompt: PromptOption = None,
+    category: CategoryOption = None,
+    strategy: StrategyOption = "balanced",
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     seed: SeedOption = 0,

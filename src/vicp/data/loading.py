@@ -1,30 +1,22 @@
 """Read the photos of a table in threads, each of them once, in order, keeping account of the bad ones."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.images import decode_photo, image_pixels, photo_key, photo_pixels
-from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.data.images import decode_photo, image_pixels, photo_key
+from vicp.data.records import BadPhoto, PhotoTable
+from vicp.data.threads import map_in_order
 from vicp.errors import DataError
 from vicp.image_transform import ImageTransform
 from vicp.io import encode_thumbnail
-from vicp.progress import Progress
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 Wanted = Callable[[Sequence[int], Sequence[bytes]], Sequence[bool]]
 """Of the indices and keys of some photos: which of them are to be decoded."""
-
-_CHECK_SIDE = 32  # a check reads the whole file, but needs few pixels of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,45 +85,14 @@ def load_photos(
     if ahead < 1 or threads < 1:
         raise ValueError(f"ahead {ahead} and threads {threads} must be at least 1")
     order = range(len(table)) if indices is None else [int(index) for index in indices]
-
-    def read(index: int) -> LoadedPhoto | BadPhoto:
-        try:
-            encoded = table.photo_bytes(index)
-        except DataError as error:
-            return _bad_photo(table, index, error)
-        return LoadedPhoto(index, photo_key(encoded), encoded, None, None)
-
-    def decode(photo: LoadedPhoto) -> LoadedPhoto | BadPhoto:
-        try:
-            image = decode_photo(photo.encoded, min_side=2 * transform.size)
-        except DataError as error:
-            return _bad_photo(table, photo.index, error)
-        pixels = torch.from_numpy(image_pixels(image, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
-        thumbnail = None if thumbnail_size is None else encode_thumbnail(image, thumbnail_size)
-        return replace(photo, pixels=pixels, thumbnail=thumbnail)
-
-    def read_and_decode(index: int) -> LoadedPhoto | BadPhoto:
-        photo = read(index)
-        return photo if isinstance(photo, BadPhoto) else decode(photo)
-
-    def decode_wanted(choice: tuple[LoadedPhoto | BadPhoto, bool]) -> LoadedPhoto | BadPhoto:
-        photo, is_wanted = choice
-        return decode(photo) if is_wanted and isinstance(photo, LoadedPhoto) else photo
-
-    def photos() -> Iterator[LoadedPhoto]:
-        if wanted is None:
-            loaded = _in_threads(order, read_and_decode, threads=threads, ahead=ahead)
-        else:
-            read_ahead = _in_threads(order, read, threads=threads, ahead=ahead)
-            choices = _choose(read_ahead, wanted, chunk_size=ahead)
-            loaded = _in_threads(choices, decode_wanted, threads=threads, ahead=ahead)
-        for photo in loaded:
-            if isinstance(photo, BadPhoto):
-                bad.append(photo)
-            else:
-                yield photo
-
-    return photos()
+    reader = _PhotoReader(table, transform, thumbnail_size)
+    if wanted is None:
+        loaded = map_in_order(order, reader.read_and_decode, threads=threads, ahead=ahead)
+    else:
+        read_ahead = map_in_order(order, reader.read, threads=threads, ahead=ahead)
+        choices = _choose(read_ahead, wanted, chunk_size=ahead)
+        loaded = map_in_order(choices, reader.decode_wanted, threads=threads, ahead=ahead)
+    return _without_bad(loaded, bad)
 
 
 def load_pixels(
@@ -170,122 +131,48 @@ def load_pixels(
     return batches()
 
 
-def check_photos(table: PhotoTable, *, threads: int = 2, progress: Progress | None = None) -> list[BadPhoto]:
-    """Return the photos that cannot be read and decoded, in order; every file is read to its end.
+@dataclass(frozen=True, eq=False)
+class _PhotoReader:
+    """Reads, hashes and decodes the photos of a table, each in its own call, in any thread."""
 
-    Args:
-        table: The photos.
-        threads: Photos decoded at once.
-        progress: Called with photos done and photos in all.
+    table: PhotoTable
+    transform: ImageTransform
+    thumbnail_size: int | None
 
-    Raises:
-        ValueError: `threads` below 1.
-    """
-    bad: list[BadPhoto] = []
-    check_and_load(table, ImageTransform(), indices=(), threads=threads, progress=progress, bad=bad)
-    return bad
-
-
-def check_and_load(
-    table: PhotoTable,
-    transform: ImageTransform,
-    *,
-    indices: Sequence[int] | np.ndarray,
-    threads: int = 2,
-    progress: Progress | None = None,
-    bad: list[BadPhoto],
-) -> dict[int, Tensor]:
-    """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
-
-    Every photo is read and decoded once, and only the pixels returned are kept in memory.
-
-    Args:
-        table: The photos.
-        transform: How photos become pixels.
-        indices: The photos whose pixels are wanted.
-        threads: Photos decoded at once.
-        progress: Called with photos done and photos in all.
-        bad: The photos of the table that cannot be used are appended here, in order.
-
-    Raises:
-        ValueError: `threads` below 1.
-    """
-    wanted = {int(index) for index in indices}
-
-    def decode(index: int, data: bytes) -> Tensor | None:
-        if index not in wanted:
-            decode_photo(data, min_side=_CHECK_SIDE)
-            return None
-        return torch.from_numpy(photo_pixels(data, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
-
-    decoded = _read_each(table, decode, threads=threads, progress=progress, bad=bad)
-    return {index: pixels for index, pixels in decoded if pixels is not None}
-
-
-def read_photos(
-    table: PhotoTable,
-    read: Callable[[bytes], T],
-    *,
-    threads: int = 2,
-    progress: Progress | None = None,
-    bad: list[BadPhoto],
-) -> Iterator[tuple[int, T]]:
-    """Return an iterator over (index, what `read` makes of the photo) for every good photo, in order.
-
-    Args:
-        table: The photos.
-        read: Called in a thread with the encoded photo; a DataError says that it cannot be used.
-        threads: Photos read at once.
-        progress: Called with photos done and photos in all.
-        bad: The photos that cannot be used are appended here, in order.
-
-    Raises:
-        ValueError: `threads` below 1.
-    """
-    return _read_each(table, lambda _, data: read(data), threads=threads, progress=progress, bad=bad)
-
-
-def without(table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
-    """Return the table less the bad photos, which it then lists in `skipped`.
-
-    Raises:
-        DataError: Nothing is left.
-    """
-    rows = {photo.row for photo in bad}
-    kept = table.select(~table.frame["row"].isin(rows).to_numpy(dtype=bool))
-    if rows and len(kept) == 0:
-        raise DataError(f"no photo is left: {bad_photos_message(bad)}")
-    return replace(kept, skipped=(*table.skipped, *bad))
-
-
-def _read_each(
-    table: PhotoTable,
-    read: Callable[[int, bytes], T],
-    *,
-    threads: int,
-    progress: Progress | None,
-    bad: list[BadPhoto],
-) -> Iterator[tuple[int, T]]:
-    """Return an iterator over (index, `read(index, encoded photo)`) for every good photo, as `read_photos` does."""
-    if threads < 1:
-        raise ValueError(f"threads {threads} must be at least 1")
-
-    def read_one(index: int) -> tuple[int, T] | BadPhoto:
+    def read(self, index: int) -> LoadedPhoto | BadPhoto:
+        """Return a photo without its pixels."""
         try:
-            return index, read(index, table.photo_bytes(index))
+            encoded = self.table.photo_bytes(index)
         except DataError as error:
-            return _bad_photo(table, index, error)
+            return self.table.bad_photo(index, error)
+        return LoadedPhoto(index, photo_key(encoded), encoded, None, None)
 
-    def results() -> Iterator[tuple[int, T]]:
-        for done, result in enumerate(_in_threads(range(len(table)), read_one, threads=threads, ahead=4 * threads), 1):
-            if progress is not None:
-                progress(done, len(table))
-            if isinstance(result, BadPhoto):
-                bad.append(result)
-            else:
-                yield result
+    def decode(self, photo: LoadedPhoto) -> LoadedPhoto | BadPhoto:
+        """Return a photo with its pixels and, where one is asked for, its thumbnail."""
+        try:
+            image = decode_photo(photo.encoded, min_side=2 * self.transform.size)
+        except DataError as error:
+            return self.table.bad_photo(photo.index, error)
+        pixels = torch.from_numpy(image_pixels(image, self.transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
+        thumbnail = None if self.thumbnail_size is None else encode_thumbnail(image, self.thumbnail_size)
+        return replace(photo, pixels=pixels, thumbnail=thumbnail)
 
-    return results()
+    def read_and_decode(self, index: int) -> LoadedPhoto | BadPhoto:
+        photo = self.read(index)
+        return photo if isinstance(photo, BadPhoto) else self.decode(photo)
+
+    def decode_wanted(self, choice: tuple[LoadedPhoto | BadPhoto, bool]) -> LoadedPhoto | BadPhoto:
+        photo, is_wanted = choice
+        return self.decode(photo) if is_wanted and isinstance(photo, LoadedPhoto) else photo
+
+
+def _without_bad(photos: Iterator[LoadedPhoto | BadPhoto], bad: list[BadPhoto]) -> Iterator[LoadedPhoto]:
+    """Yield the good photos; the others are appended to `bad`."""
+    for photo in photos:
+        if isinstance(photo, BadPhoto):
+            bad.append(photo)
+        else:
+            yield photo
 
 
 def _choose(
@@ -297,23 +184,3 @@ def _choose(
         flags = iter(wanted([photo.index for photo in good], [photo.key for photo in good]) if good else ())
         for photo in chunk:
             yield photo, isinstance(photo, LoadedPhoto) and next(flags)
-
-
-def _in_threads(items: Iterable[S], work: Callable[[S], T], *, threads: int, ahead: int) -> Iterator[T]:
-    """Yield `work(item)` in the order of the items, at most `ahead` of them under way."""
-    waiting: deque[Future[T]] = deque()
-    upcoming = iter(items)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
-    try:
-        while True:
-            waiting.extend(pool.submit(work, item) for item in islice(upcoming, ahead - len(waiting)))
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _bad_photo(table: PhotoTable, index: int, error: DataError) -> BadPhoto:
-    row, path = table.frame["row"].iloc[index], table.frame["path"].iloc[index]
-    return BadPhoto(int(row), str(path), str(error))

@@ -82,6 +82,11 @@ class PhotoTable:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise DataError(f"cannot be read ({reason}): {path}") from error
 
+    def bad_photo(self, index: int, error: DataError) -> BadPhoto:
+        """Return the photo at this index as one that cannot be used, for the reason that the error gives."""
+        row, path = self.frame["row"].iloc[index], self.frame["path"].iloc[index]
+        return BadPhoto(int(row), str(path), str(error))
+
     def select(self, indices: Sequence[int] | np.ndarray) -> "PhotoTable":
         """Return the rows at these indices, in this order; a boolean mask works too."""
         positions = np.asarray(indices)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from vicp.data.loading import read_photos
+from vicp.data.photo_check import read_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.errors import WeightsError
 from vicp.io import atomic_write, content_digest

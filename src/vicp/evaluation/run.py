@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vicp.adapt.embedder import Embedder, HasEmbedder
-from vicp.data.loading import check_photos, without
+from vicp.data.photo_check import check_photos, without
 from vicp.data.records import PhotoTable, bad_photos_message
 from vicp.data.sources import open_photos
 from vicp.errors import DataError

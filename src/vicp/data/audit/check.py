@@ -7,7 +7,7 @@ import pandas as pd
 
 from vicp.data.audit.leaks import Leaks, find_leaks
 from vicp.data.fingerprints import photo_fingerprint
-from vicp.data.loading import read_photos
+from vicp.data.photo_check import read_photos
 from vicp.data.records import BadPhoto, check_enough
 from vicp.data.sources import open_photos
 from vicp.errors import DataError

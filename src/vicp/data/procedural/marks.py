@@ -10,18 +10,17 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from vicp.data.procedural.nuisance import Nuisance, sample_nuisance
 from vicp.data.procedural.objects import EMBLEMS, Outline, by_value, trace
 from vicp.data.procedural.render import (
     BODY,
     CREAM,
     INK,
-    Nuisance,
     backdrop_of,
     bent,
     body_grid,
     edge_coverage,
     expose,
-    sample_nuisance,
     scene,
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vicp.config import DataConfig
-from vicp.data.loading import check_photos, without
+from vicp.data.photo_check import check_photos, without
 from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable, list_rows, nearest
 from vicp.data.seeds import derive_seed

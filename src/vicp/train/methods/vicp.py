@@ -1,7 +1,6 @@
 """VICP as a training method: episodes with a context, first on cached tokens, then with prompted photos."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -18,6 +17,13 @@ from vicp.train.methods.method import TrainingMethod, num_joint_steps, photos_pe
 from vicp.train.methods.vicp_losses import VICPTrainingModule
 from vicp.train.validation import ContextCheck, check_context
 
+MATRICES = (
+    "model.qformer.transformer",
+    "model.reasoner.llm.model.layers",
+    "model.reasoner.pairs",  # of the set transformer
+    "model.reasoner.queries",
+)
+
 
 def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> TrainingMethod:
     """Return the training of the prompt generator; the backbone and, by default, the LLM stay frozen.
@@ -27,16 +33,12 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
         DataError: Photos that cannot be used.
         WeightsError: `train.backbone` does not fit.
     """
-    settings, episodes = config.train, config.episodes
-    model = initialize_model(config).to(device)
-    check_fits(config, model)
-    freeze_all_but(model, settings.learns)
-    model.set_gradient_checkpointing(settings.gradient_checkpointing)
+    episodes, num_warmup = config.episodes, config.train.warmup_steps
+    model = _trainable_model(config).to(device)
     module = make_training_module(config, model).to(device)
     training_data = make_training_data(config, model.backbone, num_pairs=max(episodes.pairs), shard=shard)
     initialize_components(model, training_data.train, config)
     held_out_batches = validation_task(training_data, config, support=True, photo_tokens=module.needs_photo_tokens)
-    num_warmup = settings.warmup_steps
 
     def sample(step: int) -> list[Batch]:
         warm = step < num_warmup
@@ -57,25 +59,26 @@ def vicp_method(config: RunConfig, *, device: torch.device, shard: Shard) -> Tra
         model.train()
         return check
 
-    def save(folder: Path) -> None:
-        save_checkpoint(model, folder)
-
     return TrainingMethod(
         module=module,
-        matrices=(
-            "model.qformer.transformer",
-            "model.reasoner.llm.model.layers",
-            "model.reasoner.pairs",  # of the set transformer
-            "model.reasoner.queries",
-        ),
+        matrices=MATRICES,
         num_warmup=num_warmup,
         num_steps=num_warmup + num_joint_steps(config, training_data.num_photos),
         photos_per_step=photos_per_step(config),
         sample=sample,
         validate=validate,
-        save=save,
+        save=lambda folder: save_checkpoint(model, folder),
         tables=training_data.tables,
     )
+
+
+def _trainable_model(config: RunConfig) -> VICP:
+    """Return the model that training starts from, with the parts frozen that do not learn."""
+    model = initialize_model(config)
+    check_fits(config, model)
+    freeze_all_but(model, config.train.learns)
+    model.set_gradient_checkpointing(config.train.gradient_checkpointing)
+    return model
 
 
 def make_training_module(config: RunConfig, model: VICP) -> VICPTrainingModule:

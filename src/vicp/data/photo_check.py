@@ -1,0 +1,138 @@
+"""Read every photo of a table to its end, to find those that cannot be used."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vicp.data.images import decode_photo, photo_pixels
+from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.data.threads import map_in_order
+from vicp.errors import DataError
+from vicp.image_transform import ImageTransform
+from vicp.progress import Progress
+
+T = TypeVar("T")
+
+_CHECK_SIDE = 32  # a check reads the whole file, but needs few pixels of it
+
+
+def check_photos(table: PhotoTable, *, threads: int = 2, progress: Progress | None = None) -> list[BadPhoto]:
+    """Return the photos that cannot be read and decoded, in order; every file is read to its end.
+
+    Args:
+        table: The photos.
+        threads: Photos decoded at once.
+        progress: Called with photos done and photos in all.
+
+    Raises:
+        ValueError: `threads` below 1.
+    """
+    bad: list[BadPhoto] = []
+    check_and_load(table, ImageTransform(), indices=(), threads=threads, progress=progress, bad=bad)
+    return bad
+
+
+def check_and_load(
+    table: PhotoTable,
+    transform: ImageTransform,
+    *,
+    indices: Sequence[int] | np.ndarray,
+    threads: int = 2,
+    progress: Progress | None = None,
+    bad: list[BadPhoto],
+) -> dict[int, Tensor]:
+    """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
+
+    Every photo is read and decoded once, and only the pixels returned are kept in memory.
+
+    Args:
+        table: The photos.
+        transform: How photos become pixels.
+        indices: The photos whose pixels are wanted.
+        threads: Photos decoded at once.
+        progress: Called with photos done and photos in all.
+        bad: The photos of the table that cannot be used are appended here, in order.
+
+    Raises:
+        ValueError: `threads` below 1.
+    """
+    wanted = {int(index) for index in indices}
+
+    def decode(index: int, data: bytes) -> Tensor | None:
+        if index not in wanted:
+            decode_photo(data, min_side=_CHECK_SIDE)
+            return None
+        return torch.from_numpy(photo_pixels(data, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
+
+    decoded = _read_each(table, decode, threads=threads, progress=progress, bad=bad)
+    return {index: pixels for index, pixels in decoded if pixels is not None}
+
+
+def read_photos(
+    table: PhotoTable,
+    read: Callable[[bytes], T],
+    *,
+    threads: int = 2,
+    progress: Progress | None = None,
+    bad: list[BadPhoto],
+) -> Iterator[tuple[int, T]]:
+    """Return an iterator over (index, what `read` makes of the photo) for every good photo, in order.
+
+    Args:
+        table: The photos.
+        read: Called in a thread with the encoded photo; a DataError says that it cannot be used.
+        threads: Photos read at once.
+        progress: Called with photos done and photos in all.
+        bad: The photos that cannot be used are appended here, in order.
+
+    Raises:
+        ValueError: `threads` below 1.
+    """
+    return _read_each(table, lambda _, data: read(data), threads=threads, progress=progress, bad=bad)
+
+
+def without(table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
+    """Return the table less the bad photos, which it then lists in `skipped`.
+
+    Raises:
+        DataError: Nothing is left.
+    """
+    rows = {photo.row for photo in bad}
+    kept = table.select(~table.frame["row"].isin(rows).to_numpy(dtype=bool))
+    if rows and len(kept) == 0:
+        raise DataError(f"no photo is left: {bad_photos_message(bad)}")
+    return replace(kept, skipped=(*table.skipped, *bad))
+
+
+def _read_each(
+    table: PhotoTable,
+    read: Callable[[int, bytes], T],
+    *,
+    threads: int,
+    progress: Progress | None,
+    bad: list[BadPhoto],
+) -> Iterator[tuple[int, T]]:
+    """Return an iterator over (index, `read(index, encoded photo)`) for every good photo, as `read_photos` does."""
+    if threads < 1:
+        raise ValueError(f"threads {threads} must be at least 1")
+
+    def read_one(index: int) -> tuple[int, T] | BadPhoto:
+        try:
+            return index, read(index, table.photo_bytes(index))
+        except DataError as error:
+            return table.bad_photo(index, error)
+
+    def results() -> Iterator[tuple[int, T]]:
+        for done, result in enumerate(map_in_order(range(len(table)), read_one, threads=threads, ahead=4 * threads), 1):
+            if progress is not None:
+                progress(done, len(table))
+            if isinstance(result, BadPhoto):
+                bad.append(result)
+            else:
+                yield result
+
+    return results()
