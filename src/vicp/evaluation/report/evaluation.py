@@ -25,6 +25,11 @@ from vicp.evaluation.results import Evaluation, Row
 class EvaluationReport(Evaluation):
     """An evaluation with its renderings as JSON, Markdown and HTML."""
 
+    @property
+    def verdict(self) -> str:
+        """Return the best row with its interval and, where a method is prompted, what its context is worth."""
+        return headline(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what report.json holds: every number as a fraction, no pictures."""
         return evaluation_dict(self)
