@@ -1,5 +1,6 @@
 """The result of `vicp teach`, as JSON and as lines for people."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from vicp.adapt.prompt import Choice, Prompt
@@ -18,6 +19,8 @@ def result() -> TeachResult:
         pairs=8,
         same_pairs=3,
         dropped_pairs=1,
+        moments=9,
+        burst_pairs=0,
         label_accuracy=0.875,
         majority_rate=0.625,
         suspects=(SuspectPair("a.jpg", "b.jpg", True),),
@@ -33,6 +36,14 @@ def test_lines_for_people() -> None:
         "Chose nothing, as asked (0.50 of held-out comparisons right).",
         "Wrote cat.prompt.",
     ]
+
+
+def test_bursts_are_said() -> None:
+    some = teach_lines(replace(result(), moments=4), Path("cat.prompt"))
+    assert some[2] == "The 9 photos are of 4 moments: of each burst, one photo is evidence."
+    frames = teach_lines(replace(result(), moments=4, burst_pairs=3), Path("cat.prompt"))
+    assert frames[2].startswith("3 of the 3 same-pairs are two frames each of one moment (near-equal, ")
+    assert teach_facts(replace(result(), burst_pairs=3), Path("cat.prompt"))["burst_pairs"] == 3
 
 
 def test_facts_for_json() -> None:

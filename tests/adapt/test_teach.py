@@ -3,7 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
@@ -11,6 +13,7 @@ from vicp.adapt.recipe import GeneratedPrompt, Null, Whitening
 from vicp.adapt.teach import teach_category
 from vicp.data.sources import open_photos
 from vicp.data.support_file import read_support
+from vicp.decisions.rule import DecisionRule
 from vicp.errors import DataError
 from vicp.model.build import PRESETS, build_model
 
@@ -54,3 +57,39 @@ def test_given_pairs_with_bad_photos_are_dropped_where_that_is_allowed(embedder:
     (photo_folder / "red" / "1.jpg").write_bytes(b"")
     with pytest.raises(DataError, match="no labelled pair is left"):
         teach_category(lenient, table, category="shoe", support=support, adapt="metric")
+
+
+def write_frames(folder: Path, *, individuals: int, scenes: int, frames: int) -> Path:
+    """`folder/NAME/SCENE-FRAME.jpg`: scenes that differ, and frames that differ in noise alone."""
+    for individual in range(individuals):
+        for scene in range(scenes):
+            rng = np.random.default_rng([individual, scene])
+            small = Image.fromarray(rng.integers(0, 255, (6, 6, 3)).astype(np.uint8))
+            pixels = np.asarray(small.resize((64, 64), Image.Resampling.BICUBIC)).astype(int)
+            (folder / f"n{individual}").mkdir(parents=True, exist_ok=True)
+            for frame in range(frames):
+                noisy = (pixels + rng.integers(-3, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(noisy).save(folder / f"n{individual}" / f"{scene}-{frame}.png")
+    return folder
+
+
+def test_a_burst_is_one_piece_of_evidence(embedder: Embedder, tmp_path: Path) -> None:
+    table = open_photos(write_frames(tmp_path / "cats", individuals=5, scenes=2, frames=3))
+    taught = teach_category(embedder, table, category="cat", adapt="null")
+    assert (taught.photos, taught.moments, taught.burst_pairs) == (30, 10, 0)
+    assert taught.photos_in_pairs <= 10, "one photo of each moment at most"
+    held_out = taught.prompt.held_out
+    assert held_out is not None
+    assert (np.triu(held_out.relation, 1) == 1).sum() == taught.same_pairs == 4
+
+
+def test_nothing_is_calibrated_on_frames_of_one_burst(embedder: Embedder, tmp_path: Path) -> None:
+    table = open_photos(write_frames(tmp_path / "cats", individuals=30, scenes=1, frames=2))
+    for method in ("null", "auto"):
+        taught = teach_category(embedder, table, category="cat", num_pairs=40, adapt=method)  # type: ignore[arg-type]
+        assert (taught.same_pairs, taught.burst_pairs, taught.moments) == (20, 20, 30)
+    taught = teach_category(embedder, table, category="cat", num_pairs=40, adapt="null")
+    assert taught.prompt.held_out is not None
+    rule = DecisionRule.fit(taught.prompt.held_out)
+    assert (rule.calibration, rule.genuine) == (None, ()), "so nobody is called new"
+    assert len(rule.searches.best) > 0, "impostors are evidence all the same"

@@ -233,3 +233,20 @@ def test_wrong_support_files(tmp_path: Path, photos: PhotoTable) -> None:
         read_support(written(tmp_path, ""), photos)
     with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read \(No such file"):
         read_support(tmp_path / "nowhere.csv", photos)
+
+
+def test_of_each_moment_one_photo_takes_part() -> None:
+    identities = [name for name in "abcd" for _ in range(6)]
+    moments = np.array([3 * individual + frame // 2 for individual in range(4) for frame in range(6)])
+    support = sample_support(identities, 8, moments=moments, seed=0)
+    photos = np.unique(np.concatenate([support.left, support.right]))
+    assert len(np.unique(moments[photos])) == len(photos)
+    assert not (moments[support.left] == moments[support.right]).any()
+
+
+def test_too_few_moments_leave_the_photos_as_they_are() -> None:
+    identities, moments = ["a", "a", "b", "b"], np.array([0, 0, 1, 1])
+    with_moments, without = (sample_support(identities, 4, moments=m, seed=0) for m in (moments, None))
+    np.testing.assert_array_equal(with_moments.left, without.left)
+    unique = sample_support(HERD, 16, moments=np.arange(len(HERD)), seed=1)
+    np.testing.assert_array_equal(unique.left, sample_support(HERD, 16, seed=1).left)

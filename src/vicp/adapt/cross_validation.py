@@ -30,15 +30,15 @@ def group_k_fold(support: EncodedSupport) -> list[np.ndarray]:
     few such pairs would lie within one fold or within the others.
     """
     blocks = _blocks(support)
-    _, sizes = np.unique(support.groups, return_counts=True)
-    num_repeated = int((sizes > 1).sum())
+    is_repeated = support.is_repeated
+    num_repeated = len(np.unique(support.groups[is_repeated]))
     if num_repeated < MIN_GROUPS or not (support.relation == -1).any():
         return []
     num_folds = min(MAX_FOLDS, num_repeated // 2)
     rng = np.random.default_rng(derive_seed(support.seed or 0, "leave identities out"))
     order = rng.permutation(int(blocks.max()) + 1)
     photos = np.bincount(blocks)
-    repeated = np.bincount(blocks, weights=sizes[support.groups] > 1)  # photos that have a partner, by block
+    repeated = np.bincount(blocks, weights=is_repeated)  # photos that have a partner, by block
     order = order[np.argsort(-repeated[order], kind="stable")]
     fold_of = np.empty(len(order), dtype=np.int64)
     load = np.zeros((num_folds, 2))  # photos with a partner, photos
@@ -50,10 +50,9 @@ def group_k_fold(support: EncodedSupport) -> list[np.ndarray]:
 
 
 def leave_one_group_out(support: EncodedSupport) -> list[np.ndarray]:
-    """Return a fold per group, ascending positions each; none with fewer than two groups of two photos."""
-    names, sizes = np.unique(support.groups, return_counts=True)
-    enough = int((sizes > 1).sum()) > 1
-    return [np.flatnonzero(support.groups == name) for name in names] if enough else []
+    """Return a fold per group, ascending positions each; none with fewer than two groups of two moments."""
+    enough = len(np.unique(support.groups[support.is_repeated])) > 1
+    return [np.flatnonzero(support.groups == name) for name in np.unique(support.groups)] if enough else []
 
 
 def can_be_calibrated(relation: np.ndarray) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.cached_features import CachedFeatures, missing_positions
 from vicp.adapt.prompt import Prompt
+from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.images import normalise
 from vicp.data.loading import LoadedPhoto, load_photos, load_pixels
 from vicp.data.photo_check import check_and_load, without
@@ -29,6 +30,21 @@ from vicp.progress import Progress
 
 def _silent(done: int, total: int) -> None:
     pass
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedPhotos:
+    """Photos that were read and decoded once.
+
+    Attributes:
+        table: Those that can be used (n).
+        pixels: (3, S, S) uint8 by their number in the column `row`, of those that were wanted.
+        fingerprints: Of all of them (n).
+    """
+
+    table: PhotoTable
+    pixels: dict[int, Tensor]
+    fingerprints: list[PhotoFingerprint]
 
 
 @dataclass(frozen=True)
@@ -129,22 +145,23 @@ class Embedder:
             for prompt, of_prompt in zip(prompts, by_prompt, strict=True)
         ]
 
-    def check_and_load(
-        self, table: PhotoTable, indices: Sequence[int] | np.ndarray
-    ) -> tuple[PhotoTable, dict[int, Tensor]]:
-        """Return the photos that can be used, each tried once, and the pixels (3, S, S) uint8 of some of them.
+    def check_and_load(self, table: PhotoTable, indices: Sequence[int] | np.ndarray) -> CheckedPhotos:
+        """Return the photos that can be used, each tried once, and the pixels of some of them.
 
         Args:
             table: The photos.
-            indices: Those whose pixels are returned, by their number in the column `row`.
+            indices: Those whose pixels are returned.
 
         Raises:
             DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
         """
         bad: list[BadPhoto] = []
-        loaded = check_and_load(table, self.transform, indices=indices, progress=self.progress, bad=bad)
+        made: dict[int, PhotoFingerprint] = {}
+        loaded = check_and_load(
+            table, self.transform, indices=indices, progress=self.progress, fingerprints=made, bad=bad
+        )
         pixels = {int(table.frame["row"].iloc[index]): photo for index, photo in loaded.items()}
-        return self._without(table, bad), pixels
+        return CheckedPhotos(self._without(table, bad), pixels, [made[index] for index in sorted(made)])
 
     def embed_loaded(self, photos: Sequence[LoadedPhoto], prompt: Prompt | None = None) -> Tensor:
         """Return embeddings (n, D') of decoded photos, as `embed` makes them.

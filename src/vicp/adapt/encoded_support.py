@@ -7,7 +7,9 @@ import numpy as np
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
+from vicp.data.moments import one_per_moment
 from vicp.data.records import PhotoTable
+from vicp.data.seeds import derive_seed
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
 from vicp.model.qformer import Latents
@@ -22,7 +24,8 @@ class EncodedSupport:
         pixels: (n, 3, S, S) uint8.
         pairs: K labelled pairs, positions among the n photos.
         groups: (n,) int64; photos of one group are known to show one identity.
-        relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown. 1 holds exactly within groups.
+        relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown. 1 holds within groups, except that two
+            photos of one moment are 0: such a pair is no evidence, though it may be labelled.
         frozen: Embeddings without a prompt (n, D), L2-normalised.
         latents: Of the n photos, what an LLM reads; None for a bare backbone.
         seed: Of the draw of pairs; None where the user gave them.
@@ -39,6 +42,19 @@ class EncodedSupport:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def is_repeated(self) -> np.ndarray:
+        """Which photos (n,) bool have another of their identity, of another moment."""
+        others: np.ndarray = (self.relation == 1).sum(axis=1) > 1  # a photo is the same as itself
+        return others
+
+    @property
+    def is_first_of_moment(self) -> np.ndarray:
+        """Which photos (n,) bool are the first of their moment."""
+        one_moment = (self.groups[:, None] == self.groups) & (self.relation == 0)
+        first: np.ndarray = ~np.tril(one_moment, -1).any(axis=1)
+        return first
 
     def select(self, rows: np.ndarray) -> "EncodedSupport":
         """Return the photos at these ascending positions, with the pairs whose photos are both among them."""
@@ -61,6 +77,7 @@ def encode_support(
     *,
     category: str,
     identities: Sequence[str] | None,
+    moments: np.ndarray | None = None,
     seed: int | None,
 ) -> EncodedSupport:
     """Return the support with its photos decoded and embedded.
@@ -71,6 +88,7 @@ def encode_support(
         pairs: K of them.
         category: What they show.
         identities: Of the table's photos; None where the pairs alone say which photos show one individual.
+        moments: Of the table's photos; None where each has its own.
         seed: Of the draw of pairs.
 
     Raises:
@@ -79,11 +97,14 @@ def encode_support(
     rows = photos_of_pairs(pairs)
     photos, pairs = table.select(rows), pairs_within(pairs, rows)
     identities = None if identities is None else [identities[row] for row in rows]
+    moments = None if moments is None else moments[rows]
     names = [str(name) for name in photos.frame["path"]]
     if identities is None:
         relate_pairs(pairs, names)  # before the photos are decoded
     _, pixels = embedder.pixels(photos)
-    return encode_pixels(embedder, pixels, pairs, category=category, identities=identities, names=names, seed=seed)
+    return encode_pixels(
+        embedder, pixels, pairs, category=category, identities=identities, names=names, moments=moments, seed=seed
+    )
 
 
 def encode_pixels(
@@ -94,6 +115,7 @@ def encode_pixels(
     category: str,
     identities: Sequence[str] | None,
     names: Sequence[str] | None = None,
+    moments: np.ndarray | None = None,
     seed: int | None,
 ) -> EncodedSupport:
     """Return the support of n photos that are decoded already.
@@ -105,6 +127,7 @@ def encode_pixels(
         category: What they show.
         identities: Of the n photos; None where the pairs alone say which photos show one individual.
         names: Of the n photos, for messages; their positions where not given.
+        moments: Of the n photos; None where each has its own.
         seed: Of the draw of pairs.
 
     Raises:
@@ -114,6 +137,8 @@ def encode_pixels(
         groups, relation = relate_pairs(pairs, names or [str(position) for position in range(len(pixels))])
     else:
         groups, relation = relate_identities(identities)
+    if moments is not None:
+        relation = without_one_moment(relation, moments)
     return EncodedSupport(
         category=category,
         pixels=pixels,
@@ -124,6 +149,13 @@ def encode_pixels(
         latents=None if embedder.model is None else embedder.latents(pixels),
         seed=seed,
     )
+
+
+def without_one_moment(relation: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Return relations (n, n) in which two photos of one identity and one moment (n,) are unknown: no evidence."""
+    one_moment = (moments[:, None] == moments) & ~np.eye(len(moments), dtype=bool)
+    masked: np.ndarray = np.where(one_moment & (relation == 1), 0, relation).astype(np.int8)
+    return masked
 
 
 def photos_of_pairs(pairs: Support) -> np.ndarray:
@@ -138,12 +170,21 @@ def pairs_within(pairs: Support, rows: np.ndarray) -> Support:
     return Support(left, right, pairs.same[whole])
 
 
-def sample_same_size(identities: Sequence[str], num_pairs: int, *, seed: int) -> Support:
-    """Return as many pairs as can be drawn, up to `num_pairs`, halving.
+def sample_same_size(
+    identities: Sequence[str], num_pairs: int, *, moments: np.ndarray | None = None, seed: int
+) -> Support:
+    """Return as many pairs as can be drawn, up to `num_pairs`, halving; of each moment one photo, where that gives any.
 
     Raises:
         DataError: Not even two.
     """
+    if moments is not None and len(np.unique(moments)) < len(moments):
+        rows = one_per_moment(moments, np.random.default_rng(derive_seed(seed, "moments")))
+        try:
+            pairs = sample_same_size([identities[row] for row in rows], num_pairs, seed=seed)
+        except DataError:
+            return sample_same_size(identities, num_pairs, seed=seed)
+        return Support(rows[pairs.left], rows[pairs.right], pairs.same)
     while True:
         try:
             return sample_support(identities, num_pairs, seed=seed)

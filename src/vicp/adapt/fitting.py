@@ -168,7 +168,8 @@ class Fitter:
         features = concatenate(self._embeddings(*key))  # (n, D')
         if key not in self._scatters:
             try:
-                self._scatters[key] = scatter_of_groups(features[self.labelled], self.support.groups)
+                first = self.support.is_first_of_moment  # frames of one burst differ in noise alone
+                self._scatters[key] = scatter_of_groups(features[self.labelled[first]], self.support.groups[first])
             except ValueError as error:
                 raise DataError(f"the same-pairs of '{self.support.category}' give no metric: {error}") from error
         whitening = self._scatters[key].whitening(recipe.shrinkage)

@@ -1,6 +1,6 @@
 """Teach a category: sample the pairs or take those given, and fit a prompt to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pa
 from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
+from vicp.data.moments import moment_codes, num_shared
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
@@ -47,6 +48,8 @@ class TeachResult:
         pairs: K, number of labelled pairs.
         same_pairs: Number of those that are labelled the same.
         dropped_pairs: Number of given pairs left out because one of their photos cannot be used.
+        moments: Number of moments that the photos are of; photos of one burst or sequence are one moment.
+        burst_pairs: Number of same-pairs whose photos are of one moment: no evidence about another day.
         label_accuracy: Share of held-out labels that the LLM predicts right; None below four pairs and without an LLM.
         majority_rate: Share of labels that always predicting the majority label gets right; None likewise.
         suspects: Pairs that look mislabelled, most suspicious first.
@@ -59,9 +62,34 @@ class TeachResult:
     pairs: int
     same_pairs: int
     dropped_pairs: int
+    moments: int
+    burst_pairs: int
     label_accuracy: float | None
     majority_rate: float | None
     suspects: tuple[SuspectPair, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _LoadedPairs:
+    """Labelled pairs and their photos.
+
+    Attributes:
+        photos: All that can be used (n).
+        moments: Theirs (n).
+        pairs: K of them.
+        pixels: Of the photos in pairs (m, 3, S, S).
+    """
+
+    photos: PhotoTable
+    moments: np.ndarray
+    pairs: Support
+    pixels: Tensor
+
+    @property
+    def num_burst_pairs(self) -> int:
+        """Number of same-pairs whose two photos are of one moment."""
+        pairs = self.pairs
+        return int((pairs.same & (self.moments[pairs.left] == self.moments[pairs.right])).sum())
 
 
 def teach_category(
@@ -92,17 +120,19 @@ def teach_category(
     if not category.strip():
         raise DataError("an empty category: say what the photos show, such as cat")
     if support is None:
-        photos, pairs, pixels = _sample_pairs(embedder, table, num_pairs, seed)
+        loaded = _sample_pairs(embedder, table, num_pairs, seed)
     else:
-        photos, pairs, pixels = _usable_pairs(embedder, table, support)
-    shown = photos.select(photos_of_pairs(pairs))
+        loaded = _usable_pairs(embedder, table, support)
+    rows = photos_of_pairs(loaded.pairs)
+    shown = loaded.photos.select(rows)
     encoded = encode_pixels(
         embedder,
-        pixels,
-        pairs_within(pairs, photos_of_pairs(pairs)),
+        loaded.pixels,
+        pairs_within(loaded.pairs, rows),
         category=category,
         identities=shown.identities if support is None else None,
         names=[str(name) for name in shown.frame["path"]],
+        moments=loaded.moments[rows],
         seed=seed if support is None else None,
     )
     prediction = None
@@ -110,13 +140,14 @@ def teach_category(
         prediction = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
     predictable = None if prediction is None else prediction.labels_predictable
     prompt = replace(select.fit_selected(embedder, encoded, adapt), labels_predictable=predictable)
-    num_dropped = 0 if support is None else len(support) - len(pairs)
-    return _teach_result(prompt, photos, pairs, prediction, num_dropped=num_dropped)
+    num_dropped = 0 if support is None else len(support) - len(loaded.pairs)
+    return _teach_result(prompt, loaded, prediction, num_dropped=num_dropped)
 
 
 def _teach_result(
-    prompt: Prompt, photos: PhotoTable, pairs: Support, prediction: LabelPrediction | None, *, num_dropped: int
+    prompt: Prompt, loaded: _LoadedPairs, prediction: LabelPrediction | None, *, num_dropped: int
 ) -> TeachResult:
+    photos, pairs = loaded.photos, loaded.pairs
     names = photos.frame["path"].astype(str).to_list()
     suspects = [] if prediction is None else prediction.suspects
     return TeachResult(
@@ -127,6 +158,8 @@ def _teach_result(
         pairs=len(pairs),
         same_pairs=int(pairs.same.sum()),
         dropped_pairs=num_dropped,
+        moments=len(np.unique(loaded.moments)),
+        burst_pairs=loaded.num_burst_pairs,
         label_accuracy=None if prediction is None else prediction.accuracy,
         majority_rate=None if prediction is None else prediction.majority_rate,
         suspects=tuple(SuspectPair(names[pairs.left[k]], names[pairs.right[k]], bool(pairs.same[k])) for k in suspects),
@@ -142,42 +175,43 @@ def of_one_category(table: PhotoTable, category: str) -> PhotoTable:
     return table.of_category(category) if len(table.categories) > 1 else table
 
 
-def _sample_pairs(
-    embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int
-) -> tuple[PhotoTable, Support, Tensor]:
-    """Return the photos that can be used, pairs sampled from their identities, and the pixels of the pairs' photos.
+def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> _LoadedPairs:
+    """Return pairs sampled from the identities of the photos that can be used, of two moments as far as there are.
 
     Pairs are sampled before the photos are decoded, so that the pixels of no others need be kept; where photos turn out
-    to be bad, pairs are sampled again from the others.
+    to be bad, or of one moment, pairs are sampled again.
     """
     check_enough(table)
     limit = None if embedder.model is None else embedder.model.max_pairs
 
-    def sample(identities: Sequence[str]) -> Support:
+    def sample(photos: PhotoTable, moments: np.ndarray) -> Support:
         if num_pairs is not None:
-            return sample_support(identities, num_pairs, seed=seed)
-        return sample_same_size(identities, min(NUM_PAIRS, limit or NUM_PAIRS), seed=seed)
+            return sample_support(photos.identities, num_pairs, moments=moments, seed=seed)
+        return sample_same_size(photos.identities, min(NUM_PAIRS, limit or NUM_PAIRS), moments=moments, seed=seed)
 
-    pairs = sample(table.identities)
-    usable, pixels = embedder.check_and_load(table, photos_of_pairs(pairs))
-    if len(usable) < len(table):
-        pairs = sample(usable.identities)
+    pairs = sample(table, moment_codes(table))
+    checked = embedder.check_and_load(table, photos_of_pairs(pairs))
+    usable, pixels, moments = checked.table, checked.pixels, moment_codes(checked.table, checked.fingerprints)
+    if len(usable) < len(table) or num_shared(moments):
+        pairs = sample(usable, moments)
         shown = usable.select(photos_of_pairs(pairs))
         others = shown.select(~shown.frame["row"].isin(pixels).to_numpy(dtype=bool))
-        pixels |= embedder.check_and_load(others, range(len(others)))[1]
-    return usable, pairs, _stack(pixels, usable, photos_of_pairs(pairs))
+        pixels |= embedder.check_and_load(others, range(len(others))).pixels
+    return _LoadedPairs(usable, moments, pairs, _stack(pixels, usable, photos_of_pairs(pairs)))
 
 
-def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> tuple[PhotoTable, Support, Tensor]:
-    """Return the photos the pairs need, the pairs whose photos can both be used, and the pixels of their photos."""
+def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> _LoadedPairs:
+    """Return the given pairs whose photos can both be used, and the photos that they need."""
     shown = photos_of_pairs(support)
     wanted = table.select(shown)
-    usable, pixels = embedder.check_and_load(wanted, range(len(wanted)))
-    good = wanted.frame["row"].isin(usable.frame["row"]).to_numpy()
+    checked = embedder.check_and_load(wanted, range(len(wanted)))
+    good = wanted.frame["row"].isin(checked.table.frame["row"]).to_numpy()
     pairs = pairs_within(support, shown[good])
     if not len(pairs):
         raise DataError("no labelled pair is left: each has a photo that cannot be used")
-    return usable, pairs, _stack(pixels, usable, photos_of_pairs(pairs))
+    moments = moment_codes(checked.table, checked.fingerprints)
+    pixels = _stack(checked.pixels, checked.table, photos_of_pairs(pairs))
+    return _LoadedPairs(checked.table, moments, pairs, pixels)
 
 
 def _stack(pixels: Mapping[int, Tensor], table: PhotoTable, indices: np.ndarray) -> Tensor:

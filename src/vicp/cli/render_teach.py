@@ -24,6 +24,8 @@ def teach_facts(result: "TeachResult", target: Path) -> dict[str, Any]:
         "pairs": result.pairs,
         "same_pairs": result.same_pairs,
         "dropped_pairs": result.dropped_pairs,
+        "moments": result.moments,
+        "burst_pairs": result.burst_pairs,
         "label_accuracy": result.label_accuracy,
         "majority_rate": result.majority_rate,
         "labels_predictable": prompt.labels_predictable,
@@ -45,6 +47,7 @@ def teach_lines(result: "TeachResult", target: Path) -> list[str]:
     if result.skipped:
         pairs = f" and {result.dropped_pairs} pairs with them" if result.dropped_pairs else ""
         lines.append(f"Left out {result.skipped} photos that cannot be used{pairs}.")
+    lines += _moment_lines(result)
     if result.label_accuracy is not None and result.majority_rate is not None:
         lines.append(
             f"Of pairs whose label it had not seen, the model got {result.label_accuracy:.0%} right "
@@ -57,3 +60,17 @@ def teach_lines(result: "TeachResult", target: Path) -> list[str]:
         reason = result.prompt.choice.reason
         lines.append(f"{reason[0].upper()}{reason[1:]}.")
     return [*lines, f"Wrote {target}."]
+
+
+def _moment_lines(result: "TeachResult") -> list[str]:
+    """Return how many same-pairs are near-equal frames; nothing where every photo has a moment of its own."""
+    if result.burst_pairs:
+        frames = "is two frames" if result.burst_pairs == 1 else "are two frames each"
+        return [
+            f"{result.burst_pairs} of the {result.same_pairs} same-pairs {frames} of one moment (near-equal, of one "
+            "sequence, or seconds apart): they promise nothing for another day, and nothing is calibrated on them. Add "
+            "photos of other days."
+        ]
+    if result.moments < result.photos:
+        return [f"The {result.photos} photos are of {result.moments} moments: of each burst, one photo is evidence."]
+    return []

@@ -23,7 +23,7 @@ from vicp.io import content_digest
 # with the first alone, 140 pairs of cups and apples on one blue cloth were.
 HASH_DISTANCE = 4
 COLOUR_DIFFERENCE = 4.0  # grey levels
-_DECODED_SIDE = 64
+DECODED_SIDE = 64  # pixels that suffice for a fingerprint
 _COLOUR_SIDE = 8
 _COLOUR_BYTES = 3 * _COLOUR_SIDE**2
 _DIGEST_ROWS = 256  # of a photo, hashed at a time
@@ -71,7 +71,7 @@ def photo_fingerprint(data: bytes) -> PhotoFingerprint:
     Raises:
         DataError: The bytes are not a photo, or a damaged or oversized one.
     """
-    return image_fingerprint(decode_photo(data, min_side=_DECODED_SIDE))
+    return image_fingerprint(decode_photo(data, min_side=DECODED_SIDE))
 
 
 def image_fingerprint(image: Image.Image) -> PhotoFingerprint:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.images import decode_photo, photo_pixels
+from vicp.data.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
+from vicp.data.images import decode_photo, image_pixels
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.data.threads import map_in_order
 from vicp.errors import DataError
@@ -43,6 +44,7 @@ def check_and_load(
     indices: Sequence[int] | np.ndarray,
     threads: int = 2,
     progress: Progress | None = None,
+    fingerprints: dict[int, PhotoFingerprint] | None = None,
     bad: list[BadPhoto],
 ) -> dict[int, Tensor]:
     """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
@@ -55,6 +57,7 @@ def check_and_load(
         indices: The photos whose pixels are wanted.
         threads: Photos decoded at once.
         progress: Called with photos done and photos in all.
+        fingerprints: Those of all good photos are put here by index; None makes none.
         bad: The photos of the table that cannot be used are appended here, in order.
 
     Raises:
@@ -63,10 +66,13 @@ def check_and_load(
     wanted = {int(index) for index in indices}
 
     def decode(index: int, data: bytes) -> Tensor | None:
+        side = 2 * transform.size if index in wanted else _CHECK_SIDE if fingerprints is None else DECODED_SIDE
+        image = decode_photo(data, min_side=side)
+        if fingerprints is not None:
+            fingerprints[index] = image_fingerprint(image)
         if index not in wanted:
-            decode_photo(data, min_side=_CHECK_SIDE)
             return None
-        return torch.from_numpy(photo_pixels(data, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
+        return torch.from_numpy(image_pixels(image, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
 
     decoded = _read_each(table, decode, threads=threads, progress=progress, bad=bad)
     return {index: pixels for index, pixels in decoded if pixels is not None}

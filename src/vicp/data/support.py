@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vicp.data.moments import one_per_moment
 from vicp.data.pair_sampling import count_kinds, different_pairs, photos_of, same_pairs
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
@@ -52,15 +53,19 @@ class Support:
         return replace(self, same=same)
 
 
-def sample_support(identities: Sequence[str], num_pairs: int, *, seed: int) -> Support:
+def sample_support(
+    identities: Sequence[str], num_pairs: int, *, moments: np.ndarray | None = None, seed: int
+) -> Support:
     """Return K distinct pairs in random order: K // 2 of the same identity, the others of different ones.
 
     Identities take turns: for each kind of pair, none is used a second time before all that can be were used
-    once. Within an identity, or a pair of identities, all pairs of photos are equally likely.
+    once. Within an identity, or a pair of identities, all pairs of photos are equally likely. Of photos of one moment,
+    one at random takes part, unless too few pairs would be left.
 
     Args:
         identities: The identity of each photo of one category.
         num_pairs: K.
+        moments: (n,) the moment of each photo; None where each has its own.
         seed: Equal arguments give equal supports.
 
     Raises:
@@ -69,6 +74,17 @@ def sample_support(identities: Sequence[str], num_pairs: int, *, seed: int) -> S
     """
     if num_pairs < 1:
         raise ValueError(f"num_pairs {num_pairs} must be at least 1")
+    if moments is not None and len(np.unique(moments)) < len(moments):
+        rows = one_per_moment(moments, np.random.default_rng(derive_seed(seed, "moments")))
+        try:
+            chosen = _sample_pairs([identities[row] for row in rows], num_pairs, seed)
+        except DataError:
+            return _sample_pairs(identities, num_pairs, seed)
+        return Support(rows[chosen.left], rows[chosen.right], chosen.same)
+    return _sample_pairs(identities, num_pairs, seed)
+
+
+def _sample_pairs(identities: Sequence[str], num_pairs: int, seed: int) -> Support:
     rng = np.random.default_rng(derive_seed(seed, "support"))
     photos = photos_of(identities)
     num_same, num_different = num_pairs // 2, num_pairs - num_pairs // 2

@@ -120,8 +120,8 @@ def layer_inputs(embedder: Embedder, pixels: Tensor) -> list[Tensor]:
 def _batches(support: EncodedSupport, seed: int) -> Iterator[np.ndarray]:
     """Yield ascending positions without end: two photos each of some identities, and some different-pairs."""
     rng = np.random.default_rng(seed)
-    names, sizes = np.unique(support.groups, return_counts=True)
-    repeated = [np.flatnonzero(support.groups == name) for name in names[sizes > 1]]
+    names = np.unique(support.groups[support.is_repeated])
+    repeated = [np.flatnonzero(support.groups == name) for name in names]
     different = np.flatnonzero(~support.pairs.same)
     while True:
         chosen = [rng.permutation(repeated[i])[:2] for i in rng.permutation(len(repeated))[:PAIRS_PER_STEP]]
