@@ -48,7 +48,7 @@ def main() -> None:
 
 def study(options: argparse.Namespace) -> dict[str, Any]:
     """The facts of the page."""
-    backbone, mini = load_backbone_embedder(str(options.backbone), pooling="both"), load_model("mini")
+    backbone, mini = load_backbone_embedder(str(options.backbone)), load_model("mini")
     teacher = EfficientNetLite(TEACHER_SIZE).bfloat16()
     readers: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
         "backbone": (reader(backbone), backbone.transform.size),

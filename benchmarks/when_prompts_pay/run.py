@@ -51,11 +51,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
-    embedder = (
-        load_model(options.checkpoint)
-        if options.backbone is None
-        else load_backbone_embedder(options.backbone, pooling="both")
-    )
+    embedder = load_model(options.checkpoint) if options.backbone is None else load_backbone_embedder(options.backbone)
     facts = {
         "command": command_of(parser, options, "benchmarks.when_prompts_pay.run"),
         "unit": "percent",

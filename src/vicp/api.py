@@ -28,6 +28,7 @@ from vicp.gallery.identify import CategorySearch, identify_photos, identify_with
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.verify import verify_photos
 from vicp.model.build import PRESETS
+from vicp.model.packaged import BACKBONES
 from vicp.progress import progress_bar
 
 Pairs = int | str | os.PathLike[str] | Sequence[LabelledPair]
@@ -261,8 +262,9 @@ def load(source: str | os.PathLike[str] = "mini") -> Model:
     """Return a model: a preset, a checkpoint's folder, a hub name, or a bare vision transformer of transformers.
 
     Args:
-        source: "mini" (ships with the package, works offline), "paper", a folder that training wrote, or the folder or
-            hub name of a vision transformer, which has no prompt generator.
+        source: "mini" or "distilled" (both ship with the package and work offline), "paper", a folder that training
+            wrote, or the folder or hub name of a vision transformer. "distilled" and vision transformers have no prompt
+            generator: `teach` fits a metric or tunes prompt tokens.
 
     Raises:
         WeightsError: There is no such checkpoint, or its weights cannot be used.
@@ -278,8 +280,8 @@ def load(source: str | os.PathLike[str] = "mini") -> Model:
     checkpoint = find(name)
     if checkpoint is None:
         raise WeightsError(
-            f"{name}: no model there, expected a preset ({', '.join(PRESETS)}), a folder with config.json, or "
-            "OWNER/NAME on the hub"
+            f"{name}: no model there, expected one of {', '.join((*PRESETS, *BACKBONES))}, a folder with config.json, "
+            "or OWNER/NAME on the hub"
         )
     return Model(checkpoint.open())
 

@@ -11,15 +11,11 @@ from transformers.utils import cached_file
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
-from vicp.config import RunConfig
-from vicp.config_files import load_config
 from vicp.data.training_identities import NAME, TrainingIdentities
 from vicp.errors import ConfigError
-from vicp.model.backbone import Pooling
-from vicp.model.checkpoint import CONFIG_NAME, find_checkpoint
+from vicp.model.checkpoint import CONFIG_NAME
+from vicp.model.packaged import packaged
 
-PACKAGED = "mini"
-SETTINGS_NAME = "train.yaml"  # what a run writes next to its checkpoints
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
@@ -28,16 +24,14 @@ class Checkpoint:
     """Weights that can be opened.
 
     Attributes:
-        source: `mini`, a folder or a hub name.
+        source: A packaged checkpoint, a folder or a hub name.
         has_model: A VICP model, not a backbone alone.
         has_static: Its folder holds a static prompt; of a hub name this is known once it is opened.
-        pooling: Of a backbone alone: as in the settings of its training run, found in the parent folder, else CLS.
     """
 
     source: str
     has_model: bool
     has_static: bool
-    pooling: Pooling
 
     def open(self) -> Embedder:
         """Return an embedder for the checkpoint.
@@ -47,7 +41,7 @@ class Checkpoint:
             WeightsError: Damaged, or of another shape.
             PromptError: Its static prompt is damaged.
         """
-        return load_model(self.source) if self.has_model else load_backbone_embedder(self.source, pooling=self.pooling)
+        return load_model(self.source) if self.has_model else load_backbone_embedder(self.source)
 
     def open_plain(self) -> Embedder:
         """Return an embedder for the backbone alone, with the pooling and image settings of its VICP model."""
@@ -58,12 +52,12 @@ def find(source: str) -> Checkpoint | None:
     """Return the checkpoint in a folder or on the hub; None where there is none.
 
     Args:
-        source: `mini`, a folder or a hub name (owner/name), of which only the config is fetched.
+        source: A packaged checkpoint, a folder or a hub name (owner/name), of which only the config is fetched.
 
     Raises:
         ConfigError: A folder or repository of something else, or a hub name that cannot be fetched.
     """
-    folder = _folder(source)
+    folder = packaged(source) or Path(source)
     config = _config(source, folder)
     if config is None:
         return None
@@ -74,7 +68,6 @@ def find(source: str) -> Checkpoint | None:
         source,
         has_model=has_model,
         has_static=(folder / STATIC_NAME).is_file(),
-        pooling="cls" if has_model else _pooling(folder),
     )
 
 
@@ -82,7 +75,7 @@ def training_identities(source: str) -> TrainingIdentities | None:
     """Return the individuals that a checkpoint was trained on; None where it does not carry them.
 
     Args:
-        source: `mini`, a folder or a hub name; of the latter, a file that has been fetched.
+        source: A packaged checkpoint, a folder or a hub name; of the latter, a file that has been fetched.
 
     Raises:
         WeightsError: The file is damaged.
@@ -90,15 +83,7 @@ def training_identities(source: str) -> TrainingIdentities | None:
     if _is_hub_name(source):
         cached = try_to_load_from_cache(source, NAME)
         return TrainingIdentities.load(Path(cached).parent) if isinstance(cached, str) else None
-    return TrainingIdentities.load(_folder(source))
-
-
-def _folder(source: str) -> Path:
-    if source != PACKAGED:
-        return Path(source)
-    found = find_checkpoint(source)
-    assert isinstance(found, Path)
-    return found
+    return TrainingIdentities.load(packaged(source) or Path(source))
 
 
 def _config(source: str, folder: Path) -> dict[str, Any] | None:
@@ -126,8 +111,3 @@ def _fetched(name: str) -> Path:
     except (OSError, ValueError) as error:  # transformers has no narrower one for what cannot be had
         reason = str(error).strip().split("\n")[0]
         raise ConfigError(f"{name} is no folder here and cannot be had from the hub ({reason})") from error
-
-
-def _pooling(folder: Path) -> Pooling:
-    settings = folder.parent / SETTINGS_NAME
-    return load_config(RunConfig, settings).model.pooling if folder.is_dir() and settings.is_file() else "cls"

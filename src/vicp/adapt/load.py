@@ -41,8 +41,8 @@ def make_embedder(model: VICP, *, static: Tensor | None = None) -> Embedder:
     return Embedder(model.backbone, model.config.image_transform, model.fingerprint, model=model, static=static)
 
 
-def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder:
-    """Return an embedder for a bare backbone: any transformers vision checkpoint by hub name or folder.
+def load_backbone_embedder(source: str, *, pooling: Pooling | None = None) -> Embedder:
+    """Return an embedder for a bare backbone: a packaged one, or any transformers vision checkpoint by name or folder.
 
     A folder that `vicp train train.method=static` made gives its static prompt too.
 
@@ -53,7 +53,7 @@ def load_backbone_embedder(source: str, *, pooling: Pooling = "cls") -> Embedder
     """
     backbone, transform = load_backbone(source, pooling=pooling)
     check_weights(backbone, source)
-    parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{pooling}"
+    parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{backbone.pooling}"
     digest = content_digest(parts.encode()).hex()
     embedder = Embedder(backbone, transform, digest, source=source)
     path = Path(source) / STATIC_NAME

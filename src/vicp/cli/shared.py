@@ -18,7 +18,8 @@ MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
 ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
 AnyModelOption = Annotated[str | None, typer.Option("--model", help=MODEL_HELP, show_default="mini")]
 BackboneOption = Annotated[
-    str | None, typer.Option(help="In place of a VICP model: any transformers vision model, by folder or hub name.")
+    str | None,
+    typer.Option(help="In place of a VICP model: `distilled` (in the package), or any transformers vision model."),
 ]
 AdaptOption = Annotated[
     AdaptMethod,

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicp.adapt.checkpoints import PACKAGED, Checkpoint, find
+from vicp.adapt.checkpoints import Checkpoint, find
 from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
+from vicp.model.packaged import BACKBONES, MODELS, packaged
 
 ADAPTATIONS = ("null", "static", "prompt", "generated", "metric", "tuned", "finetuned", "auto")
 ON_REQUEST = ("prompt", "tuned", "finetuned")  # a pass under other tokens, or up to minutes per support
@@ -158,7 +159,7 @@ def _find(name: str) -> Checkpoint:
     source = name.removeprefix(FROZEN)
     if source.endswith((".yaml", ".yml")):
         return _of_config(Path(source))
-    is_name = "/" not in source and source != PACKAGED and not Path(source).exists()
+    is_name = "/" not in source and packaged(source) is None and not Path(source).exists()
     checkpoint = _of_baseline(source) if is_name else find(source)
     if checkpoint is None:
         best = Path(source) / "best"
@@ -195,7 +196,7 @@ def _known() -> list[str]:
     """Return the valid names: the packaged checkpoint, and runs below the working directory."""
     baselines = [path.parent.name for folder in BASELINE_FOLDERS for path in Path("runs", folder).glob("*/best")]
     runs = [str(path) for pattern in ("*/best", "*/*/best") for path in Path("runs").glob(pattern)]
-    return [PACKAGED, *sorted(set(baselines)), *sorted(runs)]
+    return [*MODELS, *BACKBONES, *sorted(set(baselines)), *sorted(runs)]
 
 
 def _folds(name: str) -> list[str]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +16,7 @@ from vicp.image_transform import Fit, ImageTransform
 from vicp.io import atomic_folder
 from vicp.model.backbone import Backbone, Pooling
 from vicp.model.build import vision_backbone
+from vicp.model.packaged import packaged
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +25,14 @@ PROCESSOR_NAME = "processor_config.json"  # newer checkpoints of image and text 
 LARGEST_ASSUMED_SIZE = 256
 
 
-def save_backbone(vit: PreTrainedModel, folder: Path, transform: ImageTransform) -> None:
+def save_backbone(vit: PreTrainedModel, folder: Path, transform: ImageTransform, *, pooling: Pooling = "cls") -> None:
     """Write a checkpoint that `load_backbone` and transformers read, each file whole or not at all.
 
     Args:
         vit: Without LoRA; `merge_lora` makes such a one.
         folder: Made where it is missing.
         transform: How photos become its input; transformers has no fit "pad", others will squash.
+        pooling: Which tokens become the embedding.
 
     Raises:
         ValueError: The vit has LoRA that is not merged.
@@ -50,6 +52,7 @@ def save_backbone(vit: PreTrainedModel, folder: Path, transform: ImageTransform)
         "image_mean": list(transform.mean),
         "image_std": list(transform.std),
         "image_fit": transform.fit,
+        "pooling": pooling,
     }
     try:
         with atomic_folder(folder, last="config.json") as part:
@@ -60,7 +63,7 @@ def save_backbone(vit: PreTrainedModel, folder: Path, transform: ImageTransform)
         raise WeightsError(f"{folder}: cannot write the checkpoint ({reason})") from error
 
 
-def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, ImageTransform]:
+def load_backbone(source: str, *, pooling: Pooling | None = None) -> tuple[Backbone, ImageTransform]:
     """Return a frozen backbone from any vision transformer of transformers, and how photos become its input.
 
     The preprocessor's `crop_size` is the size, or its `size` where it does not crop. Without a preprocessor it is
@@ -70,15 +73,18 @@ def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, I
     little more first and so cut off its border. Everything else is squashed.
 
     Args:
-        source: Hub name or folder; of CLIP, the vision half is taken.
-        pooling: Which tokens become the embedding.
+        source: A packaged backbone, a hub name or a folder; of CLIP, the vision half is taken.
+        pooling: Which tokens become the embedding; None: what `save_backbone` wrote, else CLS.
 
     Raises:
         ConfigError: A model that reads no photos.
         WeightsError: No checkpoint there, a damaged preprocessor, or no vision transformer that we can run.
     """
+    source = str(packaged(source) or source)
+    saved = _preprocessor(source)
+    pooling = _pooling(saved, source) if pooling is None else pooling
     backbone = vision_backbone(ModelConfig(backbone=PartConfig(source=source), pooling=pooling))
-    transform = _image_transform(source, backbone.vit.config)
+    transform = _image_transform(saved, source, backbone.vit.config)
     try:
         with torch.no_grad():
             backbone.embed(torch.zeros(1, 3, transform.size, transform.size))
@@ -91,9 +97,17 @@ def load_backbone(source: str, *, pooling: Pooling = "cls") -> tuple[Backbone, I
     return backbone, transform
 
 
-def _image_transform(source: str, config: PretrainedConfig) -> ImageTransform:
+def _pooling(saved: dict[str, Any] | None, source: str) -> Pooling:
+    """Return what the preprocessor says, or CLS."""
+    pooling = (saved or {}).get("pooling", "cls")
+    if pooling not in get_args(Pooling):
+        expected = ", ".join(get_args(Pooling))
+        raise WeightsError(f"{source}: its preprocessor says pooling {pooling!r}; expected one of {expected}")
+    return cast(Pooling, pooling)
+
+
+def _image_transform(saved: dict[str, Any] | None, source: str, config: PretrainedConfig) -> ImageTransform:
     """Return what the preprocessor says, or the config where there is none."""
-    saved = _preprocessor(source)
     if saved is None:
         size = _side(getattr(config, "image_size", ImageTransform.size), source)
         transform = ImageTransform(size if size <= LARGEST_ASSUMED_SIZE else ImageTransform.size)

@@ -17,6 +17,7 @@ from vicp.config_files import config_from_dict
 from vicp.errors import WeightsError
 from vicp.io import atomic_folder
 from vicp.model.build import PRESETS, build_model
+from vicp.model.packaged import packaged
 from vicp.model.vicp import VICP
 
 CONFIG_NAME, WEIGHTS_NAME = "config.json", "model.safetensors"
@@ -137,9 +138,10 @@ def is_checkpoint(folder: Path) -> bool:
 
 
 def find_checkpoint(name_or_path: str) -> Path | ModelConfig:
-    """Return a folder, the packaged checkpoint of `mini`, or the config of a preset that ships without one."""
-    if name_or_path == "mini":
-        return Path(__file__).parent.parent / "checkpoints" / name_or_path
+    """Return a folder, that of a packaged checkpoint, or the config of a preset that ships without one."""
+    folder = packaged(name_or_path)
+    if folder is not None:
+        return folder
     if name_or_path in PRESETS:
         return PRESETS[name_or_path]
     return Path(name_or_path)

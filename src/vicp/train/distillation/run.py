@@ -175,7 +175,7 @@ class Distillation:
         assert isinstance(average, Student)
         vit = copy.deepcopy(average.vit).eval().half()
         vit.set_attn_implementation("sdpa")
-        save_backbone(vit, folder, self.config.model.image_transform)
+        save_backbone(vit, folder, self.config.model.image_transform, pooling=self.config.model.pooling)
         return folder
 
     def _set_rate(self, step: int) -> float:

@@ -117,7 +117,7 @@ def save_baseline(config: RunConfig, module: Baseline, folder: Path) -> None:
     """Write a checkpoint that `--backbone FOLDER` and transformers read; a static prompt is in its folder."""
     model, lora = config.model, config.train.method == "finetune" and config.train.tune == "lora"
     vit = merge_lora(module.backbone) if lora else module.backbone.vit
-    save_backbone(vit, folder, model.image_transform)
+    save_backbone(vit, folder, model.image_transform, pooling=model.pooling)
     if module.prompt is not None:
         VisualPrompt(
             tokens=module.prompt().detach().float().cpu(),
@@ -125,7 +125,7 @@ def save_baseline(config: RunConfig, module: Baseline, folder: Path) -> None:
             category="any",
             num_pairs=0,
             seed=config.seed,
-            fingerprint=load_backbone_embedder(str(folder), pooling=model.pooling).fingerprint,
+            fingerprint=load_backbone_embedder(str(folder)).fingerprint,
         ).save(folder / STATIC_NAME)
 
 
