@@ -10,7 +10,6 @@ from vicp.adapt.candidates import (
     STRONG_WHITENING,
     closed_form_candidates,
     default_recipe,
-    needs_gradient_steps,
     tuned_candidates,
 )
 from vicp.adapt.embedder import Embedder
@@ -59,14 +58,9 @@ def test_a_method_is_tried_against_the_null_prompt(embedders) -> None:
     assert closed_form_candidates(embedders["bare"], "metric") == [Null(), *FROZEN]
 
 
-def test_gradient_steps_are_taken_where_asked_for_or_where_no_metric_is_emitted(embedders) -> None:
-    assert needs_gradient_steps(embedders["emitting"], "tuned")
-    assert needs_gradient_steps(embedders["bare"], "auto")
-    assert not needs_gradient_steps(embedders["emitting"], "auto")
-    assert not needs_gradient_steps(embedders["full"], "metric")
-    assert tuned_candidates("static", "auto") == [TunedPrompt("static", steps, 2e-2) for steps in (5, 10, 20)]
+def test_numbers_of_steps_are_tried_at_each_rate() -> None:
     everything = [TunedPrompt("static", steps, rate) for rate in (2e-2, 5e-3) for steps in (5, 10, 20, 30)]
-    assert tuned_candidates("static", "tuned") == everything
+    assert tuned_candidates("static") == everything
 
 
 def test_defaults_for_too_few_pairs(embedders) -> None:

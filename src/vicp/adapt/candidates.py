@@ -38,14 +38,6 @@ def emitted_metric_recipes(embedder: Embedder) -> list[Recipe]:
     return [EmittedMetric(), *BLENDS] if emits else []
 
 
-def needs_gradient_steps(embedder: Embedder, method: MethodOrAuto) -> bool:
-    """Return whether a method tries gradient steps: "tuned" does, and "auto" where no model emits a metric.
-
-    Tuned prompts cost far more than an emitted metric; results/context.md has what they reach.
-    """
-    return method == "tuned" or (method == "auto" and not emitted_metric_recipes(embedder))
-
-
 def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Recipe]:
     """Return the candidates of a method that take no gradient step, with the null prompt first.
 
@@ -72,10 +64,9 @@ def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Rec
             return [Null(), *frozen, *(emitted or [RandomTokens(), *prompts]), *prompted]
 
 
-def tuned_candidates(start: PromptSource, method: MethodOrAuto) -> list[Recipe]:
-    """Return numbers of steps at each rate; all of them only for method "tuned", since no other costs as much."""
-    rates, numbers = (RATES, STEPS) if method == "tuned" else (RATES[:1], STEPS[:-1])
-    return [TunedPrompt(start, steps, rate) for rate in rates for steps in numbers]
+def tuned_candidates(start: PromptSource) -> list[Recipe]:
+    """Return numbers of steps at each rate, for method "tuned"."""
+    return [TunedPrompt(start, steps, rate) for rate in RATES for steps in STEPS]
 
 
 def default_recipe(embedder: Embedder, method: MethodOrAuto) -> Recipe:
@@ -94,7 +85,7 @@ def default_recipe(embedder: Embedder, method: MethodOrAuto) -> Recipe:
         case "metric":
             return Whitening()
         case "tuned":
-            return tuned_candidates([RandomTokens(), *prompt_recipes(embedder)][-1].source, method)[0]
+            return tuned_candidates([RandomTokens(), *prompt_recipes(embedder)][-1].source)[0]
 
 
 def _prompted_whitenings(sources: Sequence[PromptSource]) -> list[Recipe]:
