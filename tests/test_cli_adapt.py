@@ -45,7 +45,9 @@ def test_a_bare_backbone_is_taught_and_used(photo_folder: Path, tmp_path: Path, 
 def test_auto_says_what_it_chose_and_why(photo_folder: Path, vit: str, run: Run) -> None:
     choice = json.loads(run(*TEACH, "--pairs", 12, "--backbone", vit))["choice"]
     scores = choice["scores"]
-    assert {"null", "tokens of the support's photos as a prompt", "metric on frozen photos, shrinkage 0.3"} <= set(scores)
+    assert {"null", "tokens of the support's photos as a prompt", "metric on frozen photos, shrinkage 0.3"} <= set(
+        scores
+    )
     assert "generated" not in scores
     text = run(*TEACH[:-1], "--pairs", 12, "--backbone", vit)
     assert f"{choice['reason'][0].upper()}{choice['reason'][1:]}.\n" in text
