@@ -6,7 +6,6 @@ Every figure is a ratio of two programs timed in turn, round by round, in one pr
 over rounds stands in the table. Both use random weights: speed does not depend on them.
 """
 
-import argparse
 import io
 import os
 import platform
@@ -23,7 +22,7 @@ import torch
 from PIL import Image
 from transformers import Dinov2Config, Dinov2Model
 
-from benchmarks.lib.program import ROOT
+from benchmarks.lib.program import ROOT, study_parser
 from benchmarks.lib.results import write_results
 from vicp.adapt.load import make_embedder
 from vicp.config import PartConfig
@@ -41,7 +40,7 @@ VIT_S = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = study_parser(__doc__, out=ROOT / "results" / "embed")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--photos", type=int, default=64)
@@ -65,7 +64,7 @@ def main() -> None:
         **prompt,
         "from_files": files,
     }
-    write_results(ROOT / "results" / "embed", facts, page(facts))
+    write_results(arguments.out, facts, page(facts))
 
 
 def prompt_cost(batch: int, rounds: int) -> dict[str, object]:

@@ -80,7 +80,7 @@ def size_of(folder: Path) -> int:
 
 def ours(folder: Path) -> tuple[Search, dict[str, Any]]:
     """The gallery, as `vicp gallery enroll` and `identify` use it, less the photo files and the model."""
-    from benchmarks.lib.made_up_gallery import make, open_search
+    from benchmarks.gallery.made_up_gallery import make, open_search
 
     clock = time.perf_counter()
     uri, count = make(folder / "ours", blocks(folder))
@@ -169,7 +169,7 @@ METHODS: dict[str, Callable[[Path], tuple[Search, dict[str, Any]]]] = {
 }
 # What is imported before the memory is measured.
 IMPORTS: dict[Callable[[Path], tuple[Search, dict[str, Any]]], tuple[str, ...]] = {
-    ours: ("benchmarks.lib.made_up_gallery", "vicp.gallery.gallery"),
+    ours: ("benchmarks.gallery.made_up_gallery", "vicp.gallery.gallery"),
     faiss_flat: ("faiss",),
     faiss_hnsw: ("faiss",),
 }

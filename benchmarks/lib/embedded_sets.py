@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lib.program import ROOT, run
+from benchmarks.lib.program import run
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.data.sources import open_photos
 
-FOLDER = ROOT / "runs" / "embeddings"
+FOLDER = Path("runs", "embeddings")
 MOST_PHOTOS = 20  # of an identity; more would only take time
 
 

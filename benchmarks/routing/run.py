@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.lib.program import ROOT, command_of, run, study_parser
+from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import write_results
 from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.embedder import Embedder
@@ -38,9 +38,14 @@ Shares = dict[str, dict[str, float]]
 def main() -> None:
     parser = study_parser(__doc__, "tables", "--draws", "--seed", out=ROOT / "results" / "routing")
     parser.add_argument("--photos", type=int, default=60, help="of a category in the gallery, and half as many queries")
+    parser.add_argument("--categories", type=at_least(1), default=6, help="of the procedural world")
     options = parser.parse_args()
     embedder = replace(load_model("mini"), cache=EmbeddingCache(Path("runs", "routing")))  # views are looked at often
-    groups = {"procedural world": by_category(world_table(num_categories=6, seed=derive_seed(options.seed, "routing")))}
+    groups = {
+        "procedural world": by_category(
+            world_table(num_categories=options.categories, seed=derive_seed(options.seed, "routing"))
+        )
+    }
     groups["real sets"] = {
         f"{table.stem}: {name}": own
         for table in options.tables

@@ -7,14 +7,13 @@ every draw divides the identities anew and chooses its own pairs. The interval i
 identities, averaged over the draws: the spread between draws stands in the JSON.
 """
 
-import argparse
 import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lib.program import ROOT, run
+from benchmarks.lib.program import ROOT, at_least, run, study_parser
 from benchmarks.lib.results import write_results
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
@@ -25,32 +24,34 @@ from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.results import DemoReport
 
 WORLD = "procedural world"
-RESULTS = ROOT / "results" / "demo"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = study_parser(__doc__, out=ROOT / "results" / "demo")
     parser.add_argument("tables", nargs="*", type=Path)
     parser.add_argument("--pairs", type=int, default=32)
     parser.add_argument("--draws", type=int, default=3, choices=range(2, 100), metavar="2..99")
     parser.add_argument("--model", default="mini")
+    parser.add_argument("--categories", type=at_least(1), default=8, help="of the procedural world")
     arguments = parser.parse_args()
     sets = {path.stem: open_photos(path) for path in arguments.tables}  # before anything is written
     embedder = load_model(arguments.model)
     settings = f"--pairs {arguments.pairs} --draws {arguments.draws} --model {arguments.model}"
-    results = earlier_results(embedder.fingerprint, settings)
-    for name, table in {WORLD: world_table(num_categories=8, seed=0), **sets}.items():
+    if arguments.categories != parser.get_default("categories"):
+        settings += f" --categories {arguments.categories}"
+    results = earlier_results(arguments.out, embedder.fingerprint, settings)
+    for name, table in {WORLD: world_table(num_categories=arguments.categories, seed=0), **sets}.items():
         if name not in results["sets"]:
             results["sets"][name] = measure(embedder, table, arguments.pairs, arguments.draws)
             tables = [f"{done}.parquet" for done in results["sets"] if done != WORLD]
             results["command"] = " ".join(["python -m benchmarks.sets.demo", *tables, settings])
-            write_results(RESULTS, results, page(results))
+            write_results(arguments.out, results, page(results))
 
 
-def earlier_results(model: str, settings: str) -> dict[str, Any]:
+def earlier_results(out: Path, model: str, settings: str) -> dict[str, Any]:
     """What an earlier run of the same model and settings measured, so that a stopped run goes on."""
-    if RESULTS.with_suffix(".json").exists():
-        earlier = json.loads(RESULTS.with_suffix(".json").read_text(encoding="utf-8"))
+    if out.with_suffix(".json").exists():
+        earlier = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
         if earlier["model"] == model and earlier["command"].endswith(settings):
             return earlier
     return {"command": "", "model": model, "protocol": PROTOCOL, "unit": "mAP in percent", "sets": {}}

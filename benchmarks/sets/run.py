@@ -46,7 +46,7 @@ def main() -> None:
 
 def evaluate(table: Path, methods: list[str], draws: int, seed: int) -> dict[str, Any]:
     """The report of one set."""
-    out = ROOT / "runs" / "evaluation" / table.stem
+    out = Path("runs", "evaluation", table.stem)
     command = [
         str(Path(sys.executable).parent / "vicp"),
         "evaluate",
@@ -57,7 +57,7 @@ def evaluate(table: Path, methods: list[str], draws: int, seed: int) -> dict[str
         str(out),
     ]
     command += ["--adapt", ADAPTATIONS, "--rerank", STAGES, "--support-draws", str(draws), "--seed", str(seed)]
-    if code := subprocess.run([*command, "--no-diagnose"], check=False, cwd=ROOT).returncode:
+    if code := subprocess.run([*command, "--no-diagnose"], check=False).returncode:
         sys.exit(code)  # which has said why
     return json.loads((out / "report.json").read_text(encoding="utf-8"))
 

@@ -55,7 +55,7 @@ def measure(request: dict[str, Any], num_steps: int) -> dict[str, Any]:
     for step in steps[: 1 if request.get("keep_features") is False else None]:
         run.take_step(step, run.method.sample(step))
     seconds, drawing = [], []
-    with parts_timed(run.method.trainee) as parts:
+    with parts_timed(run.method.module) as parts:
         for step in steps[1:]:
             clock = time.perf_counter()
             batches = run.method.sample(step)
@@ -66,7 +66,7 @@ def measure(request: dict[str, Any], num_steps: int) -> dict[str, Any]:
     return {
         "seconds": step_seconds,
         "images_per_second": run.method.photos_per_step / step_seconds,
-        "trainable": sum(p.numel() for p in run.method.trainee.parameters() if p.requires_grad),
+        "trainable": sum(p.numel() for p in run.method.module.parameters() if p.requires_grad),
         "shares": {
             "drawing": sum(drawing) / sum(seconds),
             **{name: spent / sum(seconds) for name, spent in parts.items()},
@@ -126,11 +126,11 @@ def memory(run: Run) -> dict[str, float]:
 
 
 @contextmanager
-def parts_timed(trainee: nn.Module) -> Iterator[dict[str, float]]:
+def parts_timed(module: nn.Module) -> Iterator[dict[str, float]]:
     """Seconds spent in the forward pass of each part of VICP; the backward pass is what is left."""
     spent: dict[str, float] = {}
     hooks = []
-    model = getattr(trainee, "model", None)
+    model = getattr(module, "model", None)
     for name, path in PARTS.items() if model is not None else ():
         part = model.get_submodule(path)
         if name == "LLM":

@@ -6,7 +6,6 @@ Writes results/training.md and .json. Every line is a run of its own in a proces
 memory is known), on the same photos of the procedural world, with random weights: speed does not depend on them.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -18,13 +17,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.lib.program import ROOT
+from benchmarks.lib.program import ROOT, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.training_speed.one_run import in_a_process
 from benchmarks.training_speed.page import FULL_DEPTH, page
 from vicp.model.precision import choose_precision
 
-RESULTS = ROOT / "results" / "training"
 CPU_DEPTH = 1  # layers of the LLM where there is no GPU
 METHODS: dict[str, dict[str, Any]] = {
     "VICP": {"method": "vicp"},
@@ -38,7 +36,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = study_parser(__doc__, out=ROOT / "results" / "training")
     parser.add_argument("--steps", type=int, default=2, help="timed steps, after one that is not")
     parser.add_argument("--photos", type=int, default=16, help="photos per step")
     parser.add_argument("--only", choices=["methods", "features", "processes", "paper"], help="measure this part anew")
@@ -60,7 +58,7 @@ def main() -> None:
             "paper": lambda: paper(run),
         }
         if arguments.only:
-            facts = json.loads(RESULTS.with_suffix(".json").read_text())
+            facts = json.loads(arguments.out.with_suffix(".json").read_text())
             facts[arguments.only] = parts[arguments.only]()
         else:
             facts = {
@@ -77,7 +75,7 @@ def main() -> None:
                 "llm_layers": depth,
                 **{name: measure_part() for name, measure_part in parts.items()},
             }
-    write_results(RESULTS, facts, page(facts))
+    write_results(arguments.out, facts, page(facts))
 
 
 def features(run: Callable[..., dict[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from benchmarks.readme.rank_lists import RIGHT, WRONG, framed, place, plot_rank_lists
+from benchmarks.readme.picture import RIGHT, WRONG, framed, place, plot_rank_lists
 from vicp.errors import DataError
 from vicp.evaluation.results import Hit, RankList
 
