@@ -19,7 +19,7 @@ LEVELS = (
     {"decisions", "model", "losses", "metrics", "data"},
     {"config_files"},
     {"config", "io", "progress"},
-    {"extras", "image_transform"},
+    {"extras", "image_transform", "pretrain_config"},
     {"errors"},
 )
 LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}

@@ -19,6 +19,7 @@ from vicp.adapt.recipe import Null, Recipe, Whitening
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.decisions.held_out import HeldOut
+from vicp.decisions.impostor_searches import ImpostorSearches
 from vicp.decisions.impostor_trials import search_held_out
 from vicp.decisions.outcome import InsufficientPairs, Threshold
 from vicp.decisions.rule import DecisionRule
@@ -64,11 +65,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         assert adaptation.held_out is not None
         searches = search_held_out(adaptation.held_out, seed=draw)
         if not draw:
-            least = searches.least_rate(confidence=confidence, candidates=num) or 1.0
-            rate = next(r for r in RATES if r >= least)
-            missing = {
-                str(r): _missing(searches.threshold(r, confidence=confidence, candidates=num)) for r in (0.01, 0.05)
-            }
+            rate, missing = _promise(searches, confidence, num)
         found = searches.threshold(rate, confidence=confidence, candidates=num)
         assert isinstance(found, Threshold), found
         embeddings = adaptation.project([torch.from_numpy(photos.embeddings)]).numpy()
@@ -97,6 +94,13 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         "reliability": [list(point) for point in reliability(p, same)],
         **share(int((values <= rate + 1e-12).sum()), draws),
     }
+
+
+def _promise(searches: ImpostorSearches, confidence: float, num: int) -> tuple[float, dict[str, int]]:
+    """The least round rate that these searches can promise, and how many more a lower one needs."""
+    least = searches.least_rate(confidence=confidence, candidates=num) or 1.0
+    needs = {str(r): _missing(searches.threshold(r, confidence=confidence, candidates=num)) for r in (0.01, 0.05)}
+    return next(r for r in RATES if r >= least), needs
 
 
 def adapted(support: EncodedSupport, recipe: Recipe) -> Prompt:

@@ -12,14 +12,20 @@ from benchmarks.lib.program import ROOT
 from benchmarks.training_speed.one_run import measure
 from benchmarks.training_speed.run import METHODS
 from vicp.data.procedural.world import world_photos
+from vicp.model.build import PRESETS, build_model
+from vicp.model.checkpoint import save_checkpoint
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo set of sixteen individuals."""
+    """A photo set of sixteen individuals of one category, one of eight each of two, and a tiny checkpoint."""
     folder = tmp_path_factory.mktemp("studies")
-    drawn = world_photos(num_categories=1, num_identities=16, photos_per_identity=4, size=48)
-    pd.DataFrame(drawn[["path", "image", "category", "identity"]]).to_parquet(folder / "pots.parquet")
+    for name, num_categories in (("pots", 1), ("tools", 2)):
+        drawn = world_photos(
+            num_categories=num_categories, num_identities=16 // num_categories, photos_per_identity=4, size=48
+        )
+        pd.DataFrame(drawn[["path", "image", "category", "identity"]]).to_parquet(folder / f"{name}.parquet")
+    save_checkpoint(build_model(PRESETS["tiny"]), folder / "small")
     return folder
 
 
@@ -31,9 +37,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("embedding_speed.run", "--rounds 1 --batch 1 --photos 1", "| vit_s | "),
         ("gallery.run", "--sizes 1000", "## 1,000 photos"),
         ("pairs.run", "pots.parquet --seeds 1 --workers 1", "| pots | "),
-        ("routing.run", "pots.parquet --draws 1 --photos 6 --categories 2", "| metric | "),
+        ("routing.run", "tools.parquet --draws 1 --photos 6 --categories 2", "| metric | "),
         ("sets.demo", "pots.parquet --pairs 4 --draws 2 --model tiny --categories 1", "| pots | "),
-        ("sets.run", "pots.parquet --methods tiny --support-draws 1", "| tiny"),
+        ("sets.run", "pots.parquet --methods small --support-draws 1", "| small | null | "),
     ],
 )
 def test_the_program_writes_its_page(
@@ -53,7 +59,7 @@ def test_the_program_writes_its_page(
 
 
 def test_a_line_of_training_speed_is_a_run_of_the_trainer(tmp_path: Path) -> None:
-    found = measure({"photos": 4, "depth": 1, "train": METHODS["Triplet"], "out": str(tmp_path)}, 1)
+    found = measure({"photos": 8, "depth": 1, "train": METHODS["Triplet"], "out": str(tmp_path)}, 1)
     assert found["trainable"] > 20e6, "a whole ViT-S"
-    assert found["images_per_second"] == pytest.approx(4 / found["seconds"])
+    assert found["images_per_second"] == pytest.approx(8 / found["seconds"])
     assert 0 < found["shares"]["drawing"] < 1

@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import Dinov2Config, Dinov2Model
 
-from vicp.config import DistillConfig, ModelConfig, PartConfig, RunConfig, TrainConfig
+from vicp.config import ModelConfig, PartConfig, RunConfig, TrainConfig
 from vicp.data.procedural.world import sample_silhouettes
 from vicp.data.seeds import generator
 from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone_checkpoint import load_backbone
+from vicp.pretrain_config import DistillConfig
 from vicp.train.distillation.batches import FIRST_OBJECTS, DrawnObjects
 from vicp.train.distillation.crops import CropSampler, PhotoFile, random_crop
 from vicp.train.distillation.feature_cache import FeatureCache

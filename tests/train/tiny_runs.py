@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from vicp.config import DataConfig, EpisodeConfig, PretrainConfig, RunConfig, TrainConfig
+from vicp.config import DataConfig, EpisodeConfig, RunConfig, TrainConfig
 from vicp.data.procedural.world import encode_png
 from vicp.model.build import PRESETS
+from vicp.pretrain_config import PretrainConfig
 
 
 def tiny_run(out: Path, **train_settings: Any) -> RunConfig:

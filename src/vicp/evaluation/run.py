@@ -18,6 +18,7 @@ from vicp.evaluation.report.evaluation import EvaluationReport
 from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.reranking.stages import find_stages
 from vicp.evaluation.result_cache import check_settings, table_fingerprint
+from vicp.evaluation.results import Row
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
 from vicp.evaluation.task import EvaluationTask
@@ -96,14 +97,9 @@ def evaluate(
     opened = make_methods(methods)
     if published is not None:
         read_published(published)  # before hours have passed
-    if isinstance(photos, PhotoTable):
-        return run_evaluation(config, opened, photos, source=None, name="photos in memory", progress=progress)
-    if photos is None:
-        table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
-        return run_evaluation(config, opened, table, source=None, name=WORLD_NAME, progress=progress)
-    source = Path(photos)
-    table = usable_photos(open_photos(source, skip_bad=skip_bad), skip_bad=skip_bad)
-    return run_evaluation(config, opened, table, source=source, name=source.name, progress=progress)
+    table, name = _open_source(photos, seed=seed, skip_bad=skip_bad)
+    source = Path(photos) if isinstance(photos, str | Path) else None
+    return run_evaluation(config, opened, table, source=source, name=name, progress=progress)
 
 
 def run_evaluation(
@@ -145,9 +141,6 @@ def run_evaluation(
     skipped += reasons
     if not scored:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
-    rows = [row for method, results in scored.items() for row in method_rows(method, config, results)]
-    if config.published is not None:
-        rows = add_published(rows, read_published(config.published))
     first = scored.get(methods[0].name, [])
     return EvaluationReport(
         protocol=config.protocol.name,
@@ -158,11 +151,26 @@ def run_evaluation(
         seed=config.seed,
         num_draws=config.num_draws,
         methods={method: results[0].method_result.fingerprint for method, results in scored.items()},
-        rows=tuple(rows),
+        rows=tuple(_rows(config, scored)),
         curves=plot_curves(scored),
         diagnoses=tuple(runner.diagnose(methods[0], each) for each in first) if config.diagnose else (),
         skipped=tuple(skipped),
     )
+
+
+def _open_source(photos: str | Path | PhotoTable | None, *, seed: int, skip_bad: bool) -> tuple[PhotoTable, str]:
+    """Return the photos to evaluate, all of which can be decoded, and their name."""
+    if photos is None:
+        return world_table(num_categories=WORLD_CATEGORIES, seed=seed), WORLD_NAME
+    if isinstance(photos, PhotoTable):
+        return photos, "photos in memory"
+    return usable_photos(open_photos(photos, skip_bad=skip_bad), skip_bad=skip_bad), Path(photos).name
+
+
+def _rows(config: EvaluationConfig, scored: Mapping[str, list[ScoredResult]]) -> list[Row]:
+    """Return the report's rows, the published ones among them."""
+    rows = [row for method, results in scored.items() for row in method_rows(method, config, results)]
+    return rows if config.published is None else add_published(rows, read_published(config.published))
 
 
 def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], config: EvaluationConfig) -> None:

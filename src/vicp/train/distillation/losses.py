@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.config import DistillConfig
 from vicp.data.procedural.world import FACTORS
+from vicp.pretrain_config import DistillConfig
 from vicp.train.distillation.batches import DistillationBatch
 from vicp.train.distillation.student import Student
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vicp.config import PretrainConfig, RunConfig
+from vicp.config import RunConfig
 from vicp.data.episodes.augment import random_view
 from vicp.data.episodes.natural import composite, read_photo_column
 from vicp.data.procedural.world import NUM_VALUES, sample_objects, sample_silhouettes, sample_values
 from vicp.data.seeds import derive_seed
 from vicp.image_transform import ImageTransform
+from vicp.pretrain_config import PretrainConfig
 from vicp.train.episodes.sources import image_transform
 
 

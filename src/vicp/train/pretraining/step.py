@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.config import PretrainConfig
 from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, NUM_VALUES
+from vicp.pretrain_config import PretrainConfig
 from vicp.train.pretraining.photos import PretrainPhotos
 from vicp.train.pretraining.pretrainer import WORN, Pretrainer
 from vicp.train.pretraining.teacher import Teacher
