@@ -33,6 +33,10 @@ def test_the_model_is_opened_when_it_is_needed(made: Path, embedder: Embedder, s
     assert opened.verify(photo, photo).similarity == pytest.approx(1, abs=1e-5)
 
 
+def test_a_folder_has_no_lock_to_take_away(made: Path) -> None:
+    assert Gallery.unlock(made) is None
+
+
 def test_a_model_may_hold_its_embedder(made: Path, embedder: Embedder) -> None:
     model = SimpleNamespace(embedder=replace(embedder, batch_size=3))
     assert Gallery.open(made, model).embedder.batch_size == 3

@@ -183,9 +183,7 @@ def restore(
 
 def unlock(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """Take away the lock that a killed writer left in object storage; a folder's lock frees itself."""
-    from vicp.gallery.store.database import unlock as run
-
-    holder = run(gallery)
+    holder = vicp.Gallery.unlock(gallery)
     said = f"Took away the lock of process {holder}." if holder else "There is no lock to take away."
     print_result({"holder": holder}, [said], as_json)
 

@@ -19,7 +19,7 @@ from vicp.gallery.enrollment.enroll import EnrollResult, assign_categories, enro
 from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, with_identity
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.queries import PhotoSource, open_source, query_tables
-from vicp.gallery.store.database import create_gallery, read_gallery
+from vicp.gallery.store.database import create_gallery, read_gallery, unlock_gallery
 
 
 class Gallery(GalleryEditor):
@@ -100,6 +100,18 @@ class Gallery(GalleryEditor):
         gallery = cls(uri, model, author=author, wait_for_lock=wait_for_lock)
         read_gallery(gallery.uri)
         return gallery
+
+    @staticmethod
+    def unlock(uri: str | os.PathLike[str]) -> str | None:
+        """Take away the lock that a killed writer left in object storage; a folder's lock frees itself.
+
+        Returns:
+            The process whose lock it was; None if there was none.
+
+        Raises:
+            GalleryError: The place cannot be read or written.
+        """
+        return unlock_gallery(os.fspath(uri))
 
     def enroll(
         self,

@@ -80,7 +80,7 @@ def create_gallery(uri: str, settings: dict[str, Any], *, author: str, reason: s
     return writer.snapshot
 
 
-def unlock(uri: str) -> str | None:
+def unlock_gallery(uri: str) -> str | None:
     """Take away the lock of a dead writer in object storage.
 
     Returns:
