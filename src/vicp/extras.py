@@ -11,6 +11,7 @@ EXTRAS = {
     "evaluate": ("a report with plots", ("matplotlib",)),
     "ray": ("embedding on a Ray cluster", ("ray",)),
     "heic": ("a HEIC photo", ("pillow_heif",)),
+    "excel": ("an .xlsx table", ("openpyxl",)),
 }
 """Extra → what needs it, and the modules it brings. `pyproject.toml` has the versions."""
 

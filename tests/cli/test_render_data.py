@@ -34,7 +34,7 @@ def test_check_lines_of_bad_photos_and_unknown_identities() -> None:
         "3 photos",
         "  photos: 3 photos, identities unknown",
         "no identities",
-        "1 photos cannot be used:",
+        "1 photo cannot be used:",
         "  row 2 (a.jpg): the file is empty",
     ]
 

@@ -56,8 +56,7 @@ def test_petface_bad_photos_are_collected(petface: Path, lay_out: LayOut, write:
         "row 10 (images/cat/000004/00.png): in two splits, val and test",
         "row 11 (images/cat/stray.png): not placed",
         "row 12 (images/cat/000009/00.png): named in split/cat/val.txt, but there is no such file",
-        "row 14 (images/dog/000000/01.png): in two splits, train and test",
-        "row 15 (images/dog/000007): named in split/dog/test.txt, but there is no such file",
+        "; and 2 more",
     ):
         assert part in str(caught.value)
     table = read_petface(petface, skip_bad=True)

@@ -221,10 +221,9 @@ def test_image_column_without_bytes(tmp_path: Path) -> None:
             r"no column 'path', did you mean 'paht'\? \(there are: paht, identity\)",
         ),
         ("path,name\na.jpg,1\n", r"no column 'identity' .*Expected path, identity: rename or add them"),
-        ("path;identity\na.jpg;1\n", "Values are to be separated by commas"),
         ("path,identity\n", "no usable rows, expected one per photo"),
         ("", "not a CSV with a header"),
-        ("path,identity\na.jpg,1\nb.jpg,2,3\n", "not a CSV with a header and one row per line .*line 3"),
+        ("path,identity\na.jpg,1\nb.jpg,2,3\n", "not a CSV with a header and one row per line: 1 of 2 rows .*line 3"),
         ("path,identity\na.jpg,1,2\nb.jpg,2,3\n", "more values than the header has names"),
     ],
 )

@@ -180,12 +180,39 @@ def test_read_support(tmp_path: Path, photos: PhotoTable) -> None:
 @pytest.mark.parametrize(
     ("word", "same"),
     [
-        *((word, True) for word in ("1", "TRUE", "yes", " Same ")),
-        *((word, False) for word in ("0", "False", "no", "different")),
+        *((word, True) for word in ("1", "TRUE", "yes", " Same ", "1.0", "y", "Y", "t", "ja")),
+        *((word, False) for word in ("0", "False", "no", "different", "0.0", "n", "N", "f", "not same", "nein")),
     ],
 )
 def test_words_for_same(tmp_path: Path, photos: PhotoTable, word: str, same: bool) -> None:
     assert read_support(written(tmp_path, f"tom/1.jpg,zoe/3.jpg,{word}\n"), photos).same.tolist() == [same]
+
+
+def test_rows_without_a_label_are_left_out_and_counted(
+    tmp_path: Path, photos: PhotoTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        "tom/1.jpg,zoe/3.jpg,",
+        "tom/1.jpg,my cat 猫.jpg,1.0",
+        "tom/1.jpg,zoe/1.jpg,?",
+        "zoe/3.jpg,zoe/1.jpg,unsure",
+    ]
+    with caplog.at_level(logging.INFO):
+        assert pairs_of(read_support(written(tmp_path, "\n".join(rows)), photos)) == {(0, 1)}
+    assert "3 of 4 pairs have no label yet and are left out" in caplog.text
+    with pytest.raises(DataError, match=r"1 of 1 pairs cannot be used: row 2 .*same is '2'"):
+        read_support(written(tmp_path, "tom/1.jpg,zoe/3.jpg,\ntom/1.jpg,zoe/1.jpg,2\n"), photos)
+
+
+def test_photos_are_found_by_what_people_write(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"row": [1, 2, 3], "path": ["a/Zo\u00eb.jpg", "b/1.jpg#xywh=1,2,3,4", "b/2.jpg"]})
+    table = PhotoTable(frame.assign(category="cat", identity=None), Path())
+    for left, right in (
+        ("a\\Zo\u00eb.jpg", "b/1.jpg"),
+        ("a/Zoe\u0308.jpg", "1.jpg"),
+        (" Zo\u00eb.jpg", "1.jpg#xywh=1,2,3,4"),
+    ):
+        assert pairs_of(read_support(written(tmp_path, f'{left},"{right}",1\n'), table)) == {(0, 1)}
 
 
 def test_all_bad_pairs_in_one_message(tmp_path: Path, photos: PhotoTable) -> None:
@@ -196,7 +223,7 @@ def test_all_bad_pairs_in_one_message(tmp_path: Path, photos: PhotoTable) -> Non
         "tom/1.jpg,tom/1.jpg,1",
         "tom/1.jpg,zoe/1.jpg,maybe",
         "zoe/3.jpg,tom/1.jpg,1",
-        "tom/1.jpg,boot/4.jpg,0",
+        "boot/4.jpg,tom/1.jpg,0",
     ]
     with pytest.raises(DataError, match=r"pairs\.csv: 6 of 7 pairs cannot be used") as caught:
         read_support(written(tmp_path, "\n".join(rows)), photos)
@@ -206,7 +233,7 @@ def test_all_bad_pairs_in_one_message(tmp_path: Path, photos: PhotoTable) -> Non
         "row 4 (tom/1.jpg, tom/1.jpg): a photo paired with itself",
         "row 5 (tom/1.jpg, zoe/1.jpg): same is 'maybe', expected one of 1, true, yes, same, 0",
         "row 6 (zoe/3.jpg, tom/1.jpg): the same pair stands above with the opposite label",
-        "row 7 (tom/1.jpg, boot/4.jpg): two categories, cat and shoe",
+        "; and 1 more. Photos are named as the table names them, in the column path",
     ):
         assert part in str(caught.value)
 

@@ -8,26 +8,36 @@ import typer
 
 import vicp
 from vicp.cli.render_data import check_lines, split_lines
-from vicp.cli.shared import JsonOption, SeedOption, SkipBadOption, print_result
+from vicp.cli.shared import (
+    ColumnOption,
+    FoldersOption,
+    JsonOption,
+    SeedOption,
+    SkipBadOption,
+    column_names,
+    print_result,
+)
 from vicp.progress import progress_bar
 
 
 def data_check(
-    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every photo: what is there, what cannot be used, what leaks between splits; exit 1 on either of these."""
     from vicp.data.audit.check import check_source
 
     with progress_bar("Checking") as progress:
-        report = check_source(photos, progress=progress)
+        report = check_source(photos, progress=progress, columns=column_names(column), folders=folders)
     print_result(asdict(report), check_lines(report), as_json)
     if not report.passed:
         raise typer.Exit(1)
 
 
 def data_split(
-    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     out: Annotated[Path, typer.Option(help="The table to write (.csv, or .parquet, which can hold the photos).")],
     folds: Annotated[int, typer.Option(min=0, help="Number of folds that categories are divided into.")] = 5,
     val_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for validation.")] = 0.1,
@@ -37,6 +47,8 @@ def data_split(
         typer.Option(help="What splits do not share; time: test photos are later."),
     ] = "identity",
     seed: SeedOption = 0,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +56,7 @@ def data_split(
     from vicp.data.split import split_photos
     from vicp.data.write import write_table
 
-    table = vicp.open_photos(photos, skip_bad=skip_bad)
+    table = vicp.open_photos(photos, skip_bad=skip_bad, columns=column_names(column), folders=folders)
     table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
     write_table(table, out, source=photos)
     print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

@@ -18,10 +18,12 @@ def check_lines(report: "CheckReport") -> list[str]:
     lines += [f"  split {_counts_line(counts)}" for counts in report.splits]
     if report.warning:
         lines.append(report.warning)
+    if report.dates:
+        lines.append(f"{report.dates}. Splits by time need dates that can be read.")
     lines += leak_lines(report.leaks)
     if not report.bad:
         return [*lines, "Every photo can be used."]
-    lines.append(f"{len(report.bad)} photos cannot be used:")
+    lines.append(f"{len(report.bad)} {'photo' if len(report.bad) == 1 else 'photos'} cannot be used:")
     return lines + [f"  row {photo.row} ({photo.path}): {photo.reason}" for photo in report.bad]
 
 

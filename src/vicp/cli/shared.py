@@ -26,6 +26,20 @@ AdaptOption = Annotated[
     typer.Option("--adapt", help="How to use the pairs; auto chooses on individuals held out of them."),
 ]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without photos that cannot be used.")]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="A table's own name of a column, such as identity='Name of cat'; may be given again.",
+    ),
+]
+FoldersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--folders", help="What the folders above a photo are, such as identity/viewpoint or -/category/identity."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 CacheOption = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep embeddings between runs.")]
 SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]
@@ -71,6 +85,21 @@ def going_on() -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         raise StoppedError("stopped: the same command goes on where it was") from stop
+
+
+def column_names(given: list[str] | None) -> dict[str, str]:
+    """Return our names of columns -> a table's own, from options such as identity=ID.
+
+    Raises:
+        ConfigError: An option without a name on either side.
+    """
+    names = {}
+    for option in given or []:
+        ours, _, theirs = option.partition("=")
+        if not ours.strip() or not theirs.strip():
+            raise ConfigError(f"--column {option}: expected OURS=THEIRS, such as --column identity=ID")
+        names[ours.strip()] = theirs.strip()
+    return names
 
 
 def split_names(text: str | None) -> list[str]:

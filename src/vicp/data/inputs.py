@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
+from vicp.data.sources.table import TABLE_SUFFIXES
 from vicp.errors import DataError
 from vicp.io import encode_image
 
@@ -69,7 +70,7 @@ def as_photo_table(
 def is_single(photos: Photos) -> bool:
     """Return whether this is one photo, not a folder, a table or a sequence."""
     if isinstance(photos, str | os.PathLike):
-        return Path(photos).is_file() and Path(photos).suffix.lower() not in (".csv", ".parquet", ".pq")
+        return Path(photos).is_file() and Path(photos).suffix.lower() not in TABLE_SUFFIXES
     return isinstance(photos, Image.Image | np.ndarray)
 
 

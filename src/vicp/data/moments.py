@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from vicp.data.dates import photo_dates
 from vicp.data.fingerprints import PhotoFingerprint, near_groups
-from vicp.data.records import PhotoTable, photo_dates
+from vicp.data.records import PhotoTable
 
 SECONDS = 60  # photos that follow each other in less are of one moment
 _TIME_OF_DAY = r"\d[T ]\d{1,2}:\d{2}"  # a day alone says nothing about seconds

@@ -1,5 +1,7 @@
 """The photo table: one row per photo, whatever it was read from."""
 
+import logging
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -8,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vicp.data.names import clean_name, name_fault, name_questions, nobodies, nobody_note
 from vicp.errors import DataError
 
 OPTIONAL_COLUMNS = ("split", "fold", "camera", "sequence", "date", "domain", "viewpoint")
 _MAX_LISTED = 20
+_MAX_ROWS = 5
+_LONGEST_SHOWN = 200
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,17 +36,19 @@ class PhotoTable:
 
     Columns of `frame`: `row` (number in the source, from 1), `path` (a unique name), `category`, `identity`
     (None if unknown), those of OPTIONAL_COLUMNS that the source has ("" if unknown), and `image` (bytes) if
-    `root` is None.
+    `root` is None. A path that ends in a box, such as `herd.jpg#xywh=30,300,200,150`, is that part of the photo.
 
     Attributes:
         frame: The table; not to be changed in place.
         root: The folder `path` is relative to; None when `image` holds the photos.
         skipped: What was left out because the user asked to go on without bad photos.
+        notes: Sentences on what was understood of the source, and questions about it.
     """
 
     frame: pd.DataFrame
     root: Path | None
     skipped: tuple[BadPhoto, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -69,18 +78,13 @@ class PhotoTable:
         Raises:
             DataError: It cannot be read; the message is the reason and, for a file, where it was looked for.
         """
-        if self.root is None:
-            return bytes(self.frame["image"].iloc[index])
-        path = self.root / str(self.frame["path"].iloc[index])
-        try:
-            return Path(path).read_bytes()
-        except FileNotFoundError as error:
-            raise DataError(f"no such file: {path}") from error
-        except IsADirectoryError as error:
-            raise DataError(f"a folder, not a file: {path}") from error
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise DataError(f"cannot be read ({reason}): {path}") from error
+        path, box = str(self.frame["path"].iloc[index]), ""
+        if "#xywh=" in path:
+            from vicp.data.crops import crop_photo, split_fragment
+
+            path, box = split_fragment(path)
+        data = bytes(self.frame["image"].iloc[index]) if self.root is None else _file_bytes(self.root / path)
+        return crop_photo(data, box) if box else data
 
     def bad_photo(self, index: int, error: DataError) -> BadPhoto:
         """Return the photo at this index as one that cannot be used, for the reason that the error gives."""
@@ -106,9 +110,18 @@ class PhotoTable:
 
 
 def usable_table(
-    source: Path, frame: pd.DataFrame, reasons: Sequence[str], *, root: Path | None, skip_bad: bool
+    source: Path,
+    frame: pd.DataFrame,
+    reasons: Sequence[str],
+    *,
+    root: Path | None,
+    skip_bad: bool,
+    need_identity: bool = True,
+    notes: Sequence[str] = (),
 ) -> PhotoTable:
-    """Return the rows of a source that nothing speaks against, as the photo table.
+    """Return the rows of a source that nothing speaks against, as the photo table; the one check of names.
+
+    A name that stands for nobody ("unknown") is no identity. Names that may be one individual are asked about.
 
     Args:
         source: What was read, for messages.
@@ -116,44 +129,71 @@ def usable_table(
         reasons: Why a row cannot be used; "" where it can.
         root: See `PhotoTable`.
         skip_bad: Leave out bad rows and list them in `skipped`, instead of raising.
+        need_identity: Leave out photos of nobody, and refuse those without a name.
+        notes: What was understood of the source.
 
     Raises:
         DataError: Rows are bad (all of them in one message), or none is left.
     """
-    bad = []
-    for row, (path, reason) in enumerate(zip(frame["path"], reasons, strict=True), 1):
-        name = "no path" if path is None else str(path)
-        readable = name.encode("utf-8", "replace").decode()
-        if reason or readable != name:
-            bad.append(BadPhoto(row, readable, reason or "its name is not valid UTF-8: rename it"))
+    names = [clean_name(name) if isinstance(name, str) else None for name in frame["identity"]]
+    frame = frame.assign(identity=pd.Series(names, index=frame.index, dtype=object))
+    bad = _bad_rows(frame, reasons, need_identity=need_identity)
     if bad and not skip_bad:
-        raise DataError(f"{source}: {bad_photos_message(bad)}")
+        relative = f". Paths are relative to {root.absolute()}" if root is not None and root != source else ""
+        raise DataError(f"{source}: {bad_photos_message(bad)}{relative}")
     if len(bad) == len(reasons):
         raise DataError(f"{source}: no usable rows, expected one per photo" + (f" ({bad[0].reason})" if bad else ""))
     numbered = pd.DataFrame({"row": range(1, len(frame) + 1)}).join(frame)
     usable = numbered.drop(index=[photo.row - 1 for photo in bad]).reset_index(drop=True)
-    return PhotoTable(usable, root, tuple(bad))
+    usable, note = _without_nobody(source, usable, need_identity=need_identity)
+    named = usable[usable["identity"].notna()]
+    questions = name_questions(sorted(set(zip(named["category"], named["identity"], strict=True))))
+    notes = (*notes, *([note] if note else []), *questions)
+    for sentence in notes:
+        _log.info("%s: %s", source, sentence)
+    return PhotoTable(usable, root, tuple(bad), notes)
+
+
+def _bad_rows(frame: pd.DataFrame, reasons: Sequence[str], *, need_identity: bool) -> list[BadPhoto]:
+    """Return the rows that cannot be used, for the reasons given or because of their names."""
+    bad = []
+    for row, (path, name, reason) in enumerate(zip(frame["path"], frame["identity"], reasons, strict=True), 1):
+        shown = "no path" if path is None else str(path)
+        readable = shown.encode("utf-8", "replace").decode()
+        if readable != shown:
+            reason = reason or "its name is not valid UTF-8: rename it"
+        if not reason:
+            reason = name_fault(name) if name else "no identity" if need_identity else ""
+        if reason:
+            bad.append(BadPhoto(row, " ".join(readable.split())[:_LONGEST_SHOWN], reason))
+    return bad
+
+
+def _without_nobody(source: Path, frame: pd.DataFrame, *, need_identity: bool) -> tuple[pd.DataFrame, str]:
+    """Return the rows without names that stand for nobody, or without their photos, and a sentence on them."""
+    counts = nobodies(frame["identity"])
+    if not counts:
+        return frame, ""
+    is_nobody = frame["identity"].isin(list(counts)).to_numpy(dtype=bool)
+    note = nobody_note(counts, left_out=need_identity)
+    if not need_identity:
+        return frame.assign(identity=frame["identity"].astype(object).mask(is_nobody, None)), note
+    if is_nobody.all():
+        raise DataError(f"{source}: {note}; no photo is left, expected the names of individuals")
+    return frame[~is_nobody].reset_index(drop=True), note
 
 
 def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
-    """Return one line naming the bad photos by number, path and reason, and what to do about them."""
+    """Return one line naming the first bad photos by number, path and reason, and what to do about them."""
     count = "1 photo" if len(bad) == 1 else f"{len(bad)} photos"
     skip = "go on without them: --skip-bad, in Python skip_bad=True"
     return f"{count} cannot be used: {list_rows(bad)}. Correct them, or {skip}"
 
 
-def photo_dates(table: PhotoTable) -> pd.Series:
-    """Return when each photo was taken, in UTC, of a table with a column `date`; NaT where that is not ISO 8601.
-
-    A time without a zone is taken as UTC; "2025", "2025-04-01" and "20250401" are days.
-    """
-    return pd.to_datetime(table.frame["date"], format="ISO8601", utc=True, errors="coerce")
-
-
 def list_rows(bad: Sequence[BadPhoto]) -> str:
-    """Return the bad rows by number, name and reason, the first twenty of them in full."""
-    listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_LISTED])
-    return listed + (f"; and {len(bad) - _MAX_LISTED} more" if len(bad) > _MAX_LISTED else "")
+    """Return the bad rows by number, name and reason, the first five of them in full."""
+    listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_ROWS])
+    return listed + (f"; and {len(bad) - _MAX_ROWS} more" if len(bad) > _MAX_ROWS else "")
 
 
 def check_enough(table: PhotoTable) -> None:
@@ -190,3 +230,19 @@ def nearest(name: str, known: Sequence[str]) -> str:
     hint = f", did you mean {close[0]!r}?" if close else ""
     listed = ", ".join(known[:_MAX_LISTED]) + (", ..." if len(known) > _MAX_LISTED else "")
     return f"{hint} (there are: {listed})"
+
+
+def _file_bytes(path: Path) -> bytes:
+    """Return the content of a file, whose name may be written in another of Unicode's forms."""
+    forms = dict.fromkeys((path, *(Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))))
+    for form in forms:
+        try:
+            return form.read_bytes()
+        except FileNotFoundError:
+            continue
+        except IsADirectoryError as error:
+            raise DataError(f"a folder, not a file: {path}") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise DataError(f"cannot be read ({reason}): {path}") from error
+    raise DataError(f"no such file: {path}")

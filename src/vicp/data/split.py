@@ -21,7 +21,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from vicp.data.records import BadPhoto, PhotoTable, list_rows, photo_dates
+from vicp.data.dates import photo_dates, unreadable_dates, with_exif_dates
+from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, DataError
 
@@ -208,20 +209,20 @@ def _apportion(total: int, shares: list[float], *, least: int) -> np.ndarray:
 
 
 def _days(table: PhotoTable) -> "pd.Series[pd.Timestamp]":
-    """Return the day of every photo, NaT without a date.
+    """Return the day of every photo, as the table or the camera says, NaT without a date.
 
     Raises:
         DataError: No dates, or dates that cannot be read.
     """
-    if "date" not in table.frame or (table.frame["date"] == "").all():
-        raise DataError("no dates, expected a column date (2025-04-01): add it, or split by identity")
-    dates = photo_dates(table)
-    unreadable = table.frame[dates.isna() & (table.frame["date"] != "")]
-    if len(unreadable):
-        rows = zip(unreadable["row"], unreadable["path"], unreadable["date"], strict=True)
-        listed = list_rows([BadPhoto(row, path, f"date {date!r}") for row, path, date in rows])
-        raise DataError(f"{len(unreadable)} dates are not written as 2025-04-01 or 2025-04-01 12:30: {listed}")
-    days: pd.Series[pd.Timestamp] = dates.dt.floor("D")
+    if "date" in table.frame and (wrong := unreadable_dates(table)):
+        raise DataError(wrong)
+    table = with_exif_dates(table)
+    if (table.frame["date"] == "").all():
+        raise DataError(
+            "no dates, expected a column date (2025-04-01) or dates in the photos' metadata: add it, or split by "
+            "identity"
+        )
+    days: pd.Series[pd.Timestamp] = photo_dates(table).dt.floor("D")
     return days
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vicp.data.labels import has_label, read_same
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
-from vicp.data.sources.table import read_csv, require_columns
+from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.errors import DataError
 
 LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
-
-_WORDS_FOR_SAME = ("1", "true", "yes", "same")
-_WORDS_FOR_DIFFERENT = ("0", "false", "no", "different")
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +25,8 @@ def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
     """Return the labelled pairs of a CSV with the columns left, right, same.
 
     `left` and `right` are `path` names of the table, or file names alone where only one photo has that name;
-    `same` is one of 1, true, yes, same, 0, false, no, different. A pair given twice counts once.
+    `same` is one of 1, true, yes, same, 0, false, no, different, as a spreadsheet may write them (1.0, TRUE, y); rows
+    without a label are left out. A pair given twice counts once.
 
     Args:
         path: The CSV file.
@@ -38,7 +38,10 @@ def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
     path = Path(path)
     frame = read_csv(path)
     require_columns(path, list(frame.columns), ("left", "right", "same"))
-    return parse_support(path, frame, table)
+    labelled = frame[has_label(frame["same"])]
+    if len(labelled) < len(frame):
+        _log.info("%s: %d of %d pairs have no label yet and are left out", path, len(frame) - len(labelled), len(frame))
+    return parse_support(path, labelled, table)
 
 
 def frame_of_pairs(pairs: Sequence[LabelledPair]) -> pd.DataFrame:
@@ -63,9 +66,9 @@ def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support
     photos = _Photos(table)
     labels: dict[tuple[int, int], bool] = {}
     bad: list[BadPhoto] = []
-    for row, (left, right, word) in enumerate(zip(frame["left"], frame["right"], frame["same"], strict=True), 1):
+    for row, left, right, word in zip(frame.index + 1, frame["left"], frame["right"], frame["same"], strict=True):
         try:
-            pair, same = photos.pair(left, right), _read_same(word)
+            pair, same = photos.pair(left, right), read_same(word)
             if pair in labels:
                 _log.warning("%s: row %d (%s, %s) repeats a pair", path, row, left, right)
             if labels.setdefault(pair, same) != same:
@@ -73,7 +76,10 @@ def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support
         except DataError as error:
             bad.append(BadPhoto(row, f"{left}, {right}", str(error)))
     if bad:
-        raise DataError(f"{path}: {len(bad)} of {len(frame)} pairs cannot be used: {list_rows(bad)}")
+        raise DataError(
+            f"{path}: {len(bad)} of {len(frame)} pairs cannot be used: {list_rows(bad)}. Photos are named as the table "
+            "names them, in the column path"
+        )
     if not labels:
         raise DataError(f"{path}: no pairs, expected one per row")
     categories = table.select([a for a, _ in labels]).categories
@@ -91,7 +97,11 @@ class _Photos:
         self._by_path = {path: index for index, path in enumerate(table.frame["path"])}
         self._by_name: dict[str, list[int]] = defaultdict(list)
         for path, index in self._by_path.items():
-            self._by_name[path.rsplit("/", 1)[-1]].append(index)
+            file = path.split("#xywh=")[0]
+            for name in {file, file.rsplit("/", 1)[-1], path.rsplit("/", 1)[-1]} - {path}:
+                self._by_name[name].append(index)
+            if "/" not in path:
+                self._by_name[path].append(index)
 
     def pair(self, left: str, right: str) -> tuple[int, int]:
         """Return the indices of two photos, the lower first."""
@@ -103,9 +113,10 @@ class _Photos:
         return min(a, b), max(a, b)
 
     def _find(self, name: str) -> int:
-        if name in self._by_path:
-            return self._by_path[name]
-        found = self._by_name.get(name, [])
+        for form in (name, name.strip(), name.strip().replace("\\", "/"), unicodedata.normalize("NFC", name)):
+            if form in self._by_path:
+                return self._by_path[form]
+        found = self._by_name.get(name.strip(), [])
         if len(found) > 1:
             raise DataError(f"{len(found)} photos are named {name!r}: write the path, as the table does")
         if not found:
@@ -113,12 +124,3 @@ class _Photos:
                 f"no photo {name!r} in the table (which has, for example, {next(iter(self._by_path), '')!r})"
             )
         return found[0]
-
-
-def _read_same(word: str) -> bool:
-    if word.strip().lower() in _WORDS_FOR_SAME:
-        return True
-    if word.strip().lower() in _WORDS_FOR_DIFFERENT:
-        return False
-    expected = ", ".join(_WORDS_FOR_SAME + _WORDS_FOR_DIFFERENT)
-    raise DataError(f"same is {word!r}, expected one of {expected}")

@@ -1,14 +1,17 @@
 """Check a source of photos before it is used: what it holds, what cannot be used, what leaks between its splits."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from vicp.data.audit.leaks import Leaks, find_leaks
+from vicp.data.dates import unreadable_dates
 from vicp.data.fingerprints import photo_fingerprint
 from vicp.data.photo_check import read_photos
-from vicp.data.records import BadPhoto, check_enough
+from vicp.data.records import BadPhoto, PhotoTable, check_enough
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.progress import Progress
@@ -46,6 +49,8 @@ class CheckReport:
         bad: Rows and photos that cannot be used.
         warning: Why the photos are not enough to teach from; empty if they are.
         leaks: What splits and labels share but should not.
+        dates: Why dates cannot be read, in one sentence; empty if they can.
+        notes: What was understood of the source, and questions about names.
     """
 
     photos: int
@@ -54,6 +59,8 @@ class CheckReport:
     bad: tuple[BadPhoto, ...]
     warning: str
     leaks: Leaks
+    dates: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -61,20 +68,26 @@ class CheckReport:
         return not self.bad and not self.leaks.between_splits
 
 
-def check_source(source: Path, *, progress: Progress) -> CheckReport:
+def check_source(
+    source: Path,
+    *,
+    progress: Progress,
+    columns: Mapping[str, str] | None = None,
+    folders: str | None = None,
+) -> CheckReport:
     """Return the report on a source, of which the table and every photo are read once.
 
     Args:
         source: A folder of photos, or a CSV or Parquet table.
         progress: Called with photos done and photos in all.
+        columns: See `open_photos`.
+        folders: See `open_photos`.
 
     Raises:
+        ConfigError: See `open_photos`.
         DataError: There is no such source, or nothing in it can be used.
     """
-    try:
-        table, warning = open_photos(source, skip_bad=True), ""
-    except DataError as error:  # without identities it can still be a gallery's queries
-        table, warning = open_photos(source, need_identity=False, skip_bad=True), str(error)
+    table, warning = _open(partial(open_photos, source, skip_bad=True, columns=columns, folders=folders))
     damaged: list[BadPhoto] = []
     good = list(read_photos(table, photo_fingerprint, progress=progress, bad=damaged))
     leaks = find_leaks(table.select([index for index, _ in good]), [fingerprint for _, fingerprint in good])
@@ -90,7 +103,20 @@ def check_source(source: Path, *, progress: Progress) -> CheckReport:
         bad=(*table.skipped, *damaged),
         warning=warning,
         leaks=leaks,
+        dates=unreadable_dates(table) if "date" in table.frame else "",
+        notes=table.notes,
     )
+
+
+def _open(open_source: Callable[..., PhotoTable]) -> tuple[PhotoTable, str]:
+    """Return the table of a source, and why it has no identities: it can still be a gallery's queries."""
+    try:
+        return open_source(), ""
+    except DataError as error:
+        try:
+            return open_source(need_identity=False), str(error)
+        except DataError:
+            raise error from None  # which names all that is missing
 
 
 def _count_groups(frame: pd.DataFrame, column: str) -> tuple[GroupCounts, ...]:

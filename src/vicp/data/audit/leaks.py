@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from vicp.data.dates import photo_dates
 from vicp.data.fingerprints import PhotoFingerprint, near_groups
-from vicp.data.records import PhotoTable, photo_dates
+from vicp.data.records import PhotoTable
 
 _EVALUATED = ("test", "query", "gallery", "database", "probe")  # one role: a query and its gallery share identities
 _MAX_KEPT = 1000

@@ -1,6 +1,7 @@
 """Photos on disk -> the photo table: one file per kind of source, each a plain function."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from stat import S_ISDIR
@@ -14,7 +15,7 @@ from vicp.data.sources.folder import read_folder
 from vicp.data.sources.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
 from vicp.data.sources.petface import is_petface, read_petface
 from vicp.data.sources.shopid10k import is_shopid10k, read_shopid10k
-from vicp.data.sources.table import read_table
+from vicp.data.sources.table import TABLE_SUFFIXES, read_table
 from vicp.data.sources.wildlife import is_wildlife, read_wildlife
 from vicp.errors import DataError
 
@@ -25,8 +26,10 @@ def open_photos(
     category: str | None = None,
     need_identity: bool = True,
     skip_bad: bool = False,
+    columns: Mapping[str, str] | None = None,
+    folders: str | None = None,
 ) -> PhotoTable:
-    """Return the photos of a folder, a CSV or Parquet file, or a single photo.
+    """Return the photos of a folder, a table, or a single photo.
 
     Args:
         source: A data set in the layout it is published in, any other folder as in `read_folder`, or a file whose
@@ -34,9 +37,14 @@ def open_photos(
         category: The one category to keep; where the source tells no categories, the name of the only one.
         need_identity: Whether every photo must have an identity.
         skip_bad: Leave out bad rows instead of raising.
+        columns: Of a table whose columns are called differently: our names -> theirs, such as
+            {"identity": "animal name"}.
+        folders: What the folders above each photo are, such as "identity/viewpoint", see `read_folder`; None to read it
+            from their names.
 
     Raises:
         DataError: The source does not exist, is of another kind, or holds something that cannot be used.
+        ConfigError: `columns` or `folders` names a column that the photo table does not have.
     """
     path = Path(source)
     try:
@@ -46,14 +54,21 @@ def open_photos(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if S_ISDIR(mode):
-        return _open_folder(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
+        return _open_folder(
+            path,
+            category=category,
+            need_identity=need_identity,
+            skip_bad=skip_bad,
+            columns=columns,
+            folders=folders,
+        )
     suffix = path.suffix.lower()
-    if suffix in (".csv", ".parquet", ".pq"):
-        return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    if suffix in TABLE_SUFFIXES:
+        return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
     if suffix not in PHOTO_SUFFIXES:
         raise DataError(
-            f"{path}: cannot tell what this is, expected a folder, a table (.csv .parquet .pq) or a photo "
-            f"({' '.join(PHOTO_SUFFIXES)})"
+            f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}) "
+            f"or a photo ({' '.join(PHOTO_SUFFIXES)})"
         )
     if need_identity:
         raise DataError(f"{path}: a single photo has no identity, expected a folder per identity or a table")
@@ -62,18 +77,29 @@ def open_photos(
     return PhotoTable(frame, path.parent)
 
 
-def _open_folder(root: Path, *, category: str | None, need_identity: bool, skip_bad: bool) -> PhotoTable:
-    """Return the photos of a folder, which the first layout that fits may read."""
+def _open_folder(
+    root: Path,
+    *,
+    category: str | None,
+    need_identity: bool,
+    skip_bad: bool,
+    columns: Mapping[str, str] | None,
+    folders: str | None,
+) -> PhotoTable:
+    """Return the photos of a folder, which the first layout that fits may read unless the user gives one."""
+    read_by_names = partial(read_folder, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    if folders is not None:
+        return read_by_names(root, folders=folders)
     layouts = (
         (is_shopid10k, read_shopid10k),  # before PetFace, whose layout it has
         (is_petface, read_petface),
         (is_market, read_market),
         (is_veri, read_veri),
         (is_msmt17, read_msmt17),
-        (is_wildlife, partial(read_wildlife, need_identity=need_identity)),
+        (is_wildlife, partial(read_wildlife, need_identity=need_identity, columns=columns)),
         (is_cute, read_cute),  # after those that are told by a name of their own
     )
     for fits, read in layouts:
         if fits(root):
             return read(root, category=category, skip_bad=skip_bad)
-    return read_folder(root, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    return read_by_names(root)

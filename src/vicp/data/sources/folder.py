@@ -1,16 +1,33 @@
-"""A folder of photos -> the photo table; the depth of the photos says what the folders mean."""
+"""A folder of photos -> the photo table: what its folders mean is read from their names and depth, and said."""
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
 from vicp.data.records import PhotoTable, usable_table
 from vicp.data.sources.disk import PHOTO_SUFFIXES, list_photos
-from vicp.errors import DataError
+from vicp.data.sources.folder_layout import (
+    Place,
+    listed,
+    mixed_question,
+    places_of,
+    repeated_names,
+    repeated_question,
+    without_wrappers,
+)
+from vicp.data.sources.folder_names import Role, value_of
+from vicp.errors import ConfigError, DataError
 
-LAYOUTS = {1: "photo", 2: "identity/photo", 3: "category/identity/photo"}  # depth of a photo -> its path
+LAYOUTS = {
+    0: "photo",
+    1: "identity/photo",
+    2: "category/identity/photo",
+}  # folders that name neither split nor side -> path
+ROLES = ("category", "identity", "split", "viewpoint", "camera", "sequence", "date", "-")  # "-" is passed over
 
 
 def read_folder(
@@ -19,10 +36,13 @@ def read_folder(
     category: str | None = None,
     need_identity: bool = True,
     skip_bad: bool = False,
+    folders: str | None = None,
 ) -> PhotoTable:
     """Return the photos of `category/identity/photo`, `identity/photo` or, without identities, `photo`.
 
-    Photos come in natural order (2 before 10). Hidden files are passed over, other files too but logged.
+    Folders anywhere between may name splits (train, test), sides (left, right), cameras (cam1) and moments (2024-05-01,
+    session2): they fill those columns. Photos come in natural order (2 before 10). Hidden files are passed over, other
+    files too but logged.
 
     Args:
         root: The folder.
@@ -30,34 +50,137 @@ def read_folder(
             the one to keep.
         need_identity: Whether a flat folder of photos is an error.
         skip_bad: Leave out photos at another depth than most, instead of raising.
+        folders: What each folder above a photo is, such as "identity/viewpoint" or "category/identity/-"; None to
+            read it from their names.
 
     Raises:
-        DataError: No photos, photos at several depths or too deep, or identities missing.
+        ConfigError: `folders` names something else than ROLES.
+        DataError: No photos, photos at several depths or too deep, identities missing, or folders whose names repeat
+            under every other, so that they may not be individuals.
     """
     root = Path(root)
     photos = list_photos(root)
     if not photos:
-        raise DataError(f"no photos in {root}: expected files ending in {' '.join(PHOTO_SUFFIXES)}")
-    depth = _layout(root, photos, need_identity)
-    parts = [photo.split("/") for photo in photos]
+        raise DataError(f"no photos in {root}: expected files ending in {' '.join(PHOTO_SUFFIXES)}{_tables(root)}")
+    if folders is not None:
+        return _read_given(root, photos, folders, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    paths = [tuple(photo.split("/")[:-1]) for photo in photos]
+    places = without_wrappers(places_of(paths))
+    depth = _depth(root, photos, places, need_identity)
+    question = mixed_question(paths) or ("" if depth < 2 else repeated_question(places))
+    if question and need_identity:
+        raise DataError(f"{root}: {question}")
+    return _table(root, photos, places, depth, category=category, need_identity=need_identity, skip_bad=skip_bad)
+
+
+def _table(
+    root: Path,
+    photos: Sequence[str],
+    places: Sequence[Place],
+    depth: int,
+    *,
+    category: str | None,
+    need_identity: bool,
+    skip_bad: bool,
+) -> PhotoTable:
+    """Return the table of photos whose folders leave as many names as `depth`; the others are bad."""
     misplaced = f"not placed as most photos here are ({LAYOUTS[depth]})"
     frame = pd.DataFrame({"path": photos}, dtype=object)
-    frame["category"] = [names[0] if depth == 3 else category or "photos" for names in parts]
-    frame["identity"] = pd.Series([names[-2] if len(names) == depth > 1 else None for names in parts], dtype=object)
-    reasons = ["" if len(names) == depth else misplaced for names in parts]
-    table = usable_table(root, frame, reasons, root=root, skip_bad=skip_bad)
-    return table.of_category(category) if depth == 3 and category is not None else table
+    frame["category"] = [
+        place.names[0] if depth == 2 and len(place.names) == 2 else category or "photos" for place in places
+    ]
+    named = [place.names[-1] if len(place.names) == depth > 0 else None for place in places]
+    frame["identity"] = pd.Series(named, dtype=object)
+    roles = [role for role in get_args(Role) if any(role in place.columns for place in places)]
+    for role in roles:
+        frame[role] = [place.columns.get(role, "") for place in places]
+    notes = _notes(frame, roles, depth)
+    reasons = ["" if len(place.names) == depth else misplaced for place in places]
+    table = usable_table(
+        root,
+        frame.drop(columns="period", errors="ignore"),
+        reasons,
+        root=root,
+        skip_bad=skip_bad,
+        need_identity=need_identity,
+        notes=notes,
+    )
+    return table.of_category(category) if depth == 2 and category is not None else table
 
 
-def _layout(root: Path, photos: list[str], need_identity: bool) -> int:
-    """Return the depth that most photos have, if that is a layout we read."""
-    depth = Counter(photo.count("/") + 1 for photo in photos).most_common(1)[0][0]
-    expected = " or ".join(f"{root.name}/{layout}" for at, layout in LAYOUTS.items() if at > 1)
-    if depth == 1 and need_identity:
+def _read_given(
+    root: Path, photos: Sequence[str], folders: str, *, category: str | None, need_identity: bool, skip_bad: bool
+) -> PhotoTable:
+    """Return the table of a folder whose layout the user gives."""
+    roles = [role.strip() for role in folders.strip("/").split("/") if role.strip() != "photo"]
+    wrong = [role for role in roles if role not in ROLES]
+    if wrong or len(set(roles) - {"-"}) < len([role for role in roles if role != "-"]):
+        raise ConfigError(
+            f"--folders {folders}: expected some of {', '.join(ROLES)}, each once, such as identity/viewpoint"
+        )
+    places = []
+    for photo in photos:
+        names = photo.split("/")[:-1]
+        if len(names) != len(roles):
+            places.append(Place({}, ("", "", "")))  # as deep as no photo may be
+            continue
+        given = dict(zip(roles, names, strict=True))
+        columns = {role: value_of(role, given[role]) for role in get_args(Role) if role in given}
+        places.append(Place(columns, tuple(given[role] for role in ("category", "identity") if role in given)))
+    depth = sum(role in roles for role in ("category", "identity"))
+    if all(len(place.names) == 3 for place in places):
+        raise DataError(f"{root}: no photo lies as {folders}/photo, the first one is {photos[0]}")
+    return _table(root, photos, places, depth, category=category, need_identity=need_identity, skip_bad=skip_bad)
+
+
+def _depth(root: Path, photos: Sequence[str], places: Sequence[Place], need_identity: bool) -> int:
+    """Return how many names most photos have, if that is a layout we read."""
+    depth = Counter(len(place.names) for place in places).most_common(1)[0][0]
+    expected = " or ".join(f"{root.name}/{layout}" for at, layout in LAYOUTS.items() if at > 0)
+    if depth == 0 and need_identity:
+        said = sorted({role for place in places for role in place.columns})
+        reason = f", for their folders are read as {', '.join(said)}" if said else ""
+        otherwise = ", or say --folders identity where they are individuals" if said else ""
         raise DataError(
-            f"{root}: the {len(photos)} photos have no identities, expected {expected}: make a folder per "
-            "identity, or a CSV with the columns path and identity"
+            f"{root}: the {len(photos)} photos have no identities{reason}, expected {expected}: make a folder per "
+            f"identity, or a CSV with the columns path and identity{otherwise}"
         )
     if depth not in LAYOUTS:
-        raise DataError(f"{root}: photos lie {depth - 1} folders deep ({photos[0]}), expected {expected}")
+        raise DataError(
+            f"{root}: photos lie {photos[0].count('/')} folders deep ({photos[0]}), expected {expected}: say what the "
+            "folders are with --folders, such as --folders -/category/identity"
+        )
     return depth
+
+
+def _notes(frame: pd.DataFrame, roles: Sequence[str], depth: int) -> tuple[str, ...]:
+    """Return what was understood of the folders, where it is more than individuals, and what may be meant otherwise."""
+    notes = []
+    if roles:
+        parts = [f"{role} ({listed(sorted(set(frame[role]) - {''}))})" for role in roles]
+        parts = [f"{part}, which is passed over," if part.startswith("period") else part for part in parts]
+        notes.append(f"read the folders as {', '.join(parts)} and {LAYOUTS[depth].removesuffix('/photo')}")
+    if depth == 2:
+        under = {str(name): set(rows["identity"].dropna()) for name, rows in frame.groupby("category")}
+        if common := repeated_names(under):
+            notes.append(
+                f"{listed(common)} repeat under {listed(sorted(under))}, and are read as individuals of each: if they "
+                "are moments of one individual, say --folders identity/sequence"
+            )
+    if "split" in roles:
+        sides = [set(rows["identity"].dropna()) for _, rows in frame.groupby("split")]
+        if len(sides) > 1 and (shared := set.intersection(*sides)):
+            notes.append(f"{listed(sorted(shared))} lie in every split and are read as the same individuals there")
+    return tuple(notes)
+
+
+def _tables(root: Path) -> str:
+    """Return a hint at the tables that lie in a folder without photos."""
+    from vicp.data.sources.table import TABLE_SUFFIXES
+
+    try:
+        files = [*root.glob("*"), *root.glob("*/*")]
+        found = sorted(str(path.relative_to(root)) for path in files if path.suffix.lower() in TABLE_SUFFIXES)
+    except OSError:
+        return ""
+    return f"; there are tables, give one of them: {listed(found)}" if found else ""

@@ -21,6 +21,7 @@ from vicp.errors import DataError
 _MARKET = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 _VERI = {"image_train": "train", "image_query": "query", "image_test": "gallery"}
 _MSMT17 = {"list_train.txt": "train", "list_val.txt": "val", "list_query.txt": "query", "list_gallery.txt": "gallery"}
+_MSMT17_FOLDERS = {"train": "mask_train_v2", "test": "mask_test_v2"}  # ours -> that of version 2, with masked faces
 _NAME = re.compile(r"(?P<identity>-1|\d+)_c(?P<camera>\d+)(?:s(?P<sequence>\d+))?_.+")
 _MSMT17_NAME = re.compile(r"(?P<identity>\d+)_\d+_(?P<camera>\d+)_(?P<session>\d{4}[a-z]+)_.+")
 
@@ -40,7 +41,9 @@ def is_veri(root: Path) -> bool:
 
 
 def is_msmt17(root: Path) -> bool:
-    """Return whether a folder has one of the lists of MSMT17 and the folder `train` or `test`."""
+    """Return whether a folder has a list of MSMT17 and the folder `train` or `test`, or a folder of version 2."""
+    if any((root / name).is_dir() for name in _MSMT17_FOLDERS.values()):
+        return True
     folders = (root / "train").is_dir() or (root / "test").is_dir()
     return folders and any((root / name).is_file() for name in _MSMT17)
 
@@ -78,10 +81,12 @@ def read_veri(root: str | os.PathLike[str], *, category: str | None = None, skip
 def read_msmt17(root: str | os.PathLike[str], *, category: str | None = None, skip_bad: bool = False) -> PhotoTable:
     """Return the photos of MSMT17: folders `train` and `test`, and `list_{train,val,query,gallery}.txt`.
 
-    A list has a line `0000/0000_000_01_0303morning_0015_0.jpg 0` per photo; the name holds identity, number,
-    camera, session (month, day, time of day), frame and box. `train` and `test` both count identities from
+    In version 2, whose faces are masked, the folders are `mask_train_v2` and `mask_test_v2`. A list has a line
+    `0000/0000_000_01_0303morning_0015_0.jpg 0` per photo; the name holds identity, number, camera, session (month,
+    day, time of day), frame and box. `train` and `test` both count identities from
     0000 and mean different people, so identities read train-0000 and test-0000. `list_val.txt` names photos
-    of `train`, and may name identities of `list_train.txt`. Photos in no list are kept with the split "".
+    of `train`, and may name identities of `list_train.txt`. Photos in no list are kept with the split "", and without
+    lists those of `train` with the split "train".
 
     Args:
         root: The folder of `train`, `test` and the lists.
@@ -93,19 +98,23 @@ def read_msmt17(root: str | os.PathLike[str], *, category: str | None = None, sk
             named differently.
     """
     root = Path(root)
-    _require_folders(root, ("train", "test"))
+    second = any((root / name).is_dir() for name in _MSMT17_FOLDERS.values())
+    folder_of = _MSMT17_FOLDERS if second else {name: name for name in _MSMT17_FOLDERS}
+    _require_folders(root, tuple(folder_of.values()))
     lists = []
     for name, split in _MSMT17.items():
-        folder = "train" if split in ("train", "val") else "test"
+        folder = folder_of["train" if split in ("train", "val") else "test"]
         lines = read_lines(root / name) if (root / name).is_file() else []
         lists.append(SplitList(name, split, [f"{folder}/{line.rsplit(maxsplit=1)[0]}" for line in lines]))
-    photos = [f"{folder}/{photo}" for folder in ("train", "test") for photo in list_photos(root / folder)]
+    photos = [f"{folder}/{photo}" for folder in folder_of.values() for photo in list_photos(root / folder)]
+    if not any(given.photos for given in lists):
+        lists = [SplitList("train", "train", [photo for photo in photos if photo.startswith(f"{folder_of['train']}/")])]
     rows, reasons = [], []
     for photo, (split, reason) in assign_splits(photos, lists).items():
         match = _MSMT17_NAME.fullmatch(photo.rsplit("/", 1)[-1])
         identity, camera, session = match.groups() if match else ("", "", "")
-        folder = photo.split("/")[0]
-        rows.append((photo, category or "person", f"{folder}-{identity}", split, camera, f"c{camera}-{session}"))
+        side = "train" if photo.split("/")[0] == folder_of["train"] else "test"
+        rows.append((photo, category or "person", f"{side}-{identity}", split, camera, f"c{camera}-{session}"))
         expected = "0000_000_01_0303morning_0015_0.jpg"
         reasons.append(reason or ("" if match else f"its name is not as expected (such as {expected})"))
     frame = pd.DataFrame(rows, columns=_COLUMNS, dtype=object)

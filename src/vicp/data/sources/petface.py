@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from vicp.data.labels import read_same
 from vicp.data.records import BadPhoto, PhotoTable, list_rows, nearest, usable_table
+from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.sources.disk import list_folders, list_photos
 from vicp.data.sources.splits import SplitList, assign_splits, one_side_each, read_lines
-from vicp.data.sources.table import read_csv, require_columns
 from vicp.errors import DataError
 
 FAMILIES = (
@@ -29,7 +30,6 @@ FAMILIES = (
 CLOSED_SET = "reidentification"  # the split of test photos whose identities are trained on
 _LISTS = {"train.csv": "train", "val.txt": "val", "test.txt": "test", "reidentification.csv": CLOSED_SET}
 _SIDES = (("train", CLOSED_SET), ("val",), ("test",))
-_SAME = {"1": True, "0": False, "true": True, "false": False}
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def read_verification(root: str | os.PathLike[str], category: str) -> pd.DataFra
     require_columns(file, list(frame.columns), ("filename1", "filename2", "label"))
     there = set(list_photos(root / "images" / family))
     photos = [[_below(name, family) for name in frame[column]] for column in ("filename1", "filename2")]
-    labels = [_SAME.get(label.strip().lower()) for label in frame["label"]]
+    labels = [_label(word) for word in frame["label"]]
     bad = []
     for row, (one, two, same) in enumerate(zip(*photos, labels, strict=True), 1):
         missing = [photo for photo in (one, two) if photo not in there]
@@ -99,6 +99,13 @@ def read_verification(root: str | os.PathLike[str], category: str) -> pd.DataFra
         raise DataError(f"{file}: {len(bad)} pairs cannot be used: {list_rows(bad)}. Correct or remove them")
     paths = [[f"images/{family}/{photo}" for photo in column] for column in photos]
     return pd.DataFrame({"path1": paths[0], "path2": paths[1], "same": pd.Series(labels, dtype=bool)})
+
+
+def _label(word: str) -> bool | None:
+    try:
+        return read_same(word)
+    except DataError:
+        return None
 
 
 def _families(root: Path, category: str | None) -> list[str]:

@@ -1,8 +1,11 @@
-"""A CSV or Parquet file, one row per photo -> the photo table."""
+"""A table with a row per photo (CSV, TSV, spreadsheet, Parquet) -> the photo table."""
 
+import json
 import logging
 import os
 import re
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,19 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, nearest, usable_table
+from vicp.data.crops import split_fragment
+from vicp.data.names import clean_name
+from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
+from vicp.data.sources.boxes import BAD_BOX
+from vicp.data.sources.columns import ReadColumns, read_columns
+from vicp.data.sources.delimited import missing_columns, read_csv
+from vicp.data.sources.spreadsheet import read_spreadsheet
 from vicp.errors import DataError
 
-_COLUMNS = ("path", "image", "category", "identity", *OPTIONAL_COLUMNS)
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".parquet", ".pq")
 _MISSING = ("", "nan", "NaN", "<NA>")  # text that stands for nothing; "NA" and "None" may be names
 _WHOLE_NUMBER = re.compile(r"-?\d+(\.0+)?")
+_MORE_PHOTOS = re.compile(r"encounter\.?mediaasset[1-9]\d*", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
@@ -26,115 +36,164 @@ def read_table(
     category: str | None = None,
     need_identity: bool = True,
     skip_bad: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> PhotoTable:
-    """Return the photos a CSV (UTF-8, commas) or Parquet file lists.
+    """Return the photos that a table lists.
 
-    Columns: `path` (relative to the file's folder) or `image` (encoded bytes, Parquet only), `identity`,
-    `category` and OPTIONAL_COLUMNS; others are passed over. That photos can be decoded is not checked here.
+    Columns: `path` (relative to the file's folder) or `image` (encoded bytes, Parquet only), `identity`, `category`, a
+    box, and OPTIONAL_COLUMNS, under these names or those of field tools and data sets; others are passed over. That
+    photos can be decoded is not checked here.
 
     Args:
-        path: A file ending in .csv, .parquet or .pq.
+        path: A file with an ending of TABLE_SUFFIXES.
         category: Without a category column, the category of all rows ("photos" if None); with one, the one
             category to keep.
-        need_identity: Whether every photo must have an identity.
+        need_identity: Whether every photo must have an identity; those named "unknown" and the like are left out.
         skip_bad: Leave out bad rows instead of raising.
+        columns: Our names of columns -> theirs, where they are called differently.
 
     Raises:
         DataError: The file cannot be read, columns are missing, or rows are bad: all of them in one message.
+        ConfigError: `columns` names a column that the photo table does not have.
     """
     path = Path(path)
-    is_csv = path.suffix.lower() == ".csv"
-    frame = read_csv(path).drop(columns="image", errors="ignore") if is_csv else _read_parquet(path)
-    source = "image" if "image" in frame else "path"
-    require_columns(path, list(frame.columns), (source, "identity") if need_identity else (source,))
-    return clean_table(path, frame, category=category, need_identity=need_identity, skip_bad=skip_bad)
-
-
-def clean_table(
-    path: Path, frame: pd.DataFrame, *, category: str | None, need_identity: bool, skip_bad: bool
-) -> PhotoTable:
-    """Return the photo table of a file's rows: values as text, bad rows found; see `read_table`.
-
-    Args:
-        path: The file, whose folder paths are relative to.
-        frame: Its rows, with a column `path` or `image`.
-        category: See `read_table`.
-        need_identity: See `read_table`.
-        skip_bad: See `read_table`.
-
-    Raises:
-        DataError: Rows are bad, or none is left.
-    """
-    clean = _clean(frame, category)
-    root = None if "image" in clean else path.parent
-    table = usable_table(path, clean, _reasons(clean, need_identity), root=root, skip_bad=skip_bad)
+    frame = _read(path)
+    read = read_columns(path, frame, columns)
+    source = "image" if "image" in read.frame else "path"
+    expected = (source, "identity") if need_identity else (source,)
+    if missing := [name for name in expected if name not in read.frame]:
+        example = (
+            f", or say which it is: --column {missing[-1]}={shlex.quote(read.ignored[-1])}" if read.ignored else ""
+        )
+        raise DataError(missing_columns(path, [str(name) for name in frame], missing, expected) + example)
+    table = _photo_table(path, read, category=category, need_identity=need_identity, skip_bad=skip_bad)
     return table.of_category(category) if category is not None else table
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Return a CSV file with every value as text, "" where there is none.
+def _photo_table(
+    path: Path, read: ReadColumns, *, category: str | None, need_identity: bool, skip_bad: bool
+) -> PhotoTable:
+    """Return the photo table of a file's columns: values as text, bad rows found."""
+    one_name = "category" in read.read_from and read.frame["category"].nunique() == 1
+    frame = read.frame.drop(columns="category") if one_name and category is not None else read.frame
+    clean = _clean(path.parent, frame, category, default_category="category" in read.read_from)
+    root = None if "image" in clean else path.parent
+    notes = [note] if (note := read.note()) else []
+    if "box" in clean and (count := int((clean["box"] != "").sum())):
+        notes.append(f"boxes from {read.read_from['box']}: {count} photos are cropped to them")
+    reasons = _reasons(clean)
+    clean["path"] = pd.Series(_names(clean), dtype=object)
+    return usable_table(
+        path,
+        clean.drop(columns="box", errors="ignore"),
+        _with_repeats(clean["path"], reasons),
+        root=root,
+        skip_bad=skip_bad,
+        need_identity=need_identity,
+        notes=tuple(notes),
+    )
 
-    Raises:
-        DataError: The file cannot be read as UTF-8 text with commas.
-    """
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}): save it as CSV UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path}: not a CSV with a header and one row per line ({str(error).strip()})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{path}: rows have more values than the header has names: quote values that hold commas")
-    return frame.fillna("").rename(columns=str.strip)
 
-
-def require_columns(path: Path, got: list[str], expected: tuple[str, ...]) -> None:
-    """Check that all the expected columns are there.
-
-    Raises:
-        DataError: Some are not; the message suggests the nearest names.
-    """
-    missing = [name for name in expected if name not in got]
-    if missing:
-        hints = "; ".join(f"no column {name!r}{nearest(name, got)}" for name in missing)
-        separator = " Values are to be separated by commas." if len(got) == 1 and re.search(r"[;\t]", got[0]) else ""
-        raise DataError(f"{path}: {hints}. Expected {', '.join(expected)}: rename or add them.{separator}")
+def _read(path: Path) -> pd.DataFrame:
+    """Return the rows of a table as they are written, a row per photo."""
+    suffix = path.suffix.lower()
+    if suffix == ".xlsx":
+        frame = read_spreadsheet(path)
+    elif suffix in (".csv", ".tsv", ".tab"):
+        frame = read_csv(path)
+    else:
+        return _read_parquet(path)
+    more = [name for name in frame if _MORE_PHOTOS.fullmatch(str(name))]
+    if not more:
+        return frame
+    first = next((str(name) for name in frame if re.fullmatch(r"encounter\.?mediaasset0", str(name), re.I)), None)
+    if first is None:
+        return frame
+    rows = [frame.drop(columns=more)]  # Wildbook writes the photos of an encounter side by side
+    rows += [frame.drop(columns=more).assign(**{first: frame[name]})[frame[name] != ""] for name in more]
+    return pd.concat(rows, ignore_index=True)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    """Return a Parquet file's rows; names of classes in place of their numbers, as Hugging Face datasets keep them."""
     try:
-        names = pyarrow.parquet.read_schema(path).names
-        ignored = [name for name in names if name not in _COLUMNS]
-        wanted = [name for name in names if name in _COLUMNS] or names
-        if ignored:
-            _log.info("%s: columns passed over: %s", path, ", ".join(ignored))
-        frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
-    except pyarrow.ArrowInvalid as error:
+        schema = pyarrow.parquet.read_schema(path)
+        names = [name for name in schema.names if not name.startswith("__index_level_")]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise DataError(f"{path}: two columns are called {', '.join(map(repr, repeated))}: rename one")
+        wanted = [name for name in names if not pyarrow.types.is_nested(schema.field(name).type) or name in _NESTED]
+        frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted or names).to_pandas(ignore_metadata=True)
+    except pyarrow.ArrowException as error:
         raise DataError(f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or str(error).splitlines()[0]})") from error
+    for name, classes in _class_names(schema).items():
+        if name in frame:
+            frame[name] = [classes[int(v)] if pd.notna(v) and 0 <= int(v) < len(classes) else None for v in frame[name]]
     return frame
 
 
-def _clean(frame: pd.DataFrame, category: str | None) -> pd.DataFrame:
+_NESTED = ("image", "photo", "img", "picture", "bbox", "box")
+
+
+def _class_names(schema: Any) -> dict[str, list[str]]:
+    """Return column -> the names of its classes, of a file that Hugging Face datasets wrote."""
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        return {name: list(each["names"]) for name, each in features.items() if each.get("_type") == "ClassLabel"}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _clean(root: Path, frame: pd.DataFrame, category: str | None, *, default_category: bool) -> pd.DataFrame:
     """Return the columns of the photo table, in its order, as text; missing values become None or ""."""
     clean: dict[str, list[Any]] = {}
-    clean["path"] = _text(frame["path"]) if "path" in frame else [f"row-{i}" for i in range(1, len(frame) + 1)]
-    clean["category"] = _text(frame["category"]) if "category" in frame else [category or "photos"] * len(frame)
-    clean["identity"] = _text(frame["identity"]) if "identity" in frame else [None] * len(frame)
+    images, names = _images(frame["image"]) if "image" in frame else (None, None)
+    if "path" in frame:
+        clean["path"] = [_with_slashes(root, path) for path in _text(frame["path"])]
+    else:
+        clean["path"] = _image_names(names or [])
+    if "category" in frame:
+        default = (category or "photos") if default_category else None
+        clean["category"] = [clean_name(name) if name else default for name in _text(frame["category"])]
+    else:
+        clean["category"] = [category or "photos"] * len(frame)
+    identities = _text(frame["identity"]) if "identity" in frame else [None] * len(frame)
+    clean["identity"] = [None if name is None else clean_name(name) or None for name in identities]
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             clean[name] = [value or "" for value in _text(frame[name])]
-    if "image" in frame:
-        clean["image"] = list(frame["image"].to_numpy(dtype=object))
+    if images is not None:
+        clean["image"] = images
+    if "box" in frame:
+        clean["box"] = list(frame["box"])
     return pd.DataFrame(clean, dtype=object)
+
+
+def _images(column: pd.Series) -> tuple[list[Any], list[str | None]]:
+    """Return the encoded photos of a column of bytes or of {"bytes", "path"}, and the names of the latter."""
+    values = list(column.to_numpy(dtype=object))
+    images = [value.get("bytes") if isinstance(value, dict) else value for value in values]
+    return images, [value.get("path") if isinstance(value, dict) else None for value in values]
+
+
+def _image_names(names: list[str | None]) -> list[str]:
+    """Return the names of photos that are kept as bytes: their own, where each has another, else their rows."""
+    own = [name for name in names if name]
+    return own if len(set(own)) == len(names) else [f"row-{i}" for i in range(1, len(names) + 1)]
+
+
+def _with_slashes(root: Path, path: str | None) -> str | None:
+    """Return a path with "/" between folders, where it was written with a backslash and no file is called so."""
+    if path is None or "\\" not in path or (root / path).exists():
+        return path
+    return path.replace("\\", "/")
 
 
 def _text(column: pd.Series) -> list[str | None]:
     """Return a column as text, None where nothing stands; a column of whole numbers loses any ".0"."""
-    values = [None if pd.isna(value) else str(value).strip() for value in column.astype(object)]
+    values = [None if _is_missing(value) else str(value).strip() for value in column.astype(object)]
     values = [None if value in _MISSING else value for value in values]
     present = [value for value in values if value is not None]
     if all(_WHOLE_NUMBER.fullmatch(value) for value in present):
@@ -142,23 +201,48 @@ def _text(column: pd.Series) -> list[str | None]:
     return values
 
 
-def _reasons(frame: pd.DataFrame, need_identity: bool) -> list[str]:
-    """Return why each row cannot be used, "" where it can: what it does not name, or that it was named before."""
+def _is_missing(value: Any) -> bool:
+    return value is None or (not isinstance(value, str | bytes | list | dict) and bool(pd.isna(value)))
+
+
+def _names(frame: pd.DataFrame) -> list[str | None]:
+    """Return the name of each row: its path and, of a photo that is cropped, its box."""
+    if "box" not in frame:
+        return list(frame["path"])
+    boxes = ["" if box.startswith(BAD_BOX) else box for box in frame["box"]]
+    return [
+        f"{path}#{box}" if path is not None and box and not split_fragment(path)[1] else path
+        for path, box in zip(frame["path"], boxes, strict=True)
+    ]
+
+
+def _reasons(frame: pd.DataFrame) -> list[str]:
+    """Return why each row cannot be used by itself, "" where it can."""
     reasons: list[str] = []
-    first_row: dict[str, int] = {}
     images = frame["image"] if "image" in frame else [b" "] * len(frame)
-    rows = zip(frame["path"], frame["category"], frame["identity"], images, strict=True)
-    for row, (path, category, identity, image) in enumerate(rows, 1):
+    boxes = frame["box"] if "box" in frame else [""] * len(frame)
+    for path, category, image, box in zip(frame["path"], frame["category"], images, boxes, strict=True):
         reason = ""
         if path is None:
             reason = "no path"
-        elif first_row.setdefault(path, row) != row:
-            reason = f"the same path as row {first_row[path]}"
+        elif "\n" in path or "\r" in path:
+            reason = "its path has a line break: a quote in the file is not closed"
         elif not isinstance(image, bytes):
             reason = f"image holds {type(image).__name__}, expected the bytes of an encoded photo"
         elif category is None:
             reason = "no category"
-        elif identity is None and need_identity:
-            reason = "no identity"
+        elif box.startswith(BAD_BOX):
+            reason = f"its box {box.removeprefix(BAD_BOX)} is not x, y, width and height"
         reasons.append(reason)
     return reasons
+
+
+def _with_repeats(names: pd.Series, reasons: list[str]) -> list[str]:
+    """Return the reasons, with one more for each row that names the same as one above."""
+    first_row: dict[str, int] = {}
+    judged = []
+    for row, (name, reason) in enumerate(zip(names, reasons, strict=True), 1):
+        if not reason and name is not None and first_row.setdefault(name, row) != row:
+            reason = f"the same path as row {first_row[name]}; individuals of one photo need a box each"
+        judged.append(reason)
+    return judged

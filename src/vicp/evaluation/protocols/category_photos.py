@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.data.records import PhotoTable, photo_dates
+from vicp.data.dates import photo_dates
+from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.support import split_identities
 from vicp.evaluation.task import Rows

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
-from vicp.data.sources.table import read_csv, require_columns
+from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support
 from vicp.data.write import write_frame
@@ -56,7 +57,7 @@ def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[Labelle
         require_columns(file, list(frame.columns), COLUMNS)
     else:
         file, frame = Path("pairs"), frame_of_pairs(given)
-    rows = frame[frame["same"].str.strip() != ""].reset_index(drop=True)
+    rows = frame[has_label(frame["same"])]
     table = _table_by_key(writer.snapshot)
     held = labelled_pairs(writer.snapshot, table)
     if rows.empty:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from vicp.adapt.encoded_support import pairs_within, relate_pairs
+from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
-from vicp.data.sources.table import read_csv, require_columns
+from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import parse_support, read_support
 from vicp.errors import DataError
@@ -51,7 +52,7 @@ def add_pairs(labelled: Path, target: Path, table: PhotoTable) -> AddPairsResult
     """
     frame = read_csv(labelled)
     require_columns(labelled, list(frame.columns), COLUMNS)
-    rows = frame[frame["same"].str.strip() != ""].reset_index(drop=True)
+    rows = frame[has_label(frame["same"])]
     num_unlabelled = len(frame) - len(rows)
     held = read_pairs(target, table)
     if rows.empty:

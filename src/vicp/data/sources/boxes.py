@@ -1,0 +1,105 @@
+"""Columns that say where in a photo an individual is -> one box a row, in the words of W3C media fragments.
+
+A box is text: `xywh=30,300,200,150` in pixels of the upright photo, `xywh=percent:3.3,50,22,25` of its sides, or ""
+for the whole photo. Behind a path and `#` it names one individual of a photo that shows several.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+BAD_BOX = "bad:"  # in place of a box that cannot be read, before what was there
+_WIDTHS = (  # names, in lower case and without signs, of x, y, width and height
+    ("bboxx", "bboxy", "bboxwidth", "bboxheight"),
+    ("bboxx", "bboxy", "bboxw", "bboxh"),
+    ("bbox1", "bbox2", "bbox3", "bbox4"),
+    ("bboxleft", "bboxtop", "bboxwidth", "bboxheight"),
+    ("x", "y", "w", "h"),
+    ("left", "top", "width", "height"),
+)
+_CORNERS = (  # of left, top, right and bottom
+    ("x1", "y1", "x2", "y2"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("bboxxmin", "bboxymin", "bboxxmax", "bboxymax"),
+    ("bboxleft", "bboxtop", "bboxright", "bboxbottom"),
+    ("left", "top", "right", "bottom"),
+)
+_WHOLE = ("bbox", "box", "boundingbox", "bboxrelative")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
+
+
+def box_column(frame: pd.DataFrame, given: str | None = None) -> tuple[pd.Series | None, tuple[str, ...]]:
+    """Return a box per row and the columns that it was read from; None where the table has no boxes.
+
+    Boxes whose numbers are all between 0 and 1 are shares of the photo's sides, others are pixels.
+
+    Args:
+        frame: A table, its columns as they are called there.
+        given: The column that holds [x, y, width, height], where the user says so.
+    """
+    by_key = {re.sub(r"[\W_]+", "", str(name)).casefold(): str(name) for name in frame}
+    whole = given or next((by_key[key] for key in _WHOLE if key in by_key), None)
+    if whole is not None:
+        rows = [_four(value) for value in frame[whole]] if whole in frame else []
+        return _boxes(rows, frame[whole], corners=False), (whole,)
+    for names, corners in (*((names, False) for names in _WIDTHS), *((names, True) for names in _CORNERS)):
+        if all(name in by_key for name in names):
+            columns = [by_key[name] for name in names]
+            values = frame[columns].astype(object).to_numpy()
+            return _boxes([_four(list(row)) for row in values], values.tolist(), corners=corners), tuple(columns)
+    return None, ()
+
+
+def _four(value: Any) -> list[float] | None:
+    """Return the four numbers of a box; [] where none is given, None where it cannot be read."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        parts = [str(part) for part in value if part is not None and str(part).strip() not in ("", "nan", "None")]
+    elif value is None or (isinstance(value, float) and math.isnan(value)) or str(value).strip() in ("", "[]", "nan"):
+        parts = []
+    else:
+        text = str(value).strip()
+        parts = _of_object(text) if text.startswith("{") else _NUMBER.findall(text) or [text]
+    if not parts:
+        return []
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        return None
+    return numbers if len(numbers) == 4 and all(math.isfinite(number) for number in numbers) else None
+
+
+def _of_object(text: str) -> list[str]:
+    """Return x, y, width and height of a JSON object."""
+    try:
+        fields = {key.casefold(): str(value) for key, value in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        return ["?"]
+    found = [fields.get(name) or fields.get(name[0], "?") for name in ("x", "y", "width", "height")]
+    return found
+
+
+def _boxes(rows: Sequence[list[float] | None], values: Iterable[Any], *, corners: bool) -> pd.Series:
+    """Return each box as text; what cannot be read begins with BAD_BOX."""
+    numbers = [row for row in rows if row]
+    shares = bool(numbers) and max(max(row) for row in numbers) <= 1
+    texts = []
+    for row, value in zip(rows, values, strict=True):
+        if row == []:
+            texts.append("")
+            continue
+        x, y, width, height = row or (0.0, 0.0, 0.0, 0.0)
+        if corners:
+            width, height = width - x, height - y
+        if row is None or width <= 0 or height <= 0:
+            texts.append(f"{BAD_BOX}{value}")
+        else:
+            scale, unit = (100, "percent:") if shares else (1, "")
+            texts.append(f"xywh={unit}" + ",".join(f"{round(scale * part, 4):g}" for part in (x, y, width, height)))
+    return pd.Series(texts, dtype=object)
