@@ -48,7 +48,11 @@ def test_teach_identify_verify(photo_folder: Path, tmp_path: Path) -> None:
     both = vicp("verify", unknown, unknown, "--prompt", prompt, "--model", "tiny", "--json", cwd=tmp_path)
     verdict = json.loads(both.stdout)
     assert verdict["similarity"] == pytest.approx(1, abs=1e-5)
-    assert 0 < verdict["verifier_probability"] < 1
+    assert (verdict["verdict"], verdict["promised"]) == ("same", False)
+    assert 0.5 < verdict["probability"] < 1
+    total = sum(c["probability"] for c in query["candidates"]) + query["probability_new"]
+    assert total <= 1 + 1e-9
+    assert query["prior_new"] == 0.5
 
 
 def test_own_pairs(photo_folder: Path, tmp_path: Path) -> None:

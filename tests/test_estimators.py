@@ -66,6 +66,10 @@ def test_classifier_names_known_and_new_individuals(named_photos) -> None:
     queries = [i for i in range(len(files)) if i // 4 < 10 and i % 4 == 3]
     predicted = classifier.predict([files[i] for i in queries])
     assert set(predicted) <= {*names, NEW, CANNOT_SAY}
+    assert np.mean(predicted == [names[i] for i in queries]) > 0.3
+    classifier.set_params(promised_only=True, false_match_rate=0.01)
+    assert set(classifier.predict([files[i] for i in queries])) <= {NEW, CANNOT_SAY}  # ten cannot promise a name
+    classifier.set_params(promised_only=False)
     likeliest = clone(classifier).set_params(always_name=True).fit([files[i] for i in known], [names[i] for i in known])
     assert np.mean(likeliest.predict([files[i] for i in queries]) == [names[i] for i in queries]) > 0.5
     probability = classifier.predict_proba([files[i] for i in queries])

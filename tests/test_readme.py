@@ -90,5 +90,5 @@ def test_the_python_block_prints_what_the_readme_says(tmp_path: Path):
     program, printed = blocks.groups()
     result = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    figures = re.compile(r"\d+\.\d+")
+    figures = re.compile(r"[\d.]+(?= %| to)")
     assert figures.sub("P", result.stdout) == figures.sub("P", printed)

@@ -21,10 +21,12 @@ from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support
 from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, read_support
+from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import ConfigError, DataError, WeightsError
-from vicp.gallery.identify import CategorySearch, identify_photos, identify_with, search_photos
+from vicp.gallery.category_search import CategorySearch, Question
+from vicp.gallery.identify import identify_photos, identify_with, search_photos
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.verify import verify_photos
 from vicp.model.build import PRESETS
@@ -44,7 +46,7 @@ class Model:
         >>> model = vicp.load("mini")  # doctest: +SKIP
         >>> prompt = model.teach("photos", category="cat", pairs=16)  # doctest: +SKIP
         >>> model.verify("a.jpg", "b.jpg", prompt=prompt).sentence  # doctest: +SKIP
-        'the same, P = 0.97'
+        'almost certainly the same individual, 97 % (91 to 99 %)'
 
     Args:
         embedder: What embeds photos.
@@ -178,13 +180,13 @@ class Model:
     def verify(
         self, a: Photo, b: Photo, *, prompt: Prompt | None = None, targets: ErrorTargets = DEFAULT_TARGETS
     ) -> Verification:
-        """Return whether two photos show one individual: verdict, calibrated probability, similarity, sentence.
+        """Return whether two photos show one individual: what is believed, with a range, and what is promised.
 
         Args:
             a: A photo.
             b: Another photo.
-            prompt: Of their category; without one there is a similarity, and no verdict.
-            targets: The error rates that the verdict keeps.
+            prompt: Of their category; None compares plain embeddings, and P is borrowed from other categories.
+            targets: The error rates of a promise.
 
         Raises:
             DataError: A photo that cannot be used.
@@ -199,22 +201,24 @@ class Model:
         gallery: Photos | CategorySearch,
         prompt: Prompt | None = None,
         targets: ErrorTargets = DEFAULT_TARGETS,
+        prior_new: float = EVEN,
         top: int = 5,
     ) -> Identification:
-        """Return whom of a gallery a photo shows: verdict, calibrated probability, candidates, sentence.
+        """Return whom of a gallery a photo shows: what is believed of whom, with ranges, and what is promised.
 
         Args:
             photo: One photo.
             gallery: Photos of known individuals; or `search_in` of them, which embeds them once for many questions.
-            prompt: Of their category; without one there is a ranking, and no verdict.
-            targets: The error rates that the verdict keeps.
+            prompt: Of their category; None compares plain embeddings.
+            targets: The error rates of a promise.
+            prior_new: P(somebody new) before the photo is seen.
             top: How many individuals to name.
 
         Raises:
             DataError: More than one photo, one that cannot be used, or a gallery photo without an identity.
             PromptError: The prompt belongs to another model.
         """
-        report = self.identify_all(photo, gallery=gallery, prompt=prompt, targets=targets, top=top)
+        report = self.identify_all(photo, gallery=gallery, prompt=prompt, targets=targets, prior_new=prior_new, top=top)
         if len(report.identifications) != 1:
             raise DataError(
                 f"{len(report.identifications)} photos to identify, expected one: `identify_all` takes several"
@@ -228,14 +232,14 @@ class Model:
         gallery: Photos | CategorySearch,
         prompt: Prompt | None = None,
         targets: ErrorTargets = DEFAULT_TARGETS,
+        prior_new: float = EVEN,
         top: int = 5,
     ) -> IdentificationReport:
         """Return whom of a gallery every photo shows: photos, folders and tables; else as `identify`."""
-        queries = query_tables(photos, skip_bad=self.embedder.skip_bad)
+        queries, question = query_tables(photos, skip_bad=self.embedder.skip_bad), Question(targets, prior_new, top)
         if isinstance(gallery, CategorySearch):
-            return identify_with(self.embedder, gallery, queries, prompt=prompt, targets=targets, top=top)
-        known = self._known(gallery)
-        return identify_photos(self.embedder, known, queries, prompt=prompt, targets=targets, top=top)
+            return identify_with(self.embedder, gallery, queries, prompt=prompt, question=question)
+        return identify_photos(self.embedder, self._known(gallery), queries, prompt=prompt, question=question)
 
     def search_in(
         self, gallery: Photos, *, prompt: Prompt | None = None, identities: Sequence[str] | None = None

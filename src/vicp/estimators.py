@@ -103,9 +103,11 @@ class IndividualClassifier(ClassifierMixin, _TaughtByPhotos):  # type: ignore[mi
         category: What the photos show.
         pairs: How many labelled pairs to draw from the names; None is 64 or as many as there are.
         adapt: The adaptation method; "auto" chooses on individuals held out of the pairs.
-        false_match_rate: The rate of false matches that a name keeps.
-        confidence: With which it keeps it.
+        prior_new: P(somebody new) before a photo is seen.
         always_name: Give the likeliest individual instead of "new" and "cannot say".
+        promised_only: Give "cannot say" where an answer is only believed, and no error rate is promised.
+        false_match_rate: The rate of false matches that a promised name keeps.
+        confidence: With which it keeps it.
         random_state: Seed of the pairs.
 
     Attributes:
@@ -120,15 +122,19 @@ class IndividualClassifier(ClassifierMixin, _TaughtByPhotos):  # type: ignore[mi
         category: str = "photos",
         pairs: int | None = None,
         adapt: MethodOrAuto = "auto",
+        prior_new: float = 0.5,
+        always_name: bool = False,
+        promised_only: bool = False,
         false_match_rate: float = 0.05,
         confidence: float = 0.9,
-        always_name: bool = False,
         random_state: int = 0,
     ) -> None:
         super().__init__(model, category=category, pairs=pairs, adapt=adapt, random_state=random_state)
+        self.prior_new = prior_new
+        self.always_name = always_name
+        self.promised_only = promised_only
         self.false_match_rate = false_match_rate
         self.confidence = confidence
-        self.always_name = always_name
 
     def fit(self, X: Sequence[Photo], y: Sequence[str]) -> Self:
         """Teach a prompt from photos `X` of the individuals `y`, and keep them as the gallery.
@@ -150,16 +156,16 @@ class IndividualClassifier(ClassifierMixin, _TaughtByPhotos):  # type: ignore[mi
         return np.array([self._name(found) for found in self._identify(X)], dtype=object)
 
     def predict_proba(self, X: Sequence[Photo]) -> NDArray[np.float64]:
-        """Return calibrated probabilities (n, individuals + 1), the last column that of "new"; rows sum to 1.
+        """Return believed probabilities (n, individuals + 1), the last column that of "new"; rows sum to 1.
 
         Raises:
-            DataError: Photos that cannot be used, or too few pairs to calibrate probabilities on.
+            DataError: Photos that cannot be used.
         """
         column = {name: i for i, name in enumerate(self.classes_)}
         probability = np.zeros((len(X), len(self.classes_)))
         for row, found in enumerate(self._identify(X)):
             for candidate in found.candidates:
-                probability[row, column[candidate.identity]] = candidate.probability or 0.0
+                probability[row, column[candidate.identity]] = candidate.probability
             probability[row, -1] = found.probability_new or 0.0
         return probability
 
@@ -168,11 +174,17 @@ class IndividualClassifier(ClassifierMixin, _TaughtByPhotos):  # type: ignore[mi
         targets = ErrorTargets(false_match_rate=self.false_match_rate, confidence=self.confidence)
         photos = as_photo_table(list(X))
         return self.model_.identify_all(
-            photos, gallery=self.search_, prompt=self.prompt_, targets=targets, top=len(self.classes_)
+            photos,
+            gallery=self.search_,
+            prompt=self.prompt_,
+            targets=targets,
+            prior_new=self.prior_new,
+            top=len(self.classes_),
         ).identifications
 
     def _name(self, found: Identification) -> str:
-        match "same" if self.always_name else found.verdict:
+        withheld = self.promised_only and not found.promised
+        match "same" if self.always_name else "unsure" if withheld else found.verdict:
             case "same":
                 return found.candidates[0].identity
             case "new":

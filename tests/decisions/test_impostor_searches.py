@@ -112,7 +112,7 @@ def test_what_is_missing_is_exact() -> None:
     short = searches_of([(0.1, 0.2)] * 22, 1).threshold(0.05, confidence=0.95)
     assert isinstance(short, InsufficientPairs)
     assert (short.searches, short.missing) == (22, 37)  # 59 in all
-    assert shortage_sentence(short).startswith("not enough pairs for that rate: 37 more different-pairs needed")
+    assert shortage_sentence(short).startswith("37 more different-pairs, each of two individuals not among those")
     assert isinstance(searches_of([(0.1, 0.2)] * 58, 1).threshold(0.05, confidence=0.95), InsufficientPairs)
     assert isinstance(searches_of([(0.1, 0.2)] * 59, 1).threshold(0.05, confidence=0.95), Threshold)
 

@@ -68,7 +68,7 @@ def test_identify_verify_and_new(gallery: Gallery, tmp_path: Path) -> None:
     verification = gallery.verify(query, query)
     assert (verification.category, verification.routed) == ("shoe", False)
     assert verification.similarity == pytest.approx(1, abs=1e-5)
-    assert 0 < verification.verifier_probability < 1
+    assert 0.5 < verification.probability < 1
 
     done = gallery.new(query, force=True)
     assert (done.identity, done.added) == ("shoe-1", 1)

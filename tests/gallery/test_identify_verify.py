@@ -13,8 +13,9 @@ from vicp.adapt.prompt import Prompt
 from vicp.cli.render import report_lines, verification_lines
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, IdentificationReport, Verification
-from vicp.errors import DataError
+from vicp.decisions.outcome import Basis, Candidate, ErrorTargets, Identification, IdentificationReport, Verification
+from vicp.errors import ConfigError, DataError
+from vicp.gallery.category_search import Question
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
@@ -52,7 +53,7 @@ def test_a_folder_and_a_gallery_of_its_photos_give_the_same(
     gallery: Gallery, embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Prompt], query: Path
 ) -> None:
     tables = query_tables([query], skip_bad=False)
-    from_folder = identify_photos(embedder, shoes, tables, prompt=shoe_prompts[0], targets=LOOSE, top=2)
+    from_folder = identify_photos(embedder, shoes, tables, prompt=shoe_prompts[0], question=Question(LOOSE, top=2))
     from_gallery = gallery.identify(query, targets=LOOSE, top=2)
     assert rounded(asdict(from_folder)) == rounded(asdict(from_gallery))
     assert (from_folder.gallery_photos, from_folder.gallery_identities) == (12, 4)
@@ -65,16 +66,56 @@ def test_a_folder_and_a_gallery_of_its_photos_give_the_same(
     pair = pair_table(query, query)
     verified = verify_photos(embedder, pair, prompt=shoe_prompts[0], targets=LOOSE)
     assert rounded(asdict(verified)) == rounded(asdict(gallery.verify(query, query, targets=LOOSE)))
-    assert verified.probability != verified.verifier_probability
+    assert verified.probability > 0.5
 
 
-def test_without_a_prompt_there_is_no_verdict(embedder: Embedder, shoes: PhotoTable, query: Path) -> None:
+def test_one_pair_one_opinion(embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Prompt], query: Path) -> None:
+    """A gallery of one photo asks what verify asks."""
+    for prompt in (shoe_prompts[0], None):
+        for row in (0, 5, 9):
+            found = identify_photos(embedder, shoes.select([row]), query_tables([query], skip_bad=False), prompt=prompt)
+            known = shoes.root / shoes.frame["path"].iloc[row]
+            pair = verify_photos(embedder, pair_table(query, known), prompt=prompt)
+            (one,) = found.identifications
+            assert one.candidates[0].probability == pytest.approx(pair.probability, abs=1e-4)
+            assert one.candidates[0].probability_range == pytest.approx(pair.probability_range, abs=1e-4)
+            assert one.probability_new == pytest.approx(1 - pair.probability, abs=1e-4)
+
+
+def test_the_prior_of_somebody_new_is_shown_and_set(gallery: Gallery, query: Path) -> None:
+    (even,), (rare,) = (gallery.identify(query, prior_new=prior) for prior in (0.5, 0.02))
+    assert (even.prior_new, rare.prior_new) == (0.5, 0.02)
+    assert rare.probability_new < even.probability_new
+    assert any("2 % beforehand" in line for line in report_lines(gallery.identify(query, prior_new=0.02)))
+    with pytest.raises(ConfigError, match="prior_new 1: expected a probability between 0 and 1"):
+        gallery.identify(query, prior_new=1)
+
+
+def test_three_individuals_get_an_answer(embedder: Embedder, shoes: PhotoTable, query: Path) -> None:
+    """A household's few: ranked, with a range, with what is borrowed, and with what a promise would take."""
+    few = shoes.select(shoes.frame["identity"].isin(["green", "red", "blue"]).to_numpy())
+    report = identify_photos(embedder, few, query_tables([query], skip_bad=False), prompt=None)
+    (one,) = report.identifications
+    assert one.verdict == "same"
+    assert one.sentence.split(",")[0].endswith(" green")
+    total = sum(candidate.probability for candidate in one.candidates) + one.probability_new
+    assert total == pytest.approx(1)
+    low, high = one.probability_range
+    assert low < one.probability < high
+    assert (one.promised, one.threshold) == (False, None)
+    assert one.shortage.missing > 0
+    lines = report_lines(report)
+    assert any("Borrowed from" in line for line in lines)
+    assert any(line.startswith("No promise yet: ") for line in lines)
+    assert max(len(line) for line in lines if str(query) not in line) <= 80
+
+
+def test_without_a_prompt_the_known_photos_calibrate(embedder: Embedder, shoes: PhotoTable, query: Path) -> None:
     report = identify_photos(embedder, shoes, query_tables([query], skip_bad=False), prompt=None)
     (one,) = report.identifications
-    assert (one.category, one.verdict, one.probability, one.candidates[0].probability) == ("shoe", None, None, None)
-    assert one.sentence.startswith("no probability: there is no prompt")
+    assert (one.category, one.candidates[0].identity, one.basis.individuals) == ("shoe", "green", 4)
     pair = verify_photos(embedder, pair_table(query, query), prompt=None)
-    assert (pair.verdict, pair.probability, pair.verifier_probability, pair.threshold) == (None,) * 4
+    assert (pair.verdict, pair.promised, pair.basis.individuals) == ("same", False, 0)
     assert pair.similarity == pytest.approx(1, abs=1e-5)
 
 
@@ -106,18 +147,26 @@ def test_two_photos_are_two_photos(query: Path, shoe_folder: Path) -> None:
 
 
 def test_lines_for_people() -> None:
-    tom = Candidate("Tom", 0.8312, 0.97, "a.jpg")
-    routed = Identification("q.jpg", "cat", "same", 0.97, 0.02, (tom,), "the same as Tom, P = 0.97", routed=True)
+    tom = Candidate("Tom", 0.8312, 0.97, "a.jpg", probability_range=(0.8, 0.99))
+    basis = Basis(3, 3, 33, 0.2)
+    promise = "No promise yet: more."
+    routed = Identification(
+        "q.jpg", "cat", "same", 0.97, 0.02, (tom,), "probably Tom, 97 %", basis=basis, promise=promise, routed=True
+    )
     lost = Identification("x.jpg", "unknown", None, None, None, (), "fits no category of this gallery", routed=True)
     assert report_lines(IdentificationReport((routed, lost), 1, 1, skipped=2)) == [
-        "q.jpg (looks like a cat): the same as Tom, P = 0.97",
-        "  1. Tom  P = 0.97, similarity 0.831  (a.jpg)",
+        "q.jpg (looks like a cat): probably Tom, 97 %",
+        "  1. Tom  97 % (80 to 99 %), similarity 0.831",
+        "     a.jpg",
+        "  somebody new: 2 %, 50 % beforehand (--prior-new)",
         "x.jpg: fits no category of this gallery",
+        "Borrowed from 33 other categories for the most part: only 3 individuals of this",
+        "  category were compared.",
+        "No promise yet: more.",
         "Left out 2 photos that cannot be used.",
     ]
-    pair = Verification("cat", "same", 0.9, 0.8, "same, P = 0.90", verifier_probability=0.4)
+    pair = Verification("cat", "same", 0.9, 0.8, "probably the same individual, 90 %", promise="Promised: all.")
     assert verification_lines(pair) == [
-        "Same, P = 0.90.",
-        "In context probably different individuals: P(same) = 0.40 by the pairs taught for 'cat' (not calibrated), "
-        "similarity 0.800.",
+        "Probably the same individual, 90 %. Similarity 0.800; at even odds beforehand.",
+        "Promised: all.",
     ]

@@ -96,8 +96,6 @@ def verify(told: dict[str, Any]) -> Numbers:
     """`vicp verify`: similarity, probabilities and the verdict."""
     return {
         "similarity": told["similarity"],
-        "P(same) by the verifier": told["verifier_probability"],
-        "threshold": told["separating_similarity"],
         "verdict": told["verdict"],
         "P(same)": told["probability"],
         **_promised(told["threshold"]),

@@ -122,8 +122,11 @@ class Embedder:
             DataError: Photos that cannot be used, all of them listed.
             PromptError: A prompt belongs to another model.
         """
-        by_prompt = [self._features(prompt) for prompt in prompts]
-        features = [each for of_prompt in by_prompt for each in of_prompt]
+        sources = [self._feature_sources(prompt) for prompt in prompts]
+        by_source = {id(source): source for of_prompt in sources for source in of_prompt}  # each is computed once
+        computed = dict(zip(by_source, self._features(list(by_source.values())), strict=True))
+        by_prompt = [[computed[id(source)] for source in of_prompt] for of_prompt in sources]
+        features = list(computed.values())
 
         def is_missing(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
             for each in features:
@@ -169,7 +172,7 @@ class Embedder:
         Raises:
             PromptError: The prompt belongs to another model.
         """
-        features, positions = self._features(prompt), range(len(photos))
+        features, positions = self._features(self._feature_sources(prompt)), range(len(photos))
         for each in features:
             each.find(positions, [photo.key for photo in photos])
         missing = missing_positions(positions, features)
@@ -245,9 +248,8 @@ class Embedder:
             return self.backbone.embed(photos, states)
         return self.model.embed(photos, states, visual.category_metric)
 
-    def _features(self, prompt: Prompt | None) -> list[CachedFeatures]:
-        """Return no embeddings yet of each source of a prompt's features."""
-        sources = self._feature_sources(prompt)
+    def _features(self, sources: Sequence[VisualPrompt | None]) -> list[CachedFeatures]:
+        """Return no embeddings yet of each source of features."""
         return [
             CachedFeatures(partial(self._embed_decoded, visual=visual, states=states), self._space(visual), self.cache)
             for visual, states in zip(sources, self._prompt_states(sources), strict=True)

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from vicp.adapt.methods.whitening import LinearTransform, apply
 from vicp.adapt.recipe import Blend, EmittedMetric, GeneratedPrompt, Recipe, Whitening, recipe_from_dict, recipe_to_dict
+from vicp.decisions.borrowed import SimilarityKind
 from vicp.decisions.held_out import HeldOut
+from vicp.decisions.typicality import CategoryReference
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.visual_prompt import (
     PromptFile,
@@ -62,6 +64,7 @@ class Prompt:
         emitted_metric: The LLM's; None if the recipe has none.
         choice: Why this one; None for a prompt that was not chosen.
         held_out: Similarities that decisions are calibrated on; None where nothing could be held out.
+        reference: Photos that show what the category looks like; None where it was not taught.
         labels_predictable: Whether the LLM predicts held-out labels better than the majority label does; None where
             that was not tried.
     """
@@ -76,6 +79,7 @@ class Prompt:
     emitted_metric: LinearTransform | None = None
     choice: Choice | None = None
     held_out: HeldOut | None = None
+    reference: CategoryReference | None = None
     labels_predictable: bool | None = None
 
     def __post_init__(self) -> None:
@@ -109,6 +113,11 @@ class Prompt:
                 return (self.visual,)
             case "both":
                 return (None, self.visual)
+
+    @property
+    def similarity_kind(self) -> SimilarityKind:
+        """What its similarities are: cosines after a linear map centred on the support, or of the features."""
+        return "plain" if self.whitening is None and self.emitted_metric is None else "metric"
 
     def project(self, embeddings: Sequence[Tensor]) -> Tensor:
         """Return the final embeddings (n, D') of photos.
@@ -147,6 +156,7 @@ class Prompt:
             **_transform_tensors("whitening", self.whitening),
             **_transform_tensors("emitted_metric", self.emitted_metric),
             **_held_out_tensors(self.held_out),
+            **_reference_tensors(self.reference),
         }
         return encode_prompt_file(tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
@@ -205,6 +215,10 @@ def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     held_out = None
     if "held_out.similarity" in tensors:
         held_out = HeldOut(*(tensors[f"held_out.{name}"].numpy() for name in ("similarity", "groups", "relation")))
+    reference = None
+    if "reference.embeddings" in tensors:
+        embeddings, groups = tensors["reference.embeddings"].float(), tensors["reference.groups"]
+        reference = CategoryReference(embeddings.numpy(), groups.numpy())
     return Prompt(
         recipe_from_dict(facts["recipe"]),
         category,
@@ -216,6 +230,7 @@ def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
         emitted_metric=_transform_from("emitted_metric", tensors),
         choice=None if facts["choice"] is None else Choice(**facts["choice"]),
         held_out=held_out,
+        reference=reference,
         labels_predictable=facts["labels_predictable"],
     )
 
@@ -233,3 +248,10 @@ def _held_out_tensors(held_out: HeldOut | None) -> dict[str, Tensor | None]:
     if held_out is None:
         return {}
     return {f"held_out.{name}": torch.from_numpy(values) for name, values in vars(held_out).items()}
+
+
+def _reference_tensors(reference: CategoryReference | None) -> dict[str, Tensor | None]:
+    if reference is None:
+        return {}
+    embeddings = torch.from_numpy(reference.embeddings).half()
+    return {"reference.embeddings": embeddings, "reference.groups": torch.from_numpy(reference.groups)}

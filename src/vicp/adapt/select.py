@@ -34,6 +34,7 @@ from vicp.adapt.recipe import (
     StaticTokens,
 )
 from vicp.decisions.held_out import HeldOut
+from vicp.decisions.typicality import CategoryReference
 from vicp.errors import ConfigError, DataError
 
 TOO_FEW = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with two photos each, and different-pairs"
@@ -72,7 +73,9 @@ def fit_selected(
             recipe, scores = select_without_scores(fitter, recipe)
         choice = Choice(f"{_in_words(recipe)}, for there are {TOO_FEW}", scores={})
     prompt = _with_slot_states(fitter, fitter.fit(recipe))
-    return replace(prompt, choice=choice, held_out=_held_out(support, scores.similarity.get(recipe), recipe))
+    held_out = _held_out(support, scores.similarity.get(recipe), recipe)
+    reference = CategoryReference(support.frozen.numpy(), support.groups)
+    return replace(prompt, choice=choice, held_out=held_out, reference=reference)
 
 
 def score_candidates(features: SupportFeatures, method: MethodOrAuto) -> CandidateScores:

@@ -17,6 +17,7 @@ from vicp.cli.shared import (
     CacheOption,
     ConfidenceOption,
     JsonOption,
+    PriorOption,
     RateOption,
     SkipBadOption,
     error_targets,
@@ -94,6 +95,7 @@ def identify(
     photo: PhotosArgument,
     category: CategoryOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
+    prior_new: PriorOption = 0.5,
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     unknown: UnknownOption = True,
@@ -101,10 +103,12 @@ def identify(
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Who is this: the individuals each photo looks most like, and whether it is one of them, new, or too close."""
+    """Who is this: the likeliest individual, the next and somebody new, each with its probability."""
     targets = error_targets(false_match_rate, confidence)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache) as opened:
-        report = opened.identify(photo, category=category, targets=targets, top=top, allow_unknown=unknown)
+        report = opened.identify(
+            photo, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
+        )
     print_result(asdict(report), report_lines(report), as_json)
 
 

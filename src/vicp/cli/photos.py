@@ -19,6 +19,7 @@ from vicp.cli.shared import (
     ConfidenceOption,
     JsonOption,
     ModelOption,
+    PriorOption,
     RateOption,
     SeedOption,
     SkipBadOption,
@@ -62,6 +63,7 @@ def identify(
     photo: Annotated[list[Path], typer.Argument(help="Photos, folders or tables to identify.")],
     prompt: Annotated[Path | None, typer.Option(help="The category's prompt, from `vicp teach`.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
+    prior_new: PriorOption = 0.5,
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
@@ -70,10 +72,12 @@ def identify(
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Name the individuals of a gallery that each photo looks most like: the same, somebody new, or cannot say."""
+    """Say whom of a gallery each photo shows: the likeliest, the next and somebody new, each with its probability."""
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
-        report = opened.identify_all(photo, gallery=gallery, prompt=loaded, targets=targets, top=top)
+        report = opened.identify_all(
+            photo, gallery=gallery, prompt=loaded, targets=targets, prior_new=prior_new, top=top
+        )
     print_result(asdict(report), report_lines(report), as_json)
 
 
@@ -87,7 +91,7 @@ def verify(
     backbone: BackboneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do two photos show the same individual? The same, different, or cannot say, by the pairs taught."""
+    """Do two photos show the same individual? The likelier answer with its probability, by the pairs taught."""
     targets = error_targets(false_match_rate, confidence)
     with open_model(model, backbone, skip_bad=False, cache=False, task="Embedding") as opened:
         verification = opened.verify(a, b, prompt=load_prompt(prompt), targets=targets)

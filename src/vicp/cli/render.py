@@ -1,58 +1,70 @@
 """Results as lines for people; what is printed with --json is the result itself."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vicp.decisions.sentences import basis_sentence, percent, range_in_words
 
 if TYPE_CHECKING:
     from vicp.decisions.outcome import Identification, IdentificationReport, Verification
     from vicp.gallery.cluster import ClusterProposal, GroupedPhoto
 
 UNKNOWN_CATEGORY = "unknown"
+WIDTH = 80
 _MOST_GROUPS, _MOST_PHOTOS = 20, 4
 
 
 def report_lines(report: "IdentificationReport") -> list[str]:
-    """Return who each photo shows, and what was left out."""
+    """Return who each photo shows, what the answers rest on, and what was left out."""
     lines = [line for identification in report.identifications for line in identification_lines(identification)]
+    lines += _footing_lines(report)
     return lines + ([f"Left out {report.skipped} photos that cannot be used."] if report.skipped else [])
 
 
 def identification_lines(identification: "Identification") -> list[str]:
-    """Return the verdict on a photo, and a line for each candidate."""
+    """Return what is believed of a photo, a line for each candidate and somebody new, and a promise that holds."""
     where = f" (looks like a {identification.category})" if _is_routed(identification) else ""
-    lines = [f"{identification.photo}{where}: {identification.sentence}"]
+    lines = wrapped(f"{identification.photo}{where}: {identification.sentence}")
+    width = max((len(c.identity) for c in identification.candidates), default=0)
     for rank, c in enumerate(identification.candidates, start=1):
-        probability = "" if c.probability is None else f"P = {c.probability:.2f}, "
-        lines.append(f"  {rank}. {c.identity}  {probability}similarity {c.similarity:.3f}  ({c.photo})")
-    return lines
+        said = f"{percent(c.probability)} ({range_in_words(c.probability_range)})"
+        lines.append(f"  {rank}. {c.identity:<{width}}  {said}, similarity {c.similarity:.3f}")
+        lines.append(f"     {c.photo}")
+    if identification.candidates and identification.probability_new is not None:
+        said = percent(identification.probability_new)
+        lines.append(f"  somebody new: {said}, {percent(identification.prior_new)} beforehand (--prior-new)")
+    return lines + (wrapped(identification.promise, "  ") if identification.promised else [])
 
 
 def verification_lines(verification: "Verification") -> list[str]:
-    """Return the verdict on two photos, what the in-context verifier says, and where taught pairs separate."""
-    similarity, category = verification.similarity, verification.category
-    where = f" (looks like a {category})" if verification.routed else ""
-    lines = [f"{verification.sentence[0].upper()}{verification.sentence[1:]}{where}."]
-    if verification.verifier_probability is None:
-        lines.append(f"Similarity {similarity:.3f}.")
-    elif verification.labels_predictable is False:
-        lines.append(
-            f"Similarity {similarity:.3f}. What the model reads in context is left out: of the pairs taught for "
-            f"'{category}' it did not predict clearly more labels than one answer for all does."
-        )
-    else:
-        answer = "the same individual" if verification.verifier_probability >= 0.5 else "different individuals"
-        lines.append(
-            f"In context probably {answer}: P(same) = {verification.verifier_probability:.2f} by the pairs taught for "
-            f"'{category}' (not calibrated), similarity {similarity:.3f}."
-        )
-    if verification.separating_similarity is not None and verification.separating_accuracy is not None:
-        side = "above" if similarity > verification.separating_similarity else "not above"
-        lines.append(
-            f"That is {side} {verification.separating_similarity:.3f}, which told "
-            f"{verification.separating_accuracy:.0%} of the pairs taught for '{category}' apart when they were held "
-            "out."
-        )
-    return lines
+    """Return what is believed of two photos, what it rests on, and what is promised."""
+    where = f" (looks like a {verification.category})" if verification.routed else ""
+    sentence = f"{verification.sentence[0].upper()}{verification.sentence[1:]}{where}."
+    lines = wrapped(f"{sentence} Similarity {verification.similarity:.3f}; at even odds beforehand.")
+    if verification.basis is not None:
+        lines += wrapped(basis_sentence(verification.basis))
+    return lines + wrapped(verification.promise)
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Return a text in lines of at most 80 columns, its words whole."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _footing_lines(report: "IdentificationReport") -> list[str]:
+    """Return what the answers rest on, and what it takes to promise more; each sentence once."""
+    asked = [one for one in report.identifications if one.basis is not None]
+    sentences = [basis_sentence(one.basis) for one in asked if one.basis is not None]
+    sentences += [one.promise for one in asked if not one.promised]
+    return [line for sentence in dict.fromkeys(sentences) for line in wrapped(sentence)]
 
 
 def cluster_lines(proposal: "ClusterProposal", out: Path | None) -> list[str]:

@@ -48,6 +48,9 @@ RateOption = Annotated[
     float,
     typer.Option(help="Of searches for individuals that are not in the gallery, the share that may name one; to 0.5."),
 ]
+PriorOption = Annotated[
+    float, typer.Option(help="Probability beforehand that a photo shows somebody new, between 0 and 1.")
+]
 ConfidenceOption = Annotated[float, typer.Option(help="How sure it is that this share is kept, from 0.5 to 0.999.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")]

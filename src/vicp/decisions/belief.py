@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vicp.decisions.borrowed import Prior, SimilarityKind, borrowed_prior
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.laplace import Gaussian, logistic_posterior
+from vicp.decisions.outcome import Basis
 from vicp.decisions.trials import ImpostorScores, Trials, held_out_trials, impostor_scores, log_similarity
 
 Array = NDArray[np.float64]
@@ -25,23 +26,6 @@ NUM_SAMPLES = 256
 MAX_VALUES = 2**21  # samples x candidates at a time
 EVEN = 0.5
 SEARCH_PRIOR = Gaussian(np.array([0.0, 1.0]), np.diag([1.0, 0.25]))  # of `Belief.known`
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What a belief rests on.
-
-    Attributes:
-        individuals: Of the category whose held-out photos were compared.
-        genuine: Of those, the ones with two photos that could be compared.
-        borrowed_categories: Other categories that fill in.
-        own_share: Which share of the uncertainty about the curve the category's own pairs took away.
-    """
-
-    individuals: int
-    genuine: int
-    borrowed_categories: int
-    own_share: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ VerificationVerdict = Literal["same", "different", "unsure"]
 
 @dataclass(frozen=True)
 class ErrorTargets:
-    """The error rates that verdicts keep.
+    """The error rates that a promise keeps.
 
     Attributes:
         false_match_rate: Of searches for an individual that is not in the gallery, the share that may name one
@@ -22,13 +22,11 @@ class ErrorTargets:
         confidence: With which `false_match_rate` holds, over draws of the individuals that were taught.
         false_new_rate: Of photos of individuals in the gallery, the share that may be called new (FNIR); of genuine
             pairs, the share that may be called different (FNMR).
-        known_share: Prior probability that the individual is in the gallery; for probabilities only.
     """
 
     false_match_rate: float = 0.05
     confidence: float = 0.9
     false_new_rate: float = 0.1
-    known_share: float = 0.5
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -79,40 +77,69 @@ class InsufficientPairs:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What probabilities rest on.
+
+    Attributes:
+        individuals: Of the category whose held-out photos were compared.
+        genuine: Of those, the ones with two photos that could be compared.
+        borrowed_categories: Other categories that fill in.
+        own_share: Which share of the uncertainty about the calibration the category's own pairs took away.
+    """
+
+    individuals: int
+    genuine: int
+    borrowed_categories: int
+    own_share: float
+
+
+@dataclass(frozen=True)
 class Candidate:
     """An identity that a photo may show, by its photo most similar to the query.
 
     Attributes:
         identity: Its name; `category/name` where the gallery's photos are of several categories.
         similarity: Cosine in [-1, 1].
-        probability: Calibrated probability that the query shows this identity; None where nothing is calibrated.
+        probability: That the query shows this identity.
         photo: Where the similar photo came from.
         key: That photo's content key in a stored gallery; "" for a folder.
+        probability_range: Nine tenths of what is believed of the probability.
     """
 
     identity: str
     similarity: float
-    probability: float | None
+    probability: float
     photo: str
     key: str = ""
+    probability_range: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Identification:
     """Whom of a gallery a photo shows.
 
+    The probabilities of all individuals of the gallery and `probability_new` add up to 1.
+
     Attributes:
         photo: Its name.
         category: The category it was searched in; "unknown" where it fits none of a gallery's, "" where none is known.
-        verdict: "same" as the first candidate, "new" where it is nobody of the gallery, "unsure" where neither can be
-            said at the error rates wanted; None where nothing is calibrated, or nothing was searched.
-        probability: Calibrated, of what the verdict names: of "new", or else of the first candidate.
-        probability_new: Calibrated, that the photo shows nobody of the gallery.
-        candidates: Best first.
+        verdict: "same" as the likeliest candidate, "new" where somebody new is likelier, "unsure" where the photo does
+            not look like the category; None where nothing was searched.
+        probability: Of what the verdict names: of "new", or else of the likeliest candidate.
+        probability_new: That the photo shows nobody of the gallery.
+        candidates: Likeliest first.
         sentence: The verdict for people.
-        threshold: Above which the first candidate is the same; None where there is none.
+        probability_range: Nine tenths of what is believed of `probability`.
+        probability_new_range: And of `probability_new`.
+        prior_new: P(new) before the photo was seen.
+        basis: What the probabilities rest on.
+        typicality: The share of photos of the category that look as little like those known of it; None where none
+            are known.
+        promised: Whether the verdict keeps its error rate, beyond being believed.
+        promise: That rate, or what it takes to promise one, for people.
+        threshold: Above which a candidate is promised; None where there is none.
         shortage: Why there is no threshold, and what it takes.
-        new_below: The similarity below which a photo is new; None with too few pairs.
+        new_below: The similarity below which "new" is promised; None with too few pairs.
         routed: Whether the category was chosen by the photo's embeddings.
     """
 
@@ -123,6 +150,13 @@ class Identification:
     probability_new: float | None
     candidates: tuple[Candidate, ...]
     sentence: str
+    probability_range: tuple[float, float] | None = None
+    probability_new_range: tuple[float, float] | None = None
+    prior_new: float = 0.5
+    basis: Basis | None = None
+    typicality: float | None = None
+    promised: bool = False
+    promise: str = ""
     threshold: Threshold | None = None
     shortage: InsufficientPairs | None = None
     new_below: float | None = None
@@ -160,32 +194,32 @@ class Verification:
 
     Attributes:
         category: The category they were compared in; "" where none is known.
-        verdict: "same", "different", or "unsure" where neither can be said at the error rates wanted; None where
-            nothing is calibrated.
-        probability: Calibrated P(same), for a pair as likely same as different; None where nothing is calibrated.
+        verdict: "same" or "different", whichever is likelier; "unsure" where a photo does not look like the category.
+        probability: P(same), for a pair as likely same as different.
         similarity: Cosine in [-1, 1].
         sentence: The verdict for people.
-        threshold: Above which a pair is the same; None where there is none.
+        probability_range: Nine tenths of what is believed of `probability`.
+        basis: What the probability rests on.
+        typicality: Of the photo that looks less like the category, as in `Identification`.
+        promised: Whether the verdict keeps its error rate, beyond being believed.
+        promise: That rate, or what it takes to promise one, for people.
+        threshold: Above which "same" is promised; None where there is none.
         shortage: Why there is no threshold, and what it takes.
-        different_below: The similarity below which a pair is different; None with too few pairs.
-        verifier_probability: P(same) of the model's in-context verifier, not calibrated; None without one.
-        labels_predictable: Whether the verifier's LLM predicted held-out labels clearly better than one answer for
-            all does; None where it was not tested.
-        separating_similarity: The similarity that best separates held-out same- from different-pairs; None if unknown.
-        separating_accuracy: The share of held-out pairs on their side of it, both kinds weighing the same.
+        different_below: The similarity below which "different" is promised; None with too few pairs.
         routed: Whether the category was chosen by the photos' embeddings.
     """
 
     category: str
-    verdict: VerificationVerdict | None
-    probability: float | None
+    verdict: VerificationVerdict
+    probability: float
     similarity: float
     sentence: str
+    probability_range: tuple[float, float] = (0.0, 1.0)
+    basis: Basis | None = None
+    typicality: float | None = None
+    promised: bool = False
+    promise: str = ""
     threshold: Threshold | None = None
     shortage: InsufficientPairs | None = None
     different_below: float | None = None
-    verifier_probability: float | None = None
-    labels_predictable: bool | None = None
-    separating_similarity: float | None = None
-    separating_accuracy: float | None = None
     routed: bool = False

@@ -1,7 +1,8 @@
-"""What a similarity means: P(same), and verdicts that keep a false-match rate, or say that they cannot.
+"""What similarities under a prompt mean: what we believe, and what we can promise.
 
-Fitted on the held-out similarities that a prompt carries: `calibration` gives the probabilities, `impostor_searches`
-the false-match rate, `DecisionRule.new_below` its counterpart, how often a known individual may be called new.
+Both are fitted on the held-out similarities that a prompt carries. `belief` gives probabilities from however few pairs;
+`impostor_searches` the false-match rate that can be promised, `DecisionRule.new_below` its counterpart, how often a
+known individual may be called new. A verdict is the likeliest answer, and a promise stands beside it where it holds.
 """
 
 from dataclasses import dataclass
@@ -9,19 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vicp.decisions.belief import EVEN, Belief, SearchBelief
+from vicp.decisions.borrowed import SimilarityKind
 from vicp.decisions.bounds import allowed_failures
-from vicp.decisions.calibration import Calibration, LabelledScores, fit_calibration
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.impostor_searches import ImpostorSearches
-from vicp.decisions.impostor_trials import search_held_out
-from vicp.decisions.outcome import (
-    ErrorTargets,
-    IdentificationVerdict,
-    InsufficientPairs,
-    Threshold,
-    VerificationVerdict,
-)
-from vicp.errors import DataError
+from vicp.decisions.impostor_trials import search_held_out, searches_among
+from vicp.decisions.outcome import ErrorTargets, InsufficientPairs, Threshold
 
 Array = NDArray[np.float64]
 DEFAULT_TARGETS = ErrorTargets()
@@ -32,81 +27,76 @@ class SearchDecision:
     """What the similarities of one search mean.
 
     Attributes:
-        verdict: "same" as the best candidate, "new", or "unsure".
-        best: Position of the best of G candidates.
-        probabilities: (G,) that the photo shows the candidate; None with too few pairs for probabilities.
-        probability_new: That it shows none of them.
-        limit: The threshold, or what is missing for one.
-        new_below: The similarity below which a photo is new; None with too few pairs.
+        best: Position of the most similar of G candidates.
+        is_new: Whether somebody new is likelier than any candidate.
+        belief: P of each candidate and of somebody new.
+        promised: Whether the answer keeps its error rate.
+        limit: The threshold above which a name is promised, or what is missing for one.
+        new_below: The similarity below which "new" is promised; None with too few pairs.
     """
 
-    verdict: IdentificationVerdict
     best: int
-    probabilities: Array | None
-    probability_new: float | None
+    is_new: bool
+    belief: SearchBelief
+    promised: bool
     limit: Threshold | InsufficientPairs
     new_below: float | None
 
-    @property
-    def probability(self) -> float | None:
-        """Probability of what the verdict names: of "new", or else of the best candidate."""
-        if self.verdict == "new":
-            return self.probability_new
-        return None if self.probabilities is None else float(self.probabilities[self.best])
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairDecision:
-    """What the similarity of a pair means; as `SearchDecision`, with a single candidate.
+    """What the similarity of a pair means.
 
     Attributes:
-        verdict: "same", "different" or "unsure".
-        probability: P(same), for a pair as likely same as different; None with too few pairs.
-        limit: The threshold, or what is missing for one.
-        different_below: The similarity below which a pair is different; None with too few pairs.
+        same: Whether it is likelier that the photos show one individual than two.
+        probability: P(same), for a pair as likely same as different.
+        probability_range: Nine tenths of what is believed of it.
+        promised: Whether the answer keeps its error rate.
+        limit: The threshold above which "same" is promised, or what is missing for one.
+        different_below: The similarity below which "different" is promised; None with too few pairs.
     """
 
-    verdict: VerificationVerdict
-    probability: float | None
+    same: bool
+    probability: float
+    probability_range: tuple[float, float]
+    promised: bool
     limit: Threshold | InsufficientPairs
     different_below: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DecisionRule:
     """What similarities under a prompt mean.
 
     Attributes:
-        calibration: From similarity to P(same) of a pair; None where there are too few pairs for one.
+        belief: From similarities to probabilities.
         searches: The impostor searches of the held-out identities.
         genuine: (n,) a genuine pair's similarity from each held-out identity that has two photos, ascending;
             independent of each other.
     """
 
-    calibration: Calibration | None
+    belief: Belief
     searches: ImpostorSearches
     genuine: tuple[float, ...]
 
     @classmethod
-    def fit(cls, held_out: HeldOut, *, seed: int = 0) -> "DecisionRule":
+    def fit(cls, held_out: HeldOut | None, kind: SimilarityKind = "plain", *, seed: int = 0) -> "DecisionRule":
         """Return the rule of a support.
 
         Args:
-            held_out: Held-out similarities of the prompt that will be used.
+            held_out: Held-out similarities of the prompt that will be used; None where it carries none: beliefs are
+                then borrowed, and nothing is promised.
+            kind: Of the similarities.
             seed: Of the choice of one photo per identity.
         """
-        calibration = fit_calibration(_labelled_scores(held_out))
-        return cls(calibration, search_held_out(held_out, seed=seed), _genuine_similarities(held_out, seed))
+        belief = Belief.fit(held_out, kind)
+        if held_out is None:
+            return cls(belief, searches_among(np.zeros(0)), ())
+        return cls(belief, search_held_out(held_out, seed=seed), _genuine_similarities(held_out, seed))
 
-    def probability(self, similarity: Array | float, *, prior: float = 0.5) -> Array:
-        """Return P(same) of pairs with these similarities (any shape); `prior` is P(same) before they were seen.
-
-        Raises:
-            DataError: There are too few pairs for probabilities.
-        """
-        if self.calibration is None:
-            raise DataError("too few held-out pairs for probabilities: teach with at least 4 same- and different-pairs")
-        return self.calibration(similarity, prior=prior)
+    def probability(self, similarity: Array | float, *, prior: float = EVEN) -> Array:
+        """Return P(same) of pairs with these similarities (any shape); `prior` is P(same) before they were seen."""
+        return self.belief.pair_probability(similarity, prior_new=1 - prior)
 
     def threshold(
         self, rate: float, *, confidence: float | None = 0.9, candidates: int = 1
@@ -130,89 +120,62 @@ class DecisionRule:
         return None if failures < 0 else self.genuine[failures]
 
     def decide_pair(self, similarity: float, targets: ErrorTargets = DEFAULT_TARGETS) -> PairDecision:
-        """Return whether a pair with this similarity shows one individual.
-
-        "same" above the threshold, "different" below `different_below`; neither against the odds.
-        """
+        """Return whether a pair with this similarity shows one individual: the likelier answer."""
         limit = self.threshold(targets.false_match_rate, confidence=targets.confidence)
         different_below = self.new_below(targets.false_new_rate, confidence=targets.confidence)
-        probability = None if self.calibration is None else float(self.probability(similarity))
-        verdict: VerificationVerdict = "unsure"
-        if _is_match(similarity, limit, probability):
-            verdict = "same"
-        elif _falls_short(similarity, different_below, None if probability is None else 1 - probability):
-            verdict = "different"
-        return PairDecision(verdict, probability, limit, different_below)
+        probability = float(self.belief.pair_probability(similarity))
+        same = probability >= EVEN
+        return PairDecision(
+            same=same,
+            probability=probability,
+            probability_range=self.belief.pair_range(similarity),
+            promised=_is_promised(similarity, limit, different_below, new=not same),
+            limit=limit,
+            different_below=different_below,
+        )
 
-    def decide_search(self, similarity: Array, targets: ErrorTargets = DEFAULT_TARGETS) -> SearchDecision:
-        """Return whom of G candidates a photo shows, or that it is somebody new.
-
-        "same" above the threshold, "new" below `new_below`; neither against the odds. Probabilities of the candidates
-        and of "new" follow by Bayes' rule: each candidate's odds of being the same at even prior, times its share of
-        the prior that the individual is known at all.
+    def decide_search(
+        self,
+        similarity: Array,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        *,
+        photos: NDArray[np.integer] | None = None,
+        prior_new: float = EVEN,
+    ) -> SearchDecision:
+        """Return whom of G candidates a photo shows, or that it is somebody new: the likeliest answer.
 
         Args:
             similarity: (G,) highest similarity of the photo to a photo of each candidate.
-            targets: The error rates to keep.
+            targets: The error rates of a promise.
+            photos: (G,) how many photos each candidate has; one if None.
+            prior_new: P(new) before the photo is seen.
 
         Raises:
-            ValueError: No candidates.
+            ValueError: No candidates, or a prior not between 0 and 1.
         """
         similarity = np.asarray(similarity, dtype=np.float64)
-        if similarity.ndim != 1 or not len(similarity):
-            raise ValueError(f"similarity is {similarity.shape}; expected (G,) with at least one candidate")
+        belief = self.belief.search(similarity, photos, prior_new=prior_new)
         limit = self.threshold(targets.false_match_rate, confidence=targets.confidence, candidates=len(similarity))
         new_below = self.new_below(targets.false_new_rate, confidence=targets.confidence)
-        probabilities, probability_new = None, None
-        if self.calibration is not None:
-            probabilities, probability_new = posterior(self.probability(similarity), targets.known_share)
-        best = int(np.argmax(similarity))
-        verdict: IdentificationVerdict = "unsure"
-        if _is_match(similarity[best], limit, None if probabilities is None else float(probabilities[best])):
-            verdict = "same"
-        elif _falls_short(similarity[best], new_below, probability_new):
-            verdict = "new"
-        return SearchDecision(verdict, best, probabilities, probability_new, limit, new_below)
+        best = int(np.argmax(belief.probabilities))
+        is_new = belief.probability_new > belief.probabilities[best]
+        promised = _is_promised(float(similarity.max()), limit, new_below, new=bool(is_new))
+        promised = promised and (bool(is_new) or similarity[best] == similarity.max())
+        return SearchDecision(best, bool(is_new), belief, promised, limit, new_below)
 
 
-def decision_rule(held_out: HeldOut | None) -> DecisionRule | None:
-    """Return the rule that a prompt's held-out similarities allow; None where it carries none."""
-    return None if held_out is None else DecisionRule.fit(held_out)
+def decision_rule(held_out: HeldOut | None, kind: SimilarityKind) -> DecisionRule:
+    """Return the rule that a prompt's held-out similarities allow; a borrowed one where it carries none."""
+    return DecisionRule.fit(held_out, kind)
 
 
-def posterior(pair_probability: Array, known_share: float) -> tuple[Array, float]:
-    """Return P of each of G candidates (G,) and P(new), from each one's P(same) at even prior.
-
-    >>> p, new = posterior(np.array([0.9, 0.5]), 0.5)
-    >>> p.round(3), round(new, 3)
-    (array([0.75 , 0.083]), 0.167)
-    """
-    odds = pair_probability / (1 - pair_probability) * known_share / len(pair_probability)
-    total = odds.sum() + 1 - known_share
-    return odds / total, float((1 - known_share) / total)
-
-
-def _is_match(similarity: float, limit: Threshold | InsufficientPairs, probability: float | None) -> bool:
-    """Return whether it is above the threshold, and a match is not the less probable answer."""
-    is_likely = probability is None or probability >= 0.5
-    return isinstance(limit, Threshold) and similarity > limit.similarity and is_likely
-
-
-def _falls_short(similarity: float, below: float | None, probability: float | None) -> bool:
-    """Return whether it is below the similarity `below`, and a non-match is not the less probable answer."""
-    is_likely = probability is None or probability >= 0.5
-    return below is not None and similarity < below and is_likely
-
-
-def _labelled_scores(held_out: HeldOut) -> LabelledScores:
-    """Return every labelled pair of photos once; the mean of both directions where both were compared."""
-    a, b = np.nonzero(np.triu(held_out.relation, 1))
-    directions = np.stack([held_out.similarity[a, b], held_out.similarity[b, a]]).astype(np.float64)  # (2, P)
-    is_compared = np.isfinite(directions)
-    kept = is_compared.any(axis=0)
-    similarity = np.where(is_compared, directions, 0).sum(axis=0)[kept] / is_compared.sum(axis=0)[kept]
-    a, b = a[kept], b[kept]
-    return LabelledScores(similarity, held_out.relation[a, b] == 1, held_out.groups[a], held_out.groups[b])
+def _is_promised(
+    similarity: float, limit: Threshold | InsufficientPairs, new_below: float | None, *, new: bool
+) -> bool:
+    """Return whether the likeliest answer also lies where its error rate is bounded."""
+    if new:
+        return new_below is not None and similarity < new_below
+    return isinstance(limit, Threshold) and similarity > limit.similarity
 
 
 def _genuine_similarities(held_out: HeldOut, seed: int) -> tuple[float, ...]:

@@ -1,65 +1,130 @@
-"""Verdicts in words: "the same as Tom, P = 0.97", "new individual", "cannot say with so few pairs"."""
+"""Answers in words: what is believed, what is promised, and what both rest on."""
 
-from vicp.decisions.outcome import IdentificationVerdict, InsufficientPairs, VerificationVerdict
+from collections.abc import Sequence
 
-NO_PROMPT = "no probability: there is no prompt with held-out pairs (`vicp teach` writes one)"
-NO_HELD_OUT_PAIRS = "no probability: the category's prompt carries no held-out pairs (`vicp teach` writes them)"
+from vicp.decisions.outcome import Basis, ErrorTargets, InsufficientPairs
+
+Range = tuple[float, float]
+
+
+def percent(probability: float) -> str:
+    """Return a probability in words, without more certainty than there is.
+
+    >>> percent(0.814), percent(0.001), percent(0.9976)
+    ('81 %', 'under 1 %', 'over 99 %')
+    """
+    if probability < 0.005:
+        return "under 1 %"
+    return "over 99 %" if probability >= 0.995 else f"{100 * probability:.0f} %"
+
+
+def range_in_words(limits: Range) -> str:
+    """Return a range of probabilities.
+
+    >>> range_in_words((0.604, 0.931)), range_in_words((0.981, 0.9972))
+    ('60 to 93 %', '98.1 to 99.7 %')
+    """
+    low, high = limits
+    digits = 1 if low < 0.005 or high >= 0.995 else 0
+    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %"
 
 
 def identification_sentence(
-    verdict: IdentificationVerdict,
-    *,
-    first: str,
-    probability: float | None,
-    shortage: InsufficientPairs | None,
+    candidates: Sequence[tuple[str, float, Range]], new: tuple[float, Range], *, category: str, of_category: bool
 ) -> str:
-    """Return the verdict on a photo in words.
+    """Return what is believed of a photo: the likeliest answer, the next, and always somebody new.
+
+    >>> rex, bella = ("Rex", 0.81, (0.6, 0.93)), ("Bella", 0.11, (0.02, 0.3))
+    >>> identification_sentence([rex, bella], (0.06, (0.01, 0.2)), category="dog", of_category=True)
+    'probably Rex, 81 % (60 to 93 %); next Bella, 11 %; somebody new 6 %'
 
     Args:
-        verdict: What was decided.
-        first: Name of the most similar individual.
-        probability: Of what the verdict names.
-        shortage: Why nothing can be called the same, if nothing can.
+        candidates: Name, probability and range of the likeliest individuals, likeliest first.
+        new: Probability and range of somebody new.
+        category: What the photo was taken for.
+        of_category: Whether it looks like that.
     """
-    match verdict:
-        case "same":
-            return f"the same as {first}, {_probability(probability)}"
-        case "new":
-            return f"new individual, {_probability(probability)}"
-        case "unsure" if shortage is not None:
-            missing = shortage_sentence(shortage)
-            return f"cannot say with so few pairs ({missing}); the most similar: {_probability(probability)}"
-        case _:
-            return (
-                "cannot say: known and unknown individuals both look like this; the most similar: "
-                f"{_probability(probability)}"
-            )
+    first, *others = candidates
+    if not of_category:
+        return f"cannot say: this does not look like {_named(category)}; the most similar is {first[0]}"
+    if new[0] > first[1]:
+        answer = f"{_likely(new[0])} somebody new, {percent(new[0])} ({range_in_words(new[1])})"
+        return f"{answer}; next {first[0]}, {percent(first[1])}"
+    answer = f"{_likely(first[1])} {first[0]}, {percent(first[1])} ({range_in_words(first[2])})"
+    following = "".join(f"; next {name}, {percent(p)}" for name, p, _ in others[:1])
+    return f"{answer}{following}; somebody new {percent(new[0])}"
 
 
-def verification_sentence(
-    verdict: VerificationVerdict, *, probability: float | None, shortage: InsufficientPairs | None
+def verification_sentence(probability: float, limits: Range, *, category: str, of_category: bool) -> str:
+    """Return what is believed of a pair: same or different, and P(same).
+
+    >>> verification_sentence(0.2, (0.05, 0.4), category="dog", of_category=True)
+    'probably different individuals: 20 % that they are the same (5 to 40 %)'
+    """
+    if not of_category:
+        return f"cannot say: a photo does not look like {_named(category)}"
+    if probability >= 0.5:
+        return f"{_likely(probability)} the same individual, {percent(probability)} ({range_in_words(limits)})"
+    likely = _likely(1 - probability)
+    return f"{likely} different individuals: {percent(probability)} that they are the same ({range_in_words(limits)})"
+
+
+def basis_sentence(basis: Basis) -> str:
+    """Return what probabilities rest on, and how much of it is borrowed."""
+    others = f"{basis.borrowed_categories} other categories"
+    if not basis.individuals:
+        return f"Borrowed from {others}: no individuals of this category were compared."
+    own = f"{basis.individuals} individual{'s' if basis.individuals != 1 else ''} of this category"
+    if basis.own_share < 0.5:
+        return f"Borrowed from {others} for the most part: only {own} {_were(basis.individuals)} compared."
+    return f"Calibrated on {own}, and on {others} for the rest."
+
+
+def promise_sentence(
+    promised: bool, *, new: bool, pair: bool, targets: ErrorTargets, shortage: InsufficientPairs | None
 ) -> str:
-    """Return the verdict on a pair of photos in words; arguments as of `identification_sentence`."""
-    match verdict:
-        case "same":
-            return f"same, {_probability(probability)}"
-        case "different":
-            return f"different individuals, {_probability(probability)} that they are the same"
-        case "unsure" if shortage is not None:
-            return f"cannot say with so few pairs ({shortage_sentence(shortage)}); {_probability(probability)}"
-        case _:
-            return f"cannot say: same- and different-pairs both look like this; {_probability(probability)}"
+    """Return what is promised of an answer, or what it takes.
+
+    Args:
+        promised: Whether the answer keeps its error rate.
+        new: Whether it is "new" or "different".
+        pair: Whether it is about two photos.
+        targets: The error rates.
+        shortage: Why no name can be promised, if none can.
+    """
+    rate = percent(targets.false_new_rate if new else targets.false_match_rate)
+    sure = f"(confidence {percent(targets.confidence)})"
+    if promised and new:
+        wrong = "called different" if pair else "called new"
+        right = "pairs of one individual" if pair else "photos of known individuals"
+        return f"Promised: at most {rate} of {right} are {wrong} {sure}."
+    matched = "pairs of two individuals are called the same" if pair else "photos of somebody new get a name"
+    if promised:
+        return f"Promised: at most {rate} of {matched} {sure}."
+    if shortage is not None:
+        return f"No promise yet: {shortage_sentence(shortage)}."
+    return f"No promise for this answer: it is too close for an error rate of {rate} {sure}."
 
 
 def shortage_sentence(shortage: InsufficientPairs) -> str:
-    """Return how many pairs are missing, in words."""
-    least = "" if shortage.least_rate is None else f"; the least they can promise is {shortage.least_rate:.2g}"
+    """Return how many pairs are missing and for what, in words."""
     pairs = "different-pair" if shortage.missing == 1 else "different-pairs"
+    least = "" if shortage.least_rate is None else f"; the least they can promise is {shortage.least_rate:.2g}"
     return (
-        f"not enough pairs for that rate: {shortage.missing:,} more {pairs} needed, each of two individuals not among "
-        f"them yet, to promise {shortage.rate:g} of searches over {shortage.candidates:,} candidates{least}"
+        f"{shortage.missing:,} more {pairs}, each of two individuals not among those taught, are needed to promise "
+        f"{shortage.rate:g} of searches over {shortage.candidates:,} candidates{least}"
     )
 
 
-def _probability(probability: float | None) -> str:
-    return "P unknown" if probability is None else f"P = {probability:.2f}"
+def _likely(probability: float) -> str:
+    if probability >= 0.95:
+        return "almost certainly"
+    return "probably" if probability >= 0.5 else "perhaps"
+
+
+def _named(category: str) -> str:
+    return f"the photos of {category} that are known" if category else "the photos that are known"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

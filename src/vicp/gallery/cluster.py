@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from vicp.data.write import write_frame
 from vicp.decisions.grouping import dense_groups, link_photos, mean_within, same_pair_share
-from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule, decision_rule, posterior
+from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, gallery_categories
+from vicp.gallery.category_rule import category_rule
 from vicp.gallery.contents import Embedded, embedded_photos
 from vicp.gallery.nearest import ExactNearest, exact_nearest
 from vicp.gallery.store.snapshot import Snapshot
@@ -97,8 +98,7 @@ class SameCriterion:
         """Return what `identify` gives I known individuals for each photo (B, I); without a rule, the similarities."""
         if self.rule is None:
             return similarity
-        share = DEFAULT_TARGETS.known_share
-        return np.array([posterior(row, share)[0] for row in self.rule.probability(similarity.astype(np.float64))])
+        return np.array([self.rule.belief.search(row).probabilities for row in similarity.astype(np.float64)])
 
     def different(self, similarity: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return of which pairs, of any shape, `identify` and `verify` say that they show different individuals."""
@@ -144,8 +144,9 @@ def cluster_photos(
                 "time: name some first"
             )
         if len(unnamed.frame):
-            criterion = _same_criterion(snapshot, stored, cut)
-            photos += _group_category(unnamed, exact_nearest(snapshot, stored), name, criterion, method)
+            known = exact_nearest(snapshot, stored)
+            criterion = _same_criterion(snapshot, stored, category_rule(stored.prompt, known), cut)
+            photos += _group_category(unnamed, known, name, criterion, method)
             descriptions.append(criterion.description)
     if not photos:
         raise GalleryError(f"{snapshot.uri}: every photo has a name{'' if category is None else f' in {category}'}")
@@ -185,11 +186,12 @@ def read_proposal(path: Path) -> dict[str, list[str]]:
     return groups
 
 
-def _same_criterion(snapshot: Snapshot, category: GalleryCategory, cut: float | None) -> SameCriterion:
-    """Return calibrated P(same) where the category's prompt allows it, else a similarity."""
+def _same_criterion(
+    snapshot: Snapshot, category: GalleryCategory, rule: DecisionRule, cut: float | None
+) -> SameCriterion:
+    """Return P(same) where individuals of the category were compared, else a similarity."""
     prompt = category.prompt
-    rule = decision_rule(None if prompt is None else prompt.held_out)
-    if rule is not None and rule.calibration is not None:
+    if rule.belief.basis.individuals > 1:
         probability = 0.5 if cut is None else cut
         return SameCriterion(rule, probability, f"calibrated P(same) of at least {probability:g}")
     choice = None if prompt is None else prompt.choice

@@ -5,7 +5,7 @@ follows from a photo's embedding is the same.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,101 +13,18 @@ from numpy.typing import NDArray
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
-from vicp.decisions.impostor_trials import searches_among
-from vicp.decisions.outcome import (
-    Candidate,
-    ErrorTargets,
-    Identification,
-    IdentificationReport,
-    InsufficientPairs,
-    Threshold,
-)
-from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule, decision_rule
-from vicp.decisions.sentences import NO_HELD_OUT_PAIRS, NO_PROMPT, identification_sentence
+from vicp.decisions.outcome import Identification, IdentificationReport
 from vicp.errors import GalleryError
-from vicp.gallery.categories import GalleryCategory, find_category, gallery_categories
-from vicp.gallery.identity_search import best_impostor_similarities
-from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult, nearest_in_category, nearest_in_table
-from vicp.gallery.routing import choose_categories, embed_under_prompts
+from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
+from vicp.gallery.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
+from vicp.gallery.nearest import nearest_in_category, nearest_in_table
+from vicp.gallery.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 
 FITS_NONE = "fits no category of this gallery"
-MAX_IDENTITIES = 5000  # whose impostor searches are made: all of them against all are 100 MB
+PLAIN = None  # the key of embeddings without a prompt, beside those of the categories
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class CategorySearch:
-    """What the photos of one category are compared with, and what their similarities mean.
-
-    Attributes:
-        category: Its name.
-        nearest: The search of its individuals; None where nobody has a name yet.
-        rule: None where the prompt allows no decisions.
-        unruled: Why it allows none, for people.
-    """
-
-    category: str
-    nearest: Nearest | None
-    rule: DecisionRule | None
-    unruled: str
-
-    @classmethod
-    def of(cls, category: str, nearest: Nearest | None, prompt: Prompt | None) -> "CategorySearch":
-        """Return the search of individuals whose photos are embedded under this prompt.
-
-        A gallery of more identities than the support calibrates the search itself: its identities give the impostor
-        searches.
-        """
-        rule = decision_rule(None if prompt is None else prompt.held_out)
-        unruled = NO_PROMPT if prompt is None else NO_HELD_OUT_PAIRS
-        if rule is None or not isinstance(nearest, ExactNearest):
-            return cls(category, nearest, rule, unruled)
-        if 2 * len(rule.searches.best) + 1 < len(nearest.names) <= MAX_IDENTITIES:
-            rule = replace(rule, searches=searches_among(best_impostor_similarities(nearest.index)))
-        return cls(category, nearest, rule, unruled)
-
-    def identify(
-        self, photos: Sequence[str], embeddings: Floats, *, targets: ErrorTargets, top: int, routed: bool = False
-    ) -> list[Identification]:
-        """Return the identification of each photo.
-
-        Args:
-            photos: Their names (B,).
-            embeddings: (B, D) float32, L2-normalised, under the category's prompt.
-            targets: The error rates to keep.
-            top: How many individuals to name.
-            routed: Whether the embeddings chose this category.
-        """
-        if self.nearest is None:
-            sentence = f"new: nobody of {self.category} has a name in this gallery yet"
-            return [Identification(p, self.category, "new", None, None, (), sentence, routed=routed) for p in photos]
-        results = self.nearest.search(embeddings, top)
-        return [self._decide(p, result, targets, routed) for p, result in zip(photos, results, strict=True)]
-
-    def _decide(self, photo: str, result: SearchResult, targets: ErrorTargets, routed: bool) -> Identification:
-        if self.rule is None:
-            candidates = _candidates(result, None)
-            return Identification(photo, self.category, None, None, None, candidates, self.unruled, routed=routed)
-        decision = self.rule.decide_search(result.similarities.astype(np.float64), targets)
-        shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
-        sentence = identification_sentence(
-            decision.verdict, first=result.names[0], probability=decision.probability, shortage=shortage
-        )
-        return Identification(
-            photo=photo,
-            category=self.category,
-            verdict=decision.verdict,
-            probability=decision.probability,
-            probability_new=decision.probability_new,
-            candidates=_candidates(result, decision.probabilities),
-            sentence=sentence,
-            threshold=decision.limit if isinstance(decision.limit, Threshold) else None,
-            shortage=shortage,
-            new_below=decision.new_below,
-            routed=routed,
-        )
 
 
 def identify_photos(
@@ -116,8 +33,7 @@ def identify_photos(
     queries: Sequence[PhotoTable],
     *,
     prompt: Prompt | None,
-    targets: ErrorTargets = DEFAULT_TARGETS,
-    top: int = 5,
+    question: Question = DEFAULT_QUESTION,
 ) -> IdentificationReport:
     """Return who of a table of photos every query shows.
 
@@ -125,16 +41,15 @@ def identify_photos(
         embedder: The prompt's model.
         gallery: Photos of known individuals; of the prompt's category alone, where it is among theirs.
         queries: Photos to identify.
-        prompt: The category's; None compares plain embeddings, which calibrate nothing.
-        targets: The error rates to keep.
-        top: How many individuals to name.
+        prompt: The category's; None compares plain embeddings.
+        question: How to identify them.
 
     Raises:
         DataError: Photos that cannot be used, or a gallery photo without an identity.
         PromptError: The prompt belongs to another model.
     """
     known, search = search_photos(embedder, gallery, prompt=prompt)
-    report = identify_with(embedder, search, queries, prompt=prompt, targets=targets, top=top)
+    report = identify_with(embedder, search, queries, prompt=prompt, question=question)
     return replace(report, skipped=report.skipped + len(known.skipped))
 
 
@@ -160,8 +75,7 @@ def identify_with(
     queries: Sequence[PhotoTable],
     *,
     prompt: Prompt | None,
-    targets: ErrorTargets = DEFAULT_TARGETS,
-    top: int = 5,
+    question: Question = DEFAULT_QUESTION,
 ) -> IdentificationReport:
     """Return whom of the searched individuals every query shows; the arguments are those of `identify_photos`.
 
@@ -169,11 +83,13 @@ def identify_with(
         DataError: Photos that cannot be used.
         PromptError: The prompt belongs to another model.
     """
-    embedded = [embedder.embed(table, prompt) for table in queries]
+    embedded = [embedder.embed_under(table, [prompt] if prompt is None else [prompt, None]) for table in queries]
     identifications = [
         identification
         for table, embeddings in embedded
-        for identification in search.identify(_names(table), embeddings.float().numpy(), targets=targets, top=top)
+        for identification in search.identify(
+            QueryEmbeddings(_names(table), embeddings[0].float().numpy(), embeddings[-1].float().numpy()), question
+        )
     ]
     return _report(identifications, [search], sum(len(table.skipped) for table, _ in embedded))
 
@@ -184,8 +100,7 @@ def identify_in_gallery(
     queries: Sequence[PhotoTable],
     *,
     category: str | None = None,
-    targets: ErrorTargets = DEFAULT_TARGETS,
-    top: int = 5,
+    question: Question = DEFAULT_QUESTION,
     allow_unknown: bool = True,
 ) -> IdentificationReport:
     """Return who of a stored gallery every query shows.
@@ -195,8 +110,7 @@ def identify_in_gallery(
         snapshot: The gallery.
         queries: Photos to identify.
         category: Theirs; None lets the prompts decide where the gallery has several.
-        targets: The error rates to keep.
-        top: How many individuals to name.
+        question: How to identify them.
         allow_unknown: Say so of a photo that fits no category.
 
     Raises:
@@ -204,9 +118,17 @@ def identify_in_gallery(
         GalleryError: No such category, nothing enrolled, or another model.
     """
     categories = _categories(snapshot, category)
-    embedded = [embed_under_prompts(embedder, snapshot, table, categories) for table in queries]
+    for stored in categories.values():
+        check_model(embedder, stored.model, uri=snapshot.uri)
+    prompts = [*(stored.prompt for stored in categories.values()), None]
+    embedded = [embedder.embed_under(table, prompts) for table in queries]
+    by_category = [
+        dict(zip([*categories, PLAIN], (rows.float().numpy() for rows in embeddings), strict=True))
+        for _, embeddings in embedded
+    ]
     chosen = [
-        choose_categories(snapshot, categories, embeddings, allow_unknown=allow_unknown) for embeddings, _ in embedded
+        choose_categories(snapshot, categories, {name: rows[name] for name in categories}, allow_unknown=allow_unknown)
+        for rows in by_category
     ]
     searches = {
         name: CategorySearch.of(name, nearest_in_category(snapshot, stored), stored.prompt)
@@ -215,33 +137,31 @@ def identify_in_gallery(
     }
     identifications = [
         identification
-        for (embeddings, usable), names in zip(embedded, chosen, strict=True)
+        for rows, (usable, _), names in zip(by_category, embedded, chosen, strict=True)
         for identification in _identify_routed(
-            searches, names, _names(usable), embeddings, targets=targets, top=top, routed=len(categories) > 1
+            searches, names, _names(usable), rows, question, routed=len(categories) > 1
         )
     ]
-    return _report(identifications, list(searches.values()), sum(len(usable.skipped) for _, usable in embedded))
+    return _report(identifications, list(searches.values()), sum(len(usable.skipped) for usable, _ in embedded))
 
 
 def _identify_routed(
     searches: Mapping[str, CategorySearch],
     categories: Sequence[str],
     photos: Sequence[str],
-    embeddings: Mapping[str, Floats],
+    embeddings: Mapping[str | None, Floats],
+    question: Question,
     *,
-    targets: ErrorTargets,
-    top: int,
     routed: bool,
 ) -> list[Identification]:
-    """Return the identification of each photo (B,) in its category (B,)."""
+    """Return the identification of each photo (B,) in its category (B,); `embeddings` are by category."""
     by_row: dict[int, Identification] = {}
     for category in dict.fromkeys(categories):
         rows = [row for row, name in enumerate(categories) if name == category]
         names = [photos[row] for row in rows]
         if category in searches:
-            in_category = searches[category].identify(
-                names, embeddings[category][rows], targets=targets, top=top, routed=routed
-            )
+            queries = QueryEmbeddings(names, embeddings[category][rows], embeddings[PLAIN][rows])
+            in_category = searches[category].identify(queries, question, routed=routed)
         else:
             in_category = [
                 Identification(name, category, None, None, None, (), FITS_NONE, routed=True) for name in names
@@ -261,19 +181,6 @@ def _categories(snapshot: Snapshot, category: str | None) -> Mapping[str, Galler
 
 def _only_category(table: PhotoTable) -> str:
     return table.categories[0] if len(table.categories) == 1 else ""
-
-
-def _candidates(result: SearchResult, probabilities: NDArray[np.float64] | None) -> tuple[Candidate, ...]:
-    return tuple(
-        Candidate(
-            identity=name,
-            similarity=float(result.similarities[rank]),
-            probability=None if probabilities is None else float(probabilities[rank]),
-            photo=source,
-            key=key,
-        )
-        for rank, (name, (source, key)) in enumerate(zip(result.names, result.photos, strict=True))
-    )
 
 
 def _report(

@@ -30,6 +30,11 @@ class IdentityIndex:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Return how many photos each identity has (I,)."""
+        return np.diff(np.append(self.starts, len(self.embeddings)))
+
     def rows_of(self, identity: int) -> slice:
         """Return the rows of an identity."""
         stop = self.starts[identity + 1] if identity + 1 < len(self.starts) else len(self.embeddings)

@@ -1,6 +1,7 @@
 """Search the known individuals nearest to a photo, exactly or by an approximate index."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,11 +30,13 @@ class SearchResult:
         names: Theirs, best first.
         photos: Of each, the closest photo: source and key.
         similarities: (I,) of every individual, best first; an index knows only that the rest are no closer.
+        counts: (I,) how many photos each of them has.
     """
 
     names: list[str]
     photos: list[tuple[str, str]]
     similarities: Floats
+    counts: NDArray[np.int64]
 
 
 class Nearest(Protocol):
@@ -86,12 +89,14 @@ class ExactNearest:
 
     def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
         """Yield the `top` nearest individuals of each query (B, D)."""
+        counts = self.index.counts
         for embedding, similarity in zip(query, self.similarities(query), strict=True):
             order = np.argsort(-similarity, kind="stable")
             numbers = [self.index.closest_photo(embedding, int(i)) for i in order[:top]]
             facts = self.frame.loc[numbers, ["source", "key"]]
             photos = [(str(source), str(key)) for source, key in facts.itertuples(index=False)]
-            yield SearchResult([self.index.names[i] for i in order[:top]], photos, similarity[order])
+            names = [self.index.names[i] for i in order[:top]]
+            yield SearchResult(names, photos, similarity[order], counts[order])
 
     def closest_photos(self, query: Floats) -> NDArray[np.int64]:
         """Return the number of the closest photo of each query (B,)."""
@@ -107,16 +112,24 @@ class IndexedNearest:
     Attributes:
         snapshot: The gallery.
         table: LanceDB's table of embeddings.
-        names: Of all individuals.
-        num_photos: How many photos they have.
+        count_of: How many photos each individual has.
         cells: How many cells are searched.
     """
 
     snapshot: Snapshot
     table: Any
-    names: tuple[str, ...]
-    num_photos: int
+    count_of: Mapping[str, int]
     cells: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all individuals."""
+        return tuple(self.count_of)
+
+    @property
+    def num_photos(self) -> int:
+        """Return how many photos they have."""
+        return sum(self.count_of.values())
 
     def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
         """Yield the `top` nearest individuals of each query (B, D)."""
@@ -126,10 +139,14 @@ class IndexedNearest:
             facts = self.snapshot.of_numbers(PHOTOS, hits["number"].tolist(), columns).to_pandas()
             best = hits.merge(facts, on="number").dropna(subset="identity").drop_duplicates("identity")
             similarity = best["similarity"].to_numpy(np.float32)
-            rest = np.full(len(self.names) - len(best), similarity[-1] if len(best) else -1.0, np.float32)
+            num_rest = len(self.count_of) - len(best)
+            rest = np.full(num_rest, similarity[-1] if len(best) else -1.0, np.float32)
+            found = [self.count_of[name] for name in best["identity"]]
+            mean = (self.num_photos - sum(found)) // max(num_rest, 1)  # photos of one of the rest
+            counts = np.array(found + [max(mean, 1)] * num_rest, dtype=np.int64)
             listed = best.iloc[:top]
             photos = list(zip(listed["source"], listed["key"], strict=True))
-            yield SearchResult(list(listed["identity"]), photos, np.concatenate([similarity, rest]))
+            yield SearchResult(list(listed["identity"]), photos, np.concatenate([similarity, rest]), counts)
 
     def closest_photos(self, query: Floats) -> NDArray[np.int64]:
         """Return the number of the closest photo of each query (B,)."""
@@ -162,8 +179,8 @@ def nearest_in_category(snapshot: Snapshot, category: GalleryCategory) -> Neares
     identities = snapshot.read(PHOTOS, ["identity"], where)["identity"]
     if not len(identities):
         return None
-    names = tuple(sorted(identities.unique().to_pylist()))
-    return IndexedNearest(snapshot, snapshot.open(category.table), names, len(identities), int(settings["cells"]))
+    count_of = dict(sorted(Counter(identities.to_pylist()).items()))
+    return IndexedNearest(snapshot, snapshot.open(category.table), count_of, int(settings["cells"]))
 
 
 def exact_nearest(snapshot: Snapshot, category: GalleryCategory) -> ExactNearest | None:

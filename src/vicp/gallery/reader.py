@@ -8,10 +8,12 @@ from typing import Literal, get_args
 import pandas as pd
 
 from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
+from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, gallery_categories
+from vicp.gallery.category_search import Question
 from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.embedding_model import open_model
@@ -72,6 +74,7 @@ class GalleryReader:
         *,
         category: str | None = None,
         targets: ErrorTargets = DEFAULT_TARGETS,
+        prior_new: float = EVEN,
         top: int = 5,
         allow_unknown: bool = True,
     ) -> IdentificationReport:
@@ -80,7 +83,8 @@ class GalleryReader:
         Args:
             photos: What to identify.
             category: Theirs; None lets the prompts decide where the gallery has several.
-            targets: The error rates that the answers keep.
+            targets: The error rates of a promise.
+            prior_new: P(somebody new) before a photo is seen.
             top: How many individuals to name.
             allow_unknown: Say so of a photo that fits no category.
 
@@ -94,8 +98,7 @@ class GalleryReader:
             self.snapshot,
             tables,
             category=category,
-            targets=targets,
-            top=top,
+            question=Question(targets, prior_new, top),
             allow_unknown=allow_unknown,
         )
 
@@ -108,7 +111,7 @@ class GalleryReader:
             a: A photo.
             b: Another.
             category: Theirs; None lets the first photo decide.
-            targets: The error rates that the answer keeps.
+            targets: The error rates of a promise.
 
         Raises:
             DataError: A photo that cannot be used.

@@ -1,18 +1,22 @@
 """Verify whether two photos show one individual, under a prompt or in a gallery."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.in_context import can_verify, probability_same
 from vicp.adapt.prompt import Prompt
 from vicp.data.loading import load_pixels
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.decisions.outcome import ErrorTargets, InsufficientPairs, Threshold, Verification
-from vicp.decisions.rule import DEFAULT_TARGETS, decision_rule
-from vicp.decisions.sentences import NO_HELD_OUT_PAIRS, NO_PROMPT, verification_sentence
+from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
+from vicp.decisions.sentences import promise_sentence, verification_sentence
+from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, find_category, gallery_categories
+from vicp.gallery.category_rule import category_reference, category_rule
+from vicp.gallery.nearest import nearest_in_category
 from vicp.gallery.routing import UNKNOWN, choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 
@@ -25,7 +29,7 @@ def verify_photos(
     Args:
         embedder: The prompt's model.
         pair: A table of the two photos.
-        prompt: The category's; None compares plain embeddings, which calibrate nothing.
+        prompt: The category's; None compares plain embeddings, and all that is believed is borrowed.
         targets: The error rates to keep.
 
     Raises:
@@ -34,7 +38,11 @@ def verify_photos(
     """
     pixels = decode_pair(embedder, pair)
     embeddings = embedder.embed_pixels(pixels, prompt, mirror=False)  # (2, D)
-    return _verify(embedder, pixels, embeddings, prompt, "" if prompt is None else prompt.category, targets)
+    plain = embeddings if prompt is None else embedder.embed_pixels(pixels, mirror=False)
+    rule, reference = category_rule(prompt, None), category_reference(prompt, None)
+    return _verify(
+        _PairEmbeddings(embeddings, plain), rule, reference, "" if prompt is None else prompt.category, targets
+    )
 
 
 def verify_in_gallery(
@@ -71,8 +79,16 @@ def verify_in_gallery(
     if chosen == UNKNOWN and chosen not in categories:
         first = pair.frame["path"].iloc[0]
         raise GalleryError(f"{first}: fits no category of {snapshot.uri}: give --category ({', '.join(categories)})")
-    prompt = categories[chosen].prompt
-    return _verify(embedder, pixels, embeddings[chosen], prompt, chosen, targets, routed=len(categories) > 1)
+    stored = categories[chosen]
+    nearest = nearest_in_category(snapshot, stored) if stored.prompt is None else None
+    return _verify(
+        _PairEmbeddings(embeddings[chosen], embedder.embed_pixels(pixels, mirror=False)),
+        category_rule(stored.prompt, nearest),
+        category_reference(stored.prompt, nearest),
+        chosen,
+        targets,
+        routed=len(categories) > 1,
+    )
 
 
 def decode_pair(embedder: Embedder, pair: PhotoTable) -> Tensor:
@@ -88,46 +104,46 @@ def decode_pair(embedder: Embedder, pair: PhotoTable) -> Tensor:
     return torch.cat([batch.pixels for batch in batches])
 
 
+@dataclass(frozen=True, eq=False)
+class _PairEmbeddings:
+    """Embeddings of two photos: under the category's prompt (2, D), and without one (2, D')."""
+
+    prompted: Tensor
+    plain: Tensor
+
+
 def _verify(
-    embedder: Embedder,
-    pixels: Tensor,
-    embeddings: Tensor,
-    prompt: Prompt | None,
+    pair: _PairEmbeddings,
+    rule: DecisionRule,
+    reference: CategoryReference | None,
     category: str,
     targets: ErrorTargets,
     *,
     routed: bool = False,
 ) -> Verification:
-    """Return what the embeddings (2, D) of two photos say of them, and what the in-context verifier does."""
-    similarity = float(embeddings[0] @ embeddings[1])
-    if prompt is None:
-        return Verification(category, None, None, similarity, NO_PROMPT, routed=routed)
-    rule = decision_rule(prompt.held_out)
-    decision = None if rule is None else rule.decide_pair(similarity, targets)
-    limit = None if decision is None else decision.limit
-    shortage = limit if isinstance(limit, InsufficientPairs) else None
-    sentence = NO_HELD_OUT_PAIRS
-    if decision is not None:
-        sentence = verification_sentence(decision.verdict, probability=decision.probability, shortage=shortage)
+    """Return what the embeddings of two photos say of them."""
+    similarity = float(pair.prompted[0] @ pair.prompted[1])
+    shares = None if reference is None else reference.typicality(pair.plain.float().numpy())
+    typicality = None if shares is None else float(shares.min())
+    of_category = typicality is None or typicality >= LEAST_TYPICALITY
+    decision = rule.decide_pair(similarity, targets)
+    shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
+    promised = decision.promised and of_category
     return Verification(
         category=category,
-        verdict=None if decision is None else decision.verdict,
-        probability=None if decision is None else decision.probability,
+        verdict="unsure" if not of_category else "same" if decision.same else "different",
+        probability=decision.probability,
         similarity=similarity,
-        sentence=sentence,
-        threshold=limit if isinstance(limit, Threshold) else None,
+        sentence=verification_sentence(
+            decision.probability, decision.probability_range, category=category, of_category=of_category
+        ),
+        probability_range=decision.probability_range,
+        basis=rule.belief.basis,
+        typicality=typicality,
+        promised=promised,
+        promise=promise_sentence(promised, new=not decision.same, pair=True, targets=targets, shortage=shortage),
+        threshold=decision.limit if isinstance(decision.limit, Threshold) else None,
         shortage=shortage,
-        different_below=None if decision is None else decision.different_below,
-        verifier_probability=_verifier_probability(embedder, pixels, prompt),
-        labels_predictable=prompt.labels_predictable,
-        separating_similarity=None if prompt.choice is None else prompt.choice.threshold,
-        separating_accuracy=None if prompt.choice is None else prompt.choice.threshold_accuracy,
+        different_below=decision.different_below,
         routed=routed,
     )
-
-
-def _verifier_probability(embedder: Embedder, pixels: Tensor, prompt: Prompt) -> float | None:
-    if not can_verify(embedder, prompt):
-        return None
-    latents = embedder.latents(pixels)  # (2, Q, E)
-    return float(probability_same(embedder, prompt, latents[:1], latents[1:])[0])

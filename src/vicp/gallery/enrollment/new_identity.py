@@ -13,6 +13,8 @@ from vicp.gallery.contents import photos, quoted
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import check_name
 
+RECOGNISED = 0.5  # P of an individual from which it is not enrolled as another
+
 
 @dataclass(frozen=True)
 class NewIdentityResult:
@@ -51,7 +53,9 @@ def check_new(
         raise GalleryError(
             f"the photos look like {', '.join(categories)}: give --category, and photos of one individual"
         )
-    recognised = [answer for answer in identifications if answer.verdict == "same"]
+    recognised = [
+        answer for answer in identifications if answer.verdict == "same" and (answer.probability or 0) >= RECOGNISED
+    ]
     if recognised and not force:
         first = recognised[0]
         raise GalleryError(

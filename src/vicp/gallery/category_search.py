@@ -1,0 +1,174 @@
+"""The search of one category's individuals, and what is believed and promised of each photo."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicp.adapt.prompt import Prompt
+from vicp.decisions.belief import EVEN, SearchBelief
+from vicp.decisions.impostor_trials import searches_among
+from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, InsufficientPairs, Threshold
+from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
+from vicp.decisions.sentences import identification_sentence, promise_sentence
+from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
+from vicp.errors import ConfigError
+from vicp.gallery.category_rule import category_reference, category_rule
+from vicp.gallery.identity_search import best_impostor_similarities
+from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult
+
+LISTED = 10  # individuals looked at closely, of which the likeliest are named
+MAX_IDENTITIES = 5000  # whose impostor searches are made: all of them against all are 100 MB
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """How photos are identified.
+
+    Attributes:
+        targets: The error rates of a promise.
+        prior_new: P(somebody new) before a photo is seen.
+        top: How many individuals to name.
+    """
+
+    targets: ErrorTargets = DEFAULT_TARGETS
+    prior_new: float = EVEN
+    top: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.prior_new < 1:
+            raise ConfigError(f"prior_new {self.prior_new:g}: expected a probability between 0 and 1")
+
+
+DEFAULT_QUESTION = Question()
+
+
+@dataclass(frozen=True, eq=False)
+class QueryEmbeddings:
+    """Photos to identify.
+
+    Attributes:
+        names: (B,).
+        embeddings: (B, D) float32, L2-normalised, under the category's prompt.
+        plain: (B, D') without a prompt.
+    """
+
+    names: Sequence[str]
+    embeddings: Floats
+    plain: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class CategorySearch:
+    """What the photos of one category are compared with, and what their similarities mean.
+
+    Attributes:
+        category: Its name.
+        nearest: The search of its individuals; None where nobody has a name yet.
+        rule: What similarities mean.
+        reference: Photos that show what the category looks like; None where there are none.
+    """
+
+    category: str
+    nearest: Nearest | None
+    rule: DecisionRule
+    reference: CategoryReference | None
+
+    @classmethod
+    def of(cls, category: str, nearest: Nearest | None, prompt: Prompt | None) -> "CategorySearch":
+        """Return the search of individuals whose photos are embedded under this prompt.
+
+        A gallery of more identities than the support calibrates the promise itself: its identities give the impostor
+        searches.
+        """
+        rule = category_rule(prompt, nearest)
+        reference = category_reference(prompt, nearest)
+        num_taught = 2 * len(rule.searches.best) + 1
+        if isinstance(nearest, ExactNearest) and num_taught < len(nearest.names) <= MAX_IDENTITIES:
+            rule = replace(rule, searches=searches_among(best_impostor_similarities(nearest.index)))
+        return cls(category, nearest, rule, reference)
+
+    def identify(self, queries: QueryEmbeddings, question: Question, *, routed: bool = False) -> list[Identification]:
+        """Return the identification of each photo.
+
+        Args:
+            queries: The photos.
+            question: How.
+            routed: Whether the embeddings chose this category.
+        """
+        if self.nearest is None:
+            sentence = f"new: nobody of {self.category} has a name in this gallery yet"
+            return [
+                Identification(name, self.category, "new", 1.0, 1.0, (), sentence, routed=routed)
+                for name in queries.names
+            ]
+        typical = None if self.reference is None else self.reference.typicality(queries.plain)
+        typicality = [None] * len(queries.names) if typical is None else [float(value) for value in typical]
+        results = self.nearest.search(queries.embeddings, max(question.top, LISTED))
+        return [
+            self._decide(name, result, question, share, routed)
+            for name, result, share in zip(queries.names, results, typicality, strict=True)
+        ]
+
+    def _decide(
+        self, photo: str, result: SearchResult, question: Question, typicality: float | None, routed: bool
+    ) -> Identification:
+        decision = self.rule.decide_search(
+            result.similarities.astype(np.float64),
+            question.targets,
+            photos=result.counts,
+            prior_new=question.prior_new,
+        )
+        belief = decision.belief
+        candidates = _candidates(result, belief)[: question.top]
+        likeliest = _candidates(result, belief)[:2]
+        of_category = typicality is None or typicality >= LEAST_TYPICALITY
+        shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
+        promised = decision.promised and of_category
+        first = likeliest[0]
+        return Identification(
+            photo=photo,
+            category=self.category,
+            verdict="unsure" if not of_category else "new" if decision.is_new else "same",
+            probability=belief.probability_new if decision.is_new else first.probability,
+            probability_range=belief.range_new if decision.is_new else first.probability_range,
+            probability_new=belief.probability_new,
+            probability_new_range=belief.range_new,
+            prior_new=question.prior_new,
+            candidates=candidates,
+            sentence=identification_sentence(
+                [(one.identity, one.probability, one.probability_range) for one in likeliest],
+                (belief.probability_new, belief.range_new),
+                category=self.category,
+                of_category=of_category,
+            ),
+            basis=self.rule.belief.basis,
+            typicality=typicality,
+            promised=promised,
+            promise=promise_sentence(
+                promised, new=decision.is_new, pair=False, targets=question.targets, shortage=shortage
+            ),
+            threshold=decision.limit if isinstance(decision.limit, Threshold) else None,
+            shortage=shortage,
+            new_below=decision.new_below,
+            routed=routed,
+        )
+
+
+def _candidates(result: SearchResult, belief: SearchBelief) -> tuple[Candidate, ...]:
+    """Return the individuals that were found, likeliest first."""
+    candidates = [
+        Candidate(
+            identity=name,
+            similarity=float(result.similarities[rank]),
+            probability=float(belief.probabilities[rank]),
+            photo=source,
+            key=key,
+            probability_range=(float(belief.ranges[rank, 0]), float(belief.ranges[rank, 1])),
+        )
+        for rank, (name, (source, key)) in enumerate(zip(result.names, result.photos, strict=True))
+    ]
+    return tuple(sorted(candidates, key=lambda candidate: -candidate.probability))
