@@ -9,6 +9,7 @@ from tests.gallery.conftest import write_photos
 
 import vicp.data.images
 import vicp.data.loading
+import vicp.data.photo_check
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.teach import teach_category
@@ -46,7 +47,7 @@ class Counts:
 
         monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
         monkeypatch.setattr(vicp.data.loading, "photo_key", counted_key)
-        for module in (vicp.data.loading, vicp.data.images):
+        for module in (vicp.data.loading, vicp.data.images, vicp.data.photo_check):
             monkeypatch.setattr(module, "decode_photo", counted_decode)
 
     def check(self, *folders: Path, hashed: bool = True) -> None:
