@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.helpers.photos import write_frames
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
 from vicp.adapt.recipe import GeneratedPrompt, Null, Whitening
@@ -57,20 +57,6 @@ def test_given_pairs_with_bad_photos_are_dropped_where_that_is_allowed(embedder:
     (photo_folder / "red" / "1.jpg").write_bytes(b"")
     with pytest.raises(DataError, match="no labelled pair is left"):
         teach_category(lenient, table, category="shoe", support=support, adapt="metric")
-
-
-def write_frames(folder: Path, *, individuals: int, scenes: int, frames: int) -> Path:
-    """`folder/NAME/SCENE-FRAME.jpg`: scenes that differ, and frames that differ in noise alone."""
-    for individual in range(individuals):
-        for scene in range(scenes):
-            rng = np.random.default_rng([individual, scene])
-            small = Image.fromarray(rng.integers(0, 255, (6, 6, 3)).astype(np.uint8))
-            pixels = np.asarray(small.resize((64, 64), Image.Resampling.BICUBIC)).astype(int)
-            (folder / f"n{individual}").mkdir(parents=True, exist_ok=True)
-            for frame in range(frames):
-                noisy = (pixels + rng.integers(-3, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
-                Image.fromarray(noisy).save(folder / f"n{individual}" / f"{scene}-{frame}.png")
-    return folder
 
 
 def test_a_burst_is_one_piece_of_evidence(embedder: Embedder, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ def test_check_lines_of_an_identity_in_two_splits() -> None:
         bad=(),
         warning="",
         leaks=Leaks((IdentityLeak("cat/tom", ("test", "train")),), (), 0, 0, 0, ()),
+        moments=5,
     )
     assert check_lines(report) == [
         "5 photos",
@@ -29,7 +30,7 @@ def test_check_lines_of_an_identity_in_two_splits() -> None:
 
 def test_check_lines_of_bad_photos_and_unknown_identities() -> None:
     counts = (GroupCounts("photos", 3, 0, 0, 0.0, 0),)
-    report = CheckReport(3, counts, (), (BadPhoto(2, "a.jpg", "the file is empty"),), "no identities", NO_LEAKS)
+    report = CheckReport(3, counts, (), (BadPhoto(2, "a.jpg", "the file is empty"),), "no identities", NO_LEAKS, 2)
     assert check_lines(report) == [
         "3 photos",
         "  photos: 3 photos, identities unknown",
@@ -52,7 +53,11 @@ def test_leak_lines_list_twenty_of_each_kind_and_count_all() -> None:
     photos = tuple(PhotoLeak("a", "b", "equal", "splits") for _ in range(1000))
     lines = leak_lines(Leaks((), photos, 1300, 0, 7, ()))
     assert len(lines) == 1 + 20 + 1 + 1
-    assert lines[21:] == ["  and 1280 more", "Other pairs of equal or near-equal photos: 7, which leak nothing"]
+    assert lines[21:] == [
+        "  and 1280 more",
+        "Other pairs of equal or near-equal photos: 7; in one gallery they find each other, so `vicp evaluate` leaves "
+        "them out",
+    ]
 
 
 def test_leak_lines_without_leaks_is_empty() -> None:

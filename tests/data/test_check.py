@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from tests.helpers.photos import blob_photo
 
+from vicp.cli.render_data import check_lines
 from vicp.data.audit.check import CheckReport, GroupCounts, check_source
 from vicp.data.audit.leaks import IdentityLeak, Leaks, PhotoLeak
 
@@ -86,3 +87,13 @@ def test_real_photos(name: str, between: int, labels: int, others: int) -> None:
     assert (checked.leaks.in_two_splits, checked.leaks.two_identities) == (between, labels)
     assert checked.leaks.identities == ()
     assert checked.leaks.duplicates == pytest.approx(others, abs=max(1, others // 10))  # decoders differ in a bit
+
+
+def test_photos_are_counted_by_moment(listed: Path) -> None:
+    assert check(listed).moments == 5
+    frame = pd.read_csv(listed)
+    frame.assign(sequence=["a", "a", "a", "b", "c"]).to_csv(listed, index=False)
+    report = check(listed)
+    assert report.moments == 4, "of two cats, a sequence is two moments"
+    line = "5 photos are of 4 moments: near-equal frames, photos of one sequence and photos less than a minute apart"
+    assert any(text.startswith(line) for text in check_lines(report))

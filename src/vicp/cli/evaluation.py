@@ -41,6 +41,9 @@ ShareOption = Annotated[float, typer.Option(help="Share of the individuals to te
 ExcludeOption = Annotated[
     str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
 ]
+KeepBurstsOption = Annotated[
+    bool, typer.Option("--keep-bursts", help="Count near-equal frames and photos of the query's moment as answers.")
+]
 KeepTrainedOption = Annotated[
     bool, typer.Option("--keep-trained", help="Look up individuals that a checkpoint was trained on, too.")
 ]
@@ -63,6 +66,7 @@ def evaluate(
     shortlist: ShortlistOption = 50,
     share_support: ShareOption = 0.5,
     exclude: ExcludeOption = None,
+    keep_bursts: KeepBurstsOption = False,
     keep_trained: KeepTrainedOption = False,
     diagnose: DiagnoseOption = True,
     published: PublishedOption = None,
@@ -87,6 +91,7 @@ def evaluate(
             shortlist=shortlist,
             share_support=share_support,
             exclude=exclude,
+            keep_bursts=keep_bursts,
             keep_trained=keep_trained,
             diagnose=diagnose,
             published=published,

@@ -20,6 +20,12 @@ def check_lines(report: "CheckReport") -> list[str]:
         lines.append(report.warning)
     if report.dates:
         lines.append(f"{report.dates}. Splits by time need dates that can be read.")
+    num_usable = report.photos - len(report.bad)
+    if report.moments < num_usable:
+        lines.append(
+            f"{num_usable} photos are of {report.moments} moments: near-equal frames, photos of one sequence and "
+            "photos less than a minute apart are one piece of evidence"
+        )
     lines += leak_lines(report.leaks)
     if not report.bad:
         return [*lines, "Every photo can be used."]
@@ -53,7 +59,10 @@ def leak_lines(leaks: "Leaks") -> list[str]:
             leaks.two_identities,
         ),
         *_listed(
-            f"Other pairs of equal or near-equal photos: {leaks.duplicates}, which leak nothing", [], leaks.duplicates
+            f"Other pairs of equal or near-equal photos: {leaks.duplicates}; in one gallery they find each other, so "
+            "`vicp evaluate` leaves them out",
+            [],
+            leaks.duplicates,
         ),
     ]
 

@@ -35,12 +35,17 @@ def moment_codes(table: PhotoTable, fingerprints: Sequence[PhotoFingerprint] | N
     links = [_linked(individuals, _sequences(table)), _linked_by_time(individuals, table)]
     if fingerprints is not None:
         links.append(_linked(individuals, near_groups(fingerprints)))
-    left, right = np.concatenate(links, axis=1)
-    num_photos = len(table)
-    graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(num_photos, num_photos))
-    labels = connected_components(graph, directed=False)[1]
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+    return _components(np.concatenate(links, axis=1), len(table))
+
+
+def joined_codes(individuals: Codes, *codes: Codes) -> Codes:
+    """Return a code per photo (n,) that photos of one individual share where any of these codes, or a chain, is one.
+
+    Args:
+        individuals: (n,) a code per photo.
+        codes: (n,) each; -1 links a photo with no other.
+    """
+    return _components(np.concatenate([_linked(individuals, each) for each in codes], axis=1), len(individuals))
 
 
 def one_per_moment(moments: Codes, rng: np.random.Generator) -> Codes:
@@ -54,6 +59,15 @@ def num_shared(moments: Codes) -> int:
     """Return how many photos share their moment with another one."""
     sizes = np.bincount(moments) if len(moments) else np.zeros(0, dtype=np.int64)
     return int(sizes[sizes > 1].sum())
+
+
+def _components(links: Codes, num_photos: int) -> Codes:
+    """Return the connected component (n,) of each photo, numbered by its first photo."""
+    left, right = links
+    graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(num_photos, num_photos))
+    labels = connected_components(graph, directed=False)[1]
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
 
 
 def _sequences(table: PhotoTable) -> Codes:

@@ -60,6 +60,7 @@ class EvaluationConfig:
         shortlist: Gallery photos that a second stage re-orders.
         share_support: See `make_tasks`.
         exclude: See `make_tasks`.
+        keep_bursts: Look photos up among the others of their moment, too.
         keep_trained: Look up individuals that a checkpoint was trained on, too.
         diagnose: Look closer at every category, with the first method.
         published: A CSV of numbers that others have printed, see `read_published`.
@@ -80,6 +81,7 @@ class EvaluationConfig:
     shortlist: int = 50
     share_support: float = 0.5
     exclude: str | None = None
+    keep_bursts: bool = False
     keep_trained: bool = False
     diagnose: bool = True
     published: Path | None = None

@@ -4,9 +4,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from vicp.adapt.embedder import Embedder, HasEmbedder
-from vicp.data.photo_check import check_photos, without
-from vicp.data.records import PhotoTable, bad_photos_message
+from vicp.data.fingerprints import photo_fingerprint
+from vicp.data.moments import moment_codes
+from vicp.data.photo_check import read_photos, without
+from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
@@ -21,7 +25,7 @@ from vicp.evaluation.result_cache import check_settings, table_fingerprint
 from vicp.evaluation.results import Row
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
-from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.task import EvaluationTask, Rows
 from vicp.evaluation.training_overlap import trained_photos
 from vicp.progress import Progress
 
@@ -41,6 +45,7 @@ def evaluate(
     shortlist: int = 50,
     share_support: float = 0.5,
     exclude: str | None = None,
+    keep_bursts: bool = False,
     keep_trained: bool = False,
     diagnose: bool = True,
     published: Path | None = None,
@@ -63,6 +68,7 @@ def evaluate(
         shortlist: Gallery photos that a second stage re-orders, at least 2.
         share_support: Share of the identities whose pairs may be taught, 0.01 to 0.99.
         exclude: Column; no gallery photo of the query's individual that shares its value counts.
+        keep_bursts: Count photos of the query's moment as answers: near-equal frames, one sequence, or seconds apart.
         keep_trained: Look up individuals that a checkpoint was trained on, too; what is measured is then too good.
         diagnose: Look closer at every category, with the first method.
         published: A CSV of numbers that others have printed, to show with ours.
@@ -88,6 +94,7 @@ def evaluate(
         shortlist=shortlist,
         share_support=share_support,
         exclude=exclude,
+        keep_bursts=keep_bursts,
         keep_trained=keep_trained,
         diagnose=diagnose,
         published=published,
@@ -97,9 +104,9 @@ def evaluate(
     opened = make_methods(methods)
     if published is not None:
         read_published(published)  # before hours have passed
-    table, name = _open_source(photos, seed=seed, skip_bad=skip_bad)
+    table, name, moments = _open_source(photos, seed=seed, skip_bad=skip_bad)
     source = Path(photos) if isinstance(photos, str | Path) else None
-    return run_evaluation(config, opened, table, source=source, name=name, progress=progress)
+    return run_evaluation(config, opened, table, source=source, name=name, moments=moments, progress=progress)
 
 
 def run_evaluation(
@@ -109,6 +116,7 @@ def run_evaluation(
     *,
     source: Path | None,
     name: str,
+    moments: Rows | None = None,
     progress: Progress | None = None,
 ) -> EvaluationReport:
     """Return the evaluation of photos that are read already, all of which can be decoded.
@@ -119,9 +127,14 @@ def run_evaluation(
         table: The photos.
         source: Their folder, for the lists of pairs in it; None for photos from elsewhere.
         name: Of the photos, for the report.
+        moments: Of the photos; None finds them.
         progress: Called after each result.
     """
     start = time.monotonic()
+    if config.keep_bursts:
+        moments = None
+    elif moments is None:
+        _, moments = usable_photos(table, skip_bad=False)
     trained = None if config.keep_trained else trained_photos(methods, table)
     tasks, skipped = make_tasks(
         table,
@@ -129,6 +142,7 @@ def run_evaluation(
         source=source,
         share_support=config.share_support,
         exclude=config.exclude,
+        moments=moments,
         trained=trained,
         seed=config.seed,
     )
@@ -158,13 +172,17 @@ def run_evaluation(
     )
 
 
-def _open_source(photos: str | Path | PhotoTable | None, *, seed: int, skip_bad: bool) -> tuple[PhotoTable, str]:
-    """Return the photos to evaluate, all of which can be decoded, and their name."""
+def _open_source(
+    photos: str | Path | PhotoTable | None, *, seed: int, skip_bad: bool
+) -> tuple[PhotoTable, str, Rows | None]:
+    """Return the photos to evaluate, their name, and their moments where they are known; all can be decoded."""
     if photos is None:
-        return world_table(num_categories=WORLD_CATEGORIES, seed=seed), WORLD_NAME
+        table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
+        return table, WORLD_NAME, np.arange(len(table))  # each drawn photo is another moment
     if isinstance(photos, PhotoTable):
-        return photos, "photos in memory"
-    return usable_photos(open_photos(photos, skip_bad=skip_bad), skip_bad=skip_bad), Path(photos).name
+        return photos, "photos in memory", None
+    table, moments = usable_photos(open_photos(photos, skip_bad=skip_bad), skip_bad=skip_bad)
+    return table, Path(photos).name, moments
 
 
 def _rows(config: EvaluationConfig, scored: Mapping[str, list[ScoredResult]]) -> list[Row]:
@@ -212,6 +230,7 @@ def _settings(config: EvaluationConfig, table: PhotoTable) -> Mapping[str, objec
         "shortlist": config.shortlist,
         "share_support": config.share_support,
         "exclude": config.exclude or "",
+        "keep_bursts": config.keep_bursts,
     }
 
 
@@ -221,13 +240,15 @@ def _excluded(config: EvaluationConfig) -> str:
     return f" No photo of the query's own identity and {config.exclude} counts."
 
 
-def usable_photos(table: PhotoTable, *, skip_bad: bool) -> PhotoTable:
-    """Return the photos that can be decoded, every one of them tried.
+def usable_photos(table: PhotoTable, *, skip_bad: bool) -> tuple[PhotoTable, Rows]:
+    """Return the photos that can be decoded, every one of them tried, and their moments (n,).
 
     Raises:
         DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
     """
-    bad = check_photos(table)
+    bad: list[BadPhoto] = []
+    fingerprints = [fingerprint for _, fingerprint in read_photos(table, photo_fingerprint, bad=bad)]
     if bad and not skip_bad:
         raise DataError(bad_photos_message(bad))
-    return without(table, bad)
+    usable = without(table, bad)
+    return usable, moment_codes(usable, fingerprints)

@@ -44,8 +44,11 @@ def sample_support(
     """
     seed = derive_seed(config.seed, "support draw", task.category, task.variant, draw)
     photos = table.select(task.support)
-    pairs = sample_same_size(photos.identities, config.num_pairs, seed=seed)
-    return encode_support(embedder, photos, pairs, category=task.category, identities=photos.identities, seed=seed)
+    moments = None if task.moments is None else task.moments[task.support]
+    pairs = sample_same_size(photos.identities, config.num_pairs, moments=moments, seed=seed)
+    return encode_support(
+        embedder, photos, pairs, category=task.category, identities=photos.identities, moments=moments, seed=seed
+    )
 
 
 def run_task(

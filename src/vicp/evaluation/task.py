@@ -50,6 +50,7 @@ class EvaluationTask:
         groups: (n,) int64, a code per photo of the table: a gallery photo of the query's identity with the query's
             code is left out (Market-1501's rule for cameras); -1 leaves nothing out. None where there is no such rule.
         pairs: For verification; None where the protocol has none.
+        moments: (n,) int64, the moment of each photo of the table; None where each counts as one of its own.
         fold: Of the category, where the protocol has folds.
         variant: What of the protocol this is, such as "studio to street"; empty where there is only one.
     """
@@ -61,6 +62,7 @@ class EvaluationTask:
     leave_one_out: bool = False
     groups: Rows | None = None
     pairs: LabelledPairs | None = None
+    moments: Rows | None = None
     fold: str = ""
     variant: str = ""
 

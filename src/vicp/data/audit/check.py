@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vicp.data.audit.leaks import Leaks, find_leaks
 from vicp.data.dates import unreadable_dates
 from vicp.data.fingerprints import photo_fingerprint
+from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos
 from vicp.data.records import BadPhoto, PhotoTable, check_enough
 from vicp.data.sources import open_photos
@@ -49,6 +51,7 @@ class CheckReport:
         bad: Rows and photos that cannot be used.
         warning: Why the photos are not enough to teach from; empty if they are.
         leaks: What splits and labels share but should not.
+        moments: Number of moments that the usable photos are of: a burst or sequence is one, see `data.moments`.
         dates: Why dates cannot be read, in one sentence; empty if they can.
         notes: What was understood of the source, and questions about names.
     """
@@ -59,6 +62,7 @@ class CheckReport:
     bad: tuple[BadPhoto, ...]
     warning: str
     leaks: Leaks
+    moments: int
     dates: str = ""
     notes: tuple[str, ...] = ()
 
@@ -90,7 +94,8 @@ def check_source(
     table, warning = _open(partial(open_photos, source, skip_bad=True, columns=columns, folders=folders))
     damaged: list[BadPhoto] = []
     good = list(read_photos(table, photo_fingerprint, progress=progress, bad=damaged))
-    leaks = find_leaks(table.select([index for index, _ in good]), [fingerprint for _, fingerprint in good])
+    usable, fingerprints = table.select([index for index, _ in good]), [fingerprint for _, fingerprint in good]
+    leaks = find_leaks(usable, fingerprints)
     if not warning:
         try:
             check_enough(table)
@@ -103,6 +108,7 @@ def check_source(
         bad=(*table.skipped, *damaged),
         warning=warning,
         leaks=leaks,
+        moments=len(np.unique(moment_codes(usable, fingerprints))),
         dates=unreadable_dates(table) if "date" in table.frame else "",
         notes=table.notes,
     )

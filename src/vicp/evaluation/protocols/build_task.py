@@ -115,7 +115,9 @@ def _check_questions(photos: CategoryPhotos, gallery: Mask, answered: Mask) -> N
     if len(identities) < 2:
         raise DataError(f"the photos to look in show {len(identities)} identities, expected two or more")
     if not answered.any():
-        raise DataError("no photo that is looked up has a right answer: none of its identity is looked in")
+        raise DataError(
+            "no photo that is looked up has a right answer: none of its identity, at another moment, is looked in"
+        )
 
 
 def _check_support(photos: CategoryPhotos, support: Mask) -> None:

@@ -1,15 +1,17 @@
 """The evaluation protocols, and the tasks that each makes of a photo table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from vicp.data.moments import joined_codes, num_shared
 from vicp.data.records import PhotoTable, nearest
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.protocols.build_task import build_task, group_codes
-from vicp.evaluation.protocols.category_photos import CategoryPhotos, photos_by_category
+from vicp.evaluation.protocols.category_photos import CategoryPhotos, photos_by_category, sorted_codes
 from vicp.evaluation.protocols.published_splits import (
     check_verification,
     fold_split,
@@ -25,8 +27,9 @@ from vicp.evaluation.protocols.splits import (
     split_identities,
     split_open_set,
 )
-from vicp.evaluation.task import EvaluationTask
+from vicp.evaluation.task import EvaluationTask, Rows
 
+KEEP_BURSTS = "--keep-bursts"
 _MAX_REASONS = 20
 
 
@@ -133,6 +136,7 @@ def make_tasks(
     source: Path | None,
     share_support: float = 0.5,
     exclude: str | None = None,
+    moments: Rows | None = None,
     trained: NDArray[np.bool_] | None = None,
     seed: int,
 ) -> tuple[list[EvaluationTask], list[str]]:
@@ -147,6 +151,8 @@ def make_tasks(
         share_support: Share of the identities whose pairs may be taught, in (0, 1), where the seed divides them.
         exclude: The column whose photos of the query's identity and value are not looked in: camera, sequence,
             viewpoint, domain or date (of the same day). None for none, or for the camera under "market".
+        moments: (n,) the moment of each photo. Photos are not looked up among others of their individual and moment,
+            and of a moment one photo is in a support. None: every photo is a moment of its own.
         trained: Photos (n,) of individuals that a checkpoint was trained on, which are not looked up or looked in;
             under "petface-closed-set", which asks for them, they are. None for none.
         seed: Equal arguments give equal tasks.
@@ -164,6 +170,11 @@ def make_tasks(
         source = check_verification(source, table.categories)
     column = exclude or ("camera" if protocol.name == "market" else None)
     groups = group_codes(table, column)
+    if moments is not None and num_shared(moments) == 0:
+        moments = None
+    identities = sorted_codes(pd.Series(table.identities, dtype=object))
+    if moments is not None:
+        groups = joined_codes(identities, groups, moments)
     tasks, left_out = [], []
     trained = None if protocol.name == "petface-closed-set" else trained
     for photos in photos_by_category(table, groups, trained=trained, seed=seed):
@@ -176,16 +187,33 @@ def make_tasks(
             title = photos.category + (f" ({division.variant})" if division.variant else "")
             try:
                 task, notes = build_task(
-                    photos, division, groups=groups if column else None, open_set=protocol.open_set
+                    photos,
+                    division,
+                    groups=groups if column or moments is not None else None,
+                    open_set=protocol.open_set,
                 )
             except DataError as error:
                 left_out.append(f"{title} is left out: {error}.")
                 continue
-            tasks.append(task)
+            tasks.append(replace(task, moments=moments))
+            notes += [] if moments is None else _burst_notes(task, identities, moments)
             left_out += [f"{title}: {note}." for note in notes]
     if not tasks:
         raise DataError(f"{protocol.name}: no category is left to evaluate. {_reasons(left_out)}")
     return tasks, left_out
+
+
+def _burst_notes(task: EvaluationTask, identities: Rows, moments: Rows) -> list[str]:
+    """Return how many queries have photos of their individual and moment in the gallery, which do not count."""
+    _, codes = np.unique(np.stack([identities, moments]), axis=1, return_inverse=True)
+    among = np.bincount(codes[task.gallery], minlength=codes.max() + 1)[codes[task.query]]
+    num_queries = int((among > np.isin(task.query, task.gallery)).sum())
+    if not num_queries:
+        return []
+    return [
+        f"{num_queries} of {len(task.query)} photos that are looked up have near-equal frames or other photos of their "
+        f"moment in the gallery, which do not count ({KEEP_BURSTS} counts them)"
+    ]
 
 
 def _reasons(left_out: list[str]) -> str:

@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
-from vicp.data.records import PhotoTable
+from vicp.data.fingerprints import photo_fingerprint
+from vicp.data.moments import moment_codes, one_per_moment
+from vicp.data.photo_check import read_photos
+from vicp.data.records import BadPhoto, PhotoTable
 from vicp.data.support import Support
 from vicp.errors import DataError
 from vicp.gallery.labelling.active_learning import Strategy, propose_pairs
@@ -88,9 +92,18 @@ def propose_from(
     rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
     names = [str(path) for path in usable.frame["path"]]
     groups, relation = relate_pairs(pairs_within(labelled, rows), names)
+    moments = _moments(usable)
     boundary = None if prompt is None or prompt.choice is None else prompt.choice.threshold
+    chosen = one_per_moment(moments, np.random.default_rng(seed))
+    names = [names[row] for row in chosen]
     proposals = propose_pairs(
-        embeddings.numpy(), groups, relation, count, strategy=strategy, boundary=boundary, seed=seed
+        embeddings.numpy()[chosen],
+        groups[chosen],
+        _known_by_moment(relation, moments)[np.ix_(chosen, chosen)],
+        count,
+        strategy=strategy,
+        boundary=boundary,
+        seed=seed,
     )
     if not proposals:
         raise DataError(f"nothing left to ask: every pair of the {len(usable)} photos is labelled or follows")
@@ -119,6 +132,20 @@ def _of_one_category(table: PhotoTable, category: str | None) -> PhotoTable:
         listed = ", ".join(table.categories[:5])
         raise DataError(f"photos of {len(table.categories)} categories ({listed}, ...): say which with --category")
     return table.of_category(category)
+
+
+def _known_by_moment(relation: NDArray[np.int8], moments: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Return relations (n, n) that are also known between two moments with a known one."""
+    member = csr_array((np.ones(len(moments)), (np.arange(len(moments)), moments)))  # (n, M)
+    known = (member.T @ csr_array((relation != 0).astype(np.float64)) @ member).toarray() > 0  # (M, M)
+    return np.where((relation == 0) & known[np.ix_(moments, moments)], 1, relation).astype(np.int8)
+
+
+def _moments(table: PhotoTable) -> NDArray[np.int64]:
+    """Return the moments (n,) of photos that can all be decoded."""
+    bad: list[BadPhoto] = []
+    read = dict(read_photos(table, photo_fingerprint, bad=bad))
+    return moment_codes(table, [read[row] for row in range(len(table))]) if not bad else moment_codes(table)
 
 
 def _rows_to_compare(num_photos: int, labelled: Support, seed: int) -> NDArray[np.int64]:

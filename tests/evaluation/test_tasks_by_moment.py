@@ -1,0 +1,67 @@
+"""Evaluation by moment: a query is not looked up among the frames of its own burst, and it is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vicp.data.records import PhotoTable
+from vicp.errors import DataError
+from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
+from vicp.evaluation.task import EvaluationTask
+
+NUM_CATS, SCENES, FRAMES = 8, 2, 3
+
+
+def cats(**columns: list[str]) -> PhotoTable:
+    """Eight cats, two scenes each, three frames of a scene."""
+    rows = [
+        (f"n{cat}", f"n{cat}/{scene}-{frame}.jpg")
+        for cat in range(NUM_CATS)
+        for scene in range(SCENES)
+        for frame in range(FRAMES)
+    ]
+    frame = pd.DataFrame(rows, columns=["identity", "path"]).assign(category="cat", **columns)
+    return PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path())
+
+
+def scenes() -> np.ndarray:
+    return np.repeat(np.arange(NUM_CATS * SCENES), FRAMES)
+
+
+def task_of(table: PhotoTable, moments: np.ndarray | None, **settings: str) -> tuple[EvaluationTask, list[str]]:
+    (task,), notes = make_tasks(table, PROTOCOLS["disjoint"], source=None, moments=moments, seed=0, **settings)
+    return task, notes
+
+
+def test_frames_of_the_querys_burst_do_not_count_and_it_is_said() -> None:
+    task, notes = task_of(cats(), scenes())
+    assert task.groups is not None
+    np.testing.assert_array_equal(task.groups, scenes())
+    assert notes == [
+        f"cat: {len(task.query)} of {len(task.query)} photos that are looked up have near-equal frames or other photos "
+        "of their moment in the gallery, which do not count (--keep-bursts counts them)."
+    ]
+
+
+def test_without_bursts_nothing_is_left_out() -> None:
+    for moments in (None, np.arange(NUM_CATS * SCENES * FRAMES)):
+        task, notes = task_of(cats(), moments)
+        assert (task.groups, task.moments, notes) == (None, None, [])
+
+
+def test_moments_join_the_column_that_is_left_out() -> None:
+    cameras = [f"c{frame}" for _ in range(NUM_CATS * SCENES) for frame in range(FRAMES)]
+    moments = np.arange(NUM_CATS * SCENES * FRAMES)
+    moments[1] = moments[0]  # of the first cat, a burst of two cameras
+    task, _ = task_of(cats(camera=cameras), moments, exclude="camera")
+    assert task.groups is not None
+    assert len(np.unique(task.groups[: SCENES * FRAMES])) == 2
+    assert len(np.unique(task.groups[SCENES * FRAMES : 2 * SCENES * FRAMES])) == 3
+
+
+def test_individuals_of_one_moment_alone_leave_nothing_to_look_up() -> None:
+    one_each = np.repeat(np.arange(NUM_CATS), SCENES * FRAMES)
+    with pytest.raises(DataError, match="none of its identity, at another moment, is looked in"):
+        task_of(cats(), one_each)
