@@ -78,8 +78,9 @@ def test_cmyk_red_is_red(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize(("value", "grey"), [(0, 0), (257, 1), (32768, 128), (65535, 255)])
 def test_16_bit_grey_is_scaled_not_clipped(kind: str, value: int, grey: int) -> None:
-    data = encoded(Image.fromarray(np.full((8, 8), value, np.uint16)), kind)
-    assert decode_photo(data).getpixel((4, 4)) == (grey, grey, grey)
+    values = np.full((8, 8), value, np.uint16)
+    values[0, 0] = 65535  # of the sixteen bits all are used
+    assert decode_photo(encoded(Image.fromarray(values), kind)).getpixel((4, 4)) == (grey, grey, grey)
 
 
 def test_32_bit_pixels_are_refused() -> None:
@@ -108,7 +109,9 @@ def test_alpha_is_put_on_white(kind: str) -> None:
 
 
 def test_grey_with_alpha_is_put_on_white() -> None:
-    assert decode_photo(encoded(Image.new("LA", (8, 8), (0, 0)), "PNG")).getpixel((4, 4)) == WHITE
+    image = Image.new("LA", (8, 8), (0, 0))
+    image.putpixel((0, 0), (0, 255))
+    assert decode_photo(encoded(image, "PNG")).getpixel((4, 4)) == WHITE
 
 
 @pytest.mark.parametrize(("kind", "transparency"), [("PNG", 1), ("PNG", bytes([255, 0])), ("GIF", 1)])

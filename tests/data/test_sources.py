@@ -76,7 +76,7 @@ def test_other_files_are_ignored_and_said(tmp_path: Path, caplog: pytest.LogCapt
 
 def test_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "tom").mkdir()
-    with pytest.raises(DataError, match=r"no photos in .*: expected files ending in .jpg"):
+    with pytest.raises(DataError, match=r"no photos in .*: expected files such as .jpg"):
         read_folder(tmp_path)
 
 

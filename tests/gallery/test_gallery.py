@@ -38,9 +38,11 @@ def test_enrolling_again_adds_nothing_whatever_the_files_are_called(
 def test_a_photo_is_read_and_decoded_once(gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = open_photos(write_photos(tmp_path / "more", shots=2, seed=7000), category="shoe")
     num_read, num_decoded = [], []
-    read, decode = PhotoTable.photo_bytes, loading.decode_photo
+    read, decode = PhotoTable.photo_bytes, loading.decode_with_remarks
     monkeypatch.setattr(PhotoTable, "photo_bytes", lambda table, row: num_read.append(row) or read(table, row))
-    monkeypatch.setattr(loading, "decode_photo", lambda data, **how: num_decoded.append(1) or decode(data, **how))
+    monkeypatch.setattr(
+        loading, "decode_with_remarks", lambda data, **how: num_decoded.append(1) or decode(data, **how)
+    )
     assert gallery.enroll(more).added == 8
     assert (len(num_read), len(num_decoded)) == (8, 8)
     assert gallery.enroll(more).known == 8

@@ -13,7 +13,8 @@ import vicp.data.photo_check
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.teach import teach_category
-from vicp.data.images import decode_photo, photo_key
+from vicp.data.decoding.decode import decode_with_remarks
+from vicp.data.images import photo_key
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.data.support_file import read_support
@@ -43,12 +44,12 @@ class Counts:
 
         def counted_decode(data: bytes, **options: Any) -> Any:
             self.decoded[data] += 1
-            return decode_photo(data, **options)
+            return decode_with_remarks(data, **options)
 
         monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
         monkeypatch.setattr(vicp.data.loading, "photo_key", counted_key)
-        for module in (vicp.data.loading, vicp.data.images, vicp.data.photo_check):
-            monkeypatch.setattr(module, "decode_photo", counted_decode)
+        for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.images):
+            monkeypatch.setattr(module, "decode_with_remarks", counted_decode)
 
     def check(self, *folders: Path, hashed: bool = True) -> None:
         """Check that each photo of these folders was read and decoded once, hashed once if at all, and no others."""

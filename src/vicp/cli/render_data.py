@@ -27,6 +27,8 @@ def check_lines(report: "CheckReport") -> list[str]:
             "photos less than a minute apart are one piece of evidence"
         )
     lines += leak_lines(report.leaks)
+    remarks = [f"row {each.row} ({each.path}): {each.remark}" for each in report.remarks]
+    lines += _listed(f"Look again at {len(remarks)} photos:", remarks, len(remarks))
     if not report.bad:
         return [*lines, "Every photo can be used."]
     lines.append(f"{len(report.bad)} {'photo' if len(report.bad) == 1 else 'photos'} cannot be used:")

@@ -1,90 +1,29 @@
 """From the bytes of a photo to pixels: decode, orient, resize, normalise.
 
-The only pixel code before the model. Colour profiles are ignored: every pixel is taken as sRGB.
+The only pixel code before the model.
 """
-
-import io
-import struct
-import zlib
 
 import numpy as np
 import torch
-from PIL import (
-    BmpImagePlugin,
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 from torch import Tensor
 
-from vicp.errors import DataError
-from vicp.extras import missing_line
+from vicp.data.decoding.decode import decode_with_remarks
 from vicp.image_transform import ImageTransform
 from vicp.io import content_digest
 
-MAX_PIXELS = 100_000_000  # more is refused from the header, before memory is taken for it
-
-_SIGNATURES: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
-    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
-    (b"GIF87a", GifImagePlugin.GifImageFile),
-    (b"GIF89a", GifImagePlugin.GifImageFile),
-    (b"II*\x00", TiffImagePlugin.TiffImageFile),
-    (b"MM\x00*", TiffImagePlugin.TiffImageFile),
-    (b"BM", BmpImagePlugin.BmpImageFile),
-)
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_DAMAGED = (  # what Pillow raises for damaged bytes; UserWarning where warnings are turned into errors
-    OSError,
-    SyntaxError,
-    ValueError,
-    LookupError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    UserWarning,
-    struct.error,
-    zlib.error,
-)
-_UPRIGHT = {  # EXIF orientation -> what undoes it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
 
 def decode_photo(data: bytes, *, min_side: int | None = None) -> Image.Image:
-    """Return the photo as an upright RGB image; of an animation, the first frame.
+    """Return the photo as an upright RGB image in sRGB; of several pictures, the first or the largest.
 
     Args:
         data: The encoded file. Its first bytes decide the format, not its name.
-        min_side: A JPEG may be decoded at 1/2, 1/4 or 1/8 scale as long as both sides keep this many pixels.
+        min_side: As of `decode_with_remarks`: photos may come smaller.
 
     Raises:
         DataError: The bytes are not a photo, or a damaged or oversized one; the message is the reason alone.
     """
-    image_class = _image_class(data)
-    try:
-        image = image_class(io.BytesIO(data))  # reads the header; Image.open would also warn of large photos
-        _check_size(image)
-        if min_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            image.draft(None, (min_side, min_side))
-        image.load()
-        return _rgb(_upright(image))
-    except Image.DecompressionBombError as error:  # Pillow's own limit, in readers that check it first
-        raise DataError(f"more than the {MAX_PIXELS / 1e6:.0f} megapixels allowed ({error})") from error
-    except _DAMAGED as error:
-        raise DataError(f"truncated or damaged ({str(error) or type(error).__name__})") from error
+    return decode_with_remarks(data, min_side=min_side).image
 
 
 def photo_key(encoded: bytes) -> bytes:
@@ -136,66 +75,6 @@ def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:
     mean = torch.tensor(transform.mean, device=pixels.device).view(1, 3, 1, 1)
     std = torch.tensor(transform.std, device=pixels.device).view(1, 3, 1, 1)
     return ((pixels.float() / 255 - mean) / std).contiguous()
-
-
-def _image_class(data: bytes) -> type[ImageFile.ImageFile]:
-    """Return the Pillow reader for these bytes, by their signature."""
-    if not data:
-        raise DataError("the file is empty (0 bytes)")
-    for signature, image_class in _SIGNATURES:
-        if data.startswith(signature):
-            return image_class
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        try:
-            import pillow_heif
-        except ImportError as error:
-            raise DataError(missing_line("pillow_heif")) from error
-        heif: type[ImageFile.ImageFile] = pillow_heif.HeifImageFile
-        return heif
-    raise DataError(f"not a JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC photo (it begins with {data[:8]!r})")
-
-
-def _check_size(image: Image.Image) -> None:
-    megapixels = image.width * image.height / 1e6
-    if megapixels > MAX_PIXELS / 1e6:
-        raise DataError(
-            f"{image.width} x {image.height} is {megapixels:.0f} megapixels, more than the "
-            f"{MAX_PIXELS / 1e6:.0f} allowed: scale it down"
-        )
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Return the loaded image as its EXIF orientation says it is to be seen."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except _DAMAGED:  # damaged metadata is no reason to refuse the pixels
-        return image
-    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if method is None else image.transpose(method)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Return the loaded image as RGB: transparency over white, 16 bits scaled to 8."""
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _eight_bit(image).convert("RGB")
-    if image.mode in ("F", "LAB"):
-        raise DataError(f"colour mode {image.mode} is not supported: save it with 8 bits per channel as RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    straight = image.convert("LA") if image.mode == "La" else image
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(straight.convert("RGBA"))
-    return white.convert("RGB")
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return 16-bit grey as 8-bit grey: 65535 becomes 255; Pillow's own conversion would clip at 255."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError("integer pixels outside 0 to 65535: save it with 8 or 16 bits per channel")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def _resize(image: Image.Image, width: int, height: int) -> Image.Image:

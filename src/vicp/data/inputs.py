@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from vicp.data.photo_files import read_photo_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.data.sources.table import TABLE_SUFFIXES
@@ -119,9 +120,9 @@ def _unique_names(items: Sequence[Photo], *, allow_repeats: bool) -> list[str]:
 def _encoded(item: Photo, number: int) -> bytes:
     if isinstance(item, str | os.PathLike):
         try:
-            return Path(item).read_bytes()
-        except OSError as error:
-            raise DataError(f"photo {number}: {os.fspath(item)} cannot be read ({error.strerror})") from error
+            return read_photo_file(Path(item))
+        except DataError as error:
+            raise DataError(f"photo {number}: {error}") from error
     image = _image_of_array(item, number) if isinstance(item, np.ndarray) else item
     if not isinstance(image, Image.Image):
         raise DataError(

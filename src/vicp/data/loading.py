@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.data.images import decode_photo, image_pixels, photo_key
-from vicp.data.records import BadPhoto, PhotoTable
+from vicp.data.decoding.decode import decode_with_remarks
+from vicp.data.fingerprints import PhotoFingerprint, image_fingerprint
+from vicp.data.images import image_pixels, photo_key
+from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, log_remarks
 from vicp.data.threads import map_in_order
 from vicp.errors import DataError
 from vicp.image_transform import ImageTransform
@@ -29,6 +31,8 @@ class LoadedPhoto:
         encoded: The encoded file.
         pixels: (3, S, S) uint8; None where `wanted` did not ask for them.
         thumbnail: A small JPEG; None without pixels, or where no thumbnails were asked for.
+        fingerprint: What near-equal photos are found by; None without pixels.
+        remarks: Why it may not be the picture that was meant.
     """
 
     index: int
@@ -36,6 +40,8 @@ class LoadedPhoto:
     encoded: bytes
     pixels: Tensor | None
     thumbnail: bytes | None
+    fingerprint: PhotoFingerprint | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +98,7 @@ def load_photos(
         read_ahead = map_in_order(order, reader.read, threads=threads, ahead=ahead)
         choices = _choose(read_ahead, wanted, chunk_size=ahead)
         loaded = map_in_order(choices, reader.decode_wanted, threads=threads, ahead=ahead)
-    return _without_bad(loaded, bad)
+    return _without_bad(table, loaded, bad)
 
 
 def load_pixels(
@@ -150,12 +156,14 @@ class _PhotoReader:
     def decode(self, photo: LoadedPhoto) -> LoadedPhoto | BadPhoto:
         """Return a photo with its pixels and, where one is asked for, its thumbnail."""
         try:
-            image = decode_photo(photo.encoded, min_side=2 * self.transform.size)
+            decoded = decode_with_remarks(photo.encoded, min_side=2 * self.transform.size)
         except DataError as error:
             return self.table.bad_photo(photo.index, error)
+        image = decoded.image
         pixels = torch.from_numpy(image_pixels(image, self.transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
         thumbnail = None if self.thumbnail_size is None else encode_thumbnail(image, self.thumbnail_size)
-        return replace(photo, pixels=pixels, thumbnail=thumbnail)
+        fingerprint = image_fingerprint(image)
+        return replace(photo, pixels=pixels, thumbnail=thumbnail, fingerprint=fingerprint, remarks=decoded.remarks)
 
     def read_and_decode(self, index: int) -> LoadedPhoto | BadPhoto:
         photo = self.read(index)
@@ -166,13 +174,18 @@ class _PhotoReader:
         return self.decode(photo) if is_wanted and isinstance(photo, LoadedPhoto) else photo
 
 
-def _without_bad(photos: Iterator[LoadedPhoto | BadPhoto], bad: list[BadPhoto]) -> Iterator[LoadedPhoto]:
-    """Yield the good photos; the others are appended to `bad`."""
+def _without_bad(
+    table: PhotoTable, photos: Iterator[LoadedPhoto | BadPhoto], bad: list[BadPhoto]
+) -> Iterator[LoadedPhoto]:
+    """Yield the good photos, what there is to say of them being logged at the end; the others are appended to `bad`."""
+    remarks: list[PhotoRemark] = []
     for photo in photos:
         if isinstance(photo, BadPhoto):
             bad.append(photo)
         else:
+            remarks += table.remarks_on(photo.index, photo.remarks)
             yield photo
+    log_remarks(remarks)
 
 
 def _choose(

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vicp.data.decoding.decode import decode_with_remarks
 from vicp.data.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
-from vicp.data.images import decode_photo, image_pixels
-from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.data.images import image_pixels
+from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, bad_photos_message, log_remarks
 from vicp.data.threads import map_in_order
 from vicp.errors import DataError
 from vicp.image_transform import ImageTransform
@@ -65,17 +66,24 @@ def check_and_load(
     """
     wanted = {int(index) for index in indices}
 
-    def decode(index: int, data: bytes) -> Tensor | None:
+    def decode(index: int, data: bytes) -> tuple[Tensor | None, tuple[str, ...]]:
         side = 2 * transform.size if index in wanted else _CHECK_SIDE if fingerprints is None else DECODED_SIDE
-        image = decode_photo(data, min_side=side)
+        decoded = decode_with_remarks(data, min_side=side)
         if fingerprints is not None:
-            fingerprints[index] = image_fingerprint(image)
+            fingerprints[index] = image_fingerprint(decoded.image)
         if index not in wanted:
-            return None
-        return torch.from_numpy(image_pixels(image, transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
+            return None, decoded.remarks
+        pixels = torch.from_numpy(image_pixels(decoded.image, transform)).permute(2, 0, 1)  # (3, S, S)
+        return pixels.contiguous(), decoded.remarks
 
-    decoded = _read_each(table, decode, threads=threads, progress=progress, bad=bad)
-    return {index: pixels for index, pixels in decoded if pixels is not None}
+    loaded: dict[int, Tensor] = {}
+    remarks: list[PhotoRemark] = []
+    for index, (pixels, said) in _read_each(table, decode, threads=threads, progress=progress, bad=bad):
+        remarks += table.remarks_on(index, said)
+        if pixels is not None:
+            loaded[index] = pixels
+    log_remarks(remarks)
+    return loaded
 
 
 def read_photos(

@@ -1,7 +1,6 @@
 """The photo table: one row per photo, whatever it was read from."""
 
 import logging
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -11,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from vicp.data.names import clean_name, name_fault, name_questions, nobodies, nobody_note
+from vicp.data.photo_files import read_photo_file
 from vicp.errors import DataError
 
 OPTIONAL_COLUMNS = ("split", "fold", "camera", "sequence", "date", "domain", "viewpoint")
 _MAX_LISTED = 20
 _MAX_ROWS = 5
 _LONGEST_SHOWN = 200
+_MAX_REMARKS = 5
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,15 @@ class BadPhoto:
     row: int
     path: str
     reason: str
+
+
+@dataclass(frozen=True)
+class PhotoRemark:
+    """A photo that can be used but may not be the picture that was meant: its number and name, and why."""
+
+    row: int
+    path: str
+    remark: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +93,13 @@ class PhotoTable:
             from vicp.data.crops import crop_photo, split_fragment
 
             path, box = split_fragment(path)
-        data = bytes(self.frame["image"].iloc[index]) if self.root is None else _file_bytes(self.root / path)
+        data = bytes(self.frame["image"].iloc[index]) if self.root is None else read_photo_file(self.root / path)
         return crop_photo(data, box) if box else data
+
+    def remarks_on(self, index: int, remarks: Sequence[str]) -> list[PhotoRemark]:
+        """Return what there is to say of the photo at this index, with its row and path."""
+        row, path = self.frame["row"].iloc[index], self.frame["path"].iloc[index]
+        return [PhotoRemark(int(row), str(path), remark) for remark in remarks]
 
     def bad_photo(self, index: int, error: DataError) -> BadPhoto:
         """Return the photo at this index as one that cannot be used, for the reason that the error gives."""
@@ -190,6 +205,16 @@ def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
     return f"{count} cannot be used: {list_rows(bad)}. Correct them, or {skip}"
 
 
+def log_remarks(remarks: Sequence[PhotoRemark]) -> None:
+    """Say in one line which photos may not be the pictures that were meant, the first five of them; nothing of none."""
+    if not remarks:
+        return
+    count = "1 photo" if len(remarks) == 1 else f"{len(remarks)} photos"
+    listed = "; ".join(f"row {each.row} ({each.path}): {each.remark}" for each in remarks[:_MAX_REMARKS])
+    more = f"; and {len(remarks) - _MAX_REMARKS} more" if len(remarks) > _MAX_REMARKS else ""
+    _log.warning("look again at %s: %s%s", count, listed, more)
+
+
 def list_rows(bad: Sequence[BadPhoto]) -> str:
     """Return the bad rows by number, name and reason, the first five of them in full."""
     listed = "; ".join(f"row {photo.row} ({photo.path}): {photo.reason}" for photo in bad[:_MAX_ROWS])
@@ -230,19 +255,3 @@ def nearest(name: str, known: Sequence[str]) -> str:
     hint = f", did you mean {close[0]!r}?" if close else ""
     listed = ", ".join(known[:_MAX_LISTED]) + (", ..." if len(known) > _MAX_LISTED else "")
     return f"{hint} (there are: {listed})"
-
-
-def _file_bytes(path: Path) -> bytes:
-    """Return the content of a file, whose name may be written in another of Unicode's forms."""
-    forms = dict.fromkeys((path, *(Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))))
-    for form in forms:
-        try:
-            return form.read_bytes()
-        except FileNotFoundError:
-            continue
-        except IsADirectoryError as error:
-            raise DataError(f"a folder, not a file: {path}") from error
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise DataError(f"cannot be read ({reason}): {path}") from error
-    raise DataError(f"no such file: {path}")

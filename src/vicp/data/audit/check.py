@@ -10,10 +10,11 @@ import pandas as pd
 
 from vicp.data.audit.leaks import Leaks, find_leaks
 from vicp.data.dates import unreadable_dates
-from vicp.data.fingerprints import photo_fingerprint
+from vicp.data.decoding.decode import PLAIN, decode_with_remarks
+from vicp.data.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
 from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos
-from vicp.data.records import BadPhoto, PhotoTable, check_enough
+from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, check_enough
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.progress import Progress
@@ -49,6 +50,7 @@ class CheckReport:
         categories: Counts of each category.
         splits: Counts of each split, empty without a column `split`.
         bad: Rows and photos that cannot be used.
+        remarks: Photos that can be used but may not be the pictures that were meant.
         warning: Why the photos are not enough to teach from; empty if they are.
         leaks: What splits and labels share but should not.
         moments: Number of moments that the usable photos are of: a burst or sequence is one, see `data.moments`.
@@ -60,6 +62,7 @@ class CheckReport:
     categories: tuple[GroupCounts, ...]
     splits: tuple[GroupCounts, ...]
     bad: tuple[BadPhoto, ...]
+    remarks: tuple[PhotoRemark, ...]
     warning: str
     leaks: Leaks
     moments: int
@@ -93,8 +96,10 @@ def check_source(
     """
     table, warning = _open(partial(open_photos, source, skip_bad=True, columns=columns, folders=folders))
     damaged: list[BadPhoto] = []
-    good = list(read_photos(table, photo_fingerprint, progress=progress, bad=damaged))
-    usable, fingerprints = table.select([index for index, _ in good]), [fingerprint for _, fingerprint in good]
+    good = list(read_photos(table, _look_at, progress=progress, bad=damaged))
+    remarks = [remark for index, (_, said) in good for remark in table.remarks_on(index, said)]
+    pictures = [(index, fingerprint) for index, (fingerprint, said) in good if PLAIN not in said]
+    usable, fingerprints = table.select([index for index, _ in pictures]), [each for _, each in pictures]
     leaks = find_leaks(usable, fingerprints)
     if not warning:
         try:
@@ -106,6 +111,7 @@ def check_source(
         categories=_count_groups(table.frame, "category"),
         splits=_count_groups(table.frame, "split"),
         bad=(*table.skipped, *damaged),
+        remarks=tuple(remarks),
         warning=warning,
         leaks=leaks,
         moments=len(np.unique(moment_codes(usable, fingerprints))),
@@ -123,6 +129,12 @@ def _open(open_source: Callable[..., PhotoTable]) -> tuple[PhotoTable, str]:
             return open_source(need_identity=False), str(error)
         except DataError:
             raise error from None  # which names all that is missing
+
+
+def _look_at(data: bytes) -> tuple[PhotoFingerprint, tuple[str, ...]]:
+    """Return the fingerprint of an encoded photo, and what there is to say of it."""
+    decoded = decode_with_remarks(data, min_side=DECODED_SIDE)
+    return image_fingerprint(decoded.image), decoded.remarks
 
 
 def _count_groups(frame: pd.DataFrame, column: str) -> tuple[GroupCounts, ...]:

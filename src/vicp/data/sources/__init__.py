@@ -8,9 +8,11 @@ from stat import S_ISDIR
 
 import pandas as pd
 
+from vicp.data.decoding.formats import PHOTO_SUFFIXES
+from vicp.data.photo_files import check_is_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources.cute import is_cute, read_cute
-from vicp.data.sources.disk import PHOTO_SUFFIXES
+from vicp.data.sources.disk import begins_as_photo
 from vicp.data.sources.folder import read_folder
 from vicp.data.sources.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
 from vicp.data.sources.petface import is_petface, read_petface
@@ -48,12 +50,12 @@ def open_photos(
     """
     path = Path(source)
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except FileNotFoundError as error:
         raise DataError(f"no such file or folder: {path}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if S_ISDIR(mode):
+    if S_ISDIR(status.st_mode):
         return _open_folder(
             path,
             category=category,
@@ -62,13 +64,14 @@ def open_photos(
             columns=columns,
             folders=folders,
         )
+    check_is_file(path, status)
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
-    if suffix not in PHOTO_SUFFIXES:
+    if suffix not in PHOTO_SUFFIXES and not begins_as_photo(path):
         raise DataError(
             f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}) "
-            f"or a photo ({' '.join(PHOTO_SUFFIXES)})"
+            "or a photo (.jpg .png .webp .avif .heic .tif and so on)"
         )
     if need_identity:
         raise DataError(f"{path}: a single photo has no identity, expected a folder per identity or a table")

@@ -7,10 +7,11 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from vicp.data.decoding.formats import PHOTO_SUFFIXES, RAW_SUFFIXES, SNIFFED, is_photo
 from vicp.errors import DataError
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
 _IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_BACKUP = "_original"  # what exiftool appends to the name of the file that it changes
 
 _log = logging.getLogger(__name__)
 
@@ -18,8 +19,9 @@ _log = logging.getLogger(__name__)
 def list_photos(root: Path) -> list[str]:
     """Return every photo below a folder, as a path relative to it with "/", in natural order (2 before 10).
 
-    Each folder is listed once and each real folder entered once, links followed; no photo is looked at. Hidden
-    files are passed over, files that are not photos too, but those are counted in the log.
+    Each folder is listed once and each real folder entered once, links followed. A photo is known by its ending and,
+    without one that is a photo's, by its first bytes. Hidden files are passed over, raw files and files that are not
+    photos too, but those are counted in the log.
 
     Raises:
         DataError: A folder cannot be read.
@@ -29,6 +31,7 @@ def list_photos(root: Path) -> list[str]:
     waiting = deque([""])
     contents: dict[str, list[str]] = {}  # folder -> its photos and, ending in "/", the folders to enter
     others: Counter[str] = Counter()
+    raw: Counter[str] = Counter()
     while waiting:
         folder = waiting.popleft()
         names = contents.setdefault(folder, [])
@@ -43,13 +46,17 @@ def list_photos(root: Path) -> list[str]:
                 visited.add(real)
                 names.append(f"{entry.name}/")
                 waiting.append(f"{folder}{entry.name}/")
-            elif suffix in PHOTO_SUFFIXES:
+            elif suffix in RAW_SUFFIXES:
+                raw[suffix] += 1
+            elif suffix in PHOTO_SUFFIXES or (not suffix.endswith(_BACKUP) and begins_as_photo(entry.path)):
                 names.append(entry.name)
             else:
                 others[suffix or "no ending"] += 1
     if others:
-        kinds = ", ".join(f"{count} x {suffix}" for suffix, count in sorted(others.items()))
-        _log.warning("%s: ignored %d files that are not photos (%s)", root, others.total(), kinds)
+        _log.warning("%s: ignored %d files that are not photos (%s)", root, others.total(), _kinds(others))
+    if raw:
+        advice = "save them as JPEG or TIFF"
+        _log.warning("%s: left out %d raw files (%s): %s", root, raw.total(), _kinds(raw), advice)
     return list(_in_order(contents, ""))
 
 
@@ -62,6 +69,21 @@ def list_folders(root: Path) -> list[str]:
     if not root.is_dir():
         return []
     return [entry.name for entry in _entries(root) if not entry.name.startswith(".") and entry.is_dir()]
+
+
+def begins_as_photo(path: str | Path) -> bool:
+    """Return whether a file, whatever its ending, clearly begins as a photo does."""
+    try:
+        if not os.path.isfile(path) or not os.path.getsize(path):
+            return False
+        with open(path, "rb") as file:
+            return is_photo(file.read(SNIFFED))
+    except OSError:
+        return False
+
+
+def _kinds(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} x {suffix}" for suffix, count in sorted(counts.items()))
 
 
 def _in_order(contents: Mapping[str, list[str]], folder: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import get_args
 import pandas as pd
 
 from vicp.data.records import PhotoTable, usable_table
-from vicp.data.sources.disk import PHOTO_SUFFIXES, list_photos
+from vicp.data.sources.disk import list_photos
 from vicp.data.sources.folder_layout import (
     Place,
     listed,
@@ -61,7 +61,7 @@ def read_folder(
     root = Path(root)
     photos = list_photos(root)
     if not photos:
-        raise DataError(f"no photos in {root}: expected files ending in {' '.join(PHOTO_SUFFIXES)}{_tables(root)}")
+        raise DataError(f"no photos in {root}: expected files such as .jpg .png .webp .avif .heic .tif{_tables(root)}")
     if folders is not None:
         return _read_given(root, photos, folders, category=category, need_identity=need_identity, skip_bad=skip_bad)
     paths = [tuple(photo.split("/")[:-1]) for photo in photos]

@@ -44,5 +44,5 @@ def write_sheet(path: Path, pairs: Sequence[ProposedPair], table: PhotoTable, *,
 
 def thumbnail_url(table: PhotoTable, index: int) -> str:
     """Return a photo as a data URL, its longer side at most `THUMBNAIL_SIZE` pixels."""
-    jpeg = encode_thumbnail(decode_photo(table.photo_bytes(index)), THUMBNAIL_SIZE)
+    jpeg = encode_thumbnail(decode_photo(table.photo_bytes(index), min_side=THUMBNAIL_SIZE), THUMBNAIL_SIZE)
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
