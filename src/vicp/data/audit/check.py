@@ -50,24 +50,24 @@ class CheckReport:
         categories: Counts of each category.
         splits: Counts of each split, empty without a column `split`.
         bad: Rows and photos that cannot be used.
-        remarks: Photos that can be used but may not be the pictures that were meant.
         warning: Why the photos are not enough to teach from; empty if they are.
         leaks: What splits and labels share but should not.
         moments: Number of moments that the usable photos are of: a burst or sequence is one, see `data.moments`.
         dates: Why dates cannot be read, in one sentence; empty if they can.
         notes: What was understood of the source, and questions about names.
+        remarks: Photos that can be used but may not be the pictures that were meant.
     """
 
     photos: int
     categories: tuple[GroupCounts, ...]
     splits: tuple[GroupCounts, ...]
     bad: tuple[BadPhoto, ...]
-    remarks: tuple[PhotoRemark, ...]
     warning: str
     leaks: Leaks
     moments: int
     dates: str = ""
     notes: tuple[str, ...] = ()
+    remarks: tuple[PhotoRemark, ...] = ()
 
     @property
     def passed(self) -> bool:
