@@ -41,9 +41,10 @@ def page(facts: Mapping[str, Any]) -> str:
         lines.append(f"| {kind} | {WHAT[kind]} | " + " | ".join(cells) + " |")
     lines += [
         "",
-        f"`map`: a linear map of the frozen readout, {facts['map_steps']} gradient steps. `prompts`: {facts['tokens']} "
-        f"tokens in every layer, {facts['token_steps']} steps. `both`: a map of what the tokens make of the photos. "
-        f"All learn with the same contrastive loss on {tasks['train']} labelled tasks of the kind: oracles, which show "
+        f"`map`: the best linear map of the frozen readout, of {facts['map_steps']} gradient steps at three rates and "
+        f"of within-class whitening at two strengths. `prompts`: {facts['tokens']} tokens in every layer, "
+        f"{facts['token_steps']} gradient steps at one rate. `both`: a map of what the tokens make of the photos. "
+        f"Steps are down the same contrastive loss on {tasks['train']} labelled tasks of the kind: oracles, which show "
         "what a prompt could do, and not what a handful of pairs gives.",
         "",
         "![one photo of every value, kind by kind](pictures/when-prompts-pay/kinds.png)",

@@ -85,10 +85,9 @@ def measure(embedder: Embedder, kind: str, options: Any) -> dict[str, Any]:
     scores: dict[str, np.ndarray] = {}
     for plain, mapped, prompt in (("frozen", "map", None), ("prompts", "both", tokens)):
         fitted, tested = all_readouts(embedder, train, prompt), all_readouts(embedder, test, prompt)
-        weight = oracle_map(fitted, train.identities, seed=seed, steps=options.map_steps)
-        centred = tested - fitted.flatten(0, 1).mean(dim=0)
+        best = oracle_map(fitted, train.identities, seed=seed, steps=options.map_steps)
         scores[plain] = mean_average_precision(tested, test.identities)
-        scores[mapped] = mean_average_precision(centred @ weight, test.identities)
+        scores[mapped] = mean_average_precision(best.of(tested), test.identities)
     return {
         **{way: cells(scores[way]) for way in WAYS},
         "prompts_less_map": cells(scores["prompts"] - scores["map"]),

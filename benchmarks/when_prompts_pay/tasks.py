@@ -48,7 +48,8 @@ def _photos(kind: str, identities: Tensor, silhouette: Tensor, size: int, draw: 
     shapes, values = silhouette.expand(len(identities), -1), sample_values(len(identities), generator=draw)
     if kind in MARKS:
         return render_marked(kind, identities, values, shapes, size=size, generator=draw)
-    factors = [FACTORS.index(name) for name in kind.split("+")]
-    individuals = torch.stack([torch.randperm(NUM_VALUES, generator=draw) for _ in factors], dim=1)  # (8, F)
-    values[:, factors] = individuals[identities]
+    first, *second = (FACTORS.index(name) for name in kind.split("+"))
+    shared = NUM_VALUES // 2 if second else NUM_VALUES  # of two factors, one alone does not tell two individuals apart
+    values[:, first] = identities % shared
+    values[:, second] = identities[:, None] // shared
     return render(values, shapes, size=size, generator=draw)
