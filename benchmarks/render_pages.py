@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.ablations import bridge, choice, parts, selection
+from benchmarks.backbone.page import page as backbone_page
 from benchmarks.checkpoint import run as checkpoint
 from benchmarks.cluster import run as cluster
 from benchmarks.context.page import page as context_page
@@ -28,6 +29,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "ablations/parts": parts.page,
     "ablations/selection": selection.page,
     "cluster": cluster.page,
+    "backbone": backbone_page,
     "context": context_page,
     "decisions": decisions_page,
     "demo": demo.page,

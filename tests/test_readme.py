@@ -56,6 +56,14 @@ def test_the_prose_quotes_what_was_measured(page: Path):
         assert f"{layout[name]:.1f}" in text.split("conditions on nothing")[1][:120], name
 
 
+def test_what_is_said_of_the_distilled_backbone_is_so():
+    facts, text = results("backbone"), " ".join((ROOT / "README.md").read_text().split())
+    first = facts["mean"]["rank1_unseen"], facts["previous"]["mean"]["rank1_unseen"]
+    taught = facts["teacher"]["mean"]["rank1_unseen"]
+    assert f"first for {first[0]:.0f} % of photos" in text
+    assert f"mini's backbone does for {first[1]:.0f} % and the network that taught it for {taught:.0f} %" in text
+
+
 def test_what_is_said_of_whitening_is_so():
     """The sentences on real photos, of README and card: whitening against the emitted prompt and against teach."""
     unseen = {name: rows for name, rows in results("context")["real"].items() if not rows["seen_in_training"]}
