@@ -1,0 +1,1 @@
+"""How photos without a name are grouped: results/cluster.md."""

@@ -47,6 +47,27 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Usefulness:
+    """What a prompt reaches on individuals held out of its support.
+
+    Attributes:
+        rank1: Share of photos whose individual is found first.
+        map: Mean average precision.
+        photos: How many were looked up; each has another photo of its individual, of another moment.
+        individuals: Among how many.
+        rank1_of_half: The share with half of the individuals taught; None where the prompt is not fitted to pairs.
+        more_pairs_help: Whether the second half added something; None where that was not tried.
+    """
+
+    rank1: float
+    map: float
+    photos: int
+    individuals: int
+    rank1_of_half: float | None
+    more_pairs_help: bool | None
+
+
+@dataclass(frozen=True)
 class Prompt:
     """A category's embedding function, for the model whose fingerprint it carries.
 
@@ -65,6 +86,7 @@ class Prompt:
         choice: Why this one; None for a prompt that was not chosen.
         held_out: Similarities that decisions are calibrated on; None where nothing could be held out.
         reference: Photos that show what the category looks like; None where it was not taught.
+        usefulness: What it reaches on held-out individuals; None where too few could be held out.
         labels_predictable: Whether the LLM predicts held-out labels better than the majority label does; None where
             that was not tried.
     """
@@ -80,6 +102,7 @@ class Prompt:
     choice: Choice | None = None
     held_out: HeldOut | None = None
     reference: CategoryReference | None = None
+    usefulness: Usefulness | None = None
     labels_predictable: bool | None = None
 
     def __post_init__(self) -> None:
@@ -149,6 +172,7 @@ class Prompt:
             "seed": self.seed,
             "recipe": recipe_to_dict(self.recipe),
             "choice": None if self.choice is None else asdict(self.choice),
+            "usefulness": None if self.usefulness is None else asdict(self.usefulness),
             "labels_predictable": self.labels_predictable,
         }
         tensors = {
@@ -231,6 +255,7 @@ def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
         choice=None if facts["choice"] is None else Choice(**facts["choice"]),
         held_out=held_out,
         reference=reference,
+        usefulness=None if facts.get("usefulness") is None else Usefulness(**facts["usefulness"]),
         labels_predictable=facts["labels_predictable"],
     )
 

@@ -33,6 +33,7 @@ from vicp.adapt.recipe import (
     Recipe,
     StaticTokens,
 )
+from vicp.adapt.usefulness import measure_usefulness
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.typicality import CategoryReference
 from vicp.errors import ConfigError, DataError
@@ -75,7 +76,8 @@ def fit_selected(
     prompt = _with_slot_states(fitter, fitter.fit(recipe))
     held_out = _held_out(support, scores.similarity.get(recipe), recipe)
     reference = CategoryReference(support.frozen.numpy(), support.groups)
-    return replace(prompt, choice=choice, held_out=held_out, reference=reference)
+    use = measure_usefulness(fitter.features, recipe)
+    return replace(prompt, choice=choice, held_out=held_out, reference=reference, usefulness=use)
 
 
 def score_candidates(features: SupportFeatures, method: MethodOrAuto) -> CandidateScores:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vicp.adapt.prompt import Usefulness
     from vicp.adapt.teach import TeachResult
 
 _MOST_SUSPECTS = 5
+UNUSABLE, USABLE = 0.3, 0.7  # rank-1 below which a prompt is of no use, and from which its first answer may be used
 
 
 def teach_facts(result: "TeachResult", target: Path) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def teach_facts(result: "TeachResult", target: Path) -> dict[str, Any]:
         "adaptation": prompt.recipe.method,
         "recipe": recipe_to_dict(prompt.recipe),
         "choice": None if prompt.choice is None else asdict(prompt.choice),
+        "usefulness": None if prompt.usefulness is None else asdict(prompt.usefulness),
     }
 
 
@@ -59,6 +62,8 @@ def teach_lines(result: "TeachResult", target: Path) -> list[str]:
     if result.prompt.choice is not None:
         reason = result.prompt.choice.reason
         lines.append(f"{reason[0].upper()}{reason[1:]}.")
+    if result.prompt.usefulness is not None:
+        lines.append(usefulness_sentence(result.prompt.usefulness))
     return [*lines, f"Wrote {target}."]
 
 
@@ -74,3 +79,22 @@ def _moment_lines(result: "TeachResult") -> list[str]:
     if result.moments < result.photos:
         return [f"The {result.photos} photos are of {result.moments} moments: of each burst, one photo is evidence."]
     return []
+
+
+def usefulness_sentence(use: "Usefulness") -> str:
+    """Return what a prompt is good for, in words."""
+    if use.rank1 < UNUSABLE:
+        verdict = "not usable for this category"
+    elif use.rank1 < USABLE:
+        verdict = "of some use: look at the first few answers, not at the first alone"
+    else:
+        verdict = "usable"
+    curve = {
+        True: "; more pairs will help, by the learning curve",
+        False: "; more pairs will not help, by the learning curve",
+        None: "",
+    }[use.more_pairs_help]
+    return (
+        f"On individuals held out of the pairs it finds the right one first for {100 * use.rank1:.0f} of 100 photos, "
+        f"among {use.individuals} individuals (mAP {100 * use.map:.0f} %): {verdict}{curve}."
+    )
