@@ -80,3 +80,15 @@ def test_an_adaptation_fits_no_other_backbone(photo_folder: Path, tmp_path: Path
     other = save_vit(tmp_path / "other", seed=1)
     one_line_error(vicp(*use, "--backbone", other, cwd=tmp_path), "belongs to model", "teach the category again")
     assert "teach the category again" in run(*use, "--model", "tiny")
+
+
+def test_a_prompt_opens_the_model_it_is_for(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
+    write_photo(tmp_path / "new.jpg", (40, 205, 55), seed=9)
+    run(*TEACH, "--pairs", 12, "--backbone", vit)
+    prompt = "shoe.prompt.safetensors"
+    told = json.loads(run("identify", "shoes", "new.jpg", "--prompt", prompt, "--json"))
+    named = json.loads(run("identify", "shoes", "new.jpg", "--prompt", prompt, "--json", "--backbone", vit))
+    assert told == named
+    run("verify", "new.jpg", "shoes/green/0.jpg", "--prompt", prompt)
+    run("gallery", "create", "herd", "--prompt", prompt)
+    assert "this one is" in run("identify", "shoes", "new.jpg", "--prompt", prompt, "--model", "mini")

@@ -89,6 +89,7 @@ class Prompt:
         usefulness: What it reaches on held-out individuals; None where too few could be held out.
         labels_predictable: Whether the LLM predicts held-out labels better than the majority label does; None where
             that was not tried.
+        model: What opens the model it is for: a packaged name, a folder or a hub name; None where that is not known.
     """
 
     recipe: Recipe
@@ -104,6 +105,7 @@ class Prompt:
     reference: CategoryReference | None = None
     usefulness: Usefulness | None = None
     labels_predictable: bool | None = None
+    model: str | None = None
 
     def __post_init__(self) -> None:
         if self.recipe.features != "frozen" and self.visual is None:
@@ -174,6 +176,7 @@ class Prompt:
             "choice": None if self.choice is None else asdict(self.choice),
             "usefulness": None if self.usefulness is None else asdict(self.usefulness),
             "labels_predictable": self.labels_predictable,
+            "model": self.model,
         }
         tensors = {
             **({} if self.visual is None else self.visual.tensors),
@@ -257,6 +260,7 @@ def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
         reference=reference,
         usefulness=None if facts.get("usefulness") is None else Usefulness(**facts["usefulness"]),
         labels_predictable=facts["labels_predictable"],
+        model=facts.get("model"),
     )
 
 

@@ -139,7 +139,9 @@ def teach_category(
     if embedder.model is not None and encoded.latents is not None:
         prediction = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
     predictable = None if prediction is None else prediction.labels_predictable
-    prompt = replace(select.fit_selected(embedder, encoded, adapt), labels_predictable=predictable)
+    prompt = replace(
+        select.fit_selected(embedder, encoded, adapt), labels_predictable=predictable, model=embedder.source
+    )
     num_dropped = 0 if support is None else len(support) - len(loaded.pairs)
     return _teach_result(prompt, loaded, prediction, num_dropped=num_dropped)
 

@@ -56,7 +56,7 @@ def create(
 ) -> None:
     """Make an empty gallery for one model; its categories may get their prompts here or later."""
     prompts = load_prompts(prompt)
-    with open_model(model, backbone, skip_bad=False, cache=False, task="Opening") as opened:
+    with open_model(model, backbone, prompts=prompts, skip_bad=False, cache=False, task="Opening") as opened:
         created = vicp.Gallery.create(gallery, opened, prompts, keep_photos=keep_photos, author=author, reason=reason)
     names = list(created.categories())
     lines = [f"Made {gallery}{' with ' + ', '.join(names) if names else ''}."]

@@ -59,7 +59,8 @@ def pairs_next(
 
     require_no_loss(out, pairs)
     taught = load_prompt(prompt)
-    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+    prompts = [] if taught is None else [taught]
+    with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         table = vicp.open_photos(photos, need_identity=False, skip_bad=skip_bad)
         proposals = propose_from(
             opened.embedder,

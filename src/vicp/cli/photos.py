@@ -74,7 +74,8 @@ def identify(
 ) -> None:
     """Say whom of a gallery each photo shows: the likeliest, the next and somebody new, each with its probability."""
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
-    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+    prompts = [] if loaded is None else [loaded]
+    with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         report = opened.identify_all(
             photo, gallery=gallery, prompt=loaded, targets=targets, prior_new=prior_new, top=top
         )
@@ -92,9 +93,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The likelier answer with its probability, by the pairs taught."""
-    targets = error_targets(false_match_rate, confidence)
-    with open_model(model, backbone, skip_bad=False, cache=False, task="Embedding") as opened:
-        verification = opened.verify(a, b, prompt=load_prompt(prompt), targets=targets)
+    targets, loaded = error_targets(false_match_rate, confidence), vicp.Prompt.load(prompt)
+    with open_model(model, backbone, prompts=[loaded], skip_bad=False, cache=False, task="Embedding") as opened:
+        verification = opened.verify(a, b, prompt=loaded, targets=targets)
     print_result(asdict(verification), verification_lines(verification), as_json)
 
 

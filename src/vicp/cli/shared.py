@@ -1,7 +1,7 @@
 """What commands share: options, opening a model, the progress bar, and printing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,9 @@ from vicp.progress import progress_bar
 AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
 ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
-AnyModelOption = Annotated[str | None, typer.Option("--model", help=MODEL_HELP, show_default="mini")]
+AnyModelOption = Annotated[
+    str | None, typer.Option("--model", help=MODEL_HELP, show_default="what the prompt is for, else mini")
+]
 BackboneOption = Annotated[
     str | None,
     typer.Option(help="In place of a VICP model: `distilled` (in the package), or any transformers vision model."),
@@ -59,16 +61,30 @@ OverridesArgument = Annotated[list[str] | None, typer.Argument(help="Settings as
 
 @contextmanager
 def open_model(
-    model: str | None, backbone: str | None, *, skip_bad: bool, cache: bool, task: str
+    model: str | None,
+    backbone: str | None,
+    *,
+    prompts: Sequence["vicp.Prompt"] = (),
+    skip_bad: bool,
+    cache: bool,
+    task: str,
 ) -> Iterator["vicp.Model"]:
-    """Open a VICP model or, where one is named, a bare backbone; yields it ready for photos."""
+    """Open a VICP model or, where one is named, a bare backbone; yields it ready for photos.
+
+    Where neither is named it is the one that the prompts are for, or `mini`.
+    """
     from vicp.adapt.cache import EmbeddingCache, default_cache_folder
     from vicp.adapt.load import load_backbone_embedder, load_model
 
     quiet_loading()
     if model is not None and backbone is not None:
         raise ConfigError(f"--model {model} and --backbone {backbone}: give one of the two")
-    opened = load_model(model or "mini") if backbone is None else load_backbone_embedder(backbone)
+    if backbone is not None:
+        opened = load_backbone_embedder(backbone)
+    elif model is not None:
+        opened = load_model(model)
+    else:
+        opened = vicp.load(next((prompt.model for prompt in prompts if prompt.model is not None), "mini")).embedder
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with progress_bar(task) as progress:
         yield vicp.Model(replace(opened, cache=store, skip_bad=skip_bad, progress=progress))
