@@ -9,6 +9,13 @@ from typing import Annotated, Literal
 import typer
 
 import vicp
+from vicp.cli.answers import (
+    CsvOption,
+    ReportOption,
+    check_answer_files,
+    write_identification_files,
+    write_verification_files,
+)
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
@@ -101,15 +108,23 @@ def identify(
     unknown: UnknownOption = True,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
+    report: ReportOption = None,
+    csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Who is this: the likeliest individual, the next and somebody new, each with its probability."""
+    from vicp.gallery.report.answer_page import photos_of_gallery
+
+    check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache) as opened:
-        report = opened.identify(
+        found = opened.identify(
             photo, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
         )
-    print_result(asdict(report), report_lines(report), as_json)
+        written = write_identification_files(
+            found, photo, opened.embedder, lambda: photos_of_gallery(opened.snapshot), report=report, csv=csv
+        )
+    print_result(asdict(found), [*report_lines(found), *written], as_json)
 
 
 def verify(
@@ -119,13 +134,17 @@ def verify(
     category: CategoryOption = None,
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
+    report: ReportOption = None,
+    csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual, under the gallery's prompt for them?"""
+    check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
     with embedding(gallery, "Embedding") as opened:
         verification = opened.verify(a, b, category=category, targets=targets)
-    print_result(asdict(verification), verification_lines(verification), as_json)
+        written = write_verification_files(verification, a, b, opened.embedder, report=report, csv=csv)
+    print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
 
 def new(

@@ -9,6 +9,13 @@ from typing import Annotated
 import typer
 
 import vicp
+from vicp.cli.answers import (
+    CsvOption,
+    ReportOption,
+    check_answer_files,
+    write_identification_files,
+    write_verification_files,
+)
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_teach import teach_facts, teach_lines
 from vicp.cli.shared import (
@@ -70,16 +77,30 @@ def identify(
     backbone: BackboneOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
+    report: ReportOption = None,
+    csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say whom of a gallery each photo shows: the likeliest, the next and somebody new, each with its probability."""
+    from vicp.data.sources import open_photos
+    from vicp.gallery.report.answer_page import photos_of_table
+
+    check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     prompts = [] if loaded is None else [loaded]
     with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
-        report = opened.identify_all(
+        found = opened.identify_all(
             photo, gallery=gallery, prompt=loaded, targets=targets, prior_new=prior_new, top=top
         )
-    print_result(asdict(report), report_lines(report), as_json)
+        written = write_identification_files(
+            found,
+            photo,
+            opened.embedder,
+            lambda: photos_of_table(open_photos(gallery, skip_bad=skip_bad)),
+            report=report,
+            csv=csv,
+        )
+    print_result(asdict(found), [*report_lines(found), *written], as_json)
 
 
 def verify(
@@ -90,13 +111,17 @@ def verify(
     confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
+    report: ReportOption = None,
+    csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The likelier answer with its probability, by the pairs taught."""
+    check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), vicp.Prompt.load(prompt)
     with open_model(model, backbone, prompts=[loaded], skip_bad=False, cache=False, task="Embedding") as opened:
         verification = opened.verify(a, b, prompt=loaded, targets=targets)
-    print_result(asdict(verification), verification_lines(verification), as_json)
+        written = write_verification_files(verification, a, b, opened.embedder, report=report, csv=csv)
+    print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
 
 def demo(

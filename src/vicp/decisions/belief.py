@@ -106,19 +106,20 @@ class Belief:
         """
         similarity = np.asarray(similarity, dtype=np.float64)
         if similarity.size <= NUM_SAMPLES:
-            values = [self._posterior(np.array([one]), np.ones(1), prior_new)[0].mean() for one in similarity.ravel()]
+            values = [self.posterior(np.array([one]), np.ones(1), prior_new)[0].mean() for one in similarity.ravel()]
             return np.array(values).reshape(similarity.shape)
         # Many pairs: by interpolation in the score, on which P depends smoothly.
         score = log_similarity(similarity)
         knots = np.linspace(score.min(), score.max(), 4 * NUM_SAMPLES)
         cosines = 1 - np.exp(-knots)
-        values = [self._posterior(np.array([one]), np.ones(1), prior_new)[0].mean() for one in cosines]
+        values = [self.posterior(np.array([one]), np.ones(1), prior_new)[0].mean() for one in cosines]
         probability: Array = np.interp(score, knots, values)
         return probability
 
     def pair_range(self, similarity: float, *, prior_new: float = EVEN) -> tuple[float, float]:
         """Return the range of P(same) that holds nine tenths of what is believed."""
-        return _range(self._posterior(np.array([similarity]), np.ones(1), prior_new)[0])
+        low, high = _ranges(self.posterior(np.array([similarity]), np.ones(1), prior_new))[0]
+        return float(low), float(high)
 
     def search(
         self, similarity: Array, photos: NDArray[np.integer] | None = None, *, prior_new: float = EVEN
@@ -137,11 +138,9 @@ class Belief:
         if similarity.ndim != 1 or not len(similarity):
             raise ValueError(f"similarity is {similarity.shape}; expected (G,) with at least one candidate")
         count = np.ones(len(similarity)) if photos is None else np.asarray(photos, dtype=np.float64)
-        samples = self._posterior(similarity, count, prior_new)  # (G + 1, S)
-        mean = samples.mean(axis=1)
-        low, high = np.quantile(samples, RANGE, axis=1)
-        ranges = np.stack([low, high], axis=1)  # (G + 1, 2)
-        return SearchBelief(mean[:-1], ranges[:-1], float(mean[-1]), (float(low[-1]), float(high[-1])))
+        samples = self.posterior(similarity, count, prior_new)  # (G + 1, S)
+        mean, ranges = samples.mean(axis=1), _ranges(samples)
+        return SearchBelief(mean[:-1], ranges[:-1], float(mean[-1]), (float(ranges[-1, 0]), float(ranges[-1, 1])))
 
     def log_likelihood_ratios(self, similarity: Array, photos: Array) -> Array:
         """Return the log-likelihood ratios (G, S) of "same" against "new", one per sample of the curve."""
@@ -150,7 +149,7 @@ class Belief:
         features = np.stack([np.ones(len(z)), z, np.log(np.maximum(photos, 1))], axis=1)  # (G, 3)
         return features @ self.samples[:num_samples].T  # (G, S)
 
-    def _posterior(self, similarity: Array, photos: Array, prior_new: float) -> Array:
+    def posterior(self, similarity: Array, photos: Array, prior_new: float) -> Array:
         """Return samples (G + 1, S) of P of each candidate and, last, of somebody new; each sample adds up to 1."""
         if not 0 < prior_new < 1:
             raise ValueError(f"prior_new is {prior_new}; expected a number between 0 and 1")
@@ -240,6 +239,8 @@ def _samples(curve: Gaussian) -> Array:
     return samples
 
 
-def _range(samples: Array) -> tuple[float, float]:
-    low, high = np.quantile(samples, RANGE)
-    return float(low), float(high)
+def _ranges(samples: Array) -> Array:
+    """Return the ranges (n, 2) of samples (n, S), widened to their mean where a long tail draws it outside."""
+    low, high = np.quantile(samples, RANGE, axis=1)
+    mean = samples.mean(axis=1)
+    return np.stack([np.minimum(low, mean), np.maximum(high, mean)], axis=1)
