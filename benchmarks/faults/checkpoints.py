@@ -15,6 +15,7 @@ from benchmarks.faults.mutations import mutate
 from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.data.seeds import derive_seed
 from vicp.errors import VICPError
+from vicp.image_transform import ImageTransform
 from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import save_checkpoint
@@ -29,8 +30,7 @@ def originals() -> dict[str, Path]:
     torch.manual_seed(0)
     save_checkpoint(build_model(PRESETS["tiny"]), root / "vicp")
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
-    square = {"image_size": 28, "image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5), "image_fit": "squash"}
-    save_backbone(Dinov2Model(Dinov2Config(**sizes)), root / "backbone", **square)  # type: ignore[arg-type]
+    save_backbone(Dinov2Model(Dinov2Config(**sizes)), root / "backbone", ImageTransform(28))
     return {"vicp": root / "vicp", "backbone": root / "backbone"}
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.data.training_identities import NAME, TrainingIdentities
 from vicp.errors import ConfigError
 from vicp.model.checkpoint import CONFIG_NAME
+from vicp.model.hub import load_local_first
 from vicp.model.packaged import packaged
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -107,7 +109,7 @@ def _is_hub_name(source: str) -> bool:
 
 def _fetched(name: str) -> Path:
     try:
-        return Path(cached_file(name, CONFIG_NAME))
+        return Path(str(load_local_first(partial(cached_file, name, CONFIG_NAME), name)))
     except (OSError, ValueError) as error:  # transformers has no narrower one for what cannot be had
         reason = str(error).strip().split("\n")[0]
         raise ConfigError(f"{name} is no folder here and cannot be had from the hub ({reason})") from error

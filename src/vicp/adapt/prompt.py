@@ -229,7 +229,7 @@ def blend(first: Tensor, second: Tensor, weight: float) -> Tensor:
 def _from_file(file: PromptFile, name: object) -> Prompt:
     try:
         return _prompt_of(file.facts, file.tensors, file.fingerprint)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise damaged(name, error) from error
 
 
@@ -270,7 +270,12 @@ def _transform_tensors(name: str, transform: LinearTransform | None) -> dict[str
 
 def _transform_from(name: str, tensors: dict[str, Tensor]) -> LinearTransform | None:
     weight = tensors.get(f"{name}.weight")
-    return None if weight is None else LinearTransform(mean=tensors[f"{name}.mean"], weight=weight)
+    if weight is None:
+        return None
+    mean = tensors[f"{name}.mean"]
+    if weight.ndim != 2 or mean.shape != weight.shape[1:]:
+        raise ValueError(f"{name} of {tuple(weight.shape)} and {tuple(mean.shape)}, expected (D', D) and (D,)")
+    return LinearTransform(mean=mean, weight=weight)
 
 
 def _held_out_tensors(held_out: HeldOut | None) -> dict[str, Tensor | None]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -16,6 +17,7 @@ from vicp.image_transform import Fit, ImageTransform
 from vicp.io import atomic_folder
 from vicp.model.backbone import Backbone, Pooling
 from vicp.model.build import vision_backbone
+from vicp.model.hub import load_local_first
 from vicp.model.packaged import packaged
 
 logger = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ def load_backbone(source: str, *, pooling: Pooling | None = None) -> tuple[Backb
     try:
         with torch.no_grad():
             backbone.embed(torch.zeros(1, 3, transform.size, transform.size))
-    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise WeightsError(
             f"{source}: {type(backbone.vit).__name__} gives no {pooling} embedding of a photo of {transform.size} "
@@ -132,7 +134,7 @@ def _preprocessor(source: str) -> dict[str, Any] | None:
     """Return the image processor's settings as they are written, None where a checkpoint has none."""
     for name in (PROCESSOR_NAME, PREPROCESSOR_NAME):
         try:
-            path = cached_file(source, name)
+            path = load_local_first(partial(cached_file, source, name), source)
         except OSError:  # transformers has no narrower error for a file that is not there
             continue
         try:

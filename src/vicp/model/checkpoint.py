@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vicp.config_files import config_from_dict
 from vicp.errors import WeightsError
 from vicp.io import atomic_folder
 from vicp.model.build import PRESETS, build_model
+from vicp.model.hub import load_local_first
 from vicp.model.packaged import packaged
 from vicp.model.vicp import VICP
 
@@ -52,7 +54,7 @@ def load_pretrained(name_or_path: str | Path, **hub_arguments: Any) -> VICP:
         return build_model(place).eval()
     if not place.is_dir():
         try:
-            place = Path(snapshot_download(name, **hub_arguments))
+            place = Path(load_local_first(partial(snapshot_download, name, **hub_arguments), name))
         except (OSError, ValueError) as error:
             reason = str(error).strip().split("\n")[0]
             raise WeightsError(f"'{name}' is no preset, no folder, and cannot be fetched ({reason})") from error

@@ -1,7 +1,10 @@
 """The parts that transformers provides: from a source, or of given sizes; and the words a source has for the labels."""
 
+import json
 import logging
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
@@ -16,10 +19,28 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
 )
+from transformers.utils import cached_file
+from transformers.utils import logging as transformers_logging
 
 from vicp.config import PartConfig
 from vicp.errors import ConfigError, WeightsError
+from vicp.model.hub import load_local_first
 
+LOADING_ERRORS = (  # what transformers raises for damaged checkpoints, and for packages that they need
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    ImportError,
+    SafetensorError,
+    StrictDataclassError,
+)
+_DISPENSABLE = ("pooler", "mask_token", "lm_head", "position_ids", "inv_freq")  # no part in what is read of a model
+_SHOWN = 3
 COUNTS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "patch_size", "image_size")
 
 logger = logging.getLogger(__name__)
@@ -35,7 +56,7 @@ def vision_model(part: PartConfig) -> PreTrainedModel:
     if part.source is None:
         model = _fresh(AutoModel, _part_config(part, "model.backbone"), "model.backbone")
     else:
-        model = _fetch(AutoModel, part.source, "model.backbone.source", dtype=torch.float32)
+        model = _fetch_model(AutoModel, part.source, "model.backbone.source")
     model = getattr(model, "vision_model", model)  # CLIP's checkpoints hold a text model too
     if model.main_input_name != "pixel_values":
         raise ConfigError(
@@ -62,7 +83,7 @@ def language_model(part: PartConfig, *, random: bool = False) -> PreTrainedModel
     elif random:
         config = _fetch(AutoConfig, part.source, "model.reasoner.source")
     else:
-        return _fetch(AutoModelForCausalLM, part.source, "model.reasoner.source", dtype=torch.float32)
+        return _fetch_model(AutoModelForCausalLM, part.source, "model.reasoner.source")
     return _fresh(AutoModelForCausalLM, config, "model.reasoner")
 
 
@@ -90,7 +111,7 @@ def label_ids(part: PartConfig, words: tuple[str, str]) -> tuple[int, int] | Non
     if part.source is None:
         return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(part.source)
+        tokenizer = load_local_first(partial(AutoTokenizer.from_pretrained, part.source), part.source)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = _first_line(error)
         logger.warning("%s has no tokenizer (%s): label embeddings are learned instead", part.source, reason)
@@ -117,12 +138,69 @@ def _fresh(kind: Any, config: PretrainedConfig, key: str) -> PreTrainedModel:
 
 
 def _fetch(kind: Any, source: str, key: str, **options: Any) -> Any:
+    """Return what transformers loads from a folder, the cache or the hub."""
     try:
-        return kind.from_pretrained(source, **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        _check_config(source)
+        return load_local_first(partial(kind.from_pretrained, source, **options), source)
+    except LOADING_ERRORS as error:
         raise WeightsError(
             f"{key}: cannot load '{source}' ({_first_line(error)}); give a transformers checkpoint's hub name or folder"
         ) from error
+
+
+def _fetch_model(kind: Any, source: str, key: str) -> PreTrainedModel:
+    """Return a model all of whose weights the checkpoint has; transformers would draw the others at random.
+
+    Raises:
+        WeightsError: Tensors are missing or have other names.
+    """
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # its table of tensors says what the error here says
+    try:
+        model, loaded = _fetch(kind, source, key, dtype=torch.float32, output_loading_info=True)
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    missing = sorted(name for name in loaded["missing_keys"] if not _is_dispensable(name, model))
+    if missing:
+        unknown = sorted(loaded["unexpected_keys"])
+        others = f"; it has {unknown[0]} and {len(unknown) - 1} more of other names" if unknown else ""
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise WeightsError(
+            f"{key}: '{source}' lacks the weights {', '.join(missing[:_SHOWN])}{more}{others}: they would be random. "
+            "Give a whole checkpoint, with the names that transformers has"
+        )
+    return cast(PreTrainedModel, model)
+
+
+def _is_dispensable(name: str, model: PreTrainedModel) -> bool:
+    """Return whether a tensor has no part in what is read of a model."""
+    is_of_other_half = hasattr(model, "vision_model") and name.startswith(("text_model.", "text_projection."))
+    return is_of_other_half or any(part in name.split(".") for part in _DISPENSABLE)
+
+
+def _check_config(source: str) -> None:
+    """Check the settings of a checkpoint before transformers builds a model of them.
+
+    Raises:
+        OSError: There are none.
+        ValueError: They are of no transformers model, or of one that no machine can hold.
+    """
+    path = load_local_first(partial(cached_file, source, "config.json"), source)
+    config = json.loads(Path(str(path)).read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError("its config.json holds no settings by name")
+    if not isinstance(config.get("model_type"), str):
+        if "architecture" in config:
+            raise ValueError(
+                f"a checkpoint of timm ({config['architecture']}), which is not read: take it as transformers has it"
+            )
+        raise ValueError("its config.json names no model_type of transformers")
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        for name in (*COUNTS, "intermediate_size"):
+            value, most = part.get(name, 1), 1000 if name == "num_hidden_layers" else 1_000_000
+            sizes = value if isinstance(value, list) else [value]
+            if not all(isinstance(size, int) and 0 < size <= most for size in sizes if size is not None):
+                raise ValueError(f"its config.json says {name} {value!r}")
 
 
 def _part_config(part: PartConfig, key: str, *, defaults: dict[str, Any] | None = None) -> PretrainedConfig:

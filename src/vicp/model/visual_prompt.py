@@ -151,7 +151,7 @@ def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -
     try:
         tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the safetensors format has it
-        metadata = header.get("__metadata__", {})
+        metadata = header.get("__metadata__") or {}
         if metadata.get("format") not in formats:
             raise PromptError(
                 f"{name}: not a category prompt (format {metadata.get('format')!r}, expected "
@@ -161,7 +161,7 @@ def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -
         if not isinstance(facts, dict):
             raise TypeError(f"facts are {type(facts).__name__}, expected a mapping")
         return PromptFile(metadata["format"], metadata["fingerprint"], facts, tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise damaged(name, error) from error
 
 
