@@ -101,3 +101,29 @@ def test_decisions_from_folders(tmp_path: Path, vit: str, run: Run) -> None:
         for value in (0, 1, 1.5):
             said = run("identify", "herd", "herd/i03/0.jpg", *use, option, value)
             assert said == f"error: {option} {value:g}: expected a number from {bounds}\n"
+
+
+def test_pairs_next_looks_at_names_and_sides_and_says_why_there_are_fewer(
+    photo_folder: Path, tmp_path: Path, vit: str, run: Run
+) -> None:
+    rows = [
+        (f"shoes/{name}/{i}.jpg", name if i < 2 else "", "left" if i else "right")
+        for name in ("red", "green")
+        for i in range(3)
+    ]
+    pd.DataFrame(rows, columns=["path", "identity", "viewpoint"]).to_csv(tmp_path / "some.csv", index=False)
+    ask = ("pairs", "next", "some.csv", "--backbone", vit, "--count", 9, "--json", "--sheet", "next.html")
+    facts = json.loads(run(*ask))
+    named = {path for path, name, _ in rows if name}
+    side = {path: side for path, _, side in rows}
+    assert facts["pairs"]
+    for pair in facts["pairs"]:
+        assert not {pair["left"], pair["right"]} <= named, "names tell what these two are"
+        assert side[pair["left"]] == side[pair["right"]]
+    assert facts["notes"][0] == "4 photos have names, which tell what two of them are."
+    assert facts["notes"][1].startswith(f"{len(facts['pairs'])} instead of 9: ")
+    page = (tmp_path / "next.html").read_text()
+    assert ">photo 1<" in page
+    assert not any(f">{path}<" in page for path in side), "a path may tell the individual"
+    said = run("pairs", "next", "shoes", "--backbone", vit, "--count", 2, "--out", "all.csv")
+    assert "Every photo has a name already: these pairs check the names." in said

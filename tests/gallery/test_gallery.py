@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS, write_photos
 
+from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.cli.render import cluster_lines
 from vicp.data import loading
@@ -74,8 +76,37 @@ def test_identify_verify_and_new(gallery: Gallery, tmp_path: Path) -> None:
 
     done = gallery.new(query, force=True)
     assert (done.identity, done.added) == ("shoe-1", 1)
+    with pytest.raises(GalleryError, match=r"q\.jpg is there as shoe/shoe-1: leave it out"):
+        gallery.new(query, name="somebody", force=True)
+    other = write_photo(query.with_name("other.jpg"), (10, 200, 200), seed=77)
     with pytest.raises(GalleryError, match="there is a 'red' in shoe already"):
-        gallery.new(query, name="red", force=True)
+        gallery.new(other, name="red", force=True)
+    with pytest.raises(GalleryError, match="'unknown' is a word for nobody"):
+        gallery.new(other, name="unknown", force=True)
+
+
+def test_a_table_of_the_gallery_can_be_enrolled_again_and_names_are_asked_about(
+    gallery: Gallery, embedder: Embedder, tmp_path: Path
+) -> None:
+    gallery.export(tmp_path / "all.csv")
+    again = Gallery.create(tmp_path / "again", embedder, author="ann")
+    result = again.enroll(tmp_path / "all.csv")
+    assert (result.added, result.identities) == (len(gallery.photos()), len(gallery.identities()))
+    assert set(again.photos()["key"]) == set(gallery.photos()["key"])
+    photo = write_photo(tmp_path / "new" / "0.jpg", (9, 9, 9), seed=78)
+    pd.DataFrame({"path": [photo.name], "identity": ["Red"]}).to_csv(photo.parent / "a.csv", index=False)
+    (question,) = again.enroll(photo.parent / "a.csv", category="shoe").questions
+    assert question == (
+        "One individual or several? 'Red', 'red' (shoe: case alone). Where it is one, write its name alike."
+    )
+
+
+def test_a_date_of_the_camera_is_kept(gallery: Gallery, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[306] = "2024:05:01 10:30:00"
+    Image.new("RGB", (40, 40), (3, 200, 90)).save(tmp_path / "dated.jpg", exif=exif)
+    gallery.enroll(tmp_path / "dated.jpg", category="shoe")
+    assert gallery.photos()["date"].iloc[-1] == "2024-05-01T10:30:00"
 
 
 def test_reindex_moves_a_category_to_another_prompt_and_undo_moves_it_back(

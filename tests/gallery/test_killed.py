@@ -16,7 +16,9 @@ from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.data.sources import open_photos
+from vicp.errors import GalleryError
 from vicp.gallery.categories import add_categories, find_category
 from vicp.gallery.contents import embedded_photos, photos
 from vicp.gallery.enrollment.enroll import enroll_photos
@@ -153,3 +155,34 @@ def test_a_killed_reindex_goes_on(
     )
     assert len(check_whole(gallery.snapshot, set())) == 12
     assert len(embedded_photos(gallery.snapshot, after).frame) == 12
+
+
+def create_slowly(uri: str, prompt: str, started: str) -> None:
+    from vicp.adapt.load import load_model
+    from vicp.adapt.prompt import Prompt
+
+    embedder, taught = load_model("tiny"), Prompt.load(prompt)
+    Path(started).touch()
+    Gallery.create(uri, embedder, [taught], author="ann")
+
+
+def test_a_killed_creation_leaves_a_whole_gallery_or_none(
+    fork: multiprocessing.context.ForkServerContext, embedder: Embedder, shoe_prompts: list[Prompt], tmp_path: Path
+) -> None:
+    shoe_prompts[0].save(tmp_path / "shoe.prompt.safetensors")
+    rng, made, none = random.Random(1), 0, 0
+    for number in range(8):
+        uri, started = str(tmp_path / f"gallery-{number}"), tmp_path / f"started-{number}"
+        process = fork.Process(
+            target=create_slowly, args=(uri, str(tmp_path / "shoe.prompt.safetensors"), str(started))
+        )
+        process.start()
+        kill_after(process, started, rng.uniform(0, 0.3))
+        try:
+            gallery = Gallery.open(uri)
+            made += 1
+        except GalleryError:
+            gallery = Gallery.create(uri, embedder, shoe_prompts[:1])
+            none += 1
+        assert set(gallery.categories()) == {"shoe"}
+    assert made + none == 8

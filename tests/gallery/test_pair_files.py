@@ -87,3 +87,27 @@ def test_files_that_are_none(table: PhotoTable, tmp_path: Path) -> None:
     good = write(tmp_path / "good.csv", ("red/0.jpg", "red/1.jpg", 1))
     with pytest.raises(DataError, match="cannot be written"):
         add_pairs(good, tmp_path / "file" / "pairs.csv", table)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same", "word"),
+    [("red/0.jpg", "blue/0.jpg", 1, "same"), ("red/0.jpg", "red/1.jpg", 0, "different")],
+)
+def test_labels_against_names_are_refused(
+    table: PhotoTable, tmp_path: Path, left: str, right: str, same: int, word: str
+) -> None:
+    wrong = write(tmp_path / "new.csv", (left, right, same), ("blue/0.jpg", "blue/1.jpg", 1))
+    with pytest.raises(DataError, match=rf"labels against names: .*{left} \(red\).*labelled {word}.*--no-names"):
+        add_pairs(wrong, tmp_path / "pairs.csv", table)
+    assert not (tmp_path / "pairs.csv").exists()
+    assert add_pairs(wrong, tmp_path / "pairs.csv", table, use_names=False).new == 2
+
+
+def test_bad_rows_are_left_out_if_wanted(table: PhotoTable, tmp_path: Path) -> None:
+    new = write(
+        tmp_path / "new.csv", ("red/0.jpg", "nowhere.jpg", 1), ("red/0.jpg", "red/1.jpg", 1), ("a", "b", "maybe")
+    )
+    with pytest.raises(DataError, match="2 of 3 pairs cannot be used"):
+        add_pairs(new, tmp_path / "pairs.csv", table)
+    result = add_pairs(new, tmp_path / "pairs.csv", table, skip_bad=True)
+    assert (result.new, result.bad, result.total) == (1, 2, 1)

@@ -9,12 +9,15 @@ import typer
 
 import vicp
 from vicp.cli.shared import (
+    ColumnOption,
+    FoldersOption,
     JsonOption,
     SeedOption,
     SkipBadOption,
     going_on,
     print_result,
     quiet_loading,
+    source_of,
     split_names,
 )
 from vicp.progress import progress_bar
@@ -72,6 +75,8 @@ def evaluate(
     published: PublishedOption = None,
     out: OutOption = Path("evaluation"),
     seed: SeedOption = 0,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +87,7 @@ def evaluate(
     with going_on(), progress_bar("Evaluating") as progress:
         report = vicp.evaluate(
             method,
-            photos,
+            None if photos is None else source_of(photos, column, folders, skip_bad=skip_bad),
             protocol=protocol,
             pairs=pairs,
             support_draws=support_draws,

@@ -22,7 +22,9 @@ from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
     CacheOption,
+    ColumnOption,
     ConfidenceOption,
+    FoldersOption,
     JsonOption,
     PriorOption,
     RateOption,
@@ -31,6 +33,7 @@ from vicp.cli.shared import (
     going_on,
     open_model,
     print_result,
+    source_of,
 )
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
@@ -72,12 +75,14 @@ def create(
 
 def enroll(
     gallery: GalleryArgument,
-    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     category: CategoryOption = None,
     prompt: PromptsOption = None,
     route: Annotated[bool, typer.Option("--route", help="Let the prompts decide each photo's category.")] = False,
     engine: EngineOption = "local",
     workers: WorkersOption = 2,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     author: AuthorOption = None,
@@ -93,7 +98,8 @@ def enroll(
         going_on(),
         embedding(gallery, "Enrolling", skip_bad=skip_bad, cache=cache, author=author, wait=wait) as opened,
     ):
-        result = opened.enroll(photos, category=category, prompts=prompts, route=route, reason=reason, embed=embed)
+        source = source_of(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category)
+        result = opened.enroll(source, category=category, prompts=prompts, route=route, reason=reason, embed=embed)
     print_result(asdict(result), enroll_lines(result), as_json)
 
 

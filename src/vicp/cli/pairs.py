@@ -8,14 +8,18 @@ from typing import Annotated, Literal
 import typer
 
 import vicp
+from vicp.cli.render import counted
 from vicp.cli.render_gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
     CacheOption,
+    ColumnOption,
+    FoldersOption,
     JsonOption,
     SeedOption,
     SkipBadOption,
+    column_names,
     load_prompt,
     open_model,
     print_result,
@@ -35,6 +39,10 @@ StrategyOption = Annotated[
     typer.Option(help="Pairs that are likely the same, uncertain ones, or both in turn."),
 ]
 
+NoNamesOption = Annotated[
+    bool, typer.Option("--no-names", help="Folders and the column identity name no individuals: do not look at them.")
+]
+
 
 def pairs_next(
     photos: PhotosArgument,
@@ -48,6 +56,9 @@ def pairs_next(
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     seed: SeedOption = 0,
+    no_names: NoNamesOption = False,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
@@ -61,7 +72,9 @@ def pairs_next(
     taught = load_prompt(prompt)
     prompts = [] if taught is None else [taught]
     with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
-        table = vicp.open_photos(photos, need_identity=False, skip_bad=skip_bad)
+        table = vicp.open_photos(
+            photos, need_identity=False, skip_bad=skip_bad, columns=column_names(column), folders=folders
+        )
         proposals = propose_from(
             opened.embedder,
             table,
@@ -71,6 +84,7 @@ def pairs_next(
             pairs_file=pairs,
             strategy=strategy,
             seed=seed,
+            use_names=not no_names,
         )
     write_proposals(out, proposals.pairs)
     then = ["vicp", "pairs", "add", str(out), "--photos", str(photos)]
@@ -78,7 +92,7 @@ def pairs_next(
     if pairs is not None and not pairs.exists():
         lines.append(f"{pairs} is not there yet: no label was known.")
     if sheet is not None:
-        write_sheet(sheet, proposals.pairs, table, title=f"{len(proposals.pairs)} pairs of {photos.name}")
+        write_sheet(sheet, proposals.pairs, table, title=f"{counted(len(proposals.pairs), 'pair')} of {photos.name}")
         lines.append(f"Wrote {sheet}: open it to label them by eye.")
     files = {"csv": str(out), "sheet": None if sheet is None else str(sheet)}
     print_result({**asdict(proposals), **files}, lines, as_json)
@@ -88,10 +102,17 @@ def pairs_add(
     labelled: Annotated[Path, typer.Argument(help="A CSV with left, right and same; rows with an empty same wait.")],
     photos: Annotated[Path, typer.Option(help="The photos the pairs speak of: a folder or a table.")],
     to: Annotated[Path, typer.Option(help="The CSV of pairs to add to; made if absent.")] = Path("pairs.csv"),
+    no_names: NoNamesOption = False,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
+    skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    result = add_pairs(labelled, to, vicp.open_photos(photos, need_identity=False))
+    table = vicp.open_photos(
+        photos, need_identity=False, skip_bad=skip_bad, columns=column_names(column), folders=folders
+    )
+    result = add_pairs(labelled, to, table, skip_bad=skip_bad, use_names=not no_names)
     print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

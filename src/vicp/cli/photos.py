@@ -23,23 +23,27 @@ from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
     CacheOption,
+    ColumnOption,
     ConfidenceOption,
+    FoldersOption,
     JsonOption,
     ModelOption,
     PriorOption,
     RateOption,
     SeedOption,
     SkipBadOption,
+    column_names,
     error_targets,
     load_prompt,
     open_model,
     print_result,
+    source_of,
 )
 from vicp.errors import ConfigError
 
 
 def teach(
-    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     category: Annotated[str, typer.Option(help="What the photos show.")],
     out: Annotated[Path | None, typer.Option(help="The prompt file to write [NAME.prompt.safetensors].")] = None,
     pairs: Annotated[
@@ -50,6 +54,8 @@ def teach(
     backbone: BackboneOption = None,
     adapt: AdaptOption = "auto",
     seed: SeedOption = 0,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,8 +63,9 @@ def teach(
     if pairs is not None and support is not None:
         raise ConfigError("--pairs draws pairs, and --support gives your own; leave one of them out")
     with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
+        source = source_of(photos, column, folders, need_identity=support is None, skip_bad=skip_bad)
         taught = opened.teach_and_report(
-            photos, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
+            source, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
         )
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     taught.prompt.save(target)
@@ -75,6 +82,8 @@ def identify(
     confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
+    column: ColumnOption = None,
+    folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     report: ReportOption = None,
@@ -89,14 +98,15 @@ def identify(
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     prompts = [] if loaded is None else [loaded]
     with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
-        found = opened.identify_all(
-            photo, gallery=gallery, prompt=loaded, targets=targets, prior_new=prior_new, top=top
-        )
+        known = source_of(gallery, column, folders, skip_bad=skip_bad)
+        found = opened.identify_all(photo, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top)
         written = write_identification_files(
             found,
             photo,
             opened.embedder,
-            lambda: photos_of_table(open_photos(gallery, skip_bad=skip_bad)),
+            lambda: photos_of_table(
+                open_photos(gallery, skip_bad=skip_bad, columns=column_names(column), folders=folders)
+            ),
             report=report,
             csv=csv,
         )

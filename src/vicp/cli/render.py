@@ -15,6 +15,11 @@ WIDTH = 80
 _MOST_GROUPS, _MOST_PHOTOS = 20, 4
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun: 1 photo, 2 photos."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
 def report_lines(report: "IdentificationReport") -> list[str]:
     """Return who each photo shows, what the answers rest on, and what was left out."""
     lines = [line for identification in report.identifications for line in identification_lines(identification)]

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vicp.cli.render import identification_lines
+from vicp.cli.render import counted, identification_lines
 
 if TYPE_CHECKING:
     from vicp.gallery.enrollment.enroll import EnrollResult
@@ -21,22 +21,24 @@ _MOST_NAMES = 5
 
 def enroll_lines(result: "EnrollResult") -> list[str]:
     """Return what an enrolment did."""
-    lines = [*result.index, f"Enrolled {result.added} photos, {result.identities} new identities."]
+    photos, identities = counted(result.added, "photo"), counted(result.identities, "new identity", "new identities")
+    lines = [*result.index, *result.questions, f"Enrolled {photos}, {identities}."]
     if result.known:
         named = f"; {result.named} of them had no name and have one now" if result.named else ""
-        lines.append(f"{result.known} photos were there already{named}.")
+        were = "photo was" if result.known == 1 else "photos were"
+        lines.append(f"{result.known} {were} there already{named}.")
     if others := result.other_names:
         listed = "; ".join(others[:_MOST_NAMES])
         lines.append(f"{len(others)} of them under another name, which they keep: {listed}.")
     if result.bad:
-        lines.append(f"Left out {len(result.bad)} photos that cannot be used.")
+        lines.append(f"Left out {counted(len(result.bad), 'photo')} that cannot be used.")
     return lines
 
 
 def new_identity_lines(result: "NewIdentityResult") -> list[str]:
     """Return whom the gallery took each photo for, and what the individual is called now."""
     lines = [line for one in result.identifications for line in identification_lines(one)[:2]]
-    return [*lines, f"Enrolled {result.added} photos as {result.identity} ({result.category})."]
+    return [*lines, f"Enrolled {counted(result.added, 'photo')} as {result.identity} ({result.category})."]
 
 
 def reindex_lines(result: "ReindexResult") -> list[str]:
@@ -44,7 +46,10 @@ def reindex_lines(result: "ReindexResult") -> list[str]:
     if not result.embedded:
         return ["Nothing is stale: every photo is embedded with the model and prompt of its category."]
     earlier = {name: f" ({count} more by an earlier run)" for name, count in result.embedded_before.items() if count}
-    return [f"{name}: {count} photos embedded anew{earlier.get(name, '')}." for name, count in result.embedded.items()]
+    return [
+        f"{name}: {counted(count, 'photo')} embedded anew{earlier.get(name, '')}."
+        for name, count in result.embedded.items()
+    ]
 
 
 def change_lines(uri: str, entry: "LogEntry") -> list[str]:
@@ -56,23 +61,24 @@ def change_lines(uri: str, entry: "LogEntry") -> list[str]:
 def label_lines(result: "LabelResult") -> list[str]:
     """Return how many labelled pairs a gallery has got."""
     return [
-        f"{result.added} pairs added, {result.known} were there.",
-        f"{result.total} labelled pairs now: {result.same} same, {result.total - result.same} different.",
+        f"{counted(result.added, 'pair')} added, {result.known} were there.",
+        f"{counted(result.total, 'labelled pair')} now: {result.same} same, {result.total - result.same} different.",
     ]
 
 
 def stats_lines(stats: "GalleryStats") -> list[str]:
     """Return what is in a gallery."""
     disk = "" if stats.megabytes is None else f", {stats.megabytes:.1f} MB with all versions"
-    lines = [f"{stats.uri}: embedded with {stats.model}, {stats.operations} operations in the log{disk}."]
+    lines = [f"{stats.uri}: embedded with {stats.model}, {counted(stats.operations, 'operation')} in the log{disk}."]
     for c in stats.categories:
-        unnamed = f", {c.unnamed} photos without a name" if c.unnamed else ""
-        lines.append(f"  {c.category}: {c.photos} photos of {c.identities} individuals{unnamed}; {c.method}")
+        unnamed = f", {counted(c.unnamed, 'photo')} without a name" if c.unnamed else ""
+        of = f"{counted(c.photos, 'photo')} of {counted(c.identities, 'individual')}"
+        lines.append(f"  {c.category}: {of}{unnamed}; {c.method}")
         if c.embedded != c.photos:
             lines.append(f"    {c.photos - c.embedded} of them are not embedded: `vicp gallery reindex`")
     if not stats.categories:
         lines.append("  empty: `vicp gallery enroll` adds photos")
-    return lines + ([f"  {stats.pairs} labelled pairs"] if stats.pairs else [])
+    return lines + ([f"  {counted(stats.pairs, 'labelled pair')}"] if stats.pairs else [])
 
 
 def log_lines(entries: "list[LogEntry]") -> list[str]:
@@ -91,15 +97,17 @@ def _log_line(entry: "LogEntry") -> str:
 def proposal_lines(proposals: "PairProposals") -> list[str]:
     """Return the pairs that are worth a label."""
     lines = [f"{p.left}  {p.right}  ({p.why}, similarity {p.similarity:.3f})" for p in proposals.pairs]
-    return [*lines, f"{len(lines)} pairs of {proposals.photos} photos; {proposals.labelled} are labelled."]
+    pairs, photos = counted(len(lines), "pair"), counted(proposals.photos, "photo")
+    return [*lines, f"{pairs} of {photos}; {proposals.labelled} are labelled.", *proposals.notes]
 
 
 def add_pairs_lines(result: "AddPairsResult", target: Path) -> list[str]:
     """Return what became of the rows of a file of labels."""
     rest = [f"{result.known} were there already"] if result.known else []
     rest += [f"{result.unlabelled} have no label yet"] if result.unlabelled else []
+    rest += [f"{result.bad} cannot be used and were left out"] if result.bad else []
     return [
-        f"Added {result.new} pairs" + (f"; {', '.join(rest)}" if rest else "") + ".",
-        f"{result.total} pairs now: {result.same} same, {result.total - result.same} different.",
+        f"Added {counted(result.new, 'pair')}" + (f"; {', '.join(rest)}" if rest else "") + ".",
+        f"{counted(result.total, 'pair')} now: {result.same} same, {result.total - result.same} different.",
         f"{target} holds them.",
     ]

@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import vicp
 from vicp.errors import ConfigError, StoppedError
 from vicp.progress import progress_bar
+
+if TYPE_CHECKING:
+    from vicp.data.records import PhotoTable
 
 AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
@@ -119,6 +122,28 @@ def column_names(given: list[str] | None) -> dict[str, str]:
             raise ConfigError(f"--column {option}: expected OURS=THEIRS, such as --column identity=ID")
         names[ours.strip()] = theirs.strip()
     return names
+
+
+def source_of(
+    photos: Path,
+    column: list[str] | None,
+    folders: str | None,
+    *,
+    need_identity: bool = True,
+    skip_bad: bool = False,
+    category: str | None = None,
+) -> "Path | PhotoTable":
+    """Return the photos of a source whose columns or folders the user names, or the path for the library to open."""
+    if column is None and folders is None:
+        return photos
+    return vicp.open_photos(
+        photos,
+        category=category,
+        need_identity=need_identity,
+        skip_bad=skip_bad,
+        columns=column_names(column),
+        folders=folders,
+    )
 
 
 def split_names(text: str | None) -> list[str]:

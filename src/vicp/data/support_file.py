@@ -57,24 +57,18 @@ def frame_of_pairs(pairs: Sequence[LabelledPair]) -> pd.DataFrame:
     return pd.DataFrame(texts, columns=["left", "right", "same"], dtype=str)
 
 
+def find_bad_pairs(frame: pd.DataFrame, table: PhotoTable) -> list[BadPhoto]:
+    """Return the rows of a frame of text with the columns left, right and same that cannot be used."""
+    return _read_rows(Path("pairs"), frame, table)[1]
+
+
 def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support:
     """Return the pairs in a frame of text with the columns left, right and same, read from `path`.
 
     Raises:
         DataError: It is empty or has bad rows: all of them in one message.
     """
-    photos = _Photos(table)
-    labels: dict[tuple[int, int], bool] = {}
-    bad: list[BadPhoto] = []
-    for row, left, right, word in zip(frame.index + 1, frame["left"], frame["right"], frame["same"], strict=True):
-        try:
-            pair, same = photos.pair(left, right), read_same(word)
-            if pair in labels:
-                _log.warning("%s: row %d (%s, %s) repeats a pair", path, row, left, right)
-            if labels.setdefault(pair, same) != same:
-                raise DataError("the same pair stands above with the opposite label")
-        except DataError as error:
-            bad.append(BadPhoto(row, f"{left}, {right}", str(error)))
+    labels, bad = _read_rows(path, frame, table)
     if bad:
         raise DataError(
             f"{path}: {len(bad)} of {len(frame)} pairs cannot be used: {list_rows(bad)}. Photos are named as the table "
@@ -87,6 +81,25 @@ def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support
         raise DataError(f"{path}: pairs of several categories ({', '.join(categories)}): write a file for each")
     left, right = np.array(list(labels), dtype=np.int64).T  # (K,), (K,)
     return Support(left.copy(), right.copy(), np.array(list(labels.values())))
+
+
+def _read_rows(
+    path: Path, frame: pd.DataFrame, table: PhotoTable
+) -> tuple[dict[tuple[int, int], bool], list[BadPhoto]]:
+    """Return the label of each pair of photos, and the rows that cannot be used."""
+    photos = _Photos(table)
+    labels: dict[tuple[int, int], bool] = {}
+    bad: list[BadPhoto] = []
+    for row, left, right, word in zip(frame.index + 1, frame["left"], frame["right"], frame["same"], strict=True):
+        try:
+            pair, same = photos.pair(left, right), read_same(word)
+            if pair in labels:
+                _log.warning("%s: row %d (%s, %s) repeats a pair", path, row, left, right)
+            if labels.setdefault(pair, same) != same:
+                raise DataError("the same pair stands above with the opposite label")
+        except DataError as error:
+            bad.append(BadPhoto(row, f"{left}, {right}", str(error)))
+    return labels, bad
 
 
 class _Photos:

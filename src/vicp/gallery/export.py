@@ -29,8 +29,8 @@ _SUFFIX_BY_SIGNATURE = {
 def export_table(snapshot: Snapshot, out: Path) -> int:
     """Write a row per photo, and returns how many.
 
-    CSV holds the facts. Parquet holds the photo files (`image`) and embeddings too, and is a photo table that every
-    command of this program reads.
+    CSV holds the facts, and as `path` where each photo came from. Parquet holds the photo files (`image`) and
+    embeddings too. Both are photo tables that every command of this program reads.
 
     Raises:
         DataError: Another ending, or it cannot be written.
@@ -38,6 +38,8 @@ def export_table(snapshot: Snapshot, out: Path) -> int:
     """
     frame = photos(snapshot).rename(columns={"key": "photo"})
     frame = frame.assign(identity=frame["identity"].fillna("").to_numpy())
+    if out.suffix.lower() == ".csv":
+        frame = frame.rename(columns={"source": "path"})
     if out.suffix.lower() != ".csv":
         frame = frame.assign(path=frame["photo"], embedding=pd.Series(_embeddings(snapshot, frame), dtype=object))
         if snapshot.count(ORIGINALS):

@@ -11,15 +11,17 @@ from vicp.decisions.outcome import ErrorTargets
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
 from vicp.gallery.ann_index import INDEX_ROWS, LEAST_RECALL, categories_to_index, index_category
-from vicp.gallery.categories import add_categories
+from vicp.gallery.categories import add_categories, write_prompt
 from vicp.gallery.editor import GalleryEditor
 from vicp.gallery.embedding_model import model_settings
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.enroll import EnrollResult, assign_categories, enroll_photos
-from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, with_identity
+from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, check_unknown, with_identity
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.queries import PhotoSource, open_source, query_tables
+from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import create_gallery, read_gallery, unlock_gallery
+from vicp.gallery.store.tables import check_name
 
 
 class Gallery(GalleryEditor):
@@ -79,8 +81,13 @@ class Gallery(GalleryEditor):
         for prompt in prompts:
             gallery.embedder.check(prompt)
         settings = {**model_settings(gallery.embedder), "keep_photos": keep_photos}
-        create_gallery(gallery.uri, settings, author=gallery.author, reason=reason)
-        gallery._add_categories({prompt.category: prompt for prompt in prompts}, reason)
+        by_category = {prompt.category: prompt for prompt in prompts}
+
+        def write_prompts(writer: Change) -> None:
+            for name, prompt in by_category.items():
+                write_prompt(writer, gallery.embedder, check_name(name, "category"), prompt)
+
+        create_gallery(gallery.uri, settings, author=gallery.author, reason=reason, fill=write_prompts)
         return gallery
 
     @classmethod
@@ -170,12 +177,13 @@ class Gallery(GalleryEditor):
             reason: A note for the log.
 
         Raises:
-            GalleryError: The gallery recognises somebody, the name is taken, or as `enroll`.
+            GalleryError: The gallery has a photo or recognises somebody, the name is taken, or as `enroll`.
             DataError: Photos that cannot be used.
         """
         if not self.categories():
             raise GalleryError(f"{self.uri}: no category yet: `vicp gallery enroll {self.uri} PHOTOS` adds one")
         tables = query_tables(photos, skip_bad=self.embedder.skip_bad)
+        check_unknown(self.snapshot, tables)
         identifications = self.identify(tables, category=category, targets=targets, top=1).identifications
         category, identity = check_new(self.snapshot, identifications, name=name, force=force)
         num_added = 0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vicp.data.exif import exif_date
 from vicp.data.loading import LoadedPhoto, load_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.gallery.categories import GalleryCategory
@@ -62,14 +63,14 @@ def read_chunks(
     loaded = load_photos(table, transform, wanted=wanted, thumbnail_size=THUMBNAIL_SIZE, ahead=size, bad=bad)
     unknown = (photo for photo in loaded if photo.pixels is not None)
     while photos := list(islice(unknown, size)):
-        yield Chunk(category, photos, [_facts(table, photo.index) for photo in photos])
+        yield Chunk(category, photos, [_facts(table, photo) for photo in photos])
 
 
-def _facts(table: PhotoTable, index: int) -> dict[str, Any]:
-    row = table.frame.iloc[index]
+def _facts(table: PhotoTable, photo: LoadedPhoto) -> dict[str, Any]:
+    row = table.frame.iloc[photo.index]
     path, identity = str(row["path"]), row["identity"]
     return {
         "identity": str(identity) if isinstance(identity, str) else None,
         "source": path if table.root is None else (table.root / path).resolve().as_posix(),
-        "date": str(row.get("date", "")),
+        "date": str(row.get("date", "")) or exif_date(photo.encoded),
     }

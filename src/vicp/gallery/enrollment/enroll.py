@@ -4,9 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from vicp.adapt.embedder import Embedder
+from vicp.data.names import name_questions
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, gallery_categories
+from vicp.gallery.contents import photos
 from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
@@ -29,6 +31,7 @@ class EnrollResult:
         other_names: Photos that are there under another name or category, and what they are called there.
         bad: Photos that cannot be used.
         index: What became of the search index of a large category, for people.
+        questions: About names that may be those of individuals in the gallery.
     """
 
     added: int
@@ -38,6 +41,7 @@ class EnrollResult:
     other_names: tuple[str, ...]
     bad: tuple[BadPhoto, ...]
     index: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 def enroll_photos(
@@ -63,6 +67,7 @@ def enroll_photos(
     """
     for name in sorted(set(table.frame["identity"].dropna())):
         check_name(str(name))
+    questions = ask_about_names(writer.snapshot, table)
     uri, categories = writer.snapshot.uri, gallery_categories(writer.snapshot)
     for name in table.categories:
         if name not in categories:
@@ -95,7 +100,17 @@ def enroll_photos(
         identities=rows.num_identities,
         other_names=tuple(rows.other_names),
         bad=tuple(bad),
+        questions=questions,
     )
+
+
+def ask_about_names(snapshot: Snapshot, table: PhotoTable) -> tuple[str, ...]:
+    """Return questions about names that are nearly those of individuals in the gallery."""
+    named = table.frame[table.frame["identity"].notna()]
+    names = set(zip(named["category"], named["identity"], strict=True))
+    there = photos(snapshot, ("category", "identity"))
+    known = set(there[there["identity"].notna()][["category", "identity"]].itertuples(index=False, name=None))
+    return name_questions(sorted(names - known), sorted(known))
 
 
 def assign_categories(

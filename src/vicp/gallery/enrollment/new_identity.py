@@ -1,19 +1,23 @@
 """Enroll a new individual: check whether the gallery knows it already, and name it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
 
+from vicp.data.images import photo_key
+from vicp.data.names import is_nobody
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification
-from vicp.errors import GalleryError
+from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import find_category, gallery_categories
 from vicp.gallery.contents import photos, quoted
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import check_name
 
 RECOGNISED = 0.5  # P of an individual from which it is not enrolled as another
+_MOST_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,36 @@ def check_new(
         )
     category = find_category(snapshot, categories[0]).category
     taken = set(photos(snapshot, ("identity",), f"category = {quoted(category)}")["identity"].dropna())
+    if name is not None and is_nobody(name):
+        raise GalleryError(f"{name!r} is a word for nobody: give another name, or none for one that is made up")
     identity = check_name(name) if name is not None else _made_up_name(category, taken)
     if identity in taken:
         raise GalleryError(f"{snapshot.uri}: there is a {identity!r} in {category} already: give another name")
     return category, identity
+
+
+def check_unknown(snapshot: Snapshot, tables: Sequence[PhotoTable]) -> None:
+    """Check that the gallery has none of the photos, before they are embedded; photos without a name get one.
+
+    Raises:
+        GalleryError: It has; the message says under which name.
+    """
+    there = photos(snapshot, ("key", "category", "identity"))
+    named = there[there["identity"].notna()]
+    name_of = dict(zip(named["key"], named["category"] + "/" + named["identity"], strict=True))
+    known = []
+    for table in tables:
+        for index, path in enumerate(table.frame["path"]):
+            with suppress(DataError):  # which is reported where photos are decoded
+                key = photo_key(table.photo_bytes(index)).hex()
+                if key in name_of:
+                    known.append((str(path), name_of[key]))
+    if known:
+        listed = "; ".join(f"{path} is there as {name}" for path, name in known[:_MOST_LISTED])
+        more = f"; and {len(known) - _MOST_LISTED} more" if len(known) > _MOST_LISTED else ""
+        raise GalleryError(
+            f"{snapshot.uri}: {listed}{more}: leave it out, or `vicp gallery split` moves photos to another name"
+        )
 
 
 def with_identity(table: PhotoTable, category: str, identity: str) -> PhotoTable:

@@ -11,10 +11,11 @@ from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
 from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.support import Support
-from vicp.data.support_file import parse_support, read_support
+from vicp.data.support_file import find_bad_pairs, parse_support, read_support
 from vicp.errors import DataError
 from vicp.io import atomic_write
 
+_MAX_LISTED = 5
 COLUMNS = ("left", "right", "same")
 NO_PAIRS = Support(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
@@ -29,6 +30,7 @@ class AddPairsResult:
         unlabelled: Rows whose `same` is empty.
         total: Pairs in the file now.
         same: How many of those are same-pairs.
+        bad: Rows that were left out because they cannot be used.
     """
 
     new: int
@@ -36,35 +38,67 @@ class AddPairsResult:
     unlabelled: int
     total: int
     same: int
+    bad: int = 0
 
 
-def add_pairs(labelled: Path, target: Path, table: PhotoTable) -> AddPairsResult:
+def add_pairs(
+    labelled: Path, target: Path, table: PhotoTable, *, skip_bad: bool = False, use_names: bool = True
+) -> AddPairsResult:
     """Add the labelled rows of one file to another, made if absent; a second time it changes nothing.
 
     Args:
         labelled: A CSV with left, right and same; rows with an empty `same` are left out.
         target: The CSV to grow; it changes as a whole or not at all, and the rows that it has stay as they are.
         table: The photos that the pairs name.
+        skip_bad: Leave out rows that cannot be used, instead of raising.
+        use_names: Refuse labels that contradict the identities of the photos.
 
     Raises:
-        DataError: A file that cannot be read or written, names that no photo has, or labels that contradict each other
-            or those in the target; then nothing is added.
+        DataError: A file that cannot be read or written, names that no photo has, or labels that contradict each
+            other, those in the target, or the identities of the photos; then nothing is added.
     """
     frame = read_csv(labelled)
     require_columns(labelled, list(frame.columns), COLUMNS)
     rows = frame[has_label(frame["same"])]
     num_unlabelled = len(frame) - len(rows)
     held = read_pairs(target, table)
+    bad = find_bad_pairs(rows, table) if skip_bad else []
+    rows = rows.drop(index=[photo.row - 1 for photo in bad])
     if rows.empty:
-        return AddPairsResult(0, 0, num_unlabelled, len(held), int(held.same.sum()))
+        return AddPairsResult(0, 0, num_unlabelled, len(held), int(held.same.sum()), len(bad))
     pairs = parse_support(labelled, rows, table)
     names = [str(name) for name in table.frame["path"]]
     new = new_pairs(labelled, pairs, str(target), held, names)
+    if use_names:
+        check_names(labelled, pairs, table)
     if len(new):
         labels = zip(new.left, new.right, new.same, strict=True)
         _append(target, [(names[a], names[b], "1" if same else "0") for a, b, same in labels])
     num_same = int(held.same.sum() + new.same.sum())
-    return AddPairsResult(len(new), len(pairs) - len(new), num_unlabelled, len(held) + len(new), num_same)
+    total = len(held) + len(new)
+    return AddPairsResult(len(new), len(pairs) - len(new), num_unlabelled, total, num_same, len(bad))
+
+
+def check_names(labelled: Path, pairs: Support, table: PhotoTable) -> None:
+    """Check that no label contradicts the identities that the table gives the photos.
+
+    Raises:
+        DataError: Some do: all of them counted, the first five named.
+    """
+    identities, paths = list(table.frame["identity"]), list(table.frame["path"])
+    contradicted = [
+        f"{paths[a]} ({identities[a]}) and {paths[b]} ({identities[b]}) labelled {'same' if same else 'different'}"
+        for a, b, same in zip(pairs.left, pairs.right, pairs.same, strict=True)
+        if isinstance(identities[a], str)
+        and isinstance(identities[b], str)
+        and (identities[a] == identities[b]) != bool(same)
+    ]
+    if contradicted:
+        more = f"; and {len(contradicted) - _MAX_LISTED} more" if len(contradicted) > _MAX_LISTED else ""
+        raise DataError(
+            f"{labelled}: labels against names: {'; '.join(contradicted[:_MAX_LISTED])}{more}. Correct the labels or "
+            "the names, or give --no-names where folders and identities name no individuals"
+        )
 
 
 def new_pairs(labelled: Path, pairs: Support, holder: str, held: Support, names: list[str]) -> Support:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.encoded_support import pairs_within, relate_pairs
+from vicp.adapt.encoded_support import connected_groups, pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
 from vicp.data.fingerprints import photo_fingerprint
 from vicp.data.moments import moment_codes, one_per_moment
@@ -50,12 +51,14 @@ class PairProposals:
         photos: How many photos were compared.
         skipped: Photos left out because they cannot be used.
         labelled: Pairs that have a label already.
+        notes: Why there are fewer than asked for, and what names told.
     """
 
     pairs: tuple[ProposedPair, ...]
     photos: int
     skipped: int
     labelled: int
+    notes: tuple[str, ...] = ()
 
 
 def propose_from(
@@ -68,18 +71,20 @@ def propose_from(
     pairs_file: Path | None = None,
     strategy: Strategy = "balanced",
     seed: int = 0,
+    use_names: bool = True,
 ) -> PairProposals:
     """Return the pairs of photos that are most worth a label.
 
     Args:
         embedder: What compares the photos.
-        table: The photos; identities are not looked at.
+        table: The photos; of two that are named, or that show two sides (`viewpoint`), none is asked.
         count: How many pairs.
         prompt: The category's prompt so far; None is the frozen backbone.
         category: Which of several in the table; the prompt's if None.
         pairs_file: Labels there are, if any.
         strategy: How to choose.
         seed: Of what is drawn.
+        use_names: Look at identities.
 
     Raises:
         DataError: Photos or labels that cannot be used, or no pair is left to propose.
@@ -92,27 +97,74 @@ def propose_from(
     rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
     names = [str(path) for path in usable.frame["path"]]
     groups, relation = relate_pairs(pairs_within(labelled, rows), names)
+    notes: list[str] = []
+    if use_names:
+        groups, relation, notes = _with_names(usable, groups, relation)
     moments = _moments(usable)
     boundary = None if prompt is None or prompt.choice is None else prompt.choice.threshold
     chosen = one_per_moment(moments, np.random.default_rng(seed))
     names = [names[row] for row in chosen]
+    open_pairs = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]
+    open_pairs[_of_two_sides(usable.select(chosen)) & (open_pairs == 0)] = -1
     proposals = propose_pairs(
         embeddings.numpy()[chosen],
         groups[chosen],
-        _known_by_moment(relation, moments)[np.ix_(chosen, chosen)],
+        open_pairs,
         count,
         strategy=strategy,
         boundary=boundary,
         seed=seed,
     )
     if not proposals:
-        raise DataError(f"nothing left to ask: every pair of the {len(usable)} photos is labelled or follows")
+        raise DataError(
+            f"nothing left to ask: every pair of the {len(usable)} photos is labelled, follows from labels and names, "
+            "or shows two sides"
+        )
+    if len(proposals) < count:
+        num_open = int((np.triu(open_pairs == 0, 1)).sum()) - len(proposals)
+        why = (
+            "a photo is asked about once a round: label these, then ask again"
+            if num_open
+            else "all others are labelled, follow from labels and names, or show two sides"
+        )
+        notes.append(f"{len(proposals)} instead of {count}: {why}.")
     return PairProposals(
         pairs=tuple(ProposedPair(names[p.left], names[p.right], round(p.similarity, 4), p.why) for p in proposals),
         photos=len(usable),
         skipped=len(usable.skipped),
         labelled=len(labelled),
+        notes=tuple(notes),
     )
+
+
+def _with_names(
+    table: PhotoTable, groups: NDArray[np.int64], relation: NDArray[np.int8]
+) -> tuple[NDArray[np.int64], NDArray[np.int8], list[str]]:
+    """Return groups and relations with what identities say of pairs without a label, and a sentence on it."""
+    names = pd.factorize(table.frame["identity"])[0]  # -1 where nobody is named
+    named = names >= 0
+    if not named.any():
+        return groups, relation, []
+    if named.all():
+        return groups, relation, ["Every photo has a name already: these pairs check the names."]
+    rows = np.flatnonzero(named)
+    same = np.array([(a, b) for a, b in pairwise(rows[np.argsort(names[rows], kind="stable")]) if names[a] == names[b]])
+    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
+    links = [(a, b) for rows_of_group in members for a, b in pairwise(rows_of_group)]
+    left, right = np.array([*same.reshape(-1, 2), *links], dtype=np.int64).reshape(-1, 2).T
+    told = np.where(names[:, None] == names, 1, -1).astype(np.int8)
+    told[~(named[:, None] & named)] = 0
+    known = np.where(relation == 0, told, relation)
+    note = f"{int(named.sum())} photos have names, which tell what two of them are."
+    return connected_groups(len(table), left, right), known, [note]
+
+
+def _of_two_sides(table: PhotoTable) -> NDArray[np.bool_]:
+    """Return which pairs (n, n) show the left side of one individual and the right side of another."""
+    if "viewpoint" not in table.frame:
+        return np.zeros((len(table), len(table)), dtype=bool)
+    left, right = ((table.frame["viewpoint"] == side).to_numpy(dtype=bool) for side in ("left", "right"))
+    return (left[:, None] & right) | (right[:, None] & left)
 
 
 def write_proposals(path: Path, pairs: Sequence[ProposedPair]) -> None:

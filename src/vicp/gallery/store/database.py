@@ -6,7 +6,7 @@ writer. Undo and restore write a journal row that names old versions, and no mor
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,22 @@ def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lo
         yield Change(read_gallery(uri), command, author=author, reason=reason)
 
 
-def create_gallery(uri: str, settings: dict[str, Any], *, author: str, reason: str = "") -> Snapshot:
-    """Make an empty gallery, and returns it.
+def create_gallery(
+    uri: str,
+    settings: dict[str, Any],
+    *,
+    author: str,
+    reason: str = "",
+    fill: Callable[[Change], None] = lambda writer: None,
+) -> Snapshot:
+    """Make an empty gallery, and returns it; killed before that, there is none, and the same call makes it.
+
+    Args:
+        uri: A new or empty folder, or a place in object storage.
+        settings: Its settings.
+        author: Who makes it.
+        reason: A note for the log.
+        fill: Writes what it is to hold from the beginning, such as the prompts of its categories.
 
     Raises:
         GalleryError: There is one already, the folder holds something else, or it cannot be written.
@@ -76,6 +90,7 @@ def create_gallery(uri: str, settings: dict[str, Any], *, author: str, reason: s
             writer = Change(snapshot, "create", author=author, reason=reason)
             for table in SCHEMAS:
                 writer.settled(table)
+        fill(writer)
         writer.commit("made an empty gallery", settings=settings)
     return writer.snapshot
 
