@@ -17,7 +17,7 @@ SECTIONS = {
     "Answers": ("Identification", "IdentificationReport", "Candidate", "Verification", "ErrorTargets"),
     "Galleries": ("Gallery",),
     "Photos": ("PhotoTable", "open_photos"),
-    "Evaluation": ("evaluate",),
+    "Evaluation": ("evaluate", "EvaluationReport"),
     "scikit-learn": ("PromptedEmbedder", "IndividualClassifier"),
     "Errors": (
         "VICPError",

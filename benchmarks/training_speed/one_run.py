@@ -100,7 +100,7 @@ def config_of(request: dict[str, Any]) -> RunConfig:
         data=DataConfig(
             photos="world",
             world_categories=4,
-            world_identities=max(32, request["photos"]),
+            world_identities=max(request.get("identities", 32), request["photos"]),
             world_photos=4,
             keep_features=request.get("keep_features", True),
         ),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from vicp.estimators import IndividualClassifier, PromptedEmbedder
+    from vicp.evaluation.report.evaluation import EvaluationReport
     from vicp.evaluation.run import evaluate
     from vicp.gallery.gallery import Gallery
 
@@ -43,6 +44,7 @@ _MODULES = {
         "WeightsError",
     ),
     "vicp.estimators": ("IndividualClassifier", "PromptedEmbedder"),
+    "vicp.evaluation.report.evaluation": ("EvaluationReport",),
     "vicp.evaluation.run": ("evaluate",),
     "vicp.gallery.gallery": ("Gallery",),
 }
@@ -53,6 +55,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ErrorTargets",
+    "EvaluationReport",
     "Gallery",
     "GalleryError",
     "Identification",

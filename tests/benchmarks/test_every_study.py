@@ -59,7 +59,8 @@ def test_the_program_writes_its_page(
 
 
 def test_a_line_of_training_speed_is_a_run_of_the_trainer(tmp_path: Path) -> None:
-    found = measure({"photos": 8, "depth": 1, "train": METHODS["Triplet"], "out": str(tmp_path)}, 1)
+    request = {"photos": 8, "identities": 8, "depth": 1, "train": METHODS["Triplet"], "out": str(tmp_path)}
+    found = measure(request, 1)
     assert found["trainable"] > 20e6, "a whole ViT-S"
     assert found["images_per_second"] == pytest.approx(8 / found["seconds"])
     assert 0 < found["shares"]["drawing"] < 1

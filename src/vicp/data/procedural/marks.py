@@ -1,4 +1,4 @@
-"""Marks on drawn objects that are small, local, bound to a place, or beside the object: one of eight values each.
+"""Marks on drawn objects that are small, local, bound to a place, or next to the object: one of eight values each.
 
 The six factors of the world cover a large part of an object, and a frozen readout holds them. A mark need not be in it:
 it decides who is who where only a part of the photo should count.

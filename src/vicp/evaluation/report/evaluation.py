@@ -23,7 +23,16 @@ from vicp.evaluation.results import Evaluation, Row
 
 @dataclass(frozen=True)
 class EvaluationReport(Evaluation):
-    """An evaluation with its renderings as JSON, Markdown and HTML."""
+    """What `vicp.evaluate` measured, with its renderings as JSON, Markdown and HTML.
+
+    Attributes:
+        rows: Every line, a `method` and its `adaptation` on a `category` with `values` by metric, fractions with their
+            intervals; the means over categories come first.
+        methods: Model fingerprint by method.
+        skipped: Categories and photos left out, each with its reason.
+        protocol_sentence: What the numbers mean.
+        command: That makes this report again, where it was made on the command line.
+    """
 
     @property
     def verdict(self) -> str:
