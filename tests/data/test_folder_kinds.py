@@ -103,7 +103,7 @@ def test_folders_without_individuals(tmp_path: Path, lay_out: LayOut, folders: l
 
 def test_splits_beside_other_folders_are_asked_about(tmp_path: Path, lay_out: LayOut) -> None:
     lay_out(tmp_path, "train/Tom/1.jpg", "test/Kit/1.jpg", "extra/Rex/1.jpg")
-    with pytest.raises(DataError, match="test, train name splits, and extra beside them do not"):
+    with pytest.raises(DataError, match="test, train name splits, and extra next to them do not"):
         open_photos(tmp_path)
 
 

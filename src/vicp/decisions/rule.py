@@ -2,7 +2,7 @@
 
 Both are fitted on the held-out similarities that a prompt carries. `belief` gives probabilities from however few pairs;
 `impostor_searches` the false-match rate that can be promised, `DecisionRule.new_below` its counterpart, how often a
-known individual may be called new. A verdict is the likeliest answer, and a promise stands beside it where it holds.
+known individual may be called new. A verdict is the likeliest answer, and a promise goes with it where it holds.
 """
 
 from dataclasses import dataclass

@@ -131,10 +131,7 @@ def run_evaluation(
         progress: Called after each result.
     """
     start = time.monotonic()
-    if config.keep_bursts:
-        moments = None
-    elif moments is None:
-        _, moments = usable_photos(table, skip_bad=False)
+    moments = _moments(config, table, moments)
     trained = None if config.keep_trained else trained_photos(methods, table)
     tasks, skipped = make_tasks(
         table,
@@ -155,7 +152,7 @@ def run_evaluation(
     skipped += reasons
     if not scored:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
-    first = scored.get(methods[0].name, [])
+    diagnosed = scored.get(methods[0].name, []) if config.diagnose else []
     return EvaluationReport(
         protocol=config.protocol.name,
         protocol_sentence=config.protocol.sentence + _excluded(config),
@@ -167,9 +164,16 @@ def run_evaluation(
         methods={method: results[0].method_result.fingerprint for method, results in scored.items()},
         rows=tuple(_rows(config, scored)),
         curves=plot_curves(scored),
-        diagnoses=tuple(runner.diagnose(methods[0], each) for each in first) if config.diagnose else (),
+        diagnoses=tuple(runner.diagnose(methods[0], each) for each in diagnosed),
         skipped=tuple(skipped),
     )
+
+
+def _moments(config: EvaluationConfig, table: PhotoTable, moments: Rows | None) -> Rows | None:
+    """Return the moment of each photo, found where nobody has; None where those of one moment count like others."""
+    if config.keep_bursts:
+        return None
+    return usable_photos(table, skip_bad=False)[1] if moments is None else moments
 
 
 def _open_source(

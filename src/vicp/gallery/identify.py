@@ -22,7 +22,7 @@ from vicp.gallery.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 
 FITS_NONE = "fits no category of this gallery"
-PLAIN = None  # the key of embeddings without a prompt, beside those of the categories
+PLAIN = None  # the key of embeddings without a prompt, next to those of the categories
 
 Floats = NDArray[np.float32]
 

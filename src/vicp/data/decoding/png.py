@@ -1,4 +1,4 @@
-"""A PNG without the chunks that Pillow would read beside the pixels, so that none of them can cost the photo."""
+"""A PNG without the chunks that hold no pixels, which Pillow would read too: none of them can cost the photo."""
 
 import struct
 import zlib

@@ -32,21 +32,21 @@ def _children(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], set[str
 
 
 def mixed_question(paths: Sequence[tuple[str, ...]]) -> str:
-    """Return a question where splits or sides lie beside folders that name something else; "" where not."""
+    """Return a question where splits or sides lie next to folders that name something else; "" where not."""
     for names in _children(paths).values():
         for role, word in (("split", "splits"), ("viewpoint", "sides")):
             with_role = sorted(name for name in names if role_of([name]) == role)
             others = sorted(names - set(with_role))
             if len(with_role) > 1 and others and role_of(names) is None:
                 return (
-                    f"the folders {listed(with_role)} name {word}, and {listed(others)} beside them do not: move them "
+                    f"the folders {listed(with_role)} name {word}, and {listed(others)} next to them do not: move them "
                     "apart, or say what the folders are, such as --folders category/identity"
                 )
     return ""
 
 
 def places_of(paths: Sequence[tuple[str, ...]]) -> list[Place]:
-    """Return what the folders above each photo say; a folder has a role where all folders beside it have it."""
+    """Return what the folders above each photo say; a folder has a role where all its siblings have it."""
     children = _children(paths)
     role_under = {parent: role_of(names) for parent, names in children.items()} | _years(children)
     role_under = {parent: role for parent, role in role_under.items() if not _alone(parent, children, role_under)}

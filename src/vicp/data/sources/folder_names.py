@@ -1,4 +1,4 @@
-"""What a folder's name says besides an individual: a split, a side, a camera, a day, a sequence, or a longer period.
+"""What a folder's name says other than an individual: a split, a side, a camera, a day, a sequence, or a longer period.
 
 Photos of one sequence are one moment. Those of a period (a year, a trip, a camera's card) are not: it fills no column.
 """
@@ -51,7 +51,7 @@ _YEAR = re.compile(r"(19[5-9]|20[0-4])\d")
 
 
 def role_of(names: Collection[str]) -> Role | None:
-    """Return the role that the names of all folders beside each other have; None where some name something else."""
+    """Return the role that the names of sibling folders have; None where some name something else."""
     names = [name for name in names if not is_nobody(name)] or list(names)
     for role, pattern in _PATTERNS:
         if all(re.fullmatch(pattern, name.strip(), re.IGNORECASE) for name in names):

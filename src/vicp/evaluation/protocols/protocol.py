@@ -163,18 +163,14 @@ def make_tasks(
     """
     if not 0 < share_support < 1:
         raise ValueError(f"share_support {share_support} must lie between 0 and 1")
-    for name in protocol.columns:
-        if name not in table.frame:
-            raise DataError(f"{protocol.name} needs a column {name!r}, the photos have none: add it")
+    _check_columns(table, protocol)
     if protocol.name == "petface-verification":
         source = check_verification(source, table.categories)
     column = exclude or ("camera" if protocol.name == "market" else None)
-    groups = group_codes(table, column)
-    if moments is not None and num_shared(moments) == 0:
-        moments = None
     identities = sorted_codes(pd.Series(table.identities, dtype=object))
-    if moments is not None:
-        groups = joined_codes(identities, groups, moments)
+    moments = None if moments is None or num_shared(moments) == 0 else moments
+    groups = group_codes(table, column)
+    groups = groups if moments is None else joined_codes(identities, groups, moments)
     tasks, left_out = [], []
     trained = None if protocol.name == "petface-closed-set" else trained
     for photos in photos_by_category(table, groups, trained=trained, seed=seed):
@@ -201,6 +197,12 @@ def make_tasks(
     if not tasks:
         raise DataError(f"{protocol.name}: no category is left to evaluate. {_reasons(left_out)}")
     return tasks, left_out
+
+
+def _check_columns(table: PhotoTable, protocol: Protocol) -> None:
+    for name in protocol.columns:
+        if name not in table.frame:
+            raise DataError(f"{protocol.name} needs a column {name!r}, the photos have none: add it")
 
 
 def _burst_notes(task: EvaluationTask, identities: Rows, moments: Rows) -> list[str]:
