@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.helpers.photos import write_frames
 from vicp.adapt.embedder import Embedder
@@ -79,3 +80,37 @@ def test_nothing_is_calibrated_on_frames_of_one_burst(embedder: Embedder, tmp_pa
     rule = DecisionRule.fit(taught.prompt.held_out)
     assert len(rule.genuine) == 0, "so nobody is called new"
     assert len(rule.searches.best) > 0, "impostors are evidence all the same"
+
+
+def test_the_order_of_the_rows_and_the_format_of_the_table_change_nothing(
+    embedder: Embedder, photo_folder: Path
+) -> None:
+    folder = open_photos(photo_folder)
+    frame = folder.frame[["path", "identity"]]
+    sources = []
+    for seed in range(3):
+        shuffled = frame.sample(frac=1, random_state=seed)
+        shuffled.to_csv(photo_folder / f"{seed}.csv", index=False)
+        images = [(photo_folder / path).read_bytes() for path in shuffled["path"]]
+        shuffled.assign(image=images).to_parquet(photo_folder / f"{seed}.parquet")
+        sources += [photo_folder / f"{seed}.csv", photo_folder / f"{seed}.parquet"]
+    expected = teach_category(embedder, folder, category="shoe", num_pairs=12, seed=1, adapt="metric")
+    for source in sources:
+        taught = teach_category(embedder, open_photos(source), category="shoe", num_pairs=12, seed=1, adapt="metric")
+        assert taught.prompt.whitening is not None
+        assert expected.prompt.whitening is not None
+        assert torch.equal(taught.prompt.whitening.weight, expected.prompt.whitening.weight), source
+        assert taught.label_accuracy == expected.label_accuracy
+
+
+def test_nameless_photos_in_another_order_teach_the_same(embedder: Embedder, photo_folder: Path) -> None:
+    frame = open_photos(photo_folder).frame[["path", "identity"]]
+    frame = frame.assign(image=[(photo_folder / path).read_bytes() for path in frame["path"]]).drop(columns="path")
+    weights = []
+    for seed in range(2):
+        frame.sample(frac=1, random_state=seed).to_parquet(photo_folder / f"{seed}.parquet")
+        table = open_photos(photo_folder / f"{seed}.parquet")
+        taught = teach_category(embedder, table, category="shoe", num_pairs=12, seed=1, adapt="metric")
+        assert taught.prompt.whitening is not None
+        weights.append(taught.prompt.whitening.weight)
+    assert torch.equal(*weights)

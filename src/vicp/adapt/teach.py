@@ -15,6 +15,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.moments import moment_codes, num_shared
 from vicp.data.records import PhotoTable, check_enough
+from vicp.data.stable_order import stable_order
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
 
@@ -184,6 +185,7 @@ def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, 
     to be bad, or of one moment, pairs are sampled again.
     """
     check_enough(table)
+    table = table.select(stable_order(table))  # so that the draw does not depend on the order of the rows
     limit = None if embedder.model is None else embedder.model.max_pairs
 
     def sample(photos: PhotoTable, moments: np.ndarray) -> Support:
