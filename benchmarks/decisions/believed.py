@@ -8,15 +8,16 @@ import numpy as np
 
 from benchmarks.decisions.support_draws import KIND_OF, SearchDraw, draw_searches
 from benchmarks.lib.embedded_sets import EmbeddedSet
-from vicp.decisions.belief import Belief
+from vicp.decisions.belief import EVEN, Belief
 from vicp.decisions.borrowed import BorrowedCategory, Prior, prior_of
 from vicp.decisions.laplace import Gaussian
-from vicp.metrics.reliability import calibration_error
+from vicp.decisions.typicality import LEAST_TYPICALITY
+from vicp.metrics.reliability import calibration_error, reliability
 
 SIZES = (3, 6, 12, 24, 96)
 LARGEST_SHARE = 0.75  # of a set's individuals, in place of 96 where it has fewer than that leaves
 LEAST_OF_LARGEST = 60
-DRAWS = {3: 24, 6: 24, 12: 12, 24: 12, 96: 6}
+DRAWS = {3: 24, 6: 24, 12: 16, 24: 12, 96: 5}
 WIDE = 100.0  # variance of a prior that says nothing
 Source = Literal["hierarchical", "borrowed", "own"]
 SOURCES: tuple[Source, ...] = ("hierarchical", "borrowed", "own")
@@ -30,12 +31,14 @@ class Scored:
         probability: (Q,) of the likeliest answer, an individual or "new".
         right: (Q,) whether it is right.
         loss: (Q,) -log P of the right answer, in nats.
+        answered: (Q,) whether the verdict is not "cannot say".
         weight: (Q,).
     """
 
     probability: np.ndarray
     right: np.ndarray
     loss: np.ndarray
+    answered: np.ndarray
     weight: np.ndarray
 
 
@@ -68,14 +71,14 @@ def summarise(by_set: Mapping[str, Scored]) -> dict[str, Any]:
     """ECE over all sets together, each weighing the same, and of each; means over sets of the rest."""
     parts = [(one.probability, one.right, one.weight / one.weight.sum()) for one in by_set.values()]
     probability, right, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
-    own = {name: float(_ece(one.probability, one.right, one.weight)) for name, one in by_set.items()}
+    own = {name: calibration_error(one.probability, one.right, weight=one.weight) for name, one in by_set.items()}
     return {
-        "ece": float(_ece(probability, right, weight)),
+        "ece": calibration_error(probability, right, weight=weight),
         "ece_of_sets": own,
         "log_loss": float(np.mean([np.average(one.loss, weights=one.weight) for one in by_set.values()])),
         "top1": float(np.mean([np.average(one.right, weights=one.weight) for one in by_set.values()])),
-        "share_answered": 1.0,
-        "sets": len(by_set),
+        "share_answered": float(np.mean([np.average(one.answered, weights=one.weight) for one in by_set.values()])),
+        "reliability": [list(point) for point in reliability(probability, right, weight=weight)],
     }
 
 
@@ -87,15 +90,11 @@ def _score(draws: Sequence[SearchDraw], method: str, source: Source, prior: Prio
         if source == "borrowed":
             nothing = Belief.fit(None, KIND_OF[method], prior=prior)
             belief = replace(nothing, location=belief.location, spread=belief.spread)
-        believed = [belief.search(row, draw.photos) for row in draw.similarity]
-        p = np.array([np.append(one.probabilities, one.probability_new) for one in believed])  # (Q, G + 1)
+        p = np.array([belief.posterior(row, draw.photos, EVEN).mean(axis=1) for row in draw.similarity])  # (Q, G + 1)
         truth = np.where(draw.truth < 0, p.shape[1] - 1, draw.truth)
         known = draw.truth >= 0
         weight = np.where(known, 0.5 / known.sum(), 0.5 / (~known).sum())
         loss = -np.log(p[np.arange(len(p)), truth])
-        parts.append((p.max(axis=1), p.argmax(axis=1) == truth, loss, weight))
+        answered = draw.typicality >= LEAST_TYPICALITY
+        parts.append((p.max(axis=1), p.argmax(axis=1) == truth, loss, answered, weight))
     return Scored(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-
-
-def _ece(probability: np.ndarray, right: np.ndarray, weight: np.ndarray) -> float:
-    return calibration_error(probability, right, weight=weight)

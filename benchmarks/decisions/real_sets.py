@@ -22,14 +22,11 @@ from vicp.decisions.held_out import HeldOut
 from vicp.decisions.impostor_searches import ImpostorSearches
 from vicp.decisions.impostor_trials import search_held_out
 from vicp.decisions.outcome import InsufficientPairs, Threshold
-from vicp.decisions.rule import DecisionRule
-from vicp.metrics.reliability import calibration_error, reliability
 
 SHARE, PHOTOS = 0.65, 3  # of the identities for the support, of an identity's photos
 RATES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 0.9)
 RECIPES: dict[str, Recipe] = {"null": Null(), "metric": Whitening()}
 METHODS = tuple(RECIPES)
-WITH_PROBABILITIES = 10  # of the draws; calibrating takes its time
 
 
 @cache
@@ -55,7 +52,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
     identities = np.unique(photos.identities, return_inverse=True)[1]
     rng = np.random.default_rng(derive_seed(seed, "decisions", photos.name))
     num = round(SHARE * (identities.max() + 1))
-    achieved, named, first, pairs = [], [], [], []
+    achieved, named, first = [], [], []
     rate, missing = 0.0, {}
     for draw in range(draws):
         order = rng.permutation(identities.max() + 1)
@@ -76,9 +73,6 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         right = identities[rows][similarity[queries].argmax(axis=1)] == identities[queries]
         named.append((matched[queries] & right).mean() if len(queries) else np.nan)
         first.append(right.mean() if len(queries) else np.nan)
-        if draw < WITH_PROBABILITIES:
-            pairs.append(_new_pairs(adaptation, embeddings, identities, impostors, draw))
-    p, same = (np.concatenate(part) for part in zip(*pairs, strict=True))
     values = np.array(achieved)
     return {
         "individuals": num,
@@ -90,8 +84,6 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
         "share_promised": confidence,
         "known_named": mean(np.array(named)),
         "known_first": mean(np.array(first)),
-        "ece": mean(np.array([calibration_error(*pair) for pair in pairs])),
-        "reliability": [list(point) for point in reliability(p, same)],
         **share(int((values <= rate + 1e-12).sum()), draws),
     }
 
@@ -117,18 +109,6 @@ def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, se
     pairs = Support(none, none, np.zeros(0, dtype=bool))
     frozen = torch.from_numpy(photos.embeddings[rows])
     return EncodedSupport(photos.name, torch.zeros(len(rows), 0), pairs, groups, relation, frozen, None, seed)
-
-
-def _new_pairs(
-    adaptation: Prompt, embeddings: np.ndarray, identities: np.ndarray, impostors: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Calibrated P(same) of pairs of photos of individuals that nothing was fitted on, and whether they are."""
-    assert adaptation.held_out is not None
-    rows = np.flatnonzero(np.isin(identities, impostors))
-    a, b = np.triu_indices(len(rows), 1)
-    same = identities[rows[a]] == identities[rows[b]]
-    similarity = np.einsum("ij,ij->i", embeddings[rows[a]], embeddings[rows[b]])
-    return DecisionRule.fit(adaptation.held_out, seed=seed).probability(similarity), same
 
 
 def _missing(found: Threshold | InsufficientPairs) -> int:

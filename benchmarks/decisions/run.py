@@ -5,12 +5,13 @@
 Simulated worlds, whose truth is known, and real sets under the packaged `mini`. A set's embeddings are made once.
 """
 
+import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
 from benchmarks.decisions.draw_statistics import share
-from benchmarks.decisions.page import page, plot_reliability
+from benchmarks.decisions.page import page
 from benchmarks.decisions.real_sets import METHODS, gather, measure
 from benchmarks.decisions.simulated import SETTINGS, WORLDS, simulate
 from benchmarks.lib.embedded_sets import embedded
@@ -47,8 +48,11 @@ def main() -> None:
         "simulated": simulated,
         "sets": sets,
     }
+    earlier = options.out.with_suffix(".json")
+    if earlier.exists():  # what `benchmarks.decisions.believe` has written
+        kept = json.loads(earlier.read_text())
+        found |= {key: kept[key] for key in ("believed", "believed_command", "other_categories") if key in kept}
     write_results(options.out, found, page(found))
-    plot_reliability(sets, options.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from vicp.adapt.recipe import Null, Recipe
 from vicp.data.seeds import derive_seed
 from vicp.decisions.borrowed import SimilarityKind
 from vicp.decisions.held_out import HeldOut
+from vicp.decisions.typicality import CategoryReference
 
 KIND_OF: dict[str, SimilarityKind] = {"null": "plain", "metric": "metric"}
-MOST_QUERIES = 300  # of known individuals, and of new ones
+MOST_QUERIES = 60  # of known individuals, and of new ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +30,14 @@ class SearchDraw:
         similarity: (Q, G) of each query to the closest photo of each individual.
         photos: (G,) how many photos each individual has.
         truth: (Q,) whom the query shows, a position; -1 for somebody new.
+        typicality: (Q,) of each query, as `CategoryReference` gives it.
     """
 
     held_out: HeldOut
     similarity: np.ndarray
     photos: np.ndarray
     truth: np.ndarray
+    typicality: np.ndarray
 
 
 def draw_searches(
@@ -63,7 +66,9 @@ def draw_searches(
     count = np.array([(identities[rows] == i).sum() for i in known])
     position = {int(name): place for place, name in enumerate(known)}
     truth = np.array([position.get(int(identities[row]), -1) for row in asked])
-    return SearchDraw(prompt.held_out, best.astype(np.float64), count, truth)
+    typicality = CategoryReference(photos.embeddings[rows], identities[rows]).typicality(photos.embeddings[asked])
+    assert typicality is not None
+    return SearchDraw(prompt.held_out, best.astype(np.float64), count, truth, typicality)
 
 
 def held_out_prompt(support: EncodedSupport, recipe: Recipe, model: str = "mini") -> Prompt | None:
