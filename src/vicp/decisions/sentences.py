@@ -109,10 +109,10 @@ def promise_sentence(
 def shortage_sentence(shortage: InsufficientPairs) -> str:
     """Return how many pairs are missing and for what, in words."""
     pairs = "different-pair" if shortage.missing == 1 else "different-pairs"
-    least = "" if shortage.least_rate is None else f"; the least they can promise is {shortage.least_rate:.2g}"
+    least = "" if shortage.least_rate is None else f"; those taught allow {percent(shortage.least_rate)}"
     return (
         f"{shortage.missing:,} more {pairs}, each of two individuals not among those taught, are needed to promise "
-        f"{shortage.rate:g} of searches over {shortage.candidates:,} candidates{least}"
+        f"at most {percent(shortage.rate)} false matches in searches over {shortage.candidates:,} individuals{least}"
     )
 
 
