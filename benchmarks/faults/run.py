@@ -21,6 +21,8 @@ KINDS = {
     "photos": "benchmarks.faults.photos",
     "prompts": "benchmarks.faults.prompts",
     "checkpoints": "benchmarks.faults.checkpoints",
+    "tables": "benchmarks.faults.tables",
+    "settings": "benchmarks.faults.settings",
 }
 """What is damaged → the module whose `run_case(number, folder)` damages and reads it."""
 

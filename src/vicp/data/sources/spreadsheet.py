@@ -1,7 +1,9 @@
 """The first sheet of an .xlsx file -> a frame of text, as a CSV of it would give."""
 
 import logging
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from datetime import date, datetime, time
 from pathlib import Path
@@ -10,6 +12,11 @@ import pandas as pd
 
 from vicp.errors import DataError
 from vicp.extras import explain_missing_extras
+
+_DAMAGED = (  # what openpyxl and zipfile raise for damaged bytes
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, OverflowError),
+    *(KeyError, ValueError, IndexError, AttributeError, TypeError, SyntaxError),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +37,7 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
         book.close()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, AttributeError, TypeError, SyntaxError) as error:
+    except _DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: not an .xlsx file, or a damaged one ({reason})") from error
     rows = [row for row in rows if any(row)]

@@ -124,7 +124,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             raise DataError(f"{path}: two columns are called {', '.join(map(repr, repeated))}: rename one")
         wanted = [name for name in names if not pyarrow.types.is_nested(schema.field(name).type) or name in _NESTED]
         frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted or names).to_pandas(ignore_metadata=True)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, ValueError) as error:
         raise DataError(f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or str(error).splitlines()[0]})") from error
