@@ -1,6 +1,7 @@
 """What goes in, who is who, and the way out, with a tiny model."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS, write_photos
+from tests.helpers.photos import blob_photo
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
@@ -211,3 +213,61 @@ def test_routing_by_what_is_usual() -> None:
     assert set(chosen[40:]) == {"unknown"}
     forced = route({"tight": queries, "loose": queries}, usual, allow_unknown=False)
     assert set(forced) == {"tight", "loose"}
+
+
+def copied(source: Path, target: Path, change: Callable[[Image.Image, Path], None]) -> Path:
+    """A folder of the same names with each photo saved as `change` saves it."""
+    for path in source.rglob("*.jpg"):
+        (target / path.parent.name).mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as image:
+            change(image, target / path.parent.name / path.name)
+    return target
+
+
+def with_comment(image: Image.Image, path: Path) -> None:
+    data = Path(image.filename).read_bytes()  # type: ignore[attr-defined]
+    path.write_bytes(data[:2] + b"\xff\xfe\x00\x0bstation 4" + data[2:])
+
+
+SAME_PIXELS: dict[str, Callable[[Image.Image, Path], None]] = {
+    "a comment": with_comment,
+    "png": lambda image, path: image.save(path, "PNG"),
+    "lossless webp": lambda image, path: image.save(path, "WEBP", lossless=True),
+    "bmp": lambda image, path: image.save(path, "BMP"),
+}
+
+
+@pytest.mark.parametrize("name", SAME_PIXELS)
+def test_a_photo_enters_once_by_its_pixels(gallery: Gallery, shoe_folder: Path, tmp_path: Path, name: str) -> None:
+    done = gallery.enroll(open_photos(copied(shoe_folder, tmp_path / "q", SAME_PIXELS[name]), category="shoe"))
+    assert (done.added, done.known, done.identities, done.other_names) == (0, 12, 0, ())
+    assert gallery.stats().categories[0].photos == 12
+
+
+def test_the_same_pixels_under_another_name_are_said(gallery: Gallery, shoe_folder: Path, tmp_path: Path) -> None:
+    copied(shoe_folder, tmp_path / "q", with_comment)
+    (tmp_path / "q" / "red").rename(tmp_path / "q" / "crimson")
+    done = gallery.enroll(open_photos(tmp_path / "q", category="shoe"))
+    assert (done.added, done.identities) == (0, 0)
+    assert all(line.endswith("is shoe/red") for line in done.other_names)
+    assert len(done.other_names) == 3
+
+
+def test_nearly_the_same_photo_is_said(gallery: Gallery, tmp_path: Path) -> None:
+    for name, seed in (("tom", 1), ("kit", 2)):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        blob_photo(seed).save(tmp_path / "p" / name / "0.jpg", quality=95)
+    assert gallery.enroll(open_photos(tmp_path / "p", category="shoe")).near_names == ()
+    copied(tmp_path / "p", tmp_path / "q", lambda image, path: image.save(path, "JPEG", quality=60))
+    (tmp_path / "q" / "tom").rename(tmp_path / "q" / "tim")
+    done = gallery.enroll(open_photos(tmp_path / "q", category="shoe"))
+    assert (done.added, done.known, done.near) == (2, 0, 1)
+    (said,) = done.near_names
+    assert "tim/0.jpg (shoe/tim) is nearly" in said
+    assert said.endswith("tom/0.jpg (shoe/tom)")
+
+
+def test_photos_that_were_removed_are_new_again(gallery: Gallery, shoe_folder: Path, tmp_path: Path) -> None:
+    gallery.remove("red")
+    done = gallery.enroll(open_photos(copied(shoe_folder, tmp_path / "q", with_comment), category="shoe"))
+    assert (done.added, done.known) == (3, 9)

@@ -30,6 +30,11 @@ def enroll_lines(result: "EnrollResult") -> list[str]:
     if others := result.other_names:
         listed = "; ".join(others[:_MOST_NAMES])
         lines.append(f"{len(others)} of them under another name, which they keep: {listed}.")
+    if near := result.near_names:
+        listed = "; ".join(near[:_MOST_NAMES])
+        lines.append(f"{len(near)} of the new ones nearly equal a photo of another name, perhaps wrongly: {listed}.")
+    if result.near:
+        lines.append(f"{result.near} of the new ones nearly equal a photo of the same name, as frames of a burst do.")
     if result.bad:
         lines.append(f"Left out {counted(len(result.bad), 'photo')} that cannot be used.")
     return lines

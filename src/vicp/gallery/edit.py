@@ -7,7 +7,7 @@ import pandas as pd
 from vicp.errors import GalleryError
 from vicp.gallery.contents import find_identity, find_photos, photos, quoted, write_identity_of, write_names
 from vicp.gallery.store.change import Change
-from vicp.gallery.store.tables import IDENTITIES, ORIGINALS, PHOTOS, check_name, is_embeddings
+from vicp.gallery.store.tables import FINGERPRINTS, IDENTITIES, ORIGINALS, PHOTOS, check_name, is_embeddings
 
 _MOST_LISTED = 5  # groups in a summary
 
@@ -112,5 +112,5 @@ def _rename_photos(writer: Change, frame: pd.DataFrame, identity: str) -> None:
 
 def _delete_photos(writer: Change, frame: pd.DataFrame) -> None:
     numbers = frame["number"].tolist()
-    for table in [PHOTOS, ORIGINALS, *filter(is_embeddings, writer.snapshot.tables)]:
+    for table in [PHOTOS, ORIGINALS, FINGERPRINTS, *filter(is_embeddings, writer.snapshot.tables)]:
         writer.delete(table, numbers)

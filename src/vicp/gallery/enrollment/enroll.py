@@ -25,13 +25,15 @@ class EnrollResult:
 
     Attributes:
         added: Photos that are new.
-        known: Photos that were there, by content.
+        known: Photos that were there, by their bytes or their pixels.
         named: Of those, photos that had no identity and have one now.
         identities: Names that are new.
         other_names: Photos that are there under another name or category, and what they are called there.
         bad: Photos that cannot be used.
         index: What became of the search index of a large category, for people.
         questions: About names that may be those of individuals in the gallery.
+        near_names: Photos that are new and nearly one of another name, and which.
+        near: Photos that are new and nearly one of the same name, such as frames of a burst.
     """
 
     added: int
@@ -42,6 +44,8 @@ class EnrollResult:
     bad: tuple[BadPhoto, ...]
     index: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    near_names: tuple[str, ...] = ()
+    near: int = 0
 
 
 def enroll_photos(
@@ -99,6 +103,8 @@ def enroll_photos(
         named=rows.num_named,
         identities=rows.num_identities,
         other_names=tuple(rows.other_names),
+        near_names=tuple(rows.near_names),
+        near=rows.num_near,
         bad=tuple(bad),
         questions=questions,
     )

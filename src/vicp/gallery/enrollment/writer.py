@@ -9,11 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vicp.data.loading import LoadedPhoto
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.contents import photos, write_identity_of, write_names
 from vicp.gallery.enrollment.chunks import Chunk
+from vicp.gallery.enrollment.same_photo import KnownPhoto, PhotosByPixels
 from vicp.gallery.store.change import Change
-from vicp.gallery.store.tables import ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
+from vicp.gallery.store.tables import FINGERPRINTS, ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
 
 STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most
 
@@ -27,15 +29,20 @@ class EnrollmentWriter:
 
     Attributes:
         num_added: Photos that are new.
-        num_known: Photos that were there, by content.
+        num_known: Photos that were there, by their bytes or their pixels.
         num_named: Of those, photos that had no identity and have one now.
         num_identities: Names that are new.
         other_names: Photos that are there under another name or category, and what they are called there.
+        near_names: Photos that are new and nearly one of another name, and which.
+        num_near: Photos that are new and nearly one of the same name.
     """
 
     def __init__(self, writer: Change, *, step: int = STEP_PHOTOS) -> None:
         self.num_added = self.num_known = self.num_named = self.num_identities = 0
         self.other_names: list[str] = []
+        self.near_names: list[str] = []
+        self.num_near = 0
+        self._by_pixels = PhotosByPixels(writer.snapshot)
         self._writer, self._step = writer, step
         self._keeps_photos = bool(writer.snapshot.settings.get("keep_photos", True))
         self._frame = photos(writer.snapshot, ("number", "key", "category", "identity"))
@@ -65,8 +72,14 @@ class EnrollmentWriter:
         return is_known
 
     def add(self, chunk: Chunk) -> None:
-        """Take embedded photos, and writes when there are enough of them or enough time has passed."""
-        self._waiting.append(chunk)
+        """Take embedded photos, and writes when there are enough of them or enough time has passed.
+
+        Photos of the same pixels as one that is there are left out.
+        """
+        new = [n for n, photo in enumerate(chunk.photos) if not self._is_there(chunk, photo, chunk.facts[n])]
+        if new:
+            kept = [chunk.photos[n] for n in new], [chunk.facts[n] for n in new]
+            self._waiting.append(Chunk(chunk.category, *kept, chunk.embeddings[new]))
         late = time.monotonic() - self._last_write > STEP_SECONDS
         if late or sum(len(waiting.photos) for waiting in self._waiting) >= self._step:
             self.flush()
@@ -85,6 +98,27 @@ class EnrollmentWriter:
         self._new_names = {}
         named = f", {self.num_named} photos named" if self.num_named else ""
         self._writer.commit(f"{self.num_added} photos, {self.num_identities} new identities{named}")
+
+    def _is_there(self, chunk: Chunk, photo: LoadedPhoto, facts: dict[str, Any]) -> bool:
+        """Return whether a photo is there by its pixels, after comparing names; others are there from now on."""
+        new = KnownPhoto(chunk.category.category, facts["identity"], facts["source"], None)
+        same = self._by_pixels.equal(photo)
+        if same is not None:
+            self.num_known += 1
+            if same.identity is None and same.number is not None and new.identity and same.category == new.category:
+                self._new_names[same.number] = (new.category, new.identity)
+                self.num_named += 1
+            elif same.name != new.name and (new.identity or same.category != new.category):
+                self.other_names.append(f"{new.source} is {same.name}")
+            return True
+        near = self._by_pixels.near(photo)
+        if near is not None and near.name == new.name:
+            self.num_near += 1
+        elif near is not None:
+            self.near_names.append(f"{new.source} ({new.name}) is nearly {near.source} ({near.name})")
+        if photo.fingerprint is not None:
+            self._by_pixels.add(photo.fingerprint, new)
+        return False
 
     def _compare_names(self, position: int, row: Any) -> None:
         """Compare the name of a photo with the one it has in the gallery, if any."""
@@ -111,6 +145,9 @@ class EnrollmentWriter:
         if self._keeps_photos:
             images = [photo.encoded for photo in chunk.photos]
             self._writer.add(ORIGINALS, pa.table({"number": numbers, "image": images}, schema=SCHEMAS[ORIGINALS]))
+        prints = [(n, p.fingerprint) for n, p in zip(numbers, chunk.photos, strict=True) if p.fingerprint is not None]
+        columns = {"number": [n for n, _ in prints], "fingerprint": [each.to_bytes() for _, each in prints]}
+        self._writer.add(FINGERPRINTS, pa.table(columns, schema=SCHEMAS[FINGERPRINTS]))
         write_embeddings(self._writer, chunk.category, numbers, chunk.embeddings)
         self._writer.add(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
 

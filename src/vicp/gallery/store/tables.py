@@ -15,6 +15,7 @@ IDENTITIES = "identities"
 PAIRS = "pairs"
 PROMPTS = "prompts"
 ORIGINALS = "originals"
+FINGERPRINTS = "fingerprints"
 
 SCHEMAS: dict[str, pa.Schema] = {
     # `key` is the content hash; `identity` is null where nobody has named the individual; the signature (author,
@@ -52,6 +53,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     # The photo files themselves, in a table of their own so that a change of names copies none of them.
     ORIGINALS: pa.schema([("number", pa.int64()), ("image", pa.large_binary())]),
+    # What the same photo is known by when its bytes differ: `PhotoFingerprint.to_bytes`.
+    FINGERPRINTS: pa.schema([("number", pa.int64()), ("fingerprint", pa.binary())]),
 }
 
 _KEYS = {
@@ -60,6 +63,7 @@ _KEYS = {
     PAIRS: ["left", "right"],
     PROMPTS: ["category"],
     ORIGINALS: ["number"],
+    FINGERPRINTS: ["number"],
 }
 
 
