@@ -18,7 +18,9 @@ from benchmarks.decisions.real_sets import RECIPES, adapted, support_of
 from benchmarks.lib.embedded_sets import EmbeddedSet, embedded
 from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import write_results
+from vicp.adapt.recipe import Recipe
 from vicp.data.seeds import derive_seed
+from vicp.decisions.borrowed import SimilarityKind
 from vicp.decisions.grouping import Linkage, link_photos, mean_within, same_pair_share
 from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
 from vicp.metrics.reliability import calibration_error
@@ -27,6 +29,7 @@ SUPPORT_PHOTOS = 4  # of an individual
 LEVEL = 0.5
 LINKAGES: tuple[Linkage, ...] = get_args(Linkage)
 PRIORS = ("estimated", "even")
+KINDS: dict[SimilarityKind, Recipe] = {"plain": RECIPES["null"], "metric": RECIPES["metric"]}
 SHIPPED = "average, estimated"
 
 
@@ -59,10 +62,10 @@ def measure(photos: EmbeddedSet, options: Any) -> dict[str, list[dict[str, Any]]
         support = _some_photos(identities, taught, SUPPORT_PHOTOS, rng)
         for most in (len(identities), SUPPORT_PHOTOS):
             rows = np.sort(rng.permutation(_some_photos(identities, others, most, rng))[: options.photos])
-            for recipe in RECIPES.values():
+            for kind, recipe in KINDS.items():
                 prompt = adapted(support_of(photos, identities, support, draw), recipe)
                 assert prompt.held_out is not None
-                rule = DecisionRule.fit(prompt.held_out, seed=draw)
+                rule = DecisionRule.fit(prompt.held_out, kind, seed=draw)
                 embeddings = prompt.project([torch.from_numpy(photos.embeddings[rows])]).numpy()
                 for name, one in group(rule, embeddings @ embeddings.T, identities[rows]).items():
                     found[name].append(one)

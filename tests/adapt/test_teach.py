@@ -78,7 +78,7 @@ def test_nothing_is_calibrated_on_frames_of_one_burst(embedder: Embedder, tmp_pa
     taught = teach_category(embedder, table, category="cat", num_pairs=40, adapt="null")
     assert taught.prompt.held_out is not None
     rule = DecisionRule.fit(taught.prompt.held_out)
-    assert len(rule.genuine) == 0, "so nobody is called new"
+    assert (rule.belief.basis.genuine, rule.genuine) == (0, ()), "so no rate of wrong new ones is promised"
     assert len(rule.searches.best) > 0, "impostors are evidence all the same"
 
 
@@ -114,3 +114,19 @@ def test_nameless_photos_in_another_order_teach_the_same(embedder: Embedder, pho
         assert taught.prompt.whitening is not None
         weights.append(taught.prompt.whitening.weight)
     assert torch.equal(*weights)
+
+
+def test_pairs_are_of_one_side(embedder: Embedder, tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "cats", individuals=6, scenes=4, frames=1)
+    table = open_photos(folder)
+    sides = ["left" if path.split("/")[1][0] in "01" else "right" for path in table.frame["path"]]
+    sided = replace(table, frame=table.frame.assign(viewpoint=sides))
+    taught = teach_category(embedder, sided, category="cat", num_pairs=16, adapt="null")
+    assert (taught.pairs, taught.same_pairs) == (16, 8)
+    held_out = taught.prompt.held_out
+    assert held_out is not None
+    assert len(np.unique(held_out.groups)) == 12, "each side of an individual is one"
+    assert (held_out.relation == 0).any(), "two sides tell nothing about each other"
+    whole = teach_category(embedder, table, category="cat", num_pairs=16, adapt="null").prompt.held_out
+    assert whole is not None
+    assert not (whole.relation == 0).any()

@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
+from vicp.evaluation.estimates import ResamplingUnits, estimate_by_side
 from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
+from vicp.evaluation.scoring import TaskResult
 from vicp.evaluation.task import EvaluationTask
+from vicp.metrics import retrieval
 
 NUM_CATS, SCENES, FRAMES = 8, 2, 3
 
@@ -65,3 +69,25 @@ def test_individuals_of_one_moment_alone_leave_nothing_to_look_up() -> None:
     one_each = np.repeat(np.arange(NUM_CATS), SCENES * FRAMES)
     with pytest.raises(DataError, match="none of its identity, at another moment, is looked in"):
         task_of(cats(), one_each)
+
+
+def test_results_by_side_are_means_over_the_queries_of_the_side() -> None:
+    table = cats(viewpoint=["left" if row % 2 else "right" for row in range(NUM_CATS * SCENES * FRAMES)])
+    task, _ = task_of(table, None)
+    assert task.sides is not None
+    query = np.random.default_rng(0).standard_normal((len(task.query), 8))
+    rows = torch.nn.functional.normalize(torch.from_numpy(query), dim=1)
+    names = np.array(table.identities)[task.query]
+    found = retrieval(rows, rows, names, names, own_rows=np.arange(len(rows)))
+    nobody = np.zeros(0, dtype=str)
+    units = ResamplingUnits(names, nobody, nobody, False, 0)
+    by_side = estimate_by_side([TaskResult(found, np.zeros(0))], units, task.sides[task.query])
+    for code, side in enumerate(("left", "right")):
+        shown = task.sides[task.query] == code
+        assert by_side[side]["map"].value == pytest.approx(found.average_precision[shown].mean())
+        assert by_side[side]["rank1"].value == pytest.approx((found.first_hit[shown] == 1).mean())
+
+
+def test_without_sides_there_are_none() -> None:
+    task, _ = task_of(cats(viewpoint=["face"] * (NUM_CATS * SCENES * FRAMES)), None)
+    assert task.sides is None

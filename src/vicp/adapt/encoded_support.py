@@ -10,6 +10,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.data.moments import one_per_moment
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
+from vicp.data.sides import of_two_sides
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
 from vicp.model.qformer import Latents
@@ -116,6 +117,7 @@ def encode_pixels(
     identities: Sequence[str] | None,
     names: Sequence[str] | None = None,
     moments: np.ndarray | None = None,
+    sides: np.ndarray | None = None,
     seed: int | None,
 ) -> EncodedSupport:
     """Return the support of n photos that are decoded already.
@@ -128,6 +130,7 @@ def encode_pixels(
         identities: Of the n photos; None where the pairs alone say which photos show one individual.
         names: Of the n photos, for messages; their positions where not given.
         moments: Of the n photos; None where each has its own.
+        sides: Of the n photos, see `data.sides`; used with identities. None where all show one.
         seed: Of the draw of pairs.
 
     Raises:
@@ -136,7 +139,7 @@ def encode_pixels(
     if identities is None:
         groups, relation = relate_pairs(pairs, names or [str(position) for position in range(len(pixels))])
     else:
-        groups, relation = relate_identities(identities)
+        groups, relation = relate_identities(identities, sides)
     if moments is not None:
         relation = without_one_moment(relation, moments)
     return EncodedSupport(
@@ -194,10 +197,21 @@ def sample_same_size(
             num_pairs //= 2
 
 
-def relate_identities(identities: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return groups (n,) and relations (n, n) where every photo's identity is known."""
-    groups = np.unique(np.array(identities, dtype=str), return_inverse=True)[1].astype(np.int64)
+def relate_identities(identities: Sequence[str], sides: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return groups (n,) and relations (n, n) where every photo's identity is known.
+
+    Each side of an individual is a group of its own, and between two sides nothing is known.
+
+    Args:
+        identities: Of n photos.
+        sides: Theirs (n,), see `data.sides`; None where all show one.
+    """
+    names = np.unique(np.array(identities, dtype=str), return_inverse=True)[1].astype(np.int64)
+    if sides is None:
+        return names, np.where(names[:, None] == names, 1, -1).astype(np.int8)
+    groups = np.unique(np.stack([names, sides]), axis=1, return_inverse=True)[1].astype(np.int64)
     relation = np.where(groups[:, None] == groups, 1, -1).astype(np.int8)
+    relation[of_two_sides(sides) | ((names[:, None] == names) & (relation < 0))] = 0
     return groups, relation
 
 

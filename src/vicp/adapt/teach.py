@@ -1,6 +1,6 @@
 """Teach a category: sample the pairs or take those given, and fit a prompt to them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.moments import moment_codes, num_shared
 from vicp.data.records import PhotoTable, check_enough
+from vicp.data.sides import SIDES, rows_by_side, side_codes
 from vicp.data.stable_order import stable_order
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
@@ -134,6 +135,7 @@ def teach_category(
         identities=shown.identities if support is None else None,
         names=[str(name) for name in shown.frame["path"]],
         moments=loaded.moments[rows],
+        sides=_sides_to_tell_apart(shown),
         seed=seed if support is None else None,
     )
     prediction = None
@@ -189,9 +191,9 @@ def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, 
     limit = None if embedder.model is None else embedder.model.max_pairs
 
     def sample(photos: PhotoTable, moments: np.ndarray) -> Support:
-        if num_pairs is not None:
-            return sample_support(photos.identities, num_pairs, moments=moments, seed=seed)
-        return sample_same_size(photos.identities, min(NUM_PAIRS, limit or NUM_PAIRS), moments=moments, seed=seed)
+        draw = sample_same_size if num_pairs is None else sample_support
+        wanted = min(NUM_PAIRS, limit or NUM_PAIRS) if num_pairs is None else num_pairs
+        return _sample_by_side(draw, photos, moments, wanted, seed)
 
     pairs = sample(table, moment_codes(table))
     checked = embedder.check_and_load(table, photos_of_pairs(pairs))
@@ -202,6 +204,25 @@ def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, 
         others = shown.select(~shown.frame["row"].isin(pixels).to_numpy(dtype=bool))
         pixels |= embedder.check_and_load(others, range(len(others))).pixels
     return _LoadedPairs(usable, moments, pairs, _stack(pixels, usable, photos_of_pairs(pairs)))
+
+
+def _sample_by_side(
+    draw: Callable[..., Support], photos: PhotoTable, moments: np.ndarray, num_pairs: int, seed: int
+) -> Support:
+    """Return pairs of photos of one side, half of them of each; of any photos where that gives too few."""
+    identities, by_side = photos.identities, rows_by_side(side_codes(photos))
+    try:
+        drawn = []
+        for number, rows in enumerate(by_side):
+            count = num_pairs // len(by_side) + (number < num_pairs % len(by_side))
+            pairs = draw([identities[row] for row in rows], count, moments=moments[rows], seed=seed + number)
+            drawn.append((rows[pairs.left], rows[pairs.right], pairs.same))
+    except DataError:
+        if len(by_side) == 1:
+            raise
+        return draw(identities, num_pairs, moments=moments, seed=seed)
+    left, right, same = (np.concatenate(part) for part in zip(*drawn, strict=True))
+    return Support(left, right, same)
 
 
 def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> _LoadedPairs:
@@ -216,6 +237,12 @@ def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> _L
     moments = moment_codes(checked.table, checked.fingerprints)
     pixels = _stack(checked.pixels, checked.table, photos_of_pairs(pairs))
     return _LoadedPairs(checked.table, moments, pairs, pixels)
+
+
+def _sides_to_tell_apart(photos: PhotoTable) -> np.ndarray | None:
+    """Return the side of every photo (n,); None where not both are there."""
+    sides = side_codes(photos)
+    return sides if len(np.unique(sides[sides >= 0])) == len(SIDES) else None
 
 
 def _stack(pixels: Mapping[int, Tensor], table: PhotoTable, indices: np.ndarray) -> Tensor:

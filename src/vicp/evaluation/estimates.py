@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vicp.data.seeds import derive_seed
+from vicp.data.sides import SIDES
 from vicp.evaluation.results import Estimate
 from vicp.evaluation.scoring import TaskResult
 from vicp.metrics import OpenSet, Retrieval, bootstrap_means, interval, open_set, verification
 
 NUM_RESAMPLES, NUM_PAIR_RESAMPLES = 1000, 200
 FPR, FPIR = 1e-2, 0.1
+PER_SIDE = ("map", "rank1")
 Floats = NDArray[np.float64]
 
 
@@ -71,6 +74,26 @@ def estimate_all(results: Sequence[TaskResult], units: ResamplingUnits) -> dict[
     if units.open_set:
         samples |= _open_set(retrievals, units)
     return samples
+
+
+def estimate_by_side(
+    results: Sequence[TaskResult], units: ResamplingUnits, sides: NDArray[np.int64]
+) -> dict[str, dict[str, Sample]]:
+    """Return mAP and rank-1 of the queries that show each side (Q,), by its name; without sides that none shows."""
+    retrievals = [each.retrieval for each in results]
+    found: dict[str, dict[str, Sample]] = {}
+    for side, name in enumerate(SIDES):
+        shown = (sides == side) & (retrievals[0].first_hit > 0)
+        if shown.any():
+            found[name] = {
+                key: per_query(retrievals, units, partial(_of_queries, _PER_QUERY[key], shown)) for key in PER_SIDE
+            }
+    return found
+
+
+def _of_queries(read: Callable[[Retrieval], Floats], queries: NDArray[np.bool_], retrieval: Retrieval) -> Floats:
+    """Return what some queries (Q,) bool have, NaN for the others."""
+    return np.where(queries, read(retrieval), np.nan)
 
 
 def estimate_map(results: Sequence[TaskResult], units: ResamplingUnits) -> Sample:

@@ -1,7 +1,7 @@
 """The results of an evaluation as values: rows, context reports and diagnoses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vicp.adapt.controls import CONTEXTS
 
@@ -84,6 +84,7 @@ class Row:
         chosen: What "auto" chose, by how many draws; empty for other adaptations.
         context: For a prompted method; None for others.
         paper: Values printed in the paper for the same protocol, by the keys of METRICS; usually empty.
+        sides: mAP and rank-1 of the queries that show each side, by "left" and "right"; empty where no side is known.
     """
 
     method: str
@@ -101,6 +102,7 @@ class Row:
     chosen: Mapping[str, int]
     context: ContextSummary | None
     paper: Mapping[str, float]
+    sides: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,15 @@ import numpy as np
 
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.context_report import summarise_contexts
-from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, estimate_map, mean_of
+from vicp.evaluation.estimates import (
+    PER_SIDE,
+    ResamplingUnits,
+    Sample,
+    estimate_all,
+    estimate_by_side,
+    estimate_map,
+    mean_of,
+)
 from vicp.evaluation.result_cache import CONTROL_ROWS, MethodResult, control_row
 from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary, Estimate, Row
 from vicp.evaluation.task import EvaluationTask
@@ -33,6 +41,7 @@ class ScoredResult:
         method_result: The result.
         samples: By row and metric.
         contexts: mAP by the keys of CONTEXT_ROWS.
+        by_side: mAP and rank-1 by row, side and metric; empty where no query's side is known.
     """
 
     task: EvaluationTask
@@ -40,6 +49,7 @@ class ScoredResult:
     method_result: MethodResult
     samples: Mapping[str, Mapping[str, Sample]]
     contexts: Mapping[str, Sample]
+    by_side: Mapping[str, Mapping[str, Mapping[str, Sample]]]
 
 
 def summarise(task: EvaluationTask, units: ResamplingUnits, method_result: MethodResult) -> ScoredResult:
@@ -52,6 +62,9 @@ def summarise(task: EvaluationTask, units: ResamplingUnits, method_result: Metho
         method_result,
         {row: estimate_all(results, _asked(row, units)) for row, results in shown.items()},
         {name: estimate_map(results, units) for name, results in contexts.items()},
+        {}
+        if task.sides is None
+        else {row: estimate_by_side(results, units, task.sides[task.query]) for row, results in shown.items()},
     )
 
 
@@ -103,7 +116,18 @@ def _row(method: str, config: EvaluationConfig, category: str, name: str, part: 
         chosen=dict(chosen),
         context=_context(part) if name == "generated" else None,
         paper={},
+        sides=_sides(name, part),
     )
+
+
+def _sides(name: str, part: Sequence[ScoredResult]) -> dict[str, dict[str, Estimate]]:
+    """Return mAP and rank-1 of a row by side, means over the categories that show it."""
+    found = [each.by_side.get(name, {}) for each in part]
+    names = sorted({side for each in found for side in each})
+    return {
+        side: {key: mean_of([each[side][key] for each in found if side in each]).estimate() for key in PER_SIDE}
+        for side in names
+    }
 
 
 def _context(part: Sequence[ScoredResult]) -> ContextSummary:

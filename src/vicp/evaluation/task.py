@@ -51,6 +51,7 @@ class EvaluationTask:
             code is left out (Market-1501's rule for cameras); -1 leaves nothing out. None where there is no such rule.
         pairs: For verification; None where the protocol has none.
         moments: (n,) int64, the moment of each photo of the table; None where each counts as one of its own.
+        sides: (n,) int64, the side that each photo of the table shows, see `data.sides`; None where none is known.
         fold: Of the category, where the protocol has folds.
         variant: What of the protocol this is, such as "studio to street"; empty where there is only one.
     """
@@ -63,6 +64,7 @@ class EvaluationTask:
     groups: Rows | None = None
     pairs: LabelledPairs | None = None
     moments: Rows | None = None
+    sides: Rows | None = None
     fold: str = ""
     variant: str = ""
 

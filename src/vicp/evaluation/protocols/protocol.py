@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vicp.data.moments import joined_codes, num_shared
 from vicp.data.records import PhotoTable, nearest
+from vicp.data.sides import side_codes
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.protocols.build_task import build_task, group_codes
 from vicp.evaluation.protocols.category_photos import CategoryPhotos, photos_by_category, sorted_codes
@@ -171,7 +172,7 @@ def make_tasks(
     moments = None if moments is None or num_shared(moments) == 0 else moments
     groups = group_codes(table, column)
     groups = groups if moments is None else joined_codes(identities, groups, moments)
-    tasks, left_out = [], []
+    sides, tasks, left_out = side_codes(table), [], []
     trained = None if protocol.name == "petface-closed-set" else trained
     for photos in photos_by_category(table, groups, trained=trained, seed=seed):
         try:
@@ -191,7 +192,7 @@ def make_tasks(
             except DataError as error:
                 left_out.append(f"{title} is left out: {error}.")
                 continue
-            tasks.append(replace(task, moments=moments))
+            tasks.append(replace(task, moments=moments, sides=sides if (sides[task.query] >= 0).any() else None))
             notes += [] if moments is None else _burst_notes(task, identities, moments)
             left_out += [f"{title}: {note}." for note in notes]
     if not tasks:

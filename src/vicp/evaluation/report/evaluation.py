@@ -77,8 +77,18 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
             for row in context_rows(overall_rows(evaluation))
             if not (headline_row and _same_context(row, headline_row))
         ),
+        *(_side_line(row) for row in rows if row.sides),
         *(f"Left out: {reason}" for reason in evaluation.skipped),
     ]
+
+
+def _side_line(row: Row) -> str:
+    """Return what a row reaches on photos of each side."""
+    sides = (
+        f"{side} mAP {100 * values['map'].value:.1f}, Rank-1 {100 * values['rank1'].value:.1f}"
+        for side, values in row.sides.items()
+    )
+    return f"{row.method}, {row.adaptation}, by side of the query: {'; '.join(sides)}."
 
 
 def _same_context(one: Row, other: Row) -> bool:

@@ -52,6 +52,9 @@ def _row(row: Row) -> dict[str, Any]:
         "chosen": dict(row.chosen),
         "context": None if row.context is None else _context(row.context),
         "paper": dict(row.paper),
+        "sides": {
+            side: {key: asdict(estimate) for key, estimate in values.items()} for side, values in row.sides.items()
+        },
     }
 
 
