@@ -424,3 +424,15 @@ def test_every_metric_and_adaptation_has_a_sentence():
     assert MEANINGS.keys() == METRICS.keys()
     assert adaptation_sentence("generated + verifier") == f"{ADAPTATIONS['generated']} {ADAPTATIONS['verifier']}"
     assert adaptation_sentence("of my own") == ""
+
+
+def test_results_by_side_are_in_the_lines_and_the_json():
+    sides = {
+        "left": {"map": Estimate(0.4), "rank1": Estimate(0.5)},
+        "right": {"map": Estimate(0.2), "rank1": Estimate(0.1)},
+    }
+    shown = replace(row("plain", "null", "mean", {"map": Estimate(0.3)}), sides=sides)
+    report = replace(evaluation(), rows=(shown,))
+    line = "plain, null, by side of the query: left mAP 40.0, Rank-1 50.0; right mAP 20.0, Rank-1 10.0."
+    assert line in evaluation_lines(report)
+    assert evaluation_dict(report)["rows"][0]["sides"]["left"]["rank1"]["value"] == 0.5

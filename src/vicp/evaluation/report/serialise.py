@@ -52,10 +52,13 @@ def _row(row: Row) -> dict[str, Any]:
         "chosen": dict(row.chosen),
         "context": None if row.context is None else _context(row.context),
         "paper": dict(row.paper),
-        "sides": {
-            side: {key: asdict(estimate) for key, estimate in values.items()} for side, values in row.sides.items()
-        },
+        **({"sides": _sides(row)} if row.sides else {}),
     }
+
+
+def _sides(row: Row) -> dict[str, dict[str, Any]]:
+    """Return mAP and rank-1 with their intervals, by side of the query."""
+    return {side: {key: asdict(estimate) for key, estimate in values.items()} for side, values in row.sides.items()}
 
 
 def _context(context: ContextSummary) -> dict[str, Any]:
