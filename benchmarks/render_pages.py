@@ -17,6 +17,7 @@ from benchmarks.embedding_speed import run as embedding_speed
 from benchmarks.evaluation_speed.page import page as evaluation_speed_page
 from benchmarks.gallery.page import page as gallery_page
 from benchmarks.lib.program import ROOT
+from benchmarks.mislabels import run as mislabels
 from benchmarks.pairs import run as pairs
 from benchmarks.routing import run as routing
 from benchmarks.sets import demo
@@ -37,6 +38,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "evaluate": evaluation_speed_page,
     "gallery": gallery_page,
     "mini": checkpoint.page,
+    "mislabels": mislabels.page,
     "omniglot": sets.page,
     "pairs": pairs.page,
     "routing": routing.page,

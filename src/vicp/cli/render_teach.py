@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from vicp.adapt.prompt import Usefulness
     from vicp.adapt.teach import TeachResult
 
-_MOST_SUSPECTS = 5
 UNUSABLE, USABLE = 0.3, 0.7  # rank-1 below which a prompt is of no use, and from which its first answer may be used
 
 
@@ -56,9 +55,6 @@ def teach_lines(result: "TeachResult", target: Path) -> list[str]:
             f"Of pairs whose label it had not seen, the model got {result.label_accuracy:.0%} right "
             f"(always the same answer: {result.majority_rate:.0%})."
         )
-    for pair in result.suspects[:_MOST_SUSPECTS]:
-        label = "same" if pair.same else "different"
-        lines.append(f"Look again: {pair.left} and {pair.right} are labelled {label}.")
     if result.prompt.choice is not None:
         reason = result.prompt.choice.reason
         lines.append(f"{reason[0].upper()}{reason[1:]}.")

@@ -1,0 +1,1 @@
+"""How many of the pairs that look mislabelled are: results/mislabels.md."""
