@@ -23,6 +23,7 @@ from benchmarks.routing import run as routing
 from benchmarks.sets import demo
 from benchmarks.sets import run as sets
 from benchmarks.training_speed.page import page as training_speed_page
+from benchmarks.when_prompts_pay.page import page as when_prompts_pay_page
 
 PAGES: dict[str, Callable[[Any], str]] = {
     "ablations/bridge": bridge.page,
@@ -44,6 +45,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "routing": routing.page,
     "sets": sets.page,
     "training": training_speed_page,
+    "when-prompts-pay": when_prompts_pay_page,
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.lib.table_cells import cell, header
 
+LITTLE = 25  # percent of individuals that the best layer's probe tells
 WHAT = {
     "emblem": "the emblem on the object",
     "pattern": "the pattern of the object",
@@ -47,7 +48,7 @@ def page(facts: Mapping[str, Any]) -> str:
         f"Steps are down the same contrastive loss on {tasks['train']} labelled tasks of the kind: oracles, which show "
         "what a prompt could do, and not what a handful of pairs gives.",
         "",
-        "![one photo of every value, kind by kind](pictures/when-prompts-pay/kinds.png)",
+        "![one photo of every value, kind by kind](pictures/when-prompts-pay/kinds.jpg)",
         "",
         "## Where the information is",
         "",
@@ -57,7 +58,25 @@ def page(facts: Mapping[str, Any]) -> str:
         *header(["kind", *(f"layer {number}" for number in range(len(next(iter(kinds.values()))["layers"])))]),
     ]
     lines += [f"| {kind} | " + " | ".join(f"{v:.0f}" for v in row["layers"]) + " |" for kind, row in kinds.items()]
+    lines += ["", *_reading(kinds, lead)]
     return "\n".join(lines) + "\n"
+
+
+def _reading(kinds: Mapping[str, Any], lead: list[str]) -> list[str]:
+    """What the two tables say together."""
+    unseen = [kind for kind, row in kinds.items() if max(row["layers"]) < LITTLE and kind not in lead]
+    lines = []
+    if lead:
+        lines.append(
+            f"Tokens pay on {_list(lead)}: they change what the layers gather from which part of the photo, before it "
+            "is pooled, and no map of the pooled readout can take apart what pooling has mixed."
+        )
+    if unseen:
+        lines.append(
+            f"On {_list(unseen)} no layer holds much of what decides, and neither tokens nor maps find it: tokens "
+            "steer what the frozen layers compute, they do not let them see more."
+        )
+    return lines
 
 
 def _list(names: list[str]) -> str:

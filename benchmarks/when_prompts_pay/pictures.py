@@ -11,11 +11,11 @@ SHOWN = 128
 
 
 def write_pictures(folder: Path, *, size: int) -> None:
-    """Write kinds.png, a row of eight individuals for each kind."""
+    """Write kinds.jpg, a row of eight individuals for each kind."""
     rows = []
     for kind in KINDS:
         pixels = make_tasks(kind, 1, size=size, split="seen", seed=0).pixels[0, ::PHOTOS]
         rows.append(torch.cat(list(pixels), dim=2))
     sheet = Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())
     folder.mkdir(parents=True, exist_ok=True)
-    sheet.resize((SHOWN * 8, SHOWN * len(KINDS)), Image.Resampling.LANCZOS).save(folder / "kinds.png", optimize=True)
+    sheet.resize((SHOWN * 8, SHOWN * len(KINDS)), Image.Resampling.LANCZOS).save(folder / "kinds.jpg", quality=85)
