@@ -26,7 +26,7 @@ def enroll_lines(result: "EnrollResult") -> list[str]:
     if result.known:
         named = f"; {result.named} of them had no name and have one now" if result.named else ""
         were = "photo was" if result.known == 1 else "photos were"
-        lines.append(f"{result.known} {were} there already{named}.")
+        lines.append(f"{result.known} {were} there already, equal in every pixel{named}.")
     if others := result.other_names:
         listed = "; ".join(others[:_MOST_NAMES])
         lines.append(f"{len(others)} of them under another name, which they keep: {listed}.")
