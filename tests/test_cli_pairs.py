@@ -1,6 +1,7 @@
 """`vicp pairs` and what identify and verify decide, from the command line, with a tiny backbone."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -79,10 +80,10 @@ def test_decisions_from_folders(tmp_path: Path, vit: str, run: Run) -> None:
     use = ("--prompt", "cow.prompt.safetensors", "--backbone", vit)
     strict = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, "--false-match-rate", 0.01, "--json"))
     decision = strict["identifications"][0]
-    assert decision["verdict"] == "unsure"
+    assert (decision["promised"], decision["probability"] < 0.5) == (False, True), "colours this close tell nothing"
     # A hundredth takes 230 searches, hence 231 pairs of individuals, and 50 are 25 of them.
     assert decision["shortage"]["missing"] == 206
-    assert "206 more different-pairs needed" in decision["sentence"]
+    assert "206 more different-pairs" in decision["promise"]
 
     loose = ("--false-match-rate", 0.1, "--confidence", 0.9)
     found = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, *loose, "--json"))["identifications"][0]
@@ -91,12 +92,12 @@ def test_decisions_from_folders(tmp_path: Path, vit: str, run: Run) -> None:
     assert 0 < found["candidates"][0]["probability"] < 1
     told = run("identify", "herd", "herd/i03/0.jpg", *use, *loose)
     assert "herd/i03/0.jpg: " in told
-    assert "P = " in told.splitlines()[1]
+    assert re.search(r"\d+ % \(\d+ to \d+ %\)", told), "a probability with its range"
 
     pair = json.loads(run("verify", "herd/i03/0.jpg", "herd/i40/0.jpg", *use, *loose, "--json"))
     assert pair["verdict"] in ("different", "unsure")
     assert pair["threshold"]["candidates"] == 1
-    assert "P = " in run("verify", "herd/i03/0.jpg", "herd/i03/1.jpg", *use, *loose)
+    assert re.search(r"\d+ % \(\d+ to \d+ %\)", run("verify", "herd/i03/0.jpg", "herd/i03/1.jpg", *use, *loose))
     for option, bounds in (("--false-match-rate", "1e-06 to 0.5"), ("--confidence", "0.5 to 0.999")):
         for value in (0, 1, 1.5):
             said = run("identify", "herd", "herd/i03/0.jpg", *use, option, value)

@@ -36,6 +36,8 @@ def measure_usefulness(features: SupportFeatures, recipe: Recipe) -> Usefulness 
     except DataError:  # the same-pairs of a part of the support give no metric
         return None
     first, precision = found
+    if not len(first):  # no held-out photo has another of its individual to find
+        return None
     gain = None if half is None else first - half[0]
     helps = None if gain is None else bool(gain.mean() >= max(WORTH, gain.std(ddof=1) / len(gain) ** 0.5))
     return Usefulness(
