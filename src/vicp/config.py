@@ -185,8 +185,8 @@ class TrainConfig:
     lora_layers: int | None = None
     """Only the last layers get an update; None is all of them."""
     backbone: str | None = None
-    """Folder of a pretrained vision model or of a VICP checkpoint, or `mini`, to start `model.backbone` from, where
-    that has no source; with `train.start`, in place of that checkpoint's own backbone."""
+    """Folder of a pretrained vision model or of a VICP checkpoint, or a packaged one, to start `model.backbone` from,
+    where that has no source; with `train.start`, in place of that checkpoint's own backbone."""
     start: str | None = None
     """VICP only: folder of a checkpoint to start from, backbone and LLM with it; metric refinement and prompt
     gate that it lacks are fresh."""

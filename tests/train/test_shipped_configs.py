@@ -71,6 +71,13 @@ def test_a_shipped_config_runs(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "curves").exists() == ("tensorboard" in config.train.trackers)
 
 
+def test_a_run_starts_from_every_packaged_backbone_by_its_name() -> None:
+    config = load_config(RunConfig, CONFIGS / "mini" / "distilled-backbone.yaml", ["train.backbone=distilled"])
+    backbone = vision_backbone(config.model, seed=1)
+    initialize_backbone(config, backbone.vit)
+    assert fingerprint(backbone) == fingerprint(load_backbone("distilled")[0])
+
+
 def test_fold_k_is_fold_k() -> None:
     for fold in range(5):
         config = load_config(RunConfig, CONFIGS / "paper" / f"shopid10k-fold{fold}.yaml")

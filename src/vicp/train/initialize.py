@@ -11,6 +11,7 @@ from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import build_model
 from vicp.model.checkpoint import copy_tensors, is_checkpoint, load_checkpoint, load_pretrained, own_tensors
+from vicp.model.packaged import packaged
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import EpisodeSource
 
@@ -94,10 +95,11 @@ def _part(name: str) -> str:
 
 
 def _vision_model(source: str) -> PreTrainedModel:
-    """Return the vision model of the packaged `mini`, of a VICP checkpoint, or of a folder of transformers."""
-    if source == "mini" or is_checkpoint(Path(source)):
+    """Return the vision model of a packaged checkpoint, of a VICP checkpoint, or of a folder of transformers."""
+    folder = packaged(source) or Path(source)
+    if is_checkpoint(folder):
         return load_pretrained(source).backbone.vit
     try:
-        return AutoModel.from_pretrained(source)
+        return AutoModel.from_pretrained(str(folder))
     except (OSError, ValueError) as error:
         raise WeightsError(f"train.backbone: cannot load '{source}'; `vicp pretrain` makes one") from error

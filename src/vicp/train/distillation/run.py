@@ -22,6 +22,7 @@ from vicp.model.backbone import Backbone
 from vicp.model.backbone_checkpoint import load_backbone, save_backbone
 from vicp.model.build import vision_backbone
 from vicp.model.checkpoint import is_checkpoint, load_pretrained
+from vicp.model.packaged import packaged
 from vicp.train.config_checks import check_ranges
 from vicp.train.distillation.batches import DistillationBatch, DistillationData
 from vicp.train.distillation.crops import CropSampler, PhotoFile
@@ -92,12 +93,12 @@ def load_previous(source: str) -> tuple[Backbone, ImageTransform]:
     """Return an earlier backbone that reads CLS and the mean patch, and how photos become its input.
 
     Args:
-        source: `mini`, the folder of a VICP checkpoint, or a vision model as transformers has it.
+        source: A packaged checkpoint, the folder of a VICP checkpoint, or a vision model as transformers has it.
 
     Raises:
         WeightsError: It cannot be loaded.
     """
-    if source == "mini" or is_checkpoint(Path(source)):
+    if is_checkpoint(packaged(source) or Path(source)):
         model = load_pretrained(source)
         return model.backbone, model.config.image_transform
     return load_backbone(source, pooling="both")
