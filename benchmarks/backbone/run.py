@@ -20,11 +20,10 @@ from benchmarks.backbone.page import page
 from benchmarks.backbone.scores import BURSTS, COUNTS, SETS, WITH_BURSTS, load_set, score
 from benchmarks.checkpoint.factor_probes import probe
 from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
-from benchmarks.lib.results import write_results
+from benchmarks.lib.results import kept, write_results
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.data.images import normalise
-from vicp.evaluation.report.write import json_text, write_files
 from vicp.train.distillation.teacher import EfficientNetLite
 
 SEEN = ("grocery", "lego_minifig")  # their photos, without identities
@@ -56,13 +55,13 @@ def study(options: argparse.Namespace) -> dict[str, Any]:
         "previous": (reader(mini), mini.transform.size),
     }
     rows = {
-        who: part(
+        who: kept(
             options.runs / f"{who}-{key(who, backbone, mini)}.json", lambda read=read: scores(*read, options.sets)
         )
         for who, read in readers.items()
     }
     probes = {
-        who: part(options.runs / f"probes-{each.fingerprint}.json", lambda each=each: probe(each, *options.photos))
+        who: kept(options.runs / f"probes-{each.fingerprint}.json", lambda each=each: probe(each, *options.photos))
         for who, each in (("backbone", backbone), ("previous", mini))
     }
     return {
@@ -84,13 +83,6 @@ def study(options: argparse.Namespace) -> dict[str, Any]:
 def key(who: str, backbone: Embedder, mini: Embedder) -> str:
     """What makes a part another one."""
     return {"backbone": backbone.fingerprint, "previous": mini.fingerprint}.get(who, str(TEACHER_SIZE))
-
-
-def part(path: Path, make: Callable[[], Any]) -> Any:
-    """A part, from its file or made now."""
-    if not path.exists():
-        write_files(path.parent, {path.name: json_text(make())})
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def reader(embedder: Embedder) -> Callable[[Tensor], Tensor]:

@@ -6,7 +6,6 @@ For each kind of task: the frozen readout; the best linear map of it; the best p
 best map of what these tokens make of the photos. Finished kinds are kept in runs/when-prompts-pay.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
-from benchmarks.lib.results import write_results
+from benchmarks.lib.results import kept, write_results
 from benchmarks.lib.seed_statistics import mean
 from benchmarks.lib.table_cells import interval_cells
 from benchmarks.when_prompts_pay.oracles import (
@@ -32,7 +31,6 @@ from benchmarks.when_prompts_pay.pictures import write_pictures
 from benchmarks.when_prompts_pay.tasks import KINDS, make_tasks
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_backbone_embedder, load_model
-from vicp.evaluation.report.write import json_text, write_files
 
 WAYS = ("frozen", "map", "prompts", "both")
 
@@ -70,9 +68,7 @@ def one_kind(embedder: Embedder, kind: str, options: Any) -> dict[str, Any]:
     """The facts of a kind of task, from its file or made now."""
     settings = f"{options.train}-{options.test}-{options.token_steps}-{options.map_steps}-{options.seed}"
     path = options.runs / f"{kind}-{embedder.fingerprint}-{settings}.json"
-    if not path.exists():
-        write_files(path.parent, {path.name: json_text(measure(embedder, kind, options))})
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = kept(path, lambda: measure(embedder, kind, options))
     return found
 
 
