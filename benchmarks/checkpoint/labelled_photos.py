@@ -2,16 +2,18 @@
 
     python -m benchmarks.checkpoint.labelled_photos --sets FOLDER --out runs/labelled.parquet
 
-FOLDER holds grocery.parquet and omniglot_small.parquet. A category must be large enough for every episode, so small
-ones are merged: alphabets by two, products by half.
+FOLDER holds grocery, omniglot_small, lego_minifig, cows_above, dogs_street and corridor, as Parquet. A category must be
+large enough for every episode, so small ones are merged: alphabets by two, products by half.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
+WHOLE = ("lego_minifig", "cows_above", "dogs_street", "corridor")  # a category each
 COLUMNS = ["path", "category", "identity", "image"]
 
 
@@ -20,11 +22,17 @@ def main(
     out: Annotated[Path, typer.Option(help="The table to write.")],
 ) -> None:
     """Writes the table."""
-    table = pd.concat([alphabets(sets), products(sets)], ignore_index=True)
+    whole = [merged(frame, name, [0] * len(frame)) for name, frame in read(sets, WHOLE)]
+    table = pd.concat([alphabets(sets), products(sets), *whole], ignore_index=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_parquet(out)
     counts = table.groupby("category")["identity"].nunique()
     print(f"{out}: {len(table)} photos, {counts.sum()} identities, {len(counts)} categories")
+
+
+def read(sets: Path, names: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Sets by name."""
+    return [(name, pd.read_parquet(sets / f"{name}.parquet")) for name in names]
 
 
 def alphabets(sets: Path) -> pd.DataFrame:

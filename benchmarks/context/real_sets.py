@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.context.variants import VARIANTS, Variant
 from benchmarks.lib.method_suite import MethodSuite
 from benchmarks.lib.seed_statistics import Floats, Interval, mean_over_seeds
-from vicp.adapt.controls import permute_photos
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
@@ -40,9 +40,10 @@ OF_ADAPTATION = {  # by row of a method result; each also has the frozen backbon
     "metric": {"metric": "metric"},
     "tuned": {"tuned_identities": "tuned"},
     "auto": {"chosen_identities": "auto"},
-    "auto_repaired": {"chosen_repaired": "auto"},  # a control: the labels stay, the photos are dealt to them anew
+    "auto_repaired": {"chosen_repaired": "auto"},
+    "prompt": {"prompt": "prompt"},
+    **{name: {name: "prompt"} for name in ("prompt_shuffled", "emitted_metric", "no_llm")},
 }
-REPAIRED = "auto_repaired"
 TRIPLET_PLUS = "triplet_plus_identities"
 ADAPTATIONS = (*OF_ADAPTATION, "finetuned")  # the last of no checkpoint, but Triplet
 
@@ -182,6 +183,7 @@ def measured_checkpoints(sets: RealSets, suites: Sequence[MethodSuite], k: int) 
         for adaptation in sets.adaptations
         if adaptation != "finetuned"
         for name, suite in zip(sets.names, suites, strict=True)
+        if adaptation not in VARIANTS or VARIANTS[adaptation].is_for(suite.embedder)
     ]
     if sets.triplet is not None and first.triplet is not None:
         from_triplet = from_triplet and finetune
@@ -205,7 +207,7 @@ def runner_of(
     tasks: Sequence[EvaluationTask],
     k: int,
 ) -> EvaluationRunner:
-    repaired = checkpoint.adaptations == (REPAIRED,)
+    variant = VARIANTS.get(checkpoint.adaptations[0])
     settings = repr((checkpoint.adaptations, steps_of(suite, checkpoint.adaptations, k), sets.draws, SHORTLIST))
     digest = hashlib.blake2b(settings.encode(), digest_size=4).hexdigest()
     config = EvaluationConfig(
@@ -213,9 +215,9 @@ def runner_of(
         num_pairs=k,
         num_draws=sets.draws,
         seed=SEED,
-        adaptations=("auto",) if repaired else checkpoint.adaptations,
+        adaptations=checkpoint.adaptations if variant is None else (variant.scored_as,),
         shortlist=SHORTLIST,
-        adapt=adapting(suite, k, repaired=repaired),
+        adapt=adapting(suite, k, variant),
         out=sets.runs / path.stem / f"K{k}-{digest}",
     )
     return EvaluationRunner(config, table, tasks)
@@ -228,11 +230,12 @@ def steps_of(suite: MethodSuite, adaptations: Sequence[str], k: int) -> TunedPro
     return suite.tuning("tuned_identities", k) if "tuned" in adaptations else None
 
 
-def adapting(suite: MethodSuite, k: int, *, repaired: bool) -> Adapting:
+def adapting(suite: MethodSuite, k: int, variant: Variant | None) -> Adapting:
     """Adaptations with the settings that were chosen on the drawn world, the same for every set."""
 
     def adapt(embedder: Embedder, support: EncodedSupport, name: str) -> Prompt | Embedder:
-        support = permute_photos(support) if repaired else support
+        if variant is not None and name == variant.scored_as:
+            return variant.adapt(embedder, support)
         match name:
             case "tuned":
                 return fit(embedder, support, suite.tuning("tuned_identities", k))

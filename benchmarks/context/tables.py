@@ -20,6 +20,9 @@ REAL_PAIRS = (
     ("tuned_identities", "shuffled"),
     ("own", "null"),
     ("own", "frozen"),
+    ("own", "no_llm"),
+    ("prompt", "frozen"),
+    ("prompt", "prompt_shuffled"),
 )
 ALIASES = {"prompt_metric": "own", "whitening": "metric"}
 CONTROLS = ("null", "other", "repaired", "shuffled", "other_rule", "static")
@@ -72,7 +75,7 @@ def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[
     """Everything but how it was made."""
     facts: dict[str, Any] = {name: rows(test) for name, test in tests.items()}
     facts["real"] = {
-        name: {method: real_row(by_k) for method, by_k in found.items()} | {"seen_in_training": name in seen}
+        name: aliased({method: real_row(by_k) for method, by_k in found.items()}) | {"seen_in_training": name in seen}
         for name, found in real.items()
     }
     facts["differences"] = {name: differences(test) for name, test in tests.items()}
@@ -82,7 +85,11 @@ def context_facts(tests: Mapping[str, Test], real: RealTable, *, seen: Sequence[
 
 def rows(test: Test) -> dict[str, Any]:
     """The rows of a test, some under two names: what they are, and what the table of methods calls them."""
-    found = {method: row(by_k) for method, by_k in test.items() if enough(by_k)}
+    return aliased({method: row(by_k) for method, by_k in test.items() if enough(by_k)})
+
+
+def aliased(found: dict[str, Any]) -> dict[str, Any]:
+    """Return rows with those that have two names under both."""
     return found | {alias: found[method] for alias, method in ALIASES.items() if method in found}
 
 

@@ -48,6 +48,7 @@ def page(facts: Mapping[str, Any]) -> str:
         f"Steps are down the same contrastive loss on {tasks['train']} labelled tasks of the kind: oracles, which show "
         "what a prompt could do, and not what a handful of pairs gives.",
         "",
+        *_generated_lines(facts),
         "![one photo of every value, kind by kind](pictures/when-prompts-pay/kinds.jpg)",
         "",
         "## Where the information is",
@@ -60,6 +61,28 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += [f"| {kind} | " + " | ".join(f"{v:.0f}" for v in row["layers"]) + " |" for kind, row in kinds.items()]
     lines += ["", *_reading(kinds, lead)]
     return "\n".join(lines) + "\n"
+
+
+def _generated_lines(facts: Mapping[str, Any]) -> list[str]:
+    """What the LLM's own prompt tokens reach, where there is an LLM."""
+    kinds = {kind: row for kind, row in facts["kinds"].items() if "generated" in row}
+    if not kinds:
+        return []
+    lead = [kind for kind, row in kinds.items() if row["generated_less_map"]["low"] > 0]
+    lines = [
+        "## Prompts that an LLM emits",
+        "",
+        f"From {facts['pairs']} labelled pairs of other photos of the same objects, tokens alone. They lead the oracle "
+        f"map, which learned on {facts['tasks']['train']} labelled tasks, clear of zero, on {_list(lead)}.",
+        "",
+        *header(["kind", "whitening by the pairs", "generated", "labels shuffled", "− map", "− shuffled"]),
+    ]
+    for kind, row in kinds.items():
+        cells = [cell(row[way]) for way in ("whitening", "generated", "generated_shuffled")]
+        differences = ("generated_less_map", "generated_less_shuffled")
+        cells += [cell(row[difference], signed=True) for difference in differences]
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def _reading(kinds: Mapping[str, Any], lead: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import kept, write_results
 from benchmarks.lib.seed_statistics import mean
 from benchmarks.lib.table_cells import interval_cells
+from benchmarks.when_prompts_pay.generated import generated_scores
 from benchmarks.when_prompts_pay.oracles import (
     MAP_STEPS,
     TOKEN_STEPS,
@@ -32,8 +33,6 @@ from benchmarks.when_prompts_pay.tasks import KINDS, make_tasks
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_backbone_embedder, load_model
 
-WAYS = ("frozen", "map", "prompts", "both")
-
 
 def main() -> None:
     parser = study_parser(__doc__, "--seed", out=ROOT / "results" / "when-prompts-pay")
@@ -43,6 +42,7 @@ def main() -> None:
     parser.add_argument("--train", type=at_least(4), default=24, help="tasks to learn from")
     parser.add_argument("--test", type=at_least(4), default=16, help="tasks on other silhouettes")
     parser.add_argument("--token-steps", type=at_least(1), default=TOKEN_STEPS)
+    parser.add_argument("--pairs", type=at_least(2), default=64, help="that a checkpoint's LLM reads, K")
     parser.add_argument("--map-steps", type=at_least(1), default=MAP_STEPS)
     parser.add_argument(
         "--runs", type=Path, default=ROOT / "runs" / "when-prompts-pay", help="folder of finished kinds"
@@ -57,6 +57,7 @@ def main() -> None:
         "tokens": TOKENS,
         "token_steps": options.token_steps,
         "map_steps": options.map_steps,
+        "pairs": options.pairs,
         "tasks": {"train": options.train, "test": options.test},
         "kinds": {kind: one_kind(embedder, kind, options) for kind in options.kinds},
     }
@@ -66,7 +67,9 @@ def main() -> None:
 
 def one_kind(embedder: Embedder, kind: str, options: Any) -> dict[str, Any]:
     """The facts of a kind of task, from its file or made now."""
-    settings = f"{options.train}-{options.test}-{options.token_steps}-{options.map_steps}-{options.seed}"
+    settings = (
+        f"{options.train}-{options.test}-{options.token_steps}-{options.map_steps}-{options.pairs}-{options.seed}"
+    )
     path = options.runs / f"{kind}-{embedder.fingerprint}-{settings}.json"
     found: dict[str, Any] = kept(path, lambda: measure(embedder, kind, options))
     return found
@@ -84,8 +87,13 @@ def measure(embedder: Embedder, kind: str, options: Any) -> dict[str, Any]:
         best = oracle_map(fitted, train.identities, seed=seed, steps=options.map_steps)
         scores[plain] = mean_average_precision(tested, test.identities)
         scores[mapped] = mean_average_precision(best.of(tested), test.identities)
+    if embedder.model is not None:
+        taught = make_tasks(kind, options.test, size=size, split="unseen", seed=seed, photos="taught")
+        scores |= generated_scores(embedder, taught, test, num_pairs=options.pairs, seed=seed)
+        scores["generated_less_map"] = scores["generated"] - scores["map"]
+        scores["generated_less_shuffled"] = scores["generated"] - scores["generated_shuffled"]
     return {
-        **{way: cells(scores[way]) for way in WAYS},
+        **{way: cells(found) for way, found in scores.items()},
         "prompts_less_map": cells(scores["prompts"] - scores["map"]),
         "both_less_map": cells(scores["both"] - scores["map"]),
         "layers": [round(value, 1) for value in layer_accuracy(embedder, train, test)],

@@ -27,7 +27,7 @@ class Tasks:
     identities: Tensor
 
 
-def make_tasks(kind: str, num: int, *, size: int, split: Split, seed: int) -> Tasks:
+def make_tasks(kind: str, num: int, *, size: int, split: Split, seed: int, photos: str | None = None) -> Tasks:
     """Return tasks of a kind on silhouettes of a split.
 
     Args:
@@ -36,12 +36,13 @@ def make_tasks(kind: str, num: int, *, size: int, split: Split, seed: int) -> Ta
         size: Of a photo in pixels.
         split: Of the silhouettes.
         seed: Of everything.
+        photos: Names other photos of the same objects.
     """
     silhouettes = sample_silhouettes(num, seed=derive_seed(seed, "silhouettes", kind), split=split)
-    draw = generator(seed, "tasks", kind, split)
+    draw = generator(seed, "tasks", kind, split, *([] if photos is None else [photos]))
     identities = torch.arange(NUM_VALUES).repeat_interleave(PHOTOS)
-    photos = [_photos(kind, identities, silhouette, size, draw) for silhouette in silhouettes]
-    return Tasks(torch.stack(photos), identities.expand(num, -1))
+    drawn = [_photos(kind, identities, silhouette, size, draw) for silhouette in silhouettes]
+    return Tasks(torch.stack(drawn), identities.expand(num, -1))
 
 
 def _photos(kind: str, identities: Tensor, silhouette: Tensor, size: int, draw: torch.Generator) -> Tensor:

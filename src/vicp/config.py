@@ -42,8 +42,8 @@ class ModelConfig:
     """Q, latents per image."""
     latents_of: Literal["image", "pair"] = "image"
     """What the context holds of a pair: Q latents of each photo, or Q that pair fusion makes of both photos."""
-    qformer_input: Literal["all", "patches", "cls"] = "all"
-    """Which of a photo's tokens the Q-Former reads."""
+    qformer_input: Literal["all", "patches", "cls", "halved"] = "all"
+    """Which of a photo's tokens the Q-Former reads; halved: CLS and the mean of every two by two patches."""
     num_prompts: int = 32
     """M, prompt tokens; not in print, the authors' code has 32."""
     prompts_per_layer: bool = True
@@ -159,6 +159,8 @@ class EpisodeConfig:
     """Its column of encoded bytes."""
     natural_pools: int = 0
     """Pools of such photos, each of a few photos in many dresses; without photos there are none."""
+    cluttered_pools: int = 0
+    """Pools of drawn objects amid clutter, beside `num_silhouettes`: as likely as those, and as dressed photos."""
     labelled_photos: str | None = None
     """A photo table with identities, whose episodes mix with the rule episodes."""
     labelled_share: float = 0.33

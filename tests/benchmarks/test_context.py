@@ -103,7 +103,9 @@ def test_real_sets_go_through_the_evaluation(checkpoints: Path, tmp_path: Path) 
     assert list(found["real"]) == ["fish", "pots"]
     assert (found["real"]["fish"]["seen_in_training"], found["real"]["pots"]["seen_in_training"]) == (True, False)
     rows = found["real"]["pots"]
-    methods = {"own", "frozen", "shuffled", "metric", "verifier", "chosen_identities", "tuned_identities"}
+    methods = {"own", "frozen", "shuffled", "metric", "verifier", "chosen_identities", "tuned_identities", "prompt"}
+    assert rows["prompt"]["map"] != rows["prompt_shuffled"]["map"]
+    assert "no_llm" not in rows, "this model says nothing in closed form"
     assert methods | {"triplet", "triplet_plus_identities"} <= set(rows)
     assert rows["own"]["seeds"] == 2
     gain = found["real_differences"]["chosen_identities - chosen_repaired, K = 16"]["pots"]
@@ -116,7 +118,7 @@ def test_real_sets_go_through_the_evaluation(checkpoints: Path, tmp_path: Path) 
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "real").rglob("*.npz")}
     less = results(checkpoints, tmp_path, *asked, "--real-adaptations", "metric")
     assert less["real"]["pots"]["metric"] == rows["metric"]
-    assert set(less["real"]["pots"]) == {"frozen", "metric", "triplet", "seen_in_training"}, "what was asked for"
+    assert set(less["real"]["pots"]) == {"frozen", "metric", "whitening", "triplet", "seen_in_training"}, "as asked"
     assert written == {path: path.stat().st_mtime_ns for path in written}, "adaptations are measured apart"
     assert rows["triplet"]["map"] != rows["triplet_plus_identities"]["map"]
     counted = [one for one in found["targets"] if one["name"].startswith("Real")]

@@ -39,6 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("pairs.run", "pots.parquet --seeds 1 --workers 1", "| pots | "),
         ("routing.run", "tools.parquet --draws 1 --photos 6 --categories 2", "| metric | "),
         ("sets.demo", "pots.parquet --pairs 4 --draws 2 --model tiny --categories 1", "| pots | "),
+        (
+            "when_prompts_pay.run",
+            "--checkpoint small --kinds emblem --train 4 --test 4 --token-steps 2 --map-steps 2 --pairs 4 --runs kept",
+            "# Prompts that an LLM emits",
+        ),
         ("sets.run", "pots.parquet --methods small --support-draws 1", "| small | null | "),
     ],
 )

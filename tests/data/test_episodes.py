@@ -31,6 +31,19 @@ def test_pool_keeps_a_few_values_of_each_factor(pool: Pool) -> None:
     assert pool.images.shape == (256, 3, 16, 16)
 
 
+def test_amid_clutter_things_stand_at_the_corners_of_photos_with_the_same_values() -> None:
+    silhouette = sample_silhouettes(1, seed=0, split="seen")[0]
+    plain, cluttered = (
+        render_pool(silhouette, 64, values_per_factor=3, size=48, seed=1, clutter=clutter) for clutter in (False, True)
+    )
+    assert torch.equal(plain.values, cluttered.values)
+
+    def contrast(pool: Pool) -> float:
+        return float(pool.images[:, :, :8, :8].float().flatten(2).std(dim=2).mean())
+
+    assert contrast(cluttered) > 2 * contrast(plain)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_labels_follow_the_rule_and_identities_are_disjoint(pool: Pool, seed: int) -> None:
     drawn = episode(pool, all_rules(), seed)

@@ -235,3 +235,9 @@ def test_features_are_embeddings_before_they_are_normalised(backbone: Backbone) 
     assert torch.equal(backbone.embed(pixels, states), nn.functional.normalize(features, dim=-1))
     assert (features.norm(dim=1) - 1).abs().min() > 0.1
     assert backbone.bfloat16().features(pixels.bfloat16()).dtype == torch.float32
+
+
+def test_halved_tokens_are_the_prefix_and_the_means_of_two_by_two_patches() -> None:
+    patches = torch.arange(25.0).view(1, 25, 1)  # five rows of five; the last row and column are left out
+    found = Encoding(torch.full((1, 2, 1), -1.0), patches).select("halved")
+    assert found.flatten().tolist() == [-1, -1, 3, 5, 13, 15]

@@ -6,6 +6,7 @@ once per prompt; `Backbone.encode` hands them to the attention as an argument. N
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +21,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 ATTENTION = "vicp_prompted"
 CLS_PARAMETERS = ("cls_token", "class_embedding")  # what families call the learned CLS token
 Pooling = Literal["cls", "mean", "both"]
-InputTokens = Literal["all", "patches", "cls"]
+InputTokens = Literal["all", "patches", "cls", "halved"]
 Extend = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Observe = Callable[[Tensor, Tensor, float | None], None]  # query (B, H, P+N, d), key (B, H, M+P+N, d), scaling
 PromptStates = dict[nn.Module, tuple[Tensor, Tensor]]  # attention module -> keys, values (1 or B, H, M, d)
@@ -44,7 +45,11 @@ class Encoding:
         return torch.cat([self.prefix, self.patches], dim=1)  # (B, P+N, D)
 
     def select(self, which: InputTokens) -> Tensor:
-        """Return all tokens (B, P+N, D), the patches (B, N, D), or CLS alone (B, 1, D)."""
+        """Return tokens (B, n, D): all (P+N), the patches (N), CLS alone (1), or "halved".
+
+        That is the prefix and the mean of every two by two patches, a quarter of them; of a grid with an odd side the
+        last row and column are left out.
+        """
         match which:
             case "all":
                 return self.tokens
@@ -52,6 +57,16 @@ class Encoding:
                 return self.patches
             case "cls":
                 return self.prefix[:, :1]
+            case "halved":
+                return torch.cat([self.prefix, self._mean_of_four()], dim=1)
+
+    def _mean_of_four(self) -> Tensor:
+        """Return the mean of every two by two patches of a square grid (B, N/4, D)."""
+        side = math.isqrt(self.patches.shape[1])
+        half = side // 2
+        grid = self.patches.unflatten(1, (side, side))[:, : 2 * half, : 2 * half]  # (B, 2h, 2h, D)
+        means: Tensor = grid.unflatten(2, (half, 2)).unflatten(1, (half, 2)).mean(dim=(2, 4))  # (B, h, h, D)
+        return means.flatten(1, 2)
 
     def pool(self, pooling: Pooling) -> Tensor:
         """Return one vector per photo: CLS (B, D), the mean patch (B, D), or both concatenated (B, 2D)."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vicp.data.procedural.marks import render_marked
 from vicp.data.procedural.render import render
 from vicp.data.procedural.world import FACTORS, NUM_VALUES, Rule
 from vicp.data.seeds import generator
 from vicp.errors import ConfigError
 
+EMBLEM = FACTORS.index("emblem")
 NUM_HARD_CANDIDATES = 16  # a hard pair is the hardest of so many
 
 
@@ -56,13 +58,24 @@ class Episode:
     queries: Pairs
 
 
-def render_pool(silhouette: Tensor, num: int, *, values_per_factor: int, size: int, seed: int) -> Pool:
-    """Return a pool that keeps a few values of each factor, so that combinations of two and three values recur."""
+def render_pool(
+    silhouette: Tensor, num: int, *, values_per_factor: int, size: int, seed: int, clutter: bool = False
+) -> Pool:
+    """Return a pool that keeps a few values of each factor, so that combinations of two and three values recur.
+
+    Amid clutter the emblem that counts is in the middle of the object; one more on it, and two beside it, mean nothing.
+    """
     draw = generator(seed, "pool")
     kept = torch.stack([torch.randperm(NUM_VALUES, generator=draw)[:values_per_factor] for _ in FACTORS])
     chosen = torch.randint(values_per_factor, (num, len(FACTORS)), generator=draw)
     values = kept.T.gather(0, chosen)  # (n, 6)
-    return Pool(render(values, silhouette.expand(num, -1), size=size, generator=draw), values)
+    silhouettes = silhouette.expand(num, -1)
+    if not clutter:
+        return Pool(render(values, silhouettes, size=size, generator=draw), values)
+    drawn = values.clone()
+    drawn[:, EMBLEM] = torch.randint(NUM_VALUES, (num,), generator=draw)
+    images = render_marked("clutter", values[:, EMBLEM], drawn, silhouettes, size=size, generator=draw)
+    return Pool(images, values)
 
 
 def sample_episode(

@@ -21,10 +21,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EpisodeKind:
-    """Pools of one kind, and the rules in force there."""
+    """Pools of one kind, the rules in force there, and whether their factors are those of dressed photos."""
 
     pools: range
     rules: tuple[Rule, ...]
+    natural: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class RuleSource:
         """Return factor values (n, 12), of drawn objects, then of composites; -1 for factors of the other kind."""
         own = self.pools[pool].values[rows]  # (n, 6)
         none = torch.full((len(own), len(NATURAL_FACTORS)), -1)
-        return torch.cat([own, none] if pool in self.kinds[0].pools else [none, own], dim=1)
+        natural = any(kind.natural and pool in kind.pools for kind in self.kinds)
+        return torch.cat([none, own] if natural else [own, none], dim=1)
 
 
 def make_rule_source(
@@ -77,6 +79,7 @@ def make_rule_source(
     transform: ImageTransform,
     seed: int,
     num_natural: int = 0,
+    num_cluttered: int = 0,
 ) -> RuleSource:
     """Render the pools of a split and encodes them once: the backbone is frozen, its tokens never change.
 
@@ -88,12 +91,13 @@ def make_rule_source(
         transform: The size of the photos, and how they become the backbone's input.
         seed: Of silhouettes and photos.
         num_natural: How many pools of dressed photos, where the settings name natural photos.
+        num_cluttered: How many more pools of drawn objects, amid clutter.
 
     Raises:
         ConfigError: Too few natural photos.
         DataError: They cannot be read.
     """
-    silhouettes = sample_silhouettes(num, seed=derive_seed(seed, "train"), split=split)
+    silhouettes = sample_silhouettes(num + num_cluttered, seed=derive_seed(seed, "train"), split=split)
     pools = [
         render_pool(
             silhouette,
@@ -101,14 +105,18 @@ def make_rule_source(
             values_per_factor=settings.values_per_factor,
             size=transform.size,
             seed=derive_seed(seed, split, index),
+            clutter=index >= num,
         )
         for index, silhouette in enumerate(silhouettes)
     ]
     seen, _ = split_rules(RULE_SEED)
     kinds = [EpisodeKind(range(num), seen)]
+    if num_cluttered:
+        kinds.append(EpisodeKind(range(num, len(pools)), seen))
     if num_natural and settings.natural_photos is not None:
+        first = len(pools)
         pools += _natural_pools(settings, split, num=num_natural, transform=transform, seed=seed)
-        kinds.append(EpisodeKind(range(num, len(pools)), natural_rules(all_rules())))
+        kinds.append(EpisodeKind(range(first, len(pools)), natural_rules(all_rules()), natural=True))
     logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     tokens = [] if backbone is None else [encode(backbone, pool.images, transform) for pool in pools]
     return RuleSource(transform, pools, tokens, tuple(kinds))

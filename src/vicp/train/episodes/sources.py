@@ -73,12 +73,19 @@ def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int 
         encoder = None if num_pairs is None else backbone
         natural = episodes.natural_pools
 
-        def world(split: Split, num: int, num_natural: int) -> RuleSource:
+        def world(split: Split, num: int, num_natural: int, num_cluttered: int = 0) -> RuleSource:
             return make_rule_source(
-                encoder, episodes, split, num=num, num_natural=num_natural, transform=transform, seed=config.seed
+                encoder,
+                episodes,
+                split,
+                num=num,
+                num_natural=num_natural,
+                num_cluttered=num_cluttered,
+                transform=transform,
+                seed=config.seed,
             )
 
-        train: EpisodeSource = world("seen", seen, natural)
+        train: EpisodeSource = world("seen", seen, natural, episodes.cluttered_pools)
         tables: tuple[PhotoTable, ...] = ()
         if episodes.labelled_photos is not None:
             labelled = _labelled(config, backbone, num_pairs, shard=shard)
