@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check wheel format docs mini first-backbones distilled seeds ablations bridge results clean
+.PHONY: setup demo test check wheel format docs mini first-backbones distilled exports seeds ablations bridge results clean
 
 setup: $(READY)
 
@@ -64,6 +64,10 @@ mini: first-backbones
 # are the photos that the teacher looks at (file:column:crops:most, the last three may be left out).
 distilled: first-backbones
 	$(BIN)/vicp pretrain --resume --config configs/mini/distilled-backbone.yaml 'distill.photos=[$(DISTILLED_PHOTOS)]'
+
+# The packaged checkpoints as ONNX again, for the engine without PyTorch: after either has been trained anew.
+exports: $(READY)
+	$(BIN)/python -m vicp.runtime.export.packaged
 
 # The shipped checkpoint's training again with other seeds, on its backbone, each with a static prompt, and the Triplet
 # baseline: what intervals over training seeds are made of. PHOTOS and LABELLED as above;

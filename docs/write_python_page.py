@@ -32,9 +32,10 @@ SECTIONS = {
 }
 INTRODUCTION = """# Python
 
-Every public name of `vicp`, written from its docstring by `make docs`. `import vicp` is light: PyTorch loads when a
-name is first used. [The README](../README.md#from-python) shows the names together, and [the glossary](glossary.md)
-explains the terms. `vicp.__version__` is the version as text.
+Every public name of `vicp`, written from its docstring by `make docs`. `import vicp` is light, and PyTorch loads when
+it is needed: to teach, train and evaluate, and for models that are not exported.
+[The README](../README.md#from-python) shows the names together, and [the glossary](glossary.md) explains the terms.
+`vicp.__version__` is the version as text.
 
 In the signatures `Photo` is a path, a PIL image or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `Photos` is one of
 these, a sequence of them, a folder, a CSV or Parquet table, or a `PhotoTable`. `Pairs` is a number of pairs, a CSV of
@@ -77,8 +78,13 @@ def signature(thing: Any) -> list[str]:
     node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     assert isinstance(node, ast.FunctionDef)
     node.args.args = [argument for argument in node.args.args if argument.arg not in ("self", "cls")]
-    returns = "" if inspect.isclass(thing) or node.returns is None else f" -> {ast.unparse(node.returns)}"
+    returns = "" if inspect.isclass(thing) or node.returns is None else f" -> {_type(node.returns)}"
     return [_block(thing.__name__, _arguments(node.args), returns)]
+
+
+def _type(annotation: ast.expr) -> str:
+    """Return a type as it stands, without the quotes of one that is imported for type checkers alone."""
+    return annotation.value if isinstance(annotation, ast.Constant) and annotation.value else ast.unparse(annotation)
 
 
 def docstring(thing: Any) -> str:

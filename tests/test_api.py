@@ -104,7 +104,7 @@ def test_a_photo_given_twice_is_encoded_twice(model, files, prompt) -> None:
 
 
 def test_models_and_prompts_print_on_one_line(model, prompt) -> None:
-    assert repr(model) == f"Model('mini', fingerprint='{model.embedder.fingerprint}')"
+    assert repr(model) == f"Model('mini', fingerprint='{model.encoder.fingerprint}')"
     assert repr(prompt) == f"Prompt('thing', pairs=16, recipe='{prompt.recipe}')"
 
 

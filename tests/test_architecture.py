@@ -15,6 +15,7 @@ LEVELS = (
     {"estimators"},
     {"api"},
     {"gallery", "train", "evaluation"},
+    {"runtime"},
     {"adapt"},
     {"decisions", "model", "losses", "metrics", "data"},
     {"config_files"},

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from benchmarks.lib.task_methods import loaded_task_of
@@ -77,7 +78,7 @@ def score_recipe(embedder: Embedder, case: SupportCase, recipe: Recipe) -> float
     """MAP in percent of a recipe; the photos are looked at again only under a prompt."""
     adaptation = fit(embedder, case.support, recipe)
     if recipe.features == "frozen":
-        embeddings = adaptation.project([case.frozen])
+        embeddings = torch.from_numpy(adaptation.project([case.frozen.numpy()]))
     else:
         embeddings = embedder.embed_pixels(case.loaded_task.pixels, adaptation, mirror=True)
     return 100 * score_task(case.loaded_task, embeddings).retrieval.map

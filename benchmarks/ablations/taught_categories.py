@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks.lib.pair_selection import SELECTIONS, Selection, select_support
@@ -61,7 +62,7 @@ class TaughtCategory:
     def under(self, adaptation: Prompt) -> Tensor:
         """The photos looked up, as an adaptation shows them (n, D')."""
         if all(view is None for view in adaptation.feature_sources):
-            return adaptation.project([self.frozen])
+            return torch.from_numpy(adaptation.project([self.frozen.numpy()]))
         return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=True)
 
 

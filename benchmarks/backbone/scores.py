@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from vicp.adapt.methods.whitening import apply, scatter_of_pairs
+from vicp.adapt.methods.whitening import scatter_of_pairs
 from vicp.metrics import Retrieval, retrieval
 
 SETS = ("lion", "zebra_rapid", "holstein2025", "cattely", "eth80", "household50", "lego_minifig", "grocery")
@@ -118,7 +118,9 @@ def score(features: Tensor, photos: PhotoSet, *, draws: int = DRAWS) -> dict[str
             left, right = embeddings[support[same_pairs(identities[support], num, rng).T]]
             same = torch.ones(len(left), dtype=torch.bool)
             metric = scatter_of_pairs(left, right, same).whitening(SHRINKAGE)
-            found[f"pairs{num}"].append(leave_one_out(apply(metric, embeddings[test]), photos, test).map)
+            found[f"pairs{num}"].append(
+                leave_one_out(torch.from_numpy(metric.apply(embeddings[test].numpy())), photos, test).map
+            )
     everything = leave_one_out(embeddings, photos, np.arange(len(identities)))
     means = {name: float(np.mean(values)) for name, values in found.items()}
     return {

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import torch
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks.decisions.real_sets import RECIPES, adapted, support_of
@@ -66,7 +65,7 @@ def measure(photos: EmbeddedSet, options: Any) -> dict[str, list[dict[str, Any]]
                 prompt = adapted(support_of(photos, identities, support, draw), recipe)
                 assert prompt.held_out is not None
                 rule = DecisionRule.fit(prompt.held_out, kind, seed=draw)
-                embeddings = prompt.project([torch.from_numpy(photos.embeddings[rows])]).numpy()
+                embeddings = prompt.project([photos.embeddings[rows]])
                 for name, one in group(rule, embeddings @ embeddings.T, identities[rows]).items():
                     found[name].append(one)
     return found

@@ -65,7 +65,7 @@ def measure(photos: EmbeddedSet, method: Any, confidence: float, draws: int, see
             rate, missing = _promise(searches, confidence, num)
         found = searches.threshold(rate, confidence=confidence, candidates=num)
         assert isinstance(found, Threshold), found
-        embeddings = adaptation.project([torch.from_numpy(photos.embeddings)]).numpy()
+        embeddings = adaptation.project([photos.embeddings])
         similarity = embeddings @ embeddings[rows].T  # (n, support)
         matched = similarity.max(axis=1) > found.similarity
         achieved.append(np.mean([matched[identities == i].mean() for i in impostors]))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from benchmarks.decisions.real_sets import RECIPES, bare, support_of
 from benchmarks.lib.embedded_sets import EmbeddedSet
@@ -59,7 +58,7 @@ def draw_searches(
     ]
     if prompt is None or prompt.held_out is None or not all(map(len, queries)):
         return None
-    embeddings = prompt.project([torch.from_numpy(photos.embeddings)]).numpy()
+    embeddings = prompt.project([photos.embeddings])
     asked = np.concatenate(queries)
     similarity = embeddings[asked] @ embeddings[rows].T
     best = np.stack([similarity[:, identities[rows] == i].max(axis=1) for i in known], axis=1)

@@ -33,6 +33,7 @@ from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.precision import autocast, choose_precision
 from vicp.model.vicp import VICP
+from vicp.runtime.photo_encoder import encoder_of
 
 NUM_PROMPTS = 16
 PHOTO_SIZE = (2016, 1512)  # 3 megapixels, what a phone sends by mail
@@ -130,7 +131,7 @@ def from_files(model: VICP, num_photos: int, rounds: int) -> dict[str, float]:
         table = open_photos(folder, need_identity=False)
         seconds = interleave(
             {
-                "ours": lambda: embedder.embed(table),
+                "ours": lambda: encoder_of(embedder).embed(table),
                 "plain": lambda: plain_loop(plain, Path(folder), embedder.transform),
             },
             rounds,

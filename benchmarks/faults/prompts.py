@@ -5,10 +5,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks.faults.mutations import mutate
-from vicp.adapt.methods.whitening import LinearTransform
+from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Whitening
 from vicp.data.seeds import derive_seed
@@ -19,8 +18,8 @@ from vicp.model.visual_prompt import VisualPrompt
 @cache
 def originals() -> tuple[bytes, ...]:
     """Return prompt files of two recipes."""
-    visual = VisualPrompt(torch.ones(4, 8), torch.ones(4, 6), "cat", 16, 0, "0123456789abcdef")
-    whitening = LinearTransform(mean=torch.zeros(8), weight=torch.eye(8))
+    visual = VisualPrompt(np.ones((4, 8), np.float32), np.ones((4, 6), np.float32), "cat", 16, 0, "0123456789abcdef")
+    whitening = LinearTransform(mean=np.zeros(8, np.float32), weight=np.eye(8, dtype=np.float32))
     plain = Prompt(Whitening(), "cat", 16, None, "0123456789abcdef", whitening=whitening)
     return Prompt.of(visual).to_bytes(), plain.to_bytes()
 
@@ -33,7 +32,7 @@ def run_case(number: int, folder: Path) -> str:
     path.write_bytes(mutate(data, rng) if rng.random() < 0.5 else _other_facts(data, rng))
     try:
         prompt = Prompt.load(path)
-        prompt.project([torch.ones(2, 8) for _ in prompt.feature_sources])
+        prompt.project([np.ones((2, 8), np.float32) for _ in prompt.feature_sources])
         prompt.save(folder / "again.prompt.safetensors")
         repr(prompt)
     except VICPError:

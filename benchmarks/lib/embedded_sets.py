@@ -13,6 +13,7 @@ from benchmarks.lib.program import run
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.data.sources import open_photos
+from vicp.runtime.photo_encoder import encoder_of
 
 FOLDER = Path("runs", "embeddings")
 MOST_PHOTOS = 20  # of an identity; more would only take time
@@ -54,9 +55,9 @@ def embedded(table: Path, folder: Path = FOLDER, *, model: str = "mini") -> Embe
 def _embed(model: Embedder, table: Path) -> dict[str, np.ndarray]:
     photos = open_photos(table)
     rows = photos.select(thinned(np.array(photos.identities)))
-    kept, embeddings = model.embed(rows)
+    kept, embeddings = encoder_of(model).embed(rows)
     return {
-        "embeddings": embeddings.numpy(),
+        "embeddings": embeddings,
         "identities": np.array(kept.identities),
         "categories": np.array(kept.frame["category"], dtype=str),
         "paths": np.array(kept.frame["path"], dtype=str),

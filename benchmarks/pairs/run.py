@@ -71,7 +71,7 @@ def curve(photos: EmbeddedSet, strategy: str, seed: int) -> dict[str, list[float
         else:
             pairs = Support(left, right, names[left] == names[right])
             groups, relation = relate_pairs(pairs, [str(i) for i in range(len(pool))])
-            seen = frozen[pool] if adaptation is None else adaptation.project([frozen[pool]])
+            seen = frozen[pool] if adaptation is None else torch.from_numpy(adaptation.project([frozen[pool].numpy()]))
             proposed = propose_pairs(
                 seen.numpy(),
                 groups,
@@ -85,7 +85,7 @@ def curve(photos: EmbeddedSet, strategy: str, seed: int) -> dict[str, list[float
             right = np.concatenate([right, [p.right for p in proposed]]).astype(np.int64)
         adaptation = fitted(frozen[pool], Support(left, right, names[left] == names[right]), seed)
         boundary = None if adaptation is None or adaptation.choice is None else adaptation.choice.threshold
-        rows = frozen[test] if adaptation is None else adaptation.project([frozen[test]])
+        rows = frozen[test] if adaptation is None else torch.from_numpy(adaptation.project([frozen[test].numpy()]))
         scores.append(mean_ap(rows, identities[test]))
         same.append(float((names[left] == names[right]).sum()))
     return {"map": scores, "same": same}

@@ -7,7 +7,6 @@ individuals teach its prompt, photos of the other half stand in the gallery or a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import numpy as np
 
 from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import write_results
-from vicp.adapt.cache import EmbeddingCache
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import encode_support, sample_same_size
 from vicp.adapt.fitting import fit
@@ -28,6 +26,8 @@ from vicp.data.sources import open_photos
 from vicp.evaluation.protocols.world_table import world_table
 from vicp.gallery.routing import UNKNOWN, category_density, route
 from vicp.metrics.bootstrap import bootstrap_interval
+from vicp.runtime.cache import EmbeddingCache
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 PAIRS = 32
 RECIPES = {"generated": GeneratedPrompt(), "metric": Whitening()}
@@ -40,7 +40,8 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=60, help="of a category in the gallery, and half as many queries")
     parser.add_argument("--categories", type=at_least(1), default=6, help="of the procedural world")
     options = parser.parse_args()
-    embedder = replace(load_model("mini"), cache=EmbeddingCache(Path("runs", "routing")))  # views are looked at often
+    embedder = load_model("mini")
+    encoder = PhotoEncoder(embedder, cache=EmbeddingCache(Path("runs", "routing")))  # views are looked at often
     groups = {
         "procedural world": by_category(
             world_table(num_categories=options.categories, seed=derive_seed(options.seed, "routing"))
@@ -55,7 +56,7 @@ def main() -> None:
     for name, categories in groups.items():
         usable = {key: table for key, table in categories.items() if len(set(table.identities)) >= 8}
         draws = [
-            measure(embedder, usable, options.photos, derive_seed(options.seed, draw)) for draw in range(options.draws)
+            measure(encoder, usable, options.photos, derive_seed(options.seed, draw)) for draw in range(options.draws)
         ]
         found[name] = {"categories": sorted(usable), "chance": 1 / len(usable), "rows": gather(draws)}
     command = command_of(parser, options, "benchmarks.routing.run")
@@ -68,17 +69,18 @@ def by_category(table: PhotoTable) -> dict[str, PhotoTable]:
 
 
 def measure(
-    embedder: Embedder, categories: Categories, num_photos: int, seed: int
+    encoder: PhotoEncoder, categories: Categories, num_photos: int, seed: int
 ) -> dict[str, dict[str, list[float]]]:
     """By adaptation, shares of each category's photos: sent right, called unknown, unknown without their own."""
+    embedder = encoder.torch_embedder()
     taught = {name: divide(embedder, table, name, num_photos, seed) for name, table in categories.items()}
     rows = {}
     for method in ("null", *RECIPES):
         adaptations = {name: adaptation(embedder, *one[:2], name, method, seed) for name, one in taught.items()}
-        default = {n: category_density(embed(embedder, taught[n][2], own)) for n, own in adaptations.items()}
+        default = {n: category_density(embed(encoder, taught[n][2], own)) for n, own in adaptations.items()}
         shares: dict[str, list[float]] = {"right": [], "called_unknown": [], "absent_called_unknown": []}
         for name, one in taught.items():
-            queries = {n: embed(embedder, one[3], own) for n, own in adaptations.items()}
+            queries = {n: embed(encoder, one[3], own) for n, own in adaptations.items()}
             forced = np.array(route(queries, default, allow_unknown=False))
             routed = np.array(route(queries, default))
             without = np.array(route({n: q for n, q in queries.items() if n != name}, default))
@@ -114,9 +116,8 @@ def adaptation(
     return fit(embedder, support, RECIPES[method])
 
 
-def embed(embedder: Embedder, table: PhotoTable, own: Prompt | None) -> np.ndarray:
-    rows: np.ndarray = embedder.embed(table, own)[1].numpy()
-    return rows
+def embed(encoder: PhotoEncoder, table: PhotoTable, own: Prompt | None) -> np.ndarray:
+    return encoder.embed(table, own)[1]
 
 
 def gather(draws: Sequence[dict[str, dict[str, list[float]]]]) -> Shares:

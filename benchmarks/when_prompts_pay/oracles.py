@@ -104,7 +104,7 @@ def _map_by_whitening(found: Tensor, identities: Tensor, *, shrinkage: float) ->
     """Within each task's individuals: what tasks differ in is no part of it."""
     groups = identities + NUM_VALUES * torch.arange(len(found))[:, None]
     whitening = scatter_of_groups(found.flatten(0, 1), groups.flatten().numpy()).whitening(shrinkage)
-    return LinearMap(whitening.mean, whitening.weight)
+    return LinearMap(torch.from_numpy(whitening.mean), torch.from_numpy(whitening.weight))
 
 
 def _descend(parameters: list[nn.Parameter], loss: Callable[[int], Tensor], *, steps: int, rate: float) -> None:

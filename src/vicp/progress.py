@@ -6,6 +6,10 @@ from contextlib import contextmanager
 Progress = Callable[[int, int], None]  # done, in all: photos, pairs or results
 
 
+def silent(done: int, total: int) -> None:
+    """Show nothing."""
+
+
 @contextmanager
 def progress_bar(task: str) -> Iterator[Progress]:
     """Show a bar while the block runs; call what it gives with photos done and photos in all."""

@@ -115,6 +115,7 @@ def test_identities_by_factor_is_empty_outside_the_procedural_world() -> None:
 
 
 def test_prompt_cosine_of_all_tokens() -> None:
-    one, other = (VisualPrompt(torch.tensor([[1.0, 0.0], [0.0, sign]]), None, "cat", 0, None, "") for sign in (1, -1))
+    tokens = (np.array([[1.0, 0.0], [0.0, sign]], np.float32) for sign in (1, -1))
+    one, other = (VisualPrompt(each, None, "cat", 0, None, "") for each in tokens)
     assert prompt_cosine(one, one) == pytest.approx(1.0)
     assert prompt_cosine(one, other) == pytest.approx(0.0)

@@ -54,8 +54,8 @@ def test_a_static_prompt_comes_with_its_checkpoint(tmp_path: Path, caplog: pytes
     assert load_model(str(tmp_path)).fingerprint == make_embedder(model).fingerprint == model.fingerprint
     tokens = torch.randn(2, 4, 32)
     path = tmp_path / "static.prompt.safetensors"
-    VisualPrompt(tokens, None, "anything", 0, None, model.fingerprint).save(path)
+    VisualPrompt(tokens.numpy(), None, "anything", 0, None, model.fingerprint).save(path)
     assert torch.equal(load_model(str(tmp_path)).static, tokens)
-    VisualPrompt(tokens, None, "anything", 0, None, "0123").save(path)
+    VisualPrompt(tokens.numpy(), None, "anything", 0, None, "0123").save(path)
     assert load_model(str(tmp_path)).static is None
     assert "belongs to model 0123" in caplog.text

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
-from vicp.adapt.methods.whitening import LinearTransform, apply
-from vicp.adapt.prompt import Choice, Prompt, concatenate
+from vicp.adapt.linear_transform import LinearTransform, concatenate
+from vicp.adapt.prompt import Choice, Prompt
 from vicp.adapt.recipe import Blend, EmittedMetric, GeneratedPrompt, Null, RandomTokens, Whitening
 from vicp.decisions.held_out import HeldOut
 from vicp.errors import PromptError
@@ -18,12 +17,12 @@ from vicp.model.visual_prompt import VisualPrompt
 FACTS = ("Katze — 猫", 8, None, "0123456789abcdef")
 
 
-def draw(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+def draw(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
 def transform(shift: float = 0.0) -> LinearTransform:
-    return LinearTransform(mean=draw(12) + shift, weight=draw(12, 12) + shift)
+    return LinearTransform(mean=draw(12) + np.float32(shift), weight=draw(12, 12) + np.float32(shift))
 
 
 def whitening_of_both() -> Prompt:
@@ -46,10 +45,10 @@ def test_round_trip(tmp_path: Path) -> None:
     loaded = Prompt.load(tmp_path / "new" / "cat")
     assert (loaded.recipe, loaded.choice) == (prompt.recipe, prompt.choice)
     assert (loaded.category, loaded.num_pairs, loaded.seed, loaded.fingerprint) == FACTS
-    assert torch.equal(loaded.visual.tokens, prompt.visual.tokens)
-    assert torch.equal(loaded.visual.states, prompt.visual.states)
+    np.testing.assert_array_equal(loaded.visual.tokens, prompt.visual.tokens)
+    np.testing.assert_array_equal(loaded.visual.states, prompt.visual.states)
     embeddings = [draw(3, 6), draw(3, 6) + 1]
-    assert torch.equal(loaded.project(embeddings), prompt.project(embeddings))
+    np.testing.assert_array_equal(loaded.project(embeddings), prompt.project(embeddings))
     assert (loaded.held_out, loaded.emitted_metric) == (None, None)
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["cat"]
 
@@ -58,14 +57,14 @@ def test_both_transforms_of_a_blend_are_kept(tmp_path: Path) -> None:
     blended().save(tmp_path / "cat")
     loaded = Prompt.load(tmp_path / "cat")
     assert loaded.recipe == Blend(Whitening(0.3), 0.75)
-    assert torch.equal(loaded.project([draw(3, 12)]), blended().project([draw(3, 12)]))
+    np.testing.assert_array_equal(loaded.project([draw(3, 12)]), blended().project([draw(3, 12)]))
 
 
 def test_the_bytes_of_a_prompt_are_those_of_a_file(tmp_path: Path) -> None:
     data = blended().to_bytes()
     (tmp_path / "cat").write_bytes(data)
     assert Prompt.load(tmp_path / "cat").recipe == Prompt.from_bytes(data).recipe == blended().recipe
-    assert torch.equal(Prompt.from_bytes(data).project([draw(3, 12)]), blended().project([draw(3, 12)]))
+    np.testing.assert_array_equal(Prompt.from_bytes(data).project([draw(3, 12)]), blended().project([draw(3, 12)]))
     with pytest.raises(PromptError, match="the prompt of 'cat': damaged prompt"):
         Prompt.from_bytes(data[:40], name="the prompt of 'cat'")
 
@@ -103,23 +102,23 @@ def test_nothing_at_all_can_be_saved(tmp_path: Path) -> None:
     Prompt(Null(), *FACTS).save(tmp_path / "cat")
     loaded = Prompt.load(tmp_path / "cat")
     assert loaded == Prompt(Null(), *FACTS)
-    assert torch.equal(loaded.project([draw(3, 6)]), draw(3, 6))
+    np.testing.assert_array_equal(loaded.project([draw(3, 6)]), draw(3, 6))
 
 
 def test_concatenated_features_weigh_the_same_before_the_metric() -> None:
-    identity = LinearTransform(torch.zeros(4), torch.eye(4))
+    identity = LinearTransform(np.zeros(4, np.float32), np.eye(4, dtype=np.float32))
     prompt = replace(whitening_of_both(), whitening=identity)
-    frozen, prompted = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8]])
+    frozen, prompted = (np.array([row], np.float32) for row in ([1.0, 0.0], [0.6, 0.8]))
     joined = prompt.project([frozen, prompted])
-    torch.testing.assert_close(joined, torch.tensor([[1.0, 0.0, 0.6, 0.8]]) / 2**0.5)
+    np.testing.assert_allclose(joined, np.array([[1.0, 0.0, 0.6, 0.8]]) / 2**0.5, atol=1e-6)
     assert prompt.feature_sources == (None, prompt.visual)
 
 
 def test_a_blend_is_as_similar_as_both_metrics_say_by_weight() -> None:
     features, prompt = draw(3, 12), blended()
-    emitted, whitened = (apply(metric, concatenate([features])) for metric in (prompt.emitted_metric, prompt.whitening))
+    emitted, whitened = (metric.apply(concatenate([features])) for metric in (prompt.emitted_metric, prompt.whitening))
     both = prompt.project([features])
-    torch.testing.assert_close(both @ both.T, 0.75 * emitted @ emitted.T + 0.25 * whitened @ whitened.T)
+    np.testing.assert_allclose(both @ both.T, 0.75 * emitted @ emitted.T + 0.25 * whitened @ whitened.T, atol=1e-6)
 
 
 @pytest.mark.parametrize(

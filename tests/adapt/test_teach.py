@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from tests.helpers.photos import write_frames
 from vicp.adapt.embedder import Embedder
@@ -99,7 +98,7 @@ def test_the_order_of_the_rows_and_the_format_of_the_table_change_nothing(
         taught = teach_category(embedder, open_photos(source), category="shoe", num_pairs=12, seed=1, adapt="metric")
         assert taught.prompt.whitening is not None
         assert expected.prompt.whitening is not None
-        assert torch.equal(taught.prompt.whitening.weight, expected.prompt.whitening.weight), source
+        np.testing.assert_array_equal(taught.prompt.whitening.weight, expected.prompt.whitening.weight, str(source))
         assert taught.label_accuracy == expected.label_accuracy
 
 
@@ -113,7 +112,7 @@ def test_nameless_photos_in_another_order_teach_the_same(embedder: Embedder, pho
         taught = teach_category(embedder, table, category="shoe", num_pairs=12, seed=1, adapt="metric")
         assert taught.prompt.whitening is not None
         weights.append(taught.prompt.whitening.weight)
-    assert torch.equal(*weights)
+    np.testing.assert_array_equal(*weights)
 
 
 def test_pairs_are_of_one_side(embedder: Embedder, tmp_path: Path) -> None:

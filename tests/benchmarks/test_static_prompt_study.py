@@ -22,17 +22,17 @@ def test_it_is_read_with_the_model_and_refused_on_another_backbone(
     folder, tokens = tmp_path / "static", torch.randn(2, 4, 32)
     save_backbone(model.backbone.vit, folder, model.config.image_transform)
     learned_on = load_backbone_embedder(str(folder)).fingerprint
-    VisualPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
+    VisualPrompt(tokens.numpy(), None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     static_prompt.main(["--static", str(folder), "--model", str(tmp_path / "model")])
     assert torch.equal(load_model(str(tmp_path / "model")).static, tokens)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="no such folder"):
         static_prompt.main(["--static", str(folder), "--model", "mini"])
     assert not (tmp_path / "mini").exists(), "a checkpoint of the package is not a place to write to"
-    VisualPrompt(tokens, None, "any", 0, 1, "feed").save(folder / "static.prompt.safetensors")
+    VisualPrompt(tokens.numpy(), None, "any", 0, 1, "feed").save(folder / "static.prompt.safetensors")
     with pytest.raises(ConfigError, match="left over from another training"):
         static_prompt.main(["--static", str(folder), "--model", str(tmp_path / "model")])
-    VisualPrompt(tokens, None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
+    VisualPrompt(tokens.numpy(), None, "any", 0, 1, learned_on).save(folder / "static.prompt.safetensors")
     torch.nn.init.ones_(model.backbone.vit.layernorm.bias)
     save_checkpoint(model, tmp_path / "other")
     with pytest.raises(ConfigError, match="learned on another backbone"):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from vicp.data.images import decode_photo, photo_key, photo_pixels
@@ -73,8 +72,8 @@ def test_batches_in_order_with_their_pixels(photos: PhotoTable, threads: int) ->
     batches = list(load_pixels(photos, TRANSFORM, batch_size=5, threads=threads, bad=bad))
     assert [list(batch.indices) for batch in batches] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
     assert bad == []
-    pixels = torch.cat([batch.pixels for batch in batches])
-    assert (pixels.shape, pixels.dtype) == ((12, 3, 16, 16), torch.uint8)
+    pixels = np.concatenate([batch.pixels for batch in batches])
+    assert (pixels.shape, pixels.dtype) == ((12, 3, 16, 16), np.uint8)
     assert pixels[:, 0, 8, 8].tolist() == [20 * row for row in range(1, 13)]
 
 
@@ -86,7 +85,7 @@ def test_load_photos_gives_index_key_pixels_and_thumbnail_in_order(photos: Photo
         encoded = photos.photo_bytes(photo.index)
         assert (photo.encoded, photo.key) == (encoded, photo_key(encoded))
         assert photo.pixels is not None
-        assert torch.equal(photo.pixels.permute(1, 2, 0), torch.from_numpy(photo_pixels(encoded, TRANSFORM)))
+        np.testing.assert_array_equal(photo.pixels.transpose(1, 2, 0), photo_pixels(encoded, TRANSFORM))
         assert photo.thumbnail == encode_thumbnail(decode_photo(encoded), 8)
         assert Image.open(io.BytesIO(photo.thumbnail)).size == (8, 6)
 
@@ -208,10 +207,10 @@ def test_real_photos() -> None:
     assert (len(photos), len(photos.categories), len(set(photos.identities))) == (200, 17, 50)
     first = photos.select(range(20))
     bad: list[BadPhoto] = []
-    pixels = torch.cat([batch.pixels for batch in load_pixels(first, TRANSFORM, batch_size=8, bad=bad)])
+    pixels = np.concatenate([batch.pixels for batch in load_pixels(first, TRANSFORM, batch_size=8, bad=bad)])
     assert bad == []
     alone = photo_pixels(first.photo_bytes(13), TRANSFORM)
-    assert torch.equal(pixels[13].permute(1, 2, 0), torch.from_numpy(alone))
+    np.testing.assert_array_equal(pixels[13].transpose(1, 2, 0), alone)
 
 
 def test_check_and_load_returns_the_wanted_pixels_and_checks_all(damaged: PhotoTable) -> None:
@@ -223,6 +222,6 @@ def test_check_and_load_returns_the_wanted_pixels_and_checks_all(damaged: PhotoT
     check_reasons(bad)
     assert list(pixels) == [2, 10]  # photo 1 is truncated
     for index, photo in pixels.items():
-        expected = torch.from_numpy(photo_pixels(damaged.photo_bytes(index), TRANSFORM))
-        assert torch.equal(photo.permute(1, 2, 0), expected)
+        expected = photo_pixels(damaged.photo_bytes(index), TRANSFORM)
+        np.testing.assert_array_equal(photo.transpose(1, 2, 0), expected)
     assert calls == [(done, 12) for done in range(1, 13)]

@@ -47,7 +47,7 @@ def world() -> tuple[PhotoTable, EvaluationTask]:
 def prompted(embedder: Embedder) -> Prompt:
     """A prompt of large random tokens, which changes what every photo looks like."""
     tokens = 5 * torch.randn(4, embedder.backbone.width, generator=torch.Generator().manual_seed(1))
-    return Prompt.of(VisualPrompt(tokens, None, "owl-0", 8, 0, embedder.fingerprint))
+    return Prompt.of(VisualPrompt(tokens.numpy(), None, "owl-0", 8, 0, embedder.fingerprint))
 
 
 def loaded_task_of(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> LoadedTask:

@@ -34,7 +34,7 @@ def save_vit(folder: Path, *, seed: int = 0, static: bool = False, pooling: Pool
     save_backbone(vit, folder, ImageTransform(32, (0, 0, 0), (1, 1, 1)), pooling=pooling)
     if static:
         tokens, owner = torch.randn(4, 32), load_backbone_embedder(str(folder)).fingerprint
-        VisualPrompt(tokens, None, "any", 0, None, owner).save(folder / "static.prompt.safetensors")
+        VisualPrompt(tokens.numpy(), None, "any", 0, None, owner).save(folder / "static.prompt.safetensors")
     return folder
 
 

@@ -11,9 +11,9 @@ import torch
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.in_context import log_odds_same, probability_same
+from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.load import load_model
 from vicp.adapt.methods.generated import infer_prompt
-from vicp.adapt.methods.whitening import LinearTransform
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Whitening
 from vicp.data.images import normalise
@@ -71,7 +71,7 @@ def test_patch_scores_rank_the_same_object_first(embedder, pixels, everyone):
 @pytest.mark.parametrize("kind", ["plain", "prompted", "both"])
 def test_patch_scores_are_minus_the_transport_distance(embedder, pixels, everyone, adaptation, kind):
     dim = 2 * embedder.backbone.embedding_dim
-    identity = LinearTransform(torch.zeros(dim), torch.eye(dim))
+    identity = LinearTransform(np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32))
     own = {
         "plain": None,
         "prompted": adaptation,
@@ -79,7 +79,8 @@ def test_patch_scores_are_minus_the_transport_distance(embedder, pixels, everyon
     }[kind]
     shortlist, pairs = everyone
     scores = patch_scores(embedder, pixels, pairs, prompt=own, num_iterations=20, batch_size=5)
-    states = None if own is None else embedder.backbone.prompt_states(adaptation.feature_sources[0].tokens)
+    tokens = torch.tensor(adaptation.feature_sources[0].tokens)
+    states = None if own is None else embedder.backbone.prompt_states(tokens)
     with torch.inference_mode():
         patches = embedder.backbone.encode(normalise(pixels, embedder.transform), states).patches
     for query, row in enumerate(shortlist.rows):

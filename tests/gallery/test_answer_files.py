@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS
 
@@ -28,6 +27,7 @@ from vicp.gallery.report.answer_page import (
 from vicp.gallery.report.answer_table import write_identifications_csv, write_verification_csv
 from vicp.gallery.report.patch_matches import match_patches, mutual_nearest
 from vicp.gallery.verify import verify_photos
+from vicp.runtime.photo_encoder import encoder_of
 
 
 @pytest.fixture
@@ -43,14 +43,16 @@ def queries(tmp_path: Path) -> list[PhotoTable]:
 def report(
     embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Prompt], queries: list[PhotoTable]
 ) -> IdentificationReport:
-    return identify_photos(embedder, shoes, queries, prompt=shoe_prompts[0])
+    return identify_photos(encoder_of(embedder), shoes, queries, prompt=shoe_prompts[0])
 
 
 def test_thirty_answers_are_one_small_page(
     embedder: Embedder, shoes: PhotoTable, queries: list[PhotoTable], report: IdentificationReport, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.html"
-    write_identifications(out, report.identifications, embedder=embedder, queries=queries, known=photos_of_table(shoes))
+    write_identifications(
+        out, report.identifications, encoder=encoder_of(embedder), queries=queries, known=photos_of_table(shoes)
+    )
     page = out.read_text()
     assert len(page) < 2_000_000
     assert page.count("<article>") == 30
@@ -68,14 +70,14 @@ def test_a_gallery_shows_what_it_keeps(gallery: Gallery, queries: list[PhotoTabl
     assert known(found.identifications[0].candidates[0]) is not None
     tables = [queries[0].select([0, 1])]
     write_identifications(
-        tmp_path / "g.html", found.identifications, embedder=gallery.embedder, queries=tables, known=known
+        tmp_path / "g.html", found.identifications, encoder=gallery.encoder, queries=tables, known=known
     )
     assert (tmp_path / "g.html").read_text().count("<article>") == 2
     with pytest.raises(DataError, match="cannot be written"):
         write_identifications(
             tmp_path / "g.html" / "a.html",
             found.identifications,
-            embedder=gallery.embedder,
+            encoder=gallery.encoder,
             queries=tables,
             known=known,
         )
@@ -93,8 +95,8 @@ def test_the_csv_has_a_row_per_candidate(report: IdentificationReport, tmp_path:
 def test_a_pair_has_a_page_and_a_row(embedder: Embedder, shoes: PhotoTable, tmp_path: Path) -> None:
     a, b = (shoes.root / shoes.frame["path"].iloc[row] for row in (0, 1))
     pair = pair_table(a, b)
-    found = verify_photos(embedder, pair, prompt=None)
-    write_verification(tmp_path / "pair.html", found, embedder=embedder, pair=pair)
+    found = verify_photos(encoder_of(embedder), pair, prompt=None)
+    write_verification(tmp_path / "pair.html", found, encoder=encoder_of(embedder), pair=pair)
     page = (tmp_path / "pair.html").read_text()
     assert (found.sentence in page, page.count("data:image/jpeg")) == (True, 2)
     write_verification_csv(tmp_path / "pair.csv", found, ["a", "b"])
@@ -105,8 +107,8 @@ def test_a_pair_has_a_page_and_a_row(embedder: Embedder, shoes: PhotoTable, tmp_
 
 def test_patches_of_the_same_photo_match_themselves(embedder: Embedder) -> None:
     size = embedder.transform.size
-    photo = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, size, size), dtype=np.uint8))
-    matches = match_patches(embedder, torch.stack([photo, photo]))
+    photo = np.random.default_rng(0).integers(0, 256, (3, size, size), dtype=np.uint8)
+    matches = match_patches(embedder, np.stack([photo, photo]))
     assert len(matches) == 6
     assert all(match.left == match.right for match in matches)
 

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
-import torch
+import numpy as np
 
+from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.load import make_embedder
-from vicp.adapt.methods.whitening import LinearTransform
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Blend, Whitening
 from vicp.gallery.categories import embedding_space_key
 from vicp.model.build import PRESETS, build_model
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 def test_a_space_is_its_metrics() -> None:
@@ -17,8 +18,8 @@ def test_a_space_is_its_metrics() -> None:
     embedder = make_embedder(model)
     dim = 2
     one, other = (
-        LinearTransform(torch.zeros(dim), torch.eye(dim)),
-        LinearTransform(torch.ones(dim), torch.eye(dim)),
+        LinearTransform(np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32)),
+        LinearTransform(np.ones(dim, np.float32), np.eye(dim, dtype=np.float32)),
     )
     plain = Prompt(Whitening(1.0), "cat", 1, None, embedder.fingerprint, whitening=one)
     blends = [
@@ -27,4 +28,4 @@ def test_a_space_is_its_metrics() -> None:
         for weight in (0.5, 0.8)
     ]
     prompts = [plain, replace(plain, whitening=other), *blends]
-    assert len({embedding_space_key(embedder, prompt, "cat") for prompt in prompts}) == 6
+    assert len({embedding_space_key(PhotoEncoder(embedder), prompt, "cat") for prompt in prompts}) == 6

@@ -15,6 +15,7 @@ from vicp.errors import DataError, GalleryError
 from vicp.gallery import gallery as module
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.store.database import change
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_model_is_opened_when_it_is_needed(made: Path, embedder: Embedder, shoe_folder: Path) -> None:
     opened = Gallery.open(made)
     assert opened.stats().model == "tiny"
-    assert opened.embedder.fingerprint == embedder.fingerprint
+    assert opened.encoder.fingerprint == embedder.fingerprint
     photo = shoe_folder / "red" / "0.jpg"
     assert opened.verify(photo, photo).similarity == pytest.approx(1, abs=1e-5)
 
@@ -37,15 +38,15 @@ def test_a_folder_has_no_lock_to_take_away(made: Path) -> None:
     assert Gallery.unlock(made) is None
 
 
-def test_a_model_may_hold_its_embedder(made: Path, embedder: Embedder) -> None:
-    model = SimpleNamespace(embedder=replace(embedder, batch_size=3))
-    assert Gallery.open(made, model).embedder.batch_size == 3
+def test_a_model_may_hold_its_encoder(made: Path, embedder: Embedder) -> None:
+    model = SimpleNamespace(encoder=PhotoEncoder(embedder, batch_size=3))
+    assert Gallery.open(made, model).encoder.batch_size == 3
 
 
 def test_a_model_without_a_name_must_be_given(embedder: Embedder, tmp_path: Path) -> None:
     Gallery.create(tmp_path / "herd", replace(embedder, source=None))
     with pytest.raises(GalleryError, match="does not say how its model is opened: give the model"):
-        _ = Gallery.open(tmp_path / "herd").embedder
+        _ = Gallery.open(tmp_path / "herd").encoder
 
 
 def test_photos_are_paths_and_tables_alike(gallery: Gallery, shoes: PhotoTable, shoe_folder: Path) -> None:

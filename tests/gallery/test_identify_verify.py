@@ -20,6 +20,7 @@ from vicp.gallery.gallery import Gallery
 from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
 from vicp.gallery.verify import verify_in_gallery, verify_photos
+from vicp.runtime.photo_encoder import encoder_of
 
 LOOSE = ErrorTargets(false_match_rate=0.5, confidence=0.5, false_new_rate=0.5)
 
@@ -53,7 +54,9 @@ def test_a_folder_and_a_gallery_of_its_photos_give_the_same(
     gallery: Gallery, embedder: Embedder, shoes: PhotoTable, shoe_prompts: list[Prompt], query: Path
 ) -> None:
     tables = query_tables([query], skip_bad=False)
-    from_folder = identify_photos(embedder, shoes, tables, prompt=shoe_prompts[0], question=Question(LOOSE, top=2))
+    from_folder = identify_photos(
+        encoder_of(embedder), shoes, tables, prompt=shoe_prompts[0], question=Question(LOOSE, top=2)
+    )
     from_gallery = gallery.identify(query, targets=LOOSE, top=2)
     assert rounded(asdict(from_folder)) == rounded(asdict(from_gallery))
     assert (from_folder.gallery_photos, from_folder.gallery_identities) == (12, 4)
@@ -64,7 +67,7 @@ def test_a_folder_and_a_gallery_of_its_photos_give_the_same(
     assert one.candidates[0].key != from_folder.identifications[0].candidates[0].key == ""
 
     pair = pair_table(query, query)
-    verified = verify_photos(embedder, pair, prompt=shoe_prompts[0], targets=LOOSE)
+    verified = verify_photos(encoder_of(embedder), pair, prompt=shoe_prompts[0], targets=LOOSE)
     assert rounded(asdict(verified)) == rounded(asdict(gallery.verify(query, query, targets=LOOSE)))
     assert verified.probability > 0.5
 
@@ -73,9 +76,11 @@ def test_one_pair_one_opinion(embedder: Embedder, shoes: PhotoTable, shoe_prompt
     """A gallery of one photo asks what verify asks."""
     for prompt in (shoe_prompts[0], None):
         for row in (0, 5, 9):
-            found = identify_photos(embedder, shoes.select([row]), query_tables([query], skip_bad=False), prompt=prompt)
+            found = identify_photos(
+                encoder_of(embedder), shoes.select([row]), query_tables([query], skip_bad=False), prompt=prompt
+            )
             known = shoes.root / shoes.frame["path"].iloc[row]
-            pair = verify_photos(embedder, pair_table(query, known), prompt=prompt)
+            pair = verify_photos(encoder_of(embedder), pair_table(query, known), prompt=prompt)
             (one,) = found.identifications
             assert one.candidates[0].probability == pytest.approx(pair.probability, abs=1e-4)
             assert one.candidates[0].probability_range == pytest.approx(pair.probability_range, abs=1e-4)
@@ -94,7 +99,7 @@ def test_the_prior_of_somebody_new_is_shown_and_set(gallery: Gallery, query: Pat
 def test_three_individuals_get_an_answer(embedder: Embedder, shoes: PhotoTable, query: Path) -> None:
     """A household's few: ranked, with a range, with what is borrowed, and with what a promise would take."""
     few = shoes.select(shoes.frame["identity"].isin(["green", "red", "blue"]).to_numpy())
-    report = identify_photos(embedder, few, query_tables([query], skip_bad=False), prompt=None)
+    report = identify_photos(encoder_of(embedder), few, query_tables([query], skip_bad=False), prompt=None)
     (one,) = report.identifications
     assert one.verdict == "same"
     assert one.sentence.split(",")[0].endswith(" green")
@@ -111,10 +116,10 @@ def test_three_individuals_get_an_answer(embedder: Embedder, shoes: PhotoTable, 
 
 
 def test_without_a_prompt_the_known_photos_calibrate(embedder: Embedder, shoes: PhotoTable, query: Path) -> None:
-    report = identify_photos(embedder, shoes, query_tables([query], skip_bad=False), prompt=None)
+    report = identify_photos(encoder_of(embedder), shoes, query_tables([query], skip_bad=False), prompt=None)
     (one,) = report.identifications
     assert (one.category, one.candidates[0].identity, one.basis.individuals) == ("shoe", "green", 4)
-    pair = verify_photos(embedder, pair_table(query, query), prompt=None)
+    pair = verify_photos(encoder_of(embedder), pair_table(query, query), prompt=None)
     assert (pair.verdict, pair.promised, pair.basis.individuals) == ("same", False, 0)
     assert pair.similarity == pytest.approx(1, abs=1e-5)
 
@@ -123,7 +128,7 @@ def test_verify_reads_each_photo_once(gallery: Gallery, embedder: Embedder, quer
     gallery.enroll(write_photos(tmp_path / "hats", seed=5000), category="hat")
     table = pair_table(query, query)
     pair = CountedTable(table.frame, table.root)
-    verification = verify_in_gallery(embedder, gallery.snapshot, pair)
+    verification = verify_in_gallery(encoder_of(embedder), gallery.snapshot, pair)
     assert (verification.category in ("hat", "shoe"), verification.routed) == (True, True)
     assert sorted(pair.reads) == [0, 1]
 

@@ -27,20 +27,21 @@ from vicp.gallery.gallery import Gallery
 from vicp.gallery.store.database import change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import IDENTITIES, ORIGINALS
+from vicp.runtime.photo_encoder import encoder_of
 
 KILLS, SHOTS, STEP = 20, 40, 4
-PRELOADED = ("pytest", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.gallery")
+PRELOADED = ("pytest", "lancedb", "imagehash", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.gallery")
 
 
 def enroll_slowly(uri: str, folder: str, started: str) -> None:
     """What is killed: a process of its own that enrolls, in small steps."""
     from vicp.adapt.load import load_model
 
-    embedder = replace(load_model("tiny"), batch_size=STEP)  # a step ends with a batch
+    encoder = encoder_of(replace(load_model("tiny"), batch_size=STEP))  # a step ends with a batch
     table = open_photos(folder, category="shoe")
     Path(started).touch()
     with change(uri, "enroll", author="ann") as writer:
-        enroll_photos(writer, embedder, table, step=STEP)
+        enroll_photos(writer, encoder, table, step=STEP)
 
 
 def reindex_slowly(uri: str, folder: str, started: str) -> None:
@@ -49,7 +50,7 @@ def reindex_slowly(uri: str, folder: str, started: str) -> None:
     embedder = replace(load_model("tiny"), batch_size=STEP)
     Path(started).touch()
     with change(uri, "reindex", author="ann") as writer:
-        reindex_categories(writer, embedder, {"shoe": None}, step=STEP)
+        reindex_categories(writer, encoder_of(embedder), {"shoe": None}, step=STEP)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_killed_twenty_times(
     uri = str(tmp_path / "gallery")
     gallery = Gallery.create(uri, embedder)
     with change(uri, "categories", author="ann") as writer:
-        add_categories(writer, embedder, {"shoe": None})
+        add_categories(writer, encoder_of(embedder), {"shoe": None})
     rng = random.Random(0)
     seen: set[str] = set()
     killed, growing = 0, 0
@@ -131,10 +132,10 @@ def test_killed_twenty_times(
     assert (done.added, done.known) == (total - len(seen), len(seen))
     snapshot = gallery.snapshot
     assert len(check_whole(snapshot, seen)) == total
-    _, expected = embedder.embed(table)
+    _, expected = encoder_of(embedder).embed(table)
     found = embedded_photos(snapshot, find_category(snapshot, "shoe"))
     by_source = dict(zip(found.frame["source"], found.embeddings, strict=True))
-    for path, row in zip(table.frame["path"], expected.numpy(), strict=True):
+    for path, row in zip(table.frame["path"], expected, strict=True):
         np.testing.assert_allclose(by_source[(many / path).as_posix()], row, atol=1e-5)
 
 

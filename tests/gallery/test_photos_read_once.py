@@ -22,6 +22,7 @@ from vicp.gallery.gallery import Gallery
 from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
 from vicp.gallery.verify import verify_photos
+from vicp.runtime.photo_encoder import encoder_of
 
 
 class Counts:
@@ -88,7 +89,7 @@ def test_teach_from_labelled_pairs_reads_their_photos_alone(
 def test_identify_in_a_folder_reads_and_decodes_each_photo_once(
     embedder: Embedder, shoes: PhotoTable, shoe_folder: Path, queries: Path, shoe_prompts: list[Prompt], counts: Counts
 ) -> None:
-    identify_photos(embedder, shoes, query_tables([queries], skip_bad=False), prompt=shoe_prompts[0])
+    identify_photos(encoder_of(embedder), shoes, query_tables([queries], skip_bad=False), prompt=shoe_prompts[0])
     counts.check(shoe_folder, queries)
 
 
@@ -105,7 +106,7 @@ def test_verify_reads_and_decodes_each_photo_once(
     embedder: Embedder, queries: Path, shoe_prompts: list[Prompt], counts: Counts
 ) -> None:
     pair = (queries / "red" / "0.jpg", queries / "blue" / "0.jpg")
-    verify_photos(embedder, pair_table(*pair), prompt=shoe_prompts[0])
+    verify_photos(encoder_of(embedder), pair_table(*pair), prompt=shoe_prompts[0])
     counts.check(*pair)
 
 

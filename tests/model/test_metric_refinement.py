@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from tests.helpers.pair_embeddings import REFINED, pairs_of, random_pairs
 
-from vicp.adapt.methods.whitening import apply, scatter_of_pairs
+from vicp.adapt.embedder import as_tensors
+from vicp.adapt.methods.whitening import scatter_of_pairs
 from vicp.errors import ConfigError
 from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings, nuisance_directions
 from vicp.model.build import TINY, build_model
@@ -33,9 +34,9 @@ def test_at_full_power_it_is_the_whitening_but_for_a_factor():
     left, right = pairs.left[0], pairs.right[0]
     metric = scatter_of_pairs(left, right, pairs.same[0]).whitening(0.3)
     photos = torch.randn(20, 6, generator=torch.Generator().manual_seed(1))
-    centred = photos - metric.mean
+    centred = photos - torch.from_numpy(metric.mean)
     ours = F.normalize(centred - (centred @ nuisance.T) @ nuisance, dim=1)
-    torch.testing.assert_close(ours, apply(metric, photos), atol=1e-3, rtol=0)
+    torch.testing.assert_close(ours, torch.from_numpy(metric.apply(photos.numpy())), atol=1e-3, rtol=0)
 
 
 def test_without_power_or_same_pairs_everything_is_kept():
@@ -116,11 +117,11 @@ def test_labels_move_the_metric_and_a_prompt_keeps_all_of_it(model: VICP, tmp_pa
     prompt.save(tmp_path / "cat.safetensors")
     again = VisualPrompt.load(tmp_path / "cat.safetensors")
     assert again.category_metric is not None
-    states = model.backbone.prompt_states(prompt.tokens)
-    under = model.embed(photos, states, prompt.category_metric)
-    assert torch.equal(model.embed(photos, states, again.category_metric), under)
+    states = model.backbone.prompt_states(torch.tensor(prompt.tokens))
+    under = model.embed(photos, states, as_tensors(prompt.category_metric))
+    assert torch.equal(model.embed(photos, states, as_tensors(again.category_metric)), under)
     flipped = model.infer_prompt(latents[:5], latents[5:], ~same, category="cat")
-    assert not torch.allclose(model.embed(photos, states, flipped.category_metric), under, atol=1e-3)
+    assert not torch.allclose(model.embed(photos, states, as_tensors(flipped.category_metric)), under, atol=1e-3)
 
 
 def test_no_pairs_no_nuisance(model: VICP):
@@ -129,7 +130,7 @@ def test_no_pairs_no_nuisance(model: VICP):
     assert prompt.category_metric is not None
     assert prompt.category_metric.nuisance is not None
     assert prompt.category_metric.nuisance.shape == (0, 64)
-    assert model.embed(torch.randn(2, 3, 32, 32), None, prompt.category_metric).isfinite().all()
+    assert model.embed(torch.randn(2, 3, 32, 32), None, as_tensors(prompt.category_metric)).isfinite().all()
 
 
 def test_latents_carry_the_readout_and_neither_llm_nor_comparison_reads_it(model: VICP):

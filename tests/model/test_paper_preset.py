@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.helpers.tiny_models import VOCABULARY, save_language_model
@@ -51,11 +52,12 @@ def test_the_whole_path_at_224_pixels(config: ModelConfig) -> None:
 
     with torch.no_grad():
         encoding = model.backbone.encode(photos[4:])
-        plain, prompted = model.embed(photos[4:]), model.embed(photos[4:], model.backbone.prompt_states(prompt.tokens))
+        states = model.backbone.prompt_states(torch.tensor(prompt.tokens))
+        plain, prompted = model.embed(photos[4:]), model.embed(photos[4:], states)
     assert encoding.patches.shape == (1, 16 * 16, 384)
     assert encoding.prefix.shape == (1, 1, 384)
     assert plain.shape == prompted.shape == (1, 384)
     torch.testing.assert_close(prompted.norm(dim=1), torch.ones(1))
     assert (plain - prompted).abs().max() > 1e-3
     other = model.infer_prompt(latents[:2], latents[2:], ~same, category="shoe")
-    assert (other.tokens - prompt.tokens).abs().max() > 1e-5
+    assert np.abs(other.tokens - prompt.tokens).max() > 1e-5

@@ -69,7 +69,7 @@ def test_with_a_closed_gate_the_tokens_are_those_of_an_empty_context():
     same = torch.tensor([True, False, True, False])
 
     def tokens(num: int) -> torch.Tensor:
-        return model.infer_prompt(latents[:num], latents[4 : 4 + num], same[:num], category="cat").tokens
+        return torch.tensor(model.infer_prompt(latents[:num], latents[4 : 4 + num], same[:num], category="cat").tokens)
 
     followed, nothing = tokens(4), tokens(0)
     torch.nn.init.constant_(model.prompt_gate.mlp[2].bias, -50.0)
@@ -84,7 +84,7 @@ def test_a_model_with_a_closed_gate_goes_by_the_pairs_alone(tmp_path: Path):
     same = torch.tensor([True, False, True, False])
 
     def values() -> torch.Tensor:
-        return model.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains
+        return torch.tensor(model.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains)
 
     save_checkpoint(model, tmp_path / "model")
     followed = values()
@@ -98,7 +98,7 @@ def test_a_model_with_a_closed_gate_goes_by_the_pairs_alone(tmp_path: Path):
     again = load_pretrained(tmp_path / "model")
     assert again.config.prompt_gate
     found = again.infer_prompt(latents[:4], latents[4:], same, category="cat").category_metric.gains
-    torch.testing.assert_close(found, followed)
+    torch.testing.assert_close(torch.tensor(found), followed)
 
 
 def test_the_gate_needs_the_pairs_readouts():

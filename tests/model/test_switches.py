@@ -247,11 +247,11 @@ def test_with_a_set_transformer_only_the_set_of_pairs_counts() -> None:
     randomise(model)
     left, right = map(Latents, torch.randn(2, 5, 4, 24))
     same, order = torch.tensor([True, False, True, True, False]), torch.tensor([3, 0, 4, 2, 1])
-    prompt = model.infer_prompt(left, right, same, category="cat").tokens
-    shuffled = model.infer_prompt(left[order], right[order], same[order], category="cat").tokens
+    prompt = torch.tensor(model.infer_prompt(left, right, same, category="cat").tokens)
+    shuffled = torch.tensor(model.infer_prompt(left[order], right[order], same[order], category="cat").tokens)
     torch.testing.assert_close(shuffled, prompt, atol=1e-5, rtol=1e-5)
     for other in ((left, right, ~same), (left.apply(torch.flipud), right, same)):
-        assert (model.infer_prompt(*other, category="cat").tokens - prompt).abs().max() > 1e-3
+        assert (torch.tensor(model.infer_prompt(*other, category="cat").tokens) - prompt).abs().max() > 1e-3
     assert not any(name.startswith(LLM) for name in model.state_dict())
 
 

@@ -13,10 +13,11 @@ from transformers.utils import cached_file
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.data.training_identities import NAME, TrainingIdentities
-from vicp.errors import ConfigError
+from vicp.errors import ConfigError, WeightsError
+from vicp.model.build import PRESETS
 from vicp.model.checkpoint import CONFIG_NAME
 from vicp.model.hub import load_local_first
-from vicp.model.packaged import packaged
+from vicp.model.packaged import BACKBONES, packaged
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
@@ -71,6 +72,25 @@ def find(source: str) -> Checkpoint | None:
         has_model=has_model,
         has_static=(folder / STATIC_NAME).is_file(),
     )
+
+
+def open_embedder(source: str) -> Embedder:
+    """Return an embedder for a preset, a checkpoint's folder, a hub name, or a bare vision transformer.
+
+    Raises:
+        WeightsError: There is no such checkpoint, or its weights cannot be used.
+        ConfigError: It holds something else, or cannot be fetched.
+        PromptError: Its static prompt is damaged.
+    """
+    if source in PRESETS:
+        return load_model(source)
+    checkpoint = find(source)
+    if checkpoint is None:
+        raise WeightsError(
+            f"{source}: no model there, expected one of {', '.join((*PRESETS, *BACKBONES))}, "
+            "a folder with config.json, or OWNER/NAME on the hub"
+        )
+    return checkpoint.open()
 
 
 def training_identities(source: str) -> TrainingIdentities | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
-import torch
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, sample_same_size
@@ -121,8 +120,8 @@ def control_prompts(
 
 def prompt_cosine(left: VisualPrompt, right: VisualPrompt) -> float:
     """Return the cosine of two prompts, all their tokens concatenated; 1 for the same prompt."""
-    left_tokens, right_tokens = (prompt.tokens.flatten().double() for prompt in (left, right))  # (M * D,)
-    return float(torch.nn.functional.cosine_similarity(left_tokens, right_tokens, dim=0))
+    one, other = (prompt.tokens.ravel().astype(np.float64) for prompt in (left, right))  # (M * D,)
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
 def repair_pairs(pairs: Support, seed: int) -> Support:

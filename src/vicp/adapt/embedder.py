@@ -1,35 +1,30 @@
-"""Photos in, embeddings out: decode, batch, embed, cache."""
+"""A model in PyTorch with what stands between a photo and its embedding; for teaching, training and evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import islice
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vicp.adapt.cache import EmbeddingCache
-from vicp.adapt.cached_features import CachedFeatures, missing_positions
-from vicp.adapt.prompt import Prompt
+from vicp.adapt.linear_transform import Floats
+from vicp.adapt.prompt import Prompt, check_prompt
 from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.images import normalise
-from vicp.data.loading import LoadedPhoto, load_photos, load_pixels
+from vicp.data.loading import load_pixels
 from vicp.data.photo_check import check_and_load, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
-from vicp.errors import ConfigError, DataError, PromptError
+from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
-from vicp.model.backbone import Backbone, PromptStates
+from vicp.model.backbone import Backbone, Pooling, PromptStates
+from vicp.model.category_metric import CategoryMetric
 from vicp.model.precision import autocast, choose_precision
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
-from vicp.model.visual_prompt import VisualPrompt, digest
-from vicp.progress import Progress
-
-
-def _silent(done: int, total: int) -> None:
-    pass
+from vicp.model.visual_prompt import VisualPrompt
+from vicp.progress import Progress, silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +52,6 @@ class Embedder:
         fingerprint: Of what a prompt belongs to, computed once: hashing all weights takes its time.
         model: The VICP model in eval mode whose backbone it is; None for a bare backbone.
         static: Prompt tokens (M, D) or (L, M, D) learned in training for no category in particular, if any.
-        cache: None computes every embedding anew.
         batch_size: Photos per forward pass.
         skip_bad: Go on without photos that cannot be used, instead of raising.
         progress: Called after each batch.
@@ -69,10 +63,9 @@ class Embedder:
     fingerprint: str
     model: VICP | None = None
     static: Tensor | None = None
-    cache: EmbeddingCache | None = None
     batch_size: int = 32
     skip_bad: bool = False
-    progress: Progress = field(default=_silent)
+    progress: Progress = field(default=silent)
     source: str | None = None
 
     @property
@@ -91,62 +84,30 @@ class Embedder:
 
     def without_progress(self) -> "Embedder":
         """Return the same embedder, which reports no progress."""
-        return replace(self, progress=_silent)
+        return replace(self, progress=silent)
+
+    @property
+    def pooling(self) -> Pooling:
+        """Which tokens become the embedding."""
+        return self.backbone.pooling
+
+    @property
+    def precision(self) -> str:
+        """Of matrix products, on this machine."""
+        return choose_precision()
+
+    @property
+    def is_backbone(self) -> bool:
+        """Whether there is no prompt generator."""
+        return self.model is None
+
+    def torch_embedder(self) -> "Embedder":
+        """Return itself: an engine of another library opens one."""
+        return self
 
     def check(self, prompt: Prompt) -> None:
         """Raise `PromptError` for a prompt that was made for another model, or for something else than a prompt."""
-        if not isinstance(prompt, Prompt):
-            raise PromptError(f"a {type(prompt).__name__} in place of a prompt: `vicp.Prompt.load` reads a file of one")
-        if prompt.fingerprint != self.fingerprint:
-            raise PromptError(
-                f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is "
-                f"{self.fingerprint}: use that model, or teach the category again"
-            )
-
-    def embed(self, table: PhotoTable, prompt: Prompt | None = None) -> tuple[PhotoTable, Tensor]:
-        """Return the table of n photos, all of them unless `skip_bad`, and their embeddings (n, D').
-
-        The cache holds embeddings before the prompt's metric.
-
-        Raises:
-            DataError: Photos that cannot be used, all of them listed.
-            PromptError: The prompt belongs to another model.
-        """
-        table, (embeddings,) = self.embed_under(table, [prompt])
-        return table, embeddings
-
-    def embed_under(self, table: PhotoTable, prompts: Sequence[Prompt | None]) -> tuple[PhotoTable, list[Tensor]]:
-        """Return the photos that `embed` would, and their embeddings (n, D') under each prompt; a photo is read once.
-
-        Raises:
-            DataError: Photos that cannot be used, all of them listed.
-            PromptError: A prompt belongs to another model.
-        """
-        sources = [self._feature_sources(prompt) for prompt in prompts]
-        by_source = {id(source): source for of_prompt in sources for source in of_prompt}  # each is computed once
-        computed = dict(zip(by_source, self._features(list(by_source.values())), strict=True))
-        by_prompt = [[computed[id(source)] for source in of_prompt] for of_prompt in sources]
-        features = list(computed.values())
-
-        def is_missing(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
-            for each in features:
-                each.find(indices, keys)
-            missing = set(missing_positions(indices, features))
-            return [index in missing for index in indices]
-
-        bad: list[BadPhoto] = []
-        wanted = None if self.cache is None else is_missing
-        photos = load_photos(table, self.transform, wanted=wanted, ahead=2 * self.batch_size, bad=bad)
-        decoded = (photo for photo in photos if photo.pixels is not None)
-        while batch := list(islice(decoded, self.batch_size)):
-            for each in features:
-                each.compute([photo.index for photo in batch], batch)
-            self.progress(batch[-1].index + 1, len(table))
-        kept = self._without(table, bad)
-        return kept, [
-            _project(prompt, [each.stacked() for each in of_prompt])
-            for prompt, of_prompt in zip(prompts, by_prompt, strict=True)
-        ]
+        check_prompt(prompt, self.fingerprint)
 
     def check_and_load(self, table: PhotoTable, indices: Sequence[int] | np.ndarray) -> CheckedPhotos:
         """Return the photos that can be used, each tried once, and the pixels of some of them.
@@ -163,24 +124,8 @@ class Embedder:
         loaded = check_and_load(
             table, self.transform, indices=indices, progress=self.progress, fingerprints=made, bad=bad
         )
-        pixels = {int(table.frame["row"].iloc[index]): photo for index, photo in loaded.items()}
+        pixels = {int(table.frame["row"].iloc[index]): torch.from_numpy(photo) for index, photo in loaded.items()}
         return CheckedPhotos(self._without(table, bad), pixels, [made[index] for index in sorted(made)])
-
-    def embed_loaded(self, photos: Sequence[LoadedPhoto], prompt: Prompt | None = None) -> Tensor:
-        """Return embeddings (n, D') of decoded photos, as `embed` makes them.
-
-        Raises:
-            PromptError: The prompt belongs to another model.
-        """
-        features, positions = self._features(self._feature_sources(prompt)), range(len(photos))
-        for each in features:
-            each.find(positions, [photo.key for photo in photos])
-        missing = missing_positions(positions, features)
-        for start in range(0, len(missing), self.batch_size):
-            batch = missing[start : start + self.batch_size]
-            for each in features:
-                each.compute(batch, [photos[position] for position in batch])
-        return _project(prompt, [each.stacked() for each in features])
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Return the table of n photos, all of them unless `skip_bad`, and their pixels (n, 3, S, S) uint8.
@@ -192,7 +137,7 @@ class Embedder:
         blocks = []
         done = 0
         for batch in load_pixels(table, self.transform, batch_size=self.batch_size, bad=bad):
-            blocks.append(batch.pixels)
+            blocks.append(torch.from_numpy(batch.pixels))
             done += len(batch.indices)
             self.progress(done, len(table))
         kept = self._without(table, bad)
@@ -224,41 +169,52 @@ class Embedder:
         """
         sources = self._feature_sources(prompt)
         states = self._prompt_states(sources)
+        metrics = [None if visual is None else as_tensors(visual.category_metric) for visual in sources]
         blocks: list[list[Tensor]] = [[] for _ in sources]
         with torch.inference_mode(), autocast(choose_precision()):
             for number, block in enumerate(pixels.split(self.batch_size)):
                 photos = normalise(block, self.transform)
                 photos = torch.cat([photos, photos.flip(-1)]) if mirror else photos  # (b or 2b, 3, S, S)
-                for of_source, visual, state in zip(blocks, sources, states, strict=True):
-                    embeddings = self.embed_batch(photos, visual, state)  # (b or 2b, D)
+                for of_source, metric, state in zip(blocks, metrics, states, strict=True):
+                    embeddings = self.embed_batch(photos, state, metric)  # (b or 2b, D)
                     summed = embeddings.view(-1, len(block), embeddings.shape[-1]).sum(dim=0)  # (b, D)
                     of_source.append(torch.nn.functional.normalize(summed, dim=-1))
                 self.progress(min((number + 1) * self.batch_size, len(pixels)), len(pixels))
         return _project(prompt, [torch.cat(of_source) for of_source in blocks])
 
-    def embed_batch(self, photos: Tensor, visual: VisualPrompt | None, states: PromptStates | None) -> Tensor:
+    def embed_batch(self, photos: Tensor, states: PromptStates | None, metric: CategoryMetric[Tensor] | None) -> Tensor:
         """Return L2-normalised embeddings (b, D) under a visual prompt: its tokens, and its metric.
 
         Args:
             photos: (b, 3, S, S), normalised as the backbone takes them.
-            visual: None for the frozen backbone.
-            states: Keys and values of the prompt's tokens.
+            states: Keys and values of the prompt's tokens; None for the frozen backbone.
+            metric: The prompt's; None where it has none.
         """
-        if self.model is None or visual is None:
+        if self.model is None or states is None:
             return self.backbone.embed(photos, states)
-        return self.model.embed(photos, states, visual.category_metric)
+        return self.model.embed(photos, states, metric)
 
-    def _features(self, sources: Sequence[VisualPrompt | None]) -> list[CachedFeatures]:
-        """Return no embeddings yet of each source of features."""
-        return [
-            CachedFeatures(partial(self._embed_decoded, visual=visual, states=states), self._space(visual), self.cache)
-            for visual, states in zip(sources, self._prompt_states(sources), strict=True)
-        ]
+    def embedding_function(self, visual: VisualPrompt | None) -> Callable[[NDArray[np.uint8]], Floats]:
+        """Return a function from decoded photos (b, 3, S, S) to embeddings (b, D) under a visual prompt."""
+        (states,), metric = (
+            self._prompt_states([visual]),
+            None if visual is None else as_tensors(visual.category_metric),
+        )
 
-    def _embed_decoded(self, pixels: Tensor, *, visual: VisualPrompt | None, states: PromptStates | None) -> Tensor:
-        """Return embeddings (b, D) of decoded photos (b, 3, S, S) uint8 under a visual prompt."""
-        with torch.inference_mode(), autocast(choose_precision()):
-            return self.embed_batch(normalise(pixels, self.transform), visual, states)
+        def embed(pixels: NDArray[np.uint8]) -> Floats:
+            with torch.inference_mode(), autocast(choose_precision()):
+                photos = normalise(torch.from_numpy(pixels), self.transform)
+                embeddings: Floats = self.embed_batch(photos, states, metric).float().numpy()
+            return embeddings
+
+        return embed
+
+    def patches(self, pixels: NDArray[np.uint8]) -> Floats:
+        """Return the patch tokens (b, N, D) of decoded photos (b, 3, S, S), without a prompt."""
+        with torch.inference_mode():
+            photos = normalise(torch.from_numpy(pixels), self.transform)
+            patches: Floats = self.backbone.encode(photos).patches.float().numpy()
+        return patches
 
     def _feature_sources(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
         if prompt is None:
@@ -269,12 +225,10 @@ class Embedder:
     def _prompt_states(self, sources: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
         """Return keys and values of each source's prompt, computed once for all photos."""
         with torch.inference_mode():
-            return [None if visual is None else self.backbone.prompt_states(visual.tokens) for visual in sources]
-
-    def _space(self, visual: VisualPrompt | None) -> str:
-        key = "none" if visual is None else digest(visual.parts)
-        pooling = self.backbone.pooling
-        return f"{self.fingerprint}/{pooling}/{self.transform.fingerprint}/{key}/{choose_precision()}"
+            return [
+                None if visual is None else self.backbone.prompt_states(torch.tensor(visual.tokens))
+                for visual in sources
+            ]
 
     def _without(self, table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
         if bad and not self.skip_bad:
@@ -282,8 +236,15 @@ class Embedder:
         return without(table, bad)
 
 
+def as_tensors(metric: CategoryMetric[Floats] | None) -> CategoryMetric[Tensor] | None:
+    """Return a prompt's metric as the model takes it."""
+    return None if metric is None else metric.map(torch.tensor)
+
+
 def _project(prompt: Prompt | None, embeddings: Sequence[Tensor]) -> Tensor:
-    return embeddings[0] if prompt is None else prompt.project(embeddings)
+    if prompt is None:
+        return embeddings[0]
+    return torch.from_numpy(prompt.project([each.numpy() for each in embeddings]))
 
 
 class HasEmbedder(Protocol):

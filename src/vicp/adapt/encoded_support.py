@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
-from vicp.adapt.embedder import Embedder
 from vicp.data.moments import one_per_moment
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sides import of_two_sides
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
-from vicp.model.qformer import Latents
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vicp.adapt.embedder import Embedder
+    from vicp.model.qformer import Latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +37,12 @@ class EncodedSupport:
     """
 
     category: str
-    pixels: Tensor
+    pixels: "Tensor"
     pairs: Support
     groups: np.ndarray
     relation: np.ndarray
-    frozen: Tensor
-    latents: Latents | None
+    frozen: "Tensor"
+    latents: "Latents | None"
     seed: int | None
 
     def __len__(self) -> int:
@@ -72,7 +76,7 @@ class EncodedSupport:
 
 
 def encode_support(
-    embedder: Embedder,
+    embedder: "Embedder",
     table: PhotoTable,
     pairs: Support,
     *,
@@ -109,8 +113,8 @@ def encode_support(
 
 
 def encode_pixels(
-    embedder: Embedder,
-    pixels: Tensor,
+    embedder: "Embedder",
+    pixels: "Tensor",
     pairs: Support,
     *,
     category: str,

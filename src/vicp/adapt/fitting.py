@@ -9,11 +9,12 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.linear_transform import Floats, LinearTransform, concatenate
 from vicp.adapt.methods.generated import emitted_metric, generated_prompt, prompt_tokens
 from vicp.adapt.methods.static import static_prompt
 from vicp.adapt.methods.tuned import Tuning, random_prompt
-from vicp.adapt.methods.whitening import LinearTransform, WithinClassScatter, scatter_of_groups
-from vicp.adapt.prompt import Prompt, concatenate
+from vicp.adapt.methods.whitening import WithinClassScatter, scatter_of_groups
+from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import (
     Blend,
     EmittedMetric,
@@ -101,7 +102,7 @@ class Fitter:
         """
         prompt = self.fit(recipe)
         if not isinstance(recipe, TunedPrompt):
-            return prompt.project(self._embeddings(recipe.features, recipe.source))
+            return torch.from_numpy(prompt.project(self._embeddings(recipe.features, recipe.source)))
         photos = self.features.support
         embeddings = torch.full_like(photos.frozen, torch.nan)
         embeddings[rows] = self.embedder.embed_pixels(photos.pixels[rows], prompt)
@@ -147,12 +148,13 @@ class Fitter:
             case "random":
                 return self.fit(RandomTokens())
 
-    def _embeddings(self, features: Features, source: PromptSource | None) -> list[Tensor]:
+    def _embeddings(self, features: Features, source: PromptSource | None) -> list[Floats]:
         """Return embeddings (n, D) of all photos, as `Prompt.project` takes them."""
-        frozen = self.features.support.frozen
+        frozen: Floats = self.features.support.frozen.numpy()
         if source is None:
             return [frozen]
-        return [self._prompted(source)] if features == "prompted" else [frozen, self._prompted(source)]
+        prompted: Floats = self._prompted(source).numpy()
+        return [prompted] if features == "prompted" else [frozen, prompted]
 
     def _prompted(self, source: PromptSource) -> Tensor:
         """Return embeddings (n, D) of all photos under the prompt from a source."""
@@ -169,11 +171,12 @@ class Fitter:
         if key not in self._scatters:
             try:
                 first = self.support.is_first_of_moment  # frames of one burst differ in noise alone
-                self._scatters[key] = scatter_of_groups(features[self.labelled[first]], self.support.groups[first])
+                labelled = torch.from_numpy(features[self.labelled[first]])
+                self._scatters[key] = scatter_of_groups(labelled, self.support.groups[first])
             except ValueError as error:
                 raise DataError(f"the same-pairs of '{self.support.category}' give no metric: {error}") from error
         whitening = self._scatters[key].whitening(recipe.shrinkage)
-        return whitening if len(self.labelled) == len(features) else replace(whitening, mean=features.mean(dim=0))
+        return whitening if len(self.labelled) == len(features) else replace(whitening, mean=features.mean(axis=0))
 
     def _tuning(self, start: Prompt, recipe: TunedPrompt) -> Tuning:
         key = (recipe.start, recipe.rate)

@@ -116,4 +116,5 @@ def log_odds_same(embedder: Embedder, prompt: Prompt, a: Latents, b: Latents) ->
     if prompt.visual is None or prompt.visual.states is None:
         raise ValueError("the prompt carries no slot states: no LLM read its pairs")
     with torch.inference_mode():
-        return embedder.full_model.pair_log_odds(a[None], b[None], prompt.visual.states[None])[0]
+        states = torch.tensor(prompt.visual.states)
+        return embedder.full_model.pair_log_odds(a[None], b[None], states[None])[0]

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from huggingface_hub import try_to_load_from_cache
 from torch import Tensor
 
@@ -76,4 +77,4 @@ def _read_static(path: Path, embedder: Embedder) -> Tensor | None:
     if prompt.fingerprint != embedder.fingerprint:  # left over from an earlier training into the same folder
         _log.warning("%s belongs to model %s, not to %s: left out", path, prompt.fingerprint, embedder.fingerprint)
         return None
-    return prompt.tokens
+    return torch.tensor(prompt.tokens)

@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from vicp.adapt.methods.whitening import LinearTransform, apply
+from vicp.adapt.linear_transform import Floats, LinearTransform, blend, concatenate
 from vicp.adapt.recipe import Blend, EmittedMetric, GeneratedPrompt, Recipe, Whitening, recipe_from_dict, recipe_to_dict
 from vicp.decisions.borrowed import SimilarityKind
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.typicality import CategoryReference
+from vicp.errors import PromptError
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.visual_prompt import (
     PromptFile,
@@ -144,7 +144,7 @@ class Prompt:
         """What its similarities are: cosines after a linear map centred on the support, or of the features."""
         return "plain" if self.whitening is None and self.emitted_metric is None else "metric"
 
-    def project(self, embeddings: Sequence[Tensor]) -> Tensor:
+    def project(self, embeddings: Sequence[Floats]) -> Floats:
         """Return the final embeddings (n, D') of photos.
 
         Args:
@@ -152,11 +152,11 @@ class Prompt:
         """
         features = concatenate(embeddings)  # (n, D')
         if self.emitted_metric is None:
-            return features if self.whitening is None else apply(self.whitening, features)
-        emitted = apply(self.emitted_metric, features)
+            return features if self.whitening is None else self.whitening.apply(features)
+        emitted = self.emitted_metric.apply(features)
         if self.whitening is None or not isinstance(self.recipe, Blend):
             return emitted
-        return blend(emitted, apply(self.whitening, features), self.recipe.weight)
+        return blend(emitted, self.whitening.apply(features), self.recipe.weight)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the prompt; the file appears whole or not at all.
@@ -178,14 +178,14 @@ class Prompt:
             "labels_predictable": self.labels_predictable,
             "model": self.model,
         }
-        tensors = {
-            **({} if self.visual is None else self.visual.tensors),
-            **_transform_tensors("whitening", self.whitening),
-            **_transform_tensors("emitted_metric", self.emitted_metric),
-            **_held_out_tensors(self.held_out),
-            **_reference_tensors(self.reference),
+        arrays: dict[str, NDArray[Any] | None] = {
+            **({} if self.visual is None else self.visual.arrays),
+            **_transform_arrays("whitening", self.whitening),
+            **_transform_arrays("emitted_metric", self.emitted_metric),
+            **({} if self.held_out is None else _named("held_out", vars(self.held_out))),
+            **_reference_arrays(self.reference),
         }
-        return encode_prompt_file(tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        return encode_prompt_file(arrays, facts, fingerprint=self.fingerprint, format_name=FORMAT)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Prompt":
@@ -210,42 +210,37 @@ class Prompt:
         return _from_file(decode_prompt_file(data, formats=(FORMAT,), name=name), name)
 
 
-def concatenate(embeddings: Sequence[Tensor]) -> Tensor:
-    """Return features (n, sum of D): L2-normalised embeddings (n, D) each, concatenated and normalised again."""
-    return embeddings[0] if len(embeddings) == 1 else F.normalize(torch.cat(list(embeddings), dim=1), dim=1)
-
-
-def blend(first: Tensor, second: Tensor, weight: float) -> Tensor:
-    """Return embeddings (n, D + D') whose similarity is the weighted mean of two similarities.
-
-    Args:
-        first: (n, D).
-        second: (n, D').
-        weight: Of the first's similarity, between 0 and 1.
-    """
-    return torch.cat([weight**0.5 * first, (1 - weight) ** 0.5 * second], dim=1)
+def check_prompt(prompt: Prompt, fingerprint: str) -> None:
+    """Raise `PromptError` for a prompt of another model than this, or for something else than a prompt."""
+    if not isinstance(prompt, Prompt):
+        raise PromptError(f"a {type(prompt).__name__} in place of a prompt: `vicp.Prompt.load` reads a file of one")
+    if prompt.fingerprint != fingerprint:
+        raise PromptError(
+            f"the prompt for '{prompt.category}' belongs to model {prompt.fingerprint}, this one is {fingerprint}: "
+            "use that model, or teach the category again"
+        )
 
 
 def _from_file(file: PromptFile, name: object) -> Prompt:
     try:
-        return _prompt_of(file.facts, file.tensors, file.fingerprint)
+        return _prompt_of(file.facts, file.arrays, file.fingerprint)
     except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise damaged(name, error) from error
 
 
-def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: str) -> Prompt:
+def _prompt_of(facts: dict[str, Any], arrays: dict[str, NDArray[Any]], fingerprint: str) -> Prompt:
     category, num_pairs, seed = facts["category"], facts["num_pairs"], facts["seed"]
     visual = None
-    if "tokens" in tensors:
-        states, metric = tensors.get("states"), CategoryMetric.from_tensors(tensors)
-        visual = VisualPrompt(tensors["tokens"], states, category, num_pairs, seed, fingerprint, metric)
+    if "tokens" in arrays:
+        states, metric = arrays.get("states"), CategoryMetric.from_arrays(arrays)
+        visual = VisualPrompt(arrays["tokens"], states, category, num_pairs, seed, fingerprint, metric)
     held_out = None
-    if "held_out.similarity" in tensors:
-        held_out = HeldOut(*(tensors[f"held_out.{name}"].numpy() for name in ("similarity", "groups", "relation")))
+    if "held_out.similarity" in arrays:
+        held_out = HeldOut(*(arrays[f"held_out.{name}"] for name in ("similarity", "groups", "relation")))
     reference = None
-    if "reference.embeddings" in tensors:
-        embeddings, groups = tensors["reference.embeddings"].float(), tensors["reference.groups"]
-        reference = CategoryReference(embeddings.numpy(), groups.numpy())
+    if "reference.embeddings" in arrays:
+        embeddings = arrays["reference.embeddings"].astype(np.float32)
+        reference = CategoryReference(embeddings, arrays["reference.groups"])
     return Prompt(
         recipe_from_dict(facts["recipe"]),
         category,
@@ -253,8 +248,8 @@ def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
         seed,
         fingerprint,
         visual=visual,
-        whitening=_transform_from("whitening", tensors),
-        emitted_metric=_transform_from("emitted_metric", tensors),
+        whitening=_transform_from("whitening", arrays),
+        emitted_metric=_transform_from("emitted_metric", arrays),
         choice=None if facts["choice"] is None else Choice(**facts["choice"]),
         held_out=held_out,
         reference=reference,
@@ -264,28 +259,25 @@ def _prompt_of(facts: dict[str, Any], tensors: dict[str, Tensor], fingerprint: s
     )
 
 
-def _transform_tensors(name: str, transform: LinearTransform | None) -> dict[str, Tensor | None]:
-    return {} if transform is None else {f"{name}.{part}": tensor for part, tensor in vars(transform).items()}
+def _transform_arrays(name: str, transform: LinearTransform | None) -> dict[str, NDArray[Any]]:
+    return {} if transform is None else _named(name, vars(transform))
 
 
-def _transform_from(name: str, tensors: dict[str, Tensor]) -> LinearTransform | None:
-    weight = tensors.get(f"{name}.weight")
+def _transform_from(name: str, arrays: dict[str, NDArray[Any]]) -> LinearTransform | None:
+    weight = arrays.get(f"{name}.weight")
     if weight is None:
         return None
-    mean = tensors[f"{name}.mean"]
+    mean = arrays[f"{name}.mean"]
     if weight.ndim != 2 or mean.shape != weight.shape[1:]:
-        raise ValueError(f"{name} of {tuple(weight.shape)} and {tuple(mean.shape)}, expected (D', D) and (D,)")
+        raise ValueError(f"{name} of {weight.shape} and {mean.shape}, expected (D', D) and (D,)")
     return LinearTransform(mean=mean, weight=weight)
 
 
-def _held_out_tensors(held_out: HeldOut | None) -> dict[str, Tensor | None]:
-    if held_out is None:
-        return {}
-    return {f"held_out.{name}": torch.from_numpy(values) for name, values in vars(held_out).items()}
-
-
-def _reference_tensors(reference: CategoryReference | None) -> dict[str, Tensor | None]:
+def _reference_arrays(reference: CategoryReference | None) -> dict[str, NDArray[Any]]:
     if reference is None:
         return {}
-    embeddings = torch.from_numpy(reference.embeddings).half()
-    return {"reference.embeddings": embeddings, "reference.groups": torch.from_numpy(reference.groups)}
+    return _named("reference", {"embeddings": reference.embeddings.astype(np.float16), "groups": reference.groups})
+
+
+def _named(name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{name}.{part}": array for part, array in arrays.items()}

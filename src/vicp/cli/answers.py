@@ -9,9 +9,9 @@ import typer
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vicp.adapt.embedder import Embedder
     from vicp.decisions.outcome import IdentificationReport, Verification
     from vicp.gallery.report.answer_page import CandidateBytes
+    from vicp.runtime.photo_encoder import PhotoEncoder
 
 ReportOption = Annotated[
     Path | None, typer.Option(help="Write a web page of the answers and their photos, one .html file.")
@@ -29,7 +29,7 @@ def check_answer_files(report: Path | None, csv: Path | None) -> None:
 def write_identification_files(
     found: "IdentificationReport",
     photos: Sequence[Path],
-    embedder: "Embedder",
+    encoder: "PhotoEncoder",
     known: "Callable[[], CandidateBytes]",
     *,
     report: Path | None,
@@ -40,7 +40,7 @@ def write_identification_files(
     Args:
         found: The answers.
         photos: What was identified.
-        embedder: What embedded it.
+        encoder: What embedded it.
         known: Give the photos of candidates.
         report: The page.
         csv: The CSV.
@@ -53,13 +53,13 @@ def write_identification_files(
         from vicp.gallery.queries import query_tables
         from vicp.gallery.report.answer_page import write_identifications
 
-        queries = query_tables(photos, skip_bad=embedder.skip_bad)
-        write_identifications(report, found.identifications, embedder=embedder, queries=queries, known=known())
+        queries = query_tables(photos, skip_bad=encoder.skip_bad)
+        write_identifications(report, found.identifications, encoder=encoder, queries=queries, known=known())
     return _written(report, csv)
 
 
 def write_verification_files(
-    verification: "Verification", a: Path, b: Path, embedder: "Embedder", *, report: Path | None, csv: Path | None
+    verification: "Verification", a: Path, b: Path, encoder: "PhotoEncoder", *, report: Path | None, csv: Path | None
 ) -> list[str]:
     """Write the files that were asked for, and return a line for each."""
     if csv is not None:
@@ -70,7 +70,7 @@ def write_verification_files(
         from vicp.gallery.queries import pair_table
         from vicp.gallery.report.answer_page import write_verification
 
-        write_verification(report, verification, embedder=embedder, pair=pair_table(a, b))
+        write_verification(report, verification, encoder=encoder, pair=pair_table(a, b))
     return _written(report, csv)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,8 @@ from vicp.cli.shared import (
     CacheOption,
     ColumnOption,
     ConfidenceOption,
+    EngineName,
+    EngineOption,
     FoldersOption,
     JsonOption,
     PriorOption,
@@ -44,10 +46,8 @@ WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for another write
 PromptsOption = Annotated[
     list[Path] | None, typer.Option("--prompt", help="A category's prompt, from `vicp teach`; may be given again.")
 ]
-EngineOption = Annotated[
-    Literal["local", "ray"], typer.Option(help="Where photos are embedded: here, or on a Ray cluster.")
-]
-WorkersOption = Annotated[int, typer.Option(min=1, help="Processes that embed, with --engine ray.")]
+RayOption = Annotated[bool, typer.Option("--ray", help="Embed on a Ray cluster instead of in this process.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Processes that embed, with --ray.")]
 PhotosArgument = Annotated[list[Path], typer.Argument(help="Photos, folders or tables.")]
 UnknownOption = Annotated[bool, typer.Option("--unknown/--no-unknown", help="Say so of a photo that fits no category.")]
 
@@ -70,7 +70,7 @@ def create(
         created = vicp.Gallery.create(gallery, opened, prompts, keep_photos=keep_photos, author=author, reason=reason)
     names = list(created.categories())
     lines = [f"Made {gallery}{' with ' + ', '.join(names) if names else ''}."]
-    print_result({"gallery": gallery, "categories": names, "model": opened.embedder.fingerprint}, lines, as_json)
+    print_result({"gallery": gallery, "categories": names, "model": opened.encoder.fingerprint}, lines, as_json)
 
 
 def enroll(
@@ -79,7 +79,8 @@ def enroll(
     category: CategoryOption = None,
     prompt: PromptsOption = None,
     route: Annotated[bool, typer.Option("--route", help="Let the prompts decide each photo's category.")] = False,
-    engine: EngineOption = "local",
+    engine: EngineOption = "auto",
+    ray: RayOption = False,
     workers: WorkersOption = 2,
     column: ColumnOption = None,
     folders: FoldersOption = None,
@@ -91,12 +92,14 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Add photos, each once however often it is given; stopped at any moment, the same command goes on."""
-    from vicp.gallery.enrollment.engines import find_engine
+    from vicp.gallery.enrollment.workers import find_workers
 
-    prompts, embed = load_prompts(prompt), find_engine(engine, workers=workers)
+    prompts, embed = load_prompts(prompt), find_workers(on_ray=ray, workers=workers)
     with (
         going_on(),
-        embedding(gallery, "Enrolling", skip_bad=skip_bad, cache=cache, author=author, wait=wait) as opened,
+        embedding(
+            gallery, "Enrolling", skip_bad=skip_bad, cache=cache, author=author, wait=wait, engine=engine
+        ) as opened,
     ):
         source = source_of(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category)
         result = opened.enroll(source, category=category, prompts=prompts, route=route, reason=reason, embed=embed)
@@ -113,6 +116,7 @@ def identify(
     confidence: ConfidenceOption = 0.9,
     unknown: UnknownOption = True,
     skip_bad: SkipBadOption = False,
+    engine: EngineOption = "auto",
     cache: CacheOption = True,
     report: ReportOption = None,
     csv: CsvOption = None,
@@ -123,12 +127,12 @@ def identify(
 
     check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
-    with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache) as opened:
+    with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         found = opened.identify(
             photo, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
         )
         written = write_identification_files(
-            found, photo, opened.embedder, lambda: photos_of_gallery(opened.snapshot), report=report, csv=csv
+            found, photo, opened.encoder, lambda: photos_of_gallery(opened.snapshot), report=report, csv=csv
         )
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 
@@ -140,6 +144,7 @@ def verify(
     category: CategoryOption = None,
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
+    engine: EngineOption = "auto",
     report: ReportOption = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
@@ -147,9 +152,9 @@ def verify(
     """Do two photos show the same individual, under the gallery's prompt for them?"""
     check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
-    with embedding(gallery, "Embedding") as opened:
+    with embedding(gallery, "Embedding", engine=engine) as opened:
         verification = opened.verify(a, b, category=category, targets=targets)
-        written = write_verification_files(verification, a, b, opened.embedder, report=report, csv=csv)
+        written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
 
@@ -162,6 +167,7 @@ def new(
     confidence: ConfidenceOption = 0.9,
     force: Annotated[bool, typer.Option("--force", help="Even where a photo is recognised as somebody.")] = False,
     skip_bad: SkipBadOption = False,
+    engine: EngineOption = "auto",
     cache: CacheOption = True,
     author: AuthorOption = None,
     reason: ReasonOption = "",
@@ -172,7 +178,9 @@ def new(
     targets = error_targets(false_match_rate, confidence)
     with (
         going_on(),
-        embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, author=author, wait=wait) as opened,
+        embedding(
+            gallery, "Embedding", skip_bad=skip_bad, cache=cache, author=author, wait=wait, engine=engine
+        ) as opened,
     ):
         result = opened.new(photo, name=name, category=category, targets=targets, force=force, reason=reason)
     print_result(asdict(result), new_identity_lines(result), as_json)
@@ -186,7 +194,8 @@ def reindex(
     ] = None,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
-    engine: EngineOption = "local",
+    engine: EngineOption = "auto",
+    ray: RayOption = False,
     workers: WorkersOption = 2,
     cache: CacheOption = True,
     author: AuthorOption = None,
@@ -195,13 +204,20 @@ def reindex(
     as_json: JsonOption = False,
 ) -> None:
     """Embed anew what another prompt or model has made stale; stopped at any moment, the same command goes on."""
-    from vicp.gallery.enrollment.engines import find_engine
+    from vicp.gallery.enrollment.workers import find_workers
 
-    prompts, embed = load_prompts(prompt), find_engine(engine, workers=workers)
+    prompts, embed = load_prompts(prompt), find_workers(on_ray=ray, workers=workers)
     with (
         going_on(),
         embedding(
-            gallery, "Embedding", cache=cache, author=author, wait=wait, model=model, backbone=backbone
+            gallery,
+            "Embedding",
+            cache=cache,
+            author=author,
+            wait=wait,
+            model=model,
+            backbone=backbone,
+            engine=engine,
         ) as opened,
     ):
         result = opened.reindex(prompts, without_prompt=no_prompt or [], reason=reason, embed=embed)
@@ -219,12 +235,13 @@ def embedding(
     wait: bool = False,
     model: str | None = None,
     backbone: str | None = None,
+    engine: EngineName = "auto",
 ) -> Iterator["vicp.Gallery"]:
     """Open a gallery with its model or, where one is named, another, and shows the progress of embedding."""
     settings = vicp.Gallery.open(gallery).snapshot.settings
     if model is None and backbone is None:
         model, backbone = settings["model"], settings["backbone"]
-    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task) as opened:
+    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task, engine=engine) as opened:
         yield vicp.Gallery.open(gallery, opened, author=author, wait_for_lock=wait)
 
 

@@ -76,7 +76,7 @@ def pairs_next(
             photos, need_identity=False, skip_bad=skip_bad, columns=column_names(column), folders=folders
         )
         proposals = propose_from(
-            opened.embedder,
+            opened.encoder,
             table,
             count=count,
             prompt=taught,

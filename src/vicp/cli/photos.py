@@ -25,6 +25,7 @@ from vicp.cli.shared import (
     CacheOption,
     ColumnOption,
     ConfidenceOption,
+    EngineOption,
     FoldersOption,
     JsonOption,
     ModelOption,
@@ -82,6 +83,7 @@ def identify(
     confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
+    engine: EngineOption = "auto",
     column: ColumnOption = None,
     folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
@@ -97,13 +99,15 @@ def identify(
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     prompts = [] if loaded is None else [loaded]
-    with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+    with open_model(
+        model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
+    ) as opened:
         known = source_of(gallery, column, folders, skip_bad=skip_bad)
         found = opened.identify_all(photo, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top)
         written = write_identification_files(
             found,
             photo,
-            opened.embedder,
+            opened.encoder,
             lambda: photos_of_table(
                 open_photos(gallery, skip_bad=skip_bad, columns=column_names(column), folders=folders)
             ),
@@ -121,6 +125,7 @@ def verify(
     confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
+    engine: EngineOption = "auto",
     report: ReportOption = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
@@ -128,9 +133,11 @@ def verify(
     """Do two photos show the same individual? The likelier answer with its probability, by the pairs taught."""
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), vicp.Prompt.load(prompt)
-    with open_model(model, backbone, prompts=[loaded], skip_bad=False, cache=False, task="Embedding") as opened:
+    with open_model(
+        model, backbone, prompts=[loaded], skip_bad=False, cache=False, task="Embedding", engine=engine
+    ) as opened:
         verification = opened.verify(a, b, prompt=loaded, targets=targets)
-        written = write_verification_files(verification, a, b, opened.embedder, report=report, csv=csv)
+        written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
 

@@ -1,6 +1,8 @@
 """What commands share: options, opening a model, the progress bar, and printing."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +18,7 @@ from vicp.progress import progress_bar
 if TYPE_CHECKING:
     from vicp.data.records import PhotoTable
 
+EngineName = Literal["auto", "torch", "onnx"]
 AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
 ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
@@ -25,6 +28,12 @@ AnyModelOption = Annotated[
 BackboneOption = Annotated[
     str | None,
     typer.Option(help="In place of a VICP model: `distilled` (in the package), or any transformers vision model."),
+]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option(
+        help="What runs the backbone; auto is ONNX Runtime, which starts faster, where the model is exported."
+    ),
 ]
 AdaptOption = Annotated[
     AdaptMethod,
@@ -71,33 +80,37 @@ def open_model(
     skip_bad: bool,
     cache: bool,
     task: str,
+    engine: EngineName = "auto",
 ) -> Iterator["vicp.Model"]:
     """Open a VICP model or, where one is named, a bare backbone; yields it ready for photos.
 
     Where neither is named it is the one that the prompts are for, or `mini`.
     """
-    from vicp.adapt.cache import EmbeddingCache, default_cache_folder
-    from vicp.adapt.load import load_backbone_embedder, load_model
+    from vicp.runtime.cache import EmbeddingCache, default_cache_folder
+    from vicp.runtime.opening import open_encoder
 
     quiet_loading()
     if model is not None and backbone is not None:
         raise ConfigError(f"--model {model} and --backbone {backbone}: give one of the two")
     if backbone is not None:
-        opened = load_backbone_embedder(backbone)
+        opened = open_encoder(backbone, engine=engine, kind="backbone")
     elif model is not None:
-        opened = load_model(model)
+        opened = open_encoder(model, engine=engine, kind="model")
     else:
-        opened = vicp.load(next((prompt.model for prompt in prompts if prompt.model is not None), "mini")).embedder
+        named = next((prompt.model for prompt in prompts if prompt.model is not None), "mini")
+        opened = open_encoder(named, engine=engine)
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with progress_bar(task) as progress:
         yield vicp.Model(replace(opened, cache=store, skip_bad=skip_bad, progress=progress))
 
 
 def quiet_loading() -> None:
-    """Turn off progress bars of loading weights, which takes no time."""
-    from transformers.utils.logging import disable_progress_bar
+    """Turn off progress bars of loading weights, which takes no time, without importing what shows them."""
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # transformers reads it when it is imported
+    if "transformers" in sys.modules:
+        from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+        disable_progress_bar()
 
 
 @contextmanager

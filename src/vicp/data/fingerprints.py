@@ -11,12 +11,18 @@ from itertools import pairwise
 import imagehash
 import numpy as np
 from PIL import Image
-from scipy.linalg import hadamard
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from vicp.data.images import decode_photo
 from vicp.io import content_digest
+
+
+def _hadamard(size: int) -> np.ndarray:
+    """Return Sylvester's Hadamard matrix of a power of two."""
+    matrix = np.ones((1, 1), dtype=np.float32)
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
+
 
 # Measured on eight sets of photos: of those saved again at quality 50 or at half size, 99 % differ in at most 4 of the
 # 64 bits, and all by at most 2 grey levels. With both limits, no photos of two identities were taken for one another;
@@ -30,7 +36,7 @@ _DIGEST_ROWS = 256  # of a photo, hashed at a time
 _LARGE_BUCKET = 32  # photos, above which a bucket is searched photo by photo instead of in rows of pairs
 _PAIRS = 20_000  # of one block; what bounds the memory
 _COMPARED = 64  # photos of a near perceptual hash whose colours an index compares
-_PROJECTIONS = hadamard(_COLOUR_SIDE**2)[1:9].astype(np.float32)  # (8, 64): halves, quarters and stripes of a photo
+_PROJECTIONS = _hadamard(_COLOUR_SIDE**2)[1:9]  # (8, 64): halves, quarters and stripes of a photo
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +205,9 @@ class _Looks:
 
     def groups(self) -> np.ndarray:
         """Return the group (N,) of each photo; numbers have no meaning."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         count = len(self._hashes)
         groups = np.arange(count)
         links = [np.zeros((0, 2), dtype=np.int64)]

@@ -3,14 +3,17 @@
 The only pixel code before the model.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from vicp.data.decoding.decode import decode_with_remarks
 from vicp.image_transform import ImageTransform
 from vicp.io import content_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def decode_photo(data: bytes, *, min_side: int | None = None) -> Image.Image:
@@ -58,7 +61,7 @@ def image_pixels(image: Image.Image, transform: ImageTransform) -> np.ndarray:
     return np.array(square)  # (S, S, 3)
 
 
-def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:
+def normalise(pixels: "Tensor", transform: ImageTransform) -> "Tensor":
     """Return the model's input (B, 3, S, S) float32: pixels in [0, 1], less the mean, over the deviation.
 
     Args:
@@ -68,6 +71,8 @@ def normalise(pixels: Tensor, transform: ImageTransform) -> Tensor:
     Raises:
         ValueError: Another dtype or shape.
     """
+    import torch
+
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or 3 not in (pixels.shape[1], pixels.shape[3]):
         raise ValueError(f"got {pixels.dtype} {tuple(pixels.shape)}, expected uint8 (B, 3, S, S) or (B, S, S, 3)")
     if pixels.shape[1] != 3:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from vicp.data.decoding.decode import decode_with_remarks
 from vicp.data.fingerprints import PhotoFingerprint, image_fingerprint
@@ -31,14 +30,14 @@ class LoadedPhoto:
         encoded: The encoded file.
         pixels: (3, S, S) uint8; None where `wanted` did not ask for them.
         thumbnail: A small JPEG; None without pixels, or where no thumbnails were asked for.
-        fingerprint: What near-equal photos are found by; None without pixels.
+        fingerprint: What near-equal photos are found by; None without pixels, or where none were asked for.
         remarks: Why it may not be the picture that was meant.
     """
 
     index: int
     key: bytes
     encoded: bytes
-    pixels: Tensor | None
+    pixels: NDArray[np.uint8] | None
     thumbnail: bytes | None
     fingerprint: PhotoFingerprint | None = None
     remarks: tuple[str, ...] = ()
@@ -54,7 +53,7 @@ class PixelBatch:
     """
 
     indices: np.ndarray
-    pixels: Tensor
+    pixels: NDArray[np.uint8]
 
 
 def load_photos(
@@ -64,6 +63,7 @@ def load_photos(
     indices: Sequence[int] | np.ndarray | None = None,
     wanted: Wanted | None = None,
     thumbnail_size: int | None = None,
+    fingerprints: bool = False,
     ahead: int = 64,
     threads: int = 2,
     bad: list[BadPhoto],
@@ -81,6 +81,7 @@ def load_photos(
             does not want are passed on without being decoded, and so without their pixels being checked.
         thumbnail_size: Longer side in pixels of a JPEG thumbnail, made from the same decoded image, which of a JPEG
             photo may be as small as twice `transform.size`; no thumbnails if None.
+        fingerprints: Make the fingerprint of every photo that is decoded.
         ahead: Photos read ahead.
         threads: Photos read or decoded at once.
         bad: The photos that cannot be used are appended here, in order; report them after the last photo.
@@ -91,7 +92,7 @@ def load_photos(
     if ahead < 1 or threads < 1:
         raise ValueError(f"ahead {ahead} and threads {threads} must be at least 1")
     order = range(len(table)) if indices is None else [int(index) for index in indices]
-    reader = _PhotoReader(table, transform, thumbnail_size)
+    reader = _PhotoReader(table, transform, thumbnail_size, fingerprints)
     if wanted is None:
         loaded = map_in_order(order, reader.read_and_decode, threads=threads, ahead=ahead)
     else:
@@ -132,7 +133,7 @@ def load_pixels(
     def batches() -> Iterator[PixelBatch]:
         while batch := list(islice(photos, batch_size)):
             pixels = [photo.pixels for photo in batch if photo.pixels is not None]
-            yield PixelBatch(np.array([photo.index for photo in batch]), torch.stack(pixels))  # (b, 3, S, S)
+            yield PixelBatch(np.array([photo.index for photo in batch]), np.stack(pixels))  # (b, 3, S, S)
 
     return batches()
 
@@ -144,6 +145,7 @@ class _PhotoReader:
     table: PhotoTable
     transform: ImageTransform
     thumbnail_size: int | None
+    fingerprints: bool
 
     def read(self, index: int) -> LoadedPhoto | BadPhoto:
         """Return a photo without its pixels."""
@@ -160,9 +162,9 @@ class _PhotoReader:
         except DataError as error:
             return self.table.bad_photo(photo.index, error)
         image = decoded.image
-        pixels = torch.from_numpy(image_pixels(image, self.transform)).permute(2, 0, 1).contiguous()  # (3, S, S)
+        pixels = np.ascontiguousarray(image_pixels(image, self.transform).transpose(2, 0, 1))  # (3, S, S)
         thumbnail = None if self.thumbnail_size is None else encode_thumbnail(image, self.thumbnail_size)
-        fingerprint = image_fingerprint(image)
+        fingerprint = image_fingerprint(image) if self.fingerprints else None
         return replace(photo, pixels=pixels, thumbnail=thumbnail, fingerprint=fingerprint, remarks=decoded.remarks)
 
     def read_and_decode(self, index: int) -> LoadedPhoto | BadPhoto:

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from vicp.data.dates import photo_dates
 from vicp.data.fingerprints import PhotoFingerprint, near_groups
@@ -63,6 +61,9 @@ def num_shared(moments: Codes) -> int:
 
 def _components(links: Codes, num_photos: int) -> Codes:
     """Return the connected component (n,) of each photo, numbered by its first photo."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     left, right = links
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(num_photos, num_photos))
     labels = connected_components(graph, directed=False)[1]

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from vicp.data.decoding.decode import decode_with_remarks
 from vicp.data.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
@@ -47,7 +46,7 @@ def check_and_load(
     progress: Progress | None = None,
     fingerprints: dict[int, PhotoFingerprint] | None = None,
     bad: list[BadPhoto],
-) -> dict[int, Tensor]:
+) -> dict[int, NDArray[np.uint8]]:
     """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
 
     Every photo is read and decoded once, and only the pixels returned are kept in memory.
@@ -66,17 +65,17 @@ def check_and_load(
     """
     wanted = {int(index) for index in indices}
 
-    def decode(index: int, data: bytes) -> tuple[Tensor | None, tuple[str, ...]]:
+    def decode(index: int, data: bytes) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
         side = 2 * transform.size if index in wanted else _CHECK_SIDE if fingerprints is None else DECODED_SIDE
         decoded = decode_with_remarks(data, min_side=side)
         if fingerprints is not None:
             fingerprints[index] = image_fingerprint(decoded.image)
         if index not in wanted:
             return None, decoded.remarks
-        pixels = torch.from_numpy(image_pixels(decoded.image, transform)).permute(2, 0, 1)  # (3, S, S)
-        return pixels.contiguous(), decoded.remarks
+        pixels = np.ascontiguousarray(image_pixels(decoded.image, transform).transpose(2, 0, 1))  # (3, S, S)
+        return pixels, decoded.remarks
 
-    loaded: dict[int, Tensor] = {}
+    loaded: dict[int, NDArray[np.uint8]] = {}
     remarks: list[PhotoRemark] = []
     for index, (pixels, said) in _read_each(table, decode, threads=threads, progress=progress, bad=bad):
         remarks += table.remarks_on(index, said)

@@ -1,8 +1,11 @@
 """Seeds and generators derived from named parts, so that no two purposes share a random stream."""
 
-import torch
+from typing import TYPE_CHECKING
 
 from vicp.io import content_digest
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -18,6 +21,8 @@ def derive_seed(*parts: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def generator(*parts: int | str) -> torch.Generator:
+def generator(*parts: int | str) -> "torch.Generator":
     """Return a CPU generator seeded with `derive_seed(*parts)`."""
+    import torch
+
     return torch.Generator().manual_seed(derive_seed(*parts))

@@ -4,9 +4,10 @@ Exact binomial limits: Clopper and Pearson, Biometrika 26 (1934). An order stati
 Mathematical Statistics 12 (1941), and, as split conformal prediction, Vovk, Gammerman and Shafer (2005).
 """
 
+from bisect import bisect_right
 from math import ceil, floor, log, log1p
 
-from scipy import stats
+from vicp.decisions.incomplete_beta import beta_quantile, binomial_cdf
 
 
 def upper_limit(failures: int, trials: int, *, confidence: float) -> float:
@@ -28,7 +29,7 @@ def upper_limit(failures: int, trials: int, *, confidence: float) -> float:
         raise ValueError(f"{failures} failures of {trials} trials; expected 0 to {trials}")
     if failures == trials:
         return 1.0
-    return float(stats.beta.ppf(confidence, failures + 1, trials - failures))
+    return beta_quantile(confidence, failures + 1, trials - failures)
 
 
 def allowed_failures(trials: int, rate: float, *, confidence: float) -> int:
@@ -40,10 +41,8 @@ def allowed_failures(trials: int, rate: float, *, confidence: float) -> int:
         ValueError: Numbers outside their range.
     """
     _check(rate=rate, confidence=confidence)
-    k = int(stats.binom.ppf(1 - confidence, trials, rate)) + 1  # P(<= k) is above 1 - confidence here or before
-    while k >= 0 and stats.binom.cdf(k, trials, rate) > (1 - confidence) * (1 + 1e-12):
-        k -= 1
-    return k
+    limit = (1 - confidence) * (1 + 1e-9)
+    return bisect_right(range(trials), limit, key=lambda k: binomial_cdf(k, trials, rate)) - 1
 
 
 def trials_needed(rate: float, *, confidence: float) -> int:

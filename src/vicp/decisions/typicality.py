@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from vicp.decisions.incomplete_beta import student_t_cdf
 from vicp.decisions.trials import log_similarity
 
 Floats = NDArray[np.float32]
@@ -44,5 +44,4 @@ class CategoryReference:
         mean = np.mean([nearness[self.groups == group].mean() for group in np.unique(self.groups)])
         variance = (num * nearness.var() + SPREAD_WEIGHT * SPREAD**2) / (num + SPREAD_WEIGHT)
         distance = (log_similarity((query @ self.embeddings.T).max(axis=1)) - mean) / np.sqrt(variance * (1 + 1 / num))
-        shares: Array = stats.t.cdf(distance, df=num - 1 + SPREAD_WEIGHT)
-        return shares
+        return np.array([student_t_cdf(each, num - 1 + SPREAD_WEIGHT) for each in distance.tolist()])

@@ -130,7 +130,7 @@ def _whiten(embedder: Embedder, support: EncodedSupport, embeddings: Tensor) -> 
         scatter = whitening.scatter_of_pairs(photos[left], photos[right], same)
     except ValueError as error:
         raise DataError(f"{support.category}: the same-pairs give no metric ({error})") from error
-    return whitening.apply(scatter.whitening(SHRINKAGE), embeddings)
+    return torch.from_numpy(scatter.whitening(SHRINKAGE).apply(embeddings.numpy()))
 
 
 def _world_support(embedder: Embedder, num_pairs: int, seed: int) -> EncodedSupport:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vicp.adapt.controls import (
@@ -162,7 +163,7 @@ class _TaskRun:
         if isinstance(adaptation, Embedder):
             return adaptation.embed_pixels(self.loaded_task.pixels, mirror=self.config.protocol.mirror)
         if all(visual is None for visual in adaptation.feature_sources):  # a metric, say
-            return adaptation.project([self.frozen])
+            return torch.from_numpy(adaptation.project([self.frozen.numpy()]))
         return self.embedder.embed_pixels(self.loaded_task.pixels, adaptation, mirror=self.config.protocol.mirror)
 
     def adapt(self, support: EncodedSupport, name: str) -> None:

@@ -168,7 +168,7 @@ def load_task(embedder: Embedder, table: PhotoTable, task: EvaluationTask) -> It
         pixels = _space((len(rows), 3, side, side), Path(folder))
         bad: list[BadPhoto] = []
         for batch in load_pixels(table.select(rows), embedder.transform, batch_size=embedder.batch_size, bad=bad):
-            pixels[batch.indices] = batch.pixels.numpy()
+            pixels[batch.indices] = batch.pixels
         if bad:
             raise DataError(bad_photos_message(bad))
         yield LoadedTask(task, rows, row_identities(table, rows), torch.from_numpy(pixels))

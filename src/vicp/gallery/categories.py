@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from torch import Tensor
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Blend
 from vicp.data.records import nearest
@@ -17,6 +16,7 @@ from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PROMPTS, SCHEMAS, check_name, embeddings_table
 from vicp.io import content_digest
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ def find_category(snapshot: Snapshot, name: str) -> GalleryCategory:
     return categories[name]
 
 
-def add_categories(writer: Change, embedder: Embedder, prompts: Mapping[str, Prompt | None]) -> list[str]:
+def add_categories(writer: Change, encoder: PhotoEncoder, prompts: Mapping[str, Prompt | None]) -> list[str]:
     """Add the categories that the gallery does not have, and returns their names.
 
     Args:
         writer: The change to write with.
-        embedder: Of the gallery's model.
+        encoder: Of the gallery's model.
         prompts: The prompt of each category by its name. None embeds a new category with the plain backbone, and
             leaves the prompt of one that is there as it is.
 
@@ -80,10 +80,10 @@ def add_categories(writer: Change, embedder: Embedder, prompts: Mapping[str, Pro
         PromptError: A prompt belongs to another model.
     """
     uri, categories = writer.snapshot.uri, gallery_categories(writer.snapshot)
-    check_model(embedder, str(writer.snapshot.settings["fingerprint"]), uri=uri)
+    check_model(encoder, str(writer.snapshot.settings["fingerprint"]), uri=uri)
     new_prompts = {}
     for name, prompt in prompts.items():
-        space = embedding_space_key(embedder, prompt, name)
+        space = embedding_space_key(encoder, prompt, name)
         if name not in categories:
             new_prompts[check_name(name, "category")] = prompt
         elif prompt is not None and categories[name].space != space:
@@ -92,18 +92,18 @@ def add_categories(writer: Change, embedder: Embedder, prompts: Mapping[str, Pro
                 f"{categories[name].space}; this one is {prompt.recipe}, {space}): `vicp gallery reindex` moves them"
             )
     for name, prompt in new_prompts.items():
-        write_prompt(writer, embedder, name, prompt)
+        write_prompt(writer, encoder, name, prompt)
     if new_prompts:
         writer.commit(", ".join(f"{name} ({_method(prompt)})" for name, prompt in new_prompts.items()))
     return list(new_prompts)
 
 
-def write_prompt(writer: Change, embedder: Embedder, category: str, prompt: Prompt | None) -> None:
+def write_prompt(writer: Change, encoder: PhotoEncoder, category: str, prompt: Prompt | None) -> None:
     """Write the prompt of a category over the one it had, without a commit."""
     row = {
         "category": category,
-        "space": embedding_space_key(embedder, prompt, category),
-        "model": embedder.fingerprint,
+        "space": embedding_space_key(encoder, prompt, category),
+        "model": encoder.fingerprint,
         "method": _method(prompt),
         "prompt": b"" if prompt is None else prompt.to_bytes(),
         **writer.signature(),
@@ -111,7 +111,7 @@ def write_prompt(writer: Change, embedder: Embedder, category: str, prompt: Prom
     writer.update(PROMPTS, pa.Table.from_pylist([row], schema=SCHEMAS[PROMPTS]))
 
 
-def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str) -> str:
+def embedding_space_key(encoder: PhotoEncoder, prompt: Prompt | None, category: str) -> str:
     """Return the fingerprint (16 hex digits) of weights, transform and prompt, for the photos of a category.
 
     Embeddings can be compared if one model, one transform and one prompt made them, and only then.
@@ -119,25 +119,25 @@ def embedding_space_key(embedder: Embedder, prompt: Prompt | None, category: str
     Raises:
         PromptError: The prompt belongs to another model.
     """
-    pooling = embedder.backbone.pooling
-    parts = [f"{category}/{embedder.fingerprint}/{pooling}/{embedder.transform.fingerprint}".encode()]
+    pooling = encoder.engine.pooling
+    parts = [f"{category}/{encoder.fingerprint}/{pooling}/{encoder.transform.fingerprint}".encode()]
     if prompt is not None:
-        embedder.check(prompt)
+        encoder.check(prompt)
         weight = prompt.recipe.weight if isinstance(prompt.recipe, Blend) else None
         parts.append(f"{prompt.recipe.features}/{weight}".encode())
         for visual in prompt.feature_sources:
-            parts.append(b"/" if visual is None else b"".join(map(_tensor_bytes, visual.parts)))
+            parts.append(b"/" if visual is None else b"".join(map(_array_bytes, visual.parts)))
         for transform in (prompt.whitening, prompt.emitted_metric):
             if transform is not None:
-                parts.append(_tensor_bytes(transform.mean) + _tensor_bytes(transform.weight))
+                parts.append(_array_bytes(transform.mean) + _array_bytes(transform.weight))
     return content_digest(parts).hex()
 
 
-def check_model(embedder: Embedder, fingerprint: str, *, uri: str) -> None:
+def check_model(encoder: PhotoEncoder, fingerprint: str, *, uri: str) -> None:
     """Raises `GalleryError` where the gallery's embeddings are of another model than this one."""
-    if embedder.fingerprint != fingerprint:
+    if encoder.fingerprint != fingerprint:
         raise GalleryError(
-            f"{uri}: its photos are embedded with model {fingerprint}, this one is {embedder.fingerprint}: use that "
+            f"{uri}: its photos are embedded with model {fingerprint}, this one is {encoder.fingerprint}: use that "
             "model, or move the gallery to this one with `vicp gallery reindex`"
         )
 
@@ -153,5 +153,5 @@ def _method(prompt: Prompt | None) -> str:
     return "no prompt" if prompt is None else str(prompt.recipe)
 
 
-def _tensor_bytes(tensor: Tensor) -> bytes:
-    return np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes()
+def _array_bytes(array: Floats) -> bytes:
+    return np.ascontiguousarray(array).tobytes()

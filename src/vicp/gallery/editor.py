@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from vicp.adapt.embedder import Embedder, HasEmbedder
 from vicp.data.support_file import LabelledPair
 from vicp.gallery.edit import assign_photos, merge_identities, remove_identity, remove_photos, rename_identity
 from vicp.gallery.labelling.labels import LabelResult, label_pairs
@@ -13,6 +12,7 @@ from vicp.gallery.reader import GalleryReader
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import change
 from vicp.gallery.store.journal import LogEntry, log_entries
+from vicp.runtime.photo_encoder import EncoderSource
 
 
 class GalleryEditor(GalleryReader):
@@ -30,7 +30,7 @@ class GalleryEditor(GalleryReader):
     def __init__(
         self,
         uri: str | os.PathLike[str],
-        model: Embedder | HasEmbedder | None = None,
+        model: EncoderSource | None = None,
         *,
         author: str | None = None,
         wait_for_lock: bool = False,

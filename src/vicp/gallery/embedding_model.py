@@ -3,25 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vicp.adapt.embedder import Embedder
-from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.errors import GalleryError
+from vicp.runtime.opening import open_encoder
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
-def model_settings(embedder: Embedder) -> dict[str, str | None]:
+def model_settings(encoder: PhotoEncoder) -> dict[str, str | None]:
     """Return the settings that say which model a gallery is of.
 
     `model` is the name of a VICP model, `backbone` that of a bare backbone; both are None for one without a name.
     """
-    is_backbone = embedder.model is None
+    engine = encoder.engine
     return {
-        "model": None if is_backbone else embedder.source,
-        "backbone": embedder.source if is_backbone else None,
-        "fingerprint": embedder.fingerprint,
+        "model": None if engine.is_backbone else engine.source,
+        "backbone": engine.source if engine.is_backbone else None,
+        "fingerprint": encoder.fingerprint,
     }
 
 
-def open_model(uri: str, settings: Mapping[str, Any]) -> Embedder:
+def open_model(uri: str, settings: Mapping[str, Any]) -> PhotoEncoder:
     """Return what embeds the photos of a gallery with these settings.
 
     Raises:
@@ -29,7 +29,7 @@ def open_model(uri: str, settings: Mapping[str, Any]) -> Embedder:
         WeightsError: It cannot be had.
     """
     if settings["backbone"] is not None:
-        return load_backbone_embedder(settings["backbone"])
+        return open_encoder(settings["backbone"], kind="backbone")
     if settings["model"] is not None:
-        return load_model(settings["model"])
+        return open_encoder(settings["model"], kind="model")
     raise GalleryError(f"{uri}: does not say how its model is opened: give the model")

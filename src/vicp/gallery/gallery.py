@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vicp.adapt.embedder import Embedder, HasEmbedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.inputs import Photos
 from vicp.decisions.outcome import ErrorTargets
@@ -14,14 +13,15 @@ from vicp.gallery.ann_index import INDEX_ROWS, LEAST_RECALL, categories_to_index
 from vicp.gallery.categories import add_categories, write_prompt
 from vicp.gallery.editor import GalleryEditor
 from vicp.gallery.embedding_model import model_settings
-from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.enroll import EnrollResult, assign_categories, enroll_photos
 from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, check_unknown, with_identity
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
+from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.queries import PhotoSource, open_source, query_tables
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import create_gallery, read_gallery, unlock_gallery
 from vicp.gallery.store.tables import check_name
+from vicp.runtime.photo_encoder import EncoderSource
 
 
 class Gallery(GalleryEditor):
@@ -33,8 +33,8 @@ class Gallery(GalleryEditor):
     sequence of these.
 
     Example:
-        >>> from vicp.adapt.load import load_model
-        >>> herd = Gallery.create("herd", load_model("mini"), author="ann")
+        >>> import vicp
+        >>> herd = Gallery.create("herd", vicp.load("mini"), author="ann")
         >>> herd.enroll("photos", category="cow").added
         6
         >>> herd.merge("Berta", ["Bertha"], reason="the same star on the forehead").summary
@@ -44,7 +44,7 @@ class Gallery(GalleryEditor):
 
     Args:
         uri: A folder, or a place in object storage such as s3://bucket/gallery.
-        model: What embeds photos: a `vicp.Model`, or an embedder; None opens the one that the gallery names, as soon
+        model: What embeds photos: a `vicp.Model`, or an encoder; None opens the one that the gallery names, as soon
             as a method needs it.
         author: Who makes changes, for the log; the login name if None.
         wait_for_lock: Wait while another process writes, instead of raising `GalleryError`.
@@ -54,7 +54,7 @@ class Gallery(GalleryEditor):
     def create(
         cls,
         uri: str | os.PathLike[str],
-        model: Embedder | HasEmbedder,
+        model: EncoderSource,
         prompts: Sequence[Prompt] = (),
         *,
         keep_photos: bool = True,
@@ -79,13 +79,13 @@ class Gallery(GalleryEditor):
         """
         gallery = cls(uri, model, author=author, wait_for_lock=wait_for_lock)
         for prompt in prompts:
-            gallery.embedder.check(prompt)
-        settings = {**model_settings(gallery.embedder), "keep_photos": keep_photos}
+            gallery.encoder.check(prompt)
+        settings = {**model_settings(gallery.encoder), "keep_photos": keep_photos}
         by_category = {prompt.category: prompt for prompt in prompts}
 
         def write_prompts(writer: Change) -> None:
             for name, prompt in by_category.items():
-                write_prompt(writer, gallery.embedder, check_name(name, "category"), prompt)
+                write_prompt(writer, gallery.encoder, check_name(name, "category"), prompt)
 
         create_gallery(gallery.uri, settings, author=gallery.author, reason=reason, fill=write_prompts)
         return gallery
@@ -94,7 +94,7 @@ class Gallery(GalleryEditor):
     def open(
         cls,
         uri: str | os.PathLike[str],
-        model: Embedder | HasEmbedder | None = None,
+        model: EncoderSource | None = None,
         *,
         author: str | None = None,
         wait_for_lock: bool = False,
@@ -139,7 +139,7 @@ class Gallery(GalleryEditor):
             prompts: Prompts of new categories; a category without one uses the plain backbone.
             route: Let the prompts of the gallery decide each photo's category.
             reason: A note for the log.
-            embed: Where the embeddings are computed, as `find_engine` gives it.
+            embed: Where the embeddings are computed, as `find_workers` gives it.
 
         Raises:
             DataError: Photos that cannot be used and that the model does not skip; the others are in the gallery.
@@ -147,13 +147,13 @@ class Gallery(GalleryEditor):
                 process is writing.
             PromptError: A prompt belongs to another model.
         """
-        table = open_source(photos, category=category, skip_bad=self.embedder.skip_bad)
+        table = open_source(photos, category=category, skip_bad=self.encoder.skip_bad)
         if prompts:
             self._add_categories({prompt.category: prompt for prompt in prompts}, reason)
-        table = assign_categories(self.embedder, self.snapshot, table, category=category, route=route)
+        table = assign_categories(self.encoder, self.snapshot, table, category=category, route=route)
         self._add_categories(dict.fromkeys(table.categories), reason)
         with self._writing("enroll", reason) as writer:
-            result = enroll_photos(writer, self.embedder, table, embed=embed)
+            result = enroll_photos(writer, self.encoder, table, embed=embed)
         return replace(result, index=tuple(self.index()))
 
     def new(
@@ -182,14 +182,14 @@ class Gallery(GalleryEditor):
         """
         if not self.categories():
             raise GalleryError(f"{self.uri}: no category yet: `vicp gallery enroll {self.uri} PHOTOS` adds one")
-        tables = query_tables(photos, skip_bad=self.embedder.skip_bad)
+        tables = query_tables(photos, skip_bad=self.encoder.skip_bad)
         check_unknown(self.snapshot, tables)
         identifications = self.identify(tables, category=category, targets=targets, top=1).identifications
         category, identity = check_new(self.snapshot, identifications, name=name, force=force)
         num_added = 0
         with self._writing("enroll", reason) as writer:
             for table in tables:
-                num_added += enroll_photos(writer, self.embedder, with_identity(table, category, identity)).added
+                num_added += enroll_photos(writer, self.encoder, with_identity(table, category, identity)).added
         return NewIdentityResult(identity, category, num_added, identifications)
 
     def reindex(
@@ -208,7 +208,7 @@ class Gallery(GalleryEditor):
             prompts: New prompts of categories.
             without_prompt: Categories to embed with the plain backbone from now on.
             reason: A note for the log.
-            embed: Where the embeddings are computed, as `find_engine` gives it.
+            embed: Where the embeddings are computed, as `find_workers` gives it.
 
         Raises:
             GalleryError: No such category, a photo that is neither kept nor where it was, or another process is
@@ -217,7 +217,7 @@ class Gallery(GalleryEditor):
         """
         wanted = {**{prompt.category: prompt for prompt in prompts}, **dict.fromkeys(without_prompt)}
         with self._writing("reindex", reason) as writer:
-            return reindex_categories(writer, self.embedder, wanted, embed=embed)
+            return reindex_categories(writer, self.encoder, wanted, embed=embed)
 
     def index(self, *, min_photos: int = INDEX_ROWS, min_recall: float = LEAST_RECALL) -> list[str]:
         """Make a search index for every large category, and returns what was done, for people; `enroll` calls it.
@@ -237,4 +237,4 @@ class Gallery(GalleryEditor):
 
     def _add_categories(self, prompts: Mapping[str, Prompt | None], reason: str) -> None:
         with self._writing("categories", reason) as writer:
-            add_categories(writer, self.embedder, prompts)
+            add_categories(writer, self.encoder, prompts)

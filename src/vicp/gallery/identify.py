@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification, IdentificationReport
@@ -20,6 +19,7 @@ from vicp.gallery.category_search import DEFAULT_QUESTION, CategorySearch, Query
 from vicp.gallery.nearest import nearest_in_category, nearest_in_table
 from vicp.gallery.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 FITS_NONE = "fits no category of this gallery"
 PLAIN = None  # the key of embeddings without a prompt, next to those of the categories
@@ -28,7 +28,7 @@ Floats = NDArray[np.float32]
 
 
 def identify_photos(
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     gallery: PhotoTable,
     queries: Sequence[PhotoTable],
     *,
@@ -38,7 +38,7 @@ def identify_photos(
     """Return who of a table of photos every query shows.
 
     Args:
-        embedder: The prompt's model.
+        encoder: The prompt's model.
         gallery: Photos of known individuals; of the prompt's category alone, where it is among theirs.
         queries: Photos to identify.
         prompt: The category's; None compares plain embeddings.
@@ -48,13 +48,13 @@ def identify_photos(
         DataError: Photos that cannot be used, or a gallery photo without an identity.
         PromptError: The prompt belongs to another model.
     """
-    known, search = search_photos(embedder, gallery, prompt=prompt)
-    report = identify_with(embedder, search, queries, prompt=prompt, question=question)
+    known, search = search_photos(encoder, gallery, prompt=prompt)
+    report = identify_with(encoder, search, queries, prompt=prompt, question=question)
     return replace(report, skipped=report.skipped + len(known.skipped))
 
 
 def search_photos(
-    embedder: Embedder, gallery: PhotoTable, *, prompt: Prompt | None
+    encoder: PhotoEncoder, gallery: PhotoTable, *, prompt: Prompt | None
 ) -> tuple[PhotoTable, CategorySearch]:
     """Return the photos of known individuals that can be used, and the search of these individuals.
 
@@ -64,13 +64,13 @@ def search_photos(
     """
     if prompt is not None and prompt.category in gallery.categories:
         gallery = gallery.of_category(prompt.category)
-    known, embeddings = embedder.embed(gallery, prompt)
+    known, embeddings = encoder.embed(gallery, prompt)
     category = prompt.category if prompt is not None else _only_category(known)
-    return known, CategorySearch.of(category, nearest_in_table(known, embeddings.float().numpy()), prompt)
+    return known, CategorySearch.of(category, nearest_in_table(known, embeddings), prompt)
 
 
 def identify_with(
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     search: CategorySearch,
     queries: Sequence[PhotoTable],
     *,
@@ -83,19 +83,17 @@ def identify_with(
         DataError: Photos that cannot be used.
         PromptError: The prompt belongs to another model.
     """
-    embedded = [embedder.embed_under(table, [prompt] if prompt is None else [prompt, None]) for table in queries]
+    embedded = [encoder.embed_under(table, [prompt] if prompt is None else [prompt, None]) for table in queries]
     identifications = [
         identification
         for table, embeddings in embedded
-        for identification in search.identify(
-            QueryEmbeddings(_names(table), embeddings[0].float().numpy(), embeddings[-1].float().numpy()), question
-        )
+        for identification in search.identify(QueryEmbeddings(_names(table), embeddings[0], embeddings[-1]), question)
     ]
     return _report(identifications, [search], sum(len(table.skipped) for table, _ in embedded))
 
 
 def identify_in_gallery(
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     snapshot: Snapshot,
     queries: Sequence[PhotoTable],
     *,
@@ -106,7 +104,7 @@ def identify_in_gallery(
     """Return who of a stored gallery every query shows.
 
     Args:
-        embedder: The gallery's model.
+        encoder: The gallery's model.
         snapshot: The gallery.
         queries: Photos to identify.
         category: Theirs; None lets the prompts decide where the gallery has several.
@@ -119,13 +117,10 @@ def identify_in_gallery(
     """
     categories = _categories(snapshot, category)
     for stored in categories.values():
-        check_model(embedder, stored.model, uri=snapshot.uri)
+        check_model(encoder, stored.model, uri=snapshot.uri)
     prompts = [*(stored.prompt for stored in categories.values()), None]
-    embedded = [embedder.embed_under(table, prompts) for table in queries]
-    by_category = [
-        dict(zip([*categories, PLAIN], (rows.float().numpy() for rows in embeddings), strict=True))
-        for _, embeddings in embedded
-    ]
+    embedded = [encoder.embed_under(table, prompts) for table in queries]
+    by_category = [dict(zip([*categories, PLAIN], embeddings, strict=True)) for _, embeddings in embedded]
     chosen = [
         choose_categories(snapshot, categories, {name: rows[name] for name in categories}, allow_unknown=allow_unknown)
         for rows in by_category

@@ -7,7 +7,6 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from vicp.adapt.embedder import Embedder, HasEmbedder, embedder_of
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
@@ -26,6 +25,7 @@ from vicp.gallery.store.database import read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.verify import verify_in_gallery
+from vicp.runtime.photo_encoder import EncoderSource, PhotoEncoder, encoder_of
 
 ExportLayout = Literal["table", "fiftyone", "pairs"]
 
@@ -37,29 +37,29 @@ class GalleryReader:
 
     Args:
         uri: A folder, or a place in object storage such as s3://bucket/gallery.
-        model: What embeds photos: a `vicp.Model`, or an embedder; None opens the one that the gallery names, as soon
+        model: What embeds photos: a `vicp.Model`, or an encoder; None opens the one that the gallery names, as soon
             as a method needs it.
     """
 
-    def __init__(self, uri: str | os.PathLike[str], model: Embedder | HasEmbedder | None = None) -> None:
+    def __init__(self, uri: str | os.PathLike[str], model: EncoderSource | None = None) -> None:
         self.uri = os.fspath(uri)
-        self._embedder = None if model is None else embedder_of(model)
+        self._encoder = None if model is None else encoder_of(model)
 
     def __repr__(self) -> str:
         """Return where it is."""
         return f"{type(self).__name__}({self.uri!r})"
 
     @property
-    def embedder(self) -> Embedder:
+    def encoder(self) -> PhotoEncoder:
         """Return what embeds photos; the model is opened where that has not been done.
 
         Raises:
             GalleryError: The gallery does not say how its model is opened.
             WeightsError: The model cannot be had.
         """
-        if self._embedder is None:
-            self._embedder = open_model(self.uri, self.snapshot.settings)
-        return self._embedder
+        if self._encoder is None:
+            self._encoder = open_model(self.uri, self.snapshot.settings)
+        return self._encoder
 
     @property
     def snapshot(self) -> Snapshot:
@@ -92,9 +92,9 @@ class GalleryReader:
             DataError: Photos that cannot be used.
             GalleryError: No such category, nothing enrolled, or another model.
         """
-        tables = query_tables(photos, skip_bad=self.embedder.skip_bad)
+        tables = query_tables(photos, skip_bad=self.encoder.skip_bad)
         return identify_in_gallery(
-            self.embedder,
+            self.encoder,
             self.snapshot,
             tables,
             category=category,
@@ -117,7 +117,7 @@ class GalleryReader:
             DataError: A photo that cannot be used.
             GalleryError: No such category, a photo that fits none, or another model.
         """
-        return verify_in_gallery(self.embedder, self.snapshot, pair_table(a, b), category=category, targets=targets)
+        return verify_in_gallery(self.encoder, self.snapshot, pair_table(a, b), category=category, targets=targets)
 
     def cluster(
         self, *, category: str | None = None, method: ClusterMethod = "agglomerative", cut: float | None = None

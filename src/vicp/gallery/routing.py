@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.adapt.embedder import Embedder
 from vicp.data.records import PhotoTable
 from vicp.gallery.categories import GalleryCategory, check_model
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 UNKNOWN = "unknown"  # the category of photos that fit none
 MAX_PHOTOS = 1000  # of a category, to estimate its density
@@ -102,7 +102,7 @@ def choose_categories(
 
 
 def embed_under_prompts(
-    embedder: Embedder, snapshot: Snapshot, table: PhotoTable, categories: Mapping[str, GalleryCategory]
+    encoder: PhotoEncoder, snapshot: Snapshot, table: PhotoTable, categories: Mapping[str, GalleryCategory]
 ) -> tuple[dict[str, Floats], PhotoTable]:
     """Return embeddings of the photos under every category's prompt, and the photos that could be used.
 
@@ -111,6 +111,6 @@ def embed_under_prompts(
         GalleryError: The gallery's embeddings are of another model.
     """
     for category in categories.values():
-        check_model(embedder, category.model, uri=snapshot.uri)
-    usable, embeddings = embedder.embed_under(table, [category.prompt for category in categories.values()])
-    return {name: rows.float().numpy() for name, rows in zip(categories, embeddings, strict=True)}, usable
+        check_model(encoder, category.model, uri=snapshot.uri)
+    usable, embeddings = encoder.embed_under(table, [category.prompt for category in categories.values()])
+    return dict(zip(categories, embeddings, strict=True)), usable

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt
 from vicp.data.loading import load_pixels
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
@@ -19,15 +18,17 @@ from vicp.gallery.category_rule import category_reference, category_rule
 from vicp.gallery.nearest import nearest_in_category
 from vicp.gallery.routing import UNKNOWN, choose_categories
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.runtime.engine import Pixels
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 def verify_photos(
-    embedder: Embedder, pair: PhotoTable, *, prompt: Prompt | None, targets: ErrorTargets = DEFAULT_TARGETS
+    encoder: PhotoEncoder, pair: PhotoTable, *, prompt: Prompt | None, targets: ErrorTargets = DEFAULT_TARGETS
 ) -> Verification:
     """Return whether two photos show one individual, under a category's prompt.
 
     Args:
-        embedder: The prompt's model.
+        encoder: The prompt's model.
         pair: A table of the two photos.
         prompt: The category's; None compares plain embeddings, and all that is believed is borrowed.
         targets: The error rates to keep.
@@ -36,9 +37,9 @@ def verify_photos(
         DataError: A photo that cannot be used.
         PromptError: The prompt belongs to another model.
     """
-    pixels = decode_pair(embedder, pair)
-    embeddings = embedder.embed_pixels(pixels, prompt, mirror=False)  # (2, D)
-    plain = embeddings if prompt is None else embedder.embed_pixels(pixels, mirror=False)
+    pixels = decode_pair(encoder, pair)
+    embeddings = encoder.embed_pixels(pixels, prompt)  # (2, D)
+    plain = embeddings if prompt is None else encoder.embed_pixels(pixels)
     rule, reference = category_rule(prompt, None), category_reference(prompt, None)
     return _verify(
         _PairEmbeddings(embeddings, plain), rule, reference, "" if prompt is None else prompt.category, targets
@@ -46,7 +47,7 @@ def verify_photos(
 
 
 def verify_in_gallery(
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     snapshot: Snapshot,
     pair: PhotoTable,
     *,
@@ -56,7 +57,7 @@ def verify_in_gallery(
     """Return whether two photos show one individual, under a stored category's prompt.
 
     Args:
-        embedder: The gallery's model.
+        encoder: The gallery's model.
         snapshot: The gallery.
         pair: A table of the two photos.
         category: Theirs; None lets the first photo decide.
@@ -69,20 +70,19 @@ def verify_in_gallery(
     categories = gallery_categories(snapshot) if category is None else {category: find_category(snapshot, category)}
     if not categories:
         raise GalleryError(f"{snapshot.uri}: no category yet: `vicp gallery enroll {snapshot.uri} PHOTOS` adds one")
-    pixels = decode_pair(embedder, pair)
-    embeddings: dict[str, Tensor] = {}
+    pixels = decode_pair(encoder, pair)
+    embeddings: dict[str, Floats] = {}
     for name, stored in categories.items():
-        check_model(embedder, stored.model, uri=snapshot.uri)
-        embeddings[name] = embedder.embed_pixels(pixels, stored.prompt, mirror=False)  # (2, D)
-    queries = {name: rows.float().numpy() for name, rows in embeddings.items()}
-    chosen = choose_categories(snapshot, categories, queries, allow_unknown=True)[0]
+        check_model(encoder, stored.model, uri=snapshot.uri)
+        embeddings[name] = encoder.embed_pixels(pixels, stored.prompt)  # (2, D)
+    chosen = choose_categories(snapshot, categories, embeddings, allow_unknown=True)[0]
     if chosen == UNKNOWN and chosen not in categories:
         first = pair.frame["path"].iloc[0]
         raise GalleryError(f"{first}: fits no category of {snapshot.uri}: give --category ({', '.join(categories)})")
     stored = categories[chosen]
     nearest = nearest_in_category(snapshot, stored) if stored.prompt is None else None
     return _verify(
-        _PairEmbeddings(embeddings[chosen], embedder.embed_pixels(pixels, mirror=False)),
+        _PairEmbeddings(embeddings[chosen], encoder.embed_pixels(pixels)),
         category_rule(stored.prompt, nearest),
         category_reference(stored.prompt, nearest),
         chosen,
@@ -91,25 +91,25 @@ def verify_in_gallery(
     )
 
 
-def decode_pair(embedder: Embedder, pair: PhotoTable) -> Tensor:
+def decode_pair(encoder: PhotoEncoder, pair: PhotoTable) -> Pixels:
     """Return the pixels (2, 3, S, S) uint8 of two photos.
 
     Raises:
         DataError: A photo that cannot be used.
     """
     bad: list[BadPhoto] = []
-    batches = list(load_pixels(pair, embedder.transform, threads=1, bad=bad))
+    batches = list(load_pixels(pair, encoder.transform, threads=1, bad=bad))
     if bad:
         raise DataError(f"cannot compare these photos: {list_rows(bad)}")
-    return torch.cat([batch.pixels for batch in batches])
+    return np.concatenate([batch.pixels for batch in batches])
 
 
 @dataclass(frozen=True, eq=False)
 class _PairEmbeddings:
     """Embeddings of two photos: under the category's prompt (2, D), and without one (2, D')."""
 
-    prompted: Tensor
-    plain: Tensor
+    prompted: Floats
+    plain: Floats
 
 
 def _verify(
@@ -123,7 +123,7 @@ def _verify(
 ) -> Verification:
     """Return what the embeddings of two photos say of them."""
     similarity = float(pair.prompted[0] @ pair.prompted[1])
-    shares = None if reference is None else reference.typicality(pair.plain.float().numpy())
+    shares = None if reference is None else reference.typicality(pair.plain)
     typicality = None if shares is None else float(shares.min())
     of_category = typicality is None or typicality >= LEAST_TYPICALITY
     decision = rule.decide_pair(similarity, targets)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 ATTENTION = "vicp_prompted"
@@ -141,6 +141,11 @@ class Backbone(nn.Module):
         """Return the backbone in that mode; a frozen one stays in eval."""
         return super().train(mode and not self.frozen)
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Restore a pickled backbone in a process that may not know its attention yet."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        register_attention()
+
     @property
     def layers(self) -> list[nn.Module]:
         """The L transformer layers, first to last."""
@@ -259,7 +264,11 @@ def _without_photo(layer: nn.Module, tokens: Tensor) -> dict[str, object]:
     }
 
 
+def _no_mask(*arguments: object, **settings: object) -> None:
+    """Return no mask: photos have no padding, and a mask (N, N) would not fit keys that a prompt lengthens."""
+
+
 def register_attention() -> None:
-    """Make our attention known to transformers; again in a process that unpickles a backbone and makes none."""
+    """Make our attention known to transformers."""
     AttentionInterface.register(ATTENTION, prompted_attention)
-    AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+    AttentionMaskInterface.register(ATTENTION, _no_mask)

@@ -94,7 +94,7 @@ class MetricHead(nn.Module):
         """Return coordinates (..., r) of L2-normalised readouts (..., D') along V; no gradient reaches V."""
         return (readouts.float() - self.centre.detach()) @ self.input_directions.detach().T
 
-    def embed(self, readouts: Tensor, metric: CategoryMetric) -> Tensor:
+    def embed(self, readouts: Tensor, metric: CategoryMetric[Tensor]) -> Tensor:
         """Return L2-normalised float32 embeddings (..., D') of readouts (..., D') under the metric of one category.
 
         Of C categories, readouts are (C, n, D'): n photos of each.
@@ -108,11 +108,11 @@ class MetricHead(nn.Module):
         moved = ((centred @ self.input_directions.T) * gains) @ self.output_directions  # (..., D')
         return F.normalize(centred + moved, dim=-1)
 
-    def centre_of(self, metric: CategoryMetric) -> Tensor:
+    def centre_of(self, metric: CategoryMetric[Tensor]) -> Tensor:
         """Return what `embed` subtracts under this metric: (D',), or (C, D')."""
         return self.centre if metric.centre is None else metric.centre.float()
 
-    def matrix(self, metric: CategoryMetric) -> Tensor:
+    def matrix(self, metric: CategoryMetric[Tensor]) -> Tensor:
         """Return W (D', D') of one category's metric: `embed` is normalise((x - centre) W) for L2-normalised rows x."""
         whole = torch.eye(len(self.centre), device=self.centre.device)
         gains, nuisance = metric.gains.float(), metric.nuisance

@@ -35,7 +35,7 @@ class ContextOutput:
     tokens: Tensor
     states: Tensor
     label_states: Tensor
-    category_metric: CategoryMetric | None = None
+    category_metric: CategoryMetric[Tensor] | None = None
 
 
 class VICP(nn.Module):
@@ -200,10 +200,11 @@ class VICP(nn.Module):
         """
         with torch.inference_mode():
             output = self.encode_context(left[None], right[None], same[None])
+        metric = output.category_metric
         return VisualPrompt(
-            tokens=output.tokens[0].float().clone(),
-            states=output.states[0].float().clone(),
-            category_metric=None if output.category_metric is None else output.category_metric.of_context(0),
+            tokens=output.tokens[0].float().cpu().numpy(),
+            states=output.states[0].float().cpu().numpy(),
+            category_metric=None if metric is None else metric.of_context(0).map(lambda values: values.cpu().numpy()),
             category=category,
             num_pairs=len(same),
             seed=seed,
@@ -219,7 +220,9 @@ class VICP(nn.Module):
         tokens_per_pair = latents_per_pair + self.config.compare_in_context + 1
         return (self.reasoner.max_positions - self.config.num_prompts) // tokens_per_pair
 
-    def embed(self, pixels: Tensor, states: PromptStates | None = None, metric: CategoryMetric | None = None) -> Tensor:
+    def embed(
+        self, pixels: Tensor, states: PromptStates | None = None, metric: CategoryMetric[Tensor] | None = None
+    ) -> Tensor:
         """Return L2-normalised float32 embeddings (B, D or 2D) of photos (B, 3, H, W).
 
         Args:
@@ -229,7 +232,7 @@ class VICP(nn.Module):
         """
         return self.apply_metric(self.backbone.features(pixels, states), metric)
 
-    def apply_metric(self, readouts: Tensor, metric: CategoryMetric | None) -> Tensor:
+    def apply_metric(self, readouts: Tensor, metric: CategoryMetric[Tensor] | None) -> Tensor:
         """Return L2-normalised float32 embeddings (..., D') of readouts (..., D'), under a metric where there is one.
 
         Of C prompts, readouts are (C, n, D').

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.numpy import load, save
 
 from vicp.errors import PromptError
 from vicp.io import atomic_write, content_digest
 from vicp.model.category_metric import CategoryMetric
 
 FORMAT = "vicp-prompt-1"
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,24 @@ class VisualPrompt:
         category_metric: Of the readout; None where the model emits prompt tokens alone.
     """
 
-    tokens: Tensor
-    states: Tensor | None
+    tokens: Floats
+    states: Floats | None
     category: str
     num_pairs: int
     seed: int | None
     fingerprint: str
-    category_metric: CategoryMetric | None = None
+    category_metric: CategoryMetric[Floats] | None = None
 
     @property
-    def tensors(self) -> dict[str, Tensor | None]:
+    def arrays(self) -> dict[str, Floats | None]:
         """By the names they have in a file."""
-        metric = {} if self.category_metric is None else self.category_metric.tensors
+        metric = {} if self.category_metric is None else self.category_metric.arrays
         return {"tokens": self.tokens, "states": self.states, **metric}
 
     @property
-    def parts(self) -> tuple[Tensor, ...]:
-        """The tensors that decide how photos are embedded under it."""
-        return tuple(part for name, part in self.tensors.items() if name != "states" and part is not None)
+    def parts(self) -> tuple[Floats, ...]:
+        """The arrays that decide how photos are embedded under it."""
+        return tuple(part for name, part in self.arrays.items() if name != "states" and part is not None)
 
     def save(self, path: Path) -> None:
         """Write the prompt; the file appears whole or not at all.
@@ -59,7 +61,7 @@ class VisualPrompt:
             PromptError: It cannot be written there.
         """
         facts = {"category": self.category, "num_pairs": self.num_pairs, "seed": self.seed}
-        data = encode_prompt_file(self.tensors, facts, fingerprint=self.fingerprint, format_name=FORMAT)
+        data = encode_prompt_file(self.arrays, facts, fingerprint=self.fingerprint, format_name=FORMAT)
         write_prompt_file(path, data)
 
     @classmethod
@@ -72,9 +74,9 @@ class VisualPrompt:
         file = read_prompt_file(path, formats=(FORMAT,))
         try:
             return cls(
-                tokens=file.tensors["tokens"],
-                states=file.tensors.get("states"),
-                category_metric=CategoryMetric.from_tensors(file.tensors),
+                tokens=file.arrays["tokens"],
+                states=file.arrays.get("states"),
+                category_metric=CategoryMetric.from_arrays(file.arrays),
                 fingerprint=file.fingerprint,
                 category=file.facts["category"],
                 num_pairs=file.facts["num_pairs"],
@@ -84,19 +86,19 @@ class VisualPrompt:
             raise damaged(path, error) from error
 
 
-def digest(parts: Sequence[Tensor]) -> str:
-    """Return a digest, 16 hexadecimal digits, of the values of these CPU tensors."""
-    return content_digest(np.ascontiguousarray(part.numpy()).tobytes() for part in parts).hex()
+def digest(parts: Sequence[NDArray[Any]]) -> str:
+    """Return a digest, 16 hexadecimal digits, of the values of these arrays."""
+    return content_digest(np.ascontiguousarray(part).tobytes() for part in parts).hex()
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """What stands in a file of a prompt or adaptation: which format, tensors by name, and plain facts."""
+    """What stands in a file of a prompt or adaptation: which format, arrays by name, and plain facts."""
 
     format_name: str
     fingerprint: str
     facts: dict[str, Any]
-    tensors: dict[str, Tensor]
+    arrays: dict[str, NDArray[Any]]
 
 
 def write_prompt_file(path: Path, data: bytes) -> None:
@@ -113,11 +115,11 @@ def write_prompt_file(path: Path, data: bytes) -> None:
 
 
 def encode_prompt_file(
-    tensors: Mapping[str, Tensor | None], facts: dict[str, Any], *, fingerprint: str, format_name: str
+    arrays: Mapping[str, NDArray[Any] | None], facts: dict[str, Any], *, fingerprint: str, format_name: str
 ) -> bytes:
-    """Return the bytes of a safetensors file, without the tensors that are None."""
+    """Return the bytes of a safetensors file, without the arrays that are None."""
     metadata = {"format": format_name, "fingerprint": fingerprint, "facts": json.dumps(facts)}
-    present = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items() if t is not None}
+    present = {name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}
     data: bytes = save(present, metadata)
     return data
 
@@ -149,7 +151,7 @@ def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -
         PromptError: They are damaged or of another format.
     """
     try:
-        tensors = load(data)
+        arrays = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # as the safetensors format has it
         metadata = header.get("__metadata__") or {}
         if metadata.get("format") not in formats:
@@ -160,7 +162,7 @@ def decode_prompt_file(data: bytes, *, formats: tuple[str, ...], name: object) -
         facts = json.loads(metadata["facts"])
         if not isinstance(facts, dict):
             raise TypeError(f"facts are {type(facts).__name__}, expected a mapping")
-        return PromptFile(metadata["format"], metadata["fingerprint"], facts, tensors)
+        return PromptFile(metadata["format"], metadata["fingerprint"], facts, arrays)
     except (SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise damaged(name, error) from error
 

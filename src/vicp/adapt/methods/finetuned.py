@@ -93,7 +93,7 @@ def finetuned_snapshots(
         optimizer.step()
         if step in steps:
             marker = f"{embedder.fingerprint}+{step}"  # no prompt belongs to it
-            yield replace(embedder, backbone=backbone, model=None, static=None, cache=None, fingerprint=marker)
+            yield replace(embedder, backbone=backbone, model=None, static=None, fingerprint=marker)
 
 
 def support_loss(embeddings: Tensor, relation: Tensor, loss: Loss) -> Tensor:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.embedder import Embedder, as_tensors
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.adapt.methods.whitening import LinearTransform
+from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import PromptTokens
 from vicp.data.seeds import derive_seed
@@ -41,11 +41,11 @@ def emitted_metric(embedder: Embedder, prompt: Prompt) -> LinearTransform:
         ConfigError: This model emits no metric.
     """
     head = embedder.full_model.metric_head
-    metric = None if prompt.visual is None else prompt.visual.category_metric
+    metric = None if prompt.visual is None else as_tensors(prompt.visual.category_metric)
     if metric is None or head is None:
         raise ConfigError("this model emits prompt tokens alone, and no metric of the readout: choose another method")
     with torch.inference_mode():
-        return LinearTransform(head.centre_of(metric).clone(), head.matrix(metric))
+        return LinearTransform(head.centre_of(metric).cpu().numpy(), head.matrix(metric).cpu().numpy())
 
 
 def infer_prompt(

@@ -20,4 +20,4 @@ def static_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
             "give --model with such a folder, or choose another --adapt"
         )
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)
-    return Prompt(StaticTokens(), *facts, visual=VisualPrompt(embedder.static, None, *facts))
+    return Prompt(StaticTokens(), *facts, visual=VisualPrompt(embedder.static.numpy(), None, *facts))

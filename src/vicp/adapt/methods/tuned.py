@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vicp.adapt.embedder import Embedder
+from vicp.adapt.embedder import Embedder, as_tensors
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import RandomTokens
 from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
+from vicp.model.category_metric import CategoryMetric
 from vicp.model.precision import autocast, choose_precision
 from vicp.model.visual_prompt import VisualPrompt
 
@@ -44,28 +45,35 @@ class Tuning:
             raise ValueError(f"steps is {steps}; expected at least 1")
         while len(self._tokens) < steps:
             self._tokens.append(next(self._snapshots))
-        return replace(self.start, tokens=self._tokens[steps - 1])
+        return replace(self.start, tokens=self._tokens[steps - 1].numpy())
 
 
 def _token_snapshots(embedder: Embedder, support: EncodedSupport, start: VisualPrompt, rate: float) -> Iterator[Tensor]:
     """Yield the tokens after 1, 2, 3, ... steps, without end."""
-    size = start.tokens.square().mean().sqrt()
-    tokens = (start.tokens.detach() / size).requires_grad_()
+    first, metric = torch.tensor(start.tokens), as_tensors(start.category_metric)
+    size = first.square().mean().sqrt()
+    tokens = (first / size).requires_grad_()
     optimizer = torch.optim.AdamW([tokens], lr=rate, weight_decay=0.0)
     for rows in _batches(support, derive_seed(support.seed or 0, "tuned")):
-        loss = batch_loss(embedder, support, replace(start, tokens=size * tokens), rows)
+        loss = batch_loss(embedder, support, size * tokens, metric, rows)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         yield (size * tokens).detach()
 
 
-def batch_loss(embedder: Embedder, support: EncodedSupport, prompt: VisualPrompt, rows: np.ndarray) -> Tensor:
-    """Return the loss (scalar) of photos at `rows` under a prompt; 0 where nothing can be compared."""
+def batch_loss(
+    embedder: Embedder,
+    support: EncodedSupport,
+    tokens: Tensor,
+    metric: CategoryMetric[Tensor] | None,
+    rows: np.ndarray,
+) -> Tensor:
+    """Return the loss (scalar) of photos at `rows` under prompt tokens; 0 where nothing can be compared."""
     with autocast(choose_precision()):
-        states = embedder.backbone.prompt_states(prompt.tokens)
+        states = embedder.backbone.prompt_states(tokens)
         photos = normalise(support.pixels[rows], embedder.transform)
-        embeddings = embedder.embed_batch(photos, prompt, states)  # (b, D)
+        embeddings = embedder.embed_batch(photos, states, metric)  # (b, D)
     return ranking_loss(embeddings, torch.from_numpy(support.relation[np.ix_(rows, rows)]))
 
 
@@ -97,7 +105,7 @@ def random_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
     rows = [torch.randperm(len(layer), generator=draw)[:NUM_PROMPTS] for layer in inputs]
     tokens = torch.stack([layer[drawn] for layer, drawn in zip(inputs, rows, strict=True)])  # (L, M, D)
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)
-    return Prompt(RandomTokens(), *facts, visual=VisualPrompt(tokens, None, *facts))
+    return Prompt(RandomTokens(), *facts, visual=VisualPrompt(tokens.numpy(), None, *facts))
 
 
 def layer_inputs(embedder: Embedder, pixels: Tensor) -> list[Tensor]:

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class LinearTransform:
-    """A linear map of embeddings: `mean` (D,) is subtracted, then `weight` (D, D) applied; float32."""
-
-    mean: Tensor
-    weight: Tensor
+from vicp.adapt.linear_transform import LinearTransform
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class WithinClassScatter:
         scale = (self.singular.square() + shrinkage * self.variance).rsqrt() - floor  # (r,)
         identity = torch.eye(len(self.mean), dtype=self.mean.dtype, device=self.mean.device)
         weight = (self.directions.T * scale) @ self.directions + floor * identity  # (D, D)
-        return LinearTransform(mean=self.mean.float(), weight=weight.float())
+        return LinearTransform(mean=self.mean.float().cpu().numpy(), weight=weight.float().cpu().numpy())
 
 
 def scatter_of_pairs(left: Tensor, right: Tensor, same: Tensor) -> WithinClassScatter:
@@ -104,25 +97,6 @@ def scatter_of_groups(embeddings: Tensor, groups: np.ndarray) -> WithinClassScat
     centred = embeddings - (sums / torch.from_numpy(sizes)[:, None])[index]  # (n, D)
     rows = centred[torch.from_numpy(sizes[member] > 1)] / (len(groups) - len(sizes)) ** 0.5
     return _decompose(embeddings.mean(dim=0), rows)
-
-
-def apply(transform: LinearTransform, embeddings: Tensor) -> Tensor:
-    """Return transformed embeddings: normalise(W (x - mean)).
-
-    Args:
-        transform: As fitted.
-        embeddings: (B, D) floating point.
-
-    Returns:
-        (B, D) float32, L2-normalised.
-
-    Raises:
-        ValueError: Embeddings of another width than the transform's.
-    """
-    if embeddings.ndim != 2 or embeddings.shape[1] != len(transform.mean):
-        raise ValueError(f"embeddings are {tuple(embeddings.shape)}; expected (B, {len(transform.mean)})")
-    centred = embeddings.float() - transform.mean  # (B, D)
-    return F.normalize(centred @ transform.weight, dim=1)
 
 
 def _decompose(mean: Tensor, rows: Tensor) -> WithinClassScatter:

@@ -32,7 +32,7 @@ def plot_match(embedder: Embedder, prompt: VisualPrompt | None, pixels: Tensor, 
         DataError: A photo that cannot be decoded.
     """
     with torch.inference_mode():
-        states = None if prompt is None else embedder.backbone.prompt_states(prompt.tokens)
+        states = None if prompt is None else embedder.backbone.prompt_states(torch.tensor(prompt.tokens))
         patches = embedder.backbone.encode(normalise(pixels, embedder.transform), states).patches.float()  # (2, N, D)
         plan = sinkhorn_plan(1 - cosine_similarity(patches[:1], patches[1:]))[0]  # (N, N)
     left, right = (_drawn(embedder, photo, _MATCHED_SIZE) for photo in photos)
@@ -55,7 +55,7 @@ def plot_attention(embedder: Embedder, prompt: VisualPrompt, pixels: Tensor, pho
     """
     backbone, photos = embedder.backbone, normalise(pixels, embedder.transform)
     with torch.inference_mode():
-        states = backbone.prompt_states(prompt.tokens)
+        states = backbone.prompt_states(torch.tensor(prompt.tokens))
     without, with_prompt = (attention_map(backbone, photos, given)[0].numpy() for given in (None, states))
     return plot_attention_shift(_drawn(embedder, photo, _LOOKED_SIZE), without, with_prompt)
 

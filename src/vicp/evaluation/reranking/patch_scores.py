@@ -76,7 +76,7 @@ def _patch_encoder(embedder: Embedder, prompt: Prompt | None) -> Callable[[Tenso
         embedder.check(prompt)
     visual = None if prompt is None else prompt.feature_sources[-1]  # with features of both kinds, the prompted ones
     with torch.inference_mode():
-        states = None if visual is None else embedder.backbone.prompt_states(visual.tokens)
+        states = None if visual is None else embedder.backbone.prompt_states(torch.tensor(visual.tokens))
 
     def encode(pixels: Tensor) -> Tensor:
         with torch.inference_mode(), autocast(choose_precision()):

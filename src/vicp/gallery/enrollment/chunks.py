@@ -60,7 +60,9 @@ def read_chunks(
     def wanted(indices: Sequence[int], keys: Sequence[bytes]) -> list[bool]:
         return [not known for known in select_known(keys, table.frame.iloc[list(indices)])]
 
-    loaded = load_photos(table, transform, wanted=wanted, thumbnail_size=THUMBNAIL_SIZE, ahead=size, bad=bad)
+    loaded = load_photos(
+        table, transform, wanted=wanted, thumbnail_size=THUMBNAIL_SIZE, fingerprints=True, ahead=size, bad=bad
+    )
     unknown = (photo for photo in loaded if photo.pixels is not None)
     while photos := list(islice(unknown, size)):
         yield Chunk(category, photos, [_facts(table, photo) for photo in photos])

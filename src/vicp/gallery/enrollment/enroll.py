@@ -3,20 +3,20 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from vicp.adapt.embedder import Embedder
 from vicp.data.names import name_questions
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, gallery_categories
 from vicp.gallery.contents import photos
 from vicp.gallery.enrollment.chunks import read_chunks
-from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
+from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
 from vicp.gallery.queries import NO_CATEGORY, with_categories
 from vicp.gallery.routing import choose_categories, embed_under_prompts
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import check_name
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class EnrollResult:
 
 def enroll_photos(
     writer: Change,
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     table: PhotoTable,
     *,
     step: int = STEP_PHOTOS,
@@ -60,14 +60,14 @@ def enroll_photos(
 
     Args:
         writer: The change to write with.
-        embedder: Of the gallery's model.
+        encoder: Of the gallery's model.
         table: Photos of categories that the gallery has; an identity may be missing.
         step: Photos that become visible at a time.
         embed: Where the embeddings are computed.
 
     Raises:
         GalleryError: A name or category that cannot be used, or another model.
-        DataError: Photos cannot be used and the embedder does not skip them; the others are in the gallery.
+        DataError: Photos cannot be used and the encoder does not skip them; the others are in the gallery.
     """
     for name in sorted(set(table.frame["identity"].dropna())):
         check_name(str(name))
@@ -76,7 +76,7 @@ def enroll_photos(
     for name in table.categories:
         if name not in categories:
             raise GalleryError(f"{uri}: no category {name!r}: add it with `vicp gallery enroll --category`")
-        check_model(embedder, categories[name].model, uri=uri)
+        check_model(encoder, categories[name].model, uri=uri)
     bad: list[BadPhoto] = []
     rows = EnrollmentWriter(writer, step=step)
     chunks = (
@@ -85,16 +85,16 @@ def enroll_photos(
         for chunk in read_chunks(
             table.of_category(name),
             categories[name],
-            embedder.transform,
-            size=embedder.batch_size,
+            encoder.transform,
+            size=encoder.batch_size,
             bad=bad,
             select_known=rows.select_known,
         )
     )
-    for chunk in embed(embedder, chunks, total=len(table)):
+    for chunk in embed(encoder, chunks, total=len(table)):
         rows.add(chunk)
     rows.flush()
-    if bad and not embedder.skip_bad:
+    if bad and not encoder.skip_bad:
         num_usable = rows.num_added + rows.num_known
         raise DataError(f"{uri}: {bad_photos_message(bad)}; the other {num_usable} are in the gallery")
     return EnrollResult(
@@ -120,12 +120,12 @@ def ask_about_names(snapshot: Snapshot, table: PhotoTable) -> tuple[str, ...]:
 
 
 def assign_categories(
-    embedder: Embedder, snapshot: Snapshot, table: PhotoTable, *, category: str | None, route: bool
+    encoder: PhotoEncoder, snapshot: Snapshot, table: PhotoTable, *, category: str | None, route: bool
 ) -> PhotoTable:
     """Return the photos with the category that each is enrolled in.
 
     Args:
-        embedder: Of the gallery's model.
+        encoder: Of the gallery's model.
         snapshot: The gallery.
         table: The photos.
         category: The one that the user gave, if any: the photos have it already.
@@ -137,7 +137,7 @@ def assign_categories(
     """
     names = list(gallery_categories(snapshot))
     if route:
-        return _routed(embedder, snapshot, table)
+        return _routed(encoder, snapshot, table)
     if category is not None or table.categories != NO_CATEGORY:
         return table
     if len(names) > 1:
@@ -148,12 +148,12 @@ def assign_categories(
     return with_categories(table, list(names or NO_CATEGORY) * len(table))
 
 
-def _routed(embedder: Embedder, snapshot: Snapshot, table: PhotoTable) -> PhotoTable:
+def _routed(encoder: PhotoEncoder, snapshot: Snapshot, table: PhotoTable) -> PhotoTable:
     """Return the photos with the categories that fit them; those of one named individual stay together."""
     categories = gallery_categories(snapshot)
     if not categories:
         raise GalleryError(f"{snapshot.uri}: no category to route photos to: enroll some with --category first")
-    embeddings, table = embed_under_prompts(embedder, snapshot, table, categories)
+    embeddings, table = embed_under_prompts(encoder, snapshot, table, categories)
     chosen = list(choose_categories(snapshot, categories, embeddings, allow_unknown=True))
     identities = list(table.frame["identity"])
     for identity in {name for name in identities if isinstance(name, str)}:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import photo_key
 from vicp.data.loading import load_photos
@@ -17,11 +16,12 @@ from vicp.gallery.categories import GalleryCategory, embedding_space_key, galler
 from vicp.gallery.contents import photos, quoted
 from vicp.gallery.embedding_model import model_settings
 from vicp.gallery.enrollment.chunks import Chunk
-from vicp.gallery.enrollment.engines import EmbedChunks, embed_locally
+from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, write_embeddings
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import ORIGINALS
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ReindexResult:
 
 def reindex_categories(
     writer: Change,
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     prompts: Mapping[str, Prompt | None],
     *,
     step: int = STEP_PHOTOS,
@@ -49,7 +49,7 @@ def reindex_categories(
 
     Args:
         writer: The change to write with.
-        embedder: Of the model to use from now on.
+        encoder: Of the model to use from now on.
         prompts: The new prompt of a category, None for the plain backbone; others keep theirs.
         step: Photos embedded between two commits.
         embed: Where the embeddings are computed.
@@ -58,23 +58,23 @@ def reindex_categories(
         GalleryError: No such category, or a photo that is neither kept nor where it was.
         PromptError: A prompt belongs to another model.
     """
-    stale = _stale_categories(writer.snapshot, embedder, prompts)
+    stale = _stale_categories(writer.snapshot, encoder, prompts)
     result = ReindexResult({}, {})
     for name, category in stale.items():
         result.embedded[name], result.embedded_before[name] = _embed_missing(
-            writer, embedder, category, step=step, embed=embed
+            writer, encoder, category, step=step, embed=embed
         )
     if stale:
         for name, category in stale.items():
-            write_prompt(writer, embedder, name, category.prompt)
-        settings = {**writer.snapshot.settings, **model_settings(embedder)}
+            write_prompt(writer, encoder, name, category.prompt)
+        settings = {**writer.snapshot.settings, **model_settings(encoder)}
         settings["indices"] = {n: i for n, i in settings.get("indices", {}).items() if n not in stale}
         writer.commit(", ".join(f"{name} in use" for name in stale), settings=settings)
     return result
 
 
 def _stale_categories(
-    snapshot: Snapshot, embedder: Embedder, prompts: Mapping[str, Prompt | None]
+    snapshot: Snapshot, encoder: PhotoEncoder, prompts: Mapping[str, Prompt | None]
 ) -> dict[str, GalleryCategory]:
     """Return the categories whose embeddings are of another prompt or model than wanted, as they are to be."""
     categories = gallery_categories(snapshot)
@@ -84,14 +84,14 @@ def _stale_categories(
     stale = {}
     for name, category in categories.items():
         prompt = prompts.get(name, category.prompt)
-        space = embedding_space_key(embedder, prompt, name)
+        space = embedding_space_key(encoder, prompt, name)
         if space != category.space:
-            stale[name] = GalleryCategory(name, space, embedder.fingerprint, "", prompt)
+            stale[name] = GalleryCategory(name, space, encoder.fingerprint, "", prompt)
     return stale
 
 
 def _embed_missing(
-    writer: Change, embedder: Embedder, category: GalleryCategory, *, step: int, embed: EmbedChunks
+    writer: Change, encoder: PhotoEncoder, category: GalleryCategory, *, step: int, embed: EmbedChunks
 ) -> tuple[int, int]:
     """Embed the photos that the new space does not have; returns how many, and how many it had."""
     snapshot = writer.snapshot
@@ -102,7 +102,7 @@ def _embed_missing(
     missing = frame[~frame["number"].isin(embedded)]
     waiting: list[Chunk] = []
     num_embedded = 0
-    for chunk in embed(embedder, _kept_chunks(snapshot, category, missing, embedder), total=len(missing)):
+    for chunk in embed(encoder, _kept_chunks(snapshot, category, missing, encoder), total=len(missing)):
         waiting.append(chunk)
         num_embedded += len(chunk.photos)
         if sum(len(chunk.photos) for chunk in waiting) >= step or num_embedded == len(missing):
@@ -114,11 +114,11 @@ def _embed_missing(
 
 
 def _kept_chunks(
-    snapshot: Snapshot, category: GalleryCategory, frame: pd.DataFrame, embedder: Embedder
+    snapshot: Snapshot, category: GalleryCategory, frame: pd.DataFrame, encoder: PhotoEncoder
 ) -> Iterator[Chunk]:
     """Yield the photos from the gallery or, where it keeps none, from where they came from."""
-    for start in range(0, len(frame), embedder.batch_size):
-        part = frame.iloc[start : start + embedder.batch_size]
+    for start in range(0, len(frame), encoder.batch_size):
+        part = frame.iloc[start : start + encoder.batch_size]
         rows = snapshot.of_numbers(ORIGINALS, part["number"].tolist(), ["number", "image"]).to_pylist()
         kept = {row["number"]: row["image"] for row in rows}
         images = [
@@ -127,7 +127,7 @@ def _kept_chunks(
         ]
         table = PhotoTable(part.assign(path=part["source"], image=images, row=part["number"]), None)
         bad: list[BadPhoto] = []
-        photos = list(load_photos(table, embedder.transform, bad=bad))
+        photos = list(load_photos(table, encoder.transform, bad=bad))
         if bad:
             raise GalleryError(f"{snapshot.uri}: photos cannot be decoded any more: {list_rows(bad)}")
         yield Chunk(category, photos, [{"number": number} for number in part["number"]])

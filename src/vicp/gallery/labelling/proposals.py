@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import connected_groups, pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
 from vicp.data.fingerprints import photo_fingerprint
@@ -21,6 +20,7 @@ from vicp.data.support import Support
 from vicp.errors import DataError
 from vicp.gallery.labelling.active_learning import Strategy, propose_pairs
 from vicp.gallery.labelling.pair_files import COLUMNS, NO_PAIRS, read_pairs, write_pairs
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 MAX_PHOTOS = 4000  # compared with each other: all their similarities fit in 64 MB
 
@@ -62,7 +62,7 @@ class PairProposals:
 
 
 def propose_from(
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     table: PhotoTable,
     *,
     count: int,
@@ -76,7 +76,7 @@ def propose_from(
     """Return the pairs of photos that are most worth a label.
 
     Args:
-        embedder: What compares the photos.
+        encoder: What compares the photos.
         table: The photos; of two that are named, or that show two sides (`viewpoint`), none is asked.
         count: How many pairs.
         prompt: The category's prompt so far; None is the frozen backbone.
@@ -93,7 +93,7 @@ def propose_from(
     table = _of_one_category(table, category or (None if prompt is None else prompt.category))
     labelled = NO_PAIRS if pairs_file is None else read_pairs(pairs_file, table)
     rows = _rows_to_compare(len(table), labelled, seed)
-    usable, embeddings = embedder.embed(table.select(rows), prompt)
+    usable, embeddings = encoder.embed(table.select(rows), prompt)
     rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
     names = [str(path) for path in usable.frame["path"]]
     groups, relation = relate_pairs(pairs_within(labelled, rows), names)
@@ -107,7 +107,7 @@ def propose_from(
     open_pairs = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]
     open_pairs[_of_two_sides(usable.select(chosen)) & (open_pairs == 0)] = -1
     proposals = propose_pairs(
-        embeddings.numpy()[chosen],
+        embeddings[chosen],
         groups[chosen],
         open_pairs,
         count,

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jinja2 import Environment
 from PIL import Image
 
-from vicp.adapt.embedder import Embedder
 from vicp.data.images import decode_photo, photo_pixels
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Candidate, Identification, Verification
@@ -21,6 +19,7 @@ from vicp.gallery.report.patch_matches import match_patches
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
 from vicp.io import atomic_write, encode_image, encode_thumbnail
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 PAIR_SIZE, CANDIDATE_SIZE = 160, 88  # pixels of a photo's side
 QUALITY = 70
@@ -33,7 +32,7 @@ def write_identifications(
     path: Path,
     identifications: Sequence[Identification],
     *,
-    embedder: Embedder,
+    encoder: PhotoEncoder,
     queries: Sequence[PhotoTable],
     known: CandidateBytes,
 ) -> None:
@@ -42,7 +41,7 @@ def write_identifications(
     Args:
         path: The .html file.
         identifications: What to show.
-        embedder: Whose patches are matched.
+        encoder: Whose patches are matched.
         queries: The tables that were identified.
         known: Return the encoded photo of a candidate; None where there is none.
 
@@ -63,7 +62,7 @@ def write_identifications(
                 "promise": one.promise,
                 "promised": one.promised,
                 "basis": "" if one.basis is None else basis_sentence(one.basis),
-                "pair": _pair(embedder, query, first),
+                "pair": _pair(encoder, query, first),
                 "candidates": [_candidate(*pair) for pair in zip(one.candidates, photos, strict=False)],
                 "new": None if one.probability_new is None else _new(one),
             }
@@ -71,7 +70,7 @@ def write_identifications(
     _write(path, "Who is on these photos", entries)
 
 
-def write_verification(path: Path, verification: Verification, *, embedder: Embedder, pair: PhotoTable) -> None:
+def write_verification(path: Path, verification: Verification, *, encoder: PhotoEncoder, pair: PhotoTable) -> None:
     """Write the page of two photos that were compared.
 
     Raises:
@@ -83,7 +82,7 @@ def write_verification(path: Path, verification: Verification, *, embedder: Embe
         "promise": verification.promise,
         "promised": verification.promised,
         "basis": "" if verification.basis is None else basis_sentence(verification.basis),
-        "pair": _pair(embedder, pair.photo_bytes(0), pair.photo_bytes(1)),
+        "pair": _pair(encoder, pair.photo_bytes(0), pair.photo_bytes(1)),
         "candidates": [],
         "new": None,
     }
@@ -106,12 +105,12 @@ def photos_of_gallery(snapshot: Snapshot) -> CandidateBytes:
     return find
 
 
-def _pair(embedder: Embedder, left: bytes, right: bytes | None) -> dict[str, Any]:
+def _pair(encoder: PhotoEncoder, left: bytes, right: bytes | None) -> dict[str, Any]:
     """Return two photos as the model sees them, and lines between patches that match."""
     if right is None:
         return {"left": _thumbnail(left, PAIR_SIZE), "right": None, "matches": []}
-    pixels = np.stack([photo_pixels(data, embedder.transform) for data in (left, right)])  # (2, S, S, 3)
-    matches = match_patches(embedder, torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    pixels = np.stack([photo_pixels(data, encoder.transform) for data in (left, right)])  # (2, S, S, 3)
+    matches = match_patches(encoder.engine, np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
     return {"left": _square(pixels[0]), "right": _square(pixels[1]), "matches": matches}
 
 

@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from vicp.adapt.embedder import Embedder
-from vicp.data.images import normalise
-from vicp.model.precision import autocast, choose_precision
+from vicp.adapt.linear_transform import normalise_rows
+from vicp.runtime.engine import Engine, Pixels
 
 NUM_MATCHES = 6
 
@@ -28,11 +24,9 @@ class PatchMatch:
     right: tuple[float, float]
 
 
-def match_patches(embedder: Embedder, pixels: Tensor, *, num: int = NUM_MATCHES) -> list[PatchMatch]:
+def match_patches(engine: Engine, pixels: Pixels, *, num: int = NUM_MATCHES) -> list[PatchMatch]:
     """Return the closest pairs of patches of two photos (2, 3, S, S) uint8, each the other's nearest."""
-    with torch.inference_mode(), autocast(choose_precision()):
-        encoding = embedder.backbone.encode(normalise(pixels, embedder.transform))
-    patches = F.normalize(encoding.patches.float(), dim=-1).numpy()  # (2, N, D)
+    patches = normalise_rows(engine.patches(pixels))  # (2, N, D)
     similarity = patches[0] @ patches[1].T  # (N, N)
     pairs = mutual_nearest(similarity)[:num]
     side = round(len(similarity) ** 0.5)

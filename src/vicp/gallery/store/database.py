@@ -5,7 +5,6 @@ its journal row is written: what a killed process wrote without one is ignored b
 writer. Undo and restore write a journal row that names old versions, and no more.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,10 @@ from typing import Any
 from vicp.errors import GalleryError
 from vicp.gallery.store.change import JOURNAL, Change
 from vicp.gallery.store.journal import SCHEMA, read_entries
-from vicp.gallery.store.lance import all_tables, can_open, lance_errors
+from vicp.gallery.store.lance import all_tables, can_open, connect, lance_errors
 from vicp.gallery.store.lock import remote_lock, remove_lock, writer_lock
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import SCHEMAS
-
-os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
-
-import lancedb
 
 
 def read_gallery(uri: str) -> Snapshot:
@@ -102,7 +97,7 @@ def unlock_gallery(uri: str) -> str | None:
         The process whose lock it was; None if there was none.
     """
     with lance_errors(uri, "taking the lock away"):
-        return None if local_folder(uri) is not None else remove_lock(lancedb.connect(uri))
+        return None if local_folder(uri) is not None else remove_lock(connect(uri))
 
 
 def local_folder(uri: str) -> Path | None:
@@ -116,7 +111,7 @@ def _open(uri: str) -> Snapshot:
     if folder is not None and not folder.is_dir():
         raise GalleryError(f"{uri}: no such gallery; `vicp gallery create {uri}` makes one")
     with lance_errors(uri, "reading the journal"):
-        database = lancedb.connect(uri)
+        database = connect(uri)
         tables = all_tables(database)
         only_journal = not set(tables) & set(SCHEMAS)  # the journal is the first table that is made
         if JOURNAL not in tables and not only_journal:
@@ -135,7 +130,7 @@ def _lock(uri: str, *, wait: bool) -> Any:
     if folder is not None:
         return writer_lock(folder, wait=wait)
     with lance_errors(uri, "opening"):
-        return remote_lock(lancedb.connect(uri), uri, wait=wait)
+        return remote_lock(connect(uri), uri, wait=wait)
 
 
 def _make_folder(folder: Path) -> None:

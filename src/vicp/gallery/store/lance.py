@@ -1,5 +1,6 @@
 """What is specific to LanceDB: listing tables, the vector index, and errors as one line."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,14 @@ def lance_errors(uri: str, task: str) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise GalleryError(f"{uri}: {_reason(str(error), task)}") from error
+
+
+def connect(uri: str) -> Any:
+    """Return the database at a place; LanceDB takes a second to import, and only stored galleries need it."""
+    os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
+    import lancedb
+
+    return lancedb.connect(uri)
 
 
 def all_tables(database: Any) -> list[str]:

@@ -84,7 +84,7 @@ class MetricRefinement(nn.Module):
         for starts_at_zero in (adjustment.bias, strengths.weight, strengths.bias):
             nn.init.zeros_(starts_at_zero)
 
-    def forward(self, emitted: Tensor, pairs: PairEmbeddings, centre: Tensor) -> CategoryMetric:
+    def forward(self, emitted: Tensor, pairs: PairEmbeddings, centre: Tensor) -> CategoryMetric[Tensor]:
         """Return the metric of C categories.
 
         Args:

@@ -74,7 +74,7 @@ class PhotoSource:
         bad: list[BadPhoto] = []
         indices = (rows // 2).numpy()
         blocks = load_pixels(self.table, self.transform, indices=indices, threads=self.threads, bad=bad)
-        photos = [block.pixels for block in blocks]
+        photos = [torch.from_numpy(block.pixels) for block in blocks]
         if bad:
             raise DataError(
                 f"training met photos that cannot be used: {list_rows(bad)}; `vicp data check` finds all of them: "

@@ -120,7 +120,7 @@ def save_baseline(config: RunConfig, module: Baseline, folder: Path) -> None:
     save_backbone(vit, folder, model.image_transform, pooling=model.pooling)
     if module.prompt is not None:
         VisualPrompt(
-            tokens=module.prompt().detach().float().cpu(),
+            tokens=module.prompt().detach().float().cpu().numpy(),
             states=None,
             category="any",
             num_pairs=0,

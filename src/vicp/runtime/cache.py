@@ -7,9 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from vicp.adapt.linear_transform import Floats
 from vicp.errors import DataError
 
 
@@ -39,33 +38,32 @@ class EmbeddingCache:
                 "(space text, photo blob, embedding blob, primary key (space, photo)) without rowid"
             )
 
-    def find(self, space: str, photos: Sequence[bytes]) -> dict[int, Tensor]:
+    def find(self, space: str, photos: Sequence[bytes]) -> dict[int, Floats]:
         """Return the cached embeddings (D,) float32, by position in `photos`.
 
         Raises:
             DataError: The file cannot be read.
         """
-        embeddings: dict[int, Tensor] = {}
+        embeddings: dict[int, Floats] = {}
         with self._open() as database:
             for position, photo in enumerate(photos):
                 row = database.execute(
                     "select embedding from embeddings where space = ? and photo = ?", (space, photo)
                 ).fetchone()
                 if row is not None:
-                    embeddings[position] = torch.from_numpy(np.frombuffer(row[0], dtype=np.float32).copy())
+                    embeddings[position] = np.frombuffer(row[0], dtype=np.float32)
         return embeddings
 
-    def add(self, space: str, photos: Iterable[bytes], embeddings: Tensor) -> None:
+    def add(self, space: str, photos: Iterable[bytes], embeddings: Floats) -> None:
         """Add embeddings (b, D) of photos; all of them or, if the process dies, none.
 
         Raises:
             DataError: The file cannot be written.
         """
-        rows = embeddings.float().cpu().numpy()
         with self._open() as database:
             database.executemany(
                 "insert or replace into embeddings values (?, ?, ?)",
-                [(space, photo, row.tobytes()) for photo, row in zip(photos, rows, strict=True)],
+                [(space, photo, row.tobytes()) for photo, row in zip(photos, embeddings, strict=True)],
             )
 
     @contextmanager

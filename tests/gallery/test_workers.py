@@ -14,7 +14,7 @@ from tests.gallery.conftest import write_photos
 from vicp.adapt.embedder import Embedder
 from vicp.data.sources import open_photos
 from vicp.gallery.contents import embedded_photos
-from vicp.gallery.enrollment.engines import find_engine
+from vicp.gallery.enrollment.workers import find_workers
 from vicp.gallery.gallery import Gallery
 
 ray = pytest.importorskip("ray")
@@ -58,7 +58,7 @@ def test_two_workers_one_killed_and_the_same_result(embedder: Embedder, tmp_path
         ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
         try:
             killer.start()
-            done = on_ray.enroll(table, embed=find_engine("ray", workers=2))
+            done = on_ray.enroll(table, embed=find_workers(on_ray=True, workers=2))
             killer.join()
         finally:
             ray.shutdown()

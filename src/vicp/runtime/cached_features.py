@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from vicp.adapt.cache import EmbeddingCache
+from vicp.adapt.linear_transform import Floats
 from vicp.data.loading import LoadedPhoto
+from vicp.runtime.cache import EmbeddingCache
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +22,10 @@ class CachedFeatures:
         by_position: Position of a photo -> its embedding (D,).
     """
 
-    embed: Callable[[Tensor], Tensor]
+    embed: Callable[[NDArray[np.uint8]], Floats]
     space: str
     cache: EmbeddingCache | None
-    by_position: dict[int, Tensor] = field(default_factory=dict)
+    by_position: dict[int, Floats] = field(default_factory=dict)
 
     def find(self, positions: Sequence[int], keys: Sequence[bytes]) -> None:
         """Take the embeddings of photos with these keys that the cache has."""
@@ -33,15 +34,15 @@ class CachedFeatures:
 
     def compute(self, positions: Sequence[int], photos: Sequence[LoadedPhoto]) -> None:
         """Embed decoded photos, and put them into the cache."""
-        pixels = torch.stack([photo.pixels for photo in photos if photo.pixels is not None])  # (b, 3, S, S)
+        pixels = np.stack([photo.pixels for photo in photos if photo.pixels is not None])  # (b, 3, S, S)
         embeddings = self.embed(pixels)  # (b, D)
         if self.cache is not None:
             self.cache.add(self.space, [photo.key for photo in photos], embeddings)
         self.by_position.update(zip(positions, embeddings, strict=True))
 
-    def stacked(self) -> Tensor:
+    def stacked(self) -> Floats:
         """Return the embeddings (n, D), by ascending position."""
-        return torch.stack([self.by_position[position] for position in sorted(self.by_position)])
+        return np.stack([self.by_position[position] for position in sorted(self.by_position)])
 
 
 def missing_positions(positions: Sequence[int], features: Sequence[CachedFeatures]) -> list[int]:

@@ -1,0 +1,64 @@
+"""What runs a backbone, whichever library does it: decoded photos in, embeddings out, arrays of NumPy."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vicp.adapt.linear_transform import Floats
+from vicp.image_transform import ImageTransform
+from vicp.model.visual_prompt import VisualPrompt
+
+if TYPE_CHECKING:
+    from vicp.adapt.embedder import Embedder
+
+EngineName = Literal["auto", "torch", "onnx"]
+Pixels = NDArray[np.uint8]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A frozen backbone that runs, with the facts that its embeddings depend on."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model, which prompts carry."""
+        ...
+
+    @property
+    def transform(self) -> ImageTransform:
+        """How photos become its input."""
+        ...
+
+    @property
+    def pooling(self) -> str:
+        """Which tokens become the embedding."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Of its matrix products."""
+        ...
+
+    @property
+    def source(self) -> str | None:
+        """What opens the model again: a preset, a folder or a hub name; None if unknown."""
+        ...
+
+    @property
+    def is_backbone(self) -> bool:
+        """Whether there is no prompt generator."""
+        ...
+
+    def embedding_function(self, visual: VisualPrompt | None) -> Callable[[Pixels], Floats]:
+        """Return a function from photos (b, 3, S, S) to L2-normalised embeddings (b, D) under a visual prompt."""
+        ...
+
+    def patches(self, pixels: Pixels) -> Floats:
+        """Return the patch tokens (b, N, D) of photos (b, 3, S, S), without a prompt."""
+        ...
+
+    def torch_embedder(self) -> "Embedder":
+        """Return the model in PyTorch, which teaches and trains."""
+        ...

@@ -1,0 +1,52 @@
+"""A prompt for programs without PyTorch: keys and values of its tokens, and its maps as matrices."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vicp.adapt.embedder import Embedder, as_tensors
+from vicp.adapt.prompt import Prompt
+from vicp.adapt.recipe import Blend
+from vicp.errors import ConfigError
+from vicp.runtime.export.graph import stack_states
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def prompt_arrays(embedder: Embedder, prompt: Prompt) -> Arrays:
+    """Return a prompt's keys and values (L, H, M, d), M = 0 without tokens, and its metrics as `mean` and `weight`.
+
+    Raises:
+        ConfigError: A prompt of two embeddings or two maps at once, which no single chain of maps holds.
+        PromptError: The prompt belongs to another model.
+    """
+    embedder.check(prompt)
+    if prompt.recipe.features == "both" or isinstance(prompt.recipe, Blend):
+        raise ConfigError(
+            f"the prompt for {prompt.category!r} ({prompt.recipe}) cannot be exported: teach the category with "
+            "--adapt generated, prompt or null"
+        )
+    (visual,) = prompt.feature_sources
+    arrays: Arrays = {}
+    with torch.inference_mode():
+        tokens = torch.zeros(1, embedder.backbone.width) if visual is None else torch.tensor(visual.tokens)
+        states = stack_states(embedder.backbone.prompt_states(tokens))
+        keys, values = states if visual is not None else (each[:, :, :0] for each in states)
+        arrays |= {"prompt_keys": keys.numpy(), "prompt_values": values.numpy()}
+        metric = None if visual is None else as_tensors(visual.category_metric)
+        head = None if embedder.model is None else embedder.model.metric_head
+        if metric is not None and head is not None:
+            arrays |= {"metric.mean": head.centre_of(metric).numpy(), "metric.weight": head.matrix(metric).numpy()}
+    for name, transform in (("emitted_metric", prompt.emitted_metric), ("whitening", prompt.whitening)):
+        if transform is not None:
+            arrays |= {f"{name}.mean": transform.mean, f"{name}.weight": transform.weight}
+    return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+
+
+def prompt_facts(prompt: Prompt) -> dict[str, str]:
+    """Return what a program may want to know of a prompt: category, model, and where same and different part."""
+    threshold = None if prompt.choice is None else prompt.choice.threshold
+    facts = {"category": prompt.category, "fingerprint": prompt.fingerprint, "recipe": str(prompt.recipe)}
+    return facts if threshold is None else {**facts, "threshold": repr(threshold)}

@@ -1,0 +1,147 @@
+"""A backbone that ONNX Runtime runs: no PyTorch, a small part of its memory and of its time to start."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError
+
+from vicp.adapt.linear_transform import Floats
+from vicp.errors import ConfigError, WeightsError
+from vicp.image_transform import ImageTransform
+from vicp.model.visual_prompt import VisualPrompt
+from vicp.runtime.engine import Pixels
+from vicp.runtime.exported import ExportedModel
+from vicp.runtime.metric_directions import MetricDirections
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from vicp.adapt.embedder import Embedder
+
+
+@dataclass(frozen=True)
+class OnnxEngine:
+    """An exported model; its graphs are opened when they are first needed.
+
+    Attributes:
+        folder: Holds the export.
+        exported: What `export.json` says.
+        source: What opens the model again.
+    """
+
+    folder: Path
+    exported: ExportedModel
+    source: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model, which prompts carry."""
+        return self.exported.fingerprint
+
+    @property
+    def transform(self) -> ImageTransform:
+        """How photos become its input."""
+        return self.exported.transform
+
+    @property
+    def pooling(self) -> str:
+        """Which tokens become the embedding."""
+        return self.exported.pooling
+
+    @property
+    def precision(self) -> str:
+        """Of its matrix products."""
+        return self.exported.precision
+
+    @property
+    def is_backbone(self) -> bool:
+        """Whether there is no prompt generator."""
+        return self.exported.is_backbone
+
+    def embedding_function(self, visual: VisualPrompt | None) -> Callable[[Pixels], Floats]:
+        """Return a function from photos (b, 3, S, S) to L2-normalised embeddings (b, D) under a visual prompt.
+
+        Raises:
+            WeightsError: A file of the export is missing or damaged.
+        """
+        keys, values = self._no_prompt if visual is None else self._states(visual.tokens)
+        metric = None if visual is None else visual.category_metric
+
+        def embed(pixels: Pixels) -> Floats:
+            inputs = {"pixels": pixels, "prompt_keys": keys, "prompt_values": values}
+            embeddings: Floats = self._backbone.run(["photo_embedding"], inputs)[0]
+            if metric is None or self._directions is None:
+                return embeddings
+            return self._directions.embed(embeddings, metric)
+
+        return embed
+
+    def patches(self, pixels: Pixels) -> Floats:
+        """Return the patch tokens (b, N, D) of photos (b, 3, S, S), without a prompt."""
+        keys, values = self._no_prompt
+        inputs = {"pixels": pixels, "prompt_keys": keys, "prompt_values": values}
+        patches: Floats = self._backbone.run(["patch_tokens"], inputs)[0]
+        return patches
+
+    def torch_embedder(self) -> "Embedder":
+        """Return the model in PyTorch.
+
+        Raises:
+            ConfigError: The folder holds the export alone.
+        """
+        from vicp.adapt.checkpoints import open_embedder
+        from vicp.model.checkpoint import CONFIG_NAME
+
+        if not (self.folder / CONFIG_NAME).is_file():
+            raise ConfigError(f"{self.folder}: an exported model cannot teach; give the checkpoint it was made of")
+        return open_embedder(self.source or str(self.folder))
+
+    @property
+    def _no_prompt(self) -> tuple[Floats, Floats]:
+        layers, heads, width = self.exported.prompt_shape
+        nothing = np.zeros((layers, heads, 0, width), dtype=np.float32)
+        return nothing, nothing
+
+    def _states(self, tokens: Floats) -> tuple[Floats, Floats]:
+        """Return the keys and values (L, H, M, d) of prompt tokens (M, D) or (L, M, D)."""
+        num_layers = self.exported.prompt_shape[0]
+        per_layer = np.broadcast_to(tokens, (num_layers, *tokens.shape[-2:])).astype(np.float32)
+        session = self._open(self.exported.prompt_states)
+        keys, values = session.run(["prompt_keys", "prompt_values"], {"tokens": np.ascontiguousarray(per_layer)})
+        return keys, values
+
+    @cached_property
+    def _backbone(self) -> "InferenceSession":
+        return self._open(self.exported.backbone)
+
+    @cached_property
+    def _directions(self) -> MetricDirections | None:
+        if self.exported.metric_head is None:
+            return None
+        path = self.folder / self.exported.metric_head
+        try:
+            return MetricDirections.load(path)
+        except (OSError, TypeError, SafetensorError) as error:
+            raise WeightsError(f"{path}: missing or damaged ({error}): `vicp export` makes it again") from error
+
+    def _open(self, name: str) -> "InferenceSession":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)  # 0: one per core
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
+        options.log_severity_level = 3
+        path = self.folder / name
+        try:
+            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no class in common but this
+            raise WeightsError(f"{path}: missing or damaged ({error}): `vicp export` makes it again") from error
+
+    def __reduce__(self) -> tuple[type["OnnxEngine"], tuple[Path, ExportedModel, str | None]]:
+        """Return what opens it again in another process: sessions stay in theirs."""
+        return OnnxEngine, (self.folder, self.exported, self.source)
