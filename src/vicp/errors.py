@@ -6,6 +6,7 @@
     ├── WeightsError   a checkpoint that is missing, damaged or of another shape
     ├── PromptError    a category prompt that is damaged or belongs to another model
     ├── GalleryError   a gallery that cannot answer
+    │   └── LockedError    because another process is writing to it
     ├── TrainingError  a run that ended before its time
     │   └── StoppedError   because somebody asked it to; it is saved
     └── MissingExtraError  an optional package that is not installed; also an ImportError
@@ -37,6 +38,10 @@ class PromptError(VICPError):
 
 class GalleryError(VICPError):
     """A gallery that is missing, damaged, locked, or cannot answer."""
+
+
+class LockedError(GalleryError):
+    """A gallery that another process is writing to."""
 
 
 class TrainingError(VICPError):

@@ -1,6 +1,6 @@
 """What a gallery holds, as tables of facts and as arrays for search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import IDENTITIES, PHOTOS, SCHEMAS
+from vicp.gallery.store.tables import IDENTITIES, PHOTOS, SCHEMAS, SET_ASIDE
 
 FACTS = ("number", "key", "category", "identity", "source", "date", "author", "at", "reason")
 
@@ -95,8 +95,15 @@ def find_photos(snapshot: Snapshot, names: Sequence[str]) -> pd.DataFrame:
     return pd.concat(rows).drop_duplicates("number") if rows else table.iloc[:0]
 
 
+def set_aside_numbers(snapshot: Snapshot) -> list[int]:
+    """Return the numbers of the photos that are set aside, ascending."""
+    if SET_ASIDE not in snapshot.tables:
+        return []
+    return sorted(snapshot.read(SET_ASIDE, ["number"])["number"].to_pylist())
+
+
 def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: bool | None = None) -> Embedded:
-    """Return the photos of a category with their embeddings.
+    """Return the photos of a category with their embeddings, but for those that are set aside.
 
     Args:
         snapshot: The gallery.
@@ -104,6 +111,7 @@ def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: boo
         named: Those with an identity, those without, or (None) both.
     """
     frame = photos(snapshot, FACTS, f"category = {quoted(category.category)}")
+    frame = frame[~frame["number"].isin(set_aside_numbers(snapshot))].reset_index(drop=True)
     if named is not None:
         frame = frame[frame["identity"].notna() == named].reset_index(drop=True)
     if not len(frame) or category.table not in snapshot.tables:
@@ -132,7 +140,7 @@ def write_names(writer: Change, category: str, names: Sequence[str], *, merged_i
         writer.update(IDENTITIES, pa.Table.from_pylist(rows, schema=SCHEMAS[IDENTITIES]))
 
 
-def write_identity_of(writer: Change, identity_of: dict[int, str]) -> None:
+def write_identity_of(writer: Change, identity_of: Mapping[int, str | None]) -> None:
     """Write the identity of photos by their numbers, and who said so."""
     if identity_of:
         rows = writer.snapshot.of_numbers(PHOTOS, list(identity_of), SCHEMAS[PHOTOS].names).to_pylist()

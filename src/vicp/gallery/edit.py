@@ -1,13 +1,31 @@
-"""Edit identities: merge, split, rename and remove."""
+"""Edit identities and photos: merge, split, rename, remove and set aside."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import pyarrow as pa
 
 from vicp.errors import GalleryError
-from vicp.gallery.contents import find_identity, find_photos, photos, quoted, write_identity_of, write_names
+from vicp.gallery.contents import (
+    find_identity,
+    find_photos,
+    photos,
+    quoted,
+    set_aside_numbers,
+    write_identity_of,
+    write_names,
+)
 from vicp.gallery.store.change import Change
-from vicp.gallery.store.tables import FINGERPRINTS, IDENTITIES, ORIGINALS, PHOTOS, check_name, is_embeddings
+from vicp.gallery.store.tables import (
+    FINGERPRINTS,
+    IDENTITIES,
+    ORIGINALS,
+    PHOTOS,
+    SCHEMAS,
+    SET_ASIDE,
+    check_name,
+    is_embeddings,
+)
 
 _MOST_LISTED = 5  # groups in a summary
 
@@ -101,13 +119,30 @@ def remove_photos(writer: Change, names: Sequence[str]) -> None:
     writer.commit(f"{len(frame)} photos")
 
 
+def set_aside(writer: Change, names: Sequence[str]) -> None:
+    """Set photos aside, by key or source: they lose their name and are not compared; a name brings them back.
+
+    Raises:
+        GalleryError: No such photo.
+    """
+    frame = find_photos(writer.snapshot, names)
+    numbers = frame["number"].tolist()
+    write_identity_of(writer, dict.fromkeys(frame.loc[frame["identity"].notna(), "number"].tolist()))
+    rows = [{"number": number, **writer.signature()} for number in numbers]
+    writer.update(SET_ASIDE, pa.Table.from_pylist(rows, schema=SCHEMAS[SET_ASIDE]))
+    writer.commit(f"{len(frame)} {'photo' if len(frame) == 1 else 'photos'}")
+
+
 def _photos_of(writer: Change, category: str, identities: Sequence[str]) -> pd.DataFrame:
     listed = ", ".join(map(quoted, identities))
     return photos(writer.snapshot, where=f"category = {quoted(category)} and identity in ({listed})")
 
 
 def _rename_photos(writer: Change, frame: pd.DataFrame, identity: str) -> None:
-    write_identity_of(writer, dict.fromkeys(frame["number"].tolist(), identity))
+    numbers = frame["number"].tolist()
+    write_identity_of(writer, dict.fromkeys(numbers, identity))
+    if set(numbers) & set(set_aside_numbers(writer.snapshot)):
+        writer.delete(SET_ASIDE, numbers)
 
 
 def _delete_photos(writer: Change, frame: pd.DataFrame) -> None:

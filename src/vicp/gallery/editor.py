@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from vicp.data.support_file import LabelledPair
-from vicp.gallery.edit import assign_photos, merge_identities, remove_identity, remove_photos, rename_identity
-from vicp.gallery.labelling.labels import LabelResult, label_pairs
+from vicp.gallery.edit import (
+    assign_photos,
+    merge_identities,
+    remove_identity,
+    remove_photos,
+    rename_identity,
+    set_aside,
+)
+from vicp.gallery.labelling.labels import LabelResult, label_pairs, mark_unsure
 from vicp.gallery.reader import GalleryReader
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import change
@@ -52,6 +59,19 @@ class GalleryEditor(GalleryReader):
         """
         with self._writing("label", reason) as writer:
             return label_pairs(writer, pairs)
+
+    def label_unsure(self, pairs: Sequence[tuple[str, str]], *, reason: str = "") -> int:
+        """Note pairs that the author cannot tell, and returns how many: `next_pairs` asks somebody else.
+
+        Args:
+            pairs: Photos by key or by where they came from; a pair with a label keeps it.
+            reason: A note for the log.
+
+        Raises:
+            GalleryError: Photos that are not in the gallery, or another process is writing.
+        """
+        with self._writing("label", reason) as writer:
+            return mark_unsure(writer, pairs)
 
     def merge(
         self, into: str, others: str | Sequence[str], *, category: str | None = None, reason: str = ""
@@ -104,6 +124,16 @@ class GalleryEditor(GalleryReader):
             GalleryError: No such photo, or another process is writing.
         """
         return self._write("remove", reason, lambda writer: remove_photos(writer, photos))
+
+    def set_aside(self, photos: Sequence[str], *, reason: str = "") -> LogEntry:
+        """Set photos aside that show nobody, by key or by where they came from; `assign` brings one back.
+
+        They stay in the gallery, lose their names, and are compared with nothing.
+
+        Raises:
+            GalleryError: No such photo, or another process is writing.
+        """
+        return self._write("set aside", reason, lambda writer: set_aside(writer, photos))
 
     def undo(self, *, reason: str = "") -> LogEntry:
         """Take the last change back that has not been taken back.

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
+from vicp.adapt.recipe import MethodOrAuto
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
@@ -18,7 +19,10 @@ from vicp.gallery.contents import identities, photos
 from vicp.gallery.embedding_model import open_model
 from vicp.gallery.export import export_fiftyone, export_table
 from vicp.gallery.identify import identify_in_gallery
+from vicp.gallery.labelling.active_learning import Strategy
+from vicp.gallery.labelling.gallery_pairs import propose_in_gallery
 from vicp.gallery.labelling.labels import export_pairs
+from vicp.gallery.labelling.proposals import PairProposals
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.database import read_gallery
@@ -26,6 +30,9 @@ from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.verify import verify_in_gallery
 from vicp.runtime.photo_encoder import EncoderSource, PhotoEncoder, encoder_of
+
+if TYPE_CHECKING:
+    from vicp.adapt.teach import TeachResult
 
 ExportLayout = Literal["table", "fiftyone", "pairs"]
 
@@ -134,6 +141,51 @@ class GalleryReader:
             GalleryError: No photo without a name, too many, or nothing says at which similarity to cut.
         """
         return cluster_photos(self.snapshot, category=category, method=method, cut=cut)
+
+    # What to label, and what labels teach
+
+    def next_pairs(
+        self,
+        category: str,
+        *,
+        count: int = 16,
+        strategy: Strategy = "balanced",
+        author: str | None = None,
+        seed: int = 0,
+    ) -> PairProposals:
+        """Return the pairs of photos that are most worth a label, by their keys; nothing is changed.
+
+        Args:
+            category: One of the gallery's.
+            count: How many pairs.
+            strategy: "balanced" takes likely same-pairs and uncertain pairs in turn.
+            author: Who labels; pairs that this author could not tell are left out.
+            seed: Of what is drawn.
+
+        Raises:
+            DataError: No pair is left to propose.
+            GalleryError: No such category.
+        """
+        return propose_in_gallery(self.snapshot, category, count=count, strategy=strategy, author=author, seed=seed)
+
+    def teach(
+        self, category: str, *, from_names: bool = False, adapt: MethodOrAuto = "auto", seed: int = 0
+    ) -> "TeachResult":
+        """Return a prompt learned from the gallery's labelled pairs or names; `reindex` puts it to use.
+
+        Args:
+            category: One of the gallery's.
+            from_names: Sample pairs from the named photos, instead of taking the labelled pairs.
+            adapt: The adaptation method; "auto" takes what does best on individuals held out of the pairs.
+            seed: Of what is drawn.
+
+        Raises:
+            DataError: No labelled pair, too few names, or photos that cannot be used.
+            GalleryError: No such category, or a photo that is neither kept nor where it was.
+        """
+        from vicp.gallery.teaching import teach_from_gallery
+
+        return teach_from_gallery(self.encoder, self.snapshot, category, from_names=from_names, adapt=adapt, seed=seed)
 
     # What is in it
 

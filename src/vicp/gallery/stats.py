@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from vicp.gallery.categories import gallery_categories
-from vicp.gallery.contents import photos
+from vicp.gallery.contents import photos, set_aside_numbers
 from vicp.gallery.store.database import local_folder
 from vicp.gallery.store.journal import operations
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PAIRS
+from vicp.gallery.store.tables import LABELLED, PAIRS
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class CategoryStats:
         category: Its name.
         photos: How many it has.
         identities: Individuals with a name.
-        unnamed: Photos of individuals without one.
+        unnamed: Photos of individuals without one, but for those that are set aside.
         embedded: Photos with an embedding.
         method: How its prompt was made.
         space: Fingerprint of what its embeddings depend on.
@@ -57,6 +57,7 @@ class GalleryStats:
 def gallery_stats(snapshot: Snapshot) -> GalleryStats:
     """Return the numbers of a gallery."""
     frame = photos(snapshot, ("category", "identity"))
+    aside = frame["number"].isin(set_aside_numbers(snapshot))
     rows = []
     for name, category in gallery_categories(snapshot).items():
         identity = frame.loc[frame["category"] == name, "identity"]
@@ -65,7 +66,7 @@ def gallery_stats(snapshot: Snapshot) -> GalleryStats:
                 category=name,
                 photos=len(identity),
                 identities=int(identity.nunique()),
-                unnamed=int(identity.isna().sum()),
+                unnamed=int((identity.isna() & ~aside).sum()),
                 embedded=snapshot.count(category.table),
                 method=category.method,
                 space=category.space,
@@ -77,7 +78,7 @@ def gallery_stats(snapshot: Snapshot) -> GalleryStats:
     return GalleryStats(
         uri=snapshot.uri,
         categories=tuple(rows),
-        pairs=snapshot.count(PAIRS),
+        pairs=snapshot.count(PAIRS, LABELLED),
         operations=len(operations(snapshot.entries)),
         megabytes=size,
         model=str(settings.get("backbone") or settings.get("model") or settings["fingerprint"]),

@@ -119,18 +119,27 @@ def _kept_chunks(
     """Yield the photos from the gallery or, where it keeps none, from where they came from."""
     for start in range(0, len(frame), encoder.batch_size):
         part = frame.iloc[start : start + encoder.batch_size]
-        rows = snapshot.of_numbers(ORIGINALS, part["number"].tolist(), ["number", "image"]).to_pylist()
-        kept = {row["number"]: row["image"] for row in rows}
-        images = [
-            kept[number] if number in kept else _read_source(snapshot.uri, source, key)
-            for number, source, key in zip(part["number"], part["source"], part["key"], strict=True)
-        ]
+        images = kept_photos(snapshot, part)
         table = PhotoTable(part.assign(path=part["source"], image=images, row=part["number"]), None)
         bad: list[BadPhoto] = []
         photos = list(load_photos(table, encoder.transform, bad=bad))
         if bad:
             raise GalleryError(f"{snapshot.uri}: photos cannot be decoded any more: {list_rows(bad)}")
         yield Chunk(category, photos, [{"number": number} for number in part["number"]])
+
+
+def kept_photos(snapshot: Snapshot, frame: pd.DataFrame) -> list[bytes]:
+    """Return the encoded photos of rows of the gallery, from the gallery or, where it keeps none, from their sources.
+
+    Raises:
+        GalleryError: A photo is neither kept nor where it was.
+    """
+    rows = snapshot.of_numbers(ORIGINALS, frame["number"].tolist(), ["number", "image"]).to_pylist()
+    kept = {row["number"]: row["image"] for row in rows}
+    return [
+        kept[number] if number in kept else _read_source(snapshot.uri, source, key)
+        for number, source, key in zip(frame["number"], frame["source"], frame["key"], strict=True)
+    ]
 
 
 def _read_source(uri: str, source: str, key: str) -> bytes:

@@ -19,7 +19,7 @@ from vicp.gallery.contents import find_photos, photos
 from vicp.gallery.labelling.pair_files import COLUMNS, new_pairs
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PAIRS, SCHEMAS
+from vicp.gallery.store.tables import LABELLED, PAIRS, SCHEMAS
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,43 @@ def labelled_pairs(snapshot: Snapshot, table: PhotoTable | None = None) -> Suppo
     row_of = {key: row for row, key in enumerate(table.frame["path"])}
     rows = [
         (row_of[pair["left"]], row_of[pair["right"]], pair["same"])
-        for pair in snapshot.read(PAIRS).to_pylist()
+        for pair in snapshot.read(PAIRS, where=LABELLED).to_pylist()
         if pair["left"] in row_of and pair["right"] in row_of
     ]
     left, right, same = (np.array([row[i] for row in sorted(rows)]) for i in range(3))
     return Support(left.astype(np.int64), right.astype(np.int64), same.astype(np.bool_))
+
+
+def mark_unsure(writer: Change, given: Sequence[tuple[str, str]]) -> int:
+    """Note pairs that the author could not tell, and returns how many; a pair with a label keeps it.
+
+    Args:
+        writer: The change to write with.
+        given: Photos by key or by where they came from.
+
+    Raises:
+        GalleryError: Photos that are not in the gallery.
+    """
+    frame = find_photos(writer.snapshot, [name for pair in given for name in pair])
+    key_of = {name: str(find_photos(writer.snapshot, [name])["key"].iloc[0]) for pair in given for name in pair}
+    category_of = dict(zip(frame["key"], frame["category"], strict=True))
+    number_of = dict(zip(frame["key"], frame["number"], strict=True))
+    labelled = {(row["left"], row["right"]) for row in writer.snapshot.read(PAIRS, where=LABELLED).to_pylist()}
+    pairs = {tuple(sorted((key_of[a], key_of[b]), key=lambda key: number_of[key])) for a, b in given}
+    rows = [
+        {"left": a, "right": b, "same": None, "category": category_of[a], **writer.signature()}
+        for a, b in sorted(pairs - labelled)
+    ]
+    if rows:
+        writer.update(PAIRS, pa.Table.from_pylist(rows, schema=SCHEMAS[PAIRS]))
+        writer.commit(f"{len(rows)} {'pair' if len(rows) == 1 else 'pairs'} that could not be told")
+    return len(rows)
+
+
+def unsure_pairs(snapshot: Snapshot, author: str | None = None) -> set[tuple[str, str]]:
+    """Return the pairs, as keys, that somebody, or this author, could not tell."""
+    rows = snapshot.read(PAIRS, where="same is null").to_pylist()
+    return {(row["left"], row["right"]) for row in rows if author in (None, row["author"])}
 
 
 def export_pairs(snapshot: Snapshot, out: Path) -> int:
@@ -97,7 +129,7 @@ def export_pairs(snapshot: Snapshot, out: Path) -> int:
         DataError: Another ending than of a table, or it cannot be written.
         GalleryError: The gallery cannot be read.
     """
-    frame = snapshot.read(PAIRS).to_pandas().sort_values(["category", "left", "right"])
+    frame = snapshot.read(PAIRS, where=LABELLED).to_pandas().sort_values(["category", "left", "right"])
     write_frame(frame.assign(same=frame["same"].astype(int))[["left", "right", "same", "category"]], out)
     return len(frame)
 

@@ -95,13 +95,55 @@ def propose_from(
     rows = _rows_to_compare(len(table), labelled, seed)
     usable, embeddings = encoder.embed(table.select(rows), prompt)
     rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
+    return propose_among(
+        usable,
+        embeddings.numpy(),
+        pairs_within(labelled, rows),
+        _moments(usable),
+        count=count,
+        boundary=None if prompt is None or prompt.choice is None else prompt.choice.threshold,
+        strategy=strategy,
+        seed=seed,
+        use_names=use_names,
+    )
+
+
+def propose_among(
+    usable: PhotoTable,
+    embeddings: NDArray[np.float32],
+    labelled: Support,
+    moments: NDArray[np.int64],
+    *,
+    count: int,
+    boundary: float | None = None,
+    strategy: Strategy = "balanced",
+    seed: int = 0,
+    use_names: bool = True,
+    closed: Support = NO_PAIRS,
+) -> PairProposals:
+    """Return the pairs of embedded photos that are most worth a label.
+
+    Args:
+        usable: The photos (n), of one category.
+        embeddings: Theirs (n, D).
+        labelled: Labels there are, as positions in the photos.
+        moments: Of the photos (n).
+        count: How many pairs.
+        boundary: The similarity where same and different are as likely, if known.
+        strategy: How to choose.
+        seed: Of what is drawn.
+        use_names: Look at identities.
+        closed: Pairs that are not to be asked, whatever they are.
+
+    Raises:
+        DataError: Labels that contradict each other, or no pair is left to propose.
+    """
     names = [str(path) for path in usable.frame["path"]]
-    groups, relation = relate_pairs(pairs_within(labelled, rows), names)
+    groups, relation = relate_pairs(labelled, names)
     notes: list[str] = []
     if use_names:
         groups, relation, notes = _with_names(usable, groups, relation)
-    moments = _moments(usable)
-    boundary = None if prompt is None or prompt.choice is None else prompt.choice.threshold
+    relation[closed.left, closed.right] = relation[closed.right, closed.left] = -1
     chosen = one_per_moment(moments, np.random.default_rng(seed))
     names = [names[row] for row in chosen]
     open_pairs = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vicp.errors import GalleryError
+from vicp.errors import GalleryError, LockedError
 
 _LOCK_FILE, _WRITER_FILE, _LOCK_TABLE = "writer.lock", "writer.pid", "writer"
 _RETRY_SECONDS = 0.5
@@ -25,13 +25,14 @@ def writer_lock(folder: Path, *, wait: bool) -> Iterator[None]:
         wait: Until the other writer has finished, instead of raising.
 
     Raises:
-        GalleryError: Another process writes, which is named; or the folder cannot be written.
+        LockedError: Another process writes, which is named.
+        GalleryError: The folder cannot be written.
     """
     lock = FileLock(folder / _LOCK_FILE)
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout as error:
-        raise GalleryError(
+        raise LockedError(
             f"{folder}: process {_writer(folder)} is writing to this gallery: try again when it is done, or give --wait"
         ) from error
     except OSError as error:
@@ -68,7 +69,7 @@ def remote_lock(database: Any, uri: str, *, wait: bool) -> Iterator[None]:
             break
         except ValueError as error:
             if not wait:
-                raise GalleryError(
+                raise LockedError(
                     f"{uri}: process {_holder(database)} is writing to this gallery: try again when it has finished, "
                     f"give --wait, or, if it is dead, run `vicp gallery unlock {uri}`"
                 ) from error

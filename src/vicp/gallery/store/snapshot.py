@@ -70,12 +70,12 @@ class Snapshot:
         ]
         return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
 
-    def count(self, table: str) -> int:
-        """Return how many rows a table has; 0 for one that this state does not have."""
+    def count(self, table: str, where: str | None = None) -> int:
+        """Return how many rows a table has, of those that meet a condition; 0 for one that this state does not have."""
         if table not in self.head.versions:
             return 0
         with lance_errors(self.uri, f"reading {table}"):
-            return int(self.open(table).count_rows())
+            return int(self.open(table).count_rows(where))
 
     def open(self, table: str) -> Any:
         """Return LanceDB's table at the version of this state.

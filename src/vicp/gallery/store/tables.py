@@ -16,6 +16,8 @@ PAIRS = "pairs"
 PROMPTS = "prompts"
 ORIGINALS = "originals"
 FINGERPRINTS = "fingerprints"
+SET_ASIDE = "set_aside"
+LABELLED = "same is not null"  # of `pairs`
 
 SCHEMAS: dict[str, pa.Schema] = {
     # `key` is the content hash; `identity` is null where nobody has named the individual; the signature (author,
@@ -36,7 +38,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     IDENTITIES: pa.schema(
         [("category", pa.string()), ("identity", pa.string()), ("merged_into", pa.string()), *_SIGNATURE]
     ),
-    # `left` and `right` are keys of photos.
+    # `left` and `right` are keys of photos; `same` is null where the author could not tell.
     PAIRS: pa.schema(
         [("left", pa.string()), ("right", pa.string()), ("same", pa.bool_()), ("category", pa.string()), *_SIGNATURE]
     ),
@@ -55,6 +57,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     ORIGINALS: pa.schema([("number", pa.int64()), ("image", pa.large_binary())]),
     # What the same photo is known by when its bytes differ: `PhotoFingerprint.to_bytes`.
     FINGERPRINTS: pa.schema([("number", pa.int64()), ("fingerprint", pa.binary())]),
+    # Photos that nobody can be told on: kept, and left out of what is compared. Galleries made before lack the table.
+    SET_ASIDE: pa.schema([("number", pa.int64()), *_SIGNATURE]),
 }
 
 _KEYS = {
@@ -64,6 +68,7 @@ _KEYS = {
     PROMPTS: ["category"],
     ORIGINALS: ["number"],
     FINGERPRINTS: ["number"],
+    SET_ASIDE: ["number"],
 }
 
 
