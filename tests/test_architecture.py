@@ -12,6 +12,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src"
 LEVELS = (
     {"cli"},
+    {"service"},
     {"estimators"},
     {"api"},
     {"gallery", "train", "evaluation"},

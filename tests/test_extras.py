@@ -78,6 +78,7 @@ def test_teach_identify_verify_and_the_gallery_need_no_extra(photo_folder: Path,
             "evaluate tiny --photos shoes --out report",
             "a report with plots needs matplotlib, which is not installed: pip install 'vicp[evaluate]'",
         ),
+        ("serve herd", "a page in the browser needs uvicorn, which is not installed: pip install 'vicp[service]'"),
         ("demo", "a report with plots needs matplotlib, which is not installed: pip install 'vicp[evaluate]'"),
     ],
 )

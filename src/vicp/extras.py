@@ -11,6 +11,10 @@ EXTRAS = {
     "export": ("exporting a model", ("onnx", "onnxscript")),
     "evaluate": ("a report with plots", ("matplotlib",)),
     "ray": ("embedding on a Ray cluster", ("ray",)),
+    "service": (
+        "a page in the browser",
+        ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client"),
+    ),
     "heic": ("a HEIC photo", ("pillow_heif",)),
     "excel": ("an .xlsx table", ("openpyxl",)),
 }

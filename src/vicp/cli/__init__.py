@@ -13,6 +13,7 @@ from vicp.cli.evaluation import evaluate
 from vicp.cli.export import export
 from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import demo, identify, teach, verify
+from vicp.cli.serve import serve
 from vicp.cli.training import ablate, pretrain, train
 from vicp.errors import StoppedError, VICPError
 from vicp.extras import explain_missing_extras
@@ -48,7 +49,7 @@ data_app = typer.Typer(help="Look at photo tables and folders, and split them.",
 app.add_typer(data_app, name="data")
 pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding labels.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
-for _command in (teach, identify, verify, demo, evaluate, pretrain, train, ablate, export):
+for _command in (teach, identify, verify, serve, demo, evaluate, pretrain, train, ablate, export):
     app.command()(_command)
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
 app.add_typer(gallery_app, name="gallery")

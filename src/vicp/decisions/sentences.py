@@ -48,9 +48,9 @@ def identification_sentence(
     if not of_category:
         return f"cannot say: this does not look like {_named(category)}; the most similar is {first[0]}"
     if new[0] > first[1]:
-        answer = f"{_likely(new[0])} somebody new, {percent(new[0])} ({range_in_words(new[1])})"
+        answer = f"{likely(new[0])} somebody new, {percent(new[0])} ({range_in_words(new[1])})"
         return f"{answer}; next {first[0]}, {percent(first[1])}"
-    answer = f"{_likely(first[1])} {first[0]}, {percent(first[1])} ({range_in_words(first[2])})"
+    answer = f"{likely(first[1])} {first[0]}, {percent(first[1])} ({range_in_words(first[2])})"
     following = "".join(f"; next {name}, {percent(p)}" for name, p, _ in others[:1])
     return f"{answer}{following}; somebody new {percent(new[0])}"
 
@@ -64,9 +64,9 @@ def verification_sentence(probability: float, limits: Range, *, category: str, o
     if not of_category:
         return f"cannot say: a photo does not look like {_named(category)}"
     if probability >= 0.5:
-        return f"{_likely(probability)} the same individual, {percent(probability)} ({range_in_words(limits)})"
-    likely = _likely(1 - probability)
-    return f"{likely} different individuals: {percent(probability)} that they are the same ({range_in_words(limits)})"
+        return f"{likely(probability)} the same individual, {percent(probability)} ({range_in_words(limits)})"
+    number = f"{percent(probability)} that they are the same ({range_in_words(limits)})"
+    return f"{likely(1 - probability)} different individuals: {number}"
 
 
 def basis_sentence(basis: Basis) -> str:
@@ -116,7 +116,8 @@ def shortage_sentence(shortage: InsufficientPairs) -> str:
     )
 
 
-def _likely(probability: float) -> str:
+def likely(probability: float) -> str:
+    """Return how likely something is, in words."""
     if probability >= 0.95:
         return "almost certainly"
     return "probably" if probability >= 0.5 else "perhaps"

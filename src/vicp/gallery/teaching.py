@@ -56,7 +56,7 @@ def teach_from_gallery(
     rows = photos_of_pairs(pairs)
     chosen = _with_images(snapshot, table.select(rows))
     return teach_category(
-        embedder, chosen, category=category, support=pairs_within(pairs, rows), seed=seed, adapt=adapt
+        encoder.torch_embedder(), chosen, category=category, support=pairs_within(pairs, rows), seed=seed, adapt=adapt
     )
 
 

@@ -1,0 +1,161 @@
+"""Who is this, are these the same, and the embeddings of photos."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+
+from vicp.decisions.outcome import Identification, Verification
+from vicp.errors import DataError
+from vicp.service.api.context import ServiceParameter
+from vicp.service.api.schemas import Candidate, PairAnswer, PhotoAnswer
+from vicp.service.problems import ProblemError
+from vicp.service.service import Service
+from vicp.service.uploads import FORM, ReceivedForm, Upload, receive_form
+
+if TYPE_CHECKING:
+    from vicp.service.served_gallery import ServedGallery
+
+router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["answers"])
+
+
+@router.post("/identify", openapi_extra=FORM)
+async def identify(service: ServiceParameter, gallery: str, request: Request) -> list[PhotoAnswer]:
+    """Say whom each photo shows, in the order they were sent; nothing is kept.
+
+    A photo that cannot be used has `error`. `category` may name the category of all.
+    """
+    served = service.gallery(gallery)
+    async with received(request, service, least=1) as form:
+        category = form.fields.get("category") or None
+        answers: list[PhotoAnswer] = []
+        for photo in form.photos:
+            answers.append(await service.model.run(partial(_identify, served, photo, category)))
+            service.metrics.embedded.inc()
+    return answers
+
+
+@router.post("/verify", openapi_extra=FORM)
+async def verify(service: ServiceParameter, gallery: str, request: Request) -> PairAnswer:
+    """Say whether two photos show the same individual; nothing is kept."""
+    served = service.gallery(gallery)
+    async with received(request, service, least=2) as form:
+        if len(form.photos) != 2:
+            raise ProblemError(422, f"{len(form.photos)} photos, expected two")
+        paths = [str(photo.path) for photo in form.photos]
+        category = form.fields.get("category") or None
+        try:
+            found = await service.model.run(lambda: served.gallery.verify(*paths, category=category))
+        except DataError as error:
+            raise ProblemError(400, _by_name(str(error), form.photos)) from error
+        service.metrics.embedded.inc(2)
+    return pair_answer(found)
+
+
+@router.post("/embed", openapi_extra=FORM)
+async def embed(service: ServiceParameter, gallery: str, request: Request) -> dict[str, Any]:
+    """Return the plain embeddings of photos under the gallery's model, or under the prompt of `category`."""
+    served = service.gallery(gallery)
+    async with received(request, service, least=1) as form:
+        category = form.fields.get("category") or None
+        paths = [str(photo.path) for photo in form.photos]
+        try:
+            fingerprint, rows = await service.model.run(lambda: _embed(served, paths, category))
+        except DataError as error:
+            raise ProblemError(400, _by_name(str(error), form.photos)) from error
+    return {"fingerprint": fingerprint, "embeddings": rows}
+
+
+@asynccontextmanager
+async def received(request: Request, service: Service, *, least: int) -> AsyncIterator[ReceivedForm]:
+    """Yield the photos of a request, which are gone afterwards.
+
+    Raises:
+        ProblemError: Fewer photos than needed, or a form that cannot be used.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="vicp-"))
+    try:
+        form = await receive_form(request, folder, service.settings.limits)
+        if len(form.photos) < least:
+            raise ProblemError(422, f"{len(form.photos)} photos, expected {least} or more in fields named photo")
+        yield form
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def photo_answer(name: str, found: Identification) -> PhotoAnswer:
+    """Return an identification as the API gives it."""
+    return PhotoAnswer(
+        photo=name,
+        category=found.category,
+        verdict=found.verdict,
+        sentence=found.sentence,
+        probability=found.probability,
+        probability_range=found.probability_range,
+        probability_new=found.probability_new,
+        promised=found.promised,
+        promise=found.promise,
+        missing_pairs=None if found.shortage is None else found.shortage.missing,
+        candidates=[
+            Candidate(
+                identity=each.identity,
+                similarity=each.similarity,
+                probability=each.probability,
+                probability_range=each.probability_range,
+                photo=Path(each.photo).name,
+                key=each.key,
+            )
+            for each in found.candidates
+        ],
+    )
+
+
+def pair_answer(found: Verification) -> PairAnswer:
+    """Return a verification as the API gives it."""
+    return PairAnswer(
+        category=found.category,
+        verdict=found.verdict,
+        sentence=found.sentence,
+        probability=found.probability,
+        probability_range=found.probability_range,
+        similarity=found.similarity,
+        promised=found.promised,
+        promise=found.promise,
+        missing_pairs=None if found.shortage is None else found.shortage.missing,
+    )
+
+
+def _identify(served: "ServedGallery", photo: Upload, category: str | None) -> PhotoAnswer:
+    from vicp.service.questions import identify_paths, reason_of
+
+    try:
+        return photo_answer(photo.name, identify_paths(served, [photo.path], category)[0])
+    except DataError as error:
+        reason = reason_of(error)
+        return PhotoAnswer(photo=photo.name, sentence=f"This photo cannot be used: {reason}", error=reason)
+
+
+def _embed(served: "ServedGallery", paths: list[str], category: str | None) -> tuple[str, list[list[float]]]:
+    from vicp.api import Model
+
+    gallery = served.gallery
+    prompt = None
+    if category is not None:
+        categories = gallery.categories()
+        if category not in categories:
+            raise ProblemError(404, f"no category {category!r}, expected one of {', '.join(categories)}")
+        prompt = categories[category].prompt
+    rows = Model(gallery.embedder).encode(paths, prompt=prompt)
+    return gallery.embedder.fingerprint, [[float(value) for value in row] for row in rows]
+
+
+def _by_name(message: str, photos: list[Upload]) -> str:
+    """Return a message that calls photos as their sender does."""
+    for photo in photos:
+        message = message.replace(str(photo.path), photo.name)
+    return " ".join(message.split())

@@ -1,0 +1,38 @@
+"""Health, the program and its limits, and metrics."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+
+from fastapi import APIRouter, Response
+
+from vicp.service.api.context import ServiceParameter
+from vicp.service.api.schemas import Info, LimitsInfo, State
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/health/live")
+async def live() -> State:
+    """Say that the server runs."""
+    return State(status="live")
+
+
+@router.get("/health/ready")
+async def ready(service: ServiceParameter) -> State:
+    """Say that the galleries are open; 503 before."""
+    assert service.galleries is not None
+    return State(status="ready")
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(service: ServiceParameter) -> Response:
+    """Return counts and times for Prometheus."""
+    return Response(service.metrics.text(service), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/api/v1/info")
+async def info(service: ServiceParameter) -> Info:
+    """Say which program this is, and what a request may hold."""
+    limits = LimitsInfo(**asdict(service.settings.limits))
+    has_root = service.settings.photo_root is not None
+    return Info(name="vicp", version=version("vicp"), limits=limits, photo_root=has_root)

@@ -1,0 +1,58 @@
+"""Answers in the page's words: a headline, then the number."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from vicp.decisions.sentences import likely, percent, range_in_words
+
+
+def headline(answer: dict[str, Any]) -> str:
+    """Return whom a photo shows, in a few words.
+
+    >>> headline({"verdict": "same", "probability": 0.8, "candidates": [{"identity": "Tom"}], "sentence": ""})
+    'Probably Tom'
+    """
+    match answer["verdict"]:
+        case "same":
+            return _capital(f"{likely(answer['probability'])} {answer['candidates'][0]['identity']}")
+        case "new":
+            return _capital(f"{likely(answer['probability'])} somebody new")
+        case "unsure":
+            return f"Cannot say: this does not look like {answer['category']}"
+    return _capital(str(answer["sentence"]))
+
+
+def number(answer: dict[str, Any]) -> str:
+    """Return the probability of the headline and its range; "" where there is none.
+
+    >>> number({"verdict": "new", "probability": 0.8, "probability_range": (0.6, 0.9)})
+    '80 % sure (60 to 90 %)'
+    """
+    if answer["verdict"] not in ("same", "new") or answer["probability"] is None:
+        return ""
+    limits = answer["probability_range"]
+    return f"{percent(answer['probability'])} sure" + (f" ({range_in_words(limits)})" if limits else "")
+
+
+def when(at: datetime | str) -> str:
+    """Return a time to the minute, UTC.
+
+    >>> when("2026-11-30T14:05:09+00:00")
+    '30 November 2026, 14:05 UTC'
+    """
+    time = datetime.fromisoformat(at) if isinstance(at, str) else at
+    time = time.astimezone(UTC)
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a count of things.
+
+    >>> counted(1, "photo"), counted(1200, "photo"), counted(2, "category", "categories")
+    ('1 photo', '1,200 photos', '2 categories')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

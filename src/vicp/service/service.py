@@ -1,0 +1,99 @@
+"""What all routes share: the galleries, the two workers, the jobs. Light: the library is imported by `open` alone."""
+
+import threading
+from typing import TYPE_CHECKING
+
+from vicp.errors import VICPError
+from vicp.service.jobs import Jobs
+from vicp.service.metrics import Metrics
+from vicp.service.problems import NotReadyError, ProblemError
+from vicp.service.safety import Sessions
+from vicp.service.settings import ServiceSettings
+from vicp.service.workers import Worker
+
+if TYPE_CHECKING:
+    from vicp.service.served_gallery import ServedGallery
+
+_GRACE_SECONDS = 20.0  # for what is being done when the server is stopped
+
+
+class Service:
+    """The galleries that are served and what serves them.
+
+    Args:
+        settings: How.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.sessions = Sessions(settings.token)
+        self.jobs = Jobs()
+        self.metrics = Metrics()
+        self.model = Worker("model", settings.limits.queue)
+        self.writer = Worker("writer", settings.limits.queue)
+        self._galleries: dict[str, ServedGallery] = {}
+        self._is_open = threading.Event()
+        self._failure = ""
+
+    def open(self) -> None:
+        """Open the galleries in the background; routes answer "not ready" until that is done."""
+        threading.Thread(target=self._open, name="opening", daemon=True).start()
+
+    def _open(self) -> None:
+        try:
+            from vicp.service.served_gallery import open_galleries
+
+            self._galleries = open_galleries(self.settings)
+        except VICPError as error:
+            self._failure = " ".join(str(error).split())
+        self._is_open.set()
+        for gallery in self._galleries.values():
+            self.model.submit(gallery.warm_up)
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether the galleries are open."""
+        return self._is_open.is_set() and not self._failure
+
+    @property
+    def galleries(self) -> dict[str, "ServedGallery"]:
+        """Return the galleries by the name that addresses use.
+
+        Raises:
+            NotReadyError: They are being opened.
+            ProblemError: They cannot be opened.
+        """
+        if not self._is_open.is_set():
+            raise NotReadyError
+        if self._failure:
+            raise ProblemError(503, self._failure)
+        return self._galleries
+
+    def gallery(self, name: str) -> "ServedGallery":
+        """Return a gallery that is there.
+
+        Raises:
+            NotReadyError: The galleries are being opened.
+            ProblemError: There is no such gallery, or it has not been made yet.
+        """
+        gallery = self.place(name)
+        if not gallery.exists:
+            raise ProblemError(404, f"{name}: no gallery there yet, make it on the start page")
+        return gallery
+
+    def place(self, name: str) -> "ServedGallery":
+        """Return a gallery, whether it has been made or not.
+
+        Raises:
+            NotReadyError: The galleries are being opened.
+            ProblemError: The service has none of this name.
+        """
+        if name not in self.galleries:
+            raise ProblemError(404, f"no gallery {name!r}, expected one of {', '.join(self.galleries)}")
+        return self.galleries[name]
+
+    def stop(self) -> None:
+        """Finish the change that is being made; what takes long is stopped, and goes on when asked for again."""
+        self.jobs.stop(_GRACE_SECONDS)
+        self.writer.stop()
+        self.model.stop()
