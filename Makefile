@@ -36,6 +36,7 @@ docs: $(READY)
 	$(BIN)/python -m typer vicp.cli utils docs --name vicp --output docs/cli.md
 	$(BIN)/python docs/draw_architecture.py
 	$(BIN)/python docs/write_python_page.py
+	$(BIN)/python docs/write_openapi.py
 
 format: $(READY)
 	$(BIN)/ruff format .

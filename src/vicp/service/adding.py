@@ -61,6 +61,10 @@ class Addition:
         """Return where the photos lie."""
         return self.folder / "photos"
 
+    def discard(self) -> None:
+        """Remove the photos."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def start(self, service: Service, gallery: ServedGallery, category: str) -> Job:
         """Return the job that adds them; from now on it is started again after a stop."""
         with atomic_write(self.folder / _READY) as part:
@@ -77,7 +81,7 @@ class Addition:
         embed_beforehand(job, service, gallery, table)
         opened = adding_gallery(gallery)
         result = service.writer.wait_for(lambda: opened.enroll(table, category=category))
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.discard()
         return summary_of(result, table), {"added": result.added, "known": result.known}
 
 

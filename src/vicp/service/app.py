@@ -8,10 +8,10 @@ from importlib.resources import files
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from vicp.service.api import answers, galleries, photos, system
+from vicp.service.api import answers, galleries, history, identities, jobs, pairs, photos, system
 from vicp.service.api.schemas import Problem
 from vicp.service.metrics import CountRequests
-from vicp.service.page import ask, start
+from vicp.service.page import ask, individuals, past, review, start, teach
 from vicp.service.problems import MEDIA_TYPE, add_error_handlers
 from vicp.service.safety import Safety
 from vicp.service.service import Service
@@ -26,7 +26,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service.open()
+        service.open(then=_go_on)
         yield
         service.stop()
 
@@ -41,12 +41,21 @@ def make_app(settings: ServiceSettings) -> FastAPI:
         responses={"default": _ERROR},
     )
     app.state.service = service
-    for module in (system, galleries, answers, photos):
+    for module in (system, galleries, answers, identities, photos, pairs, history, jobs):
         app.include_router(module.router)
-    for page in (start, ask):
+    for page in (start, ask, review, individuals, teach, past):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=str(files("vicp.service").joinpath("static"))), name="static")
     add_error_handlers(app)
     app.add_middleware(Safety, settings=settings, sessions=service.sessions)
     app.add_middleware(CountRequests, metrics=service.metrics)
     return app
+
+
+def _go_on(service: Service) -> None:
+    """Add the photos that a server which was stopped had received."""
+    from vicp.service.adding import go_on
+
+    for gallery in service.galleries.values():
+        if gallery.exists:
+            go_on(service, gallery)

@@ -39,13 +39,3 @@ def keep_photo(gallery: Gallery, path: Path, answer: dict[str, Any], decision: s
     if result.other_names:
         raise ProblemError(409, f"the gallery has this photo: {result.other_names[0]}")
     return identity or ""
-
-
-def free_name(frame: pd.DataFrame, category: str) -> str:
-    """Return the first name CATEGORY-NUMBER that nobody has.
-
-    >>> free_name(pd.DataFrame({"category": ["cat"], "identity": ["cat-1"]}), "cat")
-    'cat-2'
-    """
-    taken = set(frame.loc[frame["category"] == category, "identity"].dropna())
-    return next(name for number in range(1, 10**9) if (name := f"{category}-{number}") not in taken)

@@ -1,14 +1,11 @@
 """Counts and times for Prometheus."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-if TYPE_CHECKING:
-    from vicp.service.service import Service
 
 
 class Metrics:
@@ -24,13 +21,17 @@ class Metrics:
         self.queue = Gauge("vicp_queue_length", "What waits", ["worker"], registry=self.registry)
         self.photos = Gauge("vicp_gallery_photos", "Photos of a gallery", ["gallery"], registry=self.registry)
 
-    def text(self, service: "Service") -> bytes:
-        """Return all of them as Prometheus reads them."""
-        for worker in (service.model, service.writer):
-            self.queue.labels(worker.name).set(worker.waiting)
-        for name, gallery in service.galleries.items() if service.is_ready else ():
-            if gallery.exists:
-                self.photos.labels(name).set(len(gallery.frame(gallery.snapshot)))
+    def text(self, waiting: Mapping[str, int], photos: Mapping[str, int]) -> bytes:
+        """Return all of them as Prometheus reads them.
+
+        Args:
+            waiting: What waits for each worker.
+            photos: How many photos each gallery has.
+        """
+        for worker, count in waiting.items():
+            self.queue.labels(worker).set(count)
+        for gallery, count in photos.items():
+            self.photos.labels(gallery).set(count)
         return generate_latest(self.registry)
 
 

@@ -70,6 +70,11 @@ class ServedGallery:
             return self._gallery
 
     @property
+    def author(self) -> str:
+        """Return who makes changes."""
+        return self.editor.author
+
+    @property
     def editor(self) -> Gallery:
         """Return the gallery for changes that need no model, so that none is waited for."""
         return Gallery.open(self.uri, author=self.settings.author)

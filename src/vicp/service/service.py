@@ -1,17 +1,20 @@
 """What all routes share: the galleries, the two workers, the jobs. Light: the library is imported by `open` alone."""
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vicp.errors import VICPError
 from vicp.service.jobs import Jobs
 from vicp.service.metrics import Metrics
-from vicp.service.problems import NotReadyError, ProblemError
+from vicp.service.problems import BusyError, NotReadyError, ProblemError
 from vicp.service.safety import Sessions
 from vicp.service.settings import ServiceSettings
 from vicp.service.workers import Worker
 
 if TYPE_CHECKING:
+    from vicp.service.review import ReviewQueue
     from vicp.service.served_gallery import ServedGallery
 
 _GRACE_SECONDS = 20.0  # for what is being done when the server is stopped
@@ -32,14 +35,19 @@ class Service:
         self.model = Worker("model", settings.limits.queue)
         self.writer = Worker("writer", settings.limits.queue)
         self._galleries: dict[str, ServedGallery] = {}
+        self._queues: dict[str, ReviewQueue] = {}
         self._is_open = threading.Event()
         self._failure = ""
 
-    def open(self) -> None:
-        """Open the galleries in the background; routes answer "not ready" until that is done."""
-        threading.Thread(target=self._open, name="opening", daemon=True).start()
+    def open(self, then: Callable[["Service"], None]) -> None:
+        """Open the galleries in the background; routes answer "not ready" until that is done.
 
-    def _open(self) -> None:
+        Args:
+            then: What is done with them first.
+        """
+        threading.Thread(target=self._open, args=(then,), name="opening", daemon=True).start()
+
+    def _open(self, then: Callable[["Service"], None]) -> None:
         try:
             from vicp.service.served_gallery import open_galleries
 
@@ -47,8 +55,17 @@ class Service:
         except VICPError as error:
             self._failure = " ".join(str(error).split())
         self._is_open.set()
-        for gallery in self._galleries.values():
-            self.model.submit(gallery.warm_up)
+        with suppress(BusyError):  # of a service that was stopped meanwhile
+            for gallery in self._galleries.values():
+                self.model.submit(gallery.warm_up)
+        if self._galleries:
+            then(self)
+
+    def review(self, gallery: "ServedGallery") -> "ReviewQueue":
+        """Return the open questions of a gallery."""
+        from vicp.service.review import ReviewQueue
+
+        return self._queues.setdefault(gallery.name, ReviewQueue(gallery))
 
     @property
     def is_ready(self) -> bool:

@@ -64,6 +64,8 @@ class ServiceSettings:
             )
         if self.token is not None and len(self.token) < _SHORTEST_TOKEN:
             raise ConfigError(f"--token has {len(self.token)} characters, expected at least {_SHORTEST_TOKEN}")
+        if self.photo_root is not None and not is_loopback(self.host):
+            raise ConfigError("--photo-root is for this machine alone: leave --host out")
         if self.photo_root is not None and not self.photo_root.is_dir():
             raise ConfigError(f"--photo-root {self.photo_root}: no such folder")
 

@@ -1,5 +1,6 @@
 """Who is this, are these the same, and the embeddings of photos."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -28,9 +29,13 @@ router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["answers"])
 async def identify(service: ServiceParameter, gallery: str, request: Request) -> list[PhotoAnswer]:
     """Say whom each photo shows, in the order they were sent; nothing is kept.
 
-    A photo that cannot be used has `error`. `category` may name the category of all.
+    A photo that cannot be used has `error`. `category` may name the category of all. Where the service was started with
+    a photo root, the body may be JSON instead: `{"paths": [...]}`, below that folder.
     """
     served = service.gallery(gallery)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        named = photos_below_root(await request.body(), service)
+        return [await service.model.run(partial(_identify, served, photo, None)) for photo in named]
     async with received(request, service, least=1) as form:
         category = form.fields.get("category") or None
         answers: list[PhotoAnswer] = []
@@ -86,6 +91,29 @@ async def received(request: Request, service: Service, *, least: int) -> AsyncIt
         yield form
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def photos_below_root(body: bytes, service: Service) -> list[Upload]:
+    """Return the photos that a request names on this machine.
+
+    Raises:
+        ProblemError: The service gives none, the body is not `{"paths": [...]}`, or a path is not below the root.
+    """
+    root = service.settings.photo_root
+    if root is None:
+        raise ProblemError(415, "expected photos as multipart/form-data: no --photo-root was given to name some in")
+    try:
+        paths = json.loads(body)["paths"]
+    except (ValueError, LookupError, TypeError):
+        paths = None
+    limit = service.settings.limits.photos
+    if not isinstance(paths, list) or not paths or len(paths) > limit or not all(isinstance(p, str) for p in paths):
+        raise ProblemError(422, f'expected {{"paths": [...]}} with 1 to {limit} texts')
+    named = [Upload("photo", path, (root / path.replace("\0", "")).resolve()) for path in paths]
+    for photo in named:
+        if not photo.path.is_relative_to(root.resolve()) or not photo.path.is_file():
+            raise ProblemError(404, f"no photo {photo.name[:100]!r} below the photo root")
+    return named
 
 
 def photo_answer(name: str, found: Identification) -> PhotoAnswer:

@@ -1,13 +1,19 @@
-"""Photos of a gallery: the picture, its facts, and which patches of two look alike."""
+"""Photos of a gallery: list and add them, say whom one shows, the picture, and which patches of two look alike."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Response
+import pandas as pd
+from fastapi import APIRouter, Header, Request, Response
 
-from vicp.io import encode_thumbnail
-from vicp.service.api.context import ServiceParameter
+from vicp.io import encode_image, encode_thumbnail
+from vicp.service.api.context import IfMatch, ServiceParameter, change
+from vicp.service.api.cursors import Cursor, Limit, decode_cursor, encode_cursor, link_next
+from vicp.service.api.schemas import Accepted, NewName, PhotoInfo, PhotoPage, Written
+from vicp.service.problems import ProblemError
+from vicp.service.uploads import FORM, receive_form
 
 if TYPE_CHECKING:
     from vicp.service.served_gallery import ServedGallery
@@ -15,10 +21,65 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["photos"])
 
 VIEW_SIZE, FULL_SIZE = 1024, 4096  # pixels of the longer side
+_SQUARE_SIZE = 512  # of what the model sees, enlarged
 _KEPT_PICTURES = 256
 _IMMUTABLE = "private, max-age=31536000, immutable"
 
-Size = Literal["thumb", "view", "full"]
+Size = Literal["thumb", "view", "full", "square"]
+
+
+@router.get("/photos")
+def photos(
+    service: ServiceParameter,
+    gallery: str,
+    request: Request,
+    response: Response,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> PhotoPage:
+    """List the photos, in the order they came in."""
+    served = service.gallery(gallery)
+    frame = served.frame(served.snapshot)
+    if cursor is not None:
+        (last,) = decode_cursor(cursor, 1)
+        if not last.isdecimal():
+            raise ProblemError(422, "this cursor is none of the service's: leave it out to begin at the first row")
+        frame = frame[frame["number"] > int(last)]
+    rows = frame.iloc[:limit].set_index("key")
+    following = encode_cursor(int(rows["number"].iloc[-1])) if len(frame) > limit else None
+    link_next(request, response, following)
+    return PhotoPage(photos=[photo_info(rows, key) for key in rows.index], next=following)
+
+
+@router.post("/photos", status_code=202, openapi_extra=FORM)
+async def enroll(service: ServiceParameter, gallery: str, request: Request, response: Response) -> Accepted:
+    """Add photos, each once by its content however often it is sent; the address of the job is in Location.
+
+    `category` says what they show. A photo called NAME/FILE shows the individual of that name.
+    """
+    from vicp.gallery.store.tables import check_name
+    from vicp.service.adding import Addition
+
+    served = service.gallery(gallery)
+    addition = Addition.new(served)
+    form = await receive_form(request, addition.photos, service.settings.limits)
+    category = form.fields.get("category", "").strip()
+    if not form.photos or not category:
+        addition.discard()
+        raise ProblemError(422, "expected photos in fields named photo, and what they show in category")
+    job = addition.start(service, served, check_name(category, "category"))
+    location = f"/api/v1/galleries/{gallery}/jobs/{job.id}"
+    response.headers["Location"] = location
+    return Accepted(job=job.id, location=location)
+
+
+@router.post("/photos/{key}/identity")
+async def name(service: ServiceParameter, gallery: str, key: str, body: NewName, if_match: IfMatch = None) -> Written:
+    """Say whom a photo shows, somebody known or new."""
+    served = service.gallery(gallery)
+    served.row(served.snapshot, key)
+    entry, version = await change(service, served, if_match, lambda opened: opened.assign({body.identity: [key]}))
+    return Written(version=version, summary=entry.summary, undo=f"/api/v1/galleries/{gallery}/undo")
 
 
 @router.get(
@@ -35,7 +96,7 @@ def image(
 ) -> Response:
     """Return a photo as a JPEG, upright and without what the camera wrote into it."""
     served = service.gallery(gallery)
-    headers = {"ETag": f'"{key}-{size}"', "Cache-Control": _IMMUTABLE}
+    headers = {"ETag": f'"{quote(key)}-{size}"', "Cache-Control": _IMMUTABLE}
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(picture(served, key, size), media_type="image/jpeg", headers=headers)
@@ -47,6 +108,20 @@ async def why(service: ServiceParameter, gallery: str, a: str, b: str) -> dict[s
     served = service.gallery(gallery)
     matches = await service.model.run(lambda: _matches(served, a, b))
     return {"matches": matches}
+
+
+def photo_info(frame: pd.DataFrame, key: str) -> PhotoInfo:
+    """Return what is known of a photo, from the gallery's facts by key."""
+    row = frame.loc[key]
+    identity = row["identity"] if isinstance(row["identity"], str) else None
+    return PhotoInfo(
+        key=key,
+        category=row["category"],
+        identity=identity,
+        file=row["file"],
+        date=row["date"] or "",
+        aside=bool(row["aside"]),
+    )
 
 
 def as_jpeg(data: bytes, size: int) -> bytes:
@@ -69,7 +144,19 @@ def picture(served: "ServedGallery", key: str, size: Size) -> bytes:
     """
     if size == "thumb":
         return served.thumbnail(key)
+    if size == "square":
+        return _as_the_model_sees_it(served, key)
     return as_jpeg(served.photo(key), VIEW_SIZE if size == "view" else FULL_SIZE)
+
+
+def _as_the_model_sees_it(served: "ServedGallery", key: str) -> bytes:
+    from PIL import Image
+
+    from vicp.data.images import decode_photo, image_pixels
+
+    transform = replace(served.gallery.embedder.transform, size=_SQUARE_SIZE)
+    pixels = image_pixels(decode_photo(served.photo(key), min_side=_SQUARE_SIZE), transform)
+    return encode_image(Image.fromarray(pixels), "JPEG")
 
 
 def _matches(served: "ServedGallery", a: str, b: str) -> list[dict[str, Any]]:

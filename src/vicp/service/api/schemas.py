@@ -1,5 +1,7 @@
 """What the REST API answers, besides the library's own results."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -129,3 +131,142 @@ class PairAnswer(BaseModel):
     promised: bool
     promise: str
     missing_pairs: int | None
+
+
+class PhotoInfo(BaseModel):
+    """A photo of a gallery."""
+
+    key: str = Field(description="Of its content.")
+    category: str
+    identity: str | None
+    file: str
+    date: str
+    aside: bool = Field(description="Set aside, as one that shows nobody.")
+
+
+class PhotoPage(BaseModel):
+    """Photos, in the order they came in."""
+
+    photos: list[PhotoInfo]
+    next: str | None
+
+
+class IdentityInfo(BaseModel):
+    """An individual."""
+
+    category: str
+    identity: str
+    photos: int
+    named_by: str
+    named_at: str
+
+
+class IdentityPage(BaseModel):
+    """Individuals by category and name."""
+
+    identities: list[IdentityInfo]
+    next: str | None
+
+
+class NewName(BaseModel):
+    """A name for an individual."""
+
+    identity: str = Field(min_length=1, max_length=200)
+
+
+class Merge(BaseModel):
+    """Individuals that are the same as the one of the address."""
+
+    others: list[str] = Field(min_length=1, max_length=200)
+
+
+class Split(BaseModel):
+    """Photos of the individual of the address that show somebody else."""
+
+    photos: list[str] = Field(min_length=1, max_length=1000)
+    into: str = Field(min_length=1, max_length=200)
+
+
+class LabelledPair(BaseModel):
+    """Two photos of a gallery and whether they show one individual; null where that cannot be told."""
+
+    left: str
+    right: str
+    same: bool | None
+
+
+class NewPairs(BaseModel):
+    """Labels to keep, all or none."""
+
+    pairs: list[LabelledPair] = Field(min_length=1, max_length=1000)
+
+
+class ProposedPair(BaseModel):
+    """A pair worth a label."""
+
+    left: PhotoInfo
+    right: PhotoInfo
+    why: str
+
+
+class ReviewSide(BaseModel):
+    """One side of a question."""
+
+    identity: str | None
+    photos: list[PhotoInfo]
+
+
+class ReviewQuestion(BaseModel):
+    """Do both sides show the same individual?"""
+
+    id: str
+    kind: str
+    category: str
+    question: str
+    note: str
+    probability: str | None = Field(description="In words, where it is said.")
+    left: ReviewSide
+    right: ReviewSide
+    answers: list[str]
+
+
+class ReviewPage(BaseModel):
+    """The next questions."""
+
+    version: int
+    questions: list[ReviewQuestion]
+
+
+class ReviewedAnswer(BaseModel):
+    """An answer, with all that it means: the server need not know the question any more."""
+
+    kind: Literal["pairs", "groups", "doubts"]
+    left: list[str] = Field(min_length=1, max_length=100)
+    right: list[str] = Field(min_length=1, max_length=100)
+    answer: Literal["same", "different", "unsure", "new", "aside", "aside_right"]
+    name: str = Field(default="", max_length=200)
+
+
+class Operation(BaseModel):
+    """A change of the log."""
+
+    operation: int
+    command: str
+    summary: str
+    author: str
+    at: str
+    reason: str
+    shown: bool = Field(description="Whether the gallery shows the state that it made.")
+
+
+class OperationPage(BaseModel):
+    """Changes, newest first."""
+
+    operations: list[Operation]
+    next: str | None
+
+
+class Restore(BaseModel):
+    """The state to bring back: as it was after this operation."""
+
+    operation: int = Field(ge=1, le=2**53)

@@ -25,9 +25,12 @@ async def ready(service: ServiceParameter) -> State:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(service: ServiceParameter) -> Response:
+def metrics(service: ServiceParameter) -> Response:
     """Return counts and times for Prometheus."""
-    return Response(service.metrics.text(service), media_type="text/plain; version=0.0.4; charset=utf-8")
+    waiting = {worker.name: worker.waiting for worker in (service.model, service.writer)}
+    made = [gallery for gallery in service.galleries.values() if gallery.exists] if service.is_ready else []
+    photos = {gallery.name: len(gallery.frame(gallery.snapshot)) for gallery in made}
+    return Response(service.metrics.text(waiting, photos), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/api/v1/info")

@@ -145,7 +145,7 @@ def _with_facts(served: "ServedGallery", card: dict[str, Any]) -> dict[str, Any]
 
 
 def _free_names(served: "ServedGallery") -> Any:
-    from vicp.service.deciding import free_name
+    from vicp.service.reviewing import free_name
 
     frame = served.frame(served.snapshot)
     return lambda category: free_name(frame, category)

@@ -8,7 +8,8 @@ function choose(card) {
   if (card) { card.focus({ preventScroll: true }); card.scrollIntoView({ block: "nearest" }); }
 }
 
-const now = () => document.getElementById(current) || cards().find((card) => !card.hasAttribute("data-decided"));
+const now = () => document.getElementById(current) ||
+  cards().find((card) => !card.hasAttribute("data-decided")) || cards()[0];
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=hidden]), select, textarea")) return;

@@ -80,3 +80,15 @@ if (ask) {
   }
   ask.addEventListener("submit", () => { ask.querySelector(".busy").hidden = false; });
 }
+
+// Z takes the last change back wherever the page shows it.
+const lastUndo = document.querySelector("[data-undo]");
+if (lastUndo) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "z" || event.metaKey || event.altKey) return;
+    if (event.target.matches("input:not([type=checkbox]), select, textarea")) return;
+    if (localStorage.getItem("vicp-letters") === "off" && !event.ctrlKey) return;
+    event.preventDefault();
+    lastUndo.click();
+  });
+}

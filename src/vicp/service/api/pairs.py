@@ -1,0 +1,139 @@
+"""Labelled pairs and the review queue."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query
+
+from vicp.decisions.sentences import percent
+from vicp.errors import DataError
+from vicp.service.api.context import IfMatch, ServiceParameter, change
+from vicp.service.api.identities import written
+from vicp.service.api.photos import photo_info
+from vicp.service.api.schemas import (
+    NewPairs,
+    ProposedPair,
+    ReviewedAnswer,
+    ReviewPage,
+    ReviewQuestion,
+    ReviewSide,
+    Written,
+)
+from vicp.service.problems import ProblemError
+from vicp.service.reviewing import apply_answer
+
+if TYPE_CHECKING:
+    from vicp.gallery.gallery import Gallery
+    from vicp.service.review import Comparison, Side
+    from vicp.service.served_gallery import ServedGallery
+
+router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["review"])
+
+_ANSWERS = {
+    "pairs": ["same", "different", "unsure", "aside", "aside_right"],
+    "groups": ["same", "different", "unsure", "new", "aside"],
+    "doubts": ["same", "different", "unsure", "new", "aside"],
+}
+
+
+@router.get("/pairs/next")
+def next_pairs(
+    service: ServiceParameter, gallery: str, limit: Annotated[int, Query(ge=1, le=24)] = 8
+) -> list[ProposedPair]:
+    """Return the pairs that are most worth a label."""
+    served = service.gallery(gallery)
+    frame = served.frame(served.snapshot).set_index("key")
+    return [
+        ProposedPair(
+            left=photo_info(frame, each.left.photos[0]), right=photo_info(frame, each.right.photos[0]), why=each.kind
+        )
+        for each in service.review(served).next("pairs", limit)
+    ]
+
+
+@router.post("/pairs")
+async def label(service: ServiceParameter, gallery: str, body: NewPairs, if_match: IfMatch = None) -> Written:
+    """Keep labelled pairs, all or none; given again they change nothing."""
+    served = service.gallery(gallery)
+    told = [(pair.left, pair.right, pair.same) for pair in body.pairs if pair.same is not None]
+    unsure = [(pair.left, pair.right) for pair in body.pairs if pair.same is None]
+
+    def edit(opened: "Gallery") -> str:
+        result = opened.label(told) if told else None
+        num_unsure = opened.label_unsure(unsure) if unsure else 0
+        return f"{0 if result is None else result.added} new labels, {num_unsure} that could not be told"
+
+    try:
+        summary, version = await change(service, served, if_match, edit)
+    except DataError as error:  # against labels that are there
+        raise ProblemError(409, " ".join(str(error).split())) from error
+    return written(gallery, summary, version)
+
+
+@router.get("/review/next")
+def review(
+    service: ServiceParameter,
+    gallery: str,
+    kind: Annotated[str, Query(pattern="^(pairs|groups|doubts)$")] = "pairs",
+    limit: Annotated[int, Query(ge=1, le=24)] = 6,
+) -> ReviewPage:
+    """Return the next questions for a person, likeliest or most useful first."""
+    served = service.gallery(gallery)
+    return review_page(served, service.review(served).next(kind, limit))  # type: ignore[arg-type]
+
+
+@router.post("/review")
+async def answer(service: ServiceParameter, gallery: str, body: ReviewedAnswer, if_match: IfMatch = None) -> Written:
+    """Keep a person's answer: a label, a name, or that photos show nobody."""
+    served = service.gallery(gallery)
+
+    def edit(opened: "Gallery") -> str:
+        return apply_answer(
+            opened,
+            served.frame(served.snapshot),
+            kind=body.kind,
+            left=body.left,
+            right=body.right,
+            answer=body.answer,
+            name=body.name.strip(),
+        )
+
+    try:
+        summary, version = await change(service, served, if_match, edit)
+    except DataError as error:
+        raise ProblemError(409, " ".join(str(error).split())) from error
+    return written(gallery, summary, version)
+
+
+def review_page(served: "ServedGallery", found: "list[Comparison]") -> ReviewPage:
+    """Return questions as the page shows them."""
+    snapshot = served.snapshot
+    frame = served.frame(snapshot).set_index("key")
+
+    def side(side: "Side") -> ReviewSide:
+        return ReviewSide(identity=side.identity, photos=[photo_info(frame, key) for key in side.photos])
+
+    questions = [
+        ReviewQuestion(
+            id=each.id,
+            kind=each.kind,
+            category=each.category,
+            question=_question(each),
+            note=each.note,
+            probability=None if each.probability is None else percent(each.probability),
+            left=side(each.left),
+            right=side(each.right),
+            answers=_ANSWERS[each.kind],
+        )
+        for each in found
+    ]
+    return ReviewPage(version=snapshot.head.number, questions=questions)
+
+
+def _question(each: "Comparison") -> str:
+    if each.kind == "pairs":
+        return f"Is this the same {each.category}?"
+    if each.kind == "doubts":
+        return f"Is this really {each.right.identity}?"
+    if each.right.identity is not None:
+        return f"Is this {each.right.identity}?"
+    return f"Are these one and the same {each.category}?"
