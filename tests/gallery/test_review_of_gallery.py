@@ -54,6 +54,12 @@ def test_what_is_set_aside_is_not_compared_and_comes_back(gallery: Gallery) -> N
     assert keys(gallery)["red"] == red
 
 
+def test_a_category_without_photos_has_nothing_to_ask(gallery: Gallery) -> None:
+    gallery.set_aside(list(gallery.photos()["key"]))
+    with pytest.raises(DataError, match="fewer than two photos of shoe"):
+        gallery.next_pairs("shoe")
+
+
 def test_a_gallery_teaches_from_labels_and_from_names(gallery: Gallery) -> None:
     with pytest.raises(DataError, match="no labelled pair of shoe yet"):
         gallery.teach("shoe")

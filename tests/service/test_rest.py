@@ -151,7 +151,7 @@ def test_paths_below_the_photo_root_alone_are_read(tmp_path: Path, herd: Path, s
         for path in ("../x.jpg", "/etc/passwd", "red/../../x.jpg", "red"):
             bad = client.post(f"{G}/identify", json={"paths": [path]})
             assert bad.status_code == 404, path
-            assert "root" not in bad.text
+            assert str(shoe_folder) not in bad.text
 
 
 def test_no_request_that_the_description_allows_is_a_fault(herd: Path, tmp_path: Path) -> None:
@@ -162,6 +162,6 @@ def test_no_request_that_the_description_allows_is_a_fault(herd: Path, tmp_path:
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/api/v1/openapi.json"]
     command += ["--checks", checks, "--max-examples", "6", "--seed", "7", "--phases", "examples,fuzzing", "--no-color"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    assert ended.returncode == 0, ended.stdout[:8000] + ended.stderr[-2000:]
     assert server.process.poll() is None
     assert server.stop() in (0, -15)

@@ -163,7 +163,7 @@ class GalleryReader:
             seed: Of what is drawn.
 
         Raises:
-            DataError: No pair is left to propose.
+            DataError: Fewer than two photos, or no pair is left to propose.
             GalleryError: No such category.
         """
         return propose_in_gallery(self.snapshot, category, count=count, strategy=strategy, author=author, seed=seed)

@@ -16,7 +16,7 @@ from vicp.gallery.categories import gallery_categories
 from vicp.gallery.enrollment.enroll import EnrollResult
 from vicp.gallery.gallery import Gallery
 from vicp.io import atomic_write
-from vicp.service.jobs import Job
+from vicp.service.jobs import CancelledError, Job
 from vicp.service.page.words import counted
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
@@ -78,7 +78,12 @@ class Addition:
         category = json.loads((self.folder / _READY).read_text(encoding="utf-8"))["category"]
         table = open_photos(_content(self.photos), category=category, need_identity=False, skip_bad=True)
         table = replace(table, frame=table.frame.assign(category=category))
-        embed_beforehand(job, service, gallery, table)
+        try:
+            embed_beforehand(job, service, gallery, table)
+        except CancelledError:
+            if not service.is_stopping:
+                self.discard()
+            raise
         opened = adding_gallery(gallery)
         result = service.writer.wait_for(lambda: opened.enroll(table, category=category))
         self.discard()

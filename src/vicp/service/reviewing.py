@@ -43,6 +43,11 @@ def apply_answer(
         raise ProblemError(404, f"no photo {missing[0][:40]!r}" if missing else "a side without a photo")
     pair = (left[0], right[0])
     category, identity = str(rows.loc[right[0], "category"]), rows.loc[right[0], "identity"]
+    names = [rows.loc[key, "identity"] for key in left]
+    if answer in ("same", "new") and kind == "groups" and all(isinstance(each, str) for each in names):
+        return "These photos have a name already"  # the answer came twice
+    if kind == "doubts" and answer in ("new", "different") and str(names[0]) != str(identity):
+        return "This photo has another name already"
     match kind, answer:
         case _, "unsure":
             gallery.label_unsure([pair])

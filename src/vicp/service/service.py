@@ -38,6 +38,7 @@ class Service:
         self._queues: dict[str, ReviewQueue] = {}
         self._is_open = threading.Event()
         self._failure = ""
+        self.is_stopping = False
 
     def open(self, then: Callable[["Service"], None]) -> None:
         """Open the galleries in the background; routes answer "not ready" until that is done.
@@ -111,6 +112,7 @@ class Service:
 
     def stop(self) -> None:
         """Finish the change that is being made; what takes long is stopped, and goes on when asked for again."""
+        self.is_stopping = True
         self.jobs.stop(_GRACE_SECONDS)
         self.writer.stop()
         self.model.stop()

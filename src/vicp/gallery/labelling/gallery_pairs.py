@@ -7,6 +7,7 @@ from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.moments import moment_codes
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support
+from vicp.errors import DataError
 from vicp.gallery.categories import find_category
 from vicp.gallery.contents import Embedded, embedded_photos
 from vicp.gallery.labelling.active_learning import Strategy
@@ -36,12 +37,14 @@ def propose_in_gallery(
         author: Who labels; pairs that this author could not tell are left out.
 
     Raises:
-        DataError: No pair is left to propose.
+        DataError: Fewer than two photos, or no pair is left to propose.
         GalleryError: No such category.
     """
     stored = find_category(snapshot, category)
     embedded = _compared(embedded_photos(snapshot, stored), seed)
     frame = embedded.frame
+    if len(frame) < 2:
+        raise DataError(f"fewer than two photos of {category} to compare: add photos")
     table = PhotoTable(frame.assign(row=frame["number"], path=frame["key"], date=frame["date"].fillna("")), None)
     left_out = unsure_pairs(snapshot, author)
     return propose_among(

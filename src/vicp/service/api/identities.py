@@ -88,9 +88,10 @@ async def split(service: ServiceParameter, gallery: str, name: str, body: Split,
     return written(gallery, entry.summary, version)
 
 
-def written(gallery: str, summary: str, version: int) -> Written:
-    """Return what a change did."""
-    return Written(version=version, summary=summary, undo=f"/api/v1/galleries/{gallery}/undo")
+def written(gallery: str, summary: str, version: int, *, before: int | None = None) -> Written:
+    """Return what a change did, from the version `before` where it may have changed nothing."""
+    undo = None if before == version else f"/api/v1/galleries/{gallery}/undo"
+    return Written(version=version, summary=summary, undo=undo)
 
 
 def _info(row: pd.Series) -> IdentityInfo:

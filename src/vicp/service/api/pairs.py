@@ -57,16 +57,17 @@ async def label(service: ServiceParameter, gallery: str, body: NewPairs, if_matc
     told = [(pair.left, pair.right, pair.same) for pair in body.pairs if pair.same is not None]
     unsure = [(pair.left, pair.right) for pair in body.pairs if pair.same is None]
 
-    def edit(opened: "Gallery") -> str:
+    def edit(opened: "Gallery") -> tuple[str, int]:
+        before = opened.snapshot.head.number
         result = opened.label(told) if told else None
         num_unsure = opened.label_unsure(unsure) if unsure else 0
-        return f"{0 if result is None else result.added} new labels, {num_unsure} that could not be told"
+        return f"{0 if result is None else result.added} new labels, {num_unsure} that could not be told", before
 
     try:
-        summary, version = await change(service, served, if_match, edit)
+        (summary, before), version = await change(service, served, if_match, edit)
     except DataError as error:  # against labels that are there
         raise ProblemError(409, " ".join(str(error).split())) from error
-    return written(gallery, summary, version)
+    return written(gallery, summary, version, before=before)
 
 
 @router.get("/review/next")
@@ -86,22 +87,24 @@ async def answer(service: ServiceParameter, gallery: str, body: ReviewedAnswer, 
     """Keep a person's answer: a label, a name, or that photos show nobody."""
     served = service.gallery(gallery)
 
-    def edit(opened: "Gallery") -> str:
-        return apply_answer(
+    def edit(opened: "Gallery") -> tuple[str, int]:
+        snapshot = served.snapshot
+        summary = apply_answer(
             opened,
-            served.frame(served.snapshot),
+            served.frame(snapshot),
             kind=body.kind,
             left=body.left,
             right=body.right,
             answer=body.answer,
             name=body.name.strip(),
         )
+        return summary, snapshot.head.number
 
     try:
-        summary, version = await change(service, served, if_match, edit)
+        (summary, before), version = await change(service, served, if_match, edit)
     except DataError as error:
         raise ProblemError(409, " ".join(str(error).split())) from error
-    return written(gallery, summary, version)
+    return written(gallery, summary, version, before=before)
 
 
 def review_page(served: "ServedGallery", found: "list[Comparison]") -> ReviewPage:

@@ -99,7 +99,8 @@ def image(
     headers = {"ETag": f'"{quote(key)}-{size}"', "Cache-Control": _IMMUTABLE}
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return Response(picture(served, key, size), media_type="image/jpeg", headers=headers)
+    data = as_jpeg(served.photo(key), FULL_SIZE) if size == "full" else picture(served, key, size)
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/compare/{a}/{b}/why")
@@ -116,10 +117,10 @@ def photo_info(frame: pd.DataFrame, key: str) -> PhotoInfo:
     identity = row["identity"] if isinstance(row["identity"], str) else None
     return PhotoInfo(
         key=key,
-        category=row["category"],
+        category=str(row["category"]),
         identity=identity,
-        file=row["file"],
-        date=row["date"] or "",
+        file=str(row["file"]),
+        date=str(row["date"] or ""),
         aside=bool(row["aside"]),
     )
 
@@ -136,7 +137,7 @@ def as_jpeg(data: bytes, size: int) -> bytes:
 
 
 @lru_cache(maxsize=_KEPT_PICTURES)
-def picture(served: "ServedGallery", key: str, size: Size) -> bytes:
+def picture(served: "ServedGallery", key: str, size: Literal["thumb", "view", "square"]) -> bytes:
     """Return a photo of a gallery as a JPEG.
 
     Raises:
@@ -146,7 +147,7 @@ def picture(served: "ServedGallery", key: str, size: Size) -> bytes:
         return served.thumbnail(key)
     if size == "square":
         return _as_the_model_sees_it(served, key)
-    return as_jpeg(served.photo(key), VIEW_SIZE if size == "view" else FULL_SIZE)
+    return as_jpeg(served.photo(key), VIEW_SIZE)
 
 
 def _as_the_model_sees_it(served: "ServedGallery", key: str) -> bytes:

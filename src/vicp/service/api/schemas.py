@@ -68,7 +68,9 @@ class Written(BaseModel):
 
     version: int
     summary: str
-    undo: str = Field(description="Where to POST, with this version as If-Match, to take it back.")
+    undo: str | None = Field(
+        description="Where to POST, with this version as If-Match, to take it back; null where nothing changed."
+    )
 
 
 class Accepted(BaseModel):

@@ -11,6 +11,8 @@ from vicp.service.problems import ProblemError
 from vicp.service.uploads import receive_form
 
 if TYPE_CHECKING:
+    from vicp.gallery.gallery import Gallery
+    from vicp.gallery.store.snapshot import Snapshot
     from vicp.service.served_gallery import ServedGallery
 
 router = APIRouter(prefix="/g/{gallery}/ask", include_in_schema=False)
@@ -48,7 +50,7 @@ async def ask_photos(request: Request, service: ServiceParameter, gallery: str) 
 
 
 @router.get("/{question}")
-def answers(request: Request, service: ServiceParameter, gallery: str, question: str, first: int = 0) -> Response:
+def answers(request: Request, service: ServiceParameter, gallery: str, question: str) -> Response:
     """Show the answers that are there; while some are missing the page asks for the rest."""
     from vicp.service.questions import Question
 
@@ -97,16 +99,16 @@ async def decide(
     card = found.cards()[index] if index < len(found.cards()) else {}
     if "answer" not in card:
         raise ProblemError(409, "there is no answer for this photo yet")
-    note: dict[str, Any] = {"decision": decision, "identity": identity.strip(), "version": 0}
+    note: dict[str, Any] = {"decision": decision, "identity": identity.strip(), "operation": 0}
+
+    def keep(opened: "Gallery") -> None:
+        before = shown_operation(opened.snapshot)
+        note["identity"] = keep_photo(opened, found.path(index), card["answer"], decision, identity.strip())
+        after = shown_operation(opened.snapshot)
+        note["operation"] = 0 if after == before else after
+
     if decision != "skip":
-        name, note["version"] = await change(
-            service,
-            served,
-            None,
-            lambda opened: keep_photo(opened, found.path(index), card["answer"], decision, identity.strip()),
-            needs_model=True,
-        )
-        note["identity"] = name
+        await change(service, served, None, keep, needs_model=True)
     found.note(index, **note)
     if not is_part(request):
         return see(f"/g/{gallery}/ask/{question}#card-{index}")
@@ -121,14 +123,26 @@ async def take_back(request: Request, service: ServiceParameter, gallery: str, q
 
     served = service.gallery(gallery)
     found = Question.find(served, question)
-    version = found.cards()[index].get("version", 0)
-    if version:
-        await change(service, served, str(version), lambda opened: opened.undo())
-    found.note(index, decision=None, identity="", version=0)
+    cards = found.cards()
+    operation = cards[index].get("operation", 0) if index < len(cards) else 0
+
+    def undo(opened: "Gallery") -> None:
+        if shown_operation(opened.snapshot) != operation:
+            raise ProblemError(412, "something else was changed since: see History")
+        opened.undo()
+
+    if operation:
+        await change(service, served, None, undo)
+    found.note(index, decision=None, identity="", operation=0)
     if not is_part(request):
         return see(f"/g/{gallery}/ask/{question}#card-{index}")
     values = {"gallery": served, "question": found, "free_name": _free_names(served)}
     return render(request, "part_card.html", card=_with_facts(served, found.cards()[index]), **values)
+
+
+def shown_operation(snapshot: "Snapshot") -> int:
+    """Return the number of the change whose state the gallery shows."""
+    return snapshot.entries[snapshot.head.state - 1].operation
 
 
 def _with_facts(served: "ServedGallery", card: dict[str, Any]) -> dict[str, Any]:

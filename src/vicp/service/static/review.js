@@ -167,8 +167,12 @@ async function send() {
       continue;
     }
     outbox.shift();
-    if (reply.ok) done.push({ question, version: (await reply.json()).version });
-    else say(await reasonOf(reply));
+    if (reply.ok) {
+      const { version, undo: place } = await reply.json();
+      if (place) done.push({ question, version });
+    } else {
+      say(await reasonOf(reply));
+    }
     keep();
     document.getElementById("progress").textContent = words();
   }
