@@ -41,10 +41,10 @@ def test_verify(client: TestClient, herd: Path, shoe_folder: Path) -> None:
 def test_embeddings_are_those_of_the_model(client: TestClient, herd: Path, shoe_folder: Path) -> None:
     answer = client.post("/api/v1/galleries/herd/embed", files=[photo(shoe_folder / "red/0.jpg")]).json()
     gallery = Gallery.open(herd)
-    assert answer["fingerprint"] == gallery.embedder.fingerprint
+    assert answer["fingerprint"] == gallery.encoder.fingerprint
     from vicp.api import Model
 
-    expected = Model(gallery.embedder).encode(shoe_folder / "red/0.jpg")
+    expected = Model(gallery.encoder).encode(shoe_folder / "red/0.jpg")
     assert answer["embeddings"][0] == pytest.approx(expected.tolist(), abs=1e-5)
 
 

@@ -92,7 +92,7 @@ class Addition:
 
 def adding_gallery(gallery: ServedGallery) -> Gallery:
     """Return the gallery, which goes on without photos that cannot be used."""
-    model = Model(replace(gallery.gallery.embedder, skip_bad=True))
+    model = Model(replace(gallery.gallery.encoder, skip_bad=True))
     return Gallery.open(gallery.uri, model, author=gallery.settings.author)
 
 
@@ -101,14 +101,14 @@ def embed_beforehand(job: Job, service: Service, gallery: ServedGallery, table: 
 
     The gallery can be changed meanwhile, since it is written to only afterwards, and quickly.
     """
-    embedder = replace(gallery.gallery.embedder, skip_bad=True)
+    encoder = replace(gallery.gallery.encoder, skip_bad=True)
     categories = gallery_categories(gallery.snapshot)
     for name in table.categories:
         prompt = categories[name].prompt if name in categories else None
         rows = table.of_category(name)
         for start in range(0, len(rows), _CHUNK):
             chunk = rows.select(range(start, min(start + _CHUNK, len(rows))))
-            service.model.wait_for(partial(embedder.embed, chunk, prompt))
+            service.model.wait_for(partial(encoder.embed, chunk, prompt))
             job.report(min(start + _CHUNK, len(rows)), len(table), "looking at the photos")
 
 

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 
 import pandas as pd
 
-from vicp.adapt.cache import EmbeddingCache, default_cache_folder
 from vicp.api import Model, load
 from vicp.errors import GalleryError
 from vicp.gallery.categories import gallery_categories
@@ -23,6 +22,7 @@ from vicp.gallery.store.database import local_folder, read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
+from vicp.runtime.cache import EmbeddingCache, default_cache_folder
 from vicp.service.problems import ProblemError
 from vicp.service.settings import ServiceSettings
 
@@ -65,7 +65,7 @@ class ServedGallery:
             if self._gallery is None:
                 opened = Gallery.open(self.uri, author=self.settings.author)
                 cache = EmbeddingCache(default_cache_folder())
-                model = Model(replace(opened.embedder, cache=cache, batch_size=8))
+                model = Model(replace(opened.encoder, cache=cache, batch_size=8))
                 self._gallery = Gallery.open(self.uri, model, author=self.settings.author)
             return self._gallery
 
@@ -90,7 +90,7 @@ class ServedGallery:
     def warm_up(self) -> None:
         """Open the model before the first question."""
         if self.exists:
-            self.gallery.embedder  # noqa: B018
+            self.gallery.encoder  # noqa: B018
 
     @property
     def folder(self) -> Path:

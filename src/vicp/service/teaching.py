@@ -1,9 +1,8 @@
 """Teach a category from what the gallery holds, and put what it learned to use."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vicp.adapt.teach import TeachResult
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import InsufficientPairs
 from vicp.decisions.rule import DEFAULT_TARGETS
@@ -20,6 +19,9 @@ from vicp.service.jobs import Job
 from vicp.service.page.words import counted
 from vicp.service.served_gallery import ServedGallery
 from vicp.service.service import Service
+
+if TYPE_CHECKING:
+    from vicp.adapt.teach import TeachResult
 
 _CHUNK = 8  # photos that are embedded between two questions
 
@@ -97,18 +99,18 @@ def _missing(snapshot: Snapshot, category: GalleryCategory) -> dict[str, Any]:
     return {"pairs": missing, "rate": percent(DEFAULT_TARGETS.false_match_rate), "candidates": candidates}
 
 
-def _embed_beforehand(job: Job, service: Service, opened: Gallery, snapshot: Snapshot, result: TeachResult) -> None:
+def _embed_beforehand(job: Job, service: Service, opened: Gallery, snapshot: Snapshot, result: "TeachResult") -> None:
     """Embed the category's photos under the new prompt into the cache, a few at a time."""
     frame = photos(snapshot, where=f"category = {quoted(result.prompt.category)}")
     for start in range(0, len(frame), _CHUNK):
         part = frame.iloc[start : start + _CHUNK]
         images = kept_photos(snapshot, part)
         table = PhotoTable(part.assign(path=part["key"], row=part["number"], image=images), None)
-        service.model.wait_for(partial(opened.embedder.embed, table, result.prompt))
+        service.model.wait_for(partial(opened.encoder.embed, table, result.prompt))
         job.report(min(start + _CHUNK, len(frame)), len(frame), "looking at all photos with what was learned")
 
 
-def _summary(result: TeachResult) -> str:
+def _summary(result: "TeachResult") -> str:
     sentences = [f"Taught by {counted(result.pairs, 'pair')}, {result.same_pairs} of them the same individual."]
     if result.prompt.choice is not None:
         sentences.append(result.prompt.choice.reason)

@@ -97,7 +97,7 @@ def propose_from(
     rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
     return propose_among(
         usable,
-        embeddings.numpy(),
+        embeddings,
         pairs_within(labelled, rows),
         _moments(usable),
         count=count,

@@ -178,8 +178,8 @@ def _embed(served: "ServedGallery", paths: list[str], category: str | None) -> t
         if category not in categories:
             raise ProblemError(404, f"no category {category!r}, expected one of {', '.join(categories)}")
         prompt = categories[category].prompt
-    rows = Model(gallery.embedder).encode(paths, prompt=prompt)
-    return gallery.embedder.fingerprint, [[float(value) for value in row] for row in rows]
+    rows = Model(gallery.encoder).encode(paths, prompt=prompt)
+    return gallery.encoder.fingerprint, [[float(value) for value in row] for row in rows]
 
 
 def _by_name(message: str, photos: list[Upload]) -> str:

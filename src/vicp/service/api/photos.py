@@ -155,18 +155,17 @@ def _as_the_model_sees_it(served: "ServedGallery", key: str) -> bytes:
 
     from vicp.data.images import decode_photo, image_pixels
 
-    transform = replace(served.gallery.embedder.transform, size=_SQUARE_SIZE)
+    transform = replace(served.gallery.encoder.transform, size=_SQUARE_SIZE)
     pixels = image_pixels(decode_photo(served.photo(key), min_side=_SQUARE_SIZE), transform)
     return encode_image(Image.fromarray(pixels), "JPEG")
 
 
 def _matches(served: "ServedGallery", a: str, b: str) -> list[dict[str, Any]]:
     import numpy as np
-    import torch
 
     from vicp.data.images import photo_pixels
     from vicp.gallery.report.patch_matches import match_patches
 
-    embedder = served.gallery.embedder
-    pixels = np.stack([photo_pixels(served.photo(key), embedder.transform) for key in (a, b)])  # (2, S, S, 3)
-    return [asdict(match) for match in match_patches(embedder, torch.from_numpy(pixels).permute(0, 3, 1, 2))]
+    engine = served.gallery.encoder.engine
+    pixels = np.stack([photo_pixels(served.photo(key), engine.transform) for key in (a, b)])  # (2, S, S, 3)
+    return [asdict(match) for match in match_patches(engine, pixels.transpose(0, 3, 1, 2))]
