@@ -82,11 +82,11 @@ def measure_index(
     cells = _FIRST_CELLS
     while True:
         cells = min(cells, num_cells)
-        num_hits = 0
-        for query, (itself, expected) in zip(queries, nearest, strict=True):
-            numbers = query_index(table, query, cells=cells, count=2)["number"].to_pylist()
-            num_hits += next((number for number in numbers if number != itself), None) == expected
-        recall = num_hits / max(1, len(queries))
+        hits = query_index(table, queries, cells=cells, count=2)
+        query, number = hits["query"].to_numpy(), hits["number"].to_numpy()
+        others = number != nearest[query, 0]  # of two hits, the first that is not the photo itself
+        found, first = np.unique(query[others], return_index=True)
+        recall = float((number[others][first] == nearest[found, 1]).sum()) / len(queries)
         if recall >= min_recall or cells == num_cells:
             return IndexRecall(cells, recall)
         cells *= 2

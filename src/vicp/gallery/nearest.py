@@ -18,6 +18,7 @@ from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
 
 INDEX_RESULTS = 200  # photos that an index returns for a query, to find the individuals among them
+BATCH = 64  # queries that an index is searched for together: their hits and the facts of these are in memory
 
 Floats = NDArray[np.float32]
 
@@ -133,11 +134,16 @@ class IndexedNearest:
 
     def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
         """Yield the `top` nearest individuals of each query (B, D)."""
+        for start in range(0, len(query), BATCH):
+            yield from self._search_batch(query[start : start + BATCH], top)
+
+    def _search_batch(self, query: Floats, top: int) -> Iterator[SearchResult]:
+        hits = query_index(self.table, query, cells=self.cells, count=INDEX_RESULTS).to_pandas()
         columns = ["number", "identity", "source", "key"]
-        for embedding in query:
-            hits = query_index(self.table, embedding, cells=self.cells, count=INDEX_RESULTS).to_pandas()
-            facts = self.snapshot.of_numbers(PHOTOS, hits["number"].tolist(), columns).to_pandas()
-            best = hits.merge(facts, on="number").dropna(subset="identity").drop_duplicates("identity")
+        facts = self.snapshot.of_numbers(PHOTOS, hits["number"].unique().tolist(), columns).to_pandas()
+        named = hits.merge(facts, on="number").dropna(subset="identity").drop_duplicates(["query", "identity"])
+        for row in range(len(query)):
+            best = named[named["query"] == row]
             similarity = best["similarity"].to_numpy(np.float32)
             num_rest = len(self.count_of) - len(best)
             rest = np.full(num_rest, similarity[-1] if len(best) else -1.0, np.float32)
@@ -150,8 +156,8 @@ class IndexedNearest:
 
     def closest_photos(self, query: Floats) -> NDArray[np.int64]:
         """Return the number of the closest photo of each query (B,)."""
-        tables = [query_index(self.table, embedding, cells=self.cells, count=1) for embedding in query]
-        return np.array([table["number"][0].as_py() for table in tables], dtype=np.int64)
+        numbers = query_index(self.table, query, cells=self.cells, count=1)["number"].to_numpy()
+        return np.asarray(numbers, dtype=np.int64)
 
 
 def nearest_in_table(table: PhotoTable, embeddings: Floats) -> ExactNearest:

@@ -1,7 +1,8 @@
 """Write embedded photos into the tables, in steps each of which becomes visible as a whole."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class EnrollmentWriter:
         if not chunks and not self._new_names:
             return
         self.num_identities += self._write_identities(chunks)
-        for chunk in chunks:
+        for chunk in _joined(chunks):
             self._write_chunk(chunk)
             self.num_added += len(chunk.photos)
         write_identity_of(self._writer, {number: identity for number, (_, identity) in self._new_names.items()})
@@ -160,6 +161,15 @@ class EnrollmentWriter:
             write_names(self._writer, category, [i for c, i in new_names if c == category])
         self._identities |= set(new_names)
         return len(new_names)
+
+
+def _joined(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    """Yield consecutive chunks of one category as one: every write makes a file, and a list of all files, per table."""
+    for _, group in groupby(chunks, key=lambda chunk: chunk.category.category):
+        same = list(group)
+        photos = [photo for chunk in same for photo in chunk.photos]
+        facts = [fact for chunk in same for fact in chunk.facts]
+        yield Chunk(same[0].category, photos, facts, np.concatenate([chunk.embeddings for chunk in same]))
 
 
 def write_embeddings(writer: Change, category: GalleryCategory, numbers: list[int], embeddings: np.ndarray) -> None:

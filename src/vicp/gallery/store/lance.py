@@ -14,6 +14,7 @@ from vicp.errors import GalleryError
 
 INDEXED_COLUMN = "embedding"
 ROWS_PER_CELL = 4096  # of the inverted file
+QUERIES_PER_CALL = 256
 
 _SYSTEM_ERROR = re.compile(r"(No space left on device|Read-only file system|Permission denied|Disk quota exceeded)")
 _MISSING_PART = re.compile(r"(not found|no longer exists|does not exist|No such file)", re.I)
@@ -68,19 +69,35 @@ def num_cells(rows: int) -> int:
     return max(2, rows // ROWS_PER_CELL)
 
 
-def query_index(table: Any, query: NDArray[np.float32], *, cells: int, count: int) -> pa.Table:
-    """Return number and similarity of the `count` photos most similar to a query, best first.
+def query_index(table: Any, queries: NDArray[np.float32], *, cells: int, count: int) -> pa.Table:
+    """Return the `count` photos most similar to each query: `query`, `number` and `similarity`, best first.
+
+    The queries are searched in calls of many: a call of one costs several times as much for each.
 
     Args:
         table: LanceDB's, with an index.
-        query: An embedding (D,).
+        queries: Embeddings (B, D), at least one.
         cells: How many cells of the index to search, the closest ones.
         count: How many photos.
     """
-    search = table.search(query, vector_column_name=INDEXED_COLUMN).distance_type("dot").nprobes(cells).limit(count)
-    rows = search.select(["number", "_distance"]).to_arrow()
-    similarity = 1 - rows["_distance"].to_numpy()
-    return pa.table({"number": rows["number"], "similarity": pa.array(similarity, pa.float32())})
+    parts = []
+    for start in range(0, len(queries), QUERIES_PER_CALL):
+        batch = list(queries[start : start + QUERIES_PER_CALL])
+        search = table.search(batch, vector_column_name=INDEXED_COLUMN).distance_type("dot").nprobes(cells)
+        columns = ["number", "_distance"]
+        rows = search.limit(count).select(columns).to_arrow()
+        position = rows["query_index"].to_numpy() if len(batch) > 1 else np.zeros(len(rows), dtype=np.int64)
+        order = np.lexsort((rows["_distance"].to_numpy(), position))
+        parts.append(
+            pa.table(
+                {
+                    "query": pa.array(position[order] + start, pa.int64()),
+                    "number": rows["number"].take(pa.array(order)),
+                    "similarity": pa.array(1 - rows["_distance"].to_numpy()[order], pa.float32()),
+                }
+            )
+        )
+    return pa.concat_tables(parts)
 
 
 def _reason(message: str, task: str) -> str:
