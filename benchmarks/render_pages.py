@@ -22,6 +22,7 @@ from benchmarks.pairs import run as pairs
 from benchmarks.routing import run as routing
 from benchmarks.sets import demo
 from benchmarks.sets import run as sets
+from benchmarks.speed.page import page as speed_page
 from benchmarks.training_speed.page import page as training_speed_page
 from benchmarks.when_prompts_pay.page import page as when_prompts_pay_page
 
@@ -43,6 +44,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "omniglot": sets.page,
     "pairs": pairs.page,
     "routing": routing.page,
+    "speed": speed_page,
     "sets": sets.page,
     "training": training_speed_page,
     "when-prompts-pay": when_prompts_pay_page,
