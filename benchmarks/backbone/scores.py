@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from vicp.adapt.methods.whitening import scatter_of_pairs
+from vicp.data.moments import codes_within
 from vicp.metrics import Retrieval, retrieval
 
 SETS = ("lion", "zebra_rapid", "holstein2025", "cattely", "eth80", "household50", "lego_minifig", "grocery")
@@ -52,17 +53,8 @@ def load_set(path: Path, size: int) -> PhotoSet:
     encounters = np.arange(len(table))
     if path.stem in BURSTS:
         frames = table["sequence"].str.extract(r"(\d+)$", expand=False).to_numpy(np.int64)
-        encounters = encounters_of(frames, BURSTS[path.stem])
+        encounters = codes_within(np.zeros(len(frames), dtype=np.int64), frames, BURSTS[path.stem])
     return PhotoSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), identities, encounters)
-
-
-def encounters_of(frames: np.ndarray, gap: int) -> np.ndarray:
-    """Return numbers (n,) of encounters: a frame at most `gap` after another one shows the same."""
-    order = np.argsort(frames, kind="stable")
-    starts = np.diff(frames[order], prepend=frames[order[0]]) > gap
-    encounters = np.empty(len(frames), dtype=np.int64)
-    encounters[order] = np.cumsum(starts)
-    return encounters
 
 
 def _square(data: bytes, size: int) -> np.ndarray:

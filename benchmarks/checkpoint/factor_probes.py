@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from benchmarks.lib.probes import linear_probe
 from benchmarks.lib.seed_statistics import mean
 from benchmarks.lib.table_cells import interval_cells
 from vicp.adapt.embedder import Embedder
@@ -26,18 +26,13 @@ NUM_SILHOUETTES: dict[Split, int] = {"seen": 512, "unseen": 64}
 HIDDEN = 256
 
 
-def linear() -> Any:
-    """Linear discriminant analysis: what a linear map can read off."""
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.02)
-
-
 def two_layers() -> Any:
     """A perceptron with one hidden layer, stopped early on a tenth of what it learns on: what is there to be read."""
     reader = MLPClassifier((HIDDEN,), alpha=1e-3, early_stopping=True, n_iter_no_change=4, random_state=SEED)
     return make_pipeline(StandardScaler(), reader)
 
 
-PROBES: Mapping[str, Callable[[], Any]] = {"linear": linear, "two_layers": two_layers}
+PROBES: Mapping[str, Callable[[], Any]] = {"linear": linear_probe, "two_layers": two_layers}
 
 
 def probe(embedder: Embedder, num_fit: int, num_test: int) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -12,6 +12,7 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from benchmarks.lib.method_suite import MethodSuite
+from benchmarks.lib.probes import linear_probe
 from benchmarks.lib.task_support import TaskSupport
 from vicp.adapt.embedder import Embedder
 from vicp.data.procedural.world import FACTORS, all_rules, sample_objects, sample_silhouettes
@@ -75,5 +76,5 @@ def bayes_reader(suite: MethodSuite) -> BayesReader:
         readouts.append(embedder.embed_pixels(images).numpy())
         values.append(shown.numpy())
     features, truth = np.concatenate(readouts), np.concatenate(values)
-    probes = [LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.02) for _ in FACTORS]
+    probes = [linear_probe() for _ in FACTORS]
     return BayesReader(embedder, tuple(probe.fit(features, truth[:, f]) for f, probe in enumerate(probes)))

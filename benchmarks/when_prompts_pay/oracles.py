@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor, nn
 
+from benchmarks.lib.probes import linear_probe
 from benchmarks.when_prompts_pay.tasks import Tasks
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.methods.whitening import scatter_of_groups
@@ -134,7 +134,7 @@ def layer_accuracy(embedder: Embedder, train: Tasks, test: Tasks) -> list[float]
     names, truth = train.identities.flatten().numpy(), test.identities.flatten().numpy()
     found = []
     for before, after in zip(fitted, tested, strict=True):
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.02).fit(before, names)
+        model = linear_probe().fit(before, names)
         found.append(float(100 * np.mean(model.predict(after) == truth)))
     return found
 

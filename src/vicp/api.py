@@ -22,6 +22,8 @@ from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationR
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import ConfigError, DataError
 from vicp.gallery.category_search import CategorySearch, Question
+from vicp.gallery.cluster import LEVEL, ClusterMethod, Grouping, cluster_photos
+from vicp.gallery.cluster_proposal import ClusterProposal
 from vicp.gallery.identify import identify_photos, identify_with, search_photos
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.verify import verify_photos
@@ -197,21 +199,30 @@ class Model:
         return torch.from_numpy(embeddings)
 
     def verify(
-        self, a: Photo, b: Photo, *, prompt: Prompt | None = None, targets: ErrorTargets = DEFAULT_TARGETS
+        self,
+        a: PhotoSource,
+        b: PhotoSource,
+        *,
+        prompt: Prompt | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        prior_new: float = EVEN,
     ) -> Verification:
         """Return whether two photos show one individual: what is believed, with a range, and what is promised.
 
         Args:
-            a: A photo.
+            a: A photo; in a table, the column `viewpoint` says which side it shows.
             b: Another photo.
             prompt: Of their category; None compares plain embeddings, and P is borrowed from other categories.
             targets: The error rates of a promise.
+            prior_new: P(different) before the photos are seen.
 
         Raises:
+            ConfigError: A prior that is no probability.
             DataError: A photo that cannot be used.
             PromptError: The prompt belongs to another model.
         """
-        return verify_photos(self.encoder, pair_table(a, b), prompt=prompt, targets=targets)
+        question = Question(targets, prior_new)
+        return verify_photos(self.encoder, pair_table(a, b), prompt=prompt, question=question)
 
     def identify(
         self,
@@ -259,6 +270,36 @@ class Model:
         if isinstance(gallery, CategorySearch):
             return identify_with(self.encoder, gallery, queries, prompt=prompt, question=question)
         return identify_photos(self.encoder, self._known(gallery), queries, prompt=prompt, question=question)
+
+    def cluster(
+        self,
+        photos: Photos,
+        *,
+        prompt: Prompt | None = None,
+        method: ClusterMethod = "agglomerative",
+        cut: float = LEVEL,
+        prior_new: float | None = None,
+        ignore_names: bool = False,
+    ) -> ClusterProposal:
+        """Return photos without a name in groups, by what `verify` says of each two; those with a name are known.
+
+        Args:
+            photos: Of one category.
+            prompt: Of their category; None compares plain embeddings.
+            method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan does so within
+                dense regions alone.
+            cut: The P(same) from which two groups are one.
+            prior_new: P(different) of two photos and P(new) of one before they are seen; None estimates it.
+            ignore_names: Group all photos, whoever they are said to show.
+
+        Raises:
+            ConfigError: A number out of range.
+            DataError: Photos that cannot be used, none without a name, or too many.
+            PromptError: The prompt belongs to another model.
+        """
+        grouping = Grouping(method, cut, prior_new)
+        table = as_photo_table(photos, skip_bad=self.encoder.skip_bad)
+        return cluster_photos(self.encoder, table, prompt=prompt, grouping=grouping, ignore_names=ignore_names)
 
     def search_in(
         self, gallery: Photos, *, prompt: Prompt | None = None, identities: Sequence[str] | None = None

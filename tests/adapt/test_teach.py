@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.arrangements import arrangements
 from tests.helpers.photos import write_frames
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
 from vicp.adapt.recipe import GeneratedPrompt, Null, Whitening
-from vicp.adapt.teach import teach_category
+from vicp.adapt.teach import TeachResult, teach_category
+from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
+from vicp.data.support import Support, sample_support
 from vicp.data.support_file import read_support
 from vicp.decisions.rule import DecisionRule
 from vicp.errors import DataError
@@ -81,38 +84,48 @@ def test_nothing_is_calibrated_on_frames_of_one_burst(embedder: Embedder, tmp_pa
     assert len(rule.searches.best) > 0, "impostors are evidence all the same"
 
 
-def test_the_order_of_the_rows_and_the_format_of_the_table_change_nothing(
-    embedder: Embedder, photo_folder: Path
+def test_names_of_files_order_of_rows_and_format_of_the_table_change_nothing(
+    embedder: Embedder, photo_folder: Path, tmp_path: Path
+) -> None:
+    def teach(table: PhotoTable) -> TeachResult:
+        return teach_category(embedder, table, category="shoe", num_pairs=12, seed=1, adapt="metric")
+
+    expected = teach(open_photos(photo_folder))
+    for table in arrangements(photo_folder, tmp_path / "others", seeds=range(3)):
+        assert_equal_prompts(teach(table), expected)
+
+
+def test_names_of_files_and_order_of_rows_do_not_change_what_given_pairs_teach(
+    embedder: Embedder, photo_folder: Path, tmp_path: Path
 ) -> None:
     folder = open_photos(photo_folder)
-    frame = folder.frame[["path", "identity"]]
-    sources = []
-    for seed in range(3):
-        shuffled = frame.sample(frac=1, random_state=seed)
-        shuffled.to_csv(photo_folder / f"{seed}.csv", index=False)
-        images = [(photo_folder / path).read_bytes() for path in shuffled["path"]]
-        shuffled.assign(image=images).to_parquet(photo_folder / f"{seed}.parquet")
-        sources += [photo_folder / f"{seed}.csv", photo_folder / f"{seed}.parquet"]
-    expected = teach_category(embedder, folder, category="shoe", num_pairs=12, seed=1, adapt="metric")
-    for source in sources:
-        taught = teach_category(embedder, open_photos(source), category="shoe", num_pairs=12, seed=1, adapt="metric")
-        assert taught.prompt.whitening is not None
-        assert expected.prompt.whitening is not None
-        np.testing.assert_array_equal(taught.prompt.whitening.weight, expected.prompt.whitening.weight, str(source))
-        assert taught.label_accuracy == expected.label_accuracy
+    drawn = sample_support(folder.identities, 12, seed=4)
+    named = [folder.photo_bytes(index) for index in range(len(folder))]
+
+    def teach(table: PhotoTable, seed: int) -> TeachResult:
+        row_of = {table.photo_bytes(index): index for index in range(len(table))}
+        left, right = (np.array([row_of[named[row]] for row in side]) for side in (drawn.left, drawn.right))
+        order = np.random.default_rng(seed).permutation(len(drawn))
+        pairs = Support(left[order], right[order], drawn.same[order])
+        return teach_category(embedder, table, category="shoe", support=pairs, adapt="generated")
+
+    expected = teach(folder, 0)
+    for seed, table in enumerate(arrangements(photo_folder, tmp_path / "others", seeds=range(1))):
+        assert_equal_prompts(teach(table, seed), expected)
 
 
-def test_nameless_photos_in_another_order_teach_the_same(embedder: Embedder, photo_folder: Path) -> None:
-    frame = open_photos(photo_folder).frame[["path", "identity"]]
-    frame = frame.assign(image=[(photo_folder / path).read_bytes() for path in frame["path"]]).drop(columns="path")
-    weights = []
-    for seed in range(2):
-        frame.sample(frac=1, random_state=seed).to_parquet(photo_folder / f"{seed}.parquet")
-        table = open_photos(photo_folder / f"{seed}.parquet")
-        taught = teach_category(embedder, table, category="shoe", num_pairs=12, seed=1, adapt="metric")
-        assert taught.prompt.whitening is not None
-        weights.append(taught.prompt.whitening.weight)
-    np.testing.assert_array_equal(*weights)
+def assert_equal_prompts(taught: TeachResult, expected: TeachResult) -> None:
+    assert (taught.label_accuracy, taught.pairs) == (expected.label_accuracy, expected.pairs)
+    for prompt, other in [(taught.prompt.whitening, expected.prompt.whitening)]:
+        assert (prompt is None) == (other is None)
+        if prompt is not None and other is not None:
+            np.testing.assert_array_equal(prompt.weight, other.weight)
+    for visual, other_visual in zip(taught.prompt.feature_sources, expected.prompt.feature_sources, strict=True):
+        if visual is not None and other_visual is not None:
+            assert all(map(np.array_equal, visual.parts, other_visual.parts))
+    assert taught.prompt.held_out is not None
+    assert expected.prompt.held_out is not None
+    assert np.array_equal(taught.prompt.held_out.similarity, expected.prompt.held_out.similarity, equal_nan=True)
 
 
 def test_pairs_are_of_one_side(embedder: Embedder, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from vicp.data.fingerprints import PhotoFingerprint, image_fingerprint
-from vicp.data.moments import moment_codes, num_shared, one_per_moment
+from vicp.data.moments import codes_within, moment_codes, num_shared, one_per_moment
 from vicp.data.records import PhotoTable
 
 
@@ -25,6 +25,12 @@ def scene(number: int, noise_seed: int | None = None) -> PhotoFingerprint:
     if noise_seed is not None:
         pixels = pixels + np.random.default_rng(noise_seed).integers(-3, 4, pixels.shape)
     return image_fingerprint(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)))
+
+
+def test_values_a_few_apart_belong_together() -> None:
+    frames, everybody = np.array([1, 100, 6, 13, 11, 94]), np.zeros(6, dtype=np.int64)
+    assert codes_within(everybody, frames, 5).tolist() == [0, 1, 0, 0, 0, 2]
+    assert codes_within(np.array([0, 0, 1, 0, 0, 0]), frames, 5).tolist() == [0, 1, 2, 3, 3, 4]
 
 
 def test_near_equal_frames_are_one_moment() -> None:

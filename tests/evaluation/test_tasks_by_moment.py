@@ -1,7 +1,5 @@
 """Evaluation by moment: a query is not looked up among the frames of its own burst, and it is said."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +25,8 @@ def cats(**columns: list[str]) -> PhotoTable:
         for frame in range(FRAMES)
     ]
     frame = pd.DataFrame(rows, columns=["identity", "path"]).assign(category="cat", **columns)
-    return PhotoTable(frame.assign(row=range(1, len(frame) + 1)), Path())
+    images = [path.encode() for path in frame["path"]]  # nothing here decodes them
+    return PhotoTable(frame.assign(row=range(1, len(frame) + 1), image=images), None)
 
 
 def scenes() -> np.ndarray:

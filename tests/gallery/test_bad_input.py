@@ -58,7 +58,7 @@ def test_names_prompts_and_folders(
     one_line(vicp("gallery", "rename", gallery.uri, "red", "../../x"), "../../x", "path")
     (tmp_path / "empty").mkdir()
     one_line(vicp("gallery", "enroll", gallery.uri, tmp_path / "empty"), "no photos in")
-    one_line(vicp("gallery", "identify", tmp_path / "nowhere", "a.jpg"), "vicp gallery create")
+    one_line(vicp("gallery", "identify", tmp_path / "nowhere", shoe_folder), "vicp gallery create")
     shoe_prompts[1].save(tmp_path / "other.safetensors")
     one_line(
         vicp("gallery", "enroll", gallery.uri, shoe_folder, "--prompt", tmp_path / "other.safetensors"),

@@ -19,7 +19,7 @@ from vicp.data import loading
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.cluster import ClusterProposal, GroupedPhoto, read_proposal, write_proposal
+from vicp.gallery.cluster_proposal import ClusterProposal, GroupedPhoto, read_proposal, write_proposal
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.routing import category_density, route
@@ -133,7 +133,7 @@ def test_cluster_proposes_and_split_applies(gallery: Gallery, tmp_path: Path) ->
         write_photo(tmp_path / "flat" / f"{shot}.jpg", colour, seed=910 + shot)
     gallery.enroll(tmp_path / "flat")
     before = len(gallery.log())
-    proposal = gallery.cluster(cut=0.999)
+    proposal = gallery.cluster(cut=0.9)
     assert len(proposal.photos) == 4
     assert len(gallery.log()) == before, "nothing is changed"
     write_proposal(proposal, tmp_path / "proposal.csv")
@@ -149,8 +149,8 @@ def test_cluster_says_where_nothing_can_be_grouped(gallery: Gallery, tmp_path: P
     gallery.enroll(tmp_path / "flat")
     proposal = gallery.cluster(cut=1.0)
     assert (proposal.groups, proposal.alone, len(proposal.photos)) == (0, 4, 4)
-    assert all(photo.confidence is None for photo in proposal.photos)
-    assert cluster_lines(proposal, None)[0].startswith("Nothing can be grouped: none of the 4 photos without a name")
+    assert all(photo.probability is None for photo in proposal.photos)
+    assert cluster_lines(proposal)[0].startswith("Nothing can be grouped: none of the 4 photos without a name")
 
 
 def test_the_lines_of_a_proposal_count_groups_and_photos_alone() -> None:
@@ -159,11 +159,11 @@ def test_the_lines_of_a_proposal_count_groups_and_photos_alone() -> None:
     photos = [GroupedPhoto(key, f"{key}.jpg", "cat", name, p, known) for key, name, p, known in rows]
     proposal = ClusterProposal.of(photos, "calibrated P(same) of at least 0.5")
     assert (proposal.groups, proposal.alone) == (2, 1)
-    assert cluster_lines(proposal, None) == [
-        "3 photos without a name are in 2 groups, by calibrated P(same) of at least 0.5; about 2 of them should be "
-        "right.",
-        "  cat-1 (cat): 2 photos, confidence 0.75 (a.jpg, b.jpg)",
-        "  Tom (cat): 1 photo, confidence 0.90 (d.jpg)",
+    assert cluster_lines(proposal) == [
+        "3 photos without a name are in 2 groups, by calibrated P(same) of at least 0.5;",
+        "  about 2 of them should be right.",
+        "  cat-1 (cat): 2 photos, 75 % (a.jpg, b.jpg)",
+        "  Tom (cat): 1 photo, 90 % (d.jpg)",
         "1 photo stands alone: nothing says whom it shows.",
         "Nothing is changed.",
     ]

@@ -67,7 +67,7 @@ def test_a_folder_and_a_gallery_of_its_photos_give_the_same(
     assert one.candidates[0].key != from_folder.identifications[0].candidates[0].key == ""
 
     pair = pair_table(query, query)
-    verified = verify_photos(encoder_of(embedder), pair, prompt=shoe_prompts[0], targets=LOOSE)
+    verified = verify_photos(encoder_of(embedder), pair, prompt=shoe_prompts[0], question=Question(LOOSE))
     assert rounded(asdict(verified)) == rounded(asdict(gallery.verify(query, query, targets=LOOSE)))
     assert verified.probability > 0.5
 
@@ -172,6 +172,7 @@ def test_lines_for_people() -> None:
     ]
     pair = Verification("cat", "same", 0.9, 0.8, "probably the same individual, 90 %", promise="Promised: all.")
     assert verification_lines(pair) == [
-        "Probably the same individual, 90 %. Similarity 0.800; at even odds beforehand.",
+        "Probably the same individual, 90 %. Similarity 0.800; at even odds beforehand",
+        "  (--prior-new).",
         "Promised: all.",
     ]

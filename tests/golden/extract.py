@@ -202,7 +202,7 @@ def cluster(told: dict[str, Any]) -> Numbers:
     numbers: Numbers = {"photos": len(told["photos"])}
     for row in sorted(told["photos"], key=lambda row: row["source"]):
         photo = "/".join(Path(row["source"]).parts[-2:])
-        numbers |= {photo: row["identity"], f"{photo} confidence": row["confidence"]}
+        numbers |= {photo: row["identity"], f"{photo} probability": row["probability"]}
     return numbers
 
 

@@ -10,9 +10,10 @@ from tests.conftest import write_photo
 from tiny_runs import tiny_baseline
 
 from vicp.config import DataConfig
+from vicp.data.content_order import photo_hashes
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.data.training_identities import NAME, TrainingIdentities, photo_hashes
+from vicp.data.training_identities import NAME, TrainingIdentities
 from vicp.errors import DataError, WeightsError
 from vicp.evaluation.report.evaluation import EvaluationReport
 from vicp.evaluation.run import evaluate

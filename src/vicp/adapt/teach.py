@@ -13,10 +13,11 @@ from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pa
 from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
+from vicp.data.content_order import content_order
 from vicp.data.moments import moment_codes, num_shared
 from vicp.data.records import PhotoTable, check_enough
+from vicp.data.seeds import derive_seed
 from vicp.data.sides import SIDES, rows_by_side, side_codes
-from vicp.data.stable_order import stable_order
 from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
 
@@ -187,7 +188,7 @@ def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, 
     to be bad, or of one moment, pairs are sampled again.
     """
     check_enough(table)
-    table = table.select(stable_order(table))  # so that the draw does not depend on the order of the rows
+    table = table.select(content_order(table))  # so that the draw does not depend on the order or names of the files
     limit = None if embedder.model is None else embedder.model.max_pairs
 
     def sample(photos: PhotoTable, moments: np.ndarray) -> Support:
@@ -227,16 +228,25 @@ def _sample_by_side(
 
 def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> _LoadedPairs:
     """Return the given pairs whose photos can both be used, and the photos that they need."""
-    shown = photos_of_pairs(support)
-    wanted = table.select(shown)
+    rows = photos_of_pairs(support)
+    wanted, pairs = _ordered_by_content(table.select(rows), pairs_within(support, rows))
     checked = embedder.check_and_load(wanted, range(len(wanted)))
-    good = wanted.frame["row"].isin(checked.table.frame["row"]).to_numpy()
-    pairs = pairs_within(support, shown[good])
+    pairs = pairs_within(pairs, np.flatnonzero(wanted.frame["row"].isin(checked.table.frame["row"])))
     if not len(pairs):
         raise DataError("no labelled pair is left: each has a photo that cannot be used")
     moments = moment_codes(checked.table, checked.fingerprints)
     pixels = _stack(checked.pixels, checked.table, photos_of_pairs(pairs))
     return _LoadedPairs(checked.table, moments, pairs, pixels)
+
+
+def _ordered_by_content(photos: PhotoTable, pairs: Support) -> tuple[PhotoTable, Support]:
+    """Return photos and their pairs in an order that does not depend on how rows or names of files are ordered."""
+    order = content_order(photos)
+    position = np.argsort(order)
+    left, right = position[pairs.left], position[pairs.right]
+    shuffled = np.random.default_rng(derive_seed(0, "given pairs")).permutation(len(pairs))
+    rank = np.lexsort((right, left))[shuffled]  # sorted alone, the pairs of one photo would stand together
+    return photos.select(order), Support(left[rank], right[rank], pairs.same[rank])
 
 
 def _sides_to_tell_apart(photos: PhotoTable) -> np.ndarray | None:

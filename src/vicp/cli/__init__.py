@@ -8,6 +8,7 @@ import typer
 
 from vicp.cli import gallery as gallery_commands
 from vicp.cli import gallery_edit
+from vicp.cli.cluster import cluster, cluster_gallery
 from vicp.cli.data import data_check, data_split
 from vicp.cli.evaluation import evaluate
 from vicp.cli.export import export
@@ -49,7 +50,7 @@ data_app = typer.Typer(help="Look at photo tables and folders, and split them.",
 app.add_typer(data_app, name="data")
 pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding labels.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
-for _command in (teach, identify, verify, serve, demo, evaluate, pretrain, train, ablate, export):
+for _command in (teach, identify, verify, cluster, serve, demo, evaluate, pretrain, train, ablate, export):
     app.command()(_command)
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
 app.add_typer(gallery_app, name="gallery")
@@ -64,7 +65,6 @@ for _gallery_command in (
     gallery_edit.label,
     gallery_edit.rename,
     gallery_edit.remove,
-    gallery_edit.cluster,
     gallery_edit.stats,
     gallery_edit.export,
     gallery_edit.log,
@@ -74,6 +74,7 @@ for _gallery_command in (
     gallery_edit.unlock,
 ):
     gallery_app.command()(_gallery_command)
+gallery_app.command("cluster")(cluster_gallery)
 data_app.command("check")(data_check)
 data_app.command("split")(data_split)
 pairs_app.command("next")(pairs_next)

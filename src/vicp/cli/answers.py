@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vicp.errors import ConfigError
+from vicp.cli.paths import check_out_file
 
 if TYPE_CHECKING:
+    from vicp.data.records import PhotoTable
     from vicp.decisions.outcome import IdentificationReport, Verification
     from vicp.gallery.report.answer_page import CandidateBytes
     from vicp.runtime.photo_encoder import PhotoEncoder
@@ -20,15 +21,14 @@ CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the answers
 
 
 def check_answer_files(report: Path | None, csv: Path | None) -> None:
-    """Raises `ConfigError` where a file to write has another ending than its kind has."""
+    """Raises `ConfigError` where a file cannot be written, or has another ending than its kind has."""
     for option, path, suffix in (("--report", report, ".html"), ("--csv", csv, ".csv")):
-        if path is not None and path.suffix.lower() != suffix:
-            raise ConfigError(f"{option} {path}: expected a name that ends in {suffix}")
+        check_out_file(path, suffix, option=option)
 
 
 def write_identification_files(
     found: "IdentificationReport",
-    photos: Sequence[Path],
+    queries: "Sequence[PhotoTable]",
     encoder: "PhotoEncoder",
     known: "Callable[[], CandidateBytes]",
     *,
@@ -39,7 +39,7 @@ def write_identification_files(
 
     Args:
         found: The answers.
-        photos: What was identified.
+        queries: What was identified.
         encoder: What embedded it.
         known: Give the photos of candidates.
         report: The page.
@@ -50,10 +50,8 @@ def write_identification_files(
 
         write_identifications_csv(csv, found.identifications)
     if report is not None:
-        from vicp.gallery.queries import query_tables
         from vicp.gallery.report.answer_page import write_identifications
 
-        queries = query_tables(photos, skip_bad=encoder.skip_bad)
         write_identifications(report, found.identifications, encoder=encoder, queries=queries, known=known())
     return _written(report, csv)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-import vicp
+from vicp.cli.paths import check_out_file, column_names, open_known
 from vicp.cli.render_data import check_lines, split_lines
 from vicp.cli.shared import (
     ColumnOption,
@@ -14,7 +14,6 @@ from vicp.cli.shared import (
     JsonOption,
     SeedOption,
     SkipBadOption,
-    column_names,
     print_result,
 )
 from vicp.progress import progress_bar
@@ -56,7 +55,8 @@ def data_split(
     from vicp.data.split import split_photos
     from vicp.data.write import write_table
 
-    table = vicp.open_photos(photos, skip_bad=skip_bad, columns=column_names(column), folders=folders)
+    check_out_file(out, ".csv", ".parquet", ".pq")
+    table = open_known(photos, column, folders, skip_bad=skip_bad)
     table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
     write_table(table, out, source=photos)
     print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import vicp
+from vicp.cli.paths import check_out_folder, open_known
 from vicp.cli.shared import (
     ColumnOption,
     FoldersOption,
@@ -17,9 +18,9 @@ from vicp.cli.shared import (
     going_on,
     print_result,
     quiet_loading,
-    source_of,
     split_names,
 )
+from vicp.errors import ConfigError
 from vicp.progress import progress_bar
 
 MethodsArgument = Annotated[
@@ -83,11 +84,18 @@ def evaluate(
     """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
     from vicp.evaluation.report.evaluation import evaluation_lines
 
+    check_out_folder(out)
     quiet_loading()
+    if photos is None and (column is not None or folders is not None or skip_bad):
+        raise ConfigError(
+            "--column, --folders and --skip-bad are of photos, and the procedural world is drawn: give --photos"
+        )
+    named = column is not None or folders is not None
+    source = open_known(photos, column, folders, skip_bad=skip_bad) if photos is not None and named else photos
     with going_on(), progress_bar("Evaluating") as progress:
         report = vicp.evaluate(
             method,
-            None if photos is None else source_of(photos, column, folders, skip_bad=skip_bad),
+            source,
             protocol=protocol,
             pairs=pairs,
             support_draws=support_draws,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
+from vicp.cli.paths import open_known, open_pair, open_queries
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
@@ -28,15 +29,21 @@ from vicp.cli.shared import (
     EngineOption,
     FoldersOption,
     JsonOption,
+    PairPriorOption,
     PriorOption,
     RateOption,
+    SideOption,
+    SidesOption,
     SkipBadOption,
     error_targets,
     going_on,
     open_model,
     print_result,
-    source_of,
 )
+from vicp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vicp.gallery.enrollment.workers import EmbedChunks
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
 CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]
@@ -47,7 +54,7 @@ PromptsOption = Annotated[
     list[Path] | None, typer.Option("--prompt", help="A category's prompt, from `vicp teach`; may be given again.")
 ]
 RayOption = Annotated[bool, typer.Option("--ray", help="Embed on a Ray cluster instead of in this process.")]
-WorkersOption = Annotated[int, typer.Option(min=1, help="Processes that embed, with --ray.")]
+WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes that embed, with --ray.", show_default="2")]
 PhotosArgument = Annotated[list[Path], typer.Argument(help="Photos, folders or tables.")]
 UnknownOption = Annotated[bool, typer.Option("--unknown/--no-unknown", help="Say so of a photo that fits no category.")]
 
@@ -65,7 +72,10 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make an empty gallery for one model; its categories may get their prompts here or later."""
+    from vicp.gallery.store.database import check_place
+
     prompts = load_prompts(prompt)
+    check_place(gallery)
     with open_model(model, backbone, prompts=prompts, skip_bad=False, cache=False, task="Opening") as opened:
         created = vicp.Gallery.create(gallery, opened, prompts, keep_photos=keep_photos, author=author, reason=reason)
     names = list(created.categories())
@@ -81,7 +91,7 @@ def enroll(
     route: Annotated[bool, typer.Option("--route", help="Let the prompts decide each photo's category.")] = False,
     engine: EngineOption = "auto",
     ray: RayOption = False,
-    workers: WorkersOption = 2,
+    workers: WorkersOption = None,
     column: ColumnOption = None,
     folders: FoldersOption = None,
     skip_bad: SkipBadOption = False,
@@ -92,17 +102,17 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Add photos, each once however often it is given; stopped at any moment, the same command goes on."""
-    from vicp.gallery.enrollment.workers import find_workers
-
-    prompts, embed = load_prompts(prompt), find_workers(on_ray=ray, workers=workers)
+    if route and category is not None:
+        raise ConfigError("--category says what the photos show, and --route lets prompts decide: give one of the two")
+    prompts, embed = load_prompts(prompt), _workers(ray, workers)
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category)
     with (
         going_on(),
         embedding(
             gallery, "Enrolling", skip_bad=skip_bad, cache=cache, author=author, wait=wait, engine=engine
         ) as opened,
     ):
-        source = source_of(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category)
-        result = opened.enroll(source, category=category, prompts=prompts, route=route, reason=reason, embed=embed)
+        result = opened.enroll(table, category=category, prompts=prompts, route=route, reason=reason, embed=embed)
     print_result(asdict(result), enroll_lines(result), as_json)
 
 
@@ -120,19 +130,23 @@ def identify(
     cache: CacheOption = True,
     report: ReportOption = None,
     csv: CsvOption = None,
+    viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Who is this: the likeliest individual, the next and somebody new, each with its probability."""
     from vicp.gallery.report.answer_page import photos_of_gallery
 
+    if category is not None and not unknown:
+        raise ConfigError("--no-unknown has no effect with --category, which no photo is asked to fit: leave it out")
     check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
+    queries = open_queries(photo, viewpoint, skip_bad=skip_bad)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         found = opened.identify(
-            photo, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
+            queries, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
         )
         written = write_identification_files(
-            found, photo, opened.encoder, lambda: photos_of_gallery(opened.snapshot), report=report, csv=csv
+            found, queries, opened.encoder, lambda: photos_of_gallery(opened.snapshot), report=report, csv=csv
         )
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 
@@ -142,18 +156,21 @@ def verify(
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
     category: CategoryOption = None,
+    prior_new: PairPriorOption = 0.5,
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     engine: EngineOption = "auto",
     report: ReportOption = None,
     csv: CsvOption = None,
+    viewpoint: SidesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual, under the gallery's prompt for them?"""
     check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
+    pair = open_pair(a, b, viewpoint)
     with embedding(gallery, "Embedding", engine=engine) as opened:
-        verification = opened.verify(a, b, category=category, targets=targets)
+        verification = opened.verify(*pair, category=category, targets=targets, prior_new=prior_new)
         written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
@@ -176,13 +193,14 @@ def new(
 ) -> None:
     """Enroll photos of one individual that is not in the gallery; refused where the gallery recognises it."""
     targets = error_targets(false_match_rate, confidence)
+    queries = open_queries(photo, skip_bad=skip_bad)
     with (
         going_on(),
         embedding(
             gallery, "Embedding", skip_bad=skip_bad, cache=cache, author=author, wait=wait, engine=engine
         ) as opened,
     ):
-        result = opened.new(photo, name=name, category=category, targets=targets, force=force, reason=reason)
+        result = opened.new(queries, name=name, category=category, targets=targets, force=force, reason=reason)
     print_result(asdict(result), new_identity_lines(result), as_json)
 
 
@@ -196,7 +214,7 @@ def reindex(
     backbone: BackboneOption = None,
     engine: EngineOption = "auto",
     ray: RayOption = False,
-    workers: WorkersOption = 2,
+    workers: WorkersOption = None,
     cache: CacheOption = True,
     author: AuthorOption = None,
     reason: ReasonOption = "",
@@ -204,9 +222,7 @@ def reindex(
     as_json: JsonOption = False,
 ) -> None:
     """Embed anew what another prompt or model has made stale; stopped at any moment, the same command goes on."""
-    from vicp.gallery.enrollment.workers import find_workers
-
-    prompts, embed = load_prompts(prompt), find_workers(on_ray=ray, workers=workers)
+    prompts, embed = load_prompts(prompt), _workers(ray, workers)
     with (
         going_on(),
         embedding(
@@ -248,3 +264,12 @@ def embedding(
 def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
     """Return the prompts of these files."""
     return [vicp.Prompt.load(path) for path in paths or []]
+
+
+def _workers(ray: bool, workers: int | None) -> "EmbedChunks":
+    """Return the function that embeds chunks of photos."""
+    from vicp.gallery.enrollment.workers import find_workers
+
+    if workers is not None and not ray:
+        raise ConfigError(f"--workers {workers} is of --ray, and this process embeds photos: leave it out")
+    return find_workers(on_ray=ray, workers=workers or 2)

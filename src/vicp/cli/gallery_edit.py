@@ -8,7 +8,6 @@ import typer
 
 import vicp
 from vicp.cli.gallery import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
-from vicp.cli.render import cluster_lines
 from vicp.cli.render_gallery import change_lines, label_lines, log_lines, stats_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
@@ -47,9 +46,10 @@ def split(
     as_json: JsonOption = False,
 ) -> None:
     """Give photos another identity: out of one that was two, or out of a proposal of `cluster`."""
-    from vicp.gallery.cluster import read_proposal
+    from vicp.gallery.cluster_proposal import read_proposal
 
-    if (source is None) == (not photo or into is None):
+    given = photo or into is not None
+    if (source is not None and given) or (source is None and (not photo or into is None)):
         raise ConfigError("give either photos and --into IDENTITY, or --from PROPOSAL.csv")
     photos_by_identity = read_proposal(source) if source is not None else {str(into): list(photo or [])}
     opened = open_for_changes(gallery, author, wait)
@@ -97,33 +97,14 @@ def remove(
     """Take an identity or photos out; `undo` brings them back."""
     if (identity is None) == (not photo):
         raise ConfigError("give an identity, or --photo")
+    if photo and category is not None:
+        raise ConfigError("--category is of an identity, and --photo names photos: leave it out")
     opened = open_for_changes(gallery, author, wait)
     if identity is not None:
         entry = opened.remove(identity, category=category, reason=reason)
     else:
         entry = opened.remove_photos(photo or [], reason=reason)
     print_change(opened, entry, as_json)
-
-
-def cluster(
-    gallery: GalleryArgument,
-    category: CategoryOption = None,
-    method: Annotated[
-        Literal["agglomerative", "hdbscan"], typer.Option(help="How photos are grouped.")
-    ] = "agglomerative",
-    cut: Annotated[
-        float | None, typer.Option(help="P(same), or similarity, from which two are one.", show_default="0.5")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="A CSV for the proposal.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Group the photos without a name into individuals: a proposal; the gallery stays as it is."""
-    from vicp.gallery.cluster import write_proposal
-
-    proposal = vicp.Gallery.open(gallery).cluster(category=category, method=method, cut=cut)
-    if out is not None:
-        write_proposal(proposal, out)
-    print_result(asdict(proposal), cluster_lines(proposal, out), as_json)
 
 
 def stats(gallery: GalleryArgument, as_json: JsonOption = False) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-import vicp
+from vicp.cli.paths import check_out_file, open_known
 from vicp.cli.render import counted
 from vicp.cli.render_gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
@@ -19,7 +19,6 @@ from vicp.cli.shared import (
     JsonOption,
     SeedOption,
     SkipBadOption,
-    column_names,
     load_prompt,
     open_model,
     print_result,
@@ -69,12 +68,12 @@ def pairs_next(
     from vicp.gallery.labelling.proposals import propose_from, write_proposals
 
     require_no_loss(out, pairs)
+    check_out_file(out, ".csv")
+    check_out_file(sheet, option="--sheet")
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
     taught = load_prompt(prompt)
     prompts = [] if taught is None else [taught]
     with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
-        table = vicp.open_photos(
-            photos, need_identity=False, skip_bad=skip_bad, columns=column_names(column), folders=folders
-        )
         proposals = propose_from(
             opened.encoder,
             table,
@@ -111,8 +110,6 @@ def pairs_add(
     """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    table = vicp.open_photos(
-        photos, need_identity=False, skip_bad=skip_bad, columns=column_names(column), folders=folders
-    )
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
     result = add_pairs(labelled, to, table, skip_bad=skip_bad, use_names=not no_names)
     print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

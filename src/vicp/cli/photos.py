@@ -16,6 +16,7 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
+from vicp.cli.paths import check_file, check_out_file, check_out_folder, open_known, open_pair, open_queries
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_teach import teach_facts, teach_lines
 from vicp.cli.shared import (
@@ -29,16 +30,17 @@ from vicp.cli.shared import (
     FoldersOption,
     JsonOption,
     ModelOption,
+    PairPriorOption,
     PriorOption,
     RateOption,
     SeedOption,
+    SideOption,
+    SidesOption,
     SkipBadOption,
-    column_names,
     error_targets,
     load_prompt,
     open_model,
     print_result,
-    source_of,
 )
 from vicp.errors import ConfigError
 
@@ -63,12 +65,14 @@ def teach(
     """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
     if pairs is not None and support is not None:
         raise ConfigError("--pairs draws pairs, and --support gives your own; leave one of them out")
-    with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
-        source = source_of(photos, column, folders, need_identity=support is None, skip_bad=skip_bad)
-        taught = opened.teach_and_report(
-            source, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
-        )
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
+    check_out_file(target)
+    check_file(support, "labelled pairs")
+    table = open_known(photos, column, folders, need_identity=support is None, skip_bad=skip_bad)
+    with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
+        taught = opened.teach_and_report(
+            table, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
+        )
     taught.prompt.save(target)
     print_result(teach_facts(taught, target), teach_lines(taught, target), as_json)
 
@@ -90,29 +94,25 @@ def identify(
     cache: CacheOption = True,
     report: ReportOption = None,
     csv: CsvOption = None,
+    viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say whom of a gallery each photo shows: the likeliest, the next and somebody new, each with its probability."""
-    from vicp.data.sources import open_photos
     from vicp.gallery.report.answer_page import photos_of_table
 
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     prompts = [] if loaded is None else [loaded]
+    known = open_known(gallery, column, folders, skip_bad=skip_bad)
+    queries = open_queries(photo, viewpoint, skip_bad=skip_bad)
     with open_model(
         model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
     ) as opened:
-        known = source_of(gallery, column, folders, skip_bad=skip_bad)
-        found = opened.identify_all(photo, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top)
+        found = opened.identify_all(
+            queries, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top
+        )
         written = write_identification_files(
-            found,
-            photo,
-            opened.encoder,
-            lambda: photos_of_table(
-                open_photos(gallery, skip_bad=skip_bad, columns=column_names(column), folders=folders)
-            ),
-            report=report,
-            csv=csv,
+            found, queries, opened.encoder, lambda: photos_of_table(known), report=report, csv=csv
         )
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 
@@ -121,6 +121,7 @@ def verify(
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
     prompt: Annotated[Path, typer.Option(help="The category's prompt, from `vicp teach`.")],
+    prior_new: PairPriorOption = 0.5,
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     model: AnyModelOption = None,
@@ -128,15 +129,17 @@ def verify(
     engine: EngineOption = "auto",
     report: ReportOption = None,
     csv: CsvOption = None,
+    viewpoint: SidesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same individual? The likelier answer with its probability, by the pairs taught."""
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), vicp.Prompt.load(prompt)
+    pair = open_pair(a, b, viewpoint)
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=False, cache=False, task="Embedding", engine=engine
     ) as opened:
-        verification = opened.verify(a, b, prompt=loaded, targets=targets)
+        verification = opened.verify(*pair, prompt=loaded, targets=targets, prior_new=prior_new)
         written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
@@ -145,7 +148,9 @@ def demo(
     photos: Annotated[Path | None, typer.Option(help="Any photo table or folder [the procedural world].")] = None,
     out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")] = Path("demo"),
     pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per category.")] = 32,
-    categories: Annotated[int, typer.Option(min=1, help="Categories of the procedural world.")] = 6,
+    categories: Annotated[
+        int | None, typer.Option(min=1, help="Categories of the procedural world.", show_default="6")
+    ] = None,
     model: ModelOption = "mini",
     seed: SeedOption = 0,
     skip_bad: SkipBadOption = False,
@@ -156,11 +161,14 @@ def demo(
     from vicp.evaluation.protocols.world_table import world_table
     from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo
 
+    if photos is not None and categories is not None:
+        raise ConfigError("--categories is of the procedural world, and --photos gives other photos: leave it out")
+    check_out_folder(out)
+    if photos is None:
+        table = world_table(num_categories=categories or 6, seed=seed)
+    else:
+        table = vicp.open_photos(photos, skip_bad=skip_bad)
     with open_model(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as opened:
-        if photos is None:
-            table = world_table(num_categories=categories, seed=seed)
-        else:
-            table = vicp.open_photos(photos, skip_bad=skip_bad)
         report = run_demo(
             opened.embedder,
             table,

@@ -8,7 +8,7 @@ from vicp.decisions.sentences import basis_sentence, percent, range_in_words
 
 if TYPE_CHECKING:
     from vicp.decisions.outcome import Identification, IdentificationReport, Verification
-    from vicp.gallery.cluster import ClusterProposal, GroupedPhoto
+    from vicp.gallery.cluster_proposal import ClusterProposal, GroupedPhoto
 
 UNKNOWN_CATEGORY = "unknown"
 WIDTH = 80
@@ -39,6 +39,10 @@ def identification_lines(identification: "Identification") -> list[str]:
     if identification.candidates and identification.probability_new is not None:
         said = percent(identification.probability_new)
         lines.append(f"  somebody new: {said}, {percent(identification.prior_new)} beforehand (--prior-new)")
+    if identification.candidates and identification.uncompared:
+        known = counted(identification.uncompared, "individual")
+        said = percent(identification.probability_uncompared)
+        lines.append(f"  {known} known by the other side alone, not compared: {said}")
     return lines + (wrapped(identification.promise, "  ") if identification.promised else [])
 
 
@@ -46,7 +50,10 @@ def verification_lines(verification: "Verification") -> list[str]:
     """Return what is believed of two photos, what it rests on, and what is promised."""
     where = f" (looks like a {verification.category})" if verification.routed else ""
     sentence = f"{verification.sentence[0].upper()}{verification.sentence[1:]}{where}."
-    lines = wrapped(f"{sentence} Similarity {verification.similarity:.3f}; at even odds beforehand.")
+    if verification.promise == "":  # of two sides: nothing was compared
+        return wrapped(sentence)
+    prior = "at even odds" if verification.prior_new == 0.5 else f"{percent(verification.prior_new)} different"
+    lines = wrapped(f"{sentence} Similarity {verification.similarity:.3f}; {prior} beforehand (--prior-new).")
     if verification.basis is not None:
         lines += wrapped(basis_sentence(verification.basis))
     return lines + wrapped(verification.promise)
@@ -72,28 +79,30 @@ def _footing_lines(report: "IdentificationReport") -> list[str]:
     return [line for sentence in dict.fromkeys(sentences) for line in wrapped(sentence)]
 
 
-def cluster_lines(proposal: "ClusterProposal", out: Path | None) -> list[str]:
-    """Return the groups of a proposal, and where it was written; or that nothing can be grouped."""
+def cluster_lines(proposal: "ClusterProposal") -> list[str]:
+    """Return the groups of a proposal; or that nothing can be grouped."""
     num_photos = len(proposal.photos)
     if not proposal.groups:
         some = "the one photo" if num_photos == 1 else f"none of the {num_photos} photos"
         return [
-            f"Nothing can be grouped: {some} without a name is close enough to another or to a known individual, "
-            f"by {proposal.criterion}.",
-            "Teach the category with more pairs, or name photos with `vicp gallery new`. Nothing is changed.",
+            *wrapped(
+                f"Nothing can be grouped: {some} without a name is close enough to another or to a known individual, "
+                f"by {proposal.criterion}."
+            ),
+            *wrapped("Teach the category with more pairs, or name photos with `vicp gallery new`. Nothing is changed."),
         ]
     groups: dict[tuple[str, str], list[GroupedPhoto]] = {}
     for photo in proposal.photos:
         groups.setdefault((photo.identity, photo.category), []).append(photo)
     shown = [one for one in groups.items() if len(one[1]) > 1 or one[1][0].known]
     shown.sort(key=lambda one: -len(one[1]))
-    lines = [_cluster_summary(proposal, num_photos - proposal.alone)]
+    lines = wrapped(_cluster_summary(proposal, num_photos - proposal.alone))
     for (identity, category), photos in shown[:_MOST_GROUPS]:
         more = ", ..." if len(photos) > _MOST_PHOTOS else ""
         sources = ", ".join(Path(photo.source).name for photo in photos[:_MOST_PHOTOS]) + more
         count = "1 photo" if len(photos) == 1 else f"{len(photos)} photos"
-        confidence = photos[0].confidence
-        stated = "" if confidence is None else f", confidence {confidence:.2f}"
+        probability = photos[0].probability
+        stated = "" if probability is None else f", {percent(probability)}"
         lines.append(f"  {identity} ({category}): {count}{stated} ({sources})")
     if len(shown) > _MOST_GROUPS:
         lines.append(f"  and {len(shown) - _MOST_GROUPS} more")
@@ -102,18 +111,17 @@ def cluster_lines(proposal: "ClusterProposal", out: Path | None) -> list[str]:
         count, whom = ("1 photo stands", "it shows") if one else (f"{proposal.alone} photos stand", "they show")
         lines.append(f"{count} alone: nothing says whom {whom}.")
     lines.append("Nothing is changed.")
-    if out is not None:
-        lines.append(f"{out} holds the proposal: correct it, then `vicp gallery split GALLERY --from {out}`.")
     return lines
 
 
 def _cluster_summary(proposal: "ClusterProposal", num_grouped: int) -> str:
     """Return how many groups there are, and how many of them should show one individual."""
-    groups = {(photo.identity, photo.category): photo.confidence for photo in proposal.photos}
-    confidences = [confidence for confidence in groups.values() if confidence is not None]
+    groups = {(photo.identity, photo.category): photo.probability for photo in proposal.photos}
+    stated = [probability for probability in groups.values() if probability is not None]
     noun = "1 group" if proposal.groups == 1 else f"{proposal.groups} groups"
-    pure = f"; about {sum(confidences):.0f} of them should be right" if confidences and proposal.groups > 1 else ""
-    return f"{num_grouped} photos without a name are in {noun}, by {proposal.criterion}{pure}."
+    pure = f"; about {sum(stated):.0f} of them should be right" if stated and proposal.groups > 1 else ""
+    photos = "1 photo without a name is" if num_grouped == 1 else f"{num_grouped} photos without a name are"
+    return f"{photos} in {noun}, by {proposal.criterion}{pure}."
 
 
 def _is_routed(identification: "Identification") -> bool:

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 import vicp
 from vicp.errors import ConfigError, StoppedError
 from vicp.progress import progress_bar
-
-if TYPE_CHECKING:
-    from vicp.data.records import PhotoTable
 
 EngineName = Literal["auto", "torch", "onnx"]
 AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
@@ -38,6 +35,14 @@ EngineOption = Annotated[
 AdaptOption = Annotated[
     AdaptMethod,
     typer.Option("--adapt", help="How to use the pairs; auto chooses on individuals held out of them."),
+]
+SideOption = Annotated[
+    str | None,
+    typer.Option("--viewpoint", help="left or right: what the photos to identify show, where no table says it."),
+]
+SidesOption = Annotated[
+    list[str] | None,
+    typer.Option("--viewpoint", help="left or right: the side that both photos show; given twice, that of each."),
 ]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Go on without photos that cannot be used.")]
 ColumnOption = Annotated[
@@ -64,6 +69,9 @@ RateOption = Annotated[
 ]
 PriorOption = Annotated[
     float, typer.Option(help="Probability beforehand that a photo shows somebody new, between 0 and 1.")
+]
+PairPriorOption = Annotated[
+    float, typer.Option(help="Probability beforehand that two photos show two individuals, between 0 and 1.")
 ]
 ConfidenceOption = Annotated[float, typer.Option(help="How sure it is that this share is kept, from 0.5 to 0.999.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
@@ -120,43 +128,6 @@ def going_on() -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         raise StoppedError("stopped: the same command goes on where it was") from stop
-
-
-def column_names(given: list[str] | None) -> dict[str, str]:
-    """Return our names of columns -> a table's own, from options such as identity=ID.
-
-    Raises:
-        ConfigError: An option without a name on either side.
-    """
-    names = {}
-    for option in given or []:
-        ours, _, theirs = option.partition("=")
-        if not ours.strip() or not theirs.strip():
-            raise ConfigError(f"--column {option}: expected OURS=THEIRS, such as --column identity=ID")
-        names[ours.strip()] = theirs.strip()
-    return names
-
-
-def source_of(
-    photos: Path,
-    column: list[str] | None,
-    folders: str | None,
-    *,
-    need_identity: bool = True,
-    skip_bad: bool = False,
-    category: str | None = None,
-) -> "Path | PhotoTable":
-    """Return the photos of a source whose columns or folders the user names, or the path for the library to open."""
-    if column is None and folders is None:
-        return photos
-    return vicp.open_photos(
-        photos,
-        category=category,
-        need_identity=need_identity,
-        skip_bad=skip_bad,
-        columns=column_names(column),
-        folders=folders,
-    )
 
 
 def split_names(text: str | None) -> list[str]:

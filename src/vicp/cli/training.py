@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vicp.cli.paths import check_out_file, check_out_folder
 from vicp.cli.shared import ConfigOption, JsonOption, OverridesArgument, ResumeOption, SkipBadOption, print_result
 
 
@@ -23,6 +24,7 @@ def pretrain(
     from vicp.train.pretraining.run import pretrain as run
 
     settings = load_config(RunConfig, config, overrides or [])
+    check_out_folder(Path(settings.out), option="out")
     learn = run if settings.distill.teacher is None else distill
     folder = learn(settings, resume=resume, bar=True)
     print_result({"backbone": str(folder)}, [f"backbone saved to {folder}"], as_json)
@@ -42,6 +44,7 @@ def train(
     from vicp.train.launch import launch
 
     settings = load_config(RunConfig, config, [*(overrides or []), *(["data.skip_bad=true"] if skip_bad else [])])
+    check_out_folder(Path(settings.out), option="out")
     folder = launch(settings, num_processes=processes, resume=resume, bar=True)
     print_result({"checkpoint": str(folder)}, [f"best checkpoint: {folder}"], as_json)
 
@@ -65,6 +68,7 @@ def ablate(
     from vicp.train.ablation.run import ablate as run
     from vicp.train.ablation.table import write_table
 
+    check_out_file(out, option="--out")
     variants = run(config, overrides or [], vary or [], each=each or [], num_seeds=seeds, runs=runs or out)
     lines = write_table(variants, out, command=shlex.join(["vicp", *sys.argv[1:]]), num_seeds=seeds)
     print_result(

@@ -1,10 +1,12 @@
-"""When a camera took a photo, from the metadata of the encoded file."""
+"""When a camera took a photo, from the metadata of the encoded file; in the bounds of `decoding`."""
 
 import re
-from io import BytesIO
 
 import pandas as pd
-from PIL import ExifTags, Image
+from PIL import ExifTags
+
+from vicp.data.decoding import tiff
+from vicp.data.decoding.decode import exif_of
 
 DATE_TAG = ExifTags.Base.DateTime
 _DATE = re.compile(r"(\d{4}):(\d\d):(\d\d)[ T](\d\d):(\d\d):(\d\d)")
@@ -21,11 +23,4 @@ def exif_date(data: bytes) -> str:
 
 def exif_date_text(data: bytes) -> str:
     """Return the date in the metadata of an encoded photo, as the camera wrote it; "" where there is none."""
-    try:
-        with Image.open(BytesIO(data)) as image:
-            exif = image.getexif()
-            details = exif.get_ifd(ExifTags.IFD.Exif)
-            value = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(DATE_TAG)
-    except Exception:  # metadata may be damaged in every way, and is no reason to refuse a photo
-        return ""
-    return value.strip("\0 ") if isinstance(value, str) else ""
+    return tiff.date_of(exif_of(data))

@@ -46,6 +46,17 @@ def joined_codes(individuals: Codes, *codes: Codes) -> Codes:
     return _components(np.concatenate([_linked(individuals, each) for each in codes], axis=1), len(individuals))
 
 
+def codes_within(individuals: Codes, values: Codes, gap: int) -> Codes:
+    """Return a code per photo (n,) that photos of one individual share whose values, or a chain, are within a gap.
+
+    Args:
+        individuals: (n,) a code per photo.
+        values: (n,) such as numbers of frames.
+        gap: The largest difference of two values that belong together.
+    """
+    return _components(_linked_within(individuals, values, gap), len(values))
+
+
 def one_per_moment(moments: Codes, rng: np.random.Generator) -> Codes:
     """Return the rows of one random photo of each moment, ascending; all rows where each has a moment of its own."""
     order = rng.permutation(len(moments))
@@ -94,7 +105,11 @@ def _linked_by_time(individuals: Codes, table: PhotoTable) -> Codes:
     has_time = table.frame["date"].astype(str).str.contains(_TIME_OF_DAY, regex=True) & photo_dates(table).notna()
     rows = np.flatnonzero(has_time)
     taken = photo_dates(table).iloc[rows].to_numpy(dtype="datetime64[s]").astype(np.int64)
-    order = np.lexsort((taken, individuals[rows]))
-    rows, taken = rows[order], taken[order]
-    near = (individuals[rows][:-1] == individuals[rows][1:]) & (np.diff(taken) < SECONDS)
-    return np.stack([rows[:-1][near], rows[1:][near]]).astype(np.int64)
+    return rows[_linked_within(individuals[rows], taken, SECONDS - 1)].astype(np.int64)
+
+
+def _linked_within(individuals: Codes, values: Codes, gap: int) -> Codes:
+    """Return links (2, m) between photos of one individual, each to the next by value where that is within a gap."""
+    order = np.lexsort((values, individuals))
+    near = (np.diff(individuals[order]) == 0) & (np.diff(values[order]) <= gap)
+    return np.stack([order[:-1][near], order[1:][near]]).astype(np.int64)

@@ -1,5 +1,7 @@
 """Sides: the left and the right of an animal bear two patterns; photos of two sides tell nothing about each other."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,12 @@ def side_codes(table: PhotoTable) -> NDArray[np.int64]:
     """Return the side (n,) of every photo, a position in SIDES by the column `viewpoint`; -1 of any other viewpoint."""
     if "viewpoint" not in table.frame:
         return np.full(len(table), -1, dtype=np.int64)
-    names = table.frame["viewpoint"].astype(str).str.strip().str.lower()
+    return codes_of(table.frame["viewpoint"].astype(str))
+
+
+def codes_of(viewpoints: Iterable[str]) -> NDArray[np.int64]:
+    """Return the side of each viewpoint, a position in SIDES; -1 of any other."""
+    names = [viewpoint.strip().lower() for viewpoint in viewpoints]
     return np.array([SIDES.index(name) if name in SIDES else -1 for name in names], dtype=np.int64)
 
 

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from vicp.data.photo_check import read_photos
-from vicp.data.records import BadPhoto, PhotoTable
+from vicp.data.content_order import Hashes, photo_hashes
+from vicp.data.records import PhotoTable
 from vicp.errors import WeightsError
 from vicp.io import atomic_write, content_digest
 
 NAME = "training_identities.safetensors"
-Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,15 +83,6 @@ class TrainingIdentities:
         _, codes = np.unique(names, return_inverse=True)
         trained = np.isin(photos, self.photos) | np.isin(_hashes_of(names), self.identities)
         return np.isin(codes, codes[trained])
-
-
-def photo_hashes(table: PhotoTable) -> Hashes:
-    """Return a hash of every photo's file (n,); 0 of one that cannot be read."""
-    bad: list[BadPhoto] = []
-    hashes = np.zeros(len(table), dtype=np.uint64)
-    for index, value in read_photos(table, _hash, bad=bad):
-        hashes[index] = value
-    return hashes
 
 
 def _hashes_of(names: NDArray[np.object_]) -> Hashes:

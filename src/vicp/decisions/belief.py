@@ -30,7 +30,7 @@ SEARCH_PRIOR = Gaussian(np.array([0.0, 1.0]), np.diag([1.0, 0.25]))  # of `Belie
 
 @dataclass(frozen=True, eq=False)
 class SearchBelief:
-    """What is believed of a search; all of it adds up to 1.
+    """What is believed of a search; all of it adds up to 1, with what is left for candidates that were not compared.
 
     Attributes:
         probabilities: (G,) that the photo shows the candidate.
@@ -122,14 +122,20 @@ class Belief:
         return float(low), float(high)
 
     def search(
-        self, similarity: Array, photos: NDArray[np.integer] | None = None, *, prior_new: float = EVEN
+        self,
+        similarity: Array,
+        photos: NDArray[np.integer] | None = None,
+        *,
+        prior_new: float = EVEN,
+        num_uncompared: int = 0,
     ) -> SearchBelief:
         """Return P of each of G candidates and of somebody new, by Bayes' rule.
 
         Args:
             similarity: (G,) of the photo to the closest photo of each candidate.
             photos: (G,) how many photos each has; one if None.
-            prior_new: P(new) before the photo is seen; the candidates share the rest evenly.
+            prior_new: P(new) before the photo is seen; all candidates share the rest evenly.
+            num_uncompared: Further candidates, of whom the photo tells nothing.
 
         Raises:
             ValueError: No candidates, or a prior not between 0 and 1.
@@ -138,7 +144,7 @@ class Belief:
         if similarity.ndim != 1 or not len(similarity):
             raise ValueError(f"similarity is {similarity.shape}; expected (G,) with at least one candidate")
         count = np.ones(len(similarity)) if photos is None else np.asarray(photos, dtype=np.float64)
-        samples = self.posterior(similarity, count, prior_new)  # (G + 1, S)
+        samples = self.posterior(similarity, count, prior_new, num_uncompared)  # (G + 1, S)
         mean, ranges = samples.mean(axis=1), _ranges(samples)
         return SearchBelief(mean[:-1], ranges[:-1], float(mean[-1]), (float(ranges[-1, 0]), float(ranges[-1, 1])))
 
@@ -149,17 +155,23 @@ class Belief:
         features = np.stack([np.ones(len(z)), z, np.log(np.maximum(photos, 1))], axis=1)  # (G, 3)
         return features @ self.samples[:num_samples].T  # (G, S)
 
-    def posterior(self, similarity: Array, photos: Array, prior_new: float) -> Array:
-        """Return samples (G + 1, S) of P of each candidate and, last, of somebody new; each sample adds up to 1."""
+    def posterior(self, similarity: Array, photos: Array, prior_new: float, num_uncompared: int = 0) -> Array:
+        """Return samples (G + 1, S) of P of each candidate and, last, of somebody new.
+
+        Each sample adds up to 1 with what is left for the candidates that were not compared.
+        """
         if not 0 < prior_new < 1:
             raise ValueError(f"prior_new is {prior_new}; expected a number between 0 and 1")
         ratios = self.log_likelihood_ratios(similarity, photos)  # (G, S)
         ratios += self._search_correction(ratios)
-        prior = np.append(np.full(len(ratios), (1 - prior_new) / len(ratios)), prior_new)[:, None]  # (G + 1, 1)
-        log_odds = np.concatenate([ratios, np.zeros((1, ratios.shape[1]))]) + np.log(prior)
+        each = (1 - prior_new) / (len(ratios) + num_uncompared)
+        uncompared = [num_uncompared * each] * (num_uncompared > 0)
+        prior = np.array([*[each] * len(ratios), prior_new, *uncompared])[:, None]  # (G + 1 or 2, 1)
+        log_odds = np.log(prior) + np.zeros((1, ratios.shape[1]))
+        log_odds[: len(ratios)] += ratios
         odds = np.exp(log_odds - log_odds.max(axis=0))
         posterior: Array = (1 - LAPSE) * odds / odds.sum(axis=0) + LAPSE * prior
-        return posterior
+        return posterior[: len(ratios) + 1]
 
     def _search_correction(self, ratios: Array) -> Array:
         """Return what is added to the log-likelihood ratios (G, S) of each sample of a search (S,).

@@ -37,7 +37,20 @@ class HeldOut:
         return cls(similarity.astype(np.float32), groups.astype(np.int64), relation.astype(np.int8))
 
     @classmethod
-    def of_identities(cls, similarity: NDArray[np.floating], identities: NDArray[np.int64]) -> "HeldOut":
-        """Return held-out similarities where every photo's identity (n,) is known."""
+    def of_identities(
+        cls,
+        similarity: NDArray[np.floating],
+        identities: NDArray[np.int64],
+        *,
+        unknown: NDArray[np.bool_] | None = None,
+    ) -> "HeldOut":
+        """Return held-out similarities where every photo's identity (n,) is known.
+
+        Args:
+            similarity: (n, n).
+            identities: (n,).
+            unknown: (n, n) pairs that tell nothing, such as photos of two sides; None for none.
+        """
         relation = np.where(identities[:, None] == identities, 1, -1).astype(np.int8)
+        relation[False if unknown is None else unknown] = 0
         return cls.of(similarity, np.unique(identities, return_inverse=True)[1], relation)

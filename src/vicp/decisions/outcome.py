@@ -118,7 +118,7 @@ class Candidate:
 class Identification:
     """Whom of a gallery a photo shows.
 
-    The probabilities of all individuals of the gallery and `probability_new` add up to 1.
+    The probabilities of all individuals of the gallery, `probability_new` and `probability_uncompared` add up to 1.
 
     Attributes:
         photo: Its name.
@@ -141,6 +141,8 @@ class Identification:
         shortage: Why there is no threshold, and what it takes.
         new_below: The similarity below which "new" is promised; None with too few pairs.
         routed: Whether the category was chosen by the photo's embeddings.
+        uncompared: How many individuals are known by the other side alone, so that the photo tells nothing of them.
+        probability_uncompared: That the photo shows one of these.
     """
 
     photo: str
@@ -161,6 +163,8 @@ class Identification:
     shortage: InsufficientPairs | None = None
     new_below: float | None = None
     routed: bool = False
+    uncompared: int = 0
+    probability_uncompared: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -194,11 +198,13 @@ class Verification:
 
     Attributes:
         category: The category they were compared in; "" where none is known.
-        verdict: "same" or "different", whichever is likelier; "unsure" where a photo does not look like the category.
-        probability: P(same), for a pair as likely same as different.
+        verdict: "same" or "different", whichever is likelier; "unsure" where a photo does not look like the category,
+            and of the left side of one photo and the right side of the other.
+        probability: P(same); of two sides it stays as it was before.
         similarity: Cosine in [-1, 1].
         sentence: The verdict for people.
         probability_range: Nine tenths of what is believed of `probability`.
+        prior_new: P(different) before the photos were seen.
         basis: What the probability rests on.
         typicality: Of the photo that looks less like the category, as in `Identification`.
         promised: Whether the verdict keeps its error rate, beyond being believed.
@@ -207,6 +213,7 @@ class Verification:
         shortage: Why there is no threshold, and what it takes.
         different_below: The similarity below which "different" is promised; None with too few pairs.
         routed: Whether the category was chosen by the photos' embeddings.
+        sides: What both photos show, "left" or "right" and else "".
     """
 
     category: str
@@ -215,6 +222,7 @@ class Verification:
     similarity: float
     sentence: str
     probability_range: tuple[float, float] = (0.0, 1.0)
+    prior_new: float = 0.5
     basis: Basis | None = None
     typicality: float | None = None
     promised: bool = False
@@ -223,3 +231,4 @@ class Verification:
     shortage: InsufficientPairs | None = None
     different_below: float | None = None
     routed: bool = False
+    sides: tuple[str, str] = ("", "")

@@ -49,7 +49,7 @@ class PairDecision:
 
     Attributes:
         same: Whether it is likelier that the photos show one individual than two.
-        probability: P(same), for a pair as likely same as different.
+        probability: P(same), at the prior that was given.
         probability_range: Nine tenths of what is believed of it.
         promised: Whether the answer keeps its error rate.
         limit: The threshold above which "same" is promised, or what is missing for one.
@@ -119,16 +119,24 @@ class DecisionRule:
         failures = allowed_failures(len(self.genuine), rate, confidence=confidence)
         return None if failures < 0 else self.genuine[failures]
 
-    def decide_pair(self, similarity: float, targets: ErrorTargets = DEFAULT_TARGETS) -> PairDecision:
-        """Return whether a pair with this similarity shows one individual: the likelier answer."""
+    def decide_pair(
+        self, similarity: float, targets: ErrorTargets = DEFAULT_TARGETS, *, prior_new: float = EVEN
+    ) -> PairDecision:
+        """Return whether a pair with this similarity shows one individual: the likelier answer.
+
+        Args:
+            similarity: Cosine.
+            targets: The error rates of a promise.
+            prior_new: P(different) before the pair is seen.
+        """
         limit = self.threshold(targets.false_match_rate, confidence=targets.confidence)
         different_below = self.new_below(targets.false_new_rate, confidence=targets.confidence)
-        probability = float(self.belief.pair_probability(similarity))
-        same = probability >= EVEN
+        probability = float(self.belief.pair_probability(similarity, prior_new=prior_new))
+        same = probability >= 0.5
         return PairDecision(
             same=same,
             probability=probability,
-            probability_range=self.belief.pair_range(similarity),
+            probability_range=self.belief.pair_range(similarity, prior_new=prior_new),
             promised=_is_promised(similarity, limit, different_below, new=not same),
             limit=limit,
             different_below=different_below,
@@ -141,6 +149,7 @@ class DecisionRule:
         *,
         photos: NDArray[np.integer] | None = None,
         prior_new: float = EVEN,
+        num_uncompared: int = 0,
     ) -> SearchDecision:
         """Return whom of G candidates a photo shows, or that it is somebody new: the likeliest answer.
 
@@ -149,18 +158,19 @@ class DecisionRule:
             targets: The error rates of a promise.
             photos: (G,) how many photos each candidate has; one if None.
             prior_new: P(new) before the photo is seen.
+            num_uncompared: Further candidates, of whom the photo tells nothing: "new" is then never promised.
 
         Raises:
             ValueError: No candidates, or a prior not between 0 and 1.
         """
         similarity = np.asarray(similarity, dtype=np.float64)
-        belief = self.belief.search(similarity, photos, prior_new=prior_new)
+        belief = self.belief.search(similarity, photos, prior_new=prior_new, num_uncompared=num_uncompared)
         limit = self.threshold(targets.false_match_rate, confidence=targets.confidence, candidates=len(similarity))
         new_below = self.new_below(targets.false_new_rate, confidence=targets.confidence)
         best = int(np.argmax(belief.probabilities))
         is_new = belief.probability_new > belief.probabilities[best]
         promised = _is_promised(float(similarity.max()), limit, new_below, new=bool(is_new))
-        promised = promised and (bool(is_new) or similarity[best] == similarity.max())
+        promised = promised and (not num_uncompared if is_new else similarity[best] == similarity.max())
         return SearchDecision(best, bool(is_new), belief, promised, limit, new_below)
 
 

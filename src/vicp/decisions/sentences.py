@@ -30,7 +30,12 @@ def range_in_words(limits: Range) -> str:
 
 
 def identification_sentence(
-    candidates: Sequence[tuple[str, float, Range]], new: tuple[float, Range], *, category: str, of_category: bool
+    candidates: Sequence[tuple[str, float, Range]],
+    new: tuple[float, Range],
+    *,
+    category: str,
+    of_category: bool,
+    uncompared: tuple[int, float] = (0, 0.0),
 ) -> str:
     """Return what is believed of a photo: the likeliest answer, the next, and always somebody new.
 
@@ -43,16 +48,32 @@ def identification_sentence(
         new: Probability and range of somebody new.
         category: What the photo was taken for.
         of_category: Whether it looks like that.
+        uncompared: How many individuals are known by the other side alone, and the probability of all of them.
     """
     first, *others = candidates
     if not of_category:
         return f"cannot say: this does not look like {_named(category)}; the most similar is {first[0]}"
     if new[0] > first[1]:
         answer = f"{likely(new[0])} somebody new, {percent(new[0])} ({range_in_words(new[1])})"
-        return f"{answer}; next {first[0]}, {percent(first[1])}"
+        return f"{answer}; next {first[0]}, {percent(first[1])}{_uncompared(*uncompared)}"
     answer = f"{likely(first[1])} {first[0]}, {percent(first[1])} ({range_in_words(first[2])})"
     following = "".join(f"; next {name}, {percent(p)}" for name, p, _ in others[:1])
-    return f"{answer}{following}; somebody new {percent(new[0])}"
+    return f"{answer}{following}; somebody new {percent(new[0])}{_uncompared(*uncompared)}"
+
+
+def other_side_sentence(side: str, num_individuals: int) -> str:
+    """Return why nothing can be said of a photo whose side no individual is known by.
+
+    >>> other_side_sentence("left", 5)
+    'cannot say: it shows the left side, and all 5 individuals are known by the other side alone'
+    """
+    known = "the one individual is" if num_individuals == 1 else f"all {num_individuals:,} individuals are"
+    return f"cannot say: it shows the {side} side, and {known} known by the other side alone"
+
+
+def two_sides_sentence(sides: tuple[str, str]) -> str:
+    """Return why nothing can be said of two photos of two sides."""
+    return f"cannot say: one shows the {sides[0]} side and the other the {sides[1]}, which tell nothing of each other"
 
 
 def verification_sentence(probability: float, limits: Range, *, category: str, of_category: bool) -> str:
@@ -109,11 +130,20 @@ def promise_sentence(
 def shortage_sentence(shortage: InsufficientPairs) -> str:
     """Return how many pairs are missing and for what, in words."""
     pairs = "different-pair" if shortage.missing == 1 else "different-pairs"
+    individuals = "individual" if shortage.candidates == 1 else "individuals"
     least = "" if shortage.least_rate is None else f"; those taught allow {percent(shortage.least_rate)}"
     return (
         f"{shortage.missing:,} more {pairs}, each of two individuals not among those taught, are needed to promise "
-        f"at most {percent(shortage.rate)} false matches in searches over {shortage.candidates:,} individuals{least}"
+        f"at most {percent(shortage.rate)} false matches in searches over {shortage.candidates:,} {individuals}{least}"
     )
+
+
+def _uncompared(num_individuals: int, probability: float) -> str:
+    if not num_individuals:
+        return ""
+    one = num_individuals == 1
+    known = "one known" if one else f"any of {num_individuals:,} known"
+    return f"; {known} by the other side alone, and so not compared, {percent(probability)}"
 
 
 def likely(probability: float) -> str:

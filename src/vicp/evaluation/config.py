@@ -69,7 +69,7 @@ class EvaluationConfig:
         adapt: What an adaptation of a name makes of a support.
 
     Raises:
-        ConfigError: Too few pairs, supports or photos of a shortlist, or a share out of range.
+        ConfigError: Too few pairs, supports or photos of a shortlist, or a share out of range or without effect.
     """
 
     protocol: Protocol
@@ -95,6 +95,10 @@ class EvaluationConfig:
                 raise ConfigError(f"{argument} {getattr(self, field)}: expected at least {least}")
         if not 0.01 <= self.share_support <= 0.99:
             raise ConfigError(f"share_support {self.share_support:g}: expected a number from 0.01 to 0.99")
+        if self.share_support != type(self).share_support and not self.protocol.shares_support:
+            raise ConfigError(
+                f"share_support has no effect on {self.protocol.name}, whose splits say what is taught: leave it out"
+            )
 
 
 def find_adaptations(names: Sequence[str]) -> tuple[str, ...] | None:

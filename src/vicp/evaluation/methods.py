@@ -136,6 +136,11 @@ def check_supported(method: Method, requested: Sequence[str] | None) -> None:
         _check(requested[0], method.name, method.adaptations)
 
 
+def has_verifier(method: Method) -> bool:
+    """Return whether the method answers about pairs in their context, which a second stage is made of."""
+    return "generated" in method.adaptations
+
+
 def _check(name: str, method: str, possible: Sequence[str]) -> None:
     if name not in ADAPTATIONS:
         raise ConfigError(f"no adaptation '{name}'{nearest(name, ADAPTATIONS)}")

@@ -12,9 +12,9 @@ from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.data.sources import open_photos
-from vicp.errors import DataError
+from vicp.errors import ConfigError, DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
-from vicp.evaluation.methods import Method, check_supported, find_method, make_methods
+from vicp.evaluation.methods import Method, check_supported, find_method, has_verifier, make_methods
 from vicp.evaluation.plots.curves import plot_curves
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
@@ -196,7 +196,13 @@ def _rows(config: EvaluationConfig, scored: Mapping[str, list[ScoredResult]]) ->
 
 
 def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], config: EvaluationConfig) -> None:
-    """Find every checkpoint, and an adaptation that each method can do, before anything is opened."""
+    """Find every checkpoint, and an adaptation that each method can do, before anything is opened.
+
+    Raises:
+        ConfigError: One is missing, or a setting has no effect on any of them.
+    """
+    if config.shortlist != EvaluationConfig.shortlist and not config.stages and not any(map(has_verifier, methods)):
+        raise ConfigError("shortlist has no effect without a second stage: name one in rerank, or leave it out")
     for method in methods:
         check_supported(method, config.adaptations)
         for fold in sorted({task.fold for task in tasks}) if method.embedder is None else ():

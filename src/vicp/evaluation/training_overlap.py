@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.checkpoints import training_identities
+from vicp.data.content_order import photo_hashes
 from vicp.data.records import PhotoTable
-from vicp.data.training_identities import TrainingIdentities, photo_hashes
+from vicp.data.training_identities import TrainingIdentities
 from vicp.evaluation.methods import FOLD, FROZEN, Method, find_method
 
 Mask = NDArray[np.bool_]

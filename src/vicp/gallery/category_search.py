@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
+from vicp.data.sides import SIDES
 from vicp.decisions.belief import EVEN, SearchBelief
 from vicp.decisions.impostor_trials import searches_among
 from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, InsufficientPairs, Threshold
 from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
-from vicp.decisions.sentences import identification_sentence, promise_sentence
+from vicp.decisions.sentences import identification_sentence, other_side_sentence, promise_sentence
 from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import ConfigError
 from vicp.gallery.category_rule import category_reference, category_rule
@@ -54,11 +55,13 @@ class QueryEmbeddings:
         names: (B,).
         embeddings: (B, D) float32, L2-normalised, under the category's prompt.
         plain: (B, D') without a prompt.
+        sides: (B,) int64, what each shows, see `data.sides`.
     """
 
     names: Sequence[str]
     embeddings: Floats
     plain: Floats
+    sides: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +110,31 @@ class CategorySearch:
             ]
         typical = None if self.reference is None else self.reference.typicality(queries.plain)
         typicality = [None] * len(queries.names) if typical is None else [float(value) for value in typical]
-        results = self.nearest.search(queries.embeddings, max(question.top, LISTED))
+        results = self.nearest.search(queries.embeddings, max(question.top, LISTED), queries.sides)
         return [
             self._decide(name, result, question, share, routed)
-            for name, result, share in zip(queries.names, results, typicality, strict=True)
+            if result.names
+            else self._other_side(name, SIDES[side], result.num_uncompared, question, routed)
+            for name, result, share, side in zip(queries.names, results, typicality, queries.sides, strict=True)
         ]
+
+    def _other_side(
+        self, photo: str, side: str, num_individuals: int, question: Question, routed: bool
+    ) -> Identification:
+        """Return that nothing can be said of a photo whose side nobody is known by."""
+        return Identification(
+            photo=photo,
+            category=self.category,
+            verdict="unsure",
+            probability=None,
+            probability_new=question.prior_new,
+            candidates=(),
+            sentence=other_side_sentence(side, num_individuals),
+            prior_new=question.prior_new,
+            routed=routed,
+            uncompared=num_individuals,
+            probability_uncompared=1 - question.prior_new,
+        )
 
     def _decide(
         self, photo: str, result: SearchResult, question: Question, typicality: float | None, routed: bool
@@ -121,8 +144,11 @@ class CategorySearch:
             question.targets,
             photos=result.counts,
             prior_new=question.prior_new,
+            num_uncompared=result.num_uncompared,
         )
         belief = decision.belief
+        left_over = float(max(0.0, 1 - belief.probabilities.sum() - belief.probability_new))
+        uncompared = (result.num_uncompared, left_over if result.num_uncompared else 0.0)
         candidates = _candidates(result, belief)[: question.top]
         likeliest = _candidates(result, belief)[:2]
         of_category = typicality is None or typicality >= LEAST_TYPICALITY
@@ -144,6 +170,7 @@ class CategorySearch:
                 (belief.probability_new, belief.range_new),
                 category=self.category,
                 of_category=of_category,
+                uncompared=uncompared,
             ),
             basis=self.rule.belief.basis,
             typicality=typicality,
@@ -155,6 +182,8 @@ class CategorySearch:
             shortage=shortage,
             new_below=decision.new_below,
             routed=routed,
+            uncompared=uncompared[0],
+            probability_uncompared=uncompared[1],
         )
 
 

@@ -1,237 +1,258 @@
 """Cluster photos without a name into presumed individuals: a proposal, which changes nothing."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.data.write import write_frame
+from vicp.adapt.prompt import Prompt
+from vicp.data.records import PhotoTable
+from vicp.data.sides import rows_by_side, side_codes
+from vicp.decisions.belief import EVEN
 from vicp.decisions.grouping import dense_groups, link_photos, mean_within, same_pair_share
 from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
-from vicp.errors import GalleryError
-from vicp.gallery.categories import GalleryCategory, gallery_categories
+from vicp.decisions.sentences import percent
+from vicp.errors import ConfigError, DataError, GalleryError
+from vicp.gallery.categories import gallery_categories
 from vicp.gallery.category_rule import category_rule
-from vicp.gallery.contents import Embedded, embedded_photos
-from vicp.gallery.nearest import ExactNearest, exact_nearest
+from vicp.gallery.cluster_proposal import ClusterProposal, GroupedPhoto
+from vicp.gallery.contents import embedded_photos, photo_sides
+from vicp.gallery.nearest import ExactNearest, exact_nearest, nearest_in_table
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.runtime.photo_encoder import PhotoEncoder
 
 ClusterMethod = Literal["agglomerative", "hdbscan"]
 MAX_PHOTOS = 20_000  # the distances between them take 1.6 GB
+LEVEL = 0.5
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class GroupedPhoto:
-    """A photo without a name, and the individual that it may show.
+class Grouping:
+    """How photos are grouped.
 
     Attributes:
-        photo: Its key.
-        source: Where it came from.
-        category: Its category.
-        identity: A known individual that its group looks like, or a new name.
-        confidence: The calibrated probability that its group shows one individual; None of a photo alone, and where
-            nothing is calibrated.
-        known: Whether the gallery has the individual already.
+        method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan does so within dense
+            regions alone.
+        cut: The P(same) from which two groups are one.
+        prior_new: P(different) of two photos, and P(new) of one, before they are seen; None estimates the former from
+            the photos and takes the latter for even, as `identify` does.
     """
 
-    photo: str
-    source: str
-    category: str
-    identity: str
-    confidence: float | None
-    known: bool
+    method: ClusterMethod = "agglomerative"
+    cut: float = LEVEL
+    prior_new: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.cut <= 1:
+            raise ConfigError(f"cut {self.cut:g}: expected a P(same) above 0 and up to 1")
+        if self.prior_new is not None and not 0 < self.prior_new < 1:
+            raise ConfigError(f"prior_new {self.prior_new:g}: expected a probability between 0 and 1")
 
 
-@dataclass(frozen=True)
-class ClusterProposal:
-    """Groups of photos that look like one individual each.
+DEFAULT_GROUPING = Grouping()
+
+
+@dataclass(frozen=True, eq=False)
+class UnnamedPhotos:
+    """Photos of one category and n of its individuals, none of whom is known.
 
     Attributes:
-        photos: Those of one group together, by `category` and `identity`.
-        criterion: What makes two photos one individual, for people.
-        groups: Number of individuals that two photos or more look like, or that the gallery has already.
-        alone: Number of photos that look like neither another nor a known individual; nothing says whom they show.
+        keys: (n,) of each.
+        sources: (n,) where each came from.
+        embeddings: (n, D) float32, L2-normalised.
+        sides: (n,) what each shows, see `data.sides`; None where none is known.
     """
 
-    photos: tuple[GroupedPhoto, ...]
-    criterion: str
-    groups: int
-    alone: int
-
-    @classmethod
-    def of(cls, photos: Sequence[GroupedPhoto], criterion: str) -> "ClusterProposal":
-        """Return the proposal of these photos, with its counts."""
-        sizes = Counter((photo.category, photo.identity) for photo in photos)
-        alone = sum(not photo.known and sizes[photo.category, photo.identity] == 1 for photo in photos)
-        return cls(tuple(photos), criterion, len(sizes) - alone, alone)
+    keys: list[str]
+    sources: list[str]
+    embeddings: Floats
+    sides: NDArray[np.int64] | None
 
 
-@dataclass(frozen=True)
-class SameCriterion:
-    """When two photos of a category count as one individual.
-
-    Attributes:
-        rule: Turns similarities into P(same); None compares the similarities themselves.
-        level: The P(same), or similarity, from which they do.
-        description: For people.
-    """
-
-    rule: DecisionRule | None
-    level: float
-    description: str
-
-    def scores(self, similarity: NDArray[np.float32]) -> NDArray[Any]:
-        """Return P(same) of photos with these similarities (n, n), among so many; or the similarities, without a rule.
-
-        The prior is the share of their pairs that seem to be genuine.
-        """
-        if self.rule is None:
-            return similarity
-        values = similarity.astype(np.float64)
-        return self.rule.probability(values, prior=same_pair_share(self.rule.probability(values)))
-
-    def candidate_scores(self, similarity: NDArray[np.float32]) -> NDArray[Any]:
-        """Return what `identify` gives I known individuals for each photo (B, I); without a rule, the similarities."""
-        if self.rule is None:
-            return similarity
-        return np.array([self.rule.belief.search(row).probabilities for row in similarity.astype(np.float64)])
-
-    def different(self, similarity: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return of which pairs, of any shape, `identify` and `verify` say that they show different individuals."""
-        targets = DEFAULT_TARGETS
-        below = (
-            None if self.rule is None else self.rule.new_below(targets.false_new_rate, confidence=targets.confidence)
-        )
-        if self.rule is None or below is None:
-            return np.zeros(similarity.shape, dtype=bool)
-        return (similarity < below) & (self.rule.probability(similarity.astype(np.float64)) < 0.5)
-
-
-def cluster_photos(
-    snapshot: Snapshot,
-    *,
-    category: str | None = None,
-    method: ClusterMethod = "agglomerative",
-    cut: float | None = None,
+def cluster_gallery(
+    snapshot: Snapshot, *, category: str | None = None, grouping: Grouping = DEFAULT_GROUPING
 ) -> ClusterProposal:
-    """Return the photos without a name in groups, by calibrated P(same) where there is a calibration, else similarity.
+    """Return the photos of a stored gallery that have no name in groups, by the P(same) of `verify`.
 
-    No group holds two photos of which `verify` says that they show different individuals.
+    No group holds two photos of which `verify` says that they show different individuals, or photos of two sides.
 
     Args:
         snapshot: The gallery.
         category: One of its categories, or all of them.
-        method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan does so within dense
-            regions alone.
-        cut: The P(same), or similarity, from which two groups are one; 0.5, or the one held-out pairs gave.
+        grouping: How.
 
     Raises:
-        GalleryError: No photo without a name, too many, or nothing says at which similarity to cut.
+        GalleryError: No photo without a name, or too many.
     """
     photos: list[GroupedPhoto] = []
-    descriptions = []
+    descriptions: list[str] = []
     for name, stored in gallery_categories(snapshot).items():
         if category not in (None, name):
             continue
         unnamed = embedded_photos(snapshot, stored, named=False)
         if len(unnamed.frame) > MAX_PHOTOS:
-            raise GalleryError(
-                f"{snapshot.uri}: {len(unnamed.frame)} photos of {name} have no name, {MAX_PHOTOS} can be grouped at a "
-                "time: name some first"
-            )
+            raise GalleryError(f"{snapshot.uri}: {_too_many(len(unnamed.frame), name)}")
         if len(unnamed.frame):
-            known = exact_nearest(snapshot, stored)
-            criterion = _same_criterion(snapshot, stored, category_rule(stored.prompt, known), cut)
-            photos += _group_category(unnamed, known, name, criterion, method)
-            descriptions.append(criterion.description)
+            known, frame = exact_nearest(snapshot, stored), unnamed.frame
+            sides = photo_sides(snapshot, frame["number"].tolist())
+            of_category = UnnamedPhotos(list(frame["key"]), list(frame["source"]), unnamed.embeddings, sides)
+            grouped, description = _group(of_category, known, name, category_rule(stored.prompt, known), grouping)
+            photos += grouped
+            descriptions.append(description)
     if not photos:
         raise GalleryError(f"{snapshot.uri}: every photo has a name{'' if category is None else f' in {category}'}")
-    return ClusterProposal.of(photos, " and ".join(dict.fromkeys(descriptions)))
+    return ClusterProposal.of(photos, "; and ".join(dict.fromkeys(descriptions)))
 
 
-def write_proposal(proposal: ClusterProposal, out: Path) -> None:
-    """Write the proposal as a CSV.
+def cluster_photos(
+    encoder: PhotoEncoder,
+    table: PhotoTable,
+    *,
+    prompt: Prompt | None,
+    grouping: Grouping = DEFAULT_GROUPING,
+    ignore_names: bool = False,
+) -> ClusterProposal:
+    """Return the photos of a table that have no name in groups; those with a name are the known individuals.
+
+    Args:
+        encoder: The prompt's model.
+        table: The photos; of the prompt's category alone, where it is among theirs.
+        prompt: The category's; None compares plain embeddings.
+        grouping: How.
+        ignore_names: Group all photos, whoever they are said to show.
 
     Raises:
-        DataError: It cannot be written.
+        DataError: Photos that cannot be used, none without a name, or too many.
+        PromptError: The prompt belongs to another model.
     """
-    write_frame(pd.DataFrame([asdict(photo) for photo in proposal.photos]), out)
+    if prompt is not None and prompt.category in table.categories:
+        table = table.of_category(prompt.category)
+    has_name = table.frame["identity"].notna().to_numpy(dtype=bool) & (not ignore_names)
+    if has_name.all():
+        raise DataError("every photo has a name: --ignore-names groups them all, whoever they are said to show")
+    if (~has_name).sum() > MAX_PHOTOS:
+        raise DataError(_too_many(int((~has_name).sum()), "the photos"))
+    table, embeddings = encoder.embed(table, prompt)
+    sides = side_codes(table)
+    named = table.frame["identity"].notna().to_numpy(dtype=bool) & (not ignore_names)
+    known = nearest_in_table(table.select(named), embeddings[named]) if named.any() else None
+    category = prompt.category if prompt is not None else "individual"
+    names = [str(path) for path in table.frame["path"][~named]]
+    sources = names if table.root is None else [str((table.root / name).resolve()) for name in names]
+    unnamed = UnnamedPhotos(names, sources, embeddings[~named], sides[~named] if (sides >= 0).any() else None)
+    photos, description = _group(unnamed, known, category, category_rule(prompt, known), grouping)
+    return ClusterProposal.of(photos, description)
 
 
-def read_proposal(path: Path) -> dict[str, list[str]]:
-    """Return identity -> photos, from a CSV with the columns photo and identity; rows without an identity are left out.
+def _too_many(count: int, what: str) -> str:
+    return f"{count:,} photos of {what} have no name, {MAX_PHOTOS:,} can be grouped at a time: name some first"
 
-    Raises:
-        GalleryError: It cannot be read, or lacks a column.
+
+@dataclass(frozen=True)
+class _Scores:
+    """What similarities of a category's photos say, at one prior.
+
+    Attributes:
+        rule: The category's.
+        level: The P(same) from which photos are one individual.
+        prior_same: P(same) of two photos before they are seen.
+        prior_new: P(new) of a photo before it is seen.
     """
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise GalleryError(f"{path}: cannot be read ({error})") from error
-    missing = [name for name in ("photo", "identity") if name not in frame]
-    if missing:
-        raise GalleryError(
-            f"{path}: no column {missing[0]!r}, expected photo and identity, as `vicp gallery cluster` writes"
-        )
-    named = frame[frame["identity"].str.strip() != ""]
-    groups: dict[str, list[str]] = {}
-    for photo, identity in zip(named["photo"], named["identity"], strict=True):
-        groups.setdefault(identity, []).append(photo)
-    if not groups:
-        raise GalleryError(f"{path}: no photo with an identity")
-    return groups
+
+    rule: DecisionRule
+    level: float
+    prior_same: float
+    prior_new: float
+
+    @classmethod
+    def of(cls, rule: DecisionRule, similarity: Floats, grouping: Grouping) -> "_Scores":
+        """Return the scores of photos with these similarities (n, n)."""
+        if grouping.prior_new is not None:
+            return cls(rule, grouping.cut, 1 - grouping.prior_new, grouping.prior_new)
+        return cls(rule, grouping.cut, same_pair_share(rule.probability(similarity.astype(np.float64))), EVEN)
+
+    def pairs(self, similarity: Floats) -> NDArray[Any]:
+        """Return P(same) of pairs (n, n), as `verify` gives it at this prior."""
+        return self.rule.probability(similarity.astype(np.float64), prior=self.prior_same)
+
+    def candidates(self, similarity: Floats, counts: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what `identify` gives I known individuals with so many photos (I,) for each photo (B, I)."""
+        search = self.rule.belief.search
+        rows = similarity.astype(np.float64)
+        return np.array([search(row, counts, prior_new=self.prior_new).probabilities for row in rows])
+
+    def different(self, similarity: Floats) -> NDArray[np.bool_]:
+        """Return of which pairs, of any shape, `identify` and `verify` say that they show different individuals."""
+        targets = DEFAULT_TARGETS
+        below = self.rule.new_below(targets.false_new_rate, confidence=targets.confidence)
+        if below is None:
+            return np.zeros(similarity.shape, dtype=bool)
+        return (similarity < below) & (self.rule.probability(similarity.astype(np.float64)) < EVEN)
 
 
-def _same_criterion(
-    snapshot: Snapshot, category: GalleryCategory, rule: DecisionRule, cut: float | None
-) -> SameCriterion:
-    """Return P(same) where individuals of the category were compared, else a similarity."""
-    prompt = category.prompt
-    if rule.belief.basis.individuals > 1:
-        probability = 0.5 if cut is None else cut
-        return SameCriterion(rule, probability, f"calibrated P(same) of at least {probability:g}")
-    choice = None if prompt is None else prompt.choice
-    level = cut if cut is not None or choice is None else choice.threshold
-    if level is None:
-        raise GalleryError(
-            f"{snapshot.uri}: nothing says how similar two photos of one {category.category} are: teach it and "
-            "reindex, or give --cut"
-        )
-    return SameCriterion(None, level, f"similarity above {level:.3f} (not calibrated)")
+def _group(
+    unnamed: UnnamedPhotos, known: ExactNearest | None, category: str, rule: DecisionRule, grouping: Grouping
+) -> tuple[list[GroupedPhoto], str]:
+    """Return the photos of a category by group, and by what they were grouped, for people.
 
-
-def _group_category(
-    unnamed: Embedded, known: ExactNearest | None, category: str, criterion: SameCriterion, method: ClusterMethod
-) -> list[GroupedPhoto]:
-    """Return the photos of a category by group: a known individual that the group is close to, or a new name."""
-    similarity = unnamed.embeddings @ unnamed.embeddings.T  # (n, n)
-    scores, different = criterion.scores(similarity), criterion.different(similarity)
-    group = link_photos if method == "agglomerative" else dense_groups
-    labels = group(scores, criterion.level, different=different)
+    A group is a known individual that it is close to, or has a new name. Photos of two sides are in two groups.
+    """
     taken = set() if known is None else set(known.names)
     new_names = (name for number in range(1, 10**9) if (name := f"{category}-{number}") not in taken)
-    photos = []
+    every = np.arange(len(unnamed.keys))
+    by_side = [every] if unnamed.sides is None else rows_by_side(unnamed.sides)
+    photos: list[GroupedPhoto] = []
+    priors = []
+    for rows in by_side:
+        of_side = None if unnamed.sides is None else unnamed.sides[rows].max(initial=-1)
+        searched = known if known is None or of_side is None else known.comparable(int(of_side))
+        embeddings = unnamed.embeddings[rows]
+        scores = _Scores.of(rule, embeddings @ embeddings.T, grouping)
+        priors.append(scores.prior_same)
+        for group, identity, probability, is_known in _groups(embeddings, searched, scores, grouping, new_names):
+            stated = None if probability is None else round(probability, 4)
+            for row in rows[group]:
+                one = (unnamed.keys[row], unnamed.sources[row], category, identity, stated, is_known)
+                photos.append(GroupedPhoto(*one))
+    return sorted(photos, key=lambda one: (one.identity, one.photo)), _description(rule, grouping, priors)
+
+
+def _groups(
+    embeddings: Floats, known: ExactNearest | None, scores: _Scores, grouping: Grouping, new_names: Iterator[str]
+) -> Iterator[tuple[NDArray[np.int64], str, float | None, bool]]:
+    """Yield the rows of each group of photos (n, D), whom it shows, how probable that is, and whether it is known."""
+    similarity = embeddings @ embeddings.T  # (n, n)
+    probability, different = scores.pairs(similarity), scores.different(similarity)
+    group = link_photos if grouping.method == "agglomerative" else dense_groups
+    labels = group(probability, scores.level, different=different)
     for label in range(labels.max() + 1):
         rows = np.flatnonzero(labels == label)
-        match = None if known is None else _known_individual(unnamed.embeddings[rows], known, criterion)
-        identity = next(new_names) if match is None else match[0]
-        score = mean_within(scores[np.ix_(rows, rows)]) if match is None else match[1]
-        confidence = None if score is None or criterion.rule is None else round(score, 4)
-        for key, source in unnamed.frame[["key", "source"]].iloc[rows].itertuples(index=False):
-            photos.append(GroupedPhoto(str(key), str(source), category, identity, confidence, match is not None))
-    return sorted(photos, key=lambda photo: (photo.identity, photo.photo))
+        match = None if known is None else _known_individual(embeddings[rows], known, scores)
+        if match is None:
+            yield rows, next(new_names), mean_within(probability[np.ix_(rows, rows)]), False
+        else:
+            yield rows, *match, True
 
 
-def _known_individual(
-    embeddings: NDArray[np.float32], known: ExactNearest, criterion: SameCriterion
-) -> tuple[str, float] | None:
-    """Return the known individual that a group (n, D) is closest to, and its mean score; None where it is not close."""
+def _known_individual(embeddings: Floats, known: ExactNearest, scores: _Scores) -> tuple[str, float] | None:
+    """Return the known individual that a group (n, D) is closest to, and its mean P; None where it is not close."""
+    if not known.names:
+        return None
     similarity = known.similarities(embeddings)  # (n, I)
-    mean = criterion.candidate_scores(similarity).mean(axis=0)  # (I,)
-    mean[criterion.different(similarity).any(axis=0)] = -np.inf
+    mean = scores.candidates(similarity, known.index.counts).mean(axis=0)  # (I,)
+    mean[scores.different(similarity).any(axis=0)] = -np.inf
     best = int(mean.argmax())
-    return (known.names[best], float(mean[best])) if mean[best] >= criterion.level else None
+    return (known.names[best], float(mean[best])) if mean[best] >= scores.level else None
+
+
+def _description(rule: DecisionRule, grouping: Grouping, priors: list[float]) -> str:
+    """Return by what photos were grouped: the level, what P(same) rests on, and its prior."""
+    basis = "calibrated P(same)" if rule.belief.basis.individuals > 1 else "P(same), borrowed from other categories,"
+    how = "--prior-new" if grouping.prior_new is not None else "estimated from the photos"
+    stated = " and ".join(percent(prior) for prior in dict.fromkeys(priors))
+    sides = "; each side by itself" if len(priors) > 1 else ""
+    return f"{basis} of at least {grouping.cut:g}; {stated} beforehand ({how}){sides}"

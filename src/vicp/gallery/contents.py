@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from vicp.data.records import nearest
+from vicp.data.sides import codes_of
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import IDENTITIES, PHOTOS, SCHEMAS, SET_ASIDE
+from vicp.gallery.store.tables import IDENTITIES, PHOTOS, SCHEMAS, SET_ASIDE, VIEWPOINTS
 
 FACTS = ("number", "key", "category", "identity", "source", "date", "author", "at", "reason")
 
@@ -41,6 +43,20 @@ def photos(snapshot: Snapshot, columns: Sequence[str] = FACTS, where: str | None
     names = list(dict.fromkeys(["number", *columns]))
     frame = pd.DataFrame(snapshot.read(PHOTOS, names, where).to_pandas())
     return frame.sort_values("number").reset_index(drop=True)
+
+
+def photo_viewpoints(snapshot: Snapshot) -> dict[int, str]:
+    """Return number -> viewpoint of the photos that have one."""
+    if VIEWPOINTS not in snapshot.tables:
+        return {}
+    rows = snapshot.read(VIEWPOINTS)
+    return dict(zip(rows["number"].to_pylist(), rows["viewpoint"].to_pylist(), strict=True))
+
+
+def photo_sides(snapshot: Snapshot, numbers: Sequence[int]) -> NDArray[np.int64] | None:
+    """Return the side of each of these photos, see `data.sides`; None where the gallery knows no side."""
+    viewpoints = photo_viewpoints(snapshot)
+    return codes_of(viewpoints.get(number, "") for number in numbers) if viewpoints else None
 
 
 def identities(snapshot: Snapshot) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from vicp.gallery.store.tables import (
     PHOTOS,
     SCHEMAS,
     SET_ASIDE,
+    VIEWPOINTS,
     check_name,
     is_embeddings,
 )
@@ -147,5 +148,6 @@ def _rename_photos(writer: Change, frame: pd.DataFrame, identity: str) -> None:
 
 def _delete_photos(writer: Change, frame: pd.DataFrame) -> None:
     numbers = frame["number"].tolist()
-    for table in [PHOTOS, ORIGINALS, FINGERPRINTS, *filter(is_embeddings, writer.snapshot.tables)]:
+    others = [table for table in writer.snapshot.tables if table == VIEWPOINTS or is_embeddings(table)]
+    for table in [PHOTOS, ORIGINALS, FINGERPRINTS, *others]:
         writer.delete(table, numbers)

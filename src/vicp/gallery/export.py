@@ -10,7 +10,7 @@ import pandas as pd
 from vicp.data.write import write_frame
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import gallery_categories
-from vicp.gallery.contents import embedded_photos, photos
+from vicp.gallery.contents import embedded_photos, photo_viewpoints, photos
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import ORIGINALS
 
@@ -38,6 +38,8 @@ def export_table(snapshot: Snapshot, out: Path) -> int:
     """
     frame = photos(snapshot).rename(columns={"key": "photo"})
     frame = frame.assign(identity=frame["identity"].fillna("").to_numpy())
+    if viewpoints := photo_viewpoints(snapshot):
+        frame = frame.assign(viewpoint=[viewpoints.get(number, "") for number in frame["number"]])
     if out.suffix.lower() == ".csv":
         frame = frame.rename(columns={"source": "path"})
     if out.suffix.lower() != ".csv":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
+from vicp.data.sides import side_codes
 from vicp.decisions.outcome import Identification, IdentificationReport
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
@@ -87,7 +88,9 @@ def identify_with(
     identifications = [
         identification
         for table, embeddings in embedded
-        for identification in search.identify(QueryEmbeddings(_names(table), embeddings[0], embeddings[-1]), question)
+        for identification in search.identify(
+            QueryEmbeddings(_names(table), embeddings[0], embeddings[-1], side_codes(table)), question
+        )
     ]
     return _report(identifications, [search], sum(len(table.skipped) for table, _ in embedded))
 
@@ -133,9 +136,7 @@ def identify_in_gallery(
     identifications = [
         identification
         for rows, (usable, _), names in zip(by_category, embedded, chosen, strict=True)
-        for identification in _identify_routed(
-            searches, names, _names(usable), rows, question, routed=len(categories) > 1
-        )
+        for identification in _identify_routed(searches, names, usable, rows, question, routed=len(categories) > 1)
     ]
     return _report(identifications, list(searches.values()), sum(len(usable.skipped) for usable, _ in embedded))
 
@@ -143,7 +144,7 @@ def identify_in_gallery(
 def _identify_routed(
     searches: Mapping[str, CategorySearch],
     categories: Sequence[str],
-    photos: Sequence[str],
+    photos: PhotoTable,
     embeddings: Mapping[str | None, Floats],
     question: Question,
     *,
@@ -151,11 +152,12 @@ def _identify_routed(
 ) -> list[Identification]:
     """Return the identification of each photo (B,) in its category (B,); `embeddings` are by category."""
     by_row: dict[int, Identification] = {}
+    every_name, sides = _names(photos), side_codes(photos)
     for category in dict.fromkeys(categories):
         rows = [row for row, name in enumerate(categories) if name == category]
-        names = [photos[row] for row in rows]
+        names = [every_name[row] for row in rows]
         if category in searches:
-            queries = QueryEmbeddings(names, embeddings[category][rows], embeddings[PLAIN][rows])
+            queries = QueryEmbeddings(names, embeddings[category][rows], embeddings[PLAIN][rows], sides[rows])
             in_category = searches[category].identify(queries, question, routed=routed)
         else:
             in_category = [

@@ -65,6 +65,14 @@ def group_by_identity(embeddings: Floats, identities: Sequence[str], photos: NDA
     return IdentityIndex(grouped, starts, tuple(names[np.argsort(rank)]), photos[order])
 
 
+def select_photos(index: IdentityIndex, chosen: NDArray[np.bool_]) -> IdentityIndex:
+    """Return the index of the chosen photos (G,) alone; identities without one are left out."""
+    owners = np.repeat(np.arange(len(index.starts)), index.counts)[chosen]
+    kept, starts = np.unique(owners, return_index=True)
+    names = tuple(index.names[identity] for identity in kept)
+    return IdentityIndex(index.embeddings[chosen], starts.astype(np.int64), names, index.photos[chosen])
+
+
 def identity_similarities(query: Floats, index: IdentityIndex) -> Floats:
     """Return the similarity (B, I) of each identity's closest photo to each query (B, D).
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vicp.data.records import PhotoTable
+from vicp.data.sides import side_codes
 from vicp.gallery.categories import GalleryCategory
-from vicp.gallery.contents import FACTS, embedded_photos, quoted
-from vicp.gallery.identity_search import IdentityIndex, group_by_identity, identity_similarities
+from vicp.gallery.contents import FACTS, embedded_photos, photo_sides, quoted
+from vicp.gallery.identity_search import IdentityIndex, group_by_identity, identity_similarities, select_photos
 from vicp.gallery.store.lance import query_index
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
@@ -21,6 +22,7 @@ INDEX_RESULTS = 200  # photos that an index returns for a query, to find the ind
 BATCH = 64  # queries that an index is searched for together: their hits and the facts of these are in memory
 
 Floats = NDArray[np.float32]
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +34,14 @@ class SearchResult:
         photos: Of each, the closest photo: source and key.
         similarities: (I,) of every individual, best first; an index knows only that the rest are no closer.
         counts: (I,) how many photos each of them has.
+        num_uncompared: Further individuals, of whom all photos show the query's other side.
     """
 
     names: list[str]
     photos: list[tuple[str, str]]
     similarities: Floats
     counts: NDArray[np.int64]
+    num_uncompared: int = 0
 
 
 class Nearest(Protocol):
@@ -53,8 +57,8 @@ class Nearest(Protocol):
         """Return how many photos they have."""
         ...
 
-    def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
-        """Yield the `top` nearest individuals of each query (B, D)."""
+    def search(self, query: Floats, top: int, sides: Codes | None = None) -> Iterator[SearchResult]:
+        """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
         ...
 
     def closest_photos(self, query: Floats) -> NDArray[np.int64]:
@@ -69,10 +73,12 @@ class ExactNearest:
     Attributes:
         index: The embeddings, by individual.
         frame: `source` and `key` of each photo, indexed by its number.
+        sides: Of the photos, row by row of the index, see `data.sides`; None where none is known.
     """
 
     index: IdentityIndex
     frame: pd.DataFrame
+    sides: Codes | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,8 +94,27 @@ class ExactNearest:
         """Return the similarity (B, I) of every individual's closest photo, in the order of `names`."""
         return identity_similarities(query, self.index)
 
-    def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
-        """Yield the `top` nearest individuals of each query (B, D)."""
+    def comparable(self, side: int) -> "ExactNearest":
+        """Return the search among the photos that do not show the other side."""
+        if self.sides is None or side < 0 or not (other := (self.sides >= 0) & (self.sides != side)).any():
+            return self
+        return ExactNearest(select_photos(self.index, ~other), self.frame, self.sides[~other])
+
+    def search(self, query: Floats, top: int, sides: Codes | None = None) -> Iterator[SearchResult]:
+        """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
+        if sides is None or self.sides is None:
+            yield from self._search_all(query, top)
+            return
+        of_side = {side: self.comparable(side) for side in np.unique(sides).tolist()}
+        for embedding, side in zip(query, sides.tolist(), strict=True):
+            searched = of_side[side]
+            (result,) = searched._search_all(embedding[None], top)
+            yield replace(result, num_uncompared=len(self.names) - len(searched.names))
+
+    def _search_all(self, query: Floats, top: int) -> Iterator[SearchResult]:
+        if not self.names:
+            yield from [SearchResult([], [], np.zeros(0, np.float32), np.zeros(0, np.int64))] * len(query)
+            return
         counts = self.index.counts
         for embedding, similarity in zip(query, self.similarities(query), strict=True):
             order = np.argsort(-similarity, kind="stable")
@@ -132,13 +157,18 @@ class IndexedNearest:
         """Return how many photos they have."""
         return sum(self.count_of.values())
 
-    def search(self, query: Floats, top: int) -> Iterator[SearchResult]:
-        """Yield the `top` nearest individuals of each query (B, D)."""
+    def search(self, query: Floats, top: int, sides: Codes | None = None) -> Iterator[SearchResult]:
+        """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
+        every = np.full(len(query), -1, dtype=np.int64) if sides is None else sides
         for start in range(0, len(query), BATCH):
-            yield from self._search_batch(query[start : start + BATCH], top)
+            yield from self._search_batch(query[start : start + BATCH], top, every[start : start + BATCH])
 
-    def _search_batch(self, query: Floats, top: int) -> Iterator[SearchResult]:
+    def _search_batch(self, query: Floats, top: int, sides: Codes) -> Iterator[SearchResult]:
         hits = query_index(self.table, query, cells=self.cells, count=INDEX_RESULTS).to_pandas()
+        shown = None if (sides < 0).all() else photo_sides(self.snapshot, hits["number"].tolist())
+        if shown is not None:
+            asked = sides[hits["query"].to_numpy()]
+            hits = hits[(asked < 0) | (shown < 0) | (asked == shown)]
         columns = ["number", "identity", "source", "key"]
         facts = self.snapshot.of_numbers(PHOTOS, hits["number"].unique().tolist(), columns).to_pandas()
         named = hits.merge(facts, on="number").dropna(subset="identity").drop_duplicates(["query", "identity"])
@@ -173,7 +203,9 @@ def nearest_in_table(table: PhotoTable, embeddings: Floats) -> ExactNearest:
         identities = table.frame["identity"].astype(str).to_numpy(dtype=object)
     order = np.argsort(identities, kind="stable")
     index = group_by_identity(embeddings[order], list(identities[order]), order.astype(np.int64))
-    return ExactNearest(index, pd.DataFrame({"source": table.frame["path"].to_numpy(), "key": ""}))
+    sides = side_codes(table)
+    frame = pd.DataFrame({"source": table.frame["path"].to_numpy(), "key": ""})
+    return ExactNearest(index, frame, sides[index.photos] if (sides >= 0).any() else None)
 
 
 def nearest_in_category(snapshot: Snapshot, category: GalleryCategory) -> Nearest | None:
@@ -196,4 +228,5 @@ def exact_nearest(snapshot: Snapshot, category: GalleryCategory) -> ExactNearest
         return None
     numbers = named.frame["number"].to_numpy(np.int64)
     index = group_by_identity(named.embeddings, list(named.frame["identity"]), numbers)
-    return ExactNearest(index, named.frame[list(FACTS)].set_index("number"))
+    sides = photo_sides(snapshot, index.photos.tolist())
+    return ExactNearest(index, named.frame[list(FACTS)].set_index("number"), sides)

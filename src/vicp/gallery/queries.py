@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,12 @@ def pair_table(a: PhotoSource, b: PhotoSource) -> PhotoTable:
 def with_categories(table: PhotoTable, categories: Sequence[str]) -> PhotoTable:
     """Return the photos with these categories, one each."""
     return PhotoTable(table.frame.assign(category=list(categories)), table.root, table.skipped)
+
+
+def with_viewpoint(table: PhotoTable, viewpoint: str) -> PhotoTable:
+    """Return the photos with this viewpoint where the table does not say another."""
+    said = table.frame["viewpoint"] if "viewpoint" in table.frame else pd.Series("", index=table.frame.index)
+    return replace(table, frame=table.frame.assign(viewpoint=said.mask(said == "", viewpoint)))
 
 
 def _sources_of(photos: PhotoSource | Sequence[PhotoSource]) -> list[PhotoSource]:

@@ -14,7 +14,8 @@ from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.category_search import Question
-from vicp.gallery.cluster import ClusterMethod, ClusterProposal, cluster_photos
+from vicp.gallery.cluster import LEVEL, ClusterMethod, Grouping, cluster_gallery
+from vicp.gallery.cluster_proposal import ClusterProposal
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.embedding_model import open_model
 from vicp.gallery.export import export_fiftyone, export_table
@@ -110,7 +111,13 @@ class GalleryReader:
         )
 
     def verify(
-        self, a: PhotoSource, b: PhotoSource, *, category: str | None = None, targets: ErrorTargets = DEFAULT_TARGETS
+        self,
+        a: PhotoSource,
+        b: PhotoSource,
+        *,
+        category: str | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        prior_new: float = EVEN,
     ) -> Verification:
         """Return whether two photos show the same individual, under the gallery's prompt for them.
 
@@ -119,15 +126,24 @@ class GalleryReader:
             b: Another.
             category: Theirs; None lets the first photo decide.
             targets: The error rates of a promise.
+            prior_new: P(different) before the photos are seen.
 
         Raises:
+            ConfigError: A prior that is no probability.
             DataError: A photo that cannot be used.
             GalleryError: No such category, a photo that fits none, or another model.
         """
-        return verify_in_gallery(self.encoder, self.snapshot, pair_table(a, b), category=category, targets=targets)
+        return verify_in_gallery(
+            self.encoder, self.snapshot, pair_table(a, b), category=category, question=Question(targets, prior_new)
+        )
 
     def cluster(
-        self, *, category: str | None = None, method: ClusterMethod = "agglomerative", cut: float | None = None
+        self,
+        *,
+        category: str | None = None,
+        method: ClusterMethod = "agglomerative",
+        cut: float = LEVEL,
+        prior_new: float | None = None,
     ) -> ClusterProposal:
         """Return a proposal that groups the photos without a name into individuals; nothing is changed.
 
@@ -135,12 +151,14 @@ class GalleryReader:
             category: One of the gallery's, or all of them.
             method: Agglomerative joins groups while their mean P(same) is at least `cut`; hdbscan does so within
                 dense regions alone.
-            cut: The P(same), or similarity, from which two groups are one; 0.5, or what held-out pairs gave.
+            cut: The P(same) from which two groups are one.
+            prior_new: P(different) of two photos and P(new) of one before they are seen; None estimates it.
 
         Raises:
-            GalleryError: No photo without a name, too many, or nothing says at which similarity to cut.
+            ConfigError: A number out of range.
+            GalleryError: No photo without a name, or too many.
         """
-        return cluster_photos(self.snapshot, category=category, method=method, cut=cut)
+        return cluster_gallery(self.snapshot, category=category, grouping=Grouping(method, cut, prior_new))
 
     # What to label, and what labels teach
 

@@ -8,13 +8,15 @@ from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt
 from vicp.data.loading import load_pixels
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
-from vicp.decisions.outcome import ErrorTargets, InsufficientPairs, Threshold, Verification
-from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
-from vicp.decisions.sentences import promise_sentence, verification_sentence
+from vicp.data.sides import SIDES, side_codes
+from vicp.decisions.outcome import InsufficientPairs, Threshold, Verification
+from vicp.decisions.rule import DecisionRule
+from vicp.decisions.sentences import promise_sentence, two_sides_sentence, verification_sentence
 from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, find_category, gallery_categories
 from vicp.gallery.category_rule import category_reference, category_rule
+from vicp.gallery.category_search import DEFAULT_QUESTION, Question
 from vicp.gallery.nearest import nearest_in_category
 from vicp.gallery.routing import UNKNOWN, choose_categories
 from vicp.gallery.store.snapshot import Snapshot
@@ -23,7 +25,7 @@ from vicp.runtime.photo_encoder import PhotoEncoder
 
 
 def verify_photos(
-    encoder: PhotoEncoder, pair: PhotoTable, *, prompt: Prompt | None, targets: ErrorTargets = DEFAULT_TARGETS
+    encoder: PhotoEncoder, pair: PhotoTable, *, prompt: Prompt | None, question: Question = DEFAULT_QUESTION
 ) -> Verification:
     """Return whether two photos show one individual, under a category's prompt.
 
@@ -31,7 +33,7 @@ def verify_photos(
         encoder: The prompt's model.
         pair: A table of the two photos.
         prompt: The category's; None compares plain embeddings, and all that is believed is borrowed.
-        targets: The error rates to keep.
+        question: Error rates, and P(different) before the photos are seen.
 
     Raises:
         DataError: A photo that cannot be used.
@@ -42,7 +44,11 @@ def verify_photos(
     plain = embeddings if prompt is None else encoder.embed_pixels(pixels)
     rule, reference = category_rule(prompt, None), category_reference(prompt, None)
     return _verify(
-        _PairEmbeddings(embeddings, plain), rule, reference, "" if prompt is None else prompt.category, targets
+        _PairEmbeddings(embeddings, plain, _sides_of(pair)),
+        rule,
+        reference,
+        "" if prompt is None else prompt.category,
+        question,
     )
 
 
@@ -52,7 +58,7 @@ def verify_in_gallery(
     pair: PhotoTable,
     *,
     category: str | None = None,
-    targets: ErrorTargets = DEFAULT_TARGETS,
+    question: Question = DEFAULT_QUESTION,
 ) -> Verification:
     """Return whether two photos show one individual, under a stored category's prompt.
 
@@ -61,7 +67,7 @@ def verify_in_gallery(
         snapshot: The gallery.
         pair: A table of the two photos.
         category: Theirs; None lets the first photo decide.
-        targets: The error rates to keep.
+        question: As of `verify_photos`.
 
     Raises:
         DataError: A photo that cannot be used.
@@ -82,11 +88,11 @@ def verify_in_gallery(
     stored = categories[chosen]
     nearest = nearest_in_category(snapshot, stored) if stored.prompt is None else None
     return _verify(
-        _PairEmbeddings(embeddings[chosen], encoder.embed_pixels(pixels)),
+        _PairEmbeddings(embeddings[chosen], encoder.embed_pixels(pixels), _sides_of(pair)),
         category_rule(stored.prompt, nearest),
         category_reference(stored.prompt, nearest),
         chosen,
-        targets,
+        question,
         routed=len(categories) > 1,
     )
 
@@ -106,10 +112,21 @@ def decode_pair(encoder: PhotoEncoder, pair: PhotoTable) -> Pixels:
 
 @dataclass(frozen=True, eq=False)
 class _PairEmbeddings:
-    """Embeddings of two photos: under the category's prompt (2, D), and without one (2, D')."""
+    """Embeddings of two photos: under the category's prompt (2, D), and without one (2, D'); and their sides."""
 
     prompted: Floats
     plain: Floats
+    sides: tuple[str, str]
+
+    @property
+    def of_two_sides(self) -> bool:
+        """Return whether one photo shows the left and the other the right."""
+        return set(self.sides) == set(SIDES)
+
+
+def _sides_of(pair: PhotoTable) -> tuple[str, str]:
+    left, right = ("" if code < 0 else SIDES[code] for code in side_codes(pair).tolist())
+    return left, right
 
 
 def _verify(
@@ -117,7 +134,7 @@ def _verify(
     rule: DecisionRule,
     reference: CategoryReference | None,
     category: str,
-    targets: ErrorTargets,
+    question: Question,
     *,
     routed: bool = False,
 ) -> Verification:
@@ -126,7 +143,20 @@ def _verify(
     shares = None if reference is None else reference.typicality(pair.plain)
     typicality = None if shares is None else float(shares.min())
     of_category = typicality is None or typicality >= LEAST_TYPICALITY
-    decision = rule.decide_pair(similarity, targets)
+    if pair.of_two_sides:
+        return Verification(
+            category=category,
+            verdict="unsure",
+            probability=1 - question.prior_new,
+            similarity=similarity,
+            sentence=two_sides_sentence(pair.sides),
+            probability_range=(1 - question.prior_new, 1 - question.prior_new),
+            prior_new=question.prior_new,
+            typicality=typicality,
+            routed=routed,
+            sides=pair.sides,
+        )
+    decision = rule.decide_pair(similarity, question.targets, prior_new=question.prior_new)
     shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
     promised = decision.promised and of_category
     return Verification(
@@ -138,12 +168,16 @@ def _verify(
             decision.probability, decision.probability_range, category=category, of_category=of_category
         ),
         probability_range=decision.probability_range,
+        prior_new=question.prior_new,
         basis=rule.belief.basis,
         typicality=typicality,
         promised=promised,
-        promise=promise_sentence(promised, new=not decision.same, pair=True, targets=targets, shortage=shortage),
+        promise=promise_sentence(
+            promised, new=not decision.same, pair=True, targets=question.targets, shortage=shortage
+        ),
         threshold=decision.limit if isinstance(decision.limit, Threshold) else None,
         shortage=shortage,
         different_below=decision.different_below,
         routed=routed,
+        sides=pair.sides,
     )

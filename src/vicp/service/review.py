@@ -173,16 +173,16 @@ def _groups(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
     """Return photos without a name that look like one individual, or like one that is known; surest first."""
     try:
         proposal = gallery.editor.cluster()
-    except GalleryError:  # every photo has a name, or nothing is calibrated
+    except GalleryError:  # every photo has a name
         return []
     frame = gallery.frame(snapshot)
     members: dict[tuple[str, str], list[str]] = {}
-    confidence: dict[tuple[str, str], float | None] = {}
+    probabilities: dict[tuple[str, str], float | None] = {}
     known = set()
     for photo in proposal.photos:
         group = (photo.category, photo.identity)
         members.setdefault(group, []).append(photo.photo)
-        confidence[group] = photo.confidence
+        probabilities[group] = photo.probability
         if photo.known:
             known.add(group)
     found = []
@@ -194,7 +194,7 @@ def _groups(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
             sides = Side(tuple(keys[:1])), Side(tuple(keys[1:_STRIP]))
         else:
             continue
-        found.append(Comparison("groups", category, *sides, probability=confidence[category, identity]))
+        found.append(Comparison("groups", category, *sides, probability=probabilities[category, identity]))
     return sorted(found, key=lambda each: -(each.probability or 0.0))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vicp.config import RunConfig
@@ -52,13 +53,15 @@ MOST = {
 
 
 def check_settings(config: RunConfig) -> None:
-    """Raises `ConfigError` for settings of a training out of range, or that contradict each other."""
-    _none_wrong([*_out_of_range(config), *_contradictions(config)])
+    """Raises `ConfigError` for settings of a training out of range, that contradict each other, or of no photos."""
+    photos = [] if config.data.photos == "world" else ["data.photos"]
+    missing = _missing(config, *photos, "episodes.natural_photos", "episodes.labelled_photos")
+    _none_wrong([*_out_of_range(config), *_contradictions(config), *missing])
 
 
 def check_ranges(config: RunConfig) -> None:
-    """Raises `ConfigError` for settings out of range."""
-    _none_wrong([*_out_of_range(config)])
+    """Raises `ConfigError` for settings of a backbone out of range, or of no photos."""
+    _none_wrong([*_out_of_range(config), *_missing(config, "pretrain.photos")])
 
 
 def _none_wrong(wrong: Sequence[str]) -> None:
@@ -82,6 +85,14 @@ def _out_of_range(config: RunConfig) -> Iterator[str]:
         yield f"episodes.same_shares is {list(config.episodes.same_shares)}; expected shares, such as [0.25, 0.5]"
     if not config.episodes.pairs or min(config.episodes.pairs) < 0:
         yield f"episodes.pairs is {list(config.episodes.pairs)}; expected numbers of pairs, such as [0, 8, 16]"
+
+
+def _missing(config: RunConfig, *keys: str) -> Iterator[str]:
+    """Yield which of these settings names a file or folder that is not there."""
+    for key in keys:
+        source = _value(config, key)
+        if source is not None and not Path(source).exists():
+            yield f"{key}: no such file or folder: {source}"
 
 
 def _contradictions(config: RunConfig) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """One training run: its method, optimiser, files, and step."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -29,6 +30,7 @@ from vicp.train.methods.method import TrainingMethod
 from vicp.train.methods.vicp import vicp_method
 from vicp.train.optim import Muon, check_finite, set_learning_rate
 from vicp.train.state import Checkpoint, TrainState, check_can_go_on, without_lost_best
+from vicp.train.unused_settings import OF_TRAINING, log_unused
 
 CLASS_RATE = 10.0  # times the rate of the rest
 
@@ -164,6 +166,8 @@ def start_run(config: RunConfig) -> Run:
         WeightsError: `train.backbone` does not fit.
     """
     check_settings(config)
+    if int(os.environ.get("RANK", 0)) == 0:
+        log_unused(config, OF_TRAINING)
     check_trackers(config.train.trackers)
     disable_progress_bar()  # transformers has one for each file it saves
     accelerator = Accelerator(

@@ -106,6 +106,30 @@ def decode_with_remarks(data: bytes, *, min_side: int | None = None) -> DecodedP
         raise DataError(f"truncated or damaged ({_one_line(error)})") from error
 
 
+def exif_of(data: bytes) -> bytes:
+    """Return the EXIF of a photo, from the header of a TIFF on and as it stands there; b"" where there is none.
+
+    No more of the file is read than `decode_with_remarks` reads before the pixels.
+    """
+    if len(data) > MAX_BYTES:
+        return b""
+    try:
+        match photo_format(data):
+            case "JPEG":
+                return jpeg.without_metadata(data).exif
+            case "PNG":
+                return png.without_metadata(data).exif
+            case "TIFF":
+                return data
+            case "WEBP" | "AVIF" | "HEIF" | "JPEG2000" as name:
+                exif = image_class(name)(io.BytesIO(data)).info.get("exif")
+                return exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else b""
+            case _:
+                return b""
+    except (DataError, Image.DecompressionBombError, *DAMAGED):
+        return b""
+
+
 def too_many_bytes(size: int) -> str:
     """Return why a file of so many bytes is not read."""
     return f"{size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} allowed: save it as JPEG"

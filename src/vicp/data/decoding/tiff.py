@@ -18,6 +18,8 @@ _MAX_METADATA = 65_536  # bytes
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)([0-9])")
 _SUBFILE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION = 254, 256, 257, 262, 274
 _SUB_DIRECTORIES, _PROFILE, _DNG_VERSION = 330, 34675, 50706
+_EXIF, _DATE, _DATE_TAKEN = 34665, 306, 36867
+_ASCII, _LONGEST_TEXT = 2, 64
 _SENSOR = (32803, 34892)  # photometric interpretations: a colour filter array, and linear raw
 _PIXEL_TAGS = frozenset(
     (
@@ -98,6 +100,20 @@ def orientation_of(exif: bytes, xmp: bytes) -> int:
     return 1 if found is None else int(found[1])
 
 
+def date_of(exif: bytes) -> str:
+    """Return when a photo was taken, or else when its file was made, as EXIF has it; "" where it says neither.
+
+    Args:
+        exif: A TIFF, which may be damaged.
+    """
+    file = _File(exif)
+    for directory in file.at(file.first):
+        details = [inner for place in file.values(directory, _EXIF) for inner in file.at(place)]
+        taken = next((text for inner in details if (text := file.text(inner, _DATE_TAKEN))), "")
+        return taken or file.text(directory, _DATE)
+    return ""
+
+
 @dataclass(frozen=True)
 class _Directory:
     """The tags of a picture: number → type, count, and the bytes that hold the values or say where they are."""
@@ -175,6 +191,15 @@ class _File:
     def value(self, directory: _Directory, tag: int) -> int:
         """Return the first whole number of a tag; 0 where there is none."""
         return (*self.values(directory, tag), 0)[0]
+
+    def text(self, directory: _Directory, tag: int) -> str:
+        """Return the text of a tag, without its end; "" where there is none or it is long."""
+        kind, count, field = directory.tags.get(tag, (0, 0, b""))
+        if kind != _ASCII or not 0 < count <= _LONGEST_TEXT:
+            return ""
+        place = self._number(field)
+        held = field[:count] if count <= len(field) else self._data[place : place + count]
+        return held.decode("latin-1").strip("\0 ")
 
     def area(self, directory: _Directory) -> int:
         """Return the number of pixels."""

@@ -19,7 +19,7 @@ from vicp.data.sources.petface import is_petface, read_petface
 from vicp.data.sources.shopid10k import is_shopid10k, read_shopid10k
 from vicp.data.sources.table import TABLE_SUFFIXES, read_table
 from vicp.data.sources.wildlife import is_wildlife, read_wildlife
-from vicp.errors import DataError
+from vicp.errors import ConfigError, DataError
 
 
 def open_photos(
@@ -46,7 +46,8 @@ def open_photos(
 
     Raises:
         DataError: The source does not exist, is of another kind, or holds something that cannot be used.
-        ConfigError: `columns` or `folders` names a column that the photo table does not have.
+        ConfigError: `columns` or `folders` names a column that the photo table does not have, or they are given for a
+            source that has none.
     """
     path = Path(source)
     try:
@@ -66,6 +67,8 @@ def open_photos(
         )
     check_is_file(path, status)
     suffix = path.suffix.lower()
+    if folders is not None:
+        raise ConfigError(f"{path}: is no folder, and --folders says what the folders of one are: leave it out")
     if suffix in TABLE_SUFFIXES:
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
     if suffix not in PHOTO_SUFFIXES and not begins_as_photo(path):
@@ -75,6 +78,8 @@ def open_photos(
         )
     if need_identity:
         raise DataError(f"{path}: a single photo has no identity, expected a folder per identity or a table")
+    if columns:
+        raise _no_table(path)
     frame = pd.DataFrame({"row": [1], "path": [path.name], "category": [category or "photos"]})
     frame["identity"] = pd.Series([None], dtype=object)
     return PhotoTable(frame, path.parent)
@@ -91,6 +96,8 @@ def _open_folder(
 ) -> PhotoTable:
     """Return the photos of a folder, which the first layout that fits may read unless the user gives one."""
     read_by_names = partial(read_folder, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    if columns and not is_wildlife(root):
+        raise _no_table(root)
     if folders is not None:
         return read_by_names(root, folders=folders)
     layouts = (
@@ -106,3 +113,7 @@ def _open_folder(
         if fits(root):
             return read(root, category=category, skip_bad=skip_bad)
     return read_by_names(root)
+
+
+def _no_table(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: is no table, and --column names the columns of one: leave it out, or give the table")

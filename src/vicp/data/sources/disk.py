@@ -2,12 +2,12 @@
 
 import logging
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vicp.data.decoding.formats import PHOTO_SUFFIXES, RAW_SUFFIXES, SNIFFED, is_photo
-from vicp.data.stable_order import natural_key
 from vicp.errors import DataError
 
 _IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
@@ -97,7 +97,7 @@ def _in_order(contents: Mapping[str, list[str]], folder: str) -> Iterator[str]:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: natural_key(entry.name))
+            return sorted(entries, key=lambda entry: _natural_key(entry.name))
     except OSError as error:
         raise DataError(f"folder cannot be read ({error.strerror}): {folder}") from error
 
@@ -109,3 +109,9 @@ def _file_id(folder: str | Path) -> tuple[int, int]:
     except OSError as error:
         raise DataError(f"folder cannot be read ({error.strerror}): {folder}") from error
     return found.st_dev, found.st_ino
+
+
+def _natural_key(name: str) -> list[tuple[bool, int, str]]:
+    """Return a sort key that orders the numbers in names by value: cat2 before cat10."""
+    pieces = re.split(r"(\d+)", name)
+    return [(not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]

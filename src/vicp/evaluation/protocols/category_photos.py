@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicp.data.content_order import content_order
 from vicp.data.dates import photo_dates
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -19,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class CategoryPhotos:
-    """The m photos of one category in the order of their paths, so that no draw depends on the order of the table.
+    """The m photos of one category by content, so that no draw depends on the order of the table or on names of files.
 
     Attributes:
         category: Its name.
@@ -83,7 +84,7 @@ def photos_by_category(
         DataError: A photo has no identity.
     """
     frame = table.frame.drop(columns="image", errors="ignore")
-    order = np.array(sorted(range(len(frame)), key=list(frame["path"]).__getitem__), dtype=np.int64)
+    order = content_order(table)
     identities = sorted_codes(pd.Series(table.identities, dtype=object))
     days = day_codes(table)
     trained = np.zeros(len(frame), dtype=bool) if trained is None else trained

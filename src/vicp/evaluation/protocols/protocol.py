@@ -44,6 +44,7 @@ class Protocol:
         mirror: Embeddings are f(photo) + f(mirrored photo).
         open_set: Some queries show identities that are not in the gallery.
         columns: What the photo table must have.
+        shares_support: The share of the identities that may be taught is chosen, not given by the splits.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Protocol:
     mirror: bool = False
     open_set: bool = False
     columns: tuple[str, ...] = ()
+    shares_support: bool = True
 
 
 _ALL = (
@@ -94,18 +96,21 @@ _ALL = (
         "Photos of the split query are looked up in the split gallery (Market-1501); no same-camera photo of the "
         "query's own identity counts, and the support is of the split train.",
         columns=("split",),
+        shares_support=False,
     ),
     Protocol(
         "petface-verification",
         "Same or different is decided for the data set's own list of pairs; retrieval is among the photos of that "
         "list, and the support is of the split train without their identities.",
         columns=("split",),
+        shares_support=False,
     ),
     Protocol(
         "petface-closed-set",
         "New photos of the trained identities are looked up among the training photos, and the nearest photo decides; "
         "PetFace's own Top-1 comes from a classifier over the trained identities, so it is not this number.",
         columns=("split",),
+        shares_support=False,
     ),
     Protocol(
         "shopid10k-folds",

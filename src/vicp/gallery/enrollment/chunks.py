@@ -70,9 +70,10 @@ def read_chunks(
 
 def _facts(table: PhotoTable, photo: LoadedPhoto) -> dict[str, Any]:
     row = table.frame.iloc[photo.index]
-    path, identity = str(row["path"]), row["identity"]
+    path, identity, viewpoint = str(row["path"]), row["identity"], row.get("viewpoint")
     return {
         "identity": str(identity) if isinstance(identity, str) else None,
         "source": path if table.root is None else (table.root / path).resolve().as_posix(),
         "date": str(row.get("date", "")) or exif_date(photo.encoded),
+        "viewpoint": viewpoint if isinstance(viewpoint, str) else "",
     }

@@ -16,7 +16,15 @@ from vicp.gallery.contents import photos, write_identity_of, write_names
 from vicp.gallery.enrollment.chunks import Chunk
 from vicp.gallery.enrollment.same_photo import KnownPhoto, PhotosByPixels
 from vicp.gallery.store.change import Change
-from vicp.gallery.store.tables import FINGERPRINTS, ORIGINALS, PHOTOS, SCHEMAS, embeddings_schema
+from vicp.gallery.store.tables import (
+    FINGERPRINTS,
+    ORIGINALS,
+    PHOTOS,
+    SCHEMAS,
+    VIEWPOINTS,
+    VIEWPOINTS_SCHEMA,
+    embeddings_schema,
+)
 
 STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most
 
@@ -149,6 +157,11 @@ class EnrollmentWriter:
         prints = [(n, p.fingerprint) for n, p in zip(numbers, chunk.photos, strict=True) if p.fingerprint is not None]
         columns = {"number": [n for n, _ in prints], "fingerprint": [each.to_bytes() for _, each in prints]}
         self._writer.add(FINGERPRINTS, pa.table(columns, schema=SCHEMAS[FINGERPRINTS]))
+        shown = [(n, facts["viewpoint"]) for n, facts in zip(numbers, chunk.facts, strict=True) if facts["viewpoint"]]
+        if shown:
+            columns = {"number": [n for n, _ in shown], "viewpoint": [viewpoint for _, viewpoint in shown]}
+            table = pa.table(columns, schema=VIEWPOINTS_SCHEMA)
+            self._writer.add(VIEWPOINTS, table, schema=VIEWPOINTS_SCHEMA)
         write_embeddings(self._writer, chunk.category, numbers, chunk.embeddings)
         self._writer.add(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
 

@@ -90,6 +90,21 @@ def create_gallery(
     return writer.snapshot
 
 
+def check_place(uri: str) -> None:
+    """Check that a gallery can be made at a place.
+
+    Raises:
+        GalleryError: There is one already, the folder holds something else, or it cannot be read.
+    """
+    folder = local_folder(uri)
+    if folder is not None and not folder.exists():
+        return
+    if folder is not None:
+        _check_folder(folder)
+    if _open(uri).entries:
+        raise GalleryError(f"{uri}: there is a gallery already: `vicp gallery stats {uri}` says what is in it")
+
+
 def unlock_gallery(uri: str) -> str | None:
     """Take away the lock of a dead writer in object storage.
 
@@ -136,6 +151,14 @@ def _lock(uri: str, *, wait: bool) -> Any:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GalleryError(f"{folder}: cannot be made ({error.strerror})") from error
+    _check_folder(folder)
+
+
+def _check_folder(folder: Path) -> None:
+    """Check that a folder holds nothing, or a gallery."""
+    try:
         names = {path.name for path in folder.iterdir()} - {"writer.lock", "writer.pid"}
     except OSError as error:
         raise GalleryError(f"{folder}: cannot be made ({error.strerror})") from error

@@ -18,6 +18,7 @@ ORIGINALS = "originals"
 FINGERPRINTS = "fingerprints"
 SET_ASIDE = "set_aside"
 LABELLED = "same is not null"  # of `pairs`
+VIEWPOINTS = "viewpoints"
 
 SCHEMAS: dict[str, pa.Schema] = {
     # `key` is the content hash; `identity` is null where nobody has named the individual; the signature (author,
@@ -60,6 +61,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     # Photos that nobody can be told on: kept, and left out of what is compared. Galleries made before lack the table.
     SET_ASIDE: pa.schema([("number", pa.int64()), *_SIGNATURE]),
 }
+
+VIEWPOINTS_SCHEMA = pa.schema([("number", pa.int64()), ("viewpoint", pa.string())])
+"""Of the table VIEWPOINTS: what side photos show. It is made for the first photo that says so."""
 
 _KEYS = {
     PHOTOS: ["number"],

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from vicp.config import RunConfig
-from vicp.config_files import dump_config
 from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError
@@ -23,7 +22,7 @@ from vicp.model.backbone_checkpoint import load_backbone, save_backbone
 from vicp.model.build import vision_backbone
 from vicp.model.checkpoint import is_checkpoint, load_pretrained
 from vicp.model.packaged import packaged
-from vicp.train.config_checks import check_ranges
+from vicp.train.backbone_run import start_backbone_run
 from vicp.train.distillation.batches import DistillationBatch, DistillationData
 from vicp.train.distillation.crops import CropSampler, PhotoFile
 from vicp.train.distillation.feature_cache import FeatureCache
@@ -34,7 +33,7 @@ from vicp.train.logging import Show, training_bar
 from vicp.train.optim import Muon, check_finite, orthogonalise
 from vicp.train.pretraining.pretrainer import whiten_patches
 from vicp.train.signals import StopRequest, stop_on_signals
-from vicp.train.state import Checkpoint, TrainState, append_log, check_is_new, check_same_settings, start_log
+from vicp.train.state import Checkpoint, TrainState, append_log, start_log
 
 logger = logging.getLogger(__name__)
 COOLDOWN, WARMUP = 0.3, 50  # share of a run over which the rate falls, and steps over which it rises
@@ -59,14 +58,8 @@ def distill(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Pa
         TrainingError: A loss or gradient is not finite.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
     """
-    check_ranges(config)
-    check_backbone(config)
-    settings, out = config.distill, Path(config.out)
-    if resume:
-        check_same_settings(config, out / "pretrain.yaml")
-    else:
-        check_is_new(out, SAVED)
-    dump_config(config, out / "pretrain.yaml")
+    check_teacher(config)
+    settings, out = config.distill, start_backbone_run(config, SAVED, resume=resume)
     with stop_on_signals() as stop, training_bar("distilling", settings.num_steps, visible=bar) as show:
         (previous, transform), cache = load_previous(settings.previous), FeatureCache(Path(settings.cache))
         if settings.photos:
@@ -79,13 +72,14 @@ def distill(config: RunConfig, *, resume: bool = False, bar: bool = False) -> Pa
     return training.export(out / "backbone")
 
 
-def check_backbone(config: RunConfig) -> None:
-    """Raise `ConfigError` where the teacher is unknown, or a backbone cannot learn from it from the start on."""
+def check_teacher(config: RunConfig) -> None:
+    """Raise `ConfigError` where the teacher is unknown, photos are missing, or patches do not fill a photo."""
     if config.distill.teacher != TEACHER:
         raise ConfigError(f"distill.teacher: no teacher '{config.distill.teacher}'; there is {TEACHER}")
-    if config.model.backbone.source is not None or config.model.backbone.family != "dinov2":
-        raise ConfigError("model.backbone: distillation starts from nothing; expected family dinov2 and no source")
-    if config.model.image_size % int(config.model.backbone.sizes["patch_size"]):
+    missing = [file.path for text in config.distill.photos if not Path((file := PhotoFile.parse(text)).path).exists()]
+    if missing:
+        raise ConfigError(f"distill.photos: no such file: {', '.join(missing)}")
+    if config.model.image_size % int(config.model.backbone.sizes.get("patch_size", config.model.image_size)):
         raise ConfigError("model.image_size: expected a multiple of model.backbone.sizes.patch_size")
 
 

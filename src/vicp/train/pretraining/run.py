@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from vicp.config import RunConfig
-from vicp.config_files import dump_config
 from vicp.data.seeds import derive_seed, generator
-from vicp.errors import ConfigError
-from vicp.train.config_checks import check_ranges
+from vicp.train.backbone_run import start_backbone_run
 from vicp.train.logging import Show, training_bar
 from vicp.train.optim import Muon, check_finite, set_learning_rate
 from vicp.train.pretraining.photos import PretrainPhotos, photos_to_learn
@@ -19,7 +17,7 @@ from vicp.train.pretraining.pretrainer import Pretrainer, start_pretrainer
 from vicp.train.pretraining.step import pretrain_step
 from vicp.train.pretraining.teacher import Teacher, train_teacher
 from vicp.train.signals import StopRequest, stop_on_signals
-from vicp.train.state import Checkpoint, TrainState, append_log, check_is_new, check_same_settings, start_log
+from vicp.train.state import Checkpoint, TrainState, append_log, start_log
 
 logger = logging.getLogger(__name__)
 SAVED = ("teacher.pt", "pretrain.pt", "backbone")
@@ -41,17 +39,8 @@ def pretrain(config: RunConfig, *, resume: bool = False, bar: bool = False) -> P
         TrainingError: A loss or gradient is not finite.
         StoppedError: SIGINT or SIGTERM came; the run is saved.
     """
-    check_ranges(config)
-    if config.model.backbone.source is not None or config.model.backbone.family != "dinov2":
-        raise ConfigError("model.backbone: pretraining starts from nothing; expected family dinov2 and no source")
-    settings, out = config.pretrain, Path(config.out)
-    if resume:
-        check_same_settings(config, out / "pretrain.yaml")
-    else:
-        check_is_new(out, SAVED)
-    photos = photos_to_learn(config)
-    dump_config(config, out / "pretrain.yaml")
-    with stop_on_signals() as stop, training_bar("pretraining", settings.num_steps, visible=bar) as show:
+    out, photos = start_backbone_run(config, SAVED, resume=resume), photos_to_learn(config)
+    with stop_on_signals() as stop, training_bar("pretraining", config.pretrain.num_steps, visible=bar) as show:
         seed, taught = derive_seed(config.seed, "teacher"), Checkpoint(out / "teacher.pt")
         teacher = train_teacher(photos, taught, seed=seed, stop=stop)
         model = start_pretrainer(config, photos)
