@@ -15,6 +15,7 @@ from benchmarks.context.page import page as context_page
 from benchmarks.decisions.page import page as decisions_page
 from benchmarks.embedding_speed import run as embedding_speed
 from benchmarks.evaluation_speed.page import page as evaluation_speed_page
+from benchmarks.faults import run as faults
 from benchmarks.gallery.page import page as gallery_page
 from benchmarks.lib.program import ROOT
 from benchmarks.mislabels import run as mislabels
@@ -38,6 +39,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "demo": demo.page,
     "embed": embedding_speed.page,
     "evaluate": evaluation_speed_page,
+    "faults": faults.page,
     "gallery": gallery_page,
     "mini": checkpoint.page,
     "mislabels": mislabels.page,
