@@ -172,7 +172,9 @@ def test_sixteen_pairs_are_labelled_a_reload_and_a_kill_lose_none(page: Any, ser
         if answered == 4:
             wait_until_saved(page)
             page.reload()
+            page.wait_for_load_state("networkidle")
         if answered == 9:
+            page.wait_for_load_state("networkidle")  # the questions ahead are there
             server.kill()
         left, right = (src.split("/photos/")[1].split("/")[0] for src in question(page))
         is_same = names[left] == names[right] and isinstance(names[left], str)

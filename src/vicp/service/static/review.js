@@ -17,6 +17,7 @@ let skipped = [];
 let at = { left: 0, right: 0 };
 let marked = false;
 let looking = false;
+let away = false;                      // the server did not answer the last time
 
 const keep = () => {
   localStorage.setItem(OUTBOX, JSON.stringify(outbox));
@@ -39,8 +40,13 @@ async function look() {
   looking = true;
   try {
     const answer = await fetch(`${api}/review/next?kind=${kind}&limit=24`);
-    if (answer.ok) take((await answer.json()).questions);
-  } catch { /* the server is away; the outbox asks again */ }
+    if (!answer.ok) throw new Error(await reasonOf(answer));
+    take((await answer.json()).questions);
+    away = false;
+  } catch {
+    away = true;
+    setTimeout(look, 1500);
+  }
   looking = false;
   if (root.hidden || !queue.length) show();
 }
@@ -48,7 +54,7 @@ async function look() {
 function show() {
   const question = queue[0];
   root.hidden = !question;
-  document.getElementById("nothing").hidden = Boolean(question) || looking;
+  document.getElementById("nothing").hidden = Boolean(question) || looking || away;
   document.getElementById("progress").textContent = words();
   if (!question) return;
   document.getElementById("question").textContent = question.question;
@@ -64,6 +70,7 @@ function words() {
   const parts = [];
   if (done.length) parts.push(`${done.length} answered here`);
   if (outbox.length) parts.push(`${outbox.length} being saved`);
+  if (away) parts.push("waiting for the server");
   return parts.join(", ");
 }
 
