@@ -101,7 +101,7 @@ def chromium() -> Iterator[Any]:
 def open_page(browser: Any, *, width: int = 1280, height: int = 800, scheme: str = "light") -> Any:
     """A page that fails the test when the browser reports an error."""
     page = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme).new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)  # the machine may be busy with other tests
     faults: list[str] = []
     page.faults = faults
     page.on("pageerror", lambda error: faults.append(str(error)))
