@@ -21,6 +21,7 @@ from benchmarks.lib.program import ROOT
 from benchmarks.mislabels import run as mislabels
 from benchmarks.pairs import run as pairs
 from benchmarks.routing import run as routing
+from benchmarks.service.page import page as service_page
 from benchmarks.sets import demo
 from benchmarks.sets import run as sets
 from benchmarks.speed.page import page as speed_page
@@ -47,6 +48,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "pairs": pairs.page,
     "routing": routing.page,
     "speed": speed_page,
+    "service": service_page,
     "sets": sets.page,
     "training": training_speed_page,
     "when-prompts-pay": when_prompts_pay_page,

@@ -16,13 +16,23 @@ def page(facts: dict[str, Any]) -> str:
             f"(median of 20; 95 % within {facts['next_pair_p95_ms']} ms), both pictures decoded and painted. axe-core "
             f"finds {facts['axe_violations']} faults on the page."
         )
-    command = " ".join(f"--{name} {about[name]}" for name in ("seconds", "clients", "photos", "large", "model"))
+    seconds = f"{about['seconds']:g}"
+    command = f"--seconds {seconds} " + " ".join(
+        f"--{name} {about[name]}" for name in ("clients", "photos", "large", "model")
+    )
+    busy = ""
+    if about["load_before"] > about["cores"]:
+        busy = (
+            f"The machine was busy with other work (a load of {about['load_before']} before the start): on an idle one "
+            "times are a fraction of these.\n"
+        )
     return f"""# What the service takes
 
-Made by `python -m benchmarks.service.run {command}` on {about["cores"]} cores, whose load was
-{about["load_before"]} before. {about["clients"]} clients ask about photos and label pairs in turn for
-{about["seconds"]:g} seconds, each waiting for one answer before the next question, while another adds photos (it added
-{facts["photos_added"]}). "review" is the next pair, its two pictures and the label.
+Made by `python -m benchmarks.service.run {command}` on {about["cores"]} cores.
+{busy}
+{about["clients"]} clients ask about photos and label pairs in turn for {seconds} seconds, each waiting for one answer
+before the next question, while another adds photos (it added {facts["photos_added"]}). "review" is the next pair, its
+two pictures and the label.
 
 | task | calls | median, ms | 95 %, ms |
 |---|---|---|---|

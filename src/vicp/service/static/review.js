@@ -5,7 +5,8 @@ import { say, reasonOf } from "./page.js";
 const root = document.getElementById("review");
 const { gallery, kind } = root.dataset;
 const api = `/api/v1/galleries/${encodeURIComponent(gallery)}`;
-const [OUTBOX, DONE] = [`vicp-outbox-${gallery}`, `vicp-done-${gallery}-${kind}`];
+const OUTBOX = `vicp-outbox-${gallery}`;
+const [DONE, ANSWERED] = ["done", "answered"].map((what) => `vicp-${what}-${gallery}-${kind}`);
 const AHEAD = 6;
 const colours = ["#e6194b", "#3cb44b", "#ffe119", "#42a5f5", "#f58231", "#f032e6"];
 
@@ -13,6 +14,7 @@ const read = (store, key) => JSON.parse(store.getItem(key) || "[]");
 let queue = [];                        // questions, the first one is shown
 let outbox = read(localStorage, OUTBOX);
 let done = read(sessionStorage, DONE); // answered here: { question, version }
+const answered = new Set(read(sessionStorage, ANSWERED)); // ids, so that an answer on its way is not asked again
 let skipped = [];
 let at = { left: 0, right: 0 };
 let marked = false;
@@ -22,10 +24,11 @@ let away = false;                      // the server did not answer the last tim
 const keep = () => {
   localStorage.setItem(OUTBOX, JSON.stringify(outbox));
   sessionStorage.setItem(DONE, JSON.stringify(done.slice(-50)));
+  sessionStorage.setItem(ANSWERED, JSON.stringify([...answered].slice(-500)));
 };
 const picture = (photo, size) => `${api}/photos/${photo.key}/image?size=${size}`;
-const isKnown = (id) => queue.some((each) => each.id === id) || skipped.some((each) => each.id === id) ||
-  outbox.some((each) => each.id === id) || done.some((each) => each.question.id === id);
+const isKnown = (id) => answered.has(id) || queue.some((each) => each.id === id) ||
+  skipped.some((each) => each.id === id) || outbox.some((each) => each.id === id);
 
 function take(questions) {
   for (const question of questions) {
@@ -148,6 +151,7 @@ function answer(given) {
   const question = queue[0];
   if (!question || !question.answers.includes(given)) return;
   queue.shift();
+  answered.add(question.id);
   outbox.push({
     id: question.id, question, kind: question.kind, answer: given,
     left: question.left.photos.map((each) => each.key), right: question.right.photos.map((each) => each.key),
@@ -199,6 +203,7 @@ async function undo() {
   // What was answered before is one version further now, and can be taken back in its turn.
   const { version } = await reply.json();
   if (done.length) done[done.length - 1].version = version;
+  answered.delete(last.question.id);
   keep();
   queue.unshift(last.question);
   show();
