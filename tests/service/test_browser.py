@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.service.photos import photo_bytes
 from tests.conftest import write_photo
-from tests.gallery.conftest import write_photos
+from tests.gallery.conftest import COLOURS
 from tests.service.story import Server, chromium, needs_browser, open_page
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.labelling.labels import unsure_pairs
@@ -53,6 +54,16 @@ def page(browser: Any, server: Server) -> Iterator[Any]:
     page.context.close()
 
 
+def write_patterns(root: Path, shots: range) -> Path:
+    """`root/NAME/*.jpg`: a pattern of each individual, moved and lit anew, so that no two shots are of one moment."""
+    for number, name in enumerate(COLOURS):
+        for shot in shots:
+            path = root / name / f"{shot}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(photo_bytes(number, shot=shot))
+    return root
+
+
 def labels(place: Path) -> list[tuple[str, str, bool | None]]:
     rows = Gallery.open(place / "herd").snapshot.read(PAIRS).to_pylist()
     return sorted((row["left"], row["right"], row["same"]) for row in rows)
@@ -85,7 +96,7 @@ def click_and_go(page: Any, what: str) -> None:
 
 
 def test_a_gallery_is_made_from_a_folder(page: Any, server: Server, place: Path) -> None:
-    folder = write_photos(place / "shoes", shots=6)
+    folder = write_patterns(place / "shoes", range(6))
     page.goto(server.url)
     page.click("text=Make this gallery from photos")
     page.fill("[name=category]", "shoe")
@@ -94,7 +105,7 @@ def test_a_gallery_is_made_from_a_folder(page: Any, server: Server, place: Path)
     page.wait_for_url("**/jobs/**")
     page.locator("text=24 photos added, 4 new names").wait_for()
     assert set(Gallery.open(place / "herd").identities()["identity"]) == {"red", "green", "blue", "yellow"}
-    write_photos(place / "unnamed", shots=3, seed=1000)
+    write_patterns(place / "unnamed", range(6, 9))
     for number, path in enumerate(sorted((place / "unnamed").rglob("*.jpg"))):
         path.rename(place / "unnamed" / f"{number}.jpg")
     page.goto(f"{server.url}/g/herd/add")

@@ -188,6 +188,7 @@ async function send() {
     document.getElementById("progress").textContent = words();
   }
   sending = false;
+  if (!queue.length) look(); // labels that are saved may have opened new questions
 }
 
 async function undo() {
