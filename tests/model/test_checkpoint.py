@@ -200,6 +200,15 @@ def test_a_config_of_another_version(model: object, folder: Path) -> None:
         load_pretrained(folder)
 
 
+@pytest.mark.parametrize("settings", [{"image_size": 0}, {"image_size": -3}])
+def test_a_config_that_no_photo_can_meet(settings: dict[str, object], folder: Path) -> None:
+    saved = json.loads((folder / "config.json").read_text())
+    saved["model"].update(settings)
+    (folder / "config.json").write_text(json.dumps(saved))
+    with pytest.raises(ConfigError, match=r"config\.json: image_size, .* make no sense"):
+        load_pretrained(folder)
+
+
 def test_a_place_that_cannot_be_written(tiny: VICP, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot write the checkpoint"):

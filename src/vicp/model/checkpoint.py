@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vicp.config import ModelConfig
 from vicp.config_files import config_from_dict
-from vicp.errors import WeightsError
+from vicp.errors import ConfigError, WeightsError
 from vicp.io import atomic_folder
 from vicp.model.build import PRESETS, build_model
 from vicp.model.hub import load_local_first
@@ -104,9 +104,19 @@ def load_checkpoint(folder: Path) -> VICP:
     if not isinstance(saved, dict) or saved.get("format") != FORMAT or "model" not in saved:
         got = saved.get("format") if isinstance(saved, dict) else None
         raise WeightsError(f"{folder / CONFIG_NAME}: checkpoint format {got}, this version reads {FORMAT}")
-    model = build_model(config_from_dict(ModelConfig, saved["model"], where=str(folder / CONFIG_NAME)))
+    config = config_from_dict(ModelConfig, saved["model"], where=str(folder / CONFIG_NAME))
+    _check_transform(config, folder / CONFIG_NAME)
+    model = build_model(config)
     copy_tensors(tensors, own_tensors(model), where=str(folder / WEIGHTS_NAME))
     return model.eval()
+
+
+def _check_transform(config: ModelConfig, file: Path) -> None:
+    """Raise `ConfigError` where no photo can become the input that a config asks for."""
+    try:
+        config.image_transform  # noqa: B018
+    except ValueError as error:
+        raise ConfigError(f"{file}: image_size, image_mean, image_std and image_fit make no sense ({error})") from error
 
 
 def copy_tensors(source: dict[str, Tensor], target: dict[str, Tensor], *, where: str) -> None:
