@@ -209,6 +209,14 @@ def test_a_config_that_no_photo_can_meet(settings: dict[str, object], folder: Pa
         load_pretrained(folder)
 
 
+def test_a_config_of_sizes_that_cannot_be(folder: Path) -> None:
+    saved = json.loads((folder / "config.json").read_text())
+    saved["model"]["num_prompts"] = -1
+    (folder / "config.json").write_text(json.dumps(saved))
+    with pytest.raises(WeightsError, match=r"config\.json: no model of these sizes can be made"):
+        load_pretrained(folder)
+
+
 def test_a_place_that_cannot_be_written(tiny: VICP, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot write the checkpoint"):

@@ -106,7 +106,11 @@ def load_checkpoint(folder: Path) -> VICP:
         raise WeightsError(f"{folder / CONFIG_NAME}: checkpoint format {got}, this version reads {FORMAT}")
     config = config_from_dict(ModelConfig, saved["model"], where=str(folder / CONFIG_NAME))
     _check_transform(config, folder / CONFIG_NAME)
-    model = build_model(config)
+    try:
+        model = build_model(config)
+    except (RuntimeError, MemoryError) as error:  # what torch raises for sizes below 0, or beyond all memory
+        reason = str(error).strip().split("\n")[0]
+        raise WeightsError(f"{folder / CONFIG_NAME}: no model of these sizes can be made ({reason})") from error
     copy_tensors(tensors, own_tensors(model), where=str(folder / WEIGHTS_NAME))
     return model.eval()
 
