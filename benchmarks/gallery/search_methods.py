@@ -169,7 +169,7 @@ METHODS: dict[str, Callable[[Path], tuple[Search, dict[str, Any]]]] = {
 }
 # What is imported before the memory is measured.
 IMPORTS: dict[Callable[[Path], tuple[Search, dict[str, Any]]], tuple[str, ...]] = {
-    ours: ("benchmarks.gallery.made_up_gallery", "vicp.gallery.gallery"),
+    ours: ("benchmarks.gallery.made_up_gallery", "vicp.gallery.gallery", "lancedb"),
     faiss_flat: ("faiss",),
     faiss_hnsw: ("faiss",),
 }
