@@ -7,7 +7,7 @@ from benchmarks.backbone.scores import COUNTS, DRAWS
 from benchmarks.checkpoint.factor_probes import NUM_SILHOUETTES, PROBES
 from benchmarks.lib.table_cells import header
 
-WHO = {"backbone": "", "teacher": "teacher: ", "previous": "mini: "}
+WHO = {"backbone": "", "teacher": "teacher: ", "previous": "before: "}
 SHOWN = {"all": "all", "rank1": "rank-1", "frozen": "frozen", "pairs16": "16 pairs", "pairs64": "64 pairs"}
 
 
@@ -19,7 +19,7 @@ def page(facts: Mapping[str, Any]) -> str:
         f"Written by `{facts['command']}`.",
         "",
         f"{facts['parameters'] / 1e6:.1f} M parameters, photos of {facts['size']} pixels; next to it stand its teacher "
-        "EfficientNet-Lite0 (pooled features at 224 pixels) and the backbone of mini. Percent.",
+        "EfficientNet-Lite0 (pooled features at 224 pixels) and that of the step before, at 96 pixels. Percent.",
         "",
         *_sets(facts),
         "",
@@ -75,7 +75,7 @@ def _probes(facts: Mapping[str, Any]) -> list[str]:
         f"Probes of the readout that learn on {fit} drawn objects of {NUM_SILHOUETTES['seen']} seen silhouettes, asked "
         f"about {test} of {NUM_SILHOUETTES['unseen']} unseen ones; values told right in percent.",
         "",
-        *header(["factor", "linear", "two layers", "mini: linear", "mini: two layers"]),
+        *header(["factor", "linear", "two layers", "before: linear", "before: two layers"]),
     ]
     for factor in facts["backbone"]["linear"]:
         lines.append(_row(factor, [facts[w][kind][factor]["map"] for w in ("backbone", "previous") for kind in PROBES]))

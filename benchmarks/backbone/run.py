@@ -1,9 +1,11 @@
 """What a backbone is worth on real sets and on the drawn world, in results/backbone.md and .json.
 
-    python -m benchmarks.backbone.run --backbone FOLDER --sets FOLDER [--training runs/mini/distilled-backbone]
+    python -m benchmarks.backbone.run --backbone FOLDER --previous FOLDER --sets FOLDER
+        [--training runs/mini/distilled-backbone]
 
-Its teacher (EfficientNet-Lite0's pooled features at 224 pixels) and the packaged `mini` stand next to it. Parts that
-are done are kept in runs/backbone, and a stopped study goes on. Pilots made before join the page: `--pilots FILE.json`.
+Its teacher (EfficientNet-Lite0's pooled features at 224 pixels) and the backbone of the step before stand next to it.
+Parts that are done are kept in runs/backbone, and a stopped study goes on. Pilots made before join the page:
+`--pilots FILE.json`.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from benchmarks.checkpoint.factor_probes import probe
 from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import kept, write_results
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.load import load_backbone_embedder, load_model
+from vicp.adapt.load import load_backbone_embedder
 from vicp.data.images import normalise
 from vicp.train.distillation.teacher import EfficientNetLite
 
@@ -34,6 +36,7 @@ TEACHER_SIZE = 224
 def main() -> None:
     parser = study_parser(__doc__, out=ROOT / "results" / "backbone")
     parser.add_argument("--backbone", type=Path, required=True, help="folder of transformers")
+    parser.add_argument("--previous", type=Path, required=True, help="folder of that of the step before, mean and CLS")
     parser.add_argument("--sets", type=Path, required=True, help="folder of NAME.parquet")
     parser.add_argument("--photos", nargs=2, type=at_least(64), default=[4096, 2048], help="to fit probes and to test")
     parser.add_argument("--training", type=Path, help="folder of its training")
@@ -47,22 +50,23 @@ def main() -> None:
 
 def study(options: argparse.Namespace) -> dict[str, Any]:
     """The facts of the page."""
-    backbone, mini = load_backbone_embedder(str(options.backbone)), load_model("mini")
+    backbone = load_backbone_embedder(str(options.backbone))
+    previous = load_backbone_embedder(str(options.previous), pooling="both")
     teacher = EfficientNetLite(TEACHER_SIZE).bfloat16()
     readers: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
         "backbone": (reader(backbone), backbone.transform.size),
         "teacher": (lambda pixels: teacher(pixels).pooled, TEACHER_SIZE),
-        "previous": (reader(mini), mini.transform.size),
+        "previous": (reader(previous), previous.transform.size),
     }
     rows = {
         who: kept(
-            options.runs / f"{who}-{key(who, backbone, mini)}.json", lambda read=read: scores(*read, options.sets)
+            options.runs / f"{who}-{key(who, backbone, previous)}.json", lambda read=read: scores(*read, options.sets)
         )
         for who, read in readers.items()
     }
     probes = {
         who: kept(options.runs / f"probes-{each.fingerprint}.json", lambda each=each: probe(each, *options.photos))
-        for who, each in (("backbone", backbone), ("previous", mini))
+        for who, each in (("backbone", backbone), ("previous", previous))
     }
     return {
         "unit": "percent",
@@ -80,9 +84,9 @@ def study(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def key(who: str, backbone: Embedder, mini: Embedder) -> str:
+def key(who: str, backbone: Embedder, previous: Embedder) -> str:
     """What makes a part another one."""
-    return {"backbone": backbone.fingerprint, "previous": mini.fingerprint}.get(who, str(TEACHER_SIZE))
+    return {"backbone": backbone.fingerprint, "previous": previous.fingerprint}.get(who, str(TEACHER_SIZE))
 
 
 def reader(embedder: Embedder) -> Callable[[Tensor], Tensor]:
