@@ -54,12 +54,12 @@ first-backbones: $(READY)
 	$(BIN)/vicp pretrain --resume --config configs/mini/backbone.yaml \
 		$(if $(BACKBONE_PHOTOS),pretrain.photos=$(BACKBONE_PHOTOS))
 
-mini: first-backbones
-	for step in reader joint; do $(BIN)/vicp train --resume --config configs/mini/$$step.yaml \
-		$(NATURAL) || exit 1; \
+LABEL = $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
+mini: distilled
+	for step in first-reader first-joint reader tokens joint refinement; do \
+		case $$step in tokens|refinement) label="$(LABEL)";; *) label=;; esac; \
+		$(BIN)/vicp train --resume --config configs/mini/$$step.yaml $(NATURAL) $$label || exit 1; \
 	done
-	$(BIN)/vicp train --resume --config configs/mini/refinement.yaml \
-		$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED))
 
 # The shipped backbone for photos again from nothing, an hour more on one core: DISTILLED_PHOTOS=first.parquet::2,second.parquet
 # are the photos that the teacher looks at (file:column:crops:most, the last three may be left out).
@@ -76,13 +76,19 @@ exports: $(READY)
 SEEDS ?= 1 2
 NAME ?= seed
 TRAIN = $(BIN)/vicp train --resume
-seeds: $(READY)
+seeds: first-backbones
 	for seed in $(SEEDS); do out=runs/mini/$(NAME)-$$seed; \
-		$(TRAIN) --config configs/mini/reader.yaml seed=$$seed train.backbone=mini out=$$out/reader $(NATURAL) $(MORE) && \
-		$(TRAIN) --config configs/mini/joint.yaml seed=$$seed train.start=$$out/reader/last out=$$out/joint \
+		$(TRAIN) --config configs/mini/first-reader.yaml seed=$$seed out=$$out/first-reader $(NATURAL) $(MORE) && \
+		$(TRAIN) --config configs/mini/first-joint.yaml seed=$$seed train.start=$$out/first-reader/last \
+			out=$$out/first-joint $(NATURAL) $(MORE) && \
+		$(TRAIN) --config configs/mini/reader.yaml seed=$$seed train.start=$$out/first-joint/last train.backbone=mini \
+			out=$$out/reader $(NATURAL) $(MORE) && \
+		$(TRAIN) --config configs/mini/tokens.yaml seed=$$seed train.start=$$out/reader/last out=$$out/tokens \
+			$(NATURAL) $(LABEL) $(MORE) && \
+		$(TRAIN) --config configs/mini/joint.yaml seed=$$seed train.start=$$out/tokens/last out=$$out/joint \
 			$(NATURAL) $(MORE) && \
 		$(TRAIN) --config configs/mini/refinement.yaml seed=$$seed train.start=$$out/joint/last out=$$out/refinement \
-			$(NATURAL) $(if $(LABELLED),episodes.labelled_photos=$(LABELLED)) $(MORE) && \
+			$(NATURAL) $(LABEL) $(MORE) && \
 		$(TRAIN) --config configs/mini-baselines/static-per-layer.yaml seed=$$seed \
 			out=runs/mini-baselines/static-$$seed && \
 		$(BIN)/python -m benchmarks.checkpoint.static_prompt --static runs/mini-baselines/static-$$seed/last \

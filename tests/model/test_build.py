@@ -138,7 +138,7 @@ def test_presets() -> None:
     assert set(PRESETS) == {"paper", "mini", "tiny"}
     assert PRESETS["paper"] == ModelConfig()
     assert PRESETS["mini"] == load_config(RunConfig, CONFIGS / "mini" / "refinement.yaml").model
-    for step in ("first-backbone", "backbone", "reader"):
+    for step in ("distilled-backbone", "reader", "tokens"):
         pretrained = load_config(RunConfig, CONFIGS / "mini" / f"{step}.yaml").model
         assert (pretrained.backbone, pretrained.image_size) == (MINI.backbone, MINI.image_size)
 
@@ -147,4 +147,4 @@ def test_mini_fits_into_the_package() -> None:
     model = build_model(MINI)
     megabytes = sum(p.numel() for p in model.parameters()) * 4 / 1e6
     assert megabytes < 40
-    assert model.embed(torch.zeros(1, 3, 96, 96)).shape == (1, 384)
+    assert model.embed(torch.zeros(1, 3, 168, 168)).shape == (1, 384)
