@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from vicp.adapt.controls import build_controls, control_prompts, permute_photos, support_context
 from vicp.adapt.embedder import Embedder
@@ -63,7 +64,7 @@ def no_llm(embedder: Embedder, support: EncodedSupport) -> Prompt:
     assert support.latents is not None
     left, right, same = pair_tensors(support.latents, support.pairs)
     pairs = model.pair_embeddings(left[None], right[None], same[None])
-    metric = refinement(torch.zeros(1, len(head.input_directions)), pairs, head.centre).of_context(0)
+    metric = refinement(torch.zeros(1, len(head.input_directions)), pairs, head.centre).of_context(0).map(Tensor.numpy)
     emitted = fit(embedder, support, EmittedMetric())
     assert emitted.visual is not None
     without = replace(emitted, visual=replace(emitted.visual, category_metric=metric))

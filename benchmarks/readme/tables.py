@@ -14,6 +14,8 @@ from vicp.errors import DataError
 END = "<!-- end -->"
 ROWS = {
     "own": "the category's own pairs",
+    "prompt": "the prompt tokens alone, as in the paper",
+    "prompt_shuffled": "the prompt tokens alone, labels shuffled",
     "shuffled": "the same pairs, labels shuffled",
     "repaired": "the same photos, paired anew",
     "other": "another category's pairs",
@@ -32,6 +34,8 @@ REAL_COLUMNS = {  # method and K
     "plain backbone": ("frozen", "64"),
     "labels shuffled, 64 pairs": ("shuffled", "64"),
     "own pairs, 64": ("own", "64"),
+    "prompt tokens alone, 64": ("prompt", "64"),
+    "without the LLM, 64": ("no_llm", "64"),
     "whitening (`metric`), identities of 16 pairs": ("metric", "16"),
     "whitening (`metric`), identities of 64 pairs": ("metric", "64"),
     "chosen, identities of 16 pairs": ("chosen_identities", "16"),

@@ -39,7 +39,7 @@ def embedders() -> dict[str, Embedder]:
 def test_auto_tries_what_there_is(embedders) -> None:
     assert closed_form_candidates(embedders["bare"], "auto") == [Null(), *FROZEN, RandomTokens()]
     emitting = closed_form_candidates(embedders["emitting"], "auto")
-    assert emitting == [Null(), *FROZEN, EmittedMetric(), *BLENDS], "no photo is embedded under a prompt"
+    assert emitting == [Null(), *FROZEN, EmittedMetric(), *BLENDS, GeneratedPrompt()]
     full = closed_form_candidates(embedders["full"], "auto")
     assert full[:9] == [Null(), *FROZEN, RandomTokens(), StaticTokens(), GeneratedPrompt()]
     prompted = [(recipe.features, recipe.source) for recipe in full[9:]]

@@ -24,7 +24,7 @@ from vicp.adapt.encoded_support import relate_pairs
 from vicp.adapt.fitting import Fitter, SupportFeatures, fit
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.whitening import scatter_of_groups
-from vicp.adapt.recipe import EmittedMetric, Null, Recipe, TunedPrompt, Whitening
+from vicp.adapt.recipe import EmittedMetric, GeneratedPrompt, Null, Recipe, TunedPrompt, Whitening
 from vicp.errors import ConfigError, DataError
 from vicp.metrics import retrieval
 from vicp.model.build import PRESETS, build_model
@@ -203,7 +203,8 @@ def test_a_model_that_emits_a_metric_offers_it_without_its_tokens() -> None:
     features = SupportFeatures(emitting, with_latents(emitting, nuisance_support(3)))
     scores = select.score_candidates(features, "auto")
     assert {EmittedMetric(), *BLENDS} < set(scores.similarity)
-    assert all(recipe.features == "frozen" for recipe in scores.similarity), "no photo is embedded under a prompt"
+    prompted = [recipe for recipe in scores.similarity if recipe.features != "frozen"]
+    assert prompted == [GeneratedPrompt()], "photos are embedded under one prompt"
     asked_for = select.score_candidates(features, "tuned")
     assert any(isinstance(recipe, TunedPrompt) for recipe in asked_for.similarity), "unless that is asked for"
     fitter, frozen = Fitter(features), features.support.frozen

@@ -41,8 +41,8 @@ def emitted_metric_recipes(embedder: Embedder) -> list[Recipe]:
 def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Recipe]:
     """Return the candidates of a method that take no gradient step, with the null prompt first.
 
-    Where the model emits a metric, which holds without its prompt tokens, whitenings are of frozen features alone:
-    "auto" then embeds no photo under a prompt.
+    Where the model emits a metric, which holds without its prompt tokens, whitenings are of frozen features alone; a
+    prompt, under which every photo is embedded again, has to lead them.
     """
     emitted, prompts = emitted_metric_recipes(embedder), prompt_recipes(embedder)
     frozen = [Whitening(shrinkage) for shrinkage in SHRINKAGES]
@@ -61,7 +61,12 @@ def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Rec
         case "tuned":
             return [Null(), RandomTokens(), *prompts]
         case "auto":
-            return [Null(), *frozen, *(emitted or [RandomTokens(), *prompts]), *prompted]
+            return [
+                Null(),
+                *frozen,
+                *([*emitted, GeneratedPrompt()] if emitted else [RandomTokens(), *prompts]),
+                *prompted,
+            ]
 
 
 def tuned_candidates(start: PromptSource) -> list[Recipe]:
