@@ -181,8 +181,8 @@ def test_a_folder_that_cannot_be_used_is_one_line(
 ) -> None:
     ask = ("frozen:mini", "--photos", photos, "--adapt", "null", "--out")
     (tmp_path / "file").write_text("not a folder")
-    assert "choose another folder" in refused(*ask, "file")
-    assert "choose another folder" in refused(*ask, "file/out")
+    assert "--out file: is a file, expected the name of a folder" in refused(*ask, "file")
+    assert "file is a file, expected a folder" in refused(*ask, "file/out")
     before = files(whole[0])
     assert "holds another evaluation (different: pairs)" in refused(
         "mini", "--photos", photos, "--out", whole[0], *COMMON[:-1], "6"
