@@ -42,7 +42,6 @@ def rows_of(protocol: str, photos: pd.DataFrame, out: Path, source: Path | None 
         num_pairs=8,
         num_draws=1,
         adaptations=("null", "metric"),
-        shortlist=10,
         diagnose=False,
         out=out,
     )

@@ -143,7 +143,8 @@ def test_suspect_labels_of_few_photos_is_empty_and_wrong_arguments_are_refused()
 def test_flipped_labels_of_real_photos_are_found() -> None:
     """Faces of cows by their 16 x 16 colours, which are nearly always enough to tell them apart in this set."""
     table = open_photos(REAL_PHOTOS)
-    pixels = torch.cat([batch.pixels for batch in load_pixels(table, ImageTransform(size=16), bad=[])])
+    batches = load_pixels(table, ImageTransform(size=16), bad=[])
+    pixels = torch.from_numpy(np.concatenate([batch.pixels for batch in batches]))
     colours = pixels.flatten(1).float()
     labels, wrong = flipped(np.array(table.identities), share=0.05, seed=0)
     names = [f"photo {row}" for row in range(len(table))]
