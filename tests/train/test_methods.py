@@ -101,7 +101,7 @@ def test_a_trained_baseline_opens_as_a_backbone(start: Path, tmp_path: Path) -> 
     folder = train(run_on(start, tmp_path, method="static", joint_steps=2, save_every=2))
     assert folder == tmp_path / "best"
     embedder = load_backbone_embedder(str(folder))
-    assert embedder.transform.size == 96
+    assert embedder.transform.size == PRESETS["mini"].image_size
     assert embedder.static is not None
     assert embedder.static.shape == (5, 8, 192)
 
