@@ -7,7 +7,7 @@ import torch
 from tiny_runs import losses, tiny_run, with_natural_photos
 
 from vicp.config import RunConfig
-from vicp.errors import ConfigError, DataError, WeightsError
+from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import PRESETS, build_model
 from vicp.model.checkpoint import load_pretrained
 from vicp.model.vicp import VICP
@@ -307,7 +307,7 @@ def test_missing_backbone_and_photos_are_clear_errors(tmp_path: Path) -> None:
         train(tiny_run(tmp_path, backbone=str(tmp_path / "none")))
     config = tiny_run(tmp_path)
     config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, photos="none.parquet"))
-    with pytest.raises(DataError, match=r"pretrain\.photos"):
+    with pytest.raises(ConfigError, match=r"pretrain\.photos: no such file or folder: none\.parquet"):
         pretrain(config)
 
 
