@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
 
+from vicp.service.api.schemas import Written
 from vicp.service.problems import ProblemError
 from vicp.service.service import Service
 
 if TYPE_CHECKING:
     from vicp.gallery.gallery import Gallery
+    from vicp.gallery.store.journal import LogEntry
     from vicp.service.served_gallery import ServedGallery
 
 T = TypeVar("T")
@@ -62,3 +64,19 @@ async def change(
         return result, gallery.snapshot.head.number
 
     return await service.writer.run(make)
+
+
+async def edited(service: Service, name: str, if_match: str | None, edit: "Callable[[Gallery], LogEntry]") -> Written:
+    """Return what a change of a gallery did, which has an entry in its log.
+
+    Raises:
+        ProblemError: As `change`.
+    """
+    entry, version = await change(service, service.gallery(name), if_match, edit)
+    return written(name, entry.summary, version)
+
+
+def written(gallery: str, summary: str, version: int, *, before: int | None = None) -> Written:
+    """Return what a change did, from the version `before` where it may have changed nothing."""
+    undo = None if before == version else f"/api/v1/galleries/{gallery}/undo"
+    return Written(version=version, summary=summary, undo=undo)

@@ -32,8 +32,20 @@ def decode_cursor(cursor: str, size: int) -> list[str]:
     except ValueError:
         values = None
     if not isinstance(values, list) or len(values) != size:
-        raise ProblemError(422, "this cursor is none of the service's: leave it out to begin at the first row")
+        raise _foreign()
     return [str(value) for value in values]
+
+
+def decode_number(cursor: str) -> int:
+    """Return the number that a cursor holds.
+
+    Raises:
+        ProblemError: It is none of ours.
+    """
+    (last,) = decode_cursor(cursor, 1)
+    if not last.isdecimal():
+        raise _foreign()
+    return int(last)
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
@@ -41,3 +53,7 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
     if cursor is not None:
         address = request.url.include_query_params(cursor=cursor)
         response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
+
+
+def _foreign() -> ProblemError:
+    return ProblemError(422, "this cursor is none of the service's: leave it out to begin at the first row")

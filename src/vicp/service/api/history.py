@@ -2,11 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
-from vicp.service.api.context import IfMatch, ServiceParameter, change
-from vicp.service.api.cursors import Cursor, Limit, decode_cursor, encode_cursor, link_next
-from vicp.service.api.identities import written
+from vicp.service.api.context import IfMatch, ServiceParameter, edited
+from vicp.service.api.cursors import Cursor, Limit, decode_number, encode_cursor, link_next
 from vicp.service.api.schemas import Operation, OperationPage, Restore, Written
-from vicp.service.problems import ProblemError
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["history"])
 
@@ -24,10 +22,8 @@ def log(
     served = service.gallery(gallery)
     entries = served.log(served.snapshot)[::-1]
     if cursor is not None:
-        (last,) = decode_cursor(cursor, 1)
-        if not last.isdecimal():
-            raise ProblemError(422, "this cursor is none of the service's: leave it out to begin at the first row")
-        entries = [entry for entry in entries if entry.operation < int(last)]
+        last = decode_number(cursor)
+        entries = [entry for entry in entries if entry.operation < last]
     page = [
         Operation(
             operation=entry.operation,
@@ -48,14 +44,10 @@ def log(
 @router.post("/undo")
 async def undo(service: ServiceParameter, gallery: str, if_match: IfMatch = None) -> Written:
     """Take the last change back; once more, the one before."""
-    entry, version = await change(service, service.gallery(gallery), if_match, lambda opened: opened.undo())
-    return written(gallery, entry.summary, version)
+    return await edited(service, gallery, if_match, lambda opened: opened.undo())
 
 
 @router.post("/restore")
 async def restore(service: ServiceParameter, gallery: str, body: Restore, if_match: IfMatch = None) -> Written:
     """Bring back the gallery as it was after an operation of the log."""
-    entry, version = await change(
-        service, service.gallery(gallery), if_match, lambda opened: opened.restore(body.operation)
-    )
-    return written(gallery, entry.summary, version)
+    return await edited(service, gallery, if_match, lambda opened: opened.restore(body.operation))

@@ -5,7 +5,7 @@ from typing import Annotated
 import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
 
-from vicp.service.api.context import IfMatch, ServiceParameter, change
+from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_cursor, encode_cursor, link_next
 from vicp.service.api.schemas import IdentityInfo, IdentityPage, Merge, NewName, Split, Written
 
@@ -51,11 +51,7 @@ async def rename(
     if_match: IfMatch = None,
 ) -> Written:
     """Give an individual another name."""
-    served = service.gallery(gallery)
-    entry, version = await change(
-        service, served, if_match, lambda opened: opened.rename(name, new.identity, category=category)
-    )
-    return written(gallery, entry.summary, version)
+    return await edited(service, gallery, if_match, lambda opened: opened.rename(name, new.identity, category=category))
 
 
 @router.delete("/{name:path}")
@@ -63,9 +59,7 @@ async def remove(
     service: ServiceParameter, gallery: str, name: str, category: Category = None, if_match: IfMatch = None
 ) -> Written:
     """Take an individual and all its photos out."""
-    served = service.gallery(gallery)
-    entry, version = await change(service, served, if_match, lambda opened: opened.remove(name, category=category))
-    return written(gallery, entry.summary, version)
+    return await edited(service, gallery, if_match, lambda opened: opened.remove(name, category=category))
 
 
 @router.post("/{name:path}/merge")
@@ -73,25 +67,13 @@ async def merge(
     service: ServiceParameter, gallery: str, name: str, body: Merge, category: Category = None, if_match: IfMatch = None
 ) -> Written:
     """Make other individuals this one."""
-    served = service.gallery(gallery)
-    entry, version = await change(
-        service, served, if_match, lambda opened: opened.merge(name, body.others, category=category)
-    )
-    return written(gallery, entry.summary, version)
+    return await edited(service, gallery, if_match, lambda opened: opened.merge(name, body.others, category=category))
 
 
 @router.post("/{name:path}/split")
 async def split(service: ServiceParameter, gallery: str, name: str, body: Split, if_match: IfMatch = None) -> Written:
     """Make photos of this individual photos of another, new or not."""
-    served = service.gallery(gallery)
-    entry, version = await change(service, served, if_match, lambda opened: opened.split(body.photos, body.into))
-    return written(gallery, entry.summary, version)
-
-
-def written(gallery: str, summary: str, version: int, *, before: int | None = None) -> Written:
-    """Return what a change did, from the version `before` where it may have changed nothing."""
-    undo = None if before == version else f"/api/v1/galleries/{gallery}/undo"
-    return Written(version=version, summary=summary, undo=undo)
+    return await edited(service, gallery, if_match, lambda opened: opened.split(body.photos, body.into))
 
 
 def _info(row: pd.Series) -> IdentityInfo:

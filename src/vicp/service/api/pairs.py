@@ -6,8 +6,7 @@ from fastapi import APIRouter, Query
 
 from vicp.decisions.sentences import percent
 from vicp.errors import DataError
-from vicp.service.api.context import IfMatch, ServiceParameter, change
-from vicp.service.api.identities import written
+from vicp.service.api.context import IfMatch, ServiceParameter, change, written
 from vicp.service.api.photos import photo_info
 from vicp.service.api.schemas import (
     NewPairs,

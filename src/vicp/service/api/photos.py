@@ -9,8 +9,8 @@ import pandas as pd
 from fastapi import APIRouter, Header, Request, Response
 
 from vicp.io import encode_image, encode_thumbnail
-from vicp.service.api.context import IfMatch, ServiceParameter, change
-from vicp.service.api.cursors import Cursor, Limit, decode_cursor, encode_cursor, link_next
+from vicp.service.api.context import IfMatch, ServiceParameter, edited
+from vicp.service.api.cursors import Cursor, Limit, decode_number, encode_cursor, link_next
 from vicp.service.api.schemas import Accepted, NewName, PhotoInfo, PhotoPage, Written
 from vicp.service.problems import ProblemError
 from vicp.service.uploads import FORM, receive_form
@@ -41,10 +41,7 @@ def photos(
     served = service.gallery(gallery)
     frame = served.frame(served.snapshot)
     if cursor is not None:
-        (last,) = decode_cursor(cursor, 1)
-        if not last.isdecimal():
-            raise ProblemError(422, "this cursor is none of the service's: leave it out to begin at the first row")
-        frame = frame[frame["number"] > int(last)]
+        frame = frame[frame["number"] > decode_number(cursor)]
     rows = frame.iloc[:limit].set_index("key")
     following = encode_cursor(int(rows["number"].iloc[-1])) if len(frame) > limit else None
     link_next(request, response, following)
@@ -78,8 +75,7 @@ async def name(service: ServiceParameter, gallery: str, key: str, body: NewName,
     """Say whom a photo shows, somebody known or new."""
     served = service.gallery(gallery)
     served.row(served.snapshot, key)
-    entry, version = await change(service, served, if_match, lambda opened: opened.assign({body.identity: [key]}))
-    return Written(version=version, summary=entry.summary, undo=f"/api/v1/galleries/{gallery}/undo")
+    return await edited(service, gallery, if_match, lambda opened: opened.assign({body.identity: [key]}))
 
 
 @router.get(
