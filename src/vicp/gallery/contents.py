@@ -1,6 +1,6 @@
 """What a gallery holds, as tables of facts and as arrays for search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vicp.data.records import nearest
+from vicp.data.records import PhotoTable, nearest
 from vicp.data.sides import codes_of
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory
@@ -43,6 +43,11 @@ def photos(snapshot: Snapshot, columns: Sequence[str] = FACTS, where: str | None
     names = list(dict.fromkeys(["number", *columns]))
     frame = pd.DataFrame(snapshot.read(PHOTOS, names, where).to_pandas())
     return frame.sort_values("number").reset_index(drop=True)
+
+
+def table_by_key(frame: pd.DataFrame) -> PhotoTable:
+    """Return facts of photos as a photo table, whose paths are the keys; where the photos lie it does not say."""
+    return PhotoTable(frame.assign(row=frame["number"], path=frame["key"], date=frame["date"].fillna("")), None)
 
 
 def photo_viewpoints(snapshot: Snapshot) -> dict[int, str]:
@@ -97,18 +102,31 @@ def find_photos(snapshot: Snapshot, names: Sequence[str]) -> pd.DataFrame:
         GalleryError: A name that means no photo, or several.
     """
     table = photos(snapshot)
-    rows = []
-    for name in names:
-        fits = table["source"] == name
-        if not fits.any() and len(name) >= 4:
-            fits = table["key"].str.startswith(name)
-        if not fits.any():
-            fits = table["source"].str.endswith("/" + name)
-        if fits.sum() != 1:
-            count = "no photo" if not fits.any() else f"{int(fits.sum())} photos"
-            raise GalleryError(f"{snapshot.uri}: {count} named {name!r}: give its key, as in `vicp gallery export`")
-        rows.append(table[fits])
+    rows = [table[_means(snapshot, table, name)] for name in names]
     return pd.concat(rows).drop_duplicates("number") if rows else table.iloc[:0]
+
+
+def find_keys(snapshot: Snapshot, names: Iterable[str]) -> dict[str, str]:
+    """Return the key of the photo that each of a user's names means.
+
+    Raises:
+        GalleryError: As `find_photos`.
+    """
+    table = photos(snapshot)
+    return {name: str(table.loc[_means(snapshot, table, name), "key"].iloc[0]) for name in dict.fromkeys(names)}
+
+
+def _means(snapshot: Snapshot, table: pd.DataFrame, name: str) -> pd.Series:
+    """Return which one of the photos (n,) a name means."""
+    fits = table["source"] == name
+    if not fits.any() and len(name) >= 4:
+        fits = table["key"].str.startswith(name)
+    if not fits.any():
+        fits = table["source"].str.endswith("/" + name)
+    if fits.sum() != 1:
+        count = "no photo" if not fits.any() else f"{int(fits.sum())} photos"
+        raise GalleryError(f"{snapshot.uri}: {count} named {name!r}: give its key, as in `vicp gallery export`")
+    return fits
 
 
 def set_aside_numbers(snapshot: Snapshot) -> list[int]:

@@ -9,7 +9,7 @@ from vicp.adapt.teach import TeachResult, teach_category
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
 from vicp.gallery.categories import find_category
-from vicp.gallery.contents import photos, quoted, set_aside_numbers
+from vicp.gallery.contents import photos, quoted, set_aside_numbers, table_by_key
 from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.labelling.labels import labelled_pairs
 from vicp.gallery.store.snapshot import Snapshot
@@ -45,7 +45,7 @@ def teach_from_gallery(
     find_category(snapshot, category)
     frame = photos(snapshot, where=f"category = {quoted(category)}")
     frame = frame[~frame["number"].isin(set_aside_numbers(snapshot))].reset_index(drop=True)
-    table = PhotoTable(frame.assign(row=frame["number"], path=frame["key"], date=frame["date"].fillna("")), None)
+    table = table_by_key(frame)
     if from_names:
         rows = _some_of_each_name(frame, seed)
         chosen = _with_images(snapshot, table.select(rows))

@@ -5,11 +5,10 @@ from numpy.typing import NDArray
 
 from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.moments import moment_codes
-from vicp.data.records import PhotoTable
 from vicp.data.support import Support
 from vicp.errors import DataError
 from vicp.gallery.categories import find_category
-from vicp.gallery.contents import Embedded, embedded_photos
+from vicp.gallery.contents import Embedded, embedded_photos, table_by_key
 from vicp.gallery.labelling.active_learning import Strategy
 from vicp.gallery.labelling.labels import labelled_pairs, unsure_pairs
 from vicp.gallery.labelling.proposals import MAX_PHOTOS, PairProposals, propose_among
@@ -45,7 +44,7 @@ def propose_in_gallery(
     frame = embedded.frame
     if len(frame) < 2:
         raise DataError(f"fewer than two photos of {category} to compare: add photos")
-    table = PhotoTable(frame.assign(row=frame["number"], path=frame["key"], date=frame["date"].fillna("")), None)
+    table = table_by_key(frame)
     left_out = unsure_pairs(snapshot, author)
     return propose_among(
         table,

@@ -15,7 +15,7 @@ from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support
 from vicp.data.write import write_frame
-from vicp.gallery.contents import find_photos, photos
+from vicp.gallery.contents import find_keys, photos
 from vicp.gallery.labelling.pair_files import COLUMNS, new_pairs
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
@@ -63,7 +63,7 @@ def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[Labelle
     if rows.empty:
         return LabelResult(0, 0, len(held), int(held.same.sum()))
     names = sorted({*rows["left"], *rows["right"]})
-    key_of = {name: str(find_photos(writer.snapshot, [name])["key"].iloc[0]) for name in names}
+    key_of = find_keys(writer.snapshot, names)
     rows = rows.assign(left=rows["left"].map(key_of), right=rows["right"].map(key_of))
     pairs = parse_support(file, rows, table)
     new = new_pairs(file, pairs, "the gallery", held, [str(key) for key in table.frame["path"]])
@@ -98,8 +98,8 @@ def mark_unsure(writer: Change, given: Sequence[tuple[str, str]]) -> int:
     Raises:
         GalleryError: Photos that are not in the gallery.
     """
-    frame = find_photos(writer.snapshot, [name for pair in given for name in pair])
-    key_of = {name: str(find_photos(writer.snapshot, [name])["key"].iloc[0]) for pair in given for name in pair}
+    key_of = find_keys(writer.snapshot, [name for pair in given for name in pair])
+    frame = photos(writer.snapshot, ["key", "category"])
     category_of = dict(zip(frame["key"], frame["category"], strict=True))
     number_of = dict(zip(frame["key"], frame["number"], strict=True))
     labelled = {(row["left"], row["right"]) for row in writer.snapshot.read(PAIRS, where=LABELLED).to_pylist()}
