@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vicp.adapt.linear_transform import Floats
-from vicp.adapt.prompt import Prompt, check_prompt
+from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
 from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.images import normalise
 from vicp.data.loading import load_pixels
@@ -167,7 +167,7 @@ class Embedder:
         Raises:
             PromptError: The prompt belongs to another model.
         """
-        sources = self._feature_sources(prompt)
+        sources = checked_sources(prompt, self.fingerprint)
         states = self._prompt_states(sources)
         metrics = [None if visual is None else as_tensors(visual.category_metric) for visual in sources]
         blocks: list[list[Tensor]] = [[] for _ in sources]
@@ -196,10 +196,8 @@ class Embedder:
 
     def embedding_function(self, visual: VisualPrompt | None) -> Callable[[NDArray[np.uint8]], Floats]:
         """Return a function from decoded photos (b, 3, S, S) to embeddings (b, D) under a visual prompt."""
-        (states,), metric = (
-            self._prompt_states([visual]),
-            None if visual is None else as_tensors(visual.category_metric),
-        )
+        (states,) = self._prompt_states([visual])
+        metric = None if visual is None else as_tensors(visual.category_metric)
 
         def embed(pixels: NDArray[np.uint8]) -> Floats:
             with torch.inference_mode(), autocast(choose_precision()):
@@ -215,12 +213,6 @@ class Embedder:
             photos = normalise(torch.from_numpy(pixels), self.transform)
             patches: Floats = self.backbone.encode(photos).patches.float().numpy()
         return patches
-
-    def _feature_sources(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
-        if prompt is None:
-            return (None,)
-        self.check(prompt)
-        return prompt.feature_sources
 
     def _prompt_states(self, sources: Sequence[VisualPrompt | None]) -> list[PromptStates | None]:
         """Return keys and values of each source's prompt, computed once for all photos."""

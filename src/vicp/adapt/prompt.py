@@ -221,6 +221,18 @@ def check_prompt(prompt: Prompt, fingerprint: str) -> None:
         )
 
 
+def checked_sources(prompt: Prompt | None, fingerprint: str) -> tuple[VisualPrompt | None, ...]:
+    """Return the visual prompts that photos are embedded under: of a prompt for this model, or of none.
+
+    Raises:
+        PromptError: As `check_prompt`.
+    """
+    if prompt is None:
+        return (None,)
+    check_prompt(prompt, fingerprint)
+    return prompt.feature_sources
+
+
 def _from_file(file: PromptFile, name: object) -> Prompt:
     try:
         return _prompt_of(file.facts, file.arrays, file.fingerprint)

@@ -57,10 +57,9 @@ def cluster(
 ) -> None:
     """Group photos without a name into individuals, by what `vicp verify` says of each two of them."""
     loaded = load_prompt(prompt)
-    prompts = [] if loaded is None else [loaded]
     table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
     check_out_file(out, ".csv")
-    with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+    with open_model(model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         proposal = opened.cluster(
             table, prompt=loaded, method=method, cut=cut, prior_new=prior_new, ignore_names=ignore_names
         )

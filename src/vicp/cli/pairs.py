@@ -72,8 +72,7 @@ def pairs_next(
     check_out_file(sheet, option="--sheet")
     table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
     taught = load_prompt(prompt)
-    prompts = [] if taught is None else [taught]
-    with open_model(model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+    with open_model(model, backbone, prompts=[taught], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         proposals = propose_from(
             opened.encoder,
             table,

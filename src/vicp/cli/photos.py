@@ -102,11 +102,10 @@ def identify(
 
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
-    prompts = [] if loaded is None else [loaded]
     known = open_known(gallery, column, folders, skip_bad=skip_bad)
     queries = open_queries(photo, viewpoint, skip_bad=skip_bad)
     with open_model(
-        model, backbone, prompts=prompts, skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
+        model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
     ) as opened:
         found = opened.identify_all(
             queries, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top

@@ -84,7 +84,7 @@ def open_model(
     model: str | None,
     backbone: str | None,
     *,
-    prompts: Sequence["vicp.Prompt"] = (),
+    prompts: Sequence["vicp.Prompt | None"] = (),
     skip_bad: bool,
     cache: bool,
     task: str,
@@ -92,7 +92,7 @@ def open_model(
 ) -> Iterator["vicp.Model"]:
     """Open a VICP model or, where one is named, a bare backbone; yields it ready for photos.
 
-    Where neither is named it is the one that the prompts are for, or `mini`.
+    Where neither is named it is the one that the prompts are for, if there are any, or `mini`.
     """
     from vicp.runtime.cache import EmbeddingCache, default_cache_folder
     from vicp.runtime.opening import open_encoder
@@ -105,7 +105,7 @@ def open_model(
     elif model is not None:
         opened = open_encoder(model, engine=engine, kind="model")
     else:
-        named = next((prompt.model for prompt in prompts if prompt.model is not None), "mini")
+        named = next((prompt.model for prompt in prompts if prompt is not None and prompt.model is not None), "mini")
         opened = open_encoder(named, engine=engine)
     store = EmbeddingCache(default_cache_folder()) if cache else None
     with progress_bar(task) as progress:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from vicp.adapt.linear_transform import Floats
-from vicp.adapt.prompt import Prompt, check_prompt
+from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
 from vicp.data.loading import LoadedPhoto, load_photos
 from vicp.data.photo_check import without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
@@ -86,7 +86,7 @@ class PhotoEncoder:
             DataError: Photos that cannot be used, all of them listed.
             PromptError: A prompt belongs to another model.
         """
-        sources = [self._feature_sources(prompt) for prompt in prompts]
+        sources = [checked_sources(prompt, self.fingerprint) for prompt in prompts]
         by_source = {id(source): source for of_prompt in sources for source in of_prompt}  # each is computed once
         computed = dict(zip(by_source, self._features(list(by_source.values())), strict=True))
         by_prompt = [[computed[id(source)] for source in of_prompt] for of_prompt in sources]
@@ -119,7 +119,7 @@ class PhotoEncoder:
         Raises:
             PromptError: The prompt belongs to another model.
         """
-        features, positions = self._features(self._feature_sources(prompt)), range(len(photos))
+        features, positions = self._features(checked_sources(prompt, self.fingerprint)), range(len(photos))
         for each in features:
             each.find(positions, [photo.key for photo in photos])
         missing = missing_positions(positions, features)
@@ -135,7 +135,7 @@ class PhotoEncoder:
         Raises:
             PromptError: The prompt belongs to another model.
         """
-        sources = self._feature_sources(prompt)
+        sources = checked_sources(prompt, self.fingerprint)
         return _project(prompt, [self.engine.embedding_function(source)(pixels) for source in sources])
 
     def _features(self, sources: Sequence[VisualPrompt | None]) -> list[CachedFeatures]:
@@ -144,12 +144,6 @@ class PhotoEncoder:
             CachedFeatures(self.engine.embedding_function(visual), self._space(visual), self.cache)
             for visual in sources
         ]
-
-    def _feature_sources(self, prompt: Prompt | None) -> tuple[VisualPrompt | None, ...]:
-        if prompt is None:
-            return (None,)
-        self.check(prompt)
-        return prompt.feature_sources
 
     def _space(self, visual: VisualPrompt | None) -> str:
         engine, key = self.engine, "none" if visual is None else digest(visual.parts)
