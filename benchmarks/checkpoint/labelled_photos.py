@@ -6,7 +6,6 @@ FOLDER holds grocery, omniglot_small, lego_minifig, cows_above, dogs_street and 
 large enough for every episode, so small ones are merged: alphabets by two, products by half.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,17 +21,13 @@ def main(
     out: Annotated[Path, typer.Option(help="The table to write.")],
 ) -> None:
     """Writes the table."""
-    whole = [merged(frame, name, [0] * len(frame)) for name, frame in read(sets, WHOLE)]
+    frames = {name: pd.read_parquet(sets / f"{name}.parquet") for name in WHOLE}
+    whole = [merged(frame, name, [0] * len(frame)) for name, frame in frames.items()]
     table = pd.concat([alphabets(sets), products(sets), *whole], ignore_index=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_parquet(out)
     counts = table.groupby("category")["identity"].nunique()
     print(f"{out}: {len(table)} photos, {counts.sum()} identities, {len(counts)} categories")
-
-
-def read(sets: Path, names: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
-    """Sets by name."""
-    return [(name, pd.read_parquet(sets / f"{name}.parquet")) for name in names]
 
 
 def alphabets(sets: Path) -> pd.DataFrame:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vicp.adapt.controls import build_controls, control_prompts, permute_photos, support_context
+from benchmarks.lib.shuffled_tokens import shuffled_tokens
+from vicp.adapt.controls import permute_photos
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
-from vicp.adapt.methods.generated import emitted_metric, pair_tensors, prompt_tokens
+from vicp.adapt.methods.generated import emitted_metric, pair_tensors
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import EmittedMetric
 from vicp.adapt.select import fit_selected
@@ -42,13 +43,6 @@ def auto_repaired(embedder: Embedder, support: EncodedSupport) -> Prompt:
     return fit_selected(embedder, permute_photos(support), "auto")
 
 
-def prompt_shuffled(embedder: Embedder, support: EncodedSupport) -> Prompt:
-    """The prompt tokens of pairs with shuffled labels, without a metric."""
-    seed = support.seed or 0
-    contexts = build_controls(support_context(support), ("shuffled",), seed=seed)
-    return prompt_tokens(Prompt.of(control_prompts(embedder, contexts, seed=seed)["shuffled"]))
-
-
 def metric_of_frozen(embedder: Embedder, support: EncodedSupport) -> Prompt:
     """The metric that the model emits, on photos without prompt tokens."""
     return fit(embedder, support, EmittedMetric())
@@ -65,7 +59,7 @@ def no_llm(embedder: Embedder, support: EncodedSupport) -> Prompt:
     left, right, same = pair_tensors(support.latents, support.pairs)
     pairs = model.pair_embeddings(left[None], right[None], same[None])
     metric = refinement(torch.zeros(1, len(head.input_directions)), pairs, head.centre).of_context(0).map(Tensor.numpy)
-    emitted = fit(embedder, support, EmittedMetric())
+    emitted = metric_of_frozen(embedder, support)
     assert emitted.visual is not None
     without = replace(emitted, visual=replace(emitted.visual, category_metric=metric))
     return replace(emitted, emitted_metric=emitted_metric(embedder, without))
@@ -73,7 +67,7 @@ def no_llm(embedder: Embedder, support: EncodedSupport) -> Prompt:
 
 VARIANTS: Mapping[str, Variant] = {
     "auto_repaired": Variant("auto", auto_repaired),
-    "prompt_shuffled": Variant("prompt", prompt_shuffled),
+    "prompt_shuffled": Variant("prompt", shuffled_tokens),
     "emitted_metric": Variant("prompt", metric_of_frozen, needs="metric_head"),
     "no_llm": Variant("prompt", no_llm, needs="metric_refinement"),
 }

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
+from benchmarks.lib.shuffled_tokens import shuffled_tokens
 from benchmarks.when_prompts_pay.oracles import mean_average_precision
 from benchmarks.when_prompts_pay.tasks import Tasks
-from vicp.adapt.controls import build_controls, control_prompts, support_context
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, encode_pixels
 from vicp.adapt.fitting import fit
-from vicp.adapt.methods.generated import prompt_tokens
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import PromptTokens, Whitening
 from vicp.data.support import sample_support
@@ -51,11 +50,9 @@ def _support(embedder: Embedder, taught: Tasks, number: int, num_pairs: int, see
 
 
 def _prompts(embedder: Embedder, support: EncodedSupport) -> Iterator[tuple[str, Prompt]]:
-    contexts = build_controls(support_context(support), ("shuffled",), seed=support.seed or 0)
-    shuffled = control_prompts(embedder, contexts, seed=support.seed or 0)["shuffled"]
     yield "whitening", fit(embedder, support, Whitening())
     yield "generated", fit(embedder, support, PromptTokens())
-    yield "generated_shuffled", prompt_tokens(Prompt.of(shuffled))
+    yield "generated_shuffled", shuffled_tokens(embedder, support)
 
 
 def _score(embedder: Embedder, prompt: Prompt, pixels: Tensor, identities: Tensor) -> float:
