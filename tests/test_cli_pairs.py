@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.conftest import Run, write_photo
 
@@ -81,6 +82,9 @@ def test_decisions_from_folders(tmp_path: Path, vit: str, run: Run) -> None:
     strict = json.loads(run("identify", "herd", "herd/i03/0.jpg", *use, "--false-match-rate", 0.01, "--json"))
     decision = strict["identifications"][0]
     assert not decision["promised"]
+    assert (decision["verdict"], decision["candidates"][0]["identity"]) == ("new", "i03")
+    assert decision["candidates"][0]["probability"] < 0.5, "colours this close tell nothing"
+    assert decision["probability_new"] == pytest.approx(0.5, abs=0.05), "and so the prior stays"
     # A hundredth takes 230 searches, hence 231 pairs of individuals, and 50 are 25 of them.
     assert decision["shortage"]["missing"] == 206
     assert "206 more different-pairs" in decision["promise"]

@@ -5,16 +5,19 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.conftest import write_photo
 from tiny_runs import tiny_baseline
 
+from benchmarks.checkpoint.training_identities import main as write_identities
+from vicp.adapt.checkpoints import training_identities
 from vicp.config import DataConfig
 from vicp.data.content_order import photo_hashes
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.data.training_identities import NAME, TrainingIdentities
-from vicp.errors import DataError, WeightsError
+from vicp.errors import ConfigError, DataError, WeightsError
 from vicp.evaluation.report.evaluation import EvaluationReport
 from vicp.evaluation.run import evaluate
 from vicp.train.episodes.split import split_photos
@@ -109,6 +112,34 @@ def test_a_run_that_goes_on_from_a_checkpoint_knows_both(trained: tuple[Path, se
     assert found is not None
     np.testing.assert_array_equal(found.identities, joined.identities)
     assert (len(found.identities), len(found.photos)) == (9, 25)
+
+
+def test_the_packaged_checkpoint_knows_the_labelled_sets_that_it_learned_from() -> None:
+    known = training_identities("mini")
+    assert known is not None
+    frame = pd.DataFrame({"row": [1, 2], "path": ["a", "b"], "category": "dog", "identity": ["dog10", "Rex"]})
+    rows = known.rows_in(PhotoTable(frame, None), np.zeros(2, dtype=np.uint64))
+    assert rows.tolist() == [True, False], "dog10 of dogs_street"
+
+
+def test_sets_under_their_published_names_are_laid_beside_a_checkpoint(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_identities([str(folder), "--model", str(tmp_path)])
+    assert "16 individuals, 48 photos" in capsys.readouterr().out
+    known = TrainingIdentities.load(tmp_path)
+    table = open_photos(folder)
+    assert known is not None
+    assert known.rows_in(table, photo_hashes(table)).all()
+    with pytest.raises(ConfigError, match="no such folder; --model is that of a checkpoint"):
+        write_identities([str(folder), "--model", "mini"])
+
+
+def test_photos_whose_folders_are_named_keep_their_name(trained: tuple[Path, set[str]], folder: Path) -> None:
+    best, _ = trained
+    assert run(best, folder, folders="identity").source == folder.name
+    with pytest.raises(ConfigError, match="columns and folders say how to read a table or folder"):
+        run(best, open_photos(folder), folders="identity")
 
 
 def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:

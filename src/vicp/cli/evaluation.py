@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.paths import check_out_folder, open_known
+from vicp.cli.paths import check_out_folder, column_names
 from vicp.cli.shared import (
     ColumnOption,
     FoldersOption,
@@ -90,12 +90,10 @@ def evaluate(
         raise ConfigError(
             "--column, --folders and --skip-bad are of photos, and the procedural world is drawn: give --photos"
         )
-    named = column is not None or folders is not None
-    source = open_known(photos, column, folders, skip_bad=skip_bad) if photos is not None and named else photos
     with going_on(), progress_bar("Evaluating") as progress:
         report = vicp.evaluate(
             method,
-            source,
+            photos,
             protocol=protocol,
             pairs=pairs,
             support_draws=support_draws,
@@ -110,6 +108,8 @@ def evaluate(
             published=published,
             out=out,
             seed=seed,
+            columns=None if column is None else column_names(column),
+            folders=folders,
             skip_bad=skip_bad,
             command=shlex.join(["vicp", *sys.argv[1:]]),
             progress=progress,

@@ -51,6 +51,8 @@ def evaluate(
     published: Path | None = None,
     out: Path | None = None,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
+    folders: str | None = None,
     skip_bad: bool = False,
     command: str = "",
     progress: Progress | None = None,
@@ -74,6 +76,8 @@ def evaluate(
         published: A CSV of numbers that others have printed, to show with ours.
         out: Folder of finished results, from which a stopped evaluation goes on; None keeps none.
         seed: Of every draw.
+        columns: Of a table whose columns are called differently, as of `open_photos`.
+        folders: What the folders above each photo are, as of `open_photos`.
         skip_bad: Go on without photos that cannot be used, instead of raising.
         command: That makes the report again, for the report.
         progress: Called after each result with those there and those in all.
@@ -104,7 +108,7 @@ def evaluate(
     opened = make_methods(methods)
     if published is not None:
         read_published(published)  # before hours have passed
-    table, name, moments = _open_source(photos, seed=seed, skip_bad=skip_bad)
+    table, name, moments = _open_source(photos, seed=seed, columns=columns, folders=folders, skip_bad=skip_bad)
     source = Path(photos) if isinstance(photos, str | Path) else None
     return run_evaluation(config, opened, table, source=source, name=name, moments=moments, progress=progress)
 
@@ -177,15 +181,28 @@ def _moments(config: EvaluationConfig, table: PhotoTable, moments: Rows | None) 
 
 
 def _open_source(
-    photos: str | Path | PhotoTable | None, *, seed: int, skip_bad: bool
+    photos: str | Path | PhotoTable | None,
+    *,
+    seed: int,
+    columns: Mapping[str, str] | None,
+    folders: str | None,
+    skip_bad: bool,
 ) -> tuple[PhotoTable, str, Rows | None]:
-    """Return the photos to evaluate, their name, and their moments where they are known; all can be decoded."""
+    """Return the photos to evaluate, their name, and their moments where they are known; all can be decoded.
+
+    Raises:
+        ConfigError: `columns` or `folders` for photos that are read already or drawn.
+        DataError: Photos that cannot be used.
+    """
+    if not isinstance(photos, str | Path) and (columns or folders):
+        raise ConfigError("columns and folders say how to read a table or folder: give its path as photos")
     if photos is None:
         table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
         return table, WORLD_NAME, np.arange(len(table))  # each drawn photo is another moment
     if isinstance(photos, PhotoTable):
         return photos, "photos in memory", None
-    table, moments = usable_photos(open_photos(photos, skip_bad=skip_bad), skip_bad=skip_bad)
+    opened = open_photos(photos, columns=columns, folders=folders, skip_bad=skip_bad)
+    table, moments = usable_photos(opened, skip_bad=skip_bad)
     return table, Path(photos).name, moments
 
 
