@@ -1,6 +1,8 @@
 """A tiny model and a small gallery of it."""
 
+import multiprocessing
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.gallery.gallery import Gallery
 
+PRELOADED = ("pytest", "lancedb", "imagehash", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.gallery")
 COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 210), "yellow": (220, 210, 50)}
 
 
@@ -66,3 +69,13 @@ def made(
 def gallery(made: Path, tmp_path: Path, embedder: Embedder) -> Gallery:
     """A copy of it, to be written to."""
     return Gallery.open(shutil.copytree(made, tmp_path / "gallery"), embedder, author="ann")
+
+
+@pytest.fixture(scope="module")
+def fork() -> Iterator[multiprocessing.context.ForkServerContext]:
+    """Processes of their own, forked from one that has done the slow imports and nothing else."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    with pytest.MonkeyPatch.context() as patch:  # of a module alone: other tests compare runs to the bit
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield context

@@ -1,19 +1,15 @@
 """Killed at any moment, an enrolment goes on: no photo lost, none twice, and readers never see half of a step."""
 
 import multiprocessing
-import os
 import random
-import signal
-import time
-from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.conftest import write_photo
 from tests.gallery.conftest import COLOURS
+from tests.helpers.killing import kill_after
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
@@ -30,7 +26,6 @@ from vicp.gallery.store.tables import IDENTITIES, ORIGINALS
 from vicp.runtime.photo_encoder import encoder_of
 
 KILLS, SHOTS, STEP = 20, 40, 4
-PRELOADED = ("pytest", "lancedb", "imagehash", "vicp.adapt.load", "vicp.adapt.teach", "vicp.gallery.gallery")
 
 
 def enroll_slowly(uri: str, folder: str, started: str) -> None:
@@ -54,37 +49,12 @@ def reindex_slowly(uri: str, folder: str, started: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def fork() -> Iterator[multiprocessing.context.ForkServerContext]:
-    """Processes of their own, forked from one that has done the slow imports and nothing else."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOADED])
-    with pytest.MonkeyPatch.context() as patch:  # of this module alone: other tests compare runs to the bit
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield context
-
-
-@pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("many") / "shoes"
     for number, (name, colour) in enumerate(COLOURS.items()):
         for shot in range(SHOTS):
             write_photo(root / name / f"{shot}.jpg", colour, seed=1000 * number + shot)
     return root
-
-
-def kill_after(process: BaseProcess, started: Path, seconds: float) -> bool:
-    """Lets the process work for so long after it has started, then kills it; False if it had ended before."""
-    deadline = time.monotonic() + 120
-    while not started.exists():
-        assert time.monotonic() < deadline, "it never began"
-        assert process.is_alive(), f"it died by itself: {process.exitcode}"
-        time.sleep(0.005)
-    time.sleep(seconds)
-    alive = process.is_alive()
-    if process.pid is not None and alive:
-        os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    return alive and process.exitcode == -signal.SIGKILL
 
 
 def check_whole(snapshot: Snapshot, at_least: set[str]) -> set[str]:

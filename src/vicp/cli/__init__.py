@@ -71,6 +71,7 @@ for _gallery_command in (
     gallery_edit.undo,
     gallery_edit.restore,
     gallery_commands.reindex,
+    gallery_edit.compact,
     gallery_edit.unlock,
 ):
     gallery_app.command()(_gallery_command)

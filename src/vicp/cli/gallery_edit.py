@@ -8,7 +8,7 @@ import typer
 
 import vicp
 from vicp.cli.gallery import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
-from vicp.cli.render_gallery import change_lines, label_lines, log_lines, stats_lines
+from vicp.cli.render_gallery import change_lines, compaction_lines, label_lines, log_lines, stats_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
 
@@ -167,6 +167,20 @@ def unlock(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     holder = vicp.Gallery.unlock(gallery)
     said = f"Took away the lock of process {holder}." if holder else "There is no lock to take away."
     print_result({"holder": holder}, [said], as_json)
+
+
+def compact(
+    gallery: GalleryArgument,
+    undo_depth: Annotated[
+        int, typer.Option(min=0, help="How many changes can be undone afterwards.", show_default=True)
+    ] = 1000,
+    author: AuthorOption = None,
+    wait: WaitOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Free disk space: join small files and remove states older than can be undone; nothing shown changes."""
+    result = open_for_changes(gallery, author, wait).compact(undo_depth=undo_depth)
+    print_result(asdict(result), compaction_lines(gallery, result), as_json)
 
 
 def open_for_changes(gallery: str, author: str | None, wait: bool) -> "vicp.Gallery":

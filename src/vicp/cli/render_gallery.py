@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vicp.gallery.labelling.pair_files import AddPairsResult
     from vicp.gallery.labelling.proposals import PairProposals
     from vicp.gallery.stats import GalleryStats
+    from vicp.gallery.store.compaction import Compaction
     from vicp.gallery.store.journal import LogEntry
 
 _MOST_NAMES = 5
@@ -84,6 +85,17 @@ def stats_lines(stats: "GalleryStats") -> list[str]:
     if not stats.categories:
         lines.append("  empty: `vicp gallery enroll` adds photos")
     return lines + ([f"  {counted(stats.pairs, 'labelled pair')}"] if stats.pairs else [])
+
+
+def compaction_lines(gallery: str, result: "Compaction") -> list[str]:
+    """Return what a compaction freed, and what it could not free yet."""
+    before = f"{result.megabytes_before:.1f} MB in {result.files_before:,} files before"
+    undo = counted(result.undo_depth, "change")
+    lines = [f"{gallery}: {result.megabytes:.1f} MB in {result.files:,} files, {before}; {undo} can be undone at most."]
+    if result.kept_for_readers:
+        states = counted(result.kept_for_readers, "further state")
+        lines.append(f"  {states} of the last ten minutes stay for whoever reads them: later, compact again")
+    return lines
 
 
 def log_lines(entries: "list[LogEntry]") -> list[str]:

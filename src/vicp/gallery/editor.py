@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from vicp.data.support_file import LabelledPair
+from vicp.errors import ConfigError
 from vicp.gallery.edit import (
     assign_photos,
     merge_identities,
@@ -17,8 +18,9 @@ from vicp.gallery.edit import (
 from vicp.gallery.labelling.labels import LabelResult, label_pairs, mark_unsure
 from vicp.gallery.reader import GalleryReader
 from vicp.gallery.store.change import Change
+from vicp.gallery.store.compaction import UNDO_DEPTH, Compaction, compact
 from vicp.gallery.store.database import change
-from vicp.gallery.store.journal import LogEntry, log_entries
+from vicp.gallery.store.journal import COMPACT, LogEntry, log_entries
 from vicp.runtime.photo_encoder import EncoderSource
 
 
@@ -150,6 +152,23 @@ class GalleryEditor(GalleryReader):
             GalleryError: No such operation, or another process is writing.
         """
         return self._write("restore", reason, lambda writer: writer.restore(operation))
+
+    def compact(self, *, undo_depth: int = UNDO_DEPTH) -> Compaction:
+        """Join small files and remove old states, as writing does by itself from time to time; nothing shown changes.
+
+        Whoever reads the gallery meanwhile reads on: states of the last ten minutes stay until the next compaction.
+
+        Args:
+            undo_depth: How many changes can be undone afterwards, at least 0.
+
+        Raises:
+            ConfigError: Fewer than 0.
+            GalleryError: The gallery cannot be written, or another process is writing.
+        """
+        if undo_depth < 0:
+            raise ConfigError(f"undo_depth {undo_depth}: expected 0 or more changes that can be undone")
+        with self._writing(COMPACT, "") as writer:
+            return compact(writer, undo_depth=undo_depth, many_files=2)
 
     def _write(self, command: str, reason: str, edit: Callable[[Change], object]) -> LogEntry:
         """Make a change of one step, and returns it as the log shows it."""

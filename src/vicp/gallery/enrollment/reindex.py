@@ -19,6 +19,7 @@ from vicp.gallery.enrollment.chunks import Chunk
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, write_embeddings
 from vicp.gallery.store.change import Change
+from vicp.gallery.store.compaction import compact_if_due
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import ORIGINALS
 from vicp.runtime.photo_encoder import PhotoEncoder
@@ -109,6 +110,7 @@ def _embed_missing(
             for chunk in waiting:
                 write_embeddings(writer, category, [fact["number"] for fact in chunk.facts], chunk.embeddings)
             writer.commit(f"{category.category}: {num_embedded} of {len(missing)} photos embedded anew")
+            compact_if_due(writer)
             waiting = []
     return num_embedded, len(frame) - len(missing)
 

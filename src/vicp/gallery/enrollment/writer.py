@@ -16,6 +16,7 @@ from vicp.gallery.contents import photos, write_identity_of, write_names
 from vicp.gallery.enrollment.chunks import Chunk
 from vicp.gallery.enrollment.same_photo import KnownPhoto, PhotosByPixels
 from vicp.gallery.store.change import Change
+from vicp.gallery.store.compaction import compact_if_due
 from vicp.gallery.store.tables import (
     FINGERPRINTS,
     ORIGINALS,
@@ -107,6 +108,7 @@ class EnrollmentWriter:
         self._new_names = {}
         named = f", {self.num_named} photos named" if self.num_named else ""
         self._writer.commit(f"{self.num_added} photos, {self.num_identities} new identities{named}")
+        compact_if_due(self._writer)
 
     def _is_there(self, chunk: Chunk, photo: LoadedPhoto, facts: dict[str, Any]) -> bool:
         """Return whether a photo is there by its pixels, after comparing names; others are there from now on."""

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from vicp.errors import GalleryError
-from vicp.gallery.store.journal import Entry, find_operation, next_entry, undone
+from vicp.gallery.store.journal import COMPACT, Entry, content_of, find_operation, next_entry, undone
 from vicp.gallery.store.lance import INDEXED_COLUMN, all_tables, can_open, index_config, lance_errors
 from vicp.gallery.store.snapshot import MAX_NUMBERS, Snapshot
 from vicp.gallery.store.tables import SCHEMAS, key_columns
@@ -90,15 +90,41 @@ class Change:
             operation=self._operation,
             state=state.state if state else None,
         )
-        with self._writing(JOURNAL):
-            journal = self.snapshot.database.open_table(JOURNAL)
-            if journal.count_rows() != len(entries):
-                raise GalleryError(f"{self.snapshot.uri}: another process has written meanwhile: run the command again")
-            journal.add(entry.row())
+        self._append(entry)
         self._operation = entry.operation
         self._open = {} if state else self._open
-        self.snapshot = replace(self.snapshot, entries=(*entries, entry))
         return entry
+
+    def put_away(self) -> None:
+        """Forget what was written since the last commit; the next writer of a table goes on from what is shown."""
+        self._open = {}
+
+    def commit_compacted(self) -> None:
+        """Show the same content in the versions that compaction wrote; for the log it is no operation."""
+        head = self.snapshot.head
+        versions = head.versions | {table: int(opened.version) for table, opened in self._open.items()}
+        if versions != head.versions:
+            entry = next_entry(
+                self.snapshot.entries,
+                COMPACT,
+                "compacted",
+                author=self._author,
+                reason=self._reason,
+                versions=versions,
+                settings=head.settings,
+                operation=self.snapshot.entries[head.state - 1].operation,
+            )
+            self._append(entry)
+
+    def forget(self, forgotten: Sequence[Entry]) -> None:
+        """Let these entries name no versions any more: their states cannot be brought back."""
+        with self._writing(JOURNAL):
+            emptied = {entry.number: replace(entry, versions={}) for entry in forgotten}
+            rows = pa.concat_tables([entry.row() for entry in emptied.values()])
+            journal = self.snapshot.database.open_table(JOURNAL)
+            journal.merge_insert(["number"]).when_matched_update_all().execute(rows)
+        entries = tuple(emptied.get(entry.number, entry) for entry in self.snapshot.entries)
+        self.snapshot = replace(self.snapshot, entries=entries)
 
     def undo(self) -> Entry:
         """Take the last command back that has not been taken back.
@@ -116,10 +142,19 @@ class Change:
         Raises:
             GalleryError: No such operation.
         """
-        entries = self.snapshot.entries
-        last = find_operation(entries, number).last
+        last = find_operation(self.snapshot.entries, number).last
         summary = f"as after operation {number} ({last.command}: {last.summary})"
-        return self.commit(summary, state=entries[last.state - 1])
+        return self.commit(summary, state=content_of(self.snapshot.entries, last))
+
+    def _append(self, entry: Entry) -> None:
+        """Add an entry to the journal, which makes it visible."""
+        entries = self.snapshot.entries
+        with self._writing(JOURNAL):
+            journal = self.snapshot.database.open_table(JOURNAL)
+            if journal.count_rows() != len(entries):
+                raise GalleryError(f"{self.snapshot.uri}: another process has written meanwhile: run the command again")
+            journal.add(entry.row())
+        self.snapshot = replace(self.snapshot, entries=(*entries, entry))
 
     def settled(self, table: str, schema: pa.Schema | None = None) -> Any:
         """Return the table, after putting away what no journal row names."""

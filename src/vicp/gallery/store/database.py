@@ -1,8 +1,9 @@
 """The gallery's tables in LanceDB: snapshots to read, changes to write, every state kept.
 
-A table keeps all its versions. The journal says which versions belong together, and a change exists from the moment
-its journal row is written: what a killed process wrote without one is ignored by readers and put away by the next
-writer. Undo and restore write a journal row that names old versions, and no more.
+A table keeps its versions until compaction removes those that no undo needs. The journal says which versions belong
+together, and a change exists from the moment its journal row is written: what a killed process wrote without one is
+ignored by readers and put away by the next writer. Undo and restore write a journal row that names old versions, and
+no more.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 from vicp.errors import GalleryError
 from vicp.gallery.store.change import JOURNAL, Change
+from vicp.gallery.store.compaction import compact_if_due
 from vicp.gallery.store.journal import SCHEMA, read_entries
 from vicp.gallery.store.lance import all_tables, can_open, connect, lance_errors
 from vicp.gallery.store.lock import remote_lock, remove_lock, writer_lock
@@ -50,7 +52,9 @@ def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lo
     """
     read_gallery(uri)  # before a lock file is left in a folder that is none
     with _lock(uri, wait=wait_for_lock):
-        yield Change(read_gallery(uri), command, author=author, reason=reason)
+        writer = Change(read_gallery(uri), command, author=author, reason=reason)
+        yield writer
+        compact_if_due(writer)
 
 
 def create_gallery(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ import pyarrow as pa
 from vicp.errors import GalleryError
 
 FORMAT = 2  # of the store; another number in a journal means that another version of this program wrote it
+
+COMPACT = "compact"  # the command of entries that show what is there in other versions: no operation of the log
 
 SCHEMA = pa.schema(
     [
@@ -42,7 +45,7 @@ class Entry:
         author: Who.
         at: When, UTC.
         reason: A note, may be empty.
-        versions: The version of every table that is part of this state.
+        versions: The version of every table that is part of this state; none where compaction has removed it.
         settings: Of the gallery in this state: its model, what it keeps, its search indices.
     """
 
@@ -69,12 +72,14 @@ class Operation:
 
     Attributes:
         first: Its first entry.
-        last: Its last entry, whose state `restore` brings back.
-        entries: How many there are.
+        last: Its last entry.
+        compacted: The newest entry that shows the state after `last`: itself, or what compaction made of it.
+        entries: How many there are, but for those of compaction.
     """
 
     first: Entry
     last: Entry
+    compacted: Entry
     entries: int
 
     @property
@@ -95,7 +100,7 @@ class LogEntry:
         at: When it was complete: ISO 8601, UTC.
         reason: The author's note, may be empty.
         steps: How many entries of the journal it has; a long command is saved in several.
-        versions: The version of every table in the state that it made.
+        versions: The version of every table in the state that it made; none where compaction has removed it.
         shown: Whether that state is what the gallery shows now.
     """
 
@@ -167,7 +172,12 @@ def operations(entries: Sequence[Entry]) -> list[Operation]:
     grouped: dict[int, list[Entry]] = {}
     for entry in entries:
         grouped.setdefault(entry.operation, []).append(entry)
-    return [Operation(group[0], group[-1], len(group)) for group in grouped.values()]
+    return [_operation(group) for group in grouped.values()]
+
+
+def _operation(group: Sequence[Entry]) -> Operation:
+    written = [entry for entry in group if entry.command != COMPACT]
+    return Operation(written[0], written[-1], group[-1], len(written))
 
 
 def log_entries(entries: Sequence[Entry]) -> list[LogEntry]:
@@ -182,7 +192,7 @@ def log_entries(entries: Sequence[Entry]) -> list[LogEntry]:
             at=operation.last.at.isoformat(),
             reason=operation.last.reason,
             steps=operation.entries,
-            versions=operation.last.versions,
+            versions=operation.compacted.versions,
             shown=operation.number == shown,
         )
         for operation in operations(entries)
@@ -203,8 +213,37 @@ def undone(entries: Sequence[Entry]) -> tuple[Operation, Entry]:
         raise GalleryError(
             "nothing to undo: this is the gallery as it was created; `vicp gallery log` lists its states"
         )
-    before = entries[taken_back.number - 2]
-    return taken_back, entries[before.state - 1]
+    return taken_back, content_of(entries, entries[taken_back.number - 2])
+
+
+def content_of(entries: Sequence[Entry], entry: Entry) -> Entry:
+    """Return the newest entry that shows the state after this one, the last of its operation.
+
+    Raises:
+        GalleryError: Compaction has removed that state.
+    """
+    content = find_operation(entries, entries[entry.state - 1].operation).compacted
+    if not content.versions:
+        raise GalleryError(
+            f"the gallery after operation {entry.operation} cannot be brought back: compaction has removed that state"
+        )
+    return content
+
+
+def needed_entries(entries: Sequence[Entry], *, undo_depth: int, read_since: datetime) -> set[int]:
+    """Return the numbers of the entries whose versions must be kept.
+
+    Args:
+        entries: The journal.
+        undo_depth: How many operations can be undone.
+        read_since: A reader may still read what was the newest entry at this moment or later.
+    """
+    by_number = {operation.number: operation for operation in operations(entries)}
+    latest = sorted(by_number.values(), key=lambda operation: operation.compacted.number)[-(undo_depth + 1) :]
+    shown = [by_number[entries[operation.last.state - 1].operation] for operation in latest]
+    numbers = {operation.compacted.number for operation in shown}
+    numbers |= {before.number for before, after in pairwise(entries) if after.at > read_since}
+    return numbers | {entries[-1].number}
 
 
 def find_operation(entries: Sequence[Entry], number: int) -> Operation:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from vicp.errors import GalleryError
 INDEXED_COLUMN = "embedding"
 ROWS_PER_CELL = 4096  # of the inverted file
 QUERIES_PER_CALL = 256
+_NO_VERSION_IS_OLDER = timedelta(days=36500)
 
 _SYSTEM_ERROR = re.compile(r"(No space left on device|Read-only file system|Permission denied|Disk quota exceeded)")
 _MISSING_PART = re.compile(r"(not found|no longer exists|does not exist|No such file)", re.I)
@@ -55,6 +57,14 @@ def can_open(database: Any, table: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def join_files(table: Any) -> None:
+    """Write the small files of a table together, and remove data that no version of it holds.
+
+    Nobody else may be writing: what another writer has not finished would be removed.
+    """
+    table.optimize(cleanup_older_than=_NO_VERSION_IS_OLDER, delete_unverified=True)
 
 
 def index_config(rows: int) -> Any:
