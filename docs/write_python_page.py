@@ -16,7 +16,7 @@ SECTIONS = {
     "Prompts": ("Prompt", "TeachResult", "SuspectPair"),
     "Answers": ("Identification", "IdentificationReport", "Candidate", "Verification", "ErrorTargets"),
     "Galleries": ("Gallery",),
-    "Photos": ("PhotoTable", "open_photos"),
+    "Photos": ("PhotoTable", "open_photos", "BoxFile"),
     "Evaluation": ("evaluate", "EvaluationReport"),
     "scikit-learn": ("PromptedEmbedder", "IndividualClassifier"),
     "Errors": (

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from vicp.api import Model, load
     from vicp.data.records import PhotoTable
     from vicp.data.sources import open_photos
+    from vicp.data.sources.detections import BoxFile
     from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, IdentificationReport, Verification
     from vicp.errors import (
         ConfigError,
@@ -32,6 +33,7 @@ _MODULES = {
     "vicp.api": ("Model", "load"),
     "vicp.data.records": ("PhotoTable",),
     "vicp.data.sources": ("open_photos",),
+    "vicp.data.sources.detections": ("BoxFile",),
     "vicp.decisions.outcome": ("Candidate", "ErrorTargets", "Identification", "IdentificationReport", "Verification"),
     "vicp.errors": (
         "ConfigError",
@@ -51,6 +53,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "BoxFile",
     "Candidate",
     "ConfigError",
     "DataError",

@@ -138,7 +138,7 @@ def test_sets_under_their_published_names_are_laid_beside_a_checkpoint(
 def test_photos_whose_folders_are_named_keep_their_name(trained: tuple[Path, set[str]], folder: Path) -> None:
     best, _ = trained
     assert run(best, folder, folders="identity").source == folder.name
-    with pytest.raises(ConfigError, match="columns and folders say how to read a table or folder"):
+    with pytest.raises(ConfigError, match="columns, folders and boxes say how to read a table or folder"):
         run(best, open_photos(folder), folders="identity")
 
 

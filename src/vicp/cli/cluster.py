@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import vicp
-from vicp.cli.paths import check_out_file, open_known
+from vicp.cli.paths import CropOptions, check_out_file, open_known
 from vicp.cli.render import cluster_lines, wrapped
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
+    BoxesOption,
     CacheOption,
     ColumnOption,
     FoldersOption,
     JsonOption,
+    MarginOption,
+    MinConfidenceOption,
     SkipBadOption,
     load_prompt,
     open_model,
@@ -51,13 +54,17 @@ def cluster(
     backbone: BackboneOption = None,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Group photos without a name into individuals, by what `vicp verify` says of each two of them."""
     loaded = load_prompt(prompt)
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
     check_out_file(out, ".csv")
     with open_model(model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         proposal = opened.cluster(

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.paths import check_out_file, column_names, open_known
+from vicp.cli.paths import CropOptions, check_out_file, column_names, open_known
 from vicp.cli.render_data import check_lines, split_lines
 from vicp.cli.shared import (
+    BoxesOption,
     ColumnOption,
     FoldersOption,
     JsonOption,
+    MarginOption,
+    MinConfidenceOption,
     SeedOption,
     SkipBadOption,
     print_result,
@@ -23,13 +26,19 @@ def data_check(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every photo: what is there, what cannot be used, what leaks between splits; exit 1 on either of these."""
     from vicp.data.audit.check import check_source
 
+    crops = CropOptions(boxes, min_confidence, margin)
     with progress_bar("Checking") as progress:
-        report = check_source(photos, progress=progress, columns=column_names(column), folders=folders)
+        report = check_source(
+            photos, progress=progress, columns=column_names(column), folders=folders, boxes=crops.of(photos)
+        )
     print_result(asdict(report), check_lines(report), as_json)
     if not report.passed:
         raise typer.Exit(1)
@@ -48,6 +57,9 @@ def data_split(
     seed: SeedOption = 0,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,7 +68,8 @@ def data_split(
     from vicp.data.write import write_table
 
     check_out_file(out, ".csv", ".parquet", ".pq")
-    table = open_known(photos, column, folders, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    table = open_known(photos, column, folders, skip_bad=skip_bad, crops=crops)
     table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
     write_table(table, out, source=photos)
     print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

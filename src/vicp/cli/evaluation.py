@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.paths import check_out_folder, column_names
+from vicp.cli.paths import CropOptions, check_out_folder, column_names
 from vicp.cli.shared import (
+    BoxesOption,
     ColumnOption,
     FoldersOption,
     JsonOption,
+    MarginOption,
+    MinConfidenceOption,
     SeedOption,
     SkipBadOption,
     going_on,
@@ -78,6 +81,9 @@ def evaluate(
     seed: SeedOption = 0,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,10 +92,12 @@ def evaluate(
 
     check_out_folder(out)
     quiet_loading()
-    if photos is None and (column is not None or folders is not None or skip_bad):
+    given = [option is not None for option in (column, folders, boxes, min_confidence, margin)]
+    if photos is None and (any(given) or skip_bad):
         raise ConfigError(
-            "--column, --folders and --skip-bad are of photos, and the procedural world is drawn: give --photos"
+            "--column, --folders, --boxes and --skip-bad are of photos; the procedural world is drawn: give --photos"
         )
+    crops = CropOptions(boxes, min_confidence, margin)
     with going_on(), progress_bar("Evaluating") as progress:
         report = vicp.evaluate(
             method,
@@ -110,6 +118,7 @@ def evaluate(
             seed=seed,
             columns=None if column is None else column_names(column),
             folders=folders,
+            boxes=None if photos is None else crops.of(photos),
             skip_bad=skip_bad,
             command=shlex.join(["vicp", *sys.argv[1:]]),
             progress=progress,

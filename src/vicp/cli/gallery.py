@@ -16,12 +16,13 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
-from vicp.cli.paths import open_known, open_pair, open_queries
+from vicp.cli.paths import CropOptions, open_known, open_pair, open_queries
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
+    BoxesOption,
     CacheOption,
     ColumnOption,
     ConfidenceOption,
@@ -29,6 +30,8 @@ from vicp.cli.shared import (
     EngineOption,
     FoldersOption,
     JsonOption,
+    MarginOption,
+    MinConfidenceOption,
     PairPriorOption,
     PriorOption,
     RateOption,
@@ -94,6 +97,9 @@ def enroll(
     workers: WorkersOption = None,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     author: AuthorOption = None,
@@ -105,7 +111,8 @@ def enroll(
     if route and category is not None:
         raise ConfigError("--category says what the photos show, and --route lets prompts decide: give one of the two")
     prompts, embed = load_prompts(prompt), _workers(ray, workers)
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category)
+    crops = CropOptions(boxes, min_confidence, margin)
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category, crops=crops)
     with (
         going_on(),
         embedding(
@@ -125,6 +132,9 @@ def identify(
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     unknown: UnknownOption = True,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     engine: EngineOption = "auto",
     cache: CacheOption = True,
@@ -140,7 +150,8 @@ def identify(
         raise ConfigError("--no-unknown has no effect with --category, which no photo is asked to fit: leave it out")
     check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
-    queries = open_queries(photo, viewpoint, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         found = opened.identify(
             queries, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
@@ -183,6 +194,9 @@ def new(
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     force: Annotated[bool, typer.Option("--force", help="Even where a photo is recognised as somebody.")] = False,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     engine: EngineOption = "auto",
     cache: CacheOption = True,
@@ -193,7 +207,8 @@ def new(
 ) -> None:
     """Enroll photos of one individual that is not in the gallery; refused where the gallery recognises it."""
     targets = error_targets(false_match_rate, confidence)
-    queries = open_queries(photo, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    queries = open_queries(photo, skip_bad=skip_bad, crops=crops)
     with (
         going_on(),
         embedding(

@@ -7,16 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.paths import check_out_file, open_known
+from vicp.cli.paths import CropOptions, check_out_file, open_known
 from vicp.cli.render import counted
 from vicp.cli.render_gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,
+    BoxesOption,
     CacheOption,
     ColumnOption,
     FoldersOption,
     JsonOption,
+    MarginOption,
+    MinConfidenceOption,
     SeedOption,
     SkipBadOption,
     load_prompt,
@@ -58,6 +61,9 @@ def pairs_next(
     no_names: NoNamesOption = False,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
@@ -70,7 +76,8 @@ def pairs_next(
     require_no_loss(out, pairs)
     check_out_file(out, ".csv")
     check_out_file(sheet, option="--sheet")
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
     taught = load_prompt(prompt)
     with open_model(model, backbone, prompts=[taught], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         proposals = propose_from(
@@ -103,12 +110,16 @@ def pairs_add(
     no_names: NoNamesOption = False,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
     result = add_pairs(labelled, to, table, skip_bad=skip_bad, use_names=not no_names)
     print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,33 @@ if TYPE_CHECKING:
     from vicp.data.records import PhotoTable
 
 
+@dataclass(frozen=True)
+class CropOptions:
+    """What the options --boxes, --min-confidence and --margin were given; None for nothing."""
+
+    boxes: Path | None = None
+    min_confidence: float | None = None
+    margin: float | None = None
+
+    def of(self, photos: Path) -> "vicp.BoxFile | None":
+        """Return the boxes of these photos, if there are any.
+
+        Raises:
+            ConfigError: A number out of range, or one for photos without boxes.
+        """
+        given = {"min_confidence": self.min_confidence, "margin": self.margin}
+        numbers = {name: value for name, value in given.items() if value is not None}
+        if self.boxes is None and photos.suffix.lower() != ".json":
+            if numbers:
+                option = next(iter(numbers)).replace("_", "-")
+                raise ConfigError(f"--{option} is of boxes, and {photos} has none: give --boxes FILE, or leave it out")
+            return None
+        return vicp.BoxFile(self.boxes or photos, **numbers)
+
+
+NO_CROPS = CropOptions()
+
+
 def open_known(
     photos: Path,
     column: list[str] | None,
@@ -20,8 +48,9 @@ def open_known(
     need_identity: bool = True,
     skip_bad: bool = False,
     category: str | None = None,
+    crops: CropOptions = NO_CROPS,
 ) -> "PhotoTable":
-    """Return the photos of a folder or table, whose columns or folders the user may name.
+    """Return the photos of a folder or table, whose columns, folders or boxes the user may name.
 
     Raises:
         DataError: There is no such source, or it cannot be used.
@@ -34,10 +63,13 @@ def open_known(
         skip_bad=skip_bad,
         columns=None if column is None else column_names(column),
         folders=folders,
+        boxes=crops.of(photos),
     )
 
 
-def open_queries(photos: Sequence[Path], viewpoint: str | None = None, *, skip_bad: bool) -> "list[PhotoTable]":
+def open_queries(
+    photos: Sequence[Path], viewpoint: str | None = None, *, skip_bad: bool, crops: CropOptions = NO_CROPS
+) -> "list[PhotoTable]":
     """Return photos, folders and tables to ask about, as tables, with the side that they show where none is said.
 
     Raises:
@@ -47,7 +79,13 @@ def open_queries(photos: Sequence[Path], viewpoint: str | None = None, *, skip_b
     from vicp.gallery.queries import query_tables, with_viewpoint
 
     _check_sides([] if viewpoint is None else [viewpoint])
-    tables = query_tables(photos, skip_bad=skip_bad)
+    opened = [
+        photo
+        if crops.of(photo) is None
+        else open_known(photo, None, None, need_identity=False, skip_bad=skip_bad, crops=crops)
+        for photo in photos
+    ]
+    tables = query_tables(opened, skip_bad=skip_bad)
     return tables if viewpoint is None else [with_viewpoint(table, viewpoint) for table in tables]
 
 

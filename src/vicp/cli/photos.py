@@ -16,19 +16,30 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
-from vicp.cli.paths import check_file, check_out_file, check_out_folder, open_known, open_pair, open_queries
+from vicp.cli.paths import (
+    CropOptions,
+    check_file,
+    check_out_file,
+    check_out_folder,
+    open_known,
+    open_pair,
+    open_queries,
+)
 from vicp.cli.render import report_lines, verification_lines
 from vicp.cli.render_teach import teach_facts, teach_lines
 from vicp.cli.shared import (
     AdaptOption,
     AnyModelOption,
     BackboneOption,
+    BoxesOption,
     CacheOption,
     ColumnOption,
     ConfidenceOption,
     EngineOption,
     FoldersOption,
     JsonOption,
+    MarginOption,
+    MinConfidenceOption,
     ModelOption,
     PairPriorOption,
     PriorOption,
@@ -59,6 +70,9 @@ def teach(
     seed: SeedOption = 0,
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +82,8 @@ def teach(
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     check_out_file(target)
     check_file(support, "labelled pairs")
-    table = open_known(photos, column, folders, need_identity=support is None, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    table = open_known(photos, column, folders, need_identity=support is None, skip_bad=skip_bad, crops=crops)
     with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
         taught = opened.teach_and_report(
             table, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
@@ -90,6 +105,9 @@ def identify(
     engine: EngineOption = "auto",
     column: ColumnOption = None,
     folders: FoldersOption = None,
+    boxes: BoxesOption = None,
+    min_confidence: MinConfidenceOption = None,
+    margin: MarginOption = None,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     report: ReportOption = None,
@@ -103,7 +121,8 @@ def identify(
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     known = open_known(gallery, column, folders, skip_bad=skip_bad)
-    queries = open_queries(photo, viewpoint, skip_bad=skip_bad)
+    crops = CropOptions(boxes, min_confidence, margin)
+    queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
     ) as opened:

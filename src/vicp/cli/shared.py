@@ -59,6 +59,19 @@ FoldersOption = Annotated[
         "--folders", help="What the folders above a photo are, such as identity/viewpoint or -/category/identity."
     ),
 ]
+BoxesOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A JSON file of the boxes of animals, of MegaDetector or COCO: each photo is read once per box, cropped."
+    ),
+]
+MinConfidenceOption = Annotated[
+    float | None, typer.Option(help="The least confidence of a box, from 0 to 1.", show_default="0.2")
+]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(help="Added on every side of a box, as a share of its width and height.", show_default="0.05"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 CacheOption = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep embeddings between runs.")]
 SeedOption = Annotated[int, typer.Option(help="Decides every random draw.")]

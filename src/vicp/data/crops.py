@@ -1,8 +1,12 @@
 """Boxes behind a path, `photo.jpg#xywh=30,300,200,150`, and the photo that is left when it is cropped to one."""
 
 import re
+from collections.abc import Sequence
 from io import BytesIO
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
 from vicp.data.exif import DATE_TAG, exif_date_text
@@ -16,6 +20,23 @@ def split_fragment(path: str) -> tuple[str, str]:
     """Return a path without its box, and the box (`xywh=...`); "" for a path without one."""
     match = FRAGMENT.search(path)
     return (path, "") if match is None else (path[: match.start()], path[match.start() + 1 :])
+
+
+def picture_of(name: str) -> str:
+    """Return the picture that a photo was cropped from; "" for a whole photo.
+
+    Photos cropped from one picture show different individuals, for nobody is in a picture twice.
+    """
+    picture, box = split_fragment(name)
+    return picture if box else ""
+
+
+def of_one_picture(pictures: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which two photos (n, n) were cropped from one picture, by the picture of each as `picture_of` gives it."""
+    codes = pd.factorize(pd.Series(list(pictures), dtype=object))[0]
+    same: NDArray[np.bool_] = (codes[:, None] == codes) & np.array([picture != "" for picture in pictures])[:, None]
+    np.fill_diagonal(same, False)
+    return same
 
 
 def crop_photo(data: bytes, box: str) -> bytes:

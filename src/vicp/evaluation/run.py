@@ -12,6 +12,7 @@ from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos, without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.data.sources import open_photos
+from vicp.data.sources.detections import BoxFile
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
 from vicp.evaluation.methods import Method, check_supported, find_method, has_verifier, make_methods
@@ -53,6 +54,7 @@ def evaluate(
     seed: int = 0,
     columns: Mapping[str, str] | None = None,
     folders: str | None = None,
+    boxes: str | Path | BoxFile | None = None,
     skip_bad: bool = False,
     command: str = "",
     progress: Progress | None = None,
@@ -78,6 +80,7 @@ def evaluate(
         seed: Of every draw.
         columns: Of a table whose columns are called differently, as of `open_photos`.
         folders: What the folders above each photo are, as of `open_photos`.
+        boxes: A file of boxes of the animals on the photos, as of `open_photos`.
         skip_bad: Go on without photos that cannot be used, instead of raising.
         command: That makes the report again, for the report.
         progress: Called after each result with those there and those in all.
@@ -108,7 +111,9 @@ def evaluate(
     opened = make_methods(methods)
     if published is not None:
         read_published(published)  # before hours have passed
-    table, name, moments = _open_source(photos, seed=seed, columns=columns, folders=folders, skip_bad=skip_bad)
+    table, name, moments = _open_source(
+        photos, seed=seed, columns=columns, folders=folders, boxes=boxes, skip_bad=skip_bad
+    )
     source = Path(photos) if isinstance(photos, str | Path) else None
     return run_evaluation(config, opened, table, source=source, name=name, moments=moments, progress=progress)
 
@@ -186,22 +191,23 @@ def _open_source(
     seed: int,
     columns: Mapping[str, str] | None,
     folders: str | None,
+    boxes: str | Path | BoxFile | None,
     skip_bad: bool,
 ) -> tuple[PhotoTable, str, Rows | None]:
     """Return the photos to evaluate, their name, and their moments where they are known; all can be decoded.
 
     Raises:
-        ConfigError: `columns` or `folders` for photos that are read already or drawn.
+        ConfigError: `columns`, `folders` or `boxes` for photos that are read already or drawn.
         DataError: Photos that cannot be used.
     """
-    if not isinstance(photos, str | Path) and (columns or folders):
-        raise ConfigError("columns and folders say how to read a table or folder: give its path as photos")
+    if not isinstance(photos, str | Path) and (columns or folders or boxes):
+        raise ConfigError("columns, folders and boxes say how to read a table or folder: give its path as photos")
     if photos is None:
         table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
         return table, WORLD_NAME, np.arange(len(table))  # each drawn photo is another moment
     if isinstance(photos, PhotoTable):
         return photos, "photos in memory", None
-    opened = open_photos(photos, columns=columns, folders=folders, skip_bad=skip_bad)
+    opened = open_photos(photos, columns=columns, folders=folders, boxes=boxes, skip_bad=skip_bad)
     table, moments = usable_photos(opened, skip_bad=skip_bad)
     return table, Path(photos).name, moments
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
+from vicp.data.crops import of_one_picture, picture_of
 from vicp.data.records import PhotoTable
 from vicp.data.sides import rows_by_side, side_codes
 from vicp.decisions.belief import EVEN
@@ -65,12 +66,14 @@ class UnnamedPhotos:
         sources: (n,) where each came from.
         embeddings: (n, D) float32, L2-normalised.
         sides: (n,) what each shows, see `data.sides`; None where none is known.
+        pictures: (n,) what each was cropped from, see `data.crops`.
     """
 
     keys: list[str]
     sources: list[str]
     embeddings: Floats
     sides: NDArray[np.int64] | None
+    pictures: list[str]
 
 
 def cluster_gallery(
@@ -78,7 +81,8 @@ def cluster_gallery(
 ) -> ClusterProposal:
     """Return the photos of a stored gallery that have no name in groups, by the P(same) of `verify`.
 
-    No group holds two photos of which `verify` says that they show different individuals, or photos of two sides.
+    No group holds two photos of which `verify` says that they show different individuals, photos of two sides, or
+    two animals of one picture.
 
     Args:
         snapshot: The gallery.
@@ -99,7 +103,9 @@ def cluster_gallery(
         if len(unnamed.frame):
             known, frame = exact_nearest(snapshot, stored), unnamed.frame
             sides = photo_sides(snapshot, frame["number"].tolist())
-            of_category = UnnamedPhotos(list(frame["key"]), list(frame["source"]), unnamed.embeddings, sides)
+            sources = [str(source) for source in frame["source"]]
+            pictures = [picture_of(source) for source in sources]
+            of_category = UnnamedPhotos(list(frame["key"]), sources, unnamed.embeddings, sides, pictures)
             grouped, description = _group(of_category, known, name, category_rule(stored.prompt, known), grouping)
             photos += grouped
             descriptions.append(description)
@@ -143,7 +149,9 @@ def cluster_photos(
     category = prompt.category if prompt is not None else "individual"
     names = [str(path) for path in table.frame["path"][~named]]
     sources = names if table.root is None else [str((table.root / name).resolve()) for name in names]
-    unnamed = UnnamedPhotos(names, sources, embeddings[~named], sides[~named] if (sides >= 0).any() else None)
+    known_sides = sides[~named] if (sides >= 0).any() else None
+    pictures = [picture_of(name) for name in names]
+    unnamed = UnnamedPhotos(names, sources, embeddings[~named], known_sides, pictures)
     photos, description = _group(unnamed, known, category, category_rule(prompt, known), grouping)
     return ClusterProposal.of(photos, description)
 
@@ -210,10 +218,12 @@ def _group(
     for rows in by_side:
         of_side = None if unnamed.sides is None else unnamed.sides[rows].max(initial=-1)
         searched = known if known is None or of_side is None else known.comparable(int(of_side))
-        embeddings = unnamed.embeddings[rows]
+        embeddings, pictures = unnamed.embeddings[rows], [unnamed.pictures[row] for row in rows]
         scores = _Scores.of(rule, embeddings @ embeddings.T, grouping)
         priors.append(scores.prior_same)
-        for group, identity, probability, is_known in _groups(embeddings, searched, scores, grouping, new_names):
+        for group, identity, probability, is_known in _groups(
+            embeddings, pictures, searched, scores, grouping, new_names
+        ):
             stated = None if probability is None else round(probability, 4)
             for row in rows[group]:
                 one = (unnamed.keys[row], unnamed.sources[row], category, identity, stated, is_known)
@@ -222,29 +232,53 @@ def _group(
 
 
 def _groups(
-    embeddings: Floats, known: ExactNearest | None, scores: _Scores, grouping: Grouping, new_names: Iterator[str]
+    embeddings: Floats,
+    pictures: list[str],
+    known: ExactNearest | None,
+    scores: _Scores,
+    grouping: Grouping,
+    new_names: Iterator[str],
 ) -> Iterator[tuple[NDArray[np.int64], str, float | None, bool]]:
     """Yield the rows of each group of photos (n, D), whom it shows, how probable that is, and whether it is known."""
     similarity = embeddings @ embeddings.T  # (n, n)
-    probability, different = scores.pairs(similarity), scores.different(similarity)
+    probability = scores.pairs(similarity)
+    different = scores.different(similarity) | of_one_picture(pictures)
+    known_on = {} if known is None else _individuals_by_picture(known)
     group = link_photos if grouping.method == "agglomerative" else dense_groups
     labels = group(probability, scores.level, different=different)
     for label in range(labels.max() + 1):
         rows = np.flatnonzero(labels == label)
-        match = None if known is None else _known_individual(embeddings[rows], known, scores)
+        beside = sorted({individual for row in rows for individual in known_on.get(pictures[row], ())})
+        match = None if known is None else _known_individual(embeddings[rows], known, scores, beside)
         if match is None:
             yield rows, next(new_names), mean_within(probability[np.ix_(rows, rows)]), False
         else:
             yield rows, *match, True
 
 
-def _known_individual(embeddings: Floats, known: ExactNearest, scores: _Scores) -> tuple[str, float] | None:
-    """Return the known individual that a group (n, D) is closest to, and its mean P; None where it is not close."""
+def _individuals_by_picture(known: ExactNearest) -> dict[str, list[int]]:
+    """Return picture -> the individuals, as positions in the names, that are known to be on it."""
+    individuals: dict[str, list[int]] = {}
+    owners = np.repeat(np.arange(len(known.names)), known.index.counts)
+    for number, owner in zip(known.index.photos.tolist(), owners.tolist(), strict=True):
+        if picture := picture_of(str(known.frame.at[number, "source"])):
+            individuals.setdefault(picture, []).append(owner)
+    return individuals
+
+
+def _known_individual(
+    embeddings: Floats, known: ExactNearest, scores: _Scores, beside: list[int]
+) -> tuple[str, float] | None:
+    """Return the known individual that a group (n, D) is closest to, and its mean P; None where it is not close.
+
+    Those who stand beside one of the group on a picture are somebody else.
+    """
     if not known.names:
         return None
     similarity = known.similarities(embeddings)  # (n, I)
     mean = scores.candidates(similarity, known.index.counts).mean(axis=0)  # (I,)
     mean[scores.different(similarity).any(axis=0)] = -np.inf
+    mean[beside] = -np.inf
     best = int(mean.argmax())
     return (known.names[best], float(mean[best])) if mean[best] >= scores.level else None
 

@@ -16,6 +16,7 @@ from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos
 from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, check_enough
 from vicp.data.sources import open_photos
+from vicp.data.sources.detections import BoxFile
 from vicp.errors import DataError
 from vicp.progress import Progress
 
@@ -81,6 +82,7 @@ def check_source(
     progress: Progress,
     columns: Mapping[str, str] | None = None,
     folders: str | None = None,
+    boxes: BoxFile | None = None,
 ) -> CheckReport:
     """Return the report on a source, of which the table and every photo are read once.
 
@@ -89,12 +91,13 @@ def check_source(
         progress: Called with photos done and photos in all.
         columns: See `open_photos`.
         folders: See `open_photos`.
+        boxes: See `open_photos`.
 
     Raises:
         ConfigError: See `open_photos`.
         DataError: There is no such source, or nothing in it can be used.
     """
-    table, warning = _open(partial(open_photos, source, skip_bad=True, columns=columns, folders=folders))
+    table, warning = _open(partial(open_photos, source, skip_bad=True, columns=columns, folders=folders, boxes=boxes))
     damaged: list[BadPhoto] = []
     good = list(read_photos(table, _look_at, progress=progress, bad=damaged))
     remarks = [remark for index, (_, said) in good for remark in table.remarks_on(index, said)]

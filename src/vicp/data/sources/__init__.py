@@ -11,8 +11,10 @@ import pandas as pd
 from vicp.data.decoding.formats import PHOTO_SUFFIXES
 from vicp.data.photo_files import check_is_file
 from vicp.data.records import PhotoTable
+from vicp.data.sources.cropped import crop_table, read_boxes
 from vicp.data.sources.cute import is_cute, read_cute
-from vicp.data.sources.disk import begins_as_photo
+from vicp.data.sources.detections import BoxFile
+from vicp.data.sources.disk import begins_as_photo, list_photos
 from vicp.data.sources.folder import read_folder
 from vicp.data.sources.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
 from vicp.data.sources.petface import is_petface, read_petface
@@ -20,6 +22,8 @@ from vicp.data.sources.shopid10k import is_shopid10k, read_shopid10k
 from vicp.data.sources.table import TABLE_SUFFIXES, read_table
 from vicp.data.sources.wildlife import is_wildlife, read_wildlife
 from vicp.errors import ConfigError, DataError
+
+BOXES_SUFFIX = ".json"
 
 
 def open_photos(
@@ -30,12 +34,13 @@ def open_photos(
     skip_bad: bool = False,
     columns: Mapping[str, str] | None = None,
     folders: str | None = None,
+    boxes: str | os.PathLike[str] | BoxFile | None = None,
 ) -> PhotoTable:
     """Return the photos of a folder, a table, or a single photo.
 
     Args:
         source: A data set in the layout it is published in, any other folder as in `read_folder`, or a file whose
-            ending says what it is.
+            ending says what it is; JSON is a file of boxes, whose photos lie where it says.
         category: The one category to keep; where the source tells no categories, the name of the only one.
         need_identity: Whether every photo must have an identity.
         skip_bad: Leave out bad rows instead of raising.
@@ -43,6 +48,8 @@ def open_photos(
             {"identity": "animal name"}.
         folders: What the folders above each photo are, such as "identity/viewpoint", see `read_folder`; None to read it
             from their names.
+        boxes: A file of boxes of the animals on these photos, as MegaDetector or COCO has them: each photo is read once
+            per box, cropped to it.
 
     Raises:
         DataError: The source does not exist, is of another kind, or holds something that cannot be used.
@@ -50,6 +57,16 @@ def open_photos(
             source that has none.
     """
     path = Path(source)
+    if boxes is not None and path.suffix.lower() != BOXES_SUFFIX:
+        return _open_cropped(
+            path,
+            boxes if isinstance(boxes, BoxFile) else BoxFile(boxes),
+            category=category,
+            need_identity=need_identity,
+            skip_bad=skip_bad,
+            columns=columns,
+            folders=folders,
+        )
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -71,6 +88,11 @@ def open_photos(
         raise ConfigError(f"{path}: is no folder, and --folders says what the folders of one are: leave it out")
     if suffix in TABLE_SUFFIXES:
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
+    if suffix == BOXES_SUFFIX:
+        given = boxes if isinstance(boxes, BoxFile) else BoxFile(path)
+        if Path(given.path) != path or isinstance(boxes, str | os.PathLike):
+            raise ConfigError(f"{path}: holds boxes itself: give its photos, or leave --boxes out")
+        return read_boxes(given, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
     if suffix not in PHOTO_SUFFIXES and not begins_as_photo(path):
         raise DataError(
             f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}) "
@@ -83,6 +105,32 @@ def open_photos(
     frame = pd.DataFrame({"row": [1], "path": [path.name], "category": [category or "photos"]})
     frame["identity"] = pd.Series([None], dtype=object)
     return PhotoTable(frame, path.parent)
+
+
+def _open_cropped(
+    path: Path,
+    boxes: BoxFile,
+    *,
+    category: str | None,
+    need_identity: bool,
+    skip_bad: bool,
+    columns: Mapping[str, str] | None,
+    folders: str | None,
+) -> PhotoTable:
+    """Return the animals on the photos of a source, whose names may stand in the source or with the boxes."""
+    is_table = not path.is_dir() or is_wildlife(path)
+    of_table, of_boxes = (columns, None) if is_table else (None, columns)
+    try:
+        whole = open_photos(
+            path, need_identity=False, skip_bad=skip_bad and is_table, columns=of_table, folders=folders
+        )
+    except DataError:
+        if is_table or folders is not None:
+            raise
+        listed = list_photos(path)  # at several depths, as in the folders of camera traps: no folder is a name
+        frame = pd.DataFrame({"row": range(1, len(listed) + 1), "path": pd.Series(listed, dtype=object)})
+        whole = PhotoTable(frame.assign(category="photos", identity=None), path)
+    return crop_table(whole, boxes, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=of_boxes)
 
 
 def _open_folder(

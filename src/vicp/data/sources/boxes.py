@@ -100,6 +100,28 @@ def _boxes(rows: Sequence[list[float] | None], values: Iterable[Any], *, corners
         if row is None or width <= 0 or height <= 0:
             texts.append(f"{BAD_BOX}{value}")
         else:
-            scale, unit = (100, "percent:") if shares else (1, "")
-            texts.append(f"xywh={unit}" + ",".join(f"{round(scale * part, 4):g}" for part in (x, y, width, height)))
+            texts.append(box_text(x, y, width, height, shares=shares))
     return pd.Series(texts, dtype=object)
+
+
+def box_text(x: float, y: float, width: float, height: float, *, shares: bool, margin: float = 0.0) -> str:
+    """Return a box as a media fragment.
+
+    >>> box_text(0.25, 0.5, 0.2, 0.2, shares=True, margin=0.1)
+    'xywh=percent:23,48,24,24'
+
+    Args:
+        x: Of its left side, in pixels, or as a share of the photo's width.
+        y: Of its top, likewise.
+        width: Likewise.
+        height: Likewise.
+        shares: Whether the numbers are shares of the photo's sides.
+        margin: What is added on every side, as a share of the box's width and height; nothing beyond the photo.
+    """
+    left, top = max(x - margin * width, 0), max(y - margin * height, 0)
+    right, bottom = x + (1 + margin) * width, y + (1 + margin) * height
+    if shares:
+        right, bottom = min(right, 1), min(bottom, 1)
+    scale, unit = (100, "percent:") if shares else (1, "")
+    numbers = (left, top, right - left, bottom - top)
+    return f"xywh={unit}" + ",".join(f"{round(scale * number, 4):g}" for number in numbers)

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def _photo_table(
     return usable_table(
         path,
         clean.drop(columns="box", errors="ignore"),
-        _with_repeats(clean["path"], reasons),
+        with_repeats(clean["path"], reasons),
         root=root,
         skip_bad=skip_bad,
         need_identity=need_identity,
@@ -237,8 +237,8 @@ def _reasons(frame: pd.DataFrame) -> list[str]:
     return reasons
 
 
-def _with_repeats(names: pd.Series, reasons: list[str]) -> list[str]:
-    """Return the reasons, with one more for each row that names the same as one above."""
+def with_repeats(names: pd.Series, reasons: Sequence[str]) -> list[str]:
+    """Return why each row cannot be used, with one more for each row that names the same as one above."""
     first_row: dict[str, int] = {}
     judged = []
     for row, (name, reason) in enumerate(zip(names, reasons, strict=True), 1):

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vicp.data.crops import picture_of
 from vicp.data.loading import LoadedPhoto
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.contents import photos, write_identity_of, write_names
@@ -123,7 +124,10 @@ class EnrollmentWriter:
                 self.other_names.append(f"{new.source} is {same.name}")
             return True
         near = self._by_pixels.near(photo)
-        if near is not None and near.name == new.name:
+        picture = picture_of(new.source)
+        if near is not None and picture and picture == picture_of(near.source):
+            pass  # two animals of one picture are two, however alike
+        elif near is not None and near.name == new.name:
             self.num_near += 1
         elif near is not None:
             self.near_names.append(f"{new.source} ({new.name}) is nearly {near.source} ({near.name})")

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from vicp.adapt.encoded_support import connected_groups, pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
+from vicp.data.crops import of_one_picture, picture_of
 from vicp.data.fingerprints import photo_fingerprint
 from vicp.data.moments import moment_codes, one_per_moment
 from vicp.data.photo_check import read_photos
@@ -77,7 +78,7 @@ def propose_from(
 
     Args:
         encoder: What compares the photos.
-        table: The photos; of two that are named, or that show two sides (`viewpoint`), none is asked.
+        table: The photos; of two that are named, show two sides (`viewpoint`) or are of one picture, none is asked.
         count: How many pairs.
         prompt: The category's prompt so far; None is the frozen backbone.
         category: Which of several in the table; the prompt's if None.
@@ -124,7 +125,7 @@ def propose_among(
     """Return the pairs of embedded photos that are most worth a label.
 
     Args:
-        usable: The photos (n), of one category.
+        usable: The photos (n), of one category; crops of one picture, by `source` or else `path`, show two individuals.
         embeddings: Theirs (n, D).
         labelled: Labels there are, as positions in the photos.
         moments: Of the photos (n).
@@ -144,6 +145,8 @@ def propose_among(
     if use_names:
         groups, relation, notes = _with_names(usable, groups, relation)
     relation[closed.left, closed.right] = relation[closed.right, closed.left] = -1
+    beside = of_one_picture([picture_of(str(source)) for source in usable.frame.get("source", usable.frame["path"])])
+    relation[beside & (relation == 0)] = -1
     chosen = one_per_moment(moments, np.random.default_rng(seed))
     names = [names[row] for row in chosen]
     open_pairs = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]
@@ -160,14 +163,14 @@ def propose_among(
     if not proposals:
         raise DataError(
             f"nothing left to ask: every pair of the {len(usable)} photos is labelled, follows from labels and names, "
-            "or shows two sides"
+            "shows two sides, or is of one picture"
         )
     if len(proposals) < count:
         num_open = int((np.triu(open_pairs == 0, 1)).sum()) - len(proposals)
         why = (
             "a photo is asked about once a round: label these, then ask again"
             if num_open
-            else "all others are labelled, follow from labels and names, or show two sides"
+            else "all others are labelled, follow from labels and names, show two sides, or are of one picture"
         )
         notes.append(f"{len(proposals)} instead of {count}: {why}.")
     return PairProposals(
