@@ -272,10 +272,10 @@ def test_open_photos_takes_folders_tables_and_photos(tmp_path: Path) -> None:
 
 def test_open_photos_refuses_the_rest(tmp_path: Path) -> None:
     photo(tmp_path / "1.jpg")
-    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "a.txt").write_text("{}")
     with pytest.raises(DataError, match=r"no such file or folder: .*nowhere"):
         open_photos(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"a\.json: cannot tell what this is, expected a folder, a table"):
-        open_photos(tmp_path / "a.json")
+    with pytest.raises(DataError, match=r"a\.txt: cannot tell what this is, expected a folder, a table"):
+        open_photos(tmp_path / "a.txt")
     with pytest.raises(DataError, match="a single photo has no identity"):
         open_photos(tmp_path / "1.jpg")
