@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +123,39 @@ def test_the_report_holds_what_is_promised(whole: tuple[Path, dict[str, Any]]) -
     assert "The context adds" in verdict
 
 
+def test_unseen_and_seen_categories_have_a_mean_each(
+    photos: Path, whole: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    out = shutil.copytree(whole[0], tmp_path / "out")
+    table = pd.read_parquet(photos)
+    unseen, seen = sorted(set(table["category"]))
+    result = vicp(
+        *("evaluate", "mini", "frozen:mini", "--photos", str(photos), "--out", str(out), *COMMON, "--json"),
+        *("--no-diagnose", "--unseen", unseen),
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    maps = {
+        (row["method"], row["adaptation"], row["category"]): row["map"] for row in json.loads(result.stdout)["rows"]
+    }
+    own = {category: maps["frozen:mini", "null", category] for category in (unseen, seen)}
+    assert own[unseen] < own[seen] - 0.1
+    assert maps["frozen:mini", "null", "mean of unseen categories"] == own[unseen]
+    assert maps["frozen:mini", "null", "mean of seen categories"] == own[seen]
+    assert maps["frozen:mini", "null", "mean"] == pytest.approx(sum(own.values()) / 2)
+
+
+def test_categories_are_all_that_is_evaluated(photos: Path, tmp_path: Path) -> None:
+    first, second = sorted(set(pd.read_parquet(photos)["category"]))
+    ask = ("frozen:mini", "--photos", str(photos), "--adapt", "null", "--no-diagnose", "--categories", second, "--json")
+    result = vicp("evaluate", *ask, "--out", "out", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert {row["category"] for row in json.loads(result.stdout)["rows"]} == {"mean", second}
+    refused = vicp("evaluate", *ask, "--out", "other", "--unseen", first, cwd=tmp_path)
+    assert f"unseen: no category '{first}' is evaluated (there are: {second})" in refused.stderr
+    assert refused.returncode == 2
+
+
 def test_a_killed_evaluation_goes_on(photos: Path, whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     process = start(photos, tmp_path)
     wait_for_part(process, tmp_path)
@@ -157,6 +191,7 @@ def test_ctrl_c_is_one_line_and_it_goes_on(photos: Path, whole: tuple[Path, dict
         (("mini", "frozen:mini", "--adapt", "generated"), "frozen:mini can do: null, metric, tuned, finetuned, auto"),
         (("frozen:mini", "--exclude", "camera"), "photos cannot be left out by 'camera'"),
         (("frozen:mini", "--published", "nowhere.csv"), "nowhere.csv"),
+        (("frozen:mini", "--categories", "cat"), "categories: no category 'cat' is evaluated (there are: "),
     ],
 )
 def test_a_wrong_request_is_one_line(photos: Path, refused: Refused, arguments: tuple[str, ...], message: str) -> None:

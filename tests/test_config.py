@@ -21,11 +21,11 @@ def test_defaults_are_the_papers() -> None:
     assert run == RunConfig()
     assert run.model == ModelConfig(
         backbone=PartConfig(source="facebook/dinov2-small"),
-        reasoner=PartConfig(source="TinyLlama/TinyLlama_v1.1"),
+        reasoner=PartConfig(source="Qwen/Qwen3-0.6B"),
         qformer={},
         num_latents=32,
         num_prompts=32,
-        prompts_per_layer=True,
+        prompts_per_layer=False,
         head_norm=False,
         compare_in_context=False,
         freeze_reasoner=True,

@@ -35,7 +35,8 @@ class ModelConfig:
     """One VICP model; the defaults are the paper's recipe (arXiv 2508.21222)."""
 
     backbone: PartConfig = field(default_factory=lambda: PartConfig(source="facebook/dinov2-small"))
-    reasoner: PartConfig = field(default_factory=lambda: PartConfig(source="TinyLlama/TinyLlama_v1.1"))
+    reasoner: PartConfig = field(default_factory=lambda: PartConfig(source="Qwen/Qwen3-0.6B"))
+    """The authors' code has this one. 64 pairs of 32 latents take 4,192 positions: TinyLlama's 2,048 hold 31 pairs."""
     qformer: dict[str, Any] = field(default_factory=dict)
     """Fields of transformers' `Blip2QFormerConfig`; its own defaults are BLIP-2's."""
     num_latents: int = 32
@@ -46,8 +47,8 @@ class ModelConfig:
     """Which of a photo's tokens the Q-Former reads; halved: CLS and the mean of every two by two patches."""
     num_prompts: int = 32
     """M, prompt tokens; not in print, the authors' code has 32."""
-    prompts_per_layer: bool = True
-    """A set of M tokens per ViT layer, or one set for all."""
+    prompts_per_layer: bool = False
+    """A set of M tokens per ViT layer, as in the authors' code, or one set for all layers, as in the paper."""
     head_norm: bool = False
     """LayerNorm on the head's output (ours)."""
     head: Literal["mlp", "linear"] = "mlp"
@@ -110,12 +111,14 @@ class DataConfig:
     """Categories for validation alone; empty keeps a fifth of them, at least one."""
     validate_on: Literal["categories", "identities"] = "categories"
     """Categories that are not trained on, or other identities of the trained ones (the upper bound, Supervised)."""
-    support_pairs: int = 0
-    """Above 0, training sees only the photos of so many labelled pairs of each category (Triplet+)."""
+    validation_share: float = 0.5
+    """Of the identities, where `validate_on` is identities and the photos have no split val."""
     flip: bool = True
     """Mirror every photo with probability one half (the paper's only augmentation)."""
     keep_features: bool = True
     """Keep the frozen backbone's tokens of support photos, memory-mapped under `out`; off encodes them every step."""
+    keep_features_gb: float = 20.0
+    """At most so many gigabytes of them: all of PetFace's would take over 300."""
     skip_bad: bool = False
     """Look at every photo before training, and go on without those that cannot be used."""
     threads: int = 2

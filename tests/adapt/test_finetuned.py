@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from tests.adapt.synthetic import pairs_of
-from vicp.adapt.encoded_support import relate_identities, relate_pairs
+from vicp.adapt.encoded_support import encode_pixels, relate_identities, relate_pairs, sample_same_size
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import BATCH, FinetuneSettings, batches, support_loss
 from vicp.adapt.methods.tuned import ranking_loss
+from vicp.adapt.triplet_plus import fit_finetuned, score_steps
 from vicp.model.build import PRESETS, build_model
 
 
@@ -53,6 +54,37 @@ def test_snapshots_are_what_shorter_runs_end_with(embedder, pixels) -> None:
     ]
     assert torch.equal(found[0], alone)
     assert not torch.equal(found[0], found[1])
+
+
+def support_of(embedder, pixels):
+    names = [str(i) for i in np.repeat(np.arange(6), 4)]
+    pairs = sample_same_size(names, 12, seed=1)
+    return encode_pixels(embedder, pixels, pairs, category="thing", identities=names, names=names, seed=1)
+
+
+def test_held_out_identities_choose_the_number_of_steps(embedder, pixels) -> None:
+    draw = torch.Generator().manual_seed(0)
+    colours, light = (torch.randint(0, 256, (6, n, 3, 1, 1), generator=draw) for n in (1, 4))
+    hard = ((colours + 2 * light) // 3).expand(6, 4, 3, 32, 32).flatten(0, 1).to(torch.uint8)
+    support, settings = support_of(embedder, hard), FinetuneSettings(30, 1e-3)
+    scores = score_steps(embedder, support, settings, (4, 12))
+    assert list(scores) == [0, 4, 12]
+    assert max(scores, key=scores.__getitem__) == 12
+    chosen = fit_finetuned(embedder, support, settings, steps=(4, 12))
+    expected = finetuned.finetuned(embedder, hard, support.relation, replace(settings, steps=12), seed=1)
+    assert torch.equal(chosen.embed_pixels(hard), expected.embed_pixels(hard))
+    easy = support_of(embedder, pixels)
+    assert score_steps(embedder, easy, settings, (4,))[0] == 1.0
+    as_it_was = fit_finetuned(embedder, easy, settings, steps=(4,))
+    assert torch.equal(as_it_was.embed_pixels(pixels), embedder.embed_pixels(pixels)), "nothing is left to learn"
+
+
+def test_a_support_too_small_to_hold_identities_out_gets_the_given_steps(embedder, pixels) -> None:
+    few, settings = support_of(embedder, pixels).select(np.arange(8)), FinetuneSettings(2, 1e-3)
+    assert score_steps(embedder, few, settings, (4,)) == {}
+    alone = finetuned.finetuned(embedder, few.pixels, few.relation, settings, seed=1)
+    asked = fit_finetuned(embedder, few, settings, steps=(4,))
+    assert torch.equal(asked.embed_pixels(pixels), alone.embed_pixels(pixels))
 
 
 def test_only_known_relations_count() -> None:

@@ -36,6 +36,19 @@ def test_pairs_are_sampled_and_the_method_asked_for_is_fitted(embedder: Embedder
     assert (taught.majority_rate, taught.prompt.labels_predictable, taught.suspects) == (0.5, False, ())
 
 
+def test_pairs_beyond_the_llms_context_are_announced(
+    embedder: Embedder, photo_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table, tiny = open_photos(photo_folder), PRESETS["tiny"]
+    teach_category(embedder, table, category="shoe", num_pairs=12, adapt="null")
+    assert not caplog.text
+    short = replace(tiny.reasoner, sizes={**tiny.reasoner.sizes, "max_position_embeddings": 4 + 7 * 10})
+    of_seven = make_embedder(build_model(replace(tiny, reasoner=short)).eval())
+    taught = teach_category(of_seven, table, category="shoe", num_pairs=12, adapt="null")
+    assert taught.pairs == 12
+    assert "The LLM reads 7 of the 12 pairs, drawn at random: its context holds no more." in caplog.text
+
+
 def test_a_bare_backbone_predicts_no_labels(embedder: Embedder, photo_folder: Path) -> None:
     bare = replace(embedder, model=None)
     taught = teach_category(bare, open_photos(photo_folder), category="shoe", num_pairs=4, adapt="null")

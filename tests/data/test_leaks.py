@@ -97,6 +97,18 @@ def test_identities_shared_on_purpose_are_only_noted(columns: dict[str, list[str
     assert leaks.notes == ((f"cat: test and train share 1 identities but {note} (closed set).",) if note else ())
 
 
+def test_petface_shows_new_photos_of_trained_identities_on_purpose() -> None:
+    photos = table(("cat", "tom", "train"), ("cat", "tom", "reidentification"), ("cat", "kit", "test"))
+    leaks = find_leaks(photos, prints(1, 2, 3))
+    assert not leaks.between_splits
+    assert leaks.notes == (
+        "cat: reidentification shows 1 identities of train on purpose: new photos of individuals that are trained on "
+        "(closed set).",
+    )
+    photos = table(("cat", "tom", "test"), ("cat", "tom", "reidentification"))
+    assert find_leaks(photos, prints(1, 2)).between_splits, "the test shares none"
+
+
 def test_find_leaks_keeps_a_thousand_pairs_and_counts_all() -> None:
     photos = table(*[("cat", str(n // 2), "train" if n % 2 else "test") for n in range(60)])
     leaks = find_leaks(photos, prints(*[1] * 60))

@@ -16,6 +16,10 @@ from vicp.evaluation.results import Estimate
          "(own 35.0, null 34.9)."),
         (0.30, Estimate(-0.049, -0.06, -0.04), "hurts: 4.9 ± 1.0 mAP below the best alternative "
          "(own 30.0, null 34.9)."),
+        (0.349, Estimate(-0.0003, -0.0005, -0.0001), "does nothing here: 0.0 ± 0.0 mAP from the best alternative "
+         "(own 34.9, null 34.9)."),
+        (0.349, Estimate(0.0003, 0.0001, 0.0005), "does nothing here: 0.0 ± 0.0 mAP from the best alternative "
+         "(own 34.9, null 34.9)."),
     ],
 )  # fmt: skip
 def test_context_verdict_follows_the_interval_of_the_best_control(own: float, gap: Estimate, verdict: str) -> None:

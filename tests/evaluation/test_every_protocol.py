@@ -10,7 +10,7 @@ from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.protocols.protocol import PROTOCOLS, find_protocol
+from vicp.evaluation.protocols.protocol import NEEDS_LIST, PROTOCOLS, find_protocol
 from vicp.evaluation.results import Evaluation
 from vicp.evaluation.run import run_evaluation
 
@@ -48,9 +48,7 @@ def rows_of(protocol: str, photos: pd.DataFrame, out: Path, source: Path | None 
     return run_evaluation(config, [parse_method("frozen:mini")], PhotoTable(photos, None), source=source, name="things")
 
 
-@pytest.mark.parametrize(
-    "protocol", [name for name in PROTOCOLS if name not in ("petface-verification", "petface-closed-set")]
-)
+@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in (*NEEDS_LIST, "petface-closed-set")])
 def test_a_protocol_has_its_metrics(protocol: str, photos: pd.DataFrame, tmp_path: Path) -> None:
     found = rows_of(protocol, photos, tmp_path)
     wanted = RETRIEVAL | PAIRS | (NEW if protocol == "open-set" else set())
@@ -81,7 +79,7 @@ def test_petface_protocols_use_the_lists_of_the_data_set(photos: pd.DataFrame, t
     lists = tmp_path / "petface" / "split" / "thing"
     lists.mkdir(parents=True)
     tested = frame["path"][frame["split"] == "test"].to_list()
-    for path in tested:
+    for path in frame["path"]:
         photo = tmp_path / "petface" / "images" / "thing" / path
         photo.parent.mkdir(parents=True, exist_ok=True)
         photo.write_bytes(b"x")
@@ -95,3 +93,10 @@ def test_petface_protocols_use_the_lists_of_the_data_set(photos: pd.DataFrame, t
     found = rows_of("petface-verification", prefixed, tmp_path / "verified", source=tmp_path / "petface")
     assert set(found.rows[0].values) == RETRIEVAL | PAIRS
     assert found.rows[0].values["auc"].value > 0.5
+    trained_on = frame["path"][frame["split"] == "train"].to_list()
+    listed = (lists / "verification.csv").read_text() + f"{trained_on[0]},{trained_on[1]},1\n"
+    (lists / "verification.csv").write_text(listed)
+    whole = rows_of("petface", prefixed, tmp_path / "both", source=tmp_path / "petface")
+    assert set(whole.rows[0].values) == RETRIEVAL | PAIRS, "AUC, accuracy, mAP and Rank-1 in one row"
+    assert whole.rows[0].num_queries == len(tested)
+    assert any("1 pairs of verification.csv name photos that are not of the split test" in s for s in whole.skipped)

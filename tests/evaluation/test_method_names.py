@@ -144,6 +144,17 @@ def test_a_checkpoint_for_each_fold() -> None:
         parse_method("part{fold}")
 
 
+def test_a_checkpoint_for_each_category() -> None:
+    fingerprints = {name: save_tiny(Path(f"runs/{name}/best"), seed=n) for n, name in enumerate(("cat", "dog"))}
+    method = parse_method("runs/{category}/best")
+    assert method == Method("runs/{category}/best", VICP)
+    assert {name: open_method(method, category=name).fingerprint for name in fingerprints} == fingerprints
+    with pytest.raises(ConfigError, match=r"runs/pig/best"):
+        find_method(method, category="pig")
+    with pytest.raises(ConfigError, match="a checkpoint per fold or per category, not both"):
+        parse_method("runs/{category}-{fold}/best")
+
+
 def test_parse_method_of_a_missing_name_says_what_was_looked_for() -> None:
     save_vit(Path("runs/baselines/triplet/best"))
     places = r"no checkpoint in runs/baselines/{0}/best or runs/mini-baselines/{0}/best"

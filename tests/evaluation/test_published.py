@@ -1,4 +1,4 @@
-"""Numbers that others have printed stand beside ours where protocol and category are the same."""
+"""Numbers that others have printed stand beside our row of the same method, adaptation, protocol and category."""
 
 from pathlib import Path
 
@@ -8,33 +8,42 @@ from vicp.errors import DataError
 from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.results import Estimate, Row
 
-
-def row(method: str, category: str, protocol: str = "vicp-retrieval") -> Row:
-    return Row(method, "null", protocol, category, "", {"map": Estimate(0.5)}, 1, 1, 1, 0, 1, 0.0, {}, None, {})
+HEADER = "method,adaptation,protocol,category,metric,value\n"
 
 
-def test_add_published_joins_by_protocol_category_and_method(tmp_path: Path) -> None:
+def row(method: str, category: str, adaptation: str = "null", protocol: str = "vicp-retrieval") -> Row:
+    values = {"map": Estimate(0.5)}
+    return Row(method, adaptation, protocol, category, "", values, 1, 1, 1, 0, 1, 0.0, {}, None, {})
+
+
+def test_a_number_stands_beside_the_row_it_was_printed_for_alone(tmp_path: Path) -> None:
     file = tmp_path / "printed.csv"
     file.write_text(
-        "protocol,category,metric,value,method\n"
-        "vicp-retrieval,cat,map,61.5,\n"
-        "vicp-retrieval,cat,rank1,80,theirs\n"
-        "disjoint,mean,map,40,\n"
+        HEADER
+        + "triplet,null,vicp-retrieval,cat,map,61.5\n"
+        + "triplet,finetuned,vicp-retrieval,cat,rank1,80\n"
+        + "triplet,null,disjoint,mean,map,40\n"
     )
-    rows = [row("ours", "cat"), row("theirs", "cat"), row("ours", "mean"), row("ours", "mean", "disjoint")]
+    rows = [
+        *(row("triplet", "cat"), row("triplet", "cat", "finetuned"), row("triplet", "cat", "metric")),
+        *(row("dinov2", "cat"), row("triplet", "mean"), row("triplet", "mean", protocol="disjoint")),
+    ]
     found = [each.paper for each in add_published(rows, read_published(file))]
-    assert found == [{"map": 0.615}, {"map": 0.615, "rank1": 0.8}, {}, {"map": 0.4}]
+    assert found == [{"map": 0.615}, {"rank1": 0.8}, {}, {}, {}, {"map": 0.4}]
 
 
 def test_all_bad_numbers_are_named_at_once(tmp_path: Path) -> None:
     file = tmp_path / "printed.csv"
     file.write_text(
-        "protocol,category,metric,value\nvicp-retrival,cat,map,1\ndisjoint,cat,mapp,1\ndisjoint,cat,map,101\n"
+        HEADER
+        + "a,null,vicp-retrival,cat,map,1\na,null,disjoint,cat,mapp,1\na,null,disjoint,cat,map,101\n"
+        + ",null,disjoint,cat,map,1\n"
     )
     with pytest.raises(
-        DataError, match=r"3 numbers cannot be used.*did you mean 'vicp-retrieval'.*did you mean 'map'.*101"
+        DataError,
+        match=r"4 numbers cannot be used.*did you mean 'vicp-retrieval'.*did you mean 'map'.*101.*method or adaptation",
     ):
         read_published(file)
-    file.write_text("protocol,category,value\n")
-    with pytest.raises(DataError, match="metric"):
+    file.write_text("method,protocol,category,value\n")
+    with pytest.raises(DataError, match=r"adaptation.*metric"):
         read_published(file)

@@ -39,6 +39,15 @@ def test_a_row_is_encoded_once(tmp_path: Path) -> None:
     assert encode.photo_tokens[2:] == [[0]]
 
 
+def test_rows_beyond_the_most_are_encoded_every_time(tmp_path: Path) -> None:
+    kept, encode = FeatureStore(tmp_path, name="a", num_rows=10, shape=(2, 3), max_rows=3), Encoder()
+    assert kept.tokens(np.array([3, 1, 3]), encode)[:, 0, 0].tolist() == [3, 1, 3]
+    assert kept.tokens(np.array([9, 1, 7, 9]), encode)[:, 1, 2].tolist() == [9, 1, 7, 9]
+    assert kept.tokens(np.array([7, 9, 3]), encode)[:, 0, 0].tolist() == [7, 9, 3]
+    assert encode.photo_tokens == [[1, 3], [7, 9], [9]], "three rows are kept"
+    assert (len(kept), kept.path.stat().st_blocks * 512 < 4096 * 4) == (3, True)
+
+
 def test_other_weights_have_a_file_of_their_own(tmp_path: Path) -> None:
     store(tmp_path).tokens(np.array([1]), Encoder())
     assert len(store(tmp_path, "b")) == 0

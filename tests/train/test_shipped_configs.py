@@ -36,7 +36,6 @@ def shrunk(config: RunConfig, out: Path) -> RunConfig:
         data=dataclasses.replace(
             sizes.data if config.data.photos else config.data,
             validate_on=config.data.validate_on,
-            support_pairs=min(config.data.support_pairs, 8),
             keep_features=config.data.keep_features,
         ),
         episodes=dataclasses.replace(config.episodes, **small, **pools, **held_out_batches, pairs=(4,)),

@@ -1,5 +1,6 @@
 """Teach a category: sample the pairs or take those given, and fit a prompt to them."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pairs, sample_same_size
 from vicp.adapt.in_context import LabelPrediction, predict_labels
+from vicp.adapt.methods.generated import unread_pairs
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.content_order import content_order
@@ -22,6 +24,8 @@ from vicp.data.support import Support, sample_support
 from vicp.errors import DataError
 
 NUM_PAIRS = 64
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ def teach_category(
         seed=seed if support is None else None,
     )
     prediction = None
+    if embedder.model is not None and (unread := unread_pairs(embedder.model, len(loaded.pairs))):
+        _log.warning(unread)
     if embedder.model is not None and encoded.latents is not None:
         prediction = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
     predictable = None if prediction is None else prediction.labels_predictable

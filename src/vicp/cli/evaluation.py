@@ -48,6 +48,11 @@ ShareOption = Annotated[float, typer.Option(help="Share of the individuals to te
 ExcludeOption = Annotated[
     str | None, typer.Option(help="Column: no photo of the query's individual that shares its value counts.")
 ]
+CategoriesOption = Annotated[str | None, typer.Option(help="Only these categories, with commas between.")]
+UnseenOption = Annotated[
+    str | None,
+    typer.Option(help="Categories that no method was trained on: they and the others get a mean each."),
+]
 KeepBurstsOption = Annotated[
     bool, typer.Option("--keep-bursts", help="Count near-equal frames and photos of the query's moment as answers.")
 ]
@@ -57,7 +62,7 @@ KeepTrainedOption = Annotated[
 DiagnoseOption = Annotated[bool, typer.Option(help="Look closer at each category with the first method.")]
 PublishedOption = Annotated[
     Path | None,
-    typer.Option(help="Published numbers to show with ours: a CSV with protocol,category,metric,value."),
+    typer.Option(help="Published numbers: a CSV with method,adaptation,protocol,category,metric,value."),
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder of the report and of finished parts.")]
 
@@ -73,6 +78,8 @@ def evaluate(
     shortlist: ShortlistOption = 50,
     share_support: ShareOption = 0.5,
     exclude: ExcludeOption = None,
+    categories: CategoriesOption = None,
+    unseen: UnseenOption = None,
     keep_bursts: KeepBurstsOption = False,
     keep_trained: KeepTrainedOption = False,
     diagnose: DiagnoseOption = True,
@@ -110,6 +117,8 @@ def evaluate(
             shortlist=shortlist,
             share_support=share_support,
             exclude=exclude,
+            categories=split_names(categories),
+            unseen=split_names(unseen),
             keep_bursts=keep_bursts,
             keep_trained=keep_trained,
             diagnose=diagnose,

@@ -8,10 +8,9 @@ from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
-from vicp.adapt.methods import finetuned
-from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import GeneratedPrompt, PromptTokens, StaticTokens
+from vicp.adapt.triplet_plus import fit_finetuned
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
 from vicp.evaluation.methods import ADAPTATIONS, possible_adaptations, supported_adaptations
@@ -39,8 +38,7 @@ def adapt_support(embedder: Embedder, support: EncodedSupport, name: str) -> Pro
         case "generated":
             return fit(embedder, support, GeneratedPrompt())
         case "finetuned":
-            seed = support.seed or 0
-            return finetuned.finetuned(embedder, support.pixels, support.relation, FinetuneSettings(), seed=seed)
+            return fit_finetuned(embedder, support)
         case "metric" | "tuned" | "auto":
             return select.fit_selected(embedder, support, name)
     raise ValueError(f"no adaptation {name!r}")
@@ -60,6 +58,8 @@ class EvaluationConfig:
         shortlist: Gallery photos that a second stage re-orders.
         share_support: See `make_tasks`.
         exclude: See `make_tasks`.
+        categories: Only these; none are all.
+        unseen: Those of which no method was trained on; their mean gets a row, and so does that of the others.
         keep_bursts: Look photos up among the others of their moment, too.
         keep_trained: Look up individuals that a checkpoint was trained on, too.
         diagnose: Look closer at every category, with the first method.
@@ -81,6 +81,8 @@ class EvaluationConfig:
     shortlist: int = 50
     share_support: float = 0.5
     exclude: str | None = None
+    categories: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     keep_bursts: bool = False
     keep_trained: bool = False
     diagnose: bool = True

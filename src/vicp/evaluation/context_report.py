@@ -54,6 +54,8 @@ def context_verdict(rows: Mapping[str, Estimate], differences: Mapping[str, Esti
     figure = f"{100 * abs(gap.value):.1f} ± {50 * (gap.high - gap.low):.1f} mAP"
     where = f"own {100 * rows['own'].value:.1f}, {best} {100 * rows[best].value:.1f}"
     frozen = f"; plain backbone {100 * rows['frozen'].value:.1f}" if "frozen" in rows else ""
+    if gap.is_shown_as_zero:
+        return f"The context does nothing here: {figure} from the best alternative ({where}{frozen})."
     if gap.low > 0:
         return f"The context adds {figure} over the best alternative ({where}{frozen})."
     if gap.high < 0:

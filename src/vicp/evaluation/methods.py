@@ -18,7 +18,7 @@ from vicp.model.packaged import BACKBONES, MODELS, packaged
 ADAPTATIONS = ("null", "static", "prompt", "generated", "metric", "tuned", "finetuned", "auto")
 ON_REQUEST = ("prompt", "tuned", "finetuned")  # a pass under other tokens, or up to minutes per support
 BASELINE_FOLDERS = ("baselines", "mini-baselines")  # of `runs` and of `configs`
-FOLD = "{fold}"
+FOLD, CATEGORY = "{fold}", "{category}"
 FROZEN = "frozen:"
 
 
@@ -27,7 +27,7 @@ class Method:
     """What is evaluated.
 
     Attributes:
-        name: As typed; with `{fold}` in it, each fold of the photos has a checkpoint of its own.
+        name: As typed; with `{fold}` or `{category}` in it, each fold or category has a checkpoint of its own.
         adaptations: What it can do with labelled pairs, in the order of ADAPTATIONS.
         embedder: Of a method that was given as a model; None for one that is opened by its name.
     """
@@ -67,11 +67,12 @@ def parse_method(text: str) -> Method:
     for it.
 
     Raises:
-        ConfigError: There is no such thing, or not for every fold that is there.
+        ConfigError: There is no such thing, or not for every fold or category that is there.
     """
-    names = [text.replace(FOLD, fold) for fold in _folds(text)] if FOLD in text else [text]
+    placeholder = _placeholder(text)
+    names = [text.replace(placeholder, value) for value in _values(text, placeholder)] if placeholder else [text]
     if not names:
-        raise ConfigError(f"'{text}': there is no file or folder for any {FOLD}")
+        raise ConfigError(f"'{text}': there is no file or folder for any {placeholder}")
     checkpoints = [_find(name) for name in names]
     if text.startswith(FROZEN):
         return Method(text, _possible(has_model=False, has_static=False))
@@ -81,27 +82,38 @@ def parse_method(text: str) -> Method:
     )
 
 
-def find_method(method: Method, *, fold: str = "") -> Checkpoint:
+def checkpoint_name(method: Method, *, fold: str = "", category: str = "") -> str:
+    """Return the name of the checkpoint that a method has for a task of this fold and category.
+
+    Raises:
+        ConfigError: The method has one per fold, and the photos have no folds.
+    """
+    if FOLD in method.name and not fold:
+        raise ConfigError(f"'{method.name}': these photos have no folds; name one checkpoint, without {FOLD}")
+    return method.name.replace(FOLD, fold).replace(CATEGORY, category)
+
+
+def find_method(method: Method, *, fold: str = "", category: str = "") -> Checkpoint:
     """Return the method's checkpoint, not opened, so that a missing one is found before the evaluation starts.
 
     Args:
         method: Opened by its name.
         fold: Of the task; it counts where the method has a checkpoint per fold.
+        category: Of the task; it counts where the method has a checkpoint per category.
 
     Raises:
-        ConfigError: There is none for this fold, or the photos have no folds.
+        ConfigError: There is none for this fold or category, or the photos have no folds.
     """
-    if FOLD in method.name and not fold:
-        raise ConfigError(f"'{method.name}': these photos have no folds; name one checkpoint, without {FOLD}")
-    return _find(method.name.replace(FOLD, fold))
+    return _find(checkpoint_name(method, fold=fold, category=category))
 
 
-def open_method(method: Method, *, fold: str = "") -> Embedder:
+def open_method(method: Method, *, fold: str = "", category: str = "") -> Embedder:
     """Return the embedder of a method: a VICP model or a backbone, with its static prompt, if any.
 
     Args:
         method: From `make_methods`.
         fold: As of `find_method`.
+        category: As of `find_method`.
 
     Raises:
         ConfigError: As of `find_method`.
@@ -110,7 +122,7 @@ def open_method(method: Method, *, fold: str = "") -> Embedder:
     """
     if method.embedder is not None:
         return method.embedder
-    checkpoint = find_method(method, fold=fold)
+    checkpoint = find_method(method, fold=fold, category=category)
     return checkpoint.open_plain() if method.name.startswith(FROZEN) else checkpoint.open()
 
 
@@ -204,13 +216,25 @@ def _known() -> list[str]:
     return [*MODELS, *BACKBONES, *sorted(set(baselines)), *sorted(runs)]
 
 
-def _folds(name: str) -> list[str]:
-    """Return the values of `{fold}` for which the name is a file, a folder or a baseline."""
+def _placeholder(name: str) -> str:
+    """Return the placeholder in a name, "" where there is none.
+
+    Raises:
+        ConfigError: It has both.
+    """
+    there = [each for each in (FOLD, CATEGORY) if each in name]
+    if len(there) > 1:
+        raise ConfigError(f"'{name}': a method has a checkpoint per fold or per category, not both")
+    return there[0] if there else ""
+
+
+def _values(name: str, placeholder: str) -> list[str]:
+    """Return the values of the placeholder for which the name is a file, a folder or a baseline."""
     source = name.removeprefix(FROZEN)
-    folds: set[str] = set()
+    values: set[str] = set()
     for pattern in (source, *(str(Path("runs", folder, source, "best")) for folder in BASELINE_FOLDERS)):
-        first, *rest = pattern.split(FOLD)
+        first, *rest = pattern.split(placeholder)
         regex = re.escape(first) + "([^/]+)" + r"\1".join(map(re.escape, rest))
-        paths = glob.glob("*".join(map(glob.escape, pattern.split(FOLD))))
-        folds.update(match[1] for path in paths if (match := re.fullmatch(regex, path)))
-    return sorted(folds)
+        paths = glob.glob("*".join(map(glob.escape, pattern.split(placeholder))))
+        values.update(match[1] for path in paths if (match := re.fullmatch(regex, path)))
+    return sorted(values)

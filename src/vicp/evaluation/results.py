@@ -41,6 +41,11 @@ class Estimate:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def is_shown_as_zero(self) -> bool:
+        """Whether a report, which gives percent with one decimal, shows it as 0.0."""
+        return round(100 * self.value, 1) == 0
+
 
 @dataclass(frozen=True)
 class ContextSummary:

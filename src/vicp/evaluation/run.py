@@ -10,12 +10,12 @@ from vicp.adapt.embedder import Embedder, HasEmbedder
 from vicp.data.fingerprints import photo_fingerprint
 from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos, without
-from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
+from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, nearest
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
-from vicp.evaluation.methods import Method, check_supported, find_method, has_verifier, make_methods
+from vicp.evaluation.methods import Method, check_supported, checkpoint_name, find_method, has_verifier, make_methods
 from vicp.evaluation.plots.curves import plot_curves
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
@@ -46,6 +46,8 @@ def evaluate(
     shortlist: int = 50,
     share_support: float = 0.5,
     exclude: str | None = None,
+    categories: Sequence[str] = (),
+    unseen: Sequence[str] = (),
     keep_bursts: bool = False,
     keep_trained: bool = False,
     diagnose: bool = True,
@@ -72,6 +74,8 @@ def evaluate(
         shortlist: Gallery photos that a second stage re-orders, at least 2.
         share_support: Share of the identities whose pairs may be taught, 0.01 to 0.99.
         exclude: Column; no gallery photo of the query's individual that shares its value counts.
+        categories: Only these; none named are all of the photos.
+        unseen: Categories that no method was trained on: the report then has their mean, and that of the others.
         keep_bursts: Count photos of the query's moment as answers: near-equal frames, one sequence, or seconds apart.
         keep_trained: Look up individuals that a checkpoint was trained on, too; what is measured is then too good.
         diagnose: Look closer at every category, with the first method.
@@ -101,6 +105,8 @@ def evaluate(
         shortlist=shortlist,
         share_support=share_support,
         exclude=exclude,
+        categories=tuple(categories),
+        unseen=tuple(unseen),
         keep_bursts=keep_bursts,
         keep_trained=keep_trained,
         diagnose=diagnose,
@@ -140,6 +146,7 @@ def run_evaluation(
         progress: Called after each result.
     """
     start = time.monotonic()
+    table, moments = _chosen_categories(config, table, moments)
     moments = _moments(config, table, moments)
     trained = None if config.keep_trained else trained_photos(methods, table)
     tasks, skipped = make_tasks(
@@ -158,7 +165,7 @@ def run_evaluation(
         check_settings(config.out, {**_settings(config, table), "photos_trained_on": num_trained})
     runner = EvaluationRunner(config, table, tasks)
     scored, reasons = _score(runner, methods, progress)
-    skipped += reasons
+    skipped += [*reasons, *runner.notes.values()]
     if not scored:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
     diagnosed = scored.get(methods[0].name, []) if config.diagnose else []
@@ -176,6 +183,26 @@ def run_evaluation(
         diagnoses=tuple(runner.diagnose(methods[0], each) for each in diagnosed),
         skipped=tuple(skipped),
     )
+
+
+def _chosen_categories(
+    config: EvaluationConfig, table: PhotoTable, moments: Rows | None
+) -> tuple[PhotoTable, Rows | None]:
+    """Return the photos of the categories that are evaluated, and their moments.
+
+    Raises:
+        ConfigError: A category that no photo shows, or that is unseen and not evaluated.
+    """
+    there: Sequence[str] = table.categories
+    for key, names in (("categories", config.categories), ("unseen", config.unseen)):
+        for name in names:
+            if name not in there:
+                raise ConfigError(f"{key}: no category '{name}' is evaluated{nearest(name, there)}")
+        there = config.categories or there
+    if not config.categories:
+        return table, moments
+    rows = table.frame["category"].isin(config.categories).to_numpy(dtype=bool)
+    return table.select(rows), None if moments is None else moments[rows]
 
 
 def _moments(config: EvaluationConfig, table: PhotoTable, moments: Rows | None) -> Rows | None:
@@ -228,8 +255,10 @@ def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], c
         raise ConfigError("shortlist has no effect without a second stage: name one in rerank, or leave it out")
     for method in methods:
         check_supported(method, config.adaptations)
-        for fold in sorted({task.fold for task in tasks}) if method.embedder is None else ():
-            find_method(method, fold=fold)
+        if method.embedder is None:
+            kinds = [{"fold": task.fold, "category": task.category} for task in tasks]
+            for kind in {checkpoint_name(method, **kind): kind for kind in kinds}.values():
+                find_method(method, **kind)
 
 
 def _score(

@@ -9,6 +9,7 @@ import numpy as np
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
+from vicp.adapt.methods.generated import unread_pairs
 from vicp.adapt.recipe import GeneratedPrompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -16,7 +17,7 @@ from vicp.errors import DataError
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.diagnostics.run import diagnose_task
 from vicp.evaluation.estimates import ResamplingUnits
-from vicp.evaluation.methods import Method, open_method
+from vicp.evaluation.methods import Method, checkpoint_name, open_method
 from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
 from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.result_cache import MethodResult, part_path
@@ -40,10 +41,14 @@ class EvaluationRunner:
     def __init__(self, config: EvaluationConfig, table: PhotoTable, tasks: Sequence[EvaluationTask]) -> None:
         self.config, self.table, self.tasks = config, table, tasks
         self._name, self._embedder = "", None  # type: tuple[str, Embedder | None]
+        self.notes: dict[str, str] = {}
+        """By method, what it did not read."""
 
     def run(self, method: Method, task: EvaluationTask) -> tuple[MethodResult | None, str]:
         """Return the result of a method on a task, from the folder where it is there; or None, and why."""
-        embedder = self.embedder(method, task.fold)
+        embedder = self.embedder(method, task)
+        if embedder.model is not None and (unread := unread_pairs(embedder.model, self.config.num_pairs)):
+            self.notes[method.name] = f"{method.name}: {unread}"
         path = None if self.config.out is None else part_path(self.config.out, method.name, task)
         kept = None if path is None else MethodResult.load(path)
         if kept is not None and kept.fingerprint == embedder.fingerprint:
@@ -69,12 +74,12 @@ class EvaluationRunner:
         seed = derive_seed(self.config.seed, "intervals", task.category, task.variant)
         return ResamplingUnits(row_identities(self.table, task.query), left, right, self.config.protocol.open_set, seed)
 
-    def embedder(self, method: Method, fold: str) -> Embedder:
-        """Return the method, opened; the one before is let go."""
-        name = method.name.replace("{fold}", fold)
+    def embedder(self, method: Method, task: EvaluationTask) -> Embedder:
+        """Return the method as it is for a task, opened; the one before is let go."""
+        name = checkpoint_name(method, fold=task.fold, category=task.category)
         if self._name != name or self._embedder is None:
             self._embedder = None
-            self._name, self._embedder = name, open_method(method, fold=fold)
+            self._name, self._embedder = name, open_method(method, fold=task.fold, category=task.category)
         return self._embedder
 
     def other(self, embedder: Embedder, task: EvaluationTask, draw: int) -> EncodedSupport:
@@ -90,7 +95,7 @@ class EvaluationRunner:
     def diagnose(self, method: Method, scored: ScoredResult) -> Diagnosis:
         """Return a closer look at a category with a method: under its prompt, if it makes one."""
         task, results = scored.task, scored.method_result.results
-        embedder = self.embedder(method, task.fold).without_progress()
+        embedder = self.embedder(method, task).without_progress()
         prompt, adaptation = None, "null"
         if "generated" in results:
             support = sample_support(embedder, self.table, task, self.config, 0)

@@ -84,8 +84,21 @@ def method_rows(method: str, config: EvaluationConfig, scored: Sequence[ScoredRe
 
         rows.append(row("mean", having))
         rows += [row(f"mean of fold {fold}", part) for fold, part in _folds(having)]
+        rows += [row(f"mean of {kind}", part) for kind, part in _seen_and_unseen(having, config.unseen) if part]
         rows += [row(each.task.category, [each]) for each in having]
     return rows
+
+
+def _seen_and_unseen(
+    scored: Sequence[ScoredResult], unseen: Sequence[str]
+) -> tuple[tuple[str, list[ScoredResult]], ...]:
+    """Return the results on categories that no method was trained on, and on the others; nothing if none is named."""
+    if not unseen:
+        return ()
+    return (
+        ("unseen categories", [each for each in scored if each.task.category in unseen]),
+        ("seen categories", [each for each in scored if each.task.category not in unseen]),
+    )
 
 
 def _folds(scored: Sequence[ScoredResult]) -> list[tuple[str, list[ScoredResult]]]:

@@ -9,7 +9,7 @@ from vicp.adapt.checkpoints import training_identities
 from vicp.data.content_order import photo_hashes
 from vicp.data.records import PhotoTable
 from vicp.data.training_identities import TrainingIdentities
-from vicp.evaluation.methods import FOLD, FROZEN, Method, find_method
+from vicp.evaluation.methods import FROZEN, Method, find_method
 
 Mask = NDArray[np.bool_]
 
@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 def trained_photos(methods: Sequence[Method], table: PhotoTable) -> Mask:
     """Return which photos (n,) are of individuals that any of the methods was trained on.
 
-    A method with a checkpoint per fold counts in each fold by the checkpoint of that fold.
+    A method with a checkpoint per fold or category counts in each by the checkpoint of that one.
 
     Raises:
         ConfigError: A checkpoint is missing.
@@ -33,24 +33,24 @@ def trained_photos(methods: Sequence[Method], table: PhotoTable) -> Mask:
 
 def _known_by(method: Method, table: PhotoTable) -> Iterator[tuple[Mask, TrainingIdentities]]:
     """Yield photos (n,) and the individuals that the checkpoint which embeds them was trained on."""
-    every = np.ones(len(table), dtype=bool)
-    if FOLD not in method.name:
-        known = _known_to(method, fold="")
+    column = next((name for name in ("fold", "category") if f"{{{name}}}" in method.name), None)
+    if column is None:
+        known = _known_to(method)
         if known is not None:
-            yield every, known
+            yield np.ones(len(table), dtype=bool), known
         return
-    folds = np.array(table.frame["fold"] if "fold" in table.frame else [""] * len(table), dtype=str)
-    for fold in np.unique(folds[folds != ""]).tolist():
-        known = _known_to(method, fold=fold)
+    values = np.array(table.frame[column] if column in table.frame else [""] * len(table), dtype=str)
+    for value in np.unique(values[values != ""]).tolist():
+        known = _known_to(method, **{column: value})
         if known is not None:
-            yield folds == fold, known
+            yield values == value, known
 
 
-def _known_to(method: Method, *, fold: str) -> TrainingIdentities | None:
+def _known_to(method: Method, *, fold: str = "", category: str = "") -> TrainingIdentities | None:
     """Return the individuals that a checkpoint was trained on; of the frozen backbone of a VICP model, none."""
     if method.embedder is not None:
         return training_identities(method.embedder.source) if method.embedder.source else None
-    checkpoint = find_method(method, fold=fold)
+    checkpoint = find_method(method, fold=fold, category=category)
     if method.name.startswith(FROZEN) and checkpoint.has_model:
         return None
     return training_identities(checkpoint.source)

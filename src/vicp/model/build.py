@@ -60,6 +60,7 @@ def _small(
             "attention_probs_dropout_prob": 0.0,
         },
         num_latents=4,
+        prompts_per_layer=True,
         head_norm=True,
         compare_in_context=True,
         freeze_reasoner=False,

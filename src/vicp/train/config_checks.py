@@ -26,11 +26,12 @@ BOUNDS = (
     Range(1, ("episodes.num_silhouettes", "episodes.validation_silhouettes")),
     Range(8, ("episodes.photos_per_silhouette",)),
     Range(2, ("episodes.values_per_factor",)),
+    Range(0, ("data.keep_features_gb",)),
     Range(1, ("data.world_categories", "data.world_photos")),
     Range(1, ("model.num_prompts", "model.num_latents", "model.image_size")),
     Range(2, ("episodes.photos", "episodes.identities", "data.world_identities")),
     Range(0, ("train.warmup_steps", "train.joint_steps", "train.epochs", "train.learning_rate", "train.patience")),
-    Range(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share", "data.support_pairs")),
+    Range(0, ("train.weight_decay", "train.margin", "train.rate_warmup", "episodes.hard_share")),
     Range(0, ("train.icl_weight", "train.align_weight", "train.pair_weight", "train.agreement_weight")),
     Range(0, ("train.identity_weight", "train.contrastive_weight", "train.smooth_ap_weight", "train.distil_weight")),
     Range(0, ("train.lora_layers", "model.metric_rank")),
@@ -38,7 +39,7 @@ BOUNDS = (
     Range(1, ("pretrain.batch_size", "pretrain.num_silhouettes")),
     Range(0, ("pretrain.teacher_steps", "pretrain.num_steps", "pretrain.photos_per_step", "pretrain.dressed_per_step")),
     Range(0, ("pretrain.learning_rate", "pretrain.weight_decay", "pretrain.views_weight", "pretrain.dressed_weight")),
-    Range(0, ("pretrain.temperature",), included=False),
+    Range(0, ("pretrain.temperature", "data.validation_share"), included=False),
     Range(1, ("distill.num_steps", "distill.photos_per_step", "distill.objects_per_step")),
     Range(0, ("distill.learning_rate", "distill.weight_decay", "distill.readout_weight", "distill.tokens_weight")),
     Range(0, ("distill.logits_weight", "distill.factors_weight", "distill.visible_until")),
@@ -49,6 +50,7 @@ MOST = {
     **dict.fromkeys(("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share"), 1),
     **dict.fromkeys(("distill.visible_share", "distill.visible_until"), 1),
     "episodes.values_per_factor": NUM_VALUES,
+    "data.validation_share": 0.9,
 }
 
 
@@ -125,8 +127,6 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
         yield "train.epochs counts passes over photos, and rule episodes have no end; set joint_steps, or data.photos"
     if train.epochs == 0 and train.joint_steps + (train.warmup_steps if train.method == "vicp" else 0) == 0:
         yield "train.joint_steps is 0, so there is nothing to do; give steps, or train.epochs"
-    if data.support_pairs and data.validate_on == "categories":
-        yield "data.support_pairs is of the category that is asked about; set data.validate_on=identities"
 
 
 def _value(config: RunConfig, key: str) -> Any:

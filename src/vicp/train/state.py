@@ -21,7 +21,13 @@ from vicp.io import atomic_write
 
 logger = logging.getLogger(__name__)
 
-FREE = ("out", "data.threads", "data.keep_features", "train.trackers")  # decide where and how fast, not what
+FREE = (
+    "out",
+    "data.threads",
+    "data.keep_features",
+    "data.keep_features_gb",
+    "train.trackers",
+)  # decide where and how fast, not what
 
 
 @dataclass(frozen=True)

@@ -63,12 +63,12 @@ OF_TRAINING = (
     ),
     Unused(_train("joint_steps"), "train.epochs counts the steps", lambda config: config.train.epochs > 0),
     Unused(
-        _data("split", "fold", "categories", "held_out", "validate_on", "support_pairs"),
+        _data("split", "fold", "categories", "held_out", "validate_on", "validation_share"),
         "data.photos is not given",
         lambda config: config.data.photos is None,
     ),
     Unused(
-        _data("flip", "keep_features", "skip_bad"),
+        _data("flip", "keep_features", "keep_features_gb", "skip_bad"),
         "neither data.photos nor episodes.labelled_photos is given",
         lambda config: config.data.photos is None and config.episodes.labelled_photos is None,
     ),

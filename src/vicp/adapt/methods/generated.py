@@ -15,6 +15,7 @@ from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.errors import ConfigError
 from vicp.model.qformer import Latents
+from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 
 
@@ -80,6 +81,16 @@ def pair_tensors(latents: Latents, pairs: Support) -> tuple[Latents, Latents, Te
     """Return latents (K) of both sides and labels (K,)."""
     left, right = torch.from_numpy(pairs.left), torch.from_numpy(pairs.right)
     return latents[left], latents[right], torch.from_numpy(pairs.same)
+
+
+def unread_pairs(model: VICP, num_pairs: int) -> str:
+    """Return a sentence that says how many of so many pairs the model's LLM reads; empty where it reads all."""
+    if model.max_pairs is None or num_pairs <= model.max_pairs:
+        return ""
+    return (
+        f"The LLM reads {model.max_pairs} of the {num_pairs} pairs, drawn at random: its context holds no more. Give "
+        "fewer pairs, or take a model whose LLM has a longer context."
+    )
 
 
 def _pairs_that_fit(pairs: Support, max_pairs: int | None, seed: int) -> Support:

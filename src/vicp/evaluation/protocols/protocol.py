@@ -17,6 +17,7 @@ from vicp.evaluation.protocols.published_splits import (
     check_verification,
     fold_split,
     market_split,
+    petface_split,
     trained_split,
     verification_split,
 )
@@ -99,6 +100,14 @@ _ALL = (
         shares_support=False,
     ),
     Protocol(
+        "petface",
+        "As vicp-retrieval, and same or different is decided for those of the data set's own list of pairs that show "
+        "photos looked up: AUC, accuracy, mAP and Rank-1 (which the VICP paper calls Top-1) of one set of embeddings.",
+        mirror=True,
+        columns=("split",),
+        shares_support=False,
+    ),
+    Protocol(
         "petface-verification",
         "Same or different is decided for the data set's own list of pairs; retrieval is among the photos of that "
         "list, and the support is of the split train without their identities.",
@@ -122,6 +131,9 @@ _ALL = (
 )
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
 """Every protocol by its name, in the order they are listed in."""
+
+NEEDS_LIST = ("petface", "petface-verification")
+"""Protocols that need the data set's own list of pairs."""
 
 
 def find_protocol(name: str) -> Protocol:
@@ -170,8 +182,8 @@ def make_tasks(
     if not 0 < share_support < 1:
         raise ValueError(f"share_support {share_support} must lie between 0 and 1")
     _check_columns(table, protocol)
-    if protocol.name == "petface-verification":
-        source = check_verification(source, table.categories)
+    if protocol.name in NEEDS_LIST:
+        source = check_verification(source, table.categories, protocol=protocol.name)
     column = exclude or ("camera" if protocol.name == "market" else None)
     identities = sorted_codes(pd.Series(table.identities, dtype=object))
     moments = None if moments is None or num_shared(moments) == 0 else moments
@@ -245,6 +257,8 @@ def _divide(photos: CategoryPhotos, protocol: Protocol, source: Path | None, sha
             return [market_split(photos)]
         case "petface-closed-set":
             return [trained_split(photos)]
+        case "petface" if source is not None:
+            return [petface_split(photos, source)]
         case "petface-verification" if source is not None:
             return [verification_split(photos, source)]
         case "shopid10k-folds":

@@ -36,27 +36,50 @@ def trained_split(photos: CategoryPhotos) -> Split:
     return Split(support, query & rest, gallery & rest)
 
 
+def petface_split(photos: CategoryPhotos, source: Path) -> Split:
+    """Return the test photos, looked up among each other, the pairs of `verification.csv` among them, and the support.
+
+    Raises:
+        DataError: The file cannot be used, its pairs of test photos are of one kind, or a split has no photo.
+    """
+    test, train = _of_split(photos, "test"), _of_split(photos, "train")
+    pairs, notes = _listed_pairs(photos, source, test, "are not of the split test")
+    return Split(train, test, test, pairs=pairs, notes=notes)
+
+
 def verification_split(photos: CategoryPhotos, source: Path) -> Split:
     """Return the pairs of `verification.csv`, their photos looked up among each other, and train as support.
 
     Raises:
         DataError: The file cannot be used, its pairs are of one kind, or the split train has no photo.
     """
+    pairs, notes = _listed_pairs(photos, source, np.ones(len(photos.rows), dtype=bool), "are not read")
+    paired = np.zeros(len(photos.rows), dtype=bool)
+    paired[pairs.left], paired[pairs.right] = True, True
+    return Split(_of_split(photos, "train"), paired, paired, pairs=pairs, notes=notes)
+
+
+def _listed_pairs(
+    photos: CategoryPhotos, source: Path, usable: Mask, otherwise: str
+) -> tuple[LabelledPairs, tuple[str, ...]]:
+    """Return the pairs of `verification.csv` of two usable photos, and a note on the others, which are `otherwise`.
+
+    Raises:
+        DataError: The file cannot be used, or the pairs are of one kind.
+    """
     listed = read_verification(source, photos.category)
-    place = {path: index for index, path in enumerate(photos.frame["path"])}
+    place = {path: index for index, path in enumerate(photos.frame["path"]) if usable[index]}
     left, right = (np.array([place.get(path, -1) for path in listed[name]]) for name in ("path1", "path2"))
     there = (left >= 0) & (right >= 0)
     pairs = LabelledPairs(left[there], right[there], listed["same"].to_numpy(dtype=bool)[there])
+    notes = (f"{(~there).sum()} pairs of verification.csv name photos that {otherwise}",) * (not there.all())
     if pairs.same.all() or not pairs.same.any():
         same = int(pairs.same.sum())
         raise DataError(
             f"its verification.csv has {same} same-pairs and {len(pairs.same) - same} different-pairs of photos that "
-            "are read, expected both kinds"
+            f"can be used, expected both kinds{f' ({notes[0]})' if notes else ''}"
         )
-    paired = np.zeros(len(photos.rows), dtype=bool)
-    paired[pairs.left], paired[pairs.right] = True, True
-    notes = [f"{(~there).sum()} pairs of verification.csv name photos that are not read"] * (not there.all())
-    return Split(_of_split(photos, "train"), paired, paired, pairs=pairs, notes=tuple(notes))
+    return pairs, notes
 
 
 def fold_split(photos: CategoryPhotos, share: float) -> Split:
@@ -72,7 +95,7 @@ def fold_split(photos: CategoryPhotos, share: float) -> Split:
     return replace(split_identities(photos, share), fold=folds[0])
 
 
-def check_verification(source: Path | None, categories: Iterable[str]) -> Path:
+def check_verification(source: Path | None, categories: Iterable[str], *, protocol: str) -> Path:
     """Return a data set's folder, once it is known to have verification pairs of a category.
 
     Raises:
@@ -80,7 +103,7 @@ def check_verification(source: Path | None, categories: Iterable[str]) -> Path:
     """
     if source is None or not any((source / "split" / name / "verification.csv").is_file() for name in categories):
         raise DataError(
-            "petface-verification needs the data set's own folder with split/<category>/verification.csv, got "
+            f"{protocol} needs the data set's own folder with split/<category>/verification.csv, got "
             f"{source or 'photos from elsewhere'}: give the folder of PetFace or ShopID10K itself"
         )
     return source

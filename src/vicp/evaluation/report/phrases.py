@@ -81,6 +81,8 @@ def difference_words(difference: Estimate) -> str:
     """Return what a difference "own minus this" shows, as far as its interval allows; empty without an interval."""
     if difference.low is None or difference.high is None:
         return ""
+    if difference.is_shown_as_zero:
+        return "no difference"
     if difference.low > 0:
         return "own is better"
     return "own is worse" if difference.high < 0 else "could be chance"

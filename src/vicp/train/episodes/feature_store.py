@@ -25,15 +25,26 @@ class FeatureStore:
         num_rows: How many rows there can be; the file is sparse until they come.
         shape: T, D.
         writer: Number of this process; each keeps a journal of its own.
+        max_rows: Most rows that are kept, those asked for first; the others are encoded every time. None keeps all.
 
     Raises:
         DataError: The files cannot be made.
     """
 
-    def __init__(self, folder: Path, *, name: str, num_rows: int, shape: tuple[int, int], writer: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        num_rows: int,
+        shape: tuple[int, int],
+        writer: int = 0,
+        max_rows: int | None = None,
+    ) -> None:
         self.path = folder / f"{name}.tokens"
         self._shape = (num_rows, *shape)
-        self._row_bytes = 2 * shape[0] * shape[1]
+        self._row_bytes = row_bytes(shape)
+        self._max_rows = num_rows if max_rows is None else max_rows
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT)
@@ -52,16 +63,24 @@ class FeatureStore:
             DataError: They cannot be written, as on a full disk.
         """
         missing = np.unique(rows[~self._known[rows]])
-        if len(missing):
-            self._write(missing, encode(missing))
-        return torch.from_numpy(self._tokens[rows])  # advanced indexing copies
+        if not len(missing):
+            return torch.from_numpy(self._tokens[rows])  # advanced indexing copies
+        encoded = encode(missing).half().cpu()
+        room = self._max_rows - len(self)
+        if room > 0:
+            self._write(missing[:room], encoded[:room])
+        tokens = torch.from_numpy(self._tokens[rows])
+        place = np.minimum(np.searchsorted(missing, rows), len(missing) - 1)
+        fresh = missing[place] == rows
+        tokens[fresh] = encoded[place[fresh]]
+        return tokens
 
     def __len__(self) -> int:
         """Return how many rows are there."""
         return int(self._known.sum())
 
     def _write(self, rows: np.ndarray, tokens: Tensor) -> None:
-        blocks = tokens.half().cpu().contiguous().numpy()
+        blocks = tokens.contiguous().numpy()
         try:  # through the file, not the map: on a full disk a map kills the process
             for row, block in zip(rows, blocks, strict=True):
                 os.pwrite(self._file, block.tobytes(), int(row) * self._row_bytes)
@@ -86,6 +105,11 @@ class FeatureStore:
         return DataError(
             f"{self.path}: cannot keep features ({error.strerror}); make room, or set data.keep_features=false"
         )
+
+
+def row_bytes(shape: tuple[int, int]) -> int:
+    """Return how many bytes the tokens (T, D) of a row take."""
+    return 2 * shape[0] * shape[1]
 
 
 def _close(*files: int) -> None:

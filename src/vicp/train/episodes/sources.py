@@ -1,5 +1,6 @@
 """Training and validation episodes of a run, with cached tokens of the frozen backbone."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
 from vicp.model.weights import fingerprint
 from vicp.train.episodes.batch import Batch, EpisodeSource, Shard, collate
-from vicp.train.episodes.feature_store import FeatureStore
+from vicp.train.episodes.feature_store import FeatureStore, row_bytes
 from vicp.train.episodes.mixture import MixedSource
 from vicp.train.episodes.photo_source import PhotoSource, photos_name, with_enough_photos
 from vicp.train.episodes.rule_source import RuleSource, encode, make_rule_source
 from vicp.train.episodes.split import split_photos
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -162,13 +165,16 @@ def _photo_set(
     store = None
     if config.data.keep_features and num_pairs is not None:
         weights = fingerprint(backbone)
-        shape = make_tokens(torch.zeros(1, 3, transform.size, transform.size, dtype=torch.uint8)).shape[1:]
+        tokens, width = make_tokens(torch.zeros(1, 3, transform.size, transform.size, dtype=torch.uint8)).shape[1:]
+        drawn = 2 * num_pairs * config.episodes.validation_episodes  # a validation draws the same every time
+        num_rows = min(len(table), drawn) if key == "data.held_out" else (1 + flip) * len(table)
         store = FeatureStore(
             Path(config.out) / "features",
             name=photos_name(table, str(config.data.photos or key), weights, transform.fingerprint),
             num_rows=2 * len(table),
-            shape=(shape[0], shape[1]),
+            shape=(tokens, width),
             writer=shard.rank,
+            max_rows=_rows_to_keep(config, num_rows, row_bytes((tokens, width)), key=key, shard=shard),
         )
     return PhotoSource(
         table=table,
@@ -179,6 +185,21 @@ def _photo_set(
         encode=make_tokens,
         store=store,
     )
+
+
+def _rows_to_keep(config: RunConfig, num_rows: int, size: int, *, key: str, shard: Shard) -> int:
+    """Return how many rows of `size` bytes this process keeps on disk; where they are not all, say so beforehand."""
+    room = int(config.data.keep_features_gb * 1e9 / size)
+    if room < num_rows and shard.rank == 0:
+        logger.warning(
+            "%s: the features of its support photos take up to %.3g GB; %g GB are kept in %s and the others are "
+            "encoded at every step that draws them (data.keep_features_gb)",
+            key,
+            num_rows * size / 1e9,
+            config.data.keep_features_gb,
+            Path(config.out) / "features",
+        )
+    return room // shard.num
 
 
 def pairs_of_step(config: RunConfig, step: int) -> int:

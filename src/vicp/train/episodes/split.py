@@ -11,7 +11,7 @@ from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable, list_rows, nearest
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
-from vicp.data.support import sample_support, split_identities
+from vicp.data.support import split_identities
 from vicp.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def split_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable,
     if data.fold is not None:
         other = _other_splits(table, data.split)
         if len(other) and not data.held_out:
-            return _few(_of_split(table, data.split), data, seed), other
+            return _of_split(table, data.split), other
     held_out = _held_out(table, data, seed)
     seen = table.frame["category"].isin(held_out).to_numpy(dtype=bool)
     if seen.all():
@@ -42,7 +42,7 @@ def split_photos(data: DataConfig, *, size: int, seed: int) -> tuple[PhotoTable,
             f"data.held_out: no category is left to train on, all are for validation ({', '.join(held_out)}); name "
             "fewer, give more, or validate on other identities of the same ones with data.validate_on=identities"
         )
-    return _few(_of_split(table.select(~seen), data.split), data, seed), table.select(seen)
+    return _of_split(table.select(~seen), data.split), _not_test(table.select(seen), data.split)
 
 
 def _opened(data: DataConfig) -> PhotoTable:
@@ -106,6 +106,26 @@ def _other_splits(table: PhotoTable, split: str) -> PhotoTable:
     return table.select(val if val.any() else (~splits.isin(["", split])).to_numpy(dtype=bool))
 
 
+def _not_test(table: PhotoTable, split: str) -> PhotoTable:
+    """Return the rows of `val` and of the split that is trained on: on the others a checkpoint is tested, not chosen.
+
+    Photos without splits are all returned.
+
+    Raises:
+        ConfigError: All photos are of other splits.
+    """
+    splits = table.frame["split"] if "split" in table.frame else pd.Series([""] * len(table))
+    if (splits == "").all():
+        return table
+    rows = splits.isin(["val", split]).to_numpy(dtype=bool)
+    if not rows.any():
+        raise ConfigError(
+            f"data.held_out: {', '.join(table.categories)} has photos of the splits {', '.join(sorted(set(splits)))} "
+            f"alone, and validation is on val and {split}: hold out other categories"
+        )
+    return table.select(rows)
+
+
 def _held_out(table: PhotoTable, data: DataConfig, seed: int) -> tuple[str, ...]:
     """Return names of the categories for validation."""
     if data.held_out:
@@ -117,25 +137,15 @@ def _held_out(table: PhotoTable, data: DataConfig, seed: int) -> tuple[str, ...]
 def _by_identity(table: PhotoTable, data: DataConfig, seed: int) -> tuple[PhotoTable, PhotoTable]:
     """Return photos to train on, and those of other identities of the same categories."""
     if "split" in table.frame and (table.frame["split"] == "val").any():
-        return _few(_of_split(table, data.split), data, seed), _of_split(table, "val")
+        return _of_split(table, data.split), _of_split(table, "val")
     table = _of_split(table, data.split)
     kept, other = [], []
     for category in table.categories:
         rows = np.flatnonzero((table.frame["category"] == category).to_numpy())
         names = table.select(rows).identities
-        train, rest = split_identities(names, share_support=0.5, seed=derive_seed(seed, "identities", category))
+        train, rest = split_identities(
+            names, share_support=1 - data.validation_share, seed=derive_seed(seed, "identities", category)
+        )
         kept.append(rows[train])
         other.append(rows[rest])
-    return _few(table.select(np.concatenate(kept)), data, seed), table.select(np.concatenate(other))
-
-
-def _few(table: PhotoTable, data: DataConfig, seed: int) -> PhotoTable:
-    """Return, of each category, the photos of `support_pairs` labelled pairs; all of them where that is 0."""
-    if not data.support_pairs:
-        return table
-    chosen = []
-    for category in table.categories:
-        rows = np.flatnonzero((table.frame["category"] == category).to_numpy())
-        support = sample_support(table.select(rows).identities, data.support_pairs, seed=derive_seed(seed, "few"))
-        chosen.append(rows[np.unique(np.concatenate([support.left, support.right]))])
-    return table.select(np.concatenate(chosen))
+    return table.select(np.concatenate(kept)), table.select(np.concatenate(other))
