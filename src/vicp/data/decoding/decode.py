@@ -10,16 +10,18 @@ import threading
 import zlib
 from dataclasses import dataclass
 
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, ImageFile, ImageOps, Jpeg2KImagePlugin, JpegImagePlugin
 
-from vicp.data.decoding import gif, jpeg, png, tiff
+from vicp.data.decoding import gif, jp2, jpeg, png, ppm, tiff
 from vicp.data.decoding.colours import to_rgb
 from vicp.data.decoding.formats import image_class, is_decoded_in_python, photo_format
 from vicp.errors import DataError
 
 MAX_PIXELS = 100_000_000  # more is refused from the header, before memory is taken for it
 MAX_BYTES = 400_000_000  # of a file: eight bits of RGBA at nearly the largest size
-_MAX_PIXELS_IN_PYTHON = 16_000_000  # of formats that Pillow decodes by a loop in Python
+_MAX_PIXELS_IN_PYTHON = 8_000_000  # of formats that Pillow decodes by a loop in Python
+_MAX_PIXELS_OF = {"WEBP": 50_000_000, "AVIF": 80_000_000}  # which take 15 and 9 bytes a pixel
+_RLE = (1, 2)  # compressions of a BMP that Pillow decodes by such a loop
 _MAX_TEXT = 5_000_000  # bytes of a photo that is written as text
 _LARGE = 16_000_000  # pixels, from which one photo at a time is decoded
 _TINY = 16  # pixels
@@ -73,6 +75,7 @@ class _Container:
     orientation: int | None = None
     remark: str = ""
     is_deep_colour: bool = False
+    is_negative: bool = False
 
 
 def decode_with_remarks(data: bytes, *, min_side: int | None = None) -> DecodedPhoto:
@@ -92,10 +95,12 @@ def decode_with_remarks(data: bytes, *, min_side: int | None = None) -> DecodedP
     try:
         container = _container(name, data)
         image = image_class(name)(io.BytesIO(container.data))  # the header; Image.open would warn of large photos
-        _check_size(image, name)
+        _check_size(image, name, data)
         size, is_large = image.size, image.width * image.height > _LARGE
         if min_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
             image.draft(None, (min_side, min_side))
+        if is_large and isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile):
+            image.reduce = jp2.halvings(data, min(size) // (min_side or min(size)))
         if is_large and (image.size == size or "progressive" in image.info):
             with _one_large_photo:
                 return _decoded(image, container, min_side)
@@ -103,6 +108,8 @@ def decode_with_remarks(data: bytes, *, min_side: int | None = None) -> DecodedP
     except Image.DecompressionBombError as error:  # Pillow's own limit, in readers that check it first
         raise DataError(f"more than the {MAX_PIXELS / 1e6:.0f} megapixels allowed ({error})") from error
     except DAMAGED as error:
+        if "unknown pixel mode" in str(error):
+            raise DataError("channels or bits per channel that are not read: save it with 8 bits as RGB") from error
         raise DataError(f"truncated or damaged ({_one_line(error)})") from error
 
 
@@ -150,9 +157,17 @@ def _container(name: str, data: bytes) -> _Container:
             return _Container(first.data, remark=_animation(first.is_animated))
         case "TIFF":
             picture = tiff.largest_picture(data)
-            return _Container(picture.data, None, picture.orientation, picture.remark)
+            return _Container(
+                picture.data,
+                orientation=picture.orientation,
+                remark=picture.remark,
+                is_deep_colour=picture.is_deep_colour,
+                is_negative=picture.is_deep_negative,
+            )
         case "PPM" if _PPM_HEADER.match(data, 0, 1024) is None or (data[1:2] in b"123" and len(data) > _MAX_TEXT):
             raise DataError("truncated or damaged (a header without an end, or pixels written as text)")
+        case "PPM":
+            return _Container(ppm.in_eight_bits(data))
         case _:
             return _Container(data)
 
@@ -161,8 +176,9 @@ def _animation(is_animated: bool) -> str:
     return "an animation: its first picture is read" if is_animated else ""
 
 
-def _check_size(image: Image.Image, name: str) -> None:
-    limit = _MAX_PIXELS_IN_PYTHON if is_decoded_in_python(name) and name != "BMP" else MAX_PIXELS
+def _check_size(image: Image.Image, name: str, data: bytes) -> None:
+    in_python = is_decoded_in_python(name) or (name == "BMP" and data[30] in _RLE)
+    limit = _MAX_PIXELS_IN_PYTHON if in_python else _MAX_PIXELS_OF.get(name, MAX_PIXELS)
     pixels = image.width * image.height
     if pixels > limit:
         raise DataError(
@@ -183,6 +199,7 @@ def _decoded(image: ImageFile.ImageFile, container: _Container, min_side: int | 
     rgb, remarks = to_rgb(image, factor=max(1, factor))
     if container.is_deep_colour and 0 < max(high for _, high in rgb.getextrema()) < 32:  # type: ignore[misc]
         raise DataError("16 bits per channel of which the upper ones are empty: save it with 8 bits per channel")
+    rgb = ImageOps.invert(rgb) if container.is_negative else rgb
     method = _UPRIGHT.get(orientation)
     upright = rgb if method is None else rgb.transpose(method)
     others = "several pictures: the first is read" if _has_others(image) else ""

@@ -12,7 +12,8 @@ SNIFFED = 64  # bytes at the beginning that say what a file is
 PHOTO_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".png", ".apng", ".webp", ".avif", ".avifs", ".heic", ".heif"),
     *(".hif", ".jxl", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".jp2", ".j2k", ".jpf", ".jpx", ".jpc", ".j2c"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".qoi"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".qoi", ".psd", ".dds", ".ico", ".icns", ".sgi", ".ras", ".pcx"),
+    *(".dcx", ".xbm", ".xpm", ".msp", ".blp"),
 )
 RAW_SUFFIXES = (
     *(".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw"),
@@ -42,7 +43,10 @@ _SIGNATURES = (
     (b"\x01\xda", "SGI"),
     (b"\x59\xa6\x6a\x95", "SUN"),
 )
-_WEAK = ("BMP", "JXL", "ICO", "SGI", "TGA")  # other files begin so too: a name must say that they are photos
+_STRONG = {  # other files begin as photos of the other formats do: a name must say that they are photos
+    *("JPEG", "PNG", "GIF", "TIFF", "WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "QOI", "PSD", "DDS", "ICNS", "SUN"),
+}
+_NO_PHOTOS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS"}  # drawings, and what Pillow reads in no bounds
 _RAW_SIGNATURES = (
     (b"FUJIFILMCCD-RAW", 0, "Fujifilm"),
     (b"CR\x02", 8, "Canon"),
@@ -77,7 +81,7 @@ _CLASSES = {
     "SGI": "SgiImagePlugin.SgiImageFile",
     "SUN": "SunImagePlugin.SunImageFile",
 }
-_DECODED_IN_PYTHON = {"QOI", "BMP", "PPM", "SGI", "DDS"}
+_DECODED_IN_C = {"JPEG", "PNG", "GIF", "TIFF", "WEBP", "AVIF", "HEIF", "JPEG2000", "BMP", "PPM", "TGA", "PSD", "JXL"}
 
 
 def photo_format(data: bytes) -> str:
@@ -110,7 +114,7 @@ def photo_format(data: bytes) -> str:
 def is_photo(data: bytes) -> bool:
     """Return whether the first 64 bytes of a file without a photo's ending are clearly those of a photo."""
     try:
-        return photo_format(data) not in _WEAK
+        return photo_format(data) in _STRONG or _is_added(data)
     except DataError:
         return False
 
@@ -138,8 +142,8 @@ def image_class(name: str) -> type[ImageFile.ImageFile]:
 
 
 def is_decoded_in_python(name: str) -> bool:
-    """Return whether Pillow decodes a format by a loop in Python, which takes seconds for each few megapixels."""
-    return name in _DECODED_IN_PYTHON
+    """Return whether Pillow decodes a format by a loop in Python, which takes a second for each megapixel."""
+    return name not in _DECODED_IN_C
 
 
 def _iso_format(data: bytes) -> str:
@@ -164,8 +168,15 @@ def _looks_like_tga(data: bytes) -> bool:
 
 
 def _formats_of_others(data: bytes) -> Iterator[str]:
-    """Yield the formats of plugins that were added to Pillow and accept these bytes."""
-    for name, (factory, accept) in list(Image.OPEN.items()):
-        module = getattr(factory, "__module__", "")
-        if not module.startswith(("PIL.", "pillow_heif")) and accept is not None and accept(data) is True:
+    """Yield the formats of Pillow's other plugins, and of those added to it, that accept these bytes."""
+    Image.init()
+    data = data[:SNIFFED].ljust(SNIFFED, b"\0")  # some look at bytes without asking whether there are any
+    for name, (_, accept) in list(Image.OPEN.items()):
+        if name not in _NO_PHOTOS and accept is not None and accept(data) is True:
             yield name
+
+
+def _is_added(data: bytes) -> bool:
+    """Return whether these bytes are accepted by a plugin that was added to Pillow."""
+    modules = (getattr(Image.OPEN[name][0], "__module__", "") for name in _formats_of_others(data))
+    return any(not module.startswith(("PIL.", "pillow_heif")) for module in modules)

@@ -16,7 +16,8 @@ _MAX_DIRECTORIES = 1000
 _MAX_TAGS = 4096
 _MAX_METADATA = 65_536  # bytes
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)([0-9])")
-_SUBFILE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION = 254, 256, 257, 262, 274
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION = 254, 256, 257, 258, 262, 274
+_CHANNELS, _PLANES = 277, 284
 _SUB_DIRECTORIES, _PROFILE, _DNG_VERSION = 330, 34675, 50706
 _EXIF, _DATE, _DATE_TAKEN = 34665, 306, 36867
 _ASCII, _LONGEST_TEXT = 2, 64
@@ -78,11 +79,15 @@ class CleanTiff:
         data: The file.
         orientation: As EXIF has it; 1 where it says nothing.
         remark: What to tell of the other pictures; "" without any.
+        is_deep_colour: Whether it has 16 bits in several channels, of which Pillow keeps the upper eight.
+        is_deep_negative: Whether it is grey of 16 bits in which 0 is white, which Pillow takes for black.
     """
 
     data: bytes
     orientation: int
     remark: str
+    is_deep_colour: bool
+    is_deep_negative: bool
 
 
 def orientation_of(exif: bytes, xmp: bytes) -> int:
@@ -144,7 +149,12 @@ def largest_picture(data: bytes) -> CleanTiff:
         chosen = largest
     elif (count := sum(not file.value(page, _SUBFILE) & 5 for page in pages)) > 1:
         remark = f"holds {count} pictures: the first is read"
-    return CleanTiff(file.with_only(chosen), file.value(chosen, _ORIENTATION) or 1, remark)
+    is_deep, channels = file.value(chosen, _BITS) == 16, file.value(chosen, _CHANNELS) or 1
+    if is_deep and channels > 1 and file.value(chosen, _PLANES) == 2:
+        raise DataError("channels of 16 bits one after the other, which are not read: save it with 8 bits as RGB")
+    is_negative = is_deep and channels == 1 and _PHOTOMETRIC in chosen.tags and not file.value(chosen, _PHOTOMETRIC)
+    data, orientation = file.with_only(chosen), file.value(chosen, _ORIENTATION) or 1
+    return CleanTiff(data, orientation, remark, is_deep and channels > 1, is_negative)
 
 
 class _File:
