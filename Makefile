@@ -32,11 +32,15 @@ check: $(READY)
 wheel: $(READY)
 	.ci/try-wheel $(BIN)/python
 
+# The pages that are written by programs, then the site in site/; no network.
 docs: $(READY)
 	$(BIN)/python -m typer vicp.cli utils docs --name vicp --output docs/cli.md
 	$(BIN)/python docs/draw_architecture.py
 	$(BIN)/python docs/write_python_page.py
 	$(BIN)/python docs/write_openapi.py
+	$(BIN)/python docs/write_rest_page.py
+	$(BIN)/sphinx-build --fail-on-warning --quiet -c docs . site
+	@echo "The site is built: open site/index.html"
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -161,4 +165,4 @@ results: $(READY)
 	$(MAKE) ablations bridge
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo site docs/examples .pytest_cache .mypy_cache .ruff_cache .hypothesis

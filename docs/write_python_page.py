@@ -34,7 +34,7 @@ INTRODUCTION = """# Python
 
 Every public name of `vicp`, written from its docstring by `make docs`. `import vicp` is light, and PyTorch loads when
 it is needed: to teach, train and evaluate, and for models that are not exported.
-[The README](../README.md#from-python) shows the names together, and [the glossary](glossary.md) explains the terms.
+[The examples](../examples/README.md) show the names together, and [the glossary](glossary.md) explains the terms.
 `vicp.__version__` is the version as text.
 
 In the signatures `Photo` is a path, a PIL image or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `Photos` is one of

@@ -13,6 +13,23 @@ from vicp.errors import DataError, LockedError, VICPError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "2"
+PROBLEM_TYPES = {
+    400: "bad-photo",
+    401: "not-let-in",
+    403: "refused",
+    404: "not-found",
+    405: "wrong-method",
+    409: "conflict",
+    412: "changed-meanwhile",
+    413: "too-large",
+    415: "wrong-media-type",
+    422: "invalid",
+    423: "locked",
+    429: "busy",
+    500: "fault",
+    503: "not-ready",
+}
+"""Status → the last word of a problem's `type`; docs/errors.md has a paragraph for each."""
 
 
 class ProblemError(Exception):
@@ -57,7 +74,7 @@ def problem(
 
         return error_page(request, status, detail, headers)
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": problem_type(status),
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -66,6 +83,11 @@ def problem(
     if errors:
         body["errors"] = list(errors)
     return JSONResponse(body, status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def problem_type(status: int) -> str:
+    """Return the `type` of a problem; RFC 9457 has `about:blank` where it says no more than the status."""
+    return f"urn:vicp:problem:{PROBLEM_TYPES[status]}" if status in PROBLEM_TYPES else "about:blank"
 
 
 def status_of(error: VICPError) -> int:
