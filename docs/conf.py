@@ -52,7 +52,7 @@ def example_arguments(settings: Any, script: Any) -> list[str]:
     from examples.sample_photos import write_sample_photos
 
     place = Path(tempfile.mkdtemp())
-    photos = str(write_sample_photos(place / "photos"))
+    photos = str(write_sample_photos(place / "photos", individuals=12, photos_each=4))
     return [photos] if Path(script["src_file"]).name == "scikit_learn.py" else [photos, str(place / "herd")]
 
 

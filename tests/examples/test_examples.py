@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from examples.sample_photos import write_sample_photos
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -25,10 +26,7 @@ def number(pattern: str, text: str) -> float:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    assert run("sample_photos.py", folder) == f"wrote {folder}\n"
-    assert len(list(folder.rglob("*.png"))) == 48
-    return folder
+    return write_sample_photos(tmp_path_factory.mktemp("photos"), individuals=12, photos_each=4)
 
 
 def test_quickstart_tells_individuals_apart(photos: Path, tmp_path: Path) -> None:
