@@ -8,6 +8,7 @@ import typer
 
 from vicp.cli import gallery as gallery_commands
 from vicp.cli import gallery_edit
+from vicp.cli.camtrap import camtrap_darwin_core, camtrap_fill
 from vicp.cli.cluster import cluster, cluster_gallery
 from vicp.cli.data import data_check, data_split
 from vicp.cli.evaluation import evaluate
@@ -50,6 +51,8 @@ data_app = typer.Typer(help="Look at photo tables and folders, and split them.",
 app.add_typer(data_app, name="data")
 pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding labels.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
+camtrap_app = typer.Typer(help="Camtrap DP packages: who the animals are, and occurrences.", no_args_is_help=True)
+app.add_typer(camtrap_app, name="camtrap")
 for _command in (teach, identify, verify, cluster, serve, demo, evaluate, pretrain, train, ablate, export):
     app.command()(_command)
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
@@ -80,6 +83,8 @@ data_app.command("check")(data_check)
 data_app.command("split")(data_split)
 pairs_app.command("next")(pairs_next)
 pairs_app.command("add")(pairs_add)
+camtrap_app.command("fill")(camtrap_fill)
+camtrap_app.command("darwin-core")(camtrap_darwin_core)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vicp.cli.render import counted, identification_lines
 
 if TYPE_CHECKING:
+    from vicp.gallery.camtrap_fill import FillResult
     from vicp.gallery.enrollment.enroll import EnrollResult
     from vicp.gallery.enrollment.new_identity import NewIdentityResult
     from vicp.gallery.enrollment.reindex import ReindexResult
@@ -38,6 +39,20 @@ def enroll_lines(result: "EnrollResult") -> list[str]:
         lines.append(f"{result.near} of the new ones nearly equal a photo of the same name, as frames of a burst do.")
     if result.bad:
         lines.append(f"Left out {counted(len(result.bad), 'photo')} that cannot be used.")
+    return lines
+
+
+def fill_lines(result: "FillResult") -> list[str]:
+    """Return what became of the animals of a Camtrap DP package."""
+    promised = f", of which {result.promised} with a promised error rate" if result.promised else ""
+    individuals = counted(result.individuals, "individual")
+    lines = [f"{result.out}: {counted(result.filled, 'observation')} of {individuals} filled in{promised}."]
+    rest = [(result.named, "had an individual"), (result.new, "show somebody new"), (result.unsure, "cannot be told")]
+    said = [f"{count} {what}" for count, what in rest if count]
+    if said:
+        lines.append(f"Left as they were: {', '.join(said)}.")
+    if result.skipped:
+        lines.append(f"Left out {counted(result.skipped, 'photo')} that cannot be used.")
     return lines
 
 

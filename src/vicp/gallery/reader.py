@@ -12,6 +12,7 @@ from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
+from vicp.gallery.camtrap_fill import FillResult, fill_package
 from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.category_search import Question
 from vicp.gallery.cluster import LEVEL, ClusterMethod, Grouping, cluster_gallery
@@ -135,6 +136,48 @@ class GalleryReader:
         """
         return verify_in_gallery(
             self.encoder, self.snapshot, pair_table(a, b), category=category, question=Question(targets, prior_new)
+        )
+
+    def fill_camtrap(
+        self,
+        package: str | os.PathLike[str],
+        *,
+        out: str | os.PathLike[str] | None = None,
+        species: str | None = None,
+        category: str | None = None,
+        targets: ErrorTargets = DEFAULT_TARGETS,
+        prior_new: float = EVEN,
+        promised_only: bool = False,
+    ) -> FillResult:
+        """Write who each animal of a Camtrap DP package is, and nothing where nobody can say.
+
+        Observations that have an individual keep it. The one observation of a whole event gets one where all photos of
+        the event that show somebody known show the same. Two animals of one photo never get the same individual: the
+        likelier has it. Every byte of the package that this does not change stays as it was.
+
+        Args:
+            package: A folder or zip with `datapackage.json`.
+            out: A new folder or zip to write; None changes the package itself.
+            species: The scientific name to look at; None takes that of the category, or the only one of the package.
+            category: The gallery's; None lets its prompts decide.
+            targets: The error rates of a promise.
+            prior_new: P(somebody new) before an animal is seen.
+            promised_only: Leave out individuals whose error rate is not promised.
+
+        Raises:
+            DataError: The package is damaged, has several species and none is chosen, or photos cannot be used; then
+                nothing is written.
+            GalleryError: No such category, nothing enrolled, or another model.
+        """
+        return fill_package(
+            self.encoder,
+            self.snapshot,
+            Path(package),
+            out=None if out is None else Path(out),
+            species=species,
+            category=category,
+            question=Question(targets, prior_new),
+            promised_only=promised_only,
         )
 
     def cluster(

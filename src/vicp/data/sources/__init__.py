@@ -8,9 +8,11 @@ from stat import S_ISDIR
 
 import pandas as pd
 
+from vicp.data.camtrap.package import DESCRIPTOR, is_package
 from vicp.data.decoding.formats import PHOTO_SUFFIXES
 from vicp.data.photo_files import check_is_file
 from vicp.data.records import PhotoTable
+from vicp.data.sources.camtrap import read_camtrap
 from vicp.data.sources.cropped import crop_table, read_boxes
 from vicp.data.sources.cute import is_cute, read_cute
 from vicp.data.sources.detections import BoxFile
@@ -40,7 +42,8 @@ def open_photos(
 
     Args:
         source: A data set in the layout it is published in, any other folder as in `read_folder`, or a file whose
-            ending says what it is; JSON is a file of boxes, whose photos lie where it says.
+            ending says what it is: JSON is a file of boxes, whose photos lie where it says; a zip is a Camtrap DP
+            package.
         category: The one category to keep; where the source tells no categories, the name of the only one.
         need_identity: Whether every photo must have an identity.
         skip_bad: Leave out bad rows instead of raising.
@@ -88,6 +91,9 @@ def open_photos(
         raise ConfigError(f"{path}: is no folder, and --folders says what the folders of one are: leave it out")
     if suffix in TABLE_SUFFIXES:
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
+    if suffix == ".zip" or path.name == DESCRIPTOR:
+        package = path if suffix == ".zip" else path.parent
+        return read_camtrap(package, category=category, need_identity=need_identity, skip_bad=skip_bad)
     if suffix == BOXES_SUFFIX:
         given = boxes if isinstance(boxes, BoxFile) else BoxFile(path)
         if Path(given.path) != path or isinstance(boxes, str | os.PathLike):
@@ -95,8 +101,8 @@ def open_photos(
         return read_boxes(given, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
     if suffix not in PHOTO_SUFFIXES and not begins_as_photo(path):
         raise DataError(
-            f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}) "
-            "or a photo (.jpg .png .webp .avif .heic .tif and so on)"
+            f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}), "
+            "boxes (.json), a Camtrap DP package (.zip) or a photo (.jpg .png .webp .avif .heic .tif and so on)"
         )
     if need_identity:
         raise DataError(f"{path}: a single photo has no identity, expected a folder per identity or a table")
@@ -149,6 +155,7 @@ def _open_folder(
     if folders is not None:
         return read_by_names(root, folders=folders)
     layouts = (
+        (is_package, partial(read_camtrap, need_identity=need_identity)),
         (is_shopid10k, read_shopid10k),  # before PetFace, whose layout it has
         (is_petface, read_petface),
         (is_market, read_market),

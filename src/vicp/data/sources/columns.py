@@ -94,6 +94,7 @@ _SIDES = {
     **dict.fromkeys(
         ("r", "right", "rightside", "rightflank", "rhs", "rechts", "droite", "derecha", "derecho"), "right"
     ),
+    **dict.fromkeys(("unknown", "none", "nan", "na", "undefined"), ""),
 }
 _EXIF_DATE = re.compile(r"(\d{4}):(\d\d):(\d\d)( \d\d:\d\d(:\d\d)?)?")
 
@@ -247,7 +248,7 @@ def _all_detections(column: pd.Series) -> bool:
 
 
 def _side(value: object) -> object:
-    """Return "left" or "right" for the words for them, other viewpoints as they are."""
+    """Return "left" or "right" for the words for them, "" for "unknown", and other viewpoints as they are."""
     return _SIDES.get(re.sub(r"[\W_]+", "", str(value)).casefold(), value) if isinstance(value, str) else value
 
 

@@ -1,0 +1,76 @@
+"""Commands for Camtrap DP packages: fill in the individuals, and write occurrences."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vicp.cli.gallery import CategoryOption, embedding
+from vicp.cli.paths import check_out_file
+from vicp.cli.render_gallery import fill_lines
+from vicp.cli.shared import (
+    CacheOption,
+    ConfidenceOption,
+    EngineOption,
+    JsonOption,
+    PriorOption,
+    RateOption,
+    SkipBadOption,
+    error_targets,
+    print_result,
+)
+
+PackageArgument = Annotated[Path, typer.Argument(help="A Camtrap DP package: a folder, or a .zip.")]
+
+
+def camtrap_fill(
+    package: PackageArgument,
+    gallery: Annotated[str, typer.Option(help="The gallery of the individuals: a folder or a URI.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder or .zip to write.", show_default="the package itself")
+    ] = None,
+    species: Annotated[
+        str | None, typer.Option(help="The scientificName to look at, where the package has several.")
+    ] = None,
+    category: CategoryOption = None,
+    promised_only: Annotated[
+        bool, typer.Option("--promised-only", help="Leave out individuals whose error rate is not promised.")
+    ] = False,
+    prior_new: PriorOption = 0.5,
+    false_match_rate: RateOption = 0.05,
+    confidence: ConfidenceOption = 0.9,
+    skip_bad: SkipBadOption = False,
+    engine: EngineOption = "auto",
+    cache: CacheOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Write who each animal of a package is (individualID), and nothing where nobody can say; all else stays."""
+    from vicp.data.camtrap.package import CamtrapPackage
+
+    targets = error_targets(false_match_rate, confidence)
+    CamtrapPackage.open(package)
+    with embedding(gallery, "Identifying", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
+        result = opened.fill_camtrap(
+            package,
+            out=out,
+            species=species,
+            category=category,
+            targets=targets,
+            prior_new=prior_new,
+            promised_only=promised_only,
+        )
+    print_result(asdict(result), fill_lines(result), as_json)
+
+
+def camtrap_darwin_core(
+    package: PackageArgument,
+    out: Annotated[Path, typer.Argument(help="The CSV to write.")] = Path("occurrence.csv"),
+    as_json: JsonOption = False,
+) -> None:
+    """Write the animals of a package as a Darwin Core occurrence table, with the individual as organismID."""
+    from vicp.data.camtrap.darwin_core import write_occurrences
+
+    check_out_file(out, ".csv")
+    count = write_occurrences(package, out)
+    print_result({"occurrences": count, "out": str(out)}, [f"{out} holds {count} occurrences."], as_json)
