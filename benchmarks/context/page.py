@@ -38,6 +38,9 @@ MEANINGS = {
     "of the support, or what leads it there by a standard error, from the pairs alone: what `vicp teach` does; nothing "
     "that takes gradient steps is among it",
     "chosen_identities": "the same, from the identities of the same photos",
+    "chosen_patches": "and then the first 50 photos in a new order, by how alike patches are as well, with a weight "
+    "chosen on held-out individuals",
+    "chosen_k_reciprocal": "and then the first 50 photos in a new order by k-reciprocal neighbours",
     "chosen_repaired": "likewise, the photos dealt anew to the identities, which then say nothing",
     "tuned_pairs": "the own prompt after a few gradient steps, from the pairs alone",
     "tuned_identities": "the same, from the identities",

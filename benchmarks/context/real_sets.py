@@ -22,6 +22,7 @@ from vicp.evaluation.config import Adapting, EvaluationConfig, adapt_support
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.methods import parse_method
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.reranking.stages import Stage
 from vicp.evaluation.result_cache import MethodResult, part_path
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.task import EvaluationTask
@@ -39,11 +40,16 @@ OF_ADAPTATION = {  # by row of a method result; each also has the frozen backbon
     },
     "metric": {"metric": "metric"},
     "tuned": {"tuned_identities": "tuned"},
-    "auto": {"chosen_identities": "auto"},
+    "auto": {
+        "chosen_identities": "auto",
+        "chosen_patches": "auto + patches",
+        "chosen_k_reciprocal": "auto + k-reciprocal",
+    },
     "auto_repaired": {"chosen_repaired": "auto"},
     "prompt": {"prompt": "prompt"},
     **{name: {name: "prompt"} for name in ("prompt_shuffled", "emitted_metric", "no_llm")},
 }
+STAGES: dict[str, tuple[Stage, ...]] = {"auto": ("patches", "k-reciprocal")}  # by adaptation
 TRIPLET_PLUS = "triplet_plus_identities"
 ADAPTATIONS = (*OF_ADAPTATION, "finetuned")  # the last of no checkpoint, but Triplet
 
@@ -208,7 +214,8 @@ def runner_of(
     k: int,
 ) -> EvaluationRunner:
     variant = VARIANTS.get(checkpoint.adaptations[0])
-    settings = repr((checkpoint.adaptations, steps_of(suite, checkpoint.adaptations, k), sets.draws, SHORTLIST))
+    stages = STAGES.get(checkpoint.adaptations[0], ())
+    settings = repr((checkpoint.adaptations, steps_of(suite, checkpoint.adaptations, k), sets.draws, SHORTLIST, stages))
     digest = hashlib.blake2b(settings.encode(), digest_size=4).hexdigest()
     config = EvaluationConfig(
         find_protocol("vicp-retrieval"),
@@ -216,6 +223,7 @@ def runner_of(
         num_draws=sets.draws,
         seed=SEED,
         adaptations=checkpoint.adaptations if variant is None else (variant.scored_as,),
+        stages=stages,
         shortlist=SHORTLIST,
         adapt=adapting(suite, k, variant),
         out=sets.runs / path.stem / f"K{k}-{digest}",

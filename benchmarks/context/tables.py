@@ -16,6 +16,8 @@ HEADLINE = 16
 REAL_PAIRS = (
     ("chosen_identities", "frozen"),
     ("chosen_identities", "chosen_repaired"),
+    ("chosen_patches", "chosen_identities"),
+    ("chosen_k_reciprocal", "chosen_identities"),
     ("own", "shuffled"),
     ("tuned_identities", "shuffled"),
     ("own", "null"),

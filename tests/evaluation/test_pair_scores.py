@@ -13,6 +13,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.in_context import log_odds_same, probability_same
 from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.load import load_model
+from vicp.adapt.local_matching import LocalMatching, PatchWhitening, middle_patches, patch_similarity
 from vicp.adapt.methods.generated import infer_prompt
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Whitening
@@ -20,9 +21,11 @@ from vicp.data.images import normalise
 from vicp.data.support import Support
 from vicp.errors import DataError
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, candidate_pairs
+from vicp.evaluation.reranking.local_scores import local_scores
 from vicp.evaluation.reranking.patch_scores import patch_scores
 from vicp.evaluation.reranking.rerank import rerank
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist
+from vicp.evaluation.reranking.stages import STAGES, stages_of
 from vicp.evaluation.reranking.verifier_scores import verifier_scores
 from vicp.evaluation.task import RetrievalTask
 from vicp.losses.alignment import ot_distance
@@ -139,3 +142,23 @@ def test_empty_shortlists_need_no_photos(embedder, pixels, adaptation):
     pairs = candidate_pairs(shortlist, query_photos=np.arange(2), gallery_photos=np.arange(2, 8))
     assert np.isneginf(patch_scores(embedder, pixels, pairs)).all()
     assert np.isneginf(verifier_scores(embedder, pixels, pairs, adaptation)).all()
+
+
+def test_local_scores_add_patches_to_the_first_stage(embedder, pixels, everyone):
+    shortlist, pairs = everyone
+    matching = LocalMatching(PatchWhitening.fit(middle_patches(embedder, pixels)), 0.5)
+    scores = local_scores(embedder, pixels, shortlist, pairs, matching, batch_size=5)
+    patches = matching.patches(embedder)(pixels)
+    for query, row in enumerate(shortlist.rows):
+        expected = 1 + 0.5 * patch_similarity(patches[[query] * 7], patches[row[:-1]])
+        np.testing.assert_allclose(scores[query, :-1], expected, atol=1e-3)
+    assert np.isneginf(scores[:, -1]).all()
+    assert rerank(shortlist, scores).rows[:, 0].tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
+    np.testing.assert_array_equal(local_scores(embedder, pixels, shortlist, pairs, None), shortlist.similarity)
+
+
+def test_which_stages_follow_an_adaptation():
+    assert stages_of("auto", ("patches", "ot"), has_verifier=True) == ("ot", "patches")
+    assert stages_of("generated", (), has_verifier=True) == ("verifier",)
+    assert stages_of("null", STAGES, has_verifier=False) == ("ot", "k-reciprocal")
+    assert stages_of("metric", STAGES, has_verifier=True) == ()

@@ -253,6 +253,8 @@ def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], c
     """
     if config.shortlist != EvaluationConfig.shortlist and not config.stages and not any(map(has_verifier, methods)):
         raise ConfigError("shortlist has no effect without a second stage: name one in rerank, or leave it out")
+    if "patches" in config.stages and config.adaptations is not None and "auto" not in config.adaptations:
+        raise ConfigError("the second stage patches re-orders what auto chooses: add auto to adapt, or leave it out")
     for method in methods:
         check_supported(method, config.adaptations)
         if method.embedder is None:

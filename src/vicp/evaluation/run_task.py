@@ -27,7 +27,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.evaluation.config import EvaluationConfig, adaptations_to_run
-from vicp.evaluation.reranking.stages import Stage, rerank_task
+from vicp.evaluation.reranking.stages import rerank_task, stages_of
 from vicp.evaluation.result_cache import CONTROL_ROWS, MethodResult, control_row
 from vicp.evaluation.scoring import TaskResult, score_task
 from vicp.evaluation.task import EvaluationTask, LoadedTask
@@ -155,7 +155,7 @@ class _TaskRun:
             collector.put("null", score_task(loaded_task, frozen))
         task_run = cls(embedder, table, loaded_task, config, frozen, collector)
         if embedder.model is None:
-            task_run.add_stages("null", None, frozen)
+            task_run.add_stages("null", frozen)
         return task_run
 
     def embed(self, adaptation: Prompt | Embedder) -> Tensor:
@@ -174,21 +174,19 @@ class _TaskRun:
             self.collector.put(name, score_task(self.loaded_task, embeddings))
         if isinstance(adaptation, Prompt) and name == "auto":
             self.collector.chosen[adaptation.recipe.method] += 1
-        if isinstance(adaptation, Prompt) and name == "generated":
-            self.add_stages(name, adaptation, embeddings)
+        if isinstance(adaptation, Prompt):
+            self.add_stages(name, embeddings, adaptation, support)
 
-    def add_stages(self, base: str, adaptation: Prompt | None, embeddings: Tensor) -> None:
-        """Add the requested second stages and, for a VICP model, always the verifier: the context report shows it."""
-        stages: dict[Stage, None] = dict.fromkeys((*self.config.stages, "verifier"))
-        if self.embedder.model is None:
-            del stages["verifier"]
-        for stage in stages:
+    def add_stages(
+        self, base: str, embeddings: Tensor, prompt: Prompt | None = None, support: EncodedSupport | None = None
+    ) -> None:
+        """Add the second stages that re-order what an adaptation finds."""
+        size = self.config.shortlist
+        for stage in stages_of(base, self.config.stages, has_verifier=self.embedder.model is not None):
             row = f"{base} + {stage}"
             with self.collector.clock(row):
-                size = self.config.shortlist
-                self.collector.put(
-                    row, rerank_task(stage, self.embedder, self.loaded_task, embeddings, adaptation, size=size)
-                )
+                result = rerank_task(stage, self.embedder, self.loaded_task, embeddings, prompt, support, size=size)
+                self.collector.put(row, result)
 
     def run_controls(self, support: EncodedSupport, other: EncodedSupport) -> None:
         """Score every control context, compare its prompt with the own one, and let the LLM predict labels."""

@@ -220,6 +220,20 @@ class Backbone(nn.Module):
             tokens = self.vit.post_layernorm(tokens)
         return _split(tokens, self.num_patches(pixels.shape[-2], pixels.shape[-1]))
 
+    def middle_patches(self, pixels: Tensor) -> Tensor:
+        """Return the patch tokens of B photos (B, 3, H, W) after three fifths of the layers, without prompt: (B, N, D).
+
+        There they still say what a patch shows; later layers spread over all patches what the photo shows.
+        """
+        layer, found = self.layers[max(round(0.6 * len(self.layers)) - 1, 0)], []
+        hook = layer.register_forward_hook(lambda _, __, output: found.append(output))
+        try:
+            self.encode(pixels)
+        finally:
+            hook.remove()
+        tokens = found[0] if isinstance(found[0], Tensor) else found[0][0]  # (B, P+N, D)
+        return self.split(tokens, pixels.shape[-1]).patches
+
     def split(self, tokens: Tensor, size: int) -> Encoding:
         """Return the encoding whose `tokens` are these (..., P+N, D), of photos of size x size pixels."""
         return _split(tokens, self.num_patches(size, size))

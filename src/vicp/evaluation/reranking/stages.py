@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.encoded_support import EncodedSupport
+from vicp.adapt.local_matching import fit_local_matching
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
-from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, candidate_pairs
+from vicp.evaluation.reranking.candidate_pairs import candidate_pairs
 from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores
+from vicp.evaluation.reranking.local_scores import local_scores
 from vicp.evaluation.reranking.patch_scores import patch_scores
 from vicp.evaluation.reranking.rerank import reranked_retrieval
 from vicp.evaluation.reranking.shortlist import find_shortlist
@@ -20,7 +23,7 @@ from vicp.evaluation.reranking.verifier_scores import verifier_scores
 from vicp.evaluation.scoring import TaskResult
 from vicp.evaluation.task import LoadedTask
 
-Stage = Literal["ot", "verifier", "k-reciprocal"]
+Stage = Literal["ot", "verifier", "k-reciprocal", "patches"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
@@ -36,8 +39,30 @@ def find_stages(names: Sequence[str]) -> tuple[Stage, ...]:
     return tuple(stage for stage in STAGES if stage in names)
 
 
+def stages_of(adaptation: str, wanted: Sequence[Stage], *, has_verifier: bool) -> tuple[Stage, ...]:
+    """Return the stages that re-order what an adaptation finds, of those that are wanted.
+
+    Of a VICP model the verifier always follows the generated prompt, whose context it reads: the context report shows
+    it. Patches follow what "auto" chooses: how much they count is chosen as that is, on held-out individuals.
+    """
+    possible: dict[str, tuple[Stage, ...]] = {
+        "null": ("ot", "k-reciprocal"),
+        "generated": ("ot", "verifier", "k-reciprocal"),
+        "auto": ("ot", "k-reciprocal", "patches"),
+    }
+    wanted = (*wanted, "verifier") if has_verifier else wanted
+    return tuple(stage for stage in possible.get(adaptation, ()) if stage in wanted)
+
+
 def rerank_task(
-    stage: Stage, embedder: Embedder, loaded_task: LoadedTask, embeddings: Tensor, prompt: Prompt | None, *, size: int
+    stage: Stage,
+    embedder: Embedder,
+    loaded_task: LoadedTask,
+    embeddings: Tensor,
+    prompt: Prompt | None,
+    support: EncodedSupport | None,
+    *,
+    size: int,
 ) -> TaskResult:
     """Return the result after a second stage has re-ordered the first `size` photos of each query.
 
@@ -47,6 +72,7 @@ def rerank_task(
         loaded_task: The task, m photos.
         embeddings: Of these (m, D), of the first stage.
         prompt: What made them; None for the plain backbone, which has no verifier.
+        support: That the prompt was taught by; None for the plain backbone.
         size: Of the shortlist.
     """
     task = loaded_task.embedded(embeddings)
@@ -54,16 +80,14 @@ def rerank_task(
     if stage == "k-reciprocal":
         return TaskResult(reranked_retrieval(task, shortlist, k_reciprocal_scores(task, shortlist)), np.zeros(0))
     pairs = candidate_pairs(shortlist, query_photos=loaded_task.query, gallery_photos=loaded_task.gallery)
-    scores = _pair_scores(stage, embedder, loaded_task.pixels, pairs, prompt)
-    return TaskResult(reranked_retrieval(task, shortlist, scores), np.zeros(0))
-
-
-def _pair_scores(
-    stage: Stage, embedder: Embedder, pixels: Tensor, pairs: CandidatePairs, prompt: Prompt | None
-) -> NDArray[np.float32]:
-    """Return scores (Q, k) of the shortlist's places from the photos of each pair."""
+    scores: NDArray[np.floating]
     if stage == "ot":
-        return patch_scores(embedder, pixels, pairs, prompt=prompt)
-    if prompt is None:
-        raise ValueError("the verifier needs a prompt with slot states")
-    return verifier_scores(embedder, pixels, pairs, prompt)
+        scores = patch_scores(embedder, loaded_task.pixels, pairs, prompt=prompt)
+    elif prompt is None or support is None:
+        raise ValueError(f"{stage} needs a prompt and its support")
+    elif stage == "verifier":
+        scores = verifier_scores(embedder, loaded_task.pixels, pairs, prompt)
+    else:
+        matching = fit_local_matching(embedder, support, prompt)
+        scores = local_scores(embedder, loaded_task.pixels, shortlist, pairs, matching)
+    return TaskResult(reranked_retrieval(task, shortlist, scores), np.zeros(0))
