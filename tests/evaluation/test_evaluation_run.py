@@ -12,12 +12,13 @@ import torch
 from vicp.adapt.load import load_model
 from vicp.adapt.methods.generated import infer_prompt
 from vicp.adapt.prompt import Prompt
+from vicp.data.procedural.world import world_photos
+from vicp.data.records import PhotoTable
 from vicp.errors import ConfigError
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
 from vicp.evaluation.methods import make_methods
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.result_cache import MethodResult
 from vicp.evaluation.results import Evaluation
@@ -38,10 +39,15 @@ CONFIG = EvaluationConfig(
 )
 
 
+def small_world(num_categories: int) -> PhotoTable:
+    """Four photos each of sixteen individuals a category, whose silhouettes and rules no training saw."""
+    frame = world_photos(num_categories=num_categories, num_identities=16, photos_per_identity=4)
+    return PhotoTable(frame.assign(row=np.arange(1, len(frame) + 1)), None)
+
+
 def run(out: Path, *methods: str, draws: int = 2) -> Evaluation:
     config = dataclasses.replace(CONFIG, num_draws=draws, out=out)
-    table = world_table(num_categories=2, seed=0)
-    return run_evaluation(config, make_methods(methods), table, source=None, name="the procedural world")
+    return run_evaluation(config, make_methods(methods), small_world(2), source=None, name="the procedural world")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +80,7 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
 
 def test_a_row_equals_retrieval_computed_by_hand(done: Evaluation) -> None:
     """A category, embedded and ranked anew by hand."""
-    table = world_table(num_categories=2, seed=0)
+    table = small_world(2)
     tasks, _ = make_tasks(table, CONFIG.protocol, source=None, seed=0)
     embedder, task = load_model("mini"), tasks[1]
     identities = np.array(table.identities)[task.query]
@@ -170,7 +176,7 @@ def test_a_method_result_survives_its_file(folder: Path, done: Evaluation, tmp_p
 def test_evaluate_takes_models_and_names_and_keeps_no_folder() -> None:
     embedder = load_model("mini").without_progress()
     settings = {"pairs": 8, "support_draws": 1, "adapt": ("null",), "diagnose": False}
-    report = evaluate([embedder, "frozen:mini"], world_table(num_categories=1, seed=0), **settings)
+    report = evaluate([embedder, "frozen:mini"], small_world(1), **settings)
     assert report.methods == {"mini": embedder.fingerprint, "frozen:mini": report.methods["frozen:mini"]}
     model, plain = (next(row for row in report.rows if row.method == name) for name in report.methods)
     assert (model.adaptation, model.values) == ("null", plain.values)
@@ -180,7 +186,7 @@ def test_evaluate_takes_models_and_names_and_keeps_no_folder() -> None:
 
 
 def test_scores_of_pairs_are_cosines_of_their_photos() -> None:
-    table = world_table(num_categories=1, seed=0)
+    table = small_world(1)
     tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)
     embedder = load_model("mini")
     with load_task(embedder, table, tasks[0]) as loaded_task:
