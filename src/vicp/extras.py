@@ -20,10 +20,14 @@ EXTRAS = {
 }
 """Extra → what needs it, and the modules it brings. `pyproject.toml` has the versions."""
 
+WITHOUT_TORCH = ("torch", "transformers")  # what a container of the runtime leaves out
+
 
 def missing_line(module: str) -> str | None:
-    """Return what needs this module and how to install it, or None where no extra brings it."""
+    """Return what needs this module and how to install it, or None where neither an extra nor PyTorch is missing."""
     package = module.split(".")[0]
+    if package in WITHOUT_TORCH:
+        return f"this needs {package}, which is not installed here: pip install {' '.join(WITHOUT_TORCH)}"
     for extra, (purpose, packages) in EXTRAS.items():
         if package in packages:
             return f"{purpose} needs {package}, which is not installed: pip install 'vicp[{extra}]'"

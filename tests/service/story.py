@@ -41,7 +41,7 @@ class Server:
 
     def __init__(self, gallery: Path, cache: Path, *, model: str = "tiny", options: tuple[str, ...] = ()) -> None:
         self._gallery, self._cache, self._model, self._options = gallery, cache, model, options
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
@@ -55,12 +55,13 @@ class Server:
         }
         command = [sys.executable, "-m", "vicp", "serve", str(self._gallery), "--port", str(self.port)]
         command += ["--model", self._model, "--author", "ann", *self._options]
-        self._log = self._gallery.with_name("serve.log").open("a")
+        log = self._gallery.with_name("serve.log")
+        self._log = log.open("a")
         began = time.monotonic()
         self.process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)
-        self._wait_for("/health/live")
+        wait_for(self.url + "/health/live", self.process, log)
         self.seconds_to_first_page = time.monotonic() - began
-        self._wait_for("/health/ready")
+        wait_for(self.url + "/health/ready", self.process, log)
 
     def kill(self) -> None:
         """Kill it, as `kill -9` does."""
@@ -75,16 +76,18 @@ class Server:
         self._log.close()
         return code
 
-    def _wait_for(self, address: str) -> None:
-        for _ in range(1200):
-            assert self.process.poll() is None, self._gallery.with_name("serve.log").read_text()
-            try:
-                with urllib.request.urlopen(self.url + address, timeout=5) as answer:
-                    if answer.status == 200:
-                        return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(f"{address} did not answer")
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
+    """Wait until the address of a server answers."""
+    for _ in range(1200):
+        assert process.poll() is None, "" if log is None else log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"{url} did not answer")
 
 
 @contextmanager
@@ -109,7 +112,7 @@ def open_page(browser: Any, *, width: int = 1280, height: int = 800, scheme: str
     return page
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
