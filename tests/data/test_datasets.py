@@ -9,7 +9,7 @@ import pytest
 from vicp.data.sources import open_photos
 from vicp.data.sources.cute import read_cute
 from vicp.data.sources.market import read_market, read_msmt17, read_veri
-from vicp.data.sources.wildlife import read_wildlife
+from vicp.data.sources.metadata import read_metadata
 from vicp.errors import DataError
 
 LayOut = Callable[..., Path]
@@ -104,7 +104,7 @@ def test_cute(tmp_path: Path, above: str, lay_out: LayOut) -> None:
 
 def test_wildlife(wildlife: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        table = read_wildlife(wildlife)
+        table = read_metadata(wildlife)
     assert table.identities == ("Turtles/t001", "Turtles/t002")
     assert list(table.frame["row"]) == [1, 3]
     assert list(table.frame["split"]) == ["train", ""]
@@ -112,24 +112,24 @@ def test_wildlife(wildlife: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert list(table.frame["viewpoint"]) == ["left", ""]
     assert "1 photo named 'unknown', a word for nobody: it is left out" in caplog.text
     assert table.photo_bytes(0) == b""
-    assert read_wildlife(wildlife, category="turtle").categories == ("turtle",)
-    assert list(read_wildlife(wildlife, need_identity=False).frame["identity"]) == ["t001", None, "t002"]
+    assert read_metadata(wildlife, category="turtle").categories == ("turtle",)
+    assert list(read_metadata(wildlife, need_identity=False).frame["identity"]) == ["t001", None, "t002"]
 
 
 def test_wildlife_species_and_bad_rows(wildlife: Path, write: Write) -> None:
     lines = ("1,a.jpg,zebra", ",b.jpg,zebra", "1,c.jpg,lion", "2,a.jpg,lion")
     write(wildlife, "metadata.csv", "identity,path,species", *lines)
     with pytest.raises(DataError, match=r"metadata\.csv: 2 photos cannot be used") as caught:
-        read_wildlife(wildlife)
+        read_metadata(wildlife)
     assert "row 2 (b.jpg): no identity" in str(caught.value)
     assert "row 4 (a.jpg): the same path as row 1" in str(caught.value)
-    table = read_wildlife(wildlife, skip_bad=True)
+    table = read_metadata(wildlife, skip_bad=True)
     assert table.identities == ("zebra/1", "lion/1")
     assert len(table.skipped) == 2
-    assert read_wildlife(wildlife, category="lion", skip_bad=True).identities == ("lion/1",)
+    assert read_metadata(wildlife, category="lion", skip_bad=True).identities == ("lion/1",)
     write(wildlife, "metadata.csv", "identity,path", "unknown,a.jpg")
     with pytest.raises(DataError, match=r"'unknown', a word for nobody: .*no photo is left"):
-        read_wildlife(wildlife)
+        read_metadata(wildlife)
 
 
 @pytest.mark.parametrize(

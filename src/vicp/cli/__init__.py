@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vicp.cli import gallery as gallery_commands
-from vicp.cli import gallery_edit
+from vicp.cli import gallery_edit, gallery_export
 from vicp.cli.camtrap import camtrap_darwin_core, camtrap_fill
 from vicp.cli.cluster import cluster, cluster_gallery
 from vicp.cli.data import data_check, data_split
@@ -69,7 +69,7 @@ for _gallery_command in (
     gallery_edit.rename,
     gallery_edit.remove,
     gallery_edit.stats,
-    gallery_edit.export,
+    gallery_export.export,
     gallery_edit.log,
     gallery_edit.undo,
     gallery_edit.restore,

@@ -19,10 +19,16 @@ ReportOption = Annotated[
 ]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the answers as a CSV.")]
 
+LabelStudioOption = Annotated[
+    Path | None,
+    typer.Option("--label-studio", help="Write the answers to correct in Label Studio, one .json."),
+]
 
-def check_answer_files(report: Path | None, csv: Path | None) -> None:
+
+def check_answer_files(report: Path | None, csv: Path | None, label_studio: Path | None = None) -> None:
     """Raises `ConfigError` where a file cannot be written, or has another ending than its kind has."""
-    for option, path, suffix in (("--report", report, ".html"), ("--csv", csv, ".csv")):
+    files = (("--report", report, ".html"), ("--csv", csv, ".csv"), ("--label-studio", label_studio, ".json"))
+    for option, path, suffix in files:
         check_out_file(path, suffix, option=option)
 
 
@@ -34,6 +40,7 @@ def write_identification_files(
     *,
     report: Path | None,
     csv: Path | None,
+    label_studio: Path | None,
 ) -> list[str]:
     """Write the files that were asked for, and return a line for each.
 
@@ -44,6 +51,7 @@ def write_identification_files(
         known: Give the photos of candidates.
         report: The page.
         csv: The CSV.
+        label_studio: The tasks.
     """
     if csv is not None:
         from vicp.gallery.report.answer_table import write_identifications_csv
@@ -53,7 +61,12 @@ def write_identification_files(
         from vicp.gallery.report.answer_page import write_identifications
 
         write_identifications(report, found.identifications, encoder=encoder, queries=queries, known=known())
-    return _written(report, csv)
+    if label_studio is None:
+        return _written(report, csv)
+    from vicp.gallery.labelling.label_studio_tasks import write_photo_tasks
+
+    interface = write_photo_tasks(label_studio, found.identifications, queries, fingerprint=encoder.fingerprint)
+    return _written(report, csv, label_studio, interface)
 
 
 def write_verification_files(

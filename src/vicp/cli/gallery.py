@@ -11,6 +11,7 @@ import typer
 import vicp
 from vicp.cli.answers import (
     CsvOption,
+    LabelStudioOption,
     ReportOption,
     check_answer_files,
     write_identification_files,
@@ -140,6 +141,7 @@ def identify(
     cache: CacheOption = True,
     report: ReportOption = None,
     csv: CsvOption = None,
+    label_studio: LabelStudioOption = None,
     viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -148,7 +150,7 @@ def identify(
 
     if category is not None and not unknown:
         raise ConfigError("--no-unknown has no effect with --category, which no photo is asked to fit: leave it out")
-    check_answer_files(report, csv)
+    check_answer_files(report, csv, label_studio)
     targets = error_targets(false_match_rate, confidence)
     crops = CropOptions(boxes, min_confidence, margin)
     queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
@@ -157,7 +159,13 @@ def identify(
             queries, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
         )
         written = write_identification_files(
-            found, queries, opened.encoder, lambda: photos_of_gallery(opened.snapshot), report=report, csv=csv
+            found,
+            queries,
+            opened.encoder,
+            lambda: photos_of_gallery(opened.snapshot),
+            report=report,
+            csv=csv,
+            label_studio=label_studio,
         )
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 

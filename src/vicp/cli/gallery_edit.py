@@ -1,8 +1,8 @@
-"""Commands for a gallery: edit names, look at the history and undo, export."""
+"""Commands for a gallery: edit names, look at the history and undo."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -111,24 +111,6 @@ def stats(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
     """Say what is in a gallery."""
     result = vicp.Gallery.open(gallery).stats()
     print_result(asdict(result), stats_lines(result), as_json)
-
-
-def export(
-    gallery: GalleryArgument,
-    out: Annotated[Path, typer.Argument(help="A .csv or .parquet file, or with --fiftyone a new folder.")],
-    fiftyone: Annotated[
-        bool, typer.Option("--fiftyone", help="A folder as FiftyOneImageClassificationDataset reads it.")
-    ] = False,
-    pairs: Annotated[bool, typer.Option("--pairs", help="The labelled pairs in place of the photos.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a gallery out: facts as CSV, everything as Parquet, photos with labels for FiftyOne, or labelled pairs."""
-    if pairs and fiftyone:
-        raise ConfigError("give --pairs or --fiftyone, not both: FiftyOne's layout has no pairs")
-    layout: Literal["table", "fiftyone", "pairs"] = "fiftyone" if fiftyone else "pairs" if pairs else "table"
-    count = vicp.Gallery.open(gallery).export(out, layout=layout)
-    unit, what = ("pairs", "labelled pairs") if pairs else ("photos", "photos")
-    print_result({unit: count, "out": str(out)}, [f"{out} holds {count} {what}."], as_json)
 
 
 def log(gallery: GalleryArgument, as_json: JsonOption = False) -> None:

@@ -32,6 +32,9 @@ PhotosArgument = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option(help="The CSV to write: left, right and an empty column same.")]
 SheetOption = Annotated[Path | None, typer.Option(help="An HTML page of these pairs to look at and label.")]
+TasksOption = Annotated[
+    Path | None, typer.Option("--label-studio", help="A task per pair for Label Studio, one .json.")
+]
 CountOption = Annotated[int, typer.Option(min=1, help="How many pairs.")]
 PairsOption = Annotated[Path | None, typer.Option(help="The labelled pairs there are (left, right, same).")]
 PromptOption = Annotated[Path | None, typer.Option(help="The category's prompt so far, from `vicp teach`.")]
@@ -50,6 +53,7 @@ def pairs_next(
     photos: PhotosArgument,
     out: OutOption = Path("next.csv"),
     sheet: SheetOption = None,
+    label_studio: TasksOption = None,
     count: CountOption = 16,
     pairs: PairsOption = None,
     prompt: PromptOption = None,
@@ -70,12 +74,14 @@ def pairs_next(
 ) -> None:
     """Propose the pairs of photos whose labels would teach most."""
     from vicp.gallery.labelling.contact_sheet import write_sheet
+    from vicp.gallery.labelling.label_studio_tasks import write_pair_tasks
     from vicp.gallery.labelling.pair_files import require_no_loss
     from vicp.gallery.labelling.proposals import propose_from, write_proposals
 
     require_no_loss(out, pairs)
     check_out_file(out, ".csv")
     check_out_file(sheet, option="--sheet")
+    check_out_file(label_studio, ".json", option="--label-studio")
     crops = CropOptions(boxes, min_confidence, margin)
     table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
     taught = load_prompt(prompt)
@@ -99,12 +105,15 @@ def pairs_next(
     if sheet is not None:
         write_sheet(sheet, proposals.pairs, table, title=f"{counted(len(proposals.pairs), 'pair')} of {photos.name}")
         lines.append(f"Wrote {sheet}: open it to label them by eye.")
+    if label_studio is not None:
+        interface = write_pair_tasks(label_studio, proposals.pairs, table)
+        lines.append(f"Wrote {label_studio}, and {interface} for its labelling interface; add its export the same way.")
     files = {"csv": str(out), "sheet": None if sheet is None else str(sheet)}
     print_result({**asdict(proposals), **files}, lines, as_json)
 
 
 def pairs_add(
-    labelled: Annotated[Path, typer.Argument(help="A CSV with left, right and same; rows with an empty same wait.")],
+    labelled: Annotated[Path, typer.Argument(help="A CSV with left, right and same, or an export of Label Studio.")],
     photos: Annotated[Path, typer.Option(help="The photos the pairs speak of: a folder or a table.")],
     to: Annotated[Path, typer.Option(help="The CSV of pairs to add to; made if absent.")] = Path("pairs.csv"),
     no_names: NoNamesOption = False,

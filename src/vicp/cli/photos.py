@@ -11,6 +11,7 @@ import typer
 import vicp
 from vicp.cli.answers import (
     CsvOption,
+    LabelStudioOption,
     ReportOption,
     check_answer_files,
     write_identification_files,
@@ -112,13 +113,14 @@ def identify(
     cache: CacheOption = True,
     report: ReportOption = None,
     csv: CsvOption = None,
+    label_studio: LabelStudioOption = None,
     viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say whom of a gallery each photo shows: the likeliest, the next and somebody new, each with its probability."""
     from vicp.gallery.report.answer_page import photos_of_table
 
-    check_answer_files(report, csv)
+    check_answer_files(report, csv, label_studio)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
     known = open_known(gallery, column, folders, skip_bad=skip_bad)
     crops = CropOptions(boxes, min_confidence, margin)
@@ -130,7 +132,13 @@ def identify(
             queries, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top
         )
         written = write_identification_files(
-            found, queries, opened.encoder, lambda: photos_of_table(known), report=report, csv=csv
+            found,
+            queries,
+            opened.encoder,
+            lambda: photos_of_table(known),
+            report=report,
+            csv=csv,
+            label_studio=label_studio,
         )
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from vicp.gallery.enrollment.enroll import EnrollResult
     from vicp.gallery.enrollment.new_identity import NewIdentityResult
     from vicp.gallery.enrollment.reindex import ReindexResult
+    from vicp.gallery.export.captures import CaptureHistories
+    from vicp.gallery.export.wildbook import WildbookExport
     from vicp.gallery.labelling.labels import LabelResult
     from vicp.gallery.labelling.pair_files import AddPairsResult
     from vicp.gallery.labelling.proposals import PairProposals
@@ -53,6 +55,31 @@ def fill_lines(result: "FillResult") -> list[str]:
         lines.append(f"Left as they were: {', '.join(said)}.")
     if result.skipped:
         lines.append(f"Left out {counted(result.skipped, 'photo')} that cannot be used.")
+    return lines
+
+
+def capture_lines(histories: "CaptureHistories") -> list[str]:
+    """Return what the capture histories hold, what is promised of the names, and the warning."""
+    first, last = histories.occasions[0], histories.occasions[-1]
+    occasions = counted(len(histories.occasions), "occasion")
+    lines = [
+        f"{histories.out}: {counted(histories.individuals, 'individual')} ({histories.category}) on {occasions}, "
+        f"{first} to {last}; {counted(histories.sightings, 'sighting')}."
+    ]
+    counts = {"without a day": histories.undated, "on no occasion": histories.outside, "unnamed": histories.unnamed}
+    left = [f"{count} {what}" for what, count in counts.items() if count]
+    if left:
+        lines.append(f"Photos left out: {', '.join(left)}.")
+    return [*lines, *histories.promises, histories.warning]
+
+
+def wildbook_lines(sheets: "WildbookExport", out: Path) -> list[str]:
+    """Return what the sheets for Wildbook hold."""
+    lines = [f"{out} holds {counted(sheets.rows, 'encounter')} in {', '.join(sheets.sheets)}, and the photos."]
+    if sheets.nameless:
+        lines.append(f"{sheets.nameless} of them have no individual.")
+    if sheets.undated:
+        lines.append(f"Left out {counted(sheets.undated, 'photo')} without a day, which Wildbook needs.")
     return lines
 
 

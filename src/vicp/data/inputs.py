@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from vicp.data.photo_files import read_photo_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.data.sources.table import TABLE_SUFFIXES
+from vicp.data.sources.table_files import TABLE_SUFFIXES
 from vicp.errors import DataError
 from vicp.io import encode_image
 

@@ -15,8 +15,8 @@ from vicp.gallery.edit import (
     rename_identity,
     set_aside,
 )
+from vicp.gallery.exporter import GalleryExporter
 from vicp.gallery.labelling.labels import LabelResult, label_pairs, mark_unsure
-from vicp.gallery.reader import GalleryReader
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.compaction import UNDO_DEPTH, Compaction, compact
 from vicp.gallery.store.database import change
@@ -24,7 +24,7 @@ from vicp.gallery.store.journal import COMPACT, LogEntry, log_entries
 from vicp.runtime.photo_encoder import EncoderSource
 
 
-class GalleryEditor(GalleryReader):
+class GalleryEditor(GalleryExporter):
     """A gallery whose labels and identities are corrected; no correction needs the model.
 
     A method that writes is the only writer until it returns.

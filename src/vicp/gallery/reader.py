@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,19 +10,15 @@ from vicp.adapt.recipe import MethodOrAuto
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
-from vicp.errors import GalleryError
-from vicp.gallery.camtrap_fill import FillResult, fill_package
 from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.category_search import Question
 from vicp.gallery.cluster import LEVEL, ClusterMethod, Grouping, cluster_gallery
 from vicp.gallery.cluster_proposal import ClusterProposal
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.embedding_model import open_model
-from vicp.gallery.export import export_fiftyone, export_table
 from vicp.gallery.identify import identify_in_gallery
 from vicp.gallery.labelling.active_learning import Strategy
 from vicp.gallery.labelling.gallery_pairs import propose_in_gallery
-from vicp.gallery.labelling.labels import export_pairs
 from vicp.gallery.labelling.proposals import PairProposals
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.stats import GalleryStats, gallery_stats
@@ -35,8 +30,6 @@ from vicp.runtime.photo_encoder import EncoderSource, PhotoEncoder, encoder_of
 
 if TYPE_CHECKING:
     from vicp.adapt.teach import TeachResult
-
-ExportLayout = Literal["table", "fiftyone", "pairs"]
 
 
 class GalleryReader:
@@ -138,48 +131,6 @@ class GalleryReader:
             self.encoder, self.snapshot, pair_table(a, b), category=category, question=Question(targets, prior_new)
         )
 
-    def fill_camtrap(
-        self,
-        package: str | os.PathLike[str],
-        *,
-        out: str | os.PathLike[str] | None = None,
-        species: str | None = None,
-        category: str | None = None,
-        targets: ErrorTargets = DEFAULT_TARGETS,
-        prior_new: float = EVEN,
-        promised_only: bool = False,
-    ) -> FillResult:
-        """Write who each animal of a Camtrap DP package is, and nothing where nobody can say.
-
-        Observations that have an individual keep it. The one observation of a whole event gets one where all photos of
-        the event that show somebody known show the same. Two animals of one photo never get the same individual: the
-        likelier has it. Every byte of the package that this does not change stays as it was.
-
-        Args:
-            package: A folder or zip with `datapackage.json`.
-            out: A new folder or zip to write; None changes the package itself.
-            species: The scientific name to look at; None takes that of the category, or the only one of the package.
-            category: The gallery's; None lets its prompts decide.
-            targets: The error rates of a promise.
-            prior_new: P(somebody new) before an animal is seen.
-            promised_only: Leave out individuals whose error rate is not promised.
-
-        Raises:
-            DataError: The package is damaged, has several species and none is chosen, or photos cannot be used; then
-                nothing is written.
-            GalleryError: No such category, nothing enrolled, or another model.
-        """
-        return fill_package(
-            self.encoder,
-            self.snapshot,
-            Path(package),
-            out=None if out is None else Path(out),
-            species=species,
-            category=category,
-            question=Question(targets, prior_new),
-            promised_only=promised_only,
-        )
-
     def cluster(
         self,
         *,
@@ -269,25 +220,3 @@ class GalleryReader:
     def log(self) -> list[LogEntry]:
         """Return the changes, oldest first."""
         return log_entries(self.snapshot.entries)
-
-    def export(self, out: str | os.PathLike[str], *, layout: ExportLayout = "table") -> int:
-        """Write the gallery out, and returns how many photos or pairs.
-
-        Args:
-            out: A .csv or .parquet file; for "fiftyone" a new folder.
-            layout: "table" is the facts of the photos and, in Parquet, the photos and embeddings too; "fiftyone" is a
-                FiftyOneImageClassificationDataset; "pairs" is the labelled pairs.
-
-        Raises:
-            DataError: It cannot be written there.
-            GalleryError: No such layout, or the gallery keeps no photos, which "fiftyone" needs.
-        """
-        match layout:
-            case "table":
-                return export_table(self.snapshot, Path(out))
-            case "fiftyone":
-                return export_fiftyone(self.snapshot, Path(out))
-            case "pairs":
-                return export_pairs(self.snapshot, Path(out))
-            case _:
-                raise GalleryError(f"no layout {layout!r}, expected one of {', '.join(get_args(ExportLayout))}")

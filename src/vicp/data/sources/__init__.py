@@ -10,19 +10,22 @@ import pandas as pd
 
 from vicp.data.camtrap.package import DESCRIPTOR, is_package
 from vicp.data.decoding.formats import PHOTO_SUFFIXES
+from vicp.data.label_studio import is_label_studio
 from vicp.data.photo_files import check_is_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources.camtrap import read_camtrap
 from vicp.data.sources.cropped import crop_table, read_boxes
 from vicp.data.sources.cute import is_cute, read_cute
-from vicp.data.sources.detections import BoxFile
+from vicp.data.sources.detections import BoxFile, read_json
 from vicp.data.sources.disk import begins_as_photo, list_photos
 from vicp.data.sources.folder import read_folder
+from vicp.data.sources.label_studio import read_label_studio
 from vicp.data.sources.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
+from vicp.data.sources.metadata import has_metadata, read_metadata
 from vicp.data.sources.petface import is_petface, read_petface
 from vicp.data.sources.shopid10k import is_shopid10k, read_shopid10k
-from vicp.data.sources.table import TABLE_SUFFIXES, read_table
-from vicp.data.sources.wildlife import is_wildlife, read_wildlife
+from vicp.data.sources.table import read_table
+from vicp.data.sources.table_files import TABLE_SUFFIXES
 from vicp.errors import ConfigError, DataError
 
 BOXES_SUFFIX = ".json"
@@ -42,8 +45,8 @@ def open_photos(
 
     Args:
         source: A data set in the layout it is published in, any other folder as in `read_folder`, or a file whose
-            ending says what it is: JSON is a file of boxes, whose photos lie where it says; a zip is a Camtrap DP
-            package.
+            ending says what it is: JSON is a file of boxes, whose photos lie where it says, or an export of Label
+            Studio; a zip is a Camtrap DP package.
         category: The one category to keep; where the source tells no categories, the name of the only one.
         need_identity: Whether every photo must have an identity.
         skip_bad: Leave out bad rows instead of raising.
@@ -95,6 +98,9 @@ def open_photos(
         package = path if suffix == ".zip" else path.parent
         return read_camtrap(package, category=category, need_identity=need_identity, skip_bad=skip_bad)
     if suffix == BOXES_SUFFIX:
+        document = read_json(path)
+        if is_label_studio(document):
+            return read_label_studio(path, document, category=category, need_identity=need_identity, skip_bad=skip_bad)
         given = boxes if isinstance(boxes, BoxFile) else BoxFile(path)
         if Path(given.path) != path or isinstance(boxes, str | os.PathLike):
             raise ConfigError(f"{path}: holds boxes itself: give its photos, or leave --boxes out")
@@ -124,7 +130,7 @@ def _open_cropped(
     folders: str | None,
 ) -> PhotoTable:
     """Return the animals on the photos of a source, whose names may stand in the source or with the boxes."""
-    is_table = not path.is_dir() or is_wildlife(path)
+    is_table = not path.is_dir() or has_metadata(path)
     of_table, of_boxes = (columns, None) if is_table else (None, columns)
     try:
         whole = open_photos(
@@ -150,7 +156,7 @@ def _open_folder(
 ) -> PhotoTable:
     """Return the photos of a folder, which the first layout that fits may read unless the user gives one."""
     read_by_names = partial(read_folder, category=category, need_identity=need_identity, skip_bad=skip_bad)
-    if columns and not is_wildlife(root):
+    if columns and not has_metadata(root):
         raise _no_table(root)
     if folders is not None:
         return read_by_names(root, folders=folders)
@@ -161,7 +167,7 @@ def _open_folder(
         (is_market, read_market),
         (is_veri, read_veri),
         (is_msmt17, read_msmt17),
-        (is_wildlife, partial(read_wildlife, need_identity=need_identity, columns=columns)),
+        (has_metadata, partial(read_metadata, need_identity=need_identity, columns=columns)),
         (is_cute, read_cute),  # after those that are told by a name of their own
     )
     for fits, read in layouts:

@@ -176,7 +176,7 @@ def _notes(frame: pd.DataFrame, roles: Sequence[str], depth: int) -> tuple[str, 
 
 def _tables(root: Path) -> str:
     """Return a hint at the tables that lie in a folder without photos."""
-    from vicp.data.sources.table import TABLE_SUFFIXES
+    from vicp.data.sources.table_files import TABLE_SUFFIXES
 
     try:
         files = [*root.glob("*"), *root.glob("*/*")]

@@ -1,6 +1,5 @@
 """A table with a row per photo (CSV, TSV, spreadsheet, Parquet) -> the photo table."""
 
-import json
 import logging
 import os
 import re
@@ -10,22 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow
-import pyarrow.parquet
 
 from vicp.data.crops import split_fragment
 from vicp.data.names import clean_name
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.boxes import BAD_BOX
 from vicp.data.sources.columns import ReadColumns, read_columns
-from vicp.data.sources.delimited import missing_columns, read_csv
-from vicp.data.sources.spreadsheet import read_spreadsheet
+from vicp.data.sources.delimited import missing_columns
+from vicp.data.sources.table_files import read_rows
 from vicp.errors import DataError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".parquet", ".pq")
 _MISSING = ("", "nan", "NaN", "<NA>")  # text that stands for nothing; "NA" and "None" may be names
 _WHOLE_NUMBER = re.compile(r"-?\d+(\.0+)?")
-_MORE_PHOTOS = re.compile(r"encounter\.?mediaasset[1-9]\d*", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +52,7 @@ def read_table(
         ConfigError: `columns` names a column that the photo table does not have.
     """
     path = Path(path)
-    frame = _read(path)
+    frame = read_rows(path)
     read = read_columns(path, frame, columns)
     source = "image" if "image" in read.frame else "path"
     expected = (source, "identity") if need_identity else (source,)
@@ -94,58 +89,6 @@ def _photo_table(
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Return the rows of a table as they are written, a row per photo."""
-    suffix = path.suffix.lower()
-    if suffix == ".xlsx":
-        frame = read_spreadsheet(path)
-    elif suffix in (".csv", ".tsv", ".tab"):
-        frame = read_csv(path)
-    else:
-        return _read_parquet(path)
-    more = [name for name in frame if _MORE_PHOTOS.fullmatch(str(name))]
-    if not more:
-        return frame
-    first = next((str(name) for name in frame if re.fullmatch(r"encounter\.?mediaasset0", str(name), re.I)), None)
-    if first is None:
-        return frame
-    rows = [frame.drop(columns=more)]  # Wildbook writes the photos of an encounter side by side
-    rows += [frame.drop(columns=more).assign(**{first: frame[name]})[frame[name] != ""] for name in more]
-    return pd.concat(rows, ignore_index=True)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Return a Parquet file's rows; names of classes in place of their numbers, as Hugging Face datasets keep them."""
-    try:
-        schema = pyarrow.parquet.read_schema(path)
-        names = [name for name in schema.names if not name.startswith("__index_level_")]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise DataError(f"{path}: two columns are called {', '.join(map(repr, repeated))}: rename one")
-        wanted = [name for name in names if not pyarrow.types.is_nested(schema.field(name).type) or name in _NESTED]
-        frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=wanted or names).to_pandas(ignore_metadata=True)
-    except (pyarrow.ArrowException, ValueError) as error:
-        raise DataError(f"{path}: not a Parquet file, or a damaged one ({str(error).splitlines()[0]})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or str(error).splitlines()[0]})") from error
-    for name, classes in _class_names(schema).items():
-        if name in frame:
-            frame[name] = [classes[int(v)] if pd.notna(v) and 0 <= int(v) < len(classes) else None for v in frame[name]]
-    return frame
-
-
-_NESTED = ("image", "photo", "img", "picture", "bbox", "box")
-
-
-def _class_names(schema: Any) -> dict[str, list[str]]:
-    """Return column -> the names of its classes, of a file that Hugging Face datasets wrote."""
-    try:
-        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-        return {name: list(each["names"]) for name, each in features.items() if each.get("_type") == "ClassLabel"}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
 def _clean(root: Path, frame: pd.DataFrame, category: str | None, *, default_category: bool) -> pd.DataFrame:
     """Return the columns of the photo table, in its order, as text; missing values become None or ""."""
     clean: dict[str, list[Any]] = {}
@@ -153,7 +96,7 @@ def _clean(root: Path, frame: pd.DataFrame, category: str | None, *, default_cat
     if "path" in frame:
         clean["path"] = [_with_slashes(root, path) for path in _text(frame["path"])]
     else:
-        clean["path"] = _image_names(names or [])
+        clean["path"] = _image_names(names or [], list(frame["box"]) if "box" in frame else [""] * len(frame))
     if "category" in frame:
         default = (category or "photos") if default_category else None
         clean["category"] = [clean_name(name) if name else default for name in _text(frame["category"])]
@@ -178,10 +121,11 @@ def _images(column: pd.Series) -> tuple[list[Any], list[str | None]]:
     return images, [value.get("path") if isinstance(value, dict) else None for value in values]
 
 
-def _image_names(names: list[str | None]) -> list[str]:
-    """Return the names of photos that are kept as bytes: their own, where each has another, else their rows."""
+def _image_names(names: list[str | None], boxes: list[str]) -> list[str]:
+    """Return the names of photos kept as bytes: their own, where each has another or another box, else their rows."""
     own = [name for name in names if name]
-    return own if len(set(own)) == len(names) else [f"row-{i}" for i in range(1, len(names) + 1)]
+    num_different = len({(name, box) for name, box in zip(names, boxes, strict=True) if name})
+    return own if num_different == len(names) else [f"row-{i}" for i in range(1, len(names) + 1)]
 
 
 def _with_slashes(root: Path, path: str | None) -> str | None:

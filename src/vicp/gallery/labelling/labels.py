@@ -11,12 +11,11 @@ import pyarrow as pa
 
 from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
-from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support
 from vicp.data.write import write_frame
 from vicp.gallery.contents import find_keys, photos
-from vicp.gallery.labelling.pair_files import COLUMNS, new_pairs
+from vicp.gallery.labelling.pair_files import new_pairs, read_labels
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import LABELLED, PAIRS, SCHEMAS
@@ -44,8 +43,8 @@ def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[Labelle
 
     Args:
         writer: The change to write with.
-        given: A CSV with left, right and same, whose rows without a label are left out, or such triples; photos by key
-            or by where they came from.
+        given: A CSV with left, right and same, or an export of Label Studio, whose rows without a label are left out;
+            or such triples. Photos by key or by where they came from.
 
     Raises:
         DataError: A file that cannot be used, or labels that contradict each other or those in the gallery.
@@ -53,8 +52,7 @@ def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[Labelle
     """
     if isinstance(given, str | os.PathLike):
         file = Path(given)
-        frame = read_csv(file)
-        require_columns(file, list(frame.columns), COLUMNS)
+        frame = read_labels(file)
     else:
         file, frame = Path("pairs"), frame_of_pairs(given)
     rows = frame[has_label(frame["same"])]

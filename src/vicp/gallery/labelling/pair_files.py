@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from vicp.adapt.encoded_support import pairs_within, relate_pairs
+from vicp.data.label_studio import annotated_pairs
 from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
 from vicp.data.sources.delimited import read_csv, require_columns
+from vicp.data.sources.detections import read_json
 from vicp.data.support import Support
 from vicp.data.support_file import find_bad_pairs, parse_support, read_support
 from vicp.errors import DataError
@@ -47,7 +49,7 @@ def add_pairs(
     """Add the labelled rows of one file to another, made if absent; a second time it changes nothing.
 
     Args:
-        labelled: A CSV with left, right and same; rows with an empty `same` are left out.
+        labelled: A CSV with left, right and same, or an export of Label Studio; rows with an empty `same` are left out.
         target: The CSV to grow; it changes as a whole or not at all, and the rows that it has stay as they are.
         table: The photos that the pairs name.
         skip_bad: Leave out rows that cannot be used, instead of raising.
@@ -57,8 +59,7 @@ def add_pairs(
         DataError: A file that cannot be read or written, names that no photo has, or labels that contradict each
             other, those in the target, or the identities of the photos; then nothing is added.
     """
-    frame = read_csv(labelled)
-    require_columns(labelled, list(frame.columns), COLUMNS)
+    frame = read_labels(labelled)
     rows = frame[has_label(frame["same"])]
     num_unlabelled = len(frame) - len(rows)
     held = read_pairs(target, table)
@@ -77,6 +78,24 @@ def add_pairs(
     num_same = int(held.same.sum() + new.same.sum())
     total = len(held) + len(new)
     return AddPairsResult(len(new), len(pairs) - len(new), num_unlabelled, total, num_same, len(bad))
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Return left, right and same of a CSV, or of an export of Label Studio.
+
+    Raises:
+        DataError: It cannot be read, or is of something else.
+    """
+    if path.suffix.lower() != ".json":
+        frame = read_csv(path)
+        require_columns(path, list(frame.columns), COLUMNS)
+        return frame
+    try:
+        return pd.DataFrame(list(annotated_pairs(read_json(path))), columns=list(COLUMNS), dtype=object)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: no annotated pairs of Label Studio ({error!r} in a task)") from error
+    except ValueError as error:
+        raise DataError(f"{path}: {error}: correct one of them") from error
 
 
 def check_names(labelled: Path, pairs: Support, table: PhotoTable) -> None:
