@@ -28,7 +28,7 @@ REFUSED = [
     (("gallery", "remove", "herd", "--photo", "a.jpg", "--category", "s"), "--category is of an identity"),
     (("gallery", "split", "herd", "a.jpg", "--from", "b.csv"), "give either photos and --into IDENTITY, or --from"),
     (("gallery", "split", "herd", "--into", "Tom", "--from", "b.csv"), "give either photos and --into IDENTITY"),
-    (("gallery", "export", "herd", "out.csv", "--pairs", "--fiftyone"), "give --pairs or --fiftyone"),
+    (("gallery", "export", "herd", "out.csv", "--pairs", "--fiftyone"), "give --fiftyone or --pairs"),
 ]
 
 
