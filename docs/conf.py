@@ -60,7 +60,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "docs/examples",
     "filename_pattern": "|".join(EXAMPLES),
-    "ignore_pattern": "sample_photos",
+    "ignore_pattern": "sample_photos|fiftyone_gallery",
     "within_subsection_order": "ExampleTitleSortKey",
     "reset_argv": example_arguments,
     "download_all_examples": False,

@@ -55,6 +55,14 @@ def test_scikit_learn_is_better_than_chance_and_finds_unknown_ones_newer(photos:
     assert new[1] > new[0]
 
 
+def test_a_gallery_in_fiftyone(photos: Path, tmp_path: Path) -> None:
+    compile((EXAMPLES / "fiftyone_gallery.py").read_text(encoding="utf-8"), "fiftyone_gallery.py", "exec")
+    pytest.importorskip("fiftyone", reason="fiftyone is no dependency: the example is checked for its syntax alone")
+    run("quickstart.py", photos, tmp_path / "gallery")
+    shown = run("fiftyone_gallery.py", tmp_path / "gallery", tmp_path / "place", Path("--no-app"))
+    assert "48 photos of 12 individuals" in shown
+
+
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_examples_are_short_and_use_the_public_names_alone(example: Path) -> None:
     text = example.read_text(encoding="utf-8")
