@@ -14,7 +14,7 @@ LEVELS = (
     {"cli"},
     {"service"},
     {"estimators"},
-    {"api"},
+    {"api", "reproduction"},
     {"gallery", "train", "evaluation"},
     {"runtime"},
     {"adapt"},

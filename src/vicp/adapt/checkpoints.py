@@ -102,7 +102,7 @@ def training_identities(source: str) -> TrainingIdentities | None:
     Raises:
         WeightsError: The file is damaged.
     """
-    if _is_hub_name(source):
+    if is_hub_name(source):
         cached = try_to_load_from_cache(source, NAME)
         return TrainingIdentities.load(Path(cached).parent) if isinstance(cached, str) else None
     return TrainingIdentities.load(packaged(source) or Path(source))
@@ -110,7 +110,7 @@ def training_identities(source: str) -> TrainingIdentities | None:
 
 def _config(source: str, folder: Path) -> dict[str, Any] | None:
     """Return the checkpoint's config; None where neither a folder nor a repository has one."""
-    path = _fetched(source) if _is_hub_name(source) else folder / CONFIG_NAME
+    path = _fetched(source) if is_hub_name(source) else folder / CONFIG_NAME
     if not path.is_file():
         return None
     try:
@@ -122,7 +122,7 @@ def _config(source: str, folder: Path) -> dict[str, Any] | None:
     return config
 
 
-def _is_hub_name(source: str) -> bool:
+def is_hub_name(source: str) -> bool:
     """Return whether a name has the form owner/name, and there is no local file or folder `owner`."""
     return HUB_NAME.fullmatch(source) is not None and not Path(source).parent.exists()
 

@@ -13,8 +13,10 @@ from vicp.cli.cluster import cluster, cluster_gallery
 from vicp.cli.data import data_check, data_split
 from vicp.cli.evaluation import evaluate
 from vicp.cli.export import export
+from vicp.cli.hub import pull, push
 from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import demo, identify, teach, verify
+from vicp.cli.reproduce import reproduce
 from vicp.cli.serve import serve
 from vicp.cli.training import ablate, pretrain, train
 from vicp.errors import StoppedError, VICPError
@@ -53,7 +55,22 @@ pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding la
 app.add_typer(pairs_app, name="pairs")
 camtrap_app = typer.Typer(help="Camtrap DP packages: who the animals are, and occurrences.", no_args_is_help=True)
 app.add_typer(camtrap_app, name="camtrap")
-for _command in (teach, identify, verify, cluster, serve, demo, evaluate, pretrain, train, ablate, export):
+for _command in (
+    teach,
+    identify,
+    verify,
+    cluster,
+    serve,
+    demo,
+    evaluate,
+    pretrain,
+    train,
+    ablate,
+    reproduce,
+    export,
+    push,
+    pull,
+):
     app.command()(_command)
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
 app.add_typer(gallery_app, name="gallery")
