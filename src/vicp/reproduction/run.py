@@ -19,7 +19,7 @@ from vicp.evaluation.report.write import json_text, write_files
 from vicp.evaluation.result_cache import check_settings
 from vicp.evaluation.run import run_evaluation
 from vicp.reproduction.plan import Plan, make_plan
-from vicp.reproduction.rows import TableRow, file_name
+from vicp.reproduction.rows import ROWS, TableRow, file_name
 from vicp.reproduction.settings import (
     Reproduction,
     categories_by_role,
@@ -89,8 +89,8 @@ def reproduce(
             _evaluate(reproduction, row, table, left_out)
         except (KeyboardInterrupt, StoppedError) as stop:
             raise StoppedError(f"stopped in row {row.name}: {GO_ON}") from stop
-        write_table(reproduction, [finished_row(reproduction, each) for each in reproduction.rows])
-    return write_table(reproduction, [finished_row(reproduction, each) for each in reproduction.rows])
+        _write_table(reproduction)
+    return _write_table(reproduction)
 
 
 def finished_row(reproduction: Reproduction, row: TableRow) -> FinishedRow | None:
@@ -156,6 +156,14 @@ def _evaluate(reproduction: Reproduction, row: TableRow, table: PhotoTable, left
     skipped = [*report.skipped, *(f"{each} is left out: too few photos to train on." for each in left_out)]
     path = _row_file(reproduction, row)
     write_files(path.parent, {path.name: json_text({**facts, "skipped": skipped, "trainings": trained})})
+
+
+def _write_table(reproduction: Reproduction) -> tuple[list[str], dict[str, Any]]:
+    """Write the table of the rows that are asked for, and of those that earlier commands have finished."""
+    rows = [(row, finished_row(reproduction, row)) for row in ROWS]
+    return write_table(
+        reproduction, {row: found for row, found in rows if row in reproduction.rows or found is not None}
+    )
 
 
 def _row_file(reproduction: Reproduction, row: TableRow) -> Path:

@@ -1,6 +1,6 @@
 """The table of a reproduction, beside the paper's printed numbers: Markdown, JSON, and lines for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,18 +38,21 @@ class FinishedRow:
         return cls(name, means, tuple(single), tuple(facts["skipped"]))
 
 
-def write_table(reproduction: Reproduction, finished: Sequence[FinishedRow | None]) -> tuple[list[str], dict[str, Any]]:
+Finished = Mapping[TableRow, FinishedRow | None]
+
+
+def write_table(reproduction: Reproduction, finished: Finished) -> tuple[list[str], dict[str, Any]]:
     """Write table.md and table.json into the folder, and return the table's lines for a terminal, and its JSON.
 
     Args:
         reproduction: What was asked for.
-        finished: By row; None for one that is not finished.
+        finished: What each row of the table has reached; None for one that is not finished.
 
     Raises:
         DataError: The folder cannot be written.
     """
     main = _table(reproduction, finished, reproduction.dataset.mean, with_printed=True)
-    has_seen = any(row is not None and SEEN in row.means for row in finished)
+    has_seen = any(row is not None and SEEN in row.means for row in finished.values())
     seen = _table(reproduction, finished, SEEN, with_printed=False) if has_seen else None
     notes = _notes(reproduction, finished)
     blocks = [
@@ -64,22 +67,20 @@ def write_table(reproduction: Reproduction, finished: Sequence[FinishedRow | Non
         "settings": dict(reproduction.settings()),
         "unit": "fraction",
         "mean": reproduction.dataset.mean,
-        "rows": [_facts(reproduction, row, each) for row, each in zip(reproduction.rows, finished, strict=True)],
+        "rows": [_facts(reproduction, row, each) for row, each in finished.items()],
         "notes": notes,
     }
     write_files(reproduction.out, {"table.md": "\n\n".join(blocks) + "\n", "table.json": json_text(facts)})
     return [*aligned(main), *notes, f"{reproduction.out / 'table.md'} and table.json hold it"], facts
 
 
-def _table(
-    reproduction: Reproduction, finished: Sequence[FinishedRow | None], mean: str, *, with_printed: bool
-) -> Table:
+def _table(reproduction: Reproduction, finished: Finished, mean: str, *, with_printed: bool) -> Table:
     """Return the cells: each metric as measured and, beside it, as printed."""
     header = ["row", "adaptation"]
     for metric in reproduction.dataset.metrics:
         header += [METRICS[metric], "paper"] if with_printed else [METRICS[metric]]
     lines = []
-    for row, each in zip(reproduction.rows, finished, strict=True):
+    for row, each in finished.items():
         values = {} if each is None else each.means.get(mean, {})
         cells = [row.name, row.adaptation]
         for metric in reproduction.dataset.metrics:
@@ -106,10 +107,10 @@ def _facts(reproduction: Reproduction, row: TableRow, each: FinishedRow | None) 
     }
 
 
-def _notes(reproduction: Reproduction, finished: Sequence[FinishedRow | None]) -> list[str]:
+def _notes(reproduction: Reproduction, finished: Finished) -> list[str]:
     """Return what stands below the table: rows that are missing, what was left out, and what contexts are worth."""
     notes = []
-    for row, each in zip(reproduction.rows, finished, strict=True):
+    for row, each in finished.items():
         if each is None:
             notes.append(f"{row.name}: not run yet.")
             continue
@@ -119,10 +120,10 @@ def _notes(reproduction: Reproduction, finished: Sequence[FinishedRow | None]) -
     return notes
 
 
-def _made(reproduction: Reproduction, finished: Sequence[FinishedRow | None]) -> str:
+def _made(reproduction: Reproduction, finished: Finished) -> str:
     """Return how the table was made, in a line."""
     names = reproduction.unseen or reproduction.dataset.unseen
-    kept = [name for name in names if any(each is not None and name in each.categories for each in finished)]
+    kept = [name for name in names if any(each is not None and name in each.categories for each in finished.values())]
     parts = [f"Categories kept from training: {', '.join(kept)}."] if kept else []
     parts.append(f"Supports of {reproduction.num_pairs} pairs, {reproduction.num_draws} per category.")
     parts.append(f"Seed {reproduction.seed}.")
