@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from vicp.data.images import decode_photo
+from vicp.data.inputs import is_single
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile
 from vicp.errors import ConfigError, DataError
@@ -85,6 +86,7 @@ def test_confidence_margin_and_identities_by_option(photos: Path, results: Path)
     itself = open_photos(photos / "md.json", need_identity=False, category="hare")
     assert list(itself.frame["category"]) == ["hare"]
     assert itself.photo_bytes(0)
+    assert not is_single(photos / "md.json"), "it names several photos"
     with pytest.raises(ConfigError, match="holds boxes itself"):
         open_photos(photos / "md.json", boxes=photos / "md.json", need_identity=False)
     with pytest.raises(ConfigError, match="margin 5: expected a number from 0 to 1"):

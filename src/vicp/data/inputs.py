@@ -11,8 +11,7 @@ from PIL import Image, ImageOps
 
 from vicp.data.photo_files import read_photo_file
 from vicp.data.records import PhotoTable
-from vicp.data.sources import open_photos
-from vicp.data.sources.table_files import TABLE_SUFFIXES
+from vicp.data.sources import LIST_SUFFIXES, open_photos
 from vicp.errors import DataError
 from vicp.io import encode_image
 
@@ -71,7 +70,7 @@ def as_photo_table(
 def is_single(photos: Photos) -> bool:
     """Return whether this is one photo, not a folder, a table or a sequence."""
     if isinstance(photos, str | os.PathLike):
-        return Path(photos).is_file() and Path(photos).suffix.lower() not in TABLE_SUFFIXES
+        return Path(photos).is_file() and Path(photos).suffix.lower() not in LIST_SUFFIXES
     return isinstance(photos, Image.Image | np.ndarray)
 
 

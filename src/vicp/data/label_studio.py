@@ -95,7 +95,8 @@ def _parts(identifier: str, region: Region, size: tuple[int, int]) -> Iterator[d
 
 def is_label_studio(document: Any) -> bool:
     """Return whether a JSON document is an export of Label Studio: tasks with annotations."""
-    return isinstance(document, list) and all(isinstance(task, dict) and "data" in task for task in document)
+    is_list = isinstance(document, list) and bool(document)
+    return is_list and all(isinstance(task, dict) and "data" in task for task in document)
 
 
 def annotated_pairs(tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:

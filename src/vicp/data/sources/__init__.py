@@ -28,7 +28,8 @@ from vicp.data.sources.table import read_table
 from vicp.data.sources.table_files import TABLE_SUFFIXES
 from vicp.errors import ConfigError, DataError
 
-BOXES_SUFFIX = ".json"
+BOXES_SUFFIX, PACKAGE_SUFFIX = ".json", ".zip"
+LIST_SUFFIXES = (*TABLE_SUFFIXES, BOXES_SUFFIX, PACKAGE_SUFFIX)  # of files that name photos and are none
 
 
 def open_photos(
@@ -94,17 +95,13 @@ def open_photos(
         raise ConfigError(f"{path}: is no folder, and --folders says what the folders of one are: leave it out")
     if suffix in TABLE_SUFFIXES:
         return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
-    if suffix == ".zip" or path.name == DESCRIPTOR:
-        package = path if suffix == ".zip" else path.parent
+    if suffix == PACKAGE_SUFFIX or path.name == DESCRIPTOR:
+        package = path if suffix == PACKAGE_SUFFIX else path.parent
         return read_camtrap(package, category=category, need_identity=need_identity, skip_bad=skip_bad)
     if suffix == BOXES_SUFFIX:
-        document = read_json(path)
-        if is_label_studio(document):
-            return read_label_studio(path, document, category=category, need_identity=need_identity, skip_bad=skip_bad)
-        given = boxes if isinstance(boxes, BoxFile) else BoxFile(path)
-        if Path(given.path) != path or isinstance(boxes, str | os.PathLike):
-            raise ConfigError(f"{path}: holds boxes itself: give its photos, or leave --boxes out")
-        return read_boxes(given, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
+        return _open_json(
+            path, boxes, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns
+        )
     if suffix not in PHOTO_SUFFIXES and not begins_as_photo(path):
         raise DataError(
             f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}), "
@@ -117,6 +114,25 @@ def open_photos(
     frame = pd.DataFrame({"row": [1], "path": [path.name], "category": [category or "photos"]})
     frame["identity"] = pd.Series([None], dtype=object)
     return PhotoTable(frame, path.parent)
+
+
+def _open_json(
+    path: Path,
+    boxes: str | os.PathLike[str] | BoxFile | None,
+    *,
+    category: str | None,
+    need_identity: bool,
+    skip_bad: bool,
+    columns: Mapping[str, str] | None,
+) -> PhotoTable:
+    """Return the photos that a file of boxes or an export of Label Studio names."""
+    document = read_json(path)
+    if is_label_studio(document):
+        return read_label_studio(path, document, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    given = boxes if isinstance(boxes, BoxFile) else BoxFile(path)
+    if Path(given.path) != path or isinstance(boxes, str | os.PathLike):
+        raise ConfigError(f"{path}: holds boxes itself: give its photos, or leave --boxes out")
+    return read_boxes(given, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
 
 
 def _open_cropped(

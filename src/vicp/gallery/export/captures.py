@@ -92,24 +92,18 @@ def export_captures(
     frame = photos(snapshot, ("category", "identity", "date"))
     frame = frame[(frame["category"] == stored.category) & ~frame["number"].isin(set_aside_numbers(snapshot))]
     named = frame[frame["identity"].notna()]
-    days = pd.Series([_day(str(text)) for text in named["date"]], index=named.index, dtype=object)
-    if not days.notna().any():
+    days = [_day(str(text)) for text in named["date"]]
+    sightings = [(str(name), day) for name, day in zip(named["identity"], days, strict=True) if day is not None]
+    if not sightings:
         raise DataError(f"{snapshot.uri}: no photo of a named {stored.category} has a date: enroll them with one")
-    periods = _occasions(occasions, [day for day in days if day is not None])
-    seen = {str(name): [False] * len(periods) for name in sorted(named["identity"].unique())}
-    outside = 0
-    for name, day in zip(named["identity"], days, strict=True):
-        on = [number for number, one in enumerate(periods) if day is not None and one.first <= day <= one.last]
-        outside += day is not None and not on
-        for number in on:
-            seen[name][number] = True
-    histories = {name: flags for name, flags in seen.items() if any(flags)}
+    periods = _occasions(occasions, [day for _, day in sightings])
+    histories, outside = _histories(sightings, periods)
     result = CaptureHistories(
         category=stored.category,
         individuals=len(histories),
         occasions=tuple(period.label for period in periods),
         sightings=sum(map(sum, histories.values())),
-        undated=int(days.isna().sum()),
+        undated=len(named) - len(sightings),
         outside=outside,
         unnamed=len(frame) - len(named),
         promises=_promises(snapshot, stored),
@@ -118,6 +112,18 @@ def export_captures(
     )
     _write(out, histories, result)
     return result
+
+
+def _histories(sightings: Sequence[tuple[str, date]], periods: Sequence[Occasion]) -> tuple[dict[str, list[bool]], int]:
+    """Return individual -> whether it was seen on each occasion, and how many sightings lie on none."""
+    seen = {name: [False] * len(periods) for name in sorted({name for name, _ in sightings})}
+    num_outside = 0
+    for name, day in sightings:
+        on = [number for number, one in enumerate(periods) if one.first <= day <= one.last]
+        num_outside += not on
+        for number in on:
+            seen[name][number] = True
+    return {name: flags for name, flags in seen.items() if any(flags)}, num_outside
 
 
 def _only_category(snapshot: Snapshot, category: str | None) -> GalleryCategory:
