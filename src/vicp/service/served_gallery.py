@@ -18,7 +18,7 @@ from vicp.gallery.contents import photos, set_aside_numbers
 from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.stats import GalleryStats, gallery_stats
-from vicp.gallery.store.database import local_folder, read_gallery
+from vicp.gallery.store.database import is_free, local_folder, read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
@@ -49,14 +49,18 @@ class ServedGallery:
 
     @property
     def exists(self) -> bool:
-        """Return whether there is a gallery at its place."""
-        if self._gallery is not None:
-            return True
+        """Return whether there is a gallery at its place that can be read."""
+        return self._gallery is not None or (not self.fault and not is_free(self.uri))
+
+    @property
+    def fault(self) -> str:
+        """Return what keeps what is at its place from being read, and what to do; "" where nothing does."""
         try:
-            read_gallery(self.uri)
-        except GalleryError:
-            return False
-        return True
+            if not is_free(self.uri):
+                self.stats(self.snapshot)
+        except GalleryError as error:
+            return " ".join(str(error).split())
+        return ""
 
     @property
     def gallery(self) -> Gallery:
@@ -196,6 +200,4 @@ def open_galleries(settings: ServiceSettings) -> dict[str, ServedGallery]:
             number += 1
             name = f"{stem}-{number}"
         galleries[name] = ServedGallery(name, uri, settings)
-        if galleries[name].exists:
-            read_gallery(uri)
     return galleries

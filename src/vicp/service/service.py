@@ -92,7 +92,7 @@ class Service:
 
         Raises:
             NotReadyError: The galleries are being opened.
-            ProblemError: There is no such gallery, or it has not been made yet.
+            ProblemError: There is no such gallery, it is damaged, or it has not been made yet.
         """
         gallery = self.place(name)
         if not gallery.exists:
@@ -104,11 +104,14 @@ class Service:
 
         Raises:
             NotReadyError: The galleries are being opened.
-            ProblemError: The service has none of this name.
+            ProblemError: The service has none of this name, or it is damaged.
         """
         if name not in self.galleries:
             raise ProblemError(404, f"no gallery {name!r}, expected one of {', '.join(self.galleries)}")
-        return self.galleries[name]
+        gallery = self.galleries[name]
+        if not gallery.exists and (fault := gallery.fault):
+            raise ProblemError(409, fault)
+        return gallery
 
     def stop(self) -> None:
         """Finish the change that is being made; what takes long is stopped, and goes on when asked for again."""

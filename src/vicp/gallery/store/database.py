@@ -94,18 +94,27 @@ def create_gallery(
     return writer.snapshot
 
 
+def is_free(uri: str) -> bool:
+    """Return whether nothing is at a place, so that a gallery can be made there.
+
+    Raises:
+        GalleryError: The folder holds something else, or what is there cannot be read.
+    """
+    folder = local_folder(uri)
+    if folder is not None and not folder.exists():
+        return True
+    if folder is not None:
+        _check_folder(folder)
+    return not _open(uri).entries
+
+
 def check_place(uri: str) -> None:
     """Check that a gallery can be made at a place.
 
     Raises:
         GalleryError: There is one already, the folder holds something else, or it cannot be read.
     """
-    folder = local_folder(uri)
-    if folder is not None and not folder.exists():
-        return
-    if folder is not None:
-        _check_folder(folder)
-    if _open(uri).entries:
+    if not is_free(uri):
         raise GalleryError(f"{uri}: there is a gallery already: `vicp gallery stats {uri}` says what is in it")
 
 

@@ -37,9 +37,12 @@ def gallery(
 
 def gallery_info(gallery: "ServedGallery") -> GalleryInfo:
     """Return what is in a gallery."""
-    if not gallery.exists:
+    fault = gallery.fault
+    if fault or not gallery.exists:
         model = gallery.settings.model
-        return GalleryInfo(name=gallery.name, made=False, version=0, model=model, pairs=0, categories=[])
+        return GalleryInfo(
+            name=gallery.name, made=bool(fault), fault=fault, version=0, model=model, pairs=0, categories=[]
+        )
     snapshot = gallery.snapshot
     stats = gallery.stats(snapshot)
     categories = [

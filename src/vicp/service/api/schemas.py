@@ -57,6 +57,7 @@ class GalleryInfo(BaseModel):
 
     name: str
     made: bool = Field(description="False where nothing has been made at its place yet.")
+    fault: str = Field(default="", description="What keeps it from being read, and what to do; empty for nothing.")
     version: int
     model: str
     pairs: int

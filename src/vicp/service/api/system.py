@@ -28,7 +28,8 @@ async def ready(service: ServiceParameter) -> State:
 def metrics(service: ServiceParameter) -> Response:
     """Return counts and times for Prometheus."""
     waiting = {worker.name: worker.waiting for worker in (service.model, service.writer)}
-    made = [gallery for gallery in service.galleries.values() if gallery.exists] if service.is_ready else []
+    served = service.galleries.values() if service.is_ready else ()
+    made = [gallery for gallery in served if not gallery.fault and gallery.exists]
     photos = {gallery.name: len(gallery.frame(gallery.snapshot)) for gallery in made}
     return Response(service.metrics.text(waiting, photos), media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -97,7 +97,8 @@ def cancel(service: ServiceParameter, gallery: str, job: str) -> Response:
 
 def _entry(service: Service, gallery: "ServedGallery") -> dict[str, Any]:
     entry: dict[str, Any] = {"gallery": gallery, "jobs": service.jobs.running(gallery.name), "stats": None}
-    if gallery.exists:
+    entry["fault"] = gallery.fault
+    if not entry["fault"] and gallery.exists:
         entry["stats"] = gallery.stats(gallery.snapshot)
     return entry
 
