@@ -15,7 +15,7 @@ SECTIONS = {
     "Models": ("load", "Model"),
     "Prompts": ("Prompt", "TeachResult", "SuspectPair"),
     "Answers": ("Identification", "IdentificationReport", "Candidate", "Verification", "ErrorTargets"),
-    "Galleries": ("Gallery",),
+    "Galleries": ("Gallery", "PhotoFilter"),
     "Photos": ("PhotoTable", "open_photos", "BoxFile"),
     "Evaluation": ("evaluate", "EvaluationReport"),
     "scikit-learn": ("PromptedEmbedder", "IndividualClassifier"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vicp.evaluation.report.evaluation import EvaluationReport
     from vicp.evaluation.run import evaluate
     from vicp.gallery.gallery import Gallery
+    from vicp.gallery.photo_filter import PhotoFilter
 
     __version__: str
 
@@ -49,6 +50,7 @@ _MODULES = {
     "vicp.evaluation.report.evaluation": ("EvaluationReport",),
     "vicp.evaluation.run": ("evaluate",),
     "vicp.gallery.gallery": ("Gallery",),
+    "vicp.gallery.photo_filter": ("PhotoFilter",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -65,6 +67,7 @@ __all__ = [
     "IdentificationReport",
     "IndividualClassifier",
     "Model",
+    "PhotoFilter",
     "PhotoTable",
     "Prompt",
     "PromptError",

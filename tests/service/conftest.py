@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -47,3 +48,13 @@ def client(herd: Path, tmp_path: Path) -> Iterator[TestClient]:
 def photo(path: Path, name: str | None = None, field: str = "photo") -> tuple[str, tuple[str, bytes, str]]:
     """A photo as a form holds it."""
     return field, (name or path.name, path.read_bytes(), "image/jpeg")
+
+
+def wait_for(client: TestClient, location: str) -> dict[str, Any]:
+    """A job when it has ended."""
+    for _ in range(400):
+        job: dict[str, Any] = client.get(location).json()
+        if job["state"] != "running":
+            return job
+        time.sleep(0.05)
+    raise AssertionError("the job did not end")

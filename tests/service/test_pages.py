@@ -124,7 +124,8 @@ def test_photos_that_were_being_added_are_added_after_a_kill(herd: Path, tmp_pat
         client.post(f"/g/herd/add/{addition}", files=[photo(path, f"x/violet/{path.name}") for path in new])
         server.kill()
     place = herd / "service/added" / addition
-    (place / "ready.json").write_text('{"category": "shoe"}')  # as the last request leaves it, before the kill
+    ready = '{"category": "shoe", "facts": {}}'  # as the last request leaves it, before the kill
+    (place / "ready.json").write_text(ready)
     server.start()
     for _ in range(600):
         if not place.exists():

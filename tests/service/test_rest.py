@@ -3,16 +3,14 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from docs.write_openapi import PAGE as OPENAPI
 from docs.write_openapi import openapi_text
 from fastapi.testclient import TestClient
 
-from tests.service.conftest import photo
+from tests.service.conftest import photo, wait_for
 from tests.service.story import Server
 from vicp.gallery.gallery import Gallery
 
@@ -21,15 +19,6 @@ G = "/api/v1/galleries/herd"
 
 def names(herd: Path) -> dict[str, int]:
     return dict(Gallery.open(herd).photos()["identity"].fillna("").value_counts())
-
-
-def wait_for(client: TestClient, location: str) -> dict[str, Any]:
-    for _ in range(400):
-        job: dict[str, Any] = client.get(location).json()
-        if job["state"] != "running":
-            return job
-        time.sleep(0.05)
-    raise AssertionError("the job did not end")
 
 
 def test_the_committed_description_is_that_of_the_program() -> None:

@@ -71,6 +71,17 @@ def other_side_sentence(side: str, num_individuals: int) -> str:
     return f"cannot say: it shows the {side} side, and {known} known by the other side alone"
 
 
+def left_out_sentence(num_compared: int, num_left_out: int) -> str:
+    """Return with how many individuals a photo was compared, where others were left out.
+
+    >>> left_out_sentence(3, 1)
+    'compared with 3 individuals alone: somebody new may be the one that was left out'
+    """
+    compared = f"{num_compared:,} individual{'' if num_compared == 1 else 's'} alone"
+    others = "the one that was" if num_left_out == 1 else f"one of {num_left_out:,} that were"
+    return f"compared with {compared}: somebody new may be {others} left out"
+
+
 def two_sides_sentence(sides: tuple[str, str]) -> str:
     """Return why nothing can be said of two photos of two sides."""
     return f"cannot say: one shows the {sides[0]} side and the other the {sides[1]}, which tell nothing of each other"

@@ -12,7 +12,12 @@ from vicp.decisions.belief import EVEN, SearchBelief
 from vicp.decisions.impostor_trials import searches_among
 from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, InsufficientPairs, Threshold
 from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
-from vicp.decisions.sentences import identification_sentence, other_side_sentence, promise_sentence
+from vicp.decisions.sentences import (
+    identification_sentence,
+    left_out_sentence,
+    other_side_sentence,
+    promise_sentence,
+)
 from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import ConfigError
 from vicp.gallery.category_rule import category_reference, category_rule
@@ -20,6 +25,7 @@ from vicp.gallery.identity_search import best_impostor_similarities
 from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult
 
 LISTED = 10  # individuals looked at closely, of which the likeliest are named
+NOBODY_LEFT = "cannot say: no photo of anybody with a name is among those to compare with"
 MAX_IDENTITIES = 5000  # whose impostor searches are made: all of them against all are 100 MB
 
 Floats = NDArray[np.float32]
@@ -73,12 +79,14 @@ class CategorySearch:
         nearest: The search of its individuals; None where nobody has a name yet.
         rule: What similarities mean.
         reference: Photos that show what the category looks like; None where there are none.
+        num_left_out: Individuals that are not compared because no photo of them was chosen.
     """
 
     category: str
     nearest: Nearest | None
     rule: DecisionRule
     reference: CategoryReference | None
+    num_left_out: int = 0
 
     @classmethod
     def of(cls, category: str, nearest: Nearest | None, prompt: Prompt | None) -> "CategorySearch":
@@ -108,15 +116,26 @@ class CategorySearch:
                 Identification(name, self.category, "new", 1.0, 1.0, (), sentence, routed=routed)
                 for name in queries.names
             ]
+        if not self.nearest.names:
+            return [
+                Identification(name, self.category, None, None, None, (), NOBODY_LEFT, routed=routed)
+                for name in queries.names
+            ]
         typical = None if self.reference is None else self.reference.typicality(queries.plain)
         typicality = [None] * len(queries.names) if typical is None else [float(value) for value in typical]
         results = self.nearest.search(queries.embeddings, max(question.top, LISTED), queries.sides)
         return [
-            self._decide(name, result, question, share, routed)
+            self.decide(name, result, question, share, routed)
             if result.names
             else self._other_side(name, SIDES[side], result.num_uncompared, question, routed)
             for name, result, share, side in zip(queries.names, results, typicality, queries.sides, strict=True)
         ]
+
+    def _left_out_note(self) -> str:
+        """Return what is to be added to a sentence where individuals were left out."""
+        if not self.num_left_out or self.nearest is None:
+            return ""
+        return f"; {left_out_sentence(len(self.nearest.names), self.num_left_out)}"
 
     def _other_side(
         self, photo: str, side: str, num_individuals: int, question: Question, routed: bool
@@ -136,9 +155,18 @@ class CategorySearch:
             probability_uncompared=1 - question.prior_new,
         )
 
-    def _decide(
+    def decide(
         self, photo: str, result: SearchResult, question: Question, typicality: float | None, routed: bool
     ) -> Identification:
+        """Return what a search that found somebody says of a photo.
+
+        Args:
+            photo: Its name.
+            result: The search.
+            question: How it is identified.
+            typicality: See `Identification`.
+            routed: Whether the embeddings chose the category.
+        """
         decision = self.rule.decide_search(
             result.similarities.astype(np.float64),
             question.targets,
@@ -171,7 +199,8 @@ class CategorySearch:
                 category=self.category,
                 of_category=of_category,
                 uncompared=uncompared,
-            ),
+            )
+            + self._left_out_note(),
             basis=self.rule.belief.basis,
             typicality=typicality,
             promised=promised,

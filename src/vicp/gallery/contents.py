@@ -14,7 +14,7 @@ from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import IDENTITIES, PHOTOS, SCHEMAS, SET_ASIDE, VIEWPOINTS
+from vicp.gallery.store.tables import IDENTITIES, OPTIONAL_FACTS, PHOTOS, SCHEMAS, SET_ASIDE
 
 FACTS = ("number", "key", "category", "identity", "source", "date", "author", "at", "reason")
 
@@ -50,17 +50,17 @@ def table_by_key(frame: pd.DataFrame) -> PhotoTable:
     return PhotoTable(frame.assign(row=frame["number"], path=frame["key"], date=frame["date"].fillna("")), None)
 
 
-def photo_viewpoints(snapshot: Snapshot) -> dict[int, str]:
-    """Return number -> viewpoint of the photos that have one."""
-    if VIEWPOINTS not in snapshot.tables:
+def optional_fact(snapshot: Snapshot, column: str) -> dict[int, str]:
+    """Return number -> fact of the photos that have one of OPTIONAL_FACTS, such as "viewpoint"."""
+    if OPTIONAL_FACTS[column] not in snapshot.tables:
         return {}
-    rows = snapshot.read(VIEWPOINTS)
-    return dict(zip(rows["number"].to_pylist(), rows["viewpoint"].to_pylist(), strict=True))
+    rows = snapshot.read(OPTIONAL_FACTS[column])
+    return dict(zip(rows["number"].to_pylist(), rows[column].to_pylist(), strict=True))
 
 
 def photo_sides(snapshot: Snapshot, numbers: Sequence[int]) -> NDArray[np.int64] | None:
     """Return the side of each of these photos, see `data.sides`; None where the gallery knows no side."""
-    viewpoints = photo_viewpoints(snapshot)
+    viewpoints = optional_fact(snapshot, "viewpoint")
     return codes_of(viewpoints.get(number, "") for number in numbers) if viewpoints else None
 
 

@@ -19,11 +19,11 @@ from vicp.gallery.store.change import Change
 from vicp.gallery.store.tables import (
     FINGERPRINTS,
     IDENTITIES,
+    OPTIONAL_FACTS,
     ORIGINALS,
     PHOTOS,
     SCHEMAS,
     SET_ASIDE,
-    VIEWPOINTS,
     check_name,
     is_embeddings,
 )
@@ -148,6 +148,7 @@ def _rename_photos(writer: Change, frame: pd.DataFrame, identity: str) -> None:
 
 def _delete_photos(writer: Change, frame: pd.DataFrame) -> None:
     numbers = frame["number"].tolist()
-    others = [table for table in writer.snapshot.tables if table == VIEWPOINTS or is_embeddings(table)]
+    facts = OPTIONAL_FACTS.values()
+    others = [table for table in writer.snapshot.tables if table in facts or is_embeddings(table)]
     for table in [PHOTOS, ORIGINALS, FINGERPRINTS, *others]:
         writer.delete(table, numbers)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
@@ -17,7 +18,9 @@ from vicp.decisions.outcome import Identification, IdentificationReport
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
 from vicp.gallery.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
-from vicp.gallery.nearest import nearest_in_category, nearest_in_table
+from vicp.gallery.identify_together import identify_together, moments_of, most_common
+from vicp.gallery.nearest import exact_nearest, nearest_in_category, nearest_in_table
+from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter, filtered_numbers
 from vicp.gallery.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.photo_encoder import PhotoEncoder
@@ -103,6 +106,8 @@ def identify_in_gallery(
     category: str | None = None,
     question: Question = DEFAULT_QUESTION,
     allow_unknown: bool = True,
+    together: bool = False,
+    among: PhotoFilter = ALL_PHOTOS,
 ) -> IdentificationReport:
     """Return who of a stored gallery every query shows.
 
@@ -113,11 +118,14 @@ def identify_in_gallery(
         category: Theirs; None lets the prompts decide where the gallery has several.
         question: How to identify them.
         allow_unknown: Say so of a photo that fits no category.
+        together: All queries show one individual: one answer.
+        among: The photos of the gallery to compare with.
 
     Raises:
         DataError: Photos that cannot be used.
         GalleryError: No such category, nothing enrolled, or another model.
     """
+    queries = [_joined(queries)] if together else queries
     categories = _categories(snapshot, category)
     for stored in categories.values():
         check_model(encoder, stored.model, uri=snapshot.uri)
@@ -128,15 +136,18 @@ def identify_in_gallery(
         choose_categories(snapshot, categories, {name: rows[name] for name in categories}, allow_unknown=allow_unknown)
         for rows in by_category
     ]
+    if together:
+        chosen = [[most_common(names)] * len(names) for names in chosen]
     searches = {
-        name: CategorySearch.of(name, nearest_in_category(snapshot, stored), stored.prompt)
+        name: _search_among(snapshot, stored, among)
         for name, stored in categories.items()
         if any(name in names for names in chosen)
     }
+    identify = _identify_all_together if together else _identify_routed
     identifications = [
         identification
         for rows, (usable, _), names in zip(by_category, embedded, chosen, strict=True)
-        for identification in _identify_routed(searches, names, usable, rows, question, routed=len(categories) > 1)
+        for identification in identify(searches, names, usable, rows, question, routed=len(categories) > 1)
     ]
     return _report(identifications, list(searches.values()), sum(len(usable.skipped) for usable, _ in embedded))
 
@@ -165,6 +176,43 @@ def _identify_routed(
             ]
         by_row |= dict(zip(rows, in_category, strict=True))
     return [by_row[row] for row in range(len(photos))]
+
+
+def _identify_all_together(
+    searches: Mapping[str, CategorySearch],
+    categories: Sequence[str],
+    photos: PhotoTable,
+    embeddings: Mapping[str | None, Floats],
+    question: Question,
+    *,
+    routed: bool,
+) -> list[Identification]:
+    """Return the one identification of all photos (B,), which have one category."""
+    category = categories[0]
+    if category not in searches:
+        return _identify_routed(searches, categories[:1], photos.select([0]), embeddings, question, routed=routed)
+    queries = QueryEmbeddings(_names(photos), embeddings[category], embeddings[PLAIN], side_codes(photos))
+    return [identify_together(searches[category], queries, moments_of(photos), question, routed=routed)]
+
+
+def _search_among(snapshot: Snapshot, category: GalleryCategory, among: PhotoFilter) -> CategorySearch:
+    """Return the search of a category's individuals by the photos that a filter leaves; all of them calibrate it."""
+    search = CategorySearch.of(category.category, nearest_in_category(snapshot, category), category.prompt)
+    exact = exact_nearest(snapshot, category) if among else None
+    if exact is None or search.nearest is None:
+        return search
+    left = exact.among(filtered_numbers(snapshot, among))
+    return replace(search, nearest=left, num_left_out=len(exact.names) - len(left.names))
+
+
+def _joined(queries: Sequence[PhotoTable]) -> PhotoTable:
+    """Return photos of several tables as one, with what is in the files."""
+    if len(queries) == 1:
+        return queries[0]
+    frames = [table.frame.assign(image=[table.photo_bytes(row) for row in range(len(table))]) for table in queries]
+    frame = pd.concat(frames, ignore_index=True)
+    skipped = tuple(bad for table in queries for bad in table.skipped)
+    return PhotoTable(frame.assign(row=range(1, len(frame) + 1)), None, skipped)
 
 
 def _categories(snapshot: Snapshot, category: str | None) -> Mapping[str, GalleryCategory]:

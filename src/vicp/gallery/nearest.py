@@ -61,6 +61,10 @@ class Nearest(Protocol):
         """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
         ...
 
+    def search_together(self, query: Floats, weights: Floats, top: int, side: int) -> SearchResult:
+        """Return the `top` individuals nearest to queries (B, D) of one individual, by their weights (B,) and side."""
+        ...
+
     def closest_photos(self, query: Floats) -> NDArray[np.int64]:
         """Return the number of the closest photo of each query (B,)."""
         ...
@@ -100,6 +104,12 @@ class ExactNearest:
             return self
         return ExactNearest(select_photos(self.index, ~other), self.frame, self.sides[~other])
 
+    def among(self, numbers: Codes) -> "ExactNearest":
+        """Return the search among the photos of these numbers."""
+        chosen = np.isin(self.index.photos, numbers)
+        sides = None if self.sides is None else self.sides[chosen]
+        return ExactNearest(select_photos(self.index, chosen), self.frame, sides)
+
     def search(self, query: Floats, top: int, sides: Codes | None = None) -> Iterator[SearchResult]:
         """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
         if sides is None or self.sides is None:
@@ -115,14 +125,29 @@ class ExactNearest:
         if not self.names:
             yield from [SearchResult([], [], np.zeros(0, np.float32), np.zeros(0, np.int64))] * len(query)
             return
-        counts = self.index.counts
         for embedding, similarity in zip(query, self.similarities(query), strict=True):
-            order = np.argsort(-similarity, kind="stable")
-            numbers = [self.index.closest_photo(embedding, int(i)) for i in order[:top]]
-            facts = self.frame.loc[numbers, ["source", "key"]]
-            photos = [(str(source), str(key)) for source, key in facts.itertuples(index=False)]
-            names = [self.index.names[i] for i in order[:top]]
-            yield SearchResult(names, photos, similarity[order], counts[order])
+            yield self._result(embedding, similarity, top)
+
+    def search_together(self, query: Floats, weights: Floats, top: int, side: int) -> SearchResult:
+        """Return the `top` individuals nearest to queries (B, D) of one individual, by their weights (B,) and side.
+
+        The similarity of an individual is the mean of the queries' similarities to it.
+        """
+        searched = self.comparable(side)
+        num_uncompared = len(self.names) - len(searched.names)
+        if not searched.names:
+            return SearchResult([], [], np.zeros(0, np.float32), np.zeros(0, np.int64), num_uncompared)
+        result = searched._result(weights @ query, weights @ searched.similarities(query), top)
+        return replace(result, num_uncompared=num_uncompared)
+
+    def _result(self, query: Floats, similarity: Floats, top: int) -> SearchResult:
+        """Return the result for a query (D,) whose similarities (I,) are known."""
+        order = np.argsort(-similarity, kind="stable")
+        numbers = [self.index.closest_photo(query, int(i)) for i in order[:top]]
+        facts = self.frame.loc[numbers, ["source", "key"]]
+        photos = [(str(source), str(key)) for source, key in facts.itertuples(index=False)]
+        names = [self.index.names[i] for i in order[:top]]
+        return SearchResult(names, photos, similarity[order], self.index.counts[order])
 
     def closest_photos(self, query: Floats) -> NDArray[np.int64]:
         """Return the number of the closest photo of each query (B,)."""
@@ -162,6 +187,14 @@ class IndexedNearest:
         every = np.full(len(query), -1, dtype=np.int64) if sides is None else sides
         for start in range(0, len(query), BATCH):
             yield from self._search_batch(query[start : start + BATCH], top, every[start : start + BATCH])
+
+    def search_together(self, query: Floats, weights: Floats, top: int, side: int) -> SearchResult:
+        """Return the `top` individuals nearest to queries (B, D) of one individual, by their weights (B,) and side.
+
+        An index is searched for their mean, whose similarity to a photo is the mean of theirs.
+        """
+        (result,) = self.search((weights @ query)[None], top, np.array([side]))
+        return result
 
     def _search_batch(self, query: Floats, top: int, sides: Codes) -> Iterator[SearchResult]:
         hits = query_index(self.table, query, cells=self.cells, count=INDEX_RESULTS).to_pandas()

@@ -20,6 +20,7 @@ from vicp.gallery.identify import identify_in_gallery
 from vicp.gallery.labelling.active_learning import Strategy
 from vicp.gallery.labelling.gallery_pairs import propose_in_gallery
 from vicp.gallery.labelling.proposals import PairProposals
+from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
 from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.database import read_gallery
@@ -79,6 +80,8 @@ class GalleryReader:
         prior_new: float = EVEN,
         top: int = 5,
         allow_unknown: bool = True,
+        together: bool = False,
+        among: PhotoFilter = ALL_PHOTOS,
     ) -> IdentificationReport:
         """Return whom every photo shows: the individuals it looks most like, or somebody new.
 
@@ -89,6 +92,9 @@ class GalleryReader:
             prior_new: P(somebody new) before a photo is seen.
             top: How many individuals to name.
             allow_unknown: Say so of a photo that fits no category.
+            together: All photos show one individual: there is one answer, to which each moment contributes the same,
+                however many photos were taken in it.
+            among: The photos of the gallery to compare with: of one side, one camera, some days.
 
         Raises:
             DataError: Photos that cannot be used.
@@ -102,6 +108,8 @@ class GalleryReader:
             category=category,
             question=Question(targets, prior_new, top),
             allow_unknown=allow_unknown,
+            together=together,
+            among=among,
         )
 
     def verify(
@@ -163,6 +171,7 @@ class GalleryReader:
         count: int = 16,
         strategy: Strategy = "balanced",
         author: str | None = None,
+        among: PhotoFilter = ALL_PHOTOS,
         seed: int = 0,
     ) -> PairProposals:
         """Return the pairs of photos that are most worth a label, by their keys; nothing is changed.
@@ -172,13 +181,16 @@ class GalleryReader:
             count: How many pairs.
             strategy: "balanced" takes likely same-pairs and uncertain pairs in turn.
             author: Who labels; pairs that this author could not tell are left out.
+            among: The photos to propose pairs of: of one side, one camera, some days.
             seed: Of what is drawn.
 
         Raises:
             DataError: Fewer than two photos, or no pair is left to propose.
             GalleryError: No such category.
         """
-        return propose_in_gallery(self.snapshot, category, count=count, strategy=strategy, author=author, seed=seed)
+        return propose_in_gallery(
+            self.snapshot, category, count=count, strategy=strategy, seed=seed, author=author, among=among
+        )
 
     def teach(
         self, category: str, *, from_names: bool = False, adapt: MethodOrAuto = "auto", seed: int = 0

@@ -4,10 +4,13 @@ import json
 import shutil
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from vicp.api import Model
 from vicp.data.records import PhotoTable
@@ -65,19 +68,31 @@ class Addition:
         """Remove the photos."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, service: Service, gallery: ServedGallery, category: str) -> Job:
-        """Return the job that adds them; from now on it is started again after a stop."""
+    def start(self, service: Service, gallery: ServedGallery, category: str, facts: Mapping[str, str]) -> Job:
+        """Return the job that adds them; from now on it is started again after a stop.
+
+        Args:
+            service: What adds them.
+            gallery: To which gallery.
+            category: What they show.
+            facts: Column -> what it is of all photos whose folders do not say it.
+        """
         with atomic_write(self.folder / _READY) as part:
-            part.write_text(json.dumps({"category": category}), encoding="utf-8")
+            part.write_text(json.dumps({"category": category, "facts": dict(facts)}), encoding="utf-8")
         return self._start(service, gallery)
 
     def _start(self, service: Service, gallery: ServedGallery) -> Job:
         return service.jobs.start("adding photos", gallery.name, lambda job: self._add(job, service, gallery))
 
     def _add(self, job: Job, service: Service, gallery: ServedGallery) -> tuple[str, dict[str, Any]]:
-        category = json.loads((self.folder / _READY).read_text(encoding="utf-8"))["category"]
+        ready = json.loads((self.folder / _READY).read_text(encoding="utf-8"))
+        category = ready["category"]
         table = open_photos(_content(self.photos), category=category, need_identity=False, skip_bad=True)
-        table = replace(table, frame=table.frame.assign(category=category))
+        frame = table.frame.assign(category=category)
+        for column, fact in ready.get("facts", {}).items():
+            said = frame[column] if column in frame else pd.Series("", index=frame.index)
+            frame[column] = said.mask(said == "", fact)
+        table = replace(table, frame=frame)
         try:
             embed_beforehand(job, service, gallery, table)
         except CancelledError:

@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -86,6 +86,8 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._threads: list[threading.Thread] = []
+        self._by_key: dict[Hashable, Job] = {}
+        self._starting = threading.Lock()
 
     def start(self, kind: str, gallery: str, work: Work) -> Job:
         """Return a new job; `work` returns what came of it, in words and for programs."""
@@ -97,6 +99,16 @@ class Jobs:
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
         return job
+
+    def start_once(self, key: Hashable, kind: str, gallery: str, work: Work) -> Job:
+        """Return the job of a key: the one that is running, or a new one."""
+        with self._starting:
+            running = self._by_key.get(key)
+            if running is not None and running.state == "running":
+                return running
+            self._by_key = {each: job for each, job in self._by_key.items() if job.state == "running"}
+            self._by_key[key] = self.start(kind, gallery, work)
+            return self._by_key[key]
 
     def find(self, gallery: str, job_id: str) -> Job:
         """Return a job of a gallery.

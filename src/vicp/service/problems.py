@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from vicp.errors import DataError, LockedError, VICPError
+from vicp.errors import ConfigError, DataError, LockedError, VICPError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "2"
@@ -94,6 +94,8 @@ def status_of(error: VICPError) -> int:
     """Return the HTTP status of an error of the library."""
     if isinstance(error, LockedError):
         return 423
+    if isinstance(error, ConfigError):
+        return 422
     return 400 if isinstance(error, DataError) else 409
 
 

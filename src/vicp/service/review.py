@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal
 
@@ -14,6 +14,7 @@ from vicp.gallery.categories import find_category
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS
+from vicp.service.chosen_photos import ChosenPhotos
 from vicp.service.served_gallery import ServedGallery
 
 ReviewKind = Literal["pairs", "groups", "doubts"]
@@ -21,7 +22,7 @@ BATCH = 24  # pairs that are proposed at a time
 _LOW = 8  # questions left, below which more are looked for
 _STRIP = 12  # photos of one side
 _MAX_DOUBTED = 4000  # photos of a category that are compared with each other
-_MAX_DOUBTS = 200
+_MOST = 200  # questions of a kind that are kept
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ class ReviewQueue:
 
     Args:
         gallery: Whose.
+        chosen: The photos that are asked about.
     """
 
-    def __init__(self, gallery: ServedGallery) -> None:
-        self._gallery = gallery
+    def __init__(self, gallery: ServedGallery, chosen: ChosenPhotos) -> None:
+        self._gallery, self._chosen = gallery, chosen
         self._found: dict[ReviewKind, list[Comparison]] = {}
         self._version: dict[ReviewKind, int] = {}
         self._lock = threading.Lock()
@@ -117,9 +119,14 @@ class ReviewQueue:
 
     def _look(self, kind: ReviewKind) -> None:
         snapshot = self._gallery.snapshot
-        find: dict[ReviewKind, Callable[[ServedGallery, Snapshot], list[Comparison]]]
+        find: dict[ReviewKind, Callable[[ServedGallery, Snapshot, ChosenPhotos], list[Comparison]]]
         find = {"pairs": _pairs, "groups": _groups, "doubts": _doubts}
-        found = find[kind](self._gallery, snapshot)
+        found = find[kind](self._gallery, snapshot, self._chosen)
+        if self._chosen:
+            frame = self._gallery.frame(snapshot)
+            keys = set(frame["key"][self._chosen.fits(frame)])
+            found = [shown for each in found if (shown := _among(each, keys)) is not None]
+        found = found[:_MOST]
         waiting = [each for each in self._open(kind, snapshot) if each.pair not in {new.pair for new in found}]
         self._found[kind] = [*waiting, *found] if kind == "pairs" else found
         self._version[kind] = snapshot.head.number
@@ -149,13 +156,26 @@ def _is_open(each: Comparison, names: dict[str, str | None], answered: set[froze
     return each.kind == "pairs" or all(names[key] == identity for key, identity in sides)
 
 
-def _pairs(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
+def _among(each: Comparison, keys: set[str]) -> Comparison | None:
+    """Return a question with those of its photos that are chosen; None where a side has none."""
+    left, right = (
+        replace(side, photos=tuple(key for key in side.photos if key in keys)) for side in (each.left, each.right)
+    )
+    return replace(each, left=left, right=right) if left.photos and right.photos else None
+
+
+def _categories(gallery: ServedGallery, snapshot: Snapshot, chosen: ChosenPhotos) -> list[str]:
+    """Return the categories that are asked about."""
+    return [name for name in gallery.categories(snapshot) if chosen.category in ("", name)]
+
+
+def _pairs(gallery: ServedGallery, snapshot: Snapshot, chosen: ChosenPhotos) -> list[Comparison]:
     """Return pairs to label, those of each category in turn."""
     by_category = []
     names = _names_by_key(gallery.frame(snapshot))
-    for category in gallery.categories(snapshot):
+    for category in _categories(gallery, snapshot, chosen):
         try:
-            proposals = gallery.editor.next_pairs(category, count=BATCH, author=gallery.author)
+            proposals = gallery.editor.next_pairs(category, count=BATCH, author=gallery.author, among=chosen.photos)
         except DataError:  # nothing is left to ask
             continue
         by_category.append(
@@ -169,10 +189,10 @@ def _pairs(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
     return [each for turn in zip_longest(*by_category) for each in turn if each is not None]
 
 
-def _groups(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
+def _groups(gallery: ServedGallery, snapshot: Snapshot, chosen: ChosenPhotos) -> list[Comparison]:
     """Return photos without a name that look like one individual, or like one that is known; surest first."""
     try:
-        proposal = gallery.editor.cluster()
+        proposal = gallery.editor.cluster(category=chosen.category or None)
     except GalleryError:  # every photo has a name
         return []
     frame = gallery.frame(snapshot)
@@ -198,10 +218,10 @@ def _groups(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
     return sorted(found, key=lambda each: -(each.probability or 0.0))
 
 
-def _doubts(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
+def _doubts(gallery: ServedGallery, snapshot: Snapshot, chosen: ChosenPhotos) -> list[Comparison]:
     """Return named photos that look more like another individual than like their own, most doubtful first."""
     found: list[tuple[float, Comparison]] = []
-    for category in gallery.categories(snapshot):
+    for category in _categories(gallery, snapshot, chosen):
         named = embedded_photos(snapshot, find_category(snapshot, category), named=True)
         frame, embeddings = named.frame.iloc[:_MAX_DOUBTED], named.embeddings[:_MAX_DOUBTED]
         if not len(frame):
@@ -223,4 +243,4 @@ def _doubts(gallery: ServedGallery, snapshot: Snapshot) -> list[Comparison]:
             left = Side((str(frame["key"].iloc[row]),), str(names[row]))
             right = Side(tuple(mates), str(names[row]))
             found.append((float(gap[row]), Comparison("doubts", category, left, right, note)))
-    return [each for _, each in sorted(found, key=lambda pair: -pair[0])][:_MAX_DOUBTS]
+    return [each for _, each in sorted(found, key=lambda pair: -pair[0])]

@@ -17,6 +17,7 @@ from vicp.gallery.categories import gallery_categories
 from vicp.gallery.contents import photos, set_aside_numbers
 from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.gallery import Gallery
+from vicp.gallery.photo_filter import with_optional_facts
 from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.database import is_free, local_folder, read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
@@ -124,14 +125,25 @@ class ServedGallery:
         return value
 
     def frame(self, snapshot: Snapshot) -> pd.DataFrame:
-        """Return the facts of all photos, with a column `aside` and the file's name in `file`."""
+        """Return the facts of all photos, with `aside`, `viewpoint`, `camera`, and the file's name in `file`."""
 
         def make() -> pd.DataFrame:
             frame = photos(snapshot)
             files = [display_name(source) for source in frame["source"]]
-            return frame.assign(aside=frame["number"].isin(set_aside_numbers(snapshot)), file=files)
+            frame = frame.assign(aside=frame["number"].isin(set_aside_numbers(snapshot)), file=files)
+            return with_optional_facts(snapshot, frame.assign(date=frame["date"].fillna("")))
 
         return self.kept("frame", snapshot, make)
+
+    def choices(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return by what photos can be chosen: the values that there are, and whether any photo has a date."""
+
+        def make() -> dict[str, Any]:
+            frame = self.frame(snapshot)
+            values = {name: sorted(set(frame[name]) - {""}) for name in ("category", "viewpoint", "camera")}
+            return {**values, "dated": bool((frame["date"] != "").any())}
+
+        return self.kept("choices", snapshot, make)
 
     def stats(self, snapshot: Snapshot) -> GalleryStats:
         """Return what is in it, in numbers."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vicp.errors import VICPError
+from vicp.service.chosen_photos import ChosenPhotos
 from vicp.service.jobs import Jobs
 from vicp.service.metrics import Metrics
 from vicp.service.problems import BusyError, NotReadyError, ProblemError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from vicp.service.review import ReviewQueue
     from vicp.service.served_gallery import ServedGallery
 
+_QUEUES = 64  # of questions that are kept
 _GRACE_SECONDS = 20.0  # for what is being done when the server is stopped
 
 
@@ -35,7 +37,7 @@ class Service:
         self.model = Worker("model", settings.limits.queue)
         self.writer = Worker("writer", settings.limits.queue)
         self._galleries: dict[str, ServedGallery] = {}
-        self._queues: dict[str, ReviewQueue] = {}
+        self._queues: dict[tuple[str, str], ReviewQueue] = {}
         self._is_open = threading.Event()
         self._failure = ""
         self.is_stopping = False
@@ -62,11 +64,14 @@ class Service:
         if self._galleries:
             then(self)
 
-    def review(self, gallery: "ServedGallery") -> "ReviewQueue":
-        """Return the open questions of a gallery."""
+    def review(self, gallery: "ServedGallery", chosen: ChosenPhotos) -> "ReviewQueue":
+        """Return the open questions of a gallery about some of its photos."""
         from vicp.service.review import ReviewQueue
 
-        return self._queues.setdefault(gallery.name, ReviewQueue(gallery))
+        key = (gallery.name, chosen.query)
+        if key not in self._queues and len(self._queues) >= _QUEUES:
+            self._queues.pop(next(iter(self._queues)))
+        return self._queues.setdefault(key, ReviewQueue(gallery, chosen))
 
     @property
     def is_ready(self) -> bool:

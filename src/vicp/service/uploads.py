@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fastapi import Request
 from python_multipart import MultipartParser
@@ -20,24 +20,19 @@ if TYPE_CHECKING:
 _FIELD_BYTES = 20_000  # of a text field
 _FOLDERS = 3  # of a photo's path that are kept
 _LONGEST_PART = 120
-FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "photo": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "category": {"type": "string"},
-                    },
-                    "required": ["photo"],
-                }
-            }
-        },
-    }
+_FIELDS = {
+    "per": {"type": "string", "enum": ["photo", "moment", "folder"]},
+    "since": {"type": "string", "format": "date"},
+    "until": {"type": "string", "format": "date"},
 }
-"""What OpenAPI says of a request with photos."""
+
+
+def photo_form(*fields: str) -> dict[str, Any]:
+    """Return what OpenAPI says of a request with photos and these further texts."""
+    photos = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    texts = {name: _FIELDS.get(name, {"type": "string"}) for name in fields}
+    schema = {"type": "object", "properties": {"photo": photos, **texts}, "required": ["photo"]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from vicp.data.exif import exif_date
 from vicp.data.loading import LoadedPhoto, load_photos
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.gallery.categories import GalleryCategory
+from vicp.gallery.store.tables import OPTIONAL_FACTS
 from vicp.image_transform import ImageTransform
 
 THUMBNAIL_SIZE = 128  # pixels of the longer side
@@ -70,10 +71,9 @@ def read_chunks(
 
 def _facts(table: PhotoTable, photo: LoadedPhoto) -> dict[str, Any]:
     row = table.frame.iloc[photo.index]
-    path, identity, viewpoint = str(row["path"]), row["identity"], row.get("viewpoint")
+    path, identity = str(row["path"]), row["identity"]
     return {
         "identity": str(identity) if isinstance(identity, str) else None,
         "source": path if table.root is None else (table.root / path).resolve().as_posix(),
         "date": str(row.get("date", "")) or exif_date(photo.encoded),
-        "viewpoint": viewpoint if isinstance(viewpoint, str) else "",
-    }
+    } | {column: row[column] for column in OPTIONAL_FACTS if isinstance(row.get(column), str)}

@@ -20,12 +20,12 @@ from vicp.gallery.store.change import Change
 from vicp.gallery.store.compaction import compact_if_due
 from vicp.gallery.store.tables import (
     FINGERPRINTS,
+    OPTIONAL_FACTS,
     ORIGINALS,
     PHOTOS,
     SCHEMAS,
-    VIEWPOINTS,
-    VIEWPOINTS_SCHEMA,
     embeddings_schema,
+    fact_schema,
 )
 
 STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most
@@ -163,13 +163,18 @@ class EnrollmentWriter:
         prints = [(n, p.fingerprint) for n, p in zip(numbers, chunk.photos, strict=True) if p.fingerprint is not None]
         columns = {"number": [n for n, _ in prints], "fingerprint": [each.to_bytes() for _, each in prints]}
         self._writer.add(FINGERPRINTS, pa.table(columns, schema=SCHEMAS[FINGERPRINTS]))
-        shown = [(n, facts["viewpoint"]) for n, facts in zip(numbers, chunk.facts, strict=True) if facts["viewpoint"]]
-        if shown:
-            columns = {"number": [n for n, _ in shown], "viewpoint": [viewpoint for _, viewpoint in shown]}
-            table = pa.table(columns, schema=VIEWPOINTS_SCHEMA)
-            self._writer.add(VIEWPOINTS, table, schema=VIEWPOINTS_SCHEMA)
+        self._write_facts(numbers, chunk)
         write_embeddings(self._writer, chunk.category, numbers, chunk.embeddings)
         self._writer.add(PHOTOS, pa.Table.from_pylist(rows, schema=SCHEMAS[PHOTOS]))
+
+    def _write_facts(self, numbers: Sequence[int], chunk: Chunk) -> None:
+        """Write what few photos say of themselves."""
+        for column, name in OPTIONAL_FACTS.items():
+            said = [(n, facts[column]) for n, facts in zip(numbers, chunk.facts, strict=True) if facts.get(column)]
+            if said:
+                columns = {"number": [n for n, _ in said], column: [fact for _, fact in said]}
+                schema = fact_schema(column)
+                self._writer.add(name, pa.table(columns, schema=schema), schema=schema)
 
     def _write_identities(self, chunks: list[Chunk]) -> int:
         """Write the names that are new, and returns how many."""

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from vicp.data.write import write_frame
 from vicp.errors import DataError
-from vicp.gallery.contents import photo_viewpoints, photos
+from vicp.gallery.contents import optional_fact, photos
 from vicp.gallery.export.originals import photo_files, photo_suffix, require_empty, require_originals, write_photos
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.io import atomic_write
@@ -30,7 +30,7 @@ def export_hugging_face(snapshot: Snapshot, out: Path) -> int:
     """
     frame = photos(snapshot, ("key", "category", "identity", "date"))
     require_originals(snapshot, frame, "export a .csv")
-    viewpoints = photo_viewpoints(snapshot)
+    viewpoints = optional_fact(snapshot, "viewpoint")
     frame = frame.assign(viewpoint=[viewpoints.get(number, "") for number in frame["number"]])
     frame = frame.assign(identity=frame["identity"].fillna(""), date=frame["date"].fillna(""))
     try:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from vicp.data.write import write_frame
 from vicp.gallery.categories import gallery_categories
-from vicp.gallery.contents import embedded_photos, photo_viewpoints, photos
+from vicp.gallery.contents import embedded_photos, optional_fact, photos
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import ORIGINALS
+from vicp.gallery.store.tables import OPTIONAL_FACTS, ORIGINALS
 
 
 def export_table(snapshot: Snapshot, out: Path) -> int:
@@ -24,8 +24,9 @@ def export_table(snapshot: Snapshot, out: Path) -> int:
     """
     frame = photos(snapshot).rename(columns={"key": "photo"})
     frame = frame.assign(identity=frame["identity"].fillna("").to_numpy())
-    if viewpoints := photo_viewpoints(snapshot):
-        frame = frame.assign(viewpoint=[viewpoints.get(number, "") for number in frame["number"]])
+    for column in OPTIONAL_FACTS:
+        if facts := optional_fact(snapshot, column):
+            frame[column] = [facts.get(number, "") for number in frame["number"]]
     if out.suffix.lower() == ".csv":
         frame = frame.rename(columns={"source": "path"})
     if out.suffix.lower() != ".csv":

@@ -12,6 +12,7 @@ from vicp.gallery.contents import Embedded, embedded_photos, table_by_key
 from vicp.gallery.labelling.active_learning import Strategy
 from vicp.gallery.labelling.labels import labelled_pairs, unsure_pairs
 from vicp.gallery.labelling.proposals import MAX_PHOTOS, PairProposals, propose_among
+from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter, with_optional_facts
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import FINGERPRINTS
 
@@ -24,6 +25,7 @@ def propose_in_gallery(
     strategy: Strategy = "balanced",
     seed: int = 0,
     author: str | None = None,
+    among: PhotoFilter = ALL_PHOTOS,
 ) -> PairProposals:
     """Return the pairs of a category's photos that are most worth a label, named by their keys.
 
@@ -34,13 +36,14 @@ def propose_in_gallery(
         strategy: How to choose.
         seed: Of what is drawn.
         author: Who labels; pairs that this author could not tell are left out.
+        among: The photos to propose pairs of.
 
     Raises:
         DataError: Fewer than two photos, or no pair is left to propose.
         GalleryError: No such category.
     """
     stored = find_category(snapshot, category)
-    embedded = _compared(embedded_photos(snapshot, stored), seed)
+    embedded = _compared(_chosen(snapshot, embedded_photos(snapshot, stored), among), seed)
     frame = embedded.frame
     if len(frame) < 2:
         raise DataError(f"fewer than two photos of {category} to compare: add photos")
@@ -57,6 +60,14 @@ def propose_in_gallery(
         seed=seed,
         closed=_positions(left_out, [str(key) for key in frame["key"]]),
     )
+
+
+def _chosen(snapshot: Snapshot, embedded: Embedded, among: PhotoFilter) -> Embedded:
+    """Return the photos that a filter leaves."""
+    if not among:
+        return embedded
+    left = among.fits(with_optional_facts(snapshot, embedded.frame))
+    return Embedded(embedded.frame[left].reset_index(drop=True), embedded.embeddings[left])
 
 
 def _compared(embedded: Embedded, seed: int) -> Embedded:

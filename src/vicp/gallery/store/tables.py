@@ -18,7 +18,7 @@ ORIGINALS = "originals"
 FINGERPRINTS = "fingerprints"
 SET_ASIDE = "set_aside"
 LABELLED = "same is not null"  # of `pairs`
-VIEWPOINTS = "viewpoints"
+VIEWPOINTS, CAMERAS = "viewpoints", "cameras"
 
 SCHEMAS: dict[str, pa.Schema] = {
     # `key` is the content hash; `identity` is null where nobody has named the individual; the signature (author,
@@ -62,8 +62,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     SET_ASIDE: pa.schema([("number", pa.int64()), *_SIGNATURE]),
 }
 
-VIEWPOINTS_SCHEMA = pa.schema([("number", pa.int64()), ("viewpoint", pa.string())])
-"""Of the table VIEWPOINTS: what side photos show. It is made for the first photo that says so."""
+OPTIONAL_FACTS = {"viewpoint": VIEWPOINTS, "camera": CAMERAS}
+"""The table of each fact that few photos have: the side it shows, and where it was taken. It is made for the first
+photo that says so."""
 
 _KEYS = {
     PHOTOS: ["number"],
@@ -79,6 +80,11 @@ _KEYS = {
 def key_columns(table: str) -> list[str]:
     """Return the columns that identify a row of this table."""
     return _KEYS.get(table, ["number"])
+
+
+def fact_schema(column: str) -> pa.Schema:
+    """Return the columns of the table of one of OPTIONAL_FACTS; `number` is the photo's."""
+    return pa.schema([("number", pa.int64()), (column, pa.string())])
 
 
 def embeddings_table(space: str) -> str:

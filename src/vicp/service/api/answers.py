@@ -1,6 +1,8 @@
 """Who is this, are these the same, and the embeddings of photos."""
 
+import asyncio
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,37 +17,38 @@ from vicp.decisions.outcome import Identification, Verification
 from vicp.errors import DataError
 from vicp.service.api.context import ServiceParameter
 from vicp.service.api.schemas import Candidate, PairAnswer, PhotoAnswer
+from vicp.service.chosen_photos import DAY, ChosenPhotos
 from vicp.service.problems import ProblemError
 from vicp.service.service import Service
-from vicp.service.uploads import FORM, ReceivedForm, Upload, receive_form
+from vicp.service.uploads import ReceivedForm, Upload, photo_form, receive_form
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from vicp.service.grouping import AnswerPer
     from vicp.service.served_gallery import ServedGallery
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["answers"])
 
 
-@router.post("/identify", openapi_extra=FORM)
+@router.post("/identify", openapi_extra=photo_form("per", "category", "viewpoint", "camera", "since", "until"))
 async def identify(service: ServiceParameter, gallery: str, request: Request) -> list[PhotoAnswer]:
     """Say whom each photo shows, in the order they were sent; nothing is kept.
 
-    A photo that cannot be used has `error`. `category` may name the category of all. Where the service was started with
-    a photo root, the body may be JSON instead: `{"paths": [...]}`, below that folder.
+    With `per` = moment, photos that show nearly the same or were taken seconds apart have one answer; with folder,
+    those of one folder have. `category`, `viewpoint`, `camera`, `since` and `until` choose the photos to compare with.
+    A photo that cannot be used has `error`. Where the service was started with a photo root, the body may be JSON
+    instead: `{"paths": [...]}`, below that folder, with the same further fields.
     """
     served = service.gallery(gallery)
     if request.headers.get("content-type", "").startswith("application/json"):
-        named = photos_below_root(await request.body(), service)
-        return [await service.model.run(partial(_identify, served, photo, None)) for photo in named]
+        named, fields = photos_below_root(await request.body(), service)
+        return await _answers(service, served, named, fields)
     async with received(request, service, least=1) as form:
-        category = form.fields.get("category") or None
-        answers: list[PhotoAnswer] = []
-        for photo in form.photos:
-            answers.append(await service.model.run(partial(_identify, served, photo, category)))
-            service.metrics.embedded.inc()
-    return answers
+        return await _answers(service, served, form.photos, form.fields)
 
 
-@router.post("/verify", openapi_extra=FORM)
+@router.post("/verify", openapi_extra=photo_form("category"))
 async def verify(service: ServiceParameter, gallery: str, request: Request) -> PairAnswer:
     """Say whether two photos show the same individual; nothing is kept."""
     served = service.gallery(gallery)
@@ -62,7 +65,7 @@ async def verify(service: ServiceParameter, gallery: str, request: Request) -> P
     return pair_answer(found)
 
 
-@router.post("/embed", openapi_extra=FORM)
+@router.post("/embed", openapi_extra=photo_form("category"))
 async def embed(service: ServiceParameter, gallery: str, request: Request) -> dict[str, Any]:
     """Return the plain embeddings of photos under the gallery's model, or under the prompt of `category`."""
     served = service.gallery(gallery)
@@ -93,8 +96,8 @@ async def received(request: Request, service: Service, *, least: int) -> AsyncIt
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def photos_below_root(body: bytes, service: Service) -> list[Upload]:
-    """Return the photos that a request names on this machine.
+def photos_below_root(body: bytes, service: Service) -> tuple[list[Upload], dict[str, str]]:
+    """Return the photos that a request names on this machine, and its further fields.
 
     Raises:
         ProblemError: The service gives none, the body is not `{"paths": [...]}`, or a path is not below the root.
@@ -103,9 +106,10 @@ def photos_below_root(body: bytes, service: Service) -> list[Upload]:
     if root is None:
         raise ProblemError(415, "expected photos as multipart/form-data: no --photo-root was given to name some in")
     try:
-        paths = json.loads(body)["paths"]
-    except (ValueError, LookupError, TypeError):
-        paths = None
+        given = dict(json.loads(body))
+    except (ValueError, TypeError):
+        given = {}
+    paths = given.pop("paths", None)
     limit = service.settings.limits.photos
     if not isinstance(paths, list) or not paths or len(paths) > limit or not all(isinstance(p, str) for p in paths):
         raise ProblemError(422, f'expected {{"paths": [...]}} with 1 to {limit} texts')
@@ -113,13 +117,44 @@ def photos_below_root(body: bytes, service: Service) -> list[Upload]:
     for photo in named:
         if not photo.path.is_relative_to(root.resolve()) or not photo.path.is_file():
             raise ProblemError(404, f"no photo {photo.name[:100]!r} below the photo root")
-    return named
+    return named, {name: str(value) for name, value in given.items()}
 
 
-def photo_answer(name: str, found: Identification) -> PhotoAnswer:
-    """Return an identification as the API gives it."""
+async def _answers(
+    service: Service, served: "ServedGallery", photos: list[Upload], fields: dict[str, str]
+) -> list[PhotoAnswer]:
+    """Return an answer for each question that the photos are."""
+    per, chosen = question_of(fields)
+    groups = await asyncio.to_thread(_grouped, photos, per)
+    answers = []
+    for rows in groups:
+        asked = [photos[row] for row in rows]
+        answers.append(await service.model.run(partial(_identify, served, asked, chosen)))
+        service.metrics.embedded.inc(len(asked))
+    return answers
+
+
+def question_of(fields: dict[str, str]) -> "tuple[AnswerPer, ChosenPhotos]":
+    """Return for what there is one answer, and the photos to compare with, as a form says.
+
+    Raises:
+        ProblemError: Something else.
+    """
+    per = fields.get("per") or "photo"
+    if per not in ("photo", "moment", "folder"):
+        raise ProblemError(422, f"per {per[:40]!r}: expected photo, moment or folder")
+    chosen = ChosenPhotos.from_form(fields)
+    for day in (chosen.since, chosen.until):
+        if not re.match(DAY, day):
+            raise ProblemError(422, f"{day[:40]!r} is no day: write it as 2025-04-01")
+    return per, chosen  # type: ignore[return-value]
+
+
+def photo_answer(names: list[str], found: Identification, facts: "pd.DataFrame") -> PhotoAnswer:
+    """Return the identification of photos as the API gives it; `facts` are those of the gallery's photos, by key."""
     return PhotoAnswer(
-        photo=name,
+        photo=names[0],
+        photos=names,
         category=found.category,
         verdict=found.verdict,
         sentence=found.sentence,
@@ -137,6 +172,7 @@ def photo_answer(name: str, found: Identification) -> PhotoAnswer:
                 probability_range=each.probability_range,
                 photo=Path(each.photo).name,
                 key=each.key,
+                **{name: str(facts[name].get(each.key, "")) for name in ("date", "viewpoint", "camera")},
             )
             for each in found.candidates
         ],
@@ -158,14 +194,24 @@ def pair_answer(found: Verification) -> PairAnswer:
     )
 
 
-def _identify(served: "ServedGallery", photo: Upload, category: str | None) -> PhotoAnswer:
+def _grouped(photos: list[Upload], per: "AnswerPer") -> list[list[int]]:
+    from vicp.service.grouping import group_photos
+
+    return group_photos(photos, per)
+
+
+def _identify(served: "ServedGallery", photos: list[Upload], chosen: ChosenPhotos) -> PhotoAnswer:
     from vicp.service.questions import identify_paths, reason_of
 
+    names = [photo.name for photo in photos]
+    facts = served.frame(served.snapshot).set_index("key")
     try:
-        return photo_answer(photo.name, identify_paths(served, [photo.path], category)[0])
+        (found,) = identify_paths(served, [photo.path for photo in photos], chosen, together=len(photos) > 1)
+        return photo_answer(names, found, facts)
     except DataError as error:
         reason = reason_of(error)
-        return PhotoAnswer(photo=photo.name, sentence=f"This photo cannot be used: {reason}", error=reason)
+        sentence = f"This photo cannot be used: {reason}"
+        return PhotoAnswer(photo=names[0], photos=names, sentence=sentence, error=reason)
 
 
 def _embed(served: "ServedGallery", paths: list[str], category: str | None) -> tuple[str, list[list[float]]]:

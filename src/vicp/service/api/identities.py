@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_cursor, encode_cursor, link_next
 from vicp.service.api.schemas import IdentityInfo, IdentityPage, Merge, NewName, Split, Written
+from vicp.service.chosen_photos import Chosen
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}/identities", tags=["identities"])
 
@@ -20,17 +21,22 @@ def identities(
     gallery: str,
     request: Request,
     response: Response,
+    chosen: Chosen,
     limit: Limit = 100,
     cursor: Cursor = None,
     q: Annotated[str, Query(max_length=200, description="A part of the name.")] = "",
 ) -> IdentityPage:
-    """List the individuals by category and name."""
+    """List the individuals by category and name; of those with a chosen photo, where photos are chosen."""
     from vicp.gallery.contents import identities as named
 
     served = service.gallery(gallery)
     snapshot = served.snapshot
     frame = served.kept("identities", snapshot, lambda: named(snapshot))
     frame = frame[frame["identity"].str.contains(q, case=False, regex=False)]
+    if chosen:
+        shown = served.frame(snapshot)
+        shown = shown[chosen.fits(shown)][["category", "identity"]].dropna().drop_duplicates()
+        frame = frame.merge(shown, on=["category", "identity"])
     if cursor is not None:
         category, name = decode_cursor(cursor, 2)
         after = (frame["category"] > category) | ((frame["category"] == category) & (frame["identity"] > name))

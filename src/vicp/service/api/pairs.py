@@ -17,6 +17,7 @@ from vicp.service.api.schemas import (
     ReviewSide,
     Written,
 )
+from vicp.service.chosen_photos import Chosen
 from vicp.service.problems import ProblemError
 from vicp.service.reviewing import apply_answer
 
@@ -36,7 +37,7 @@ _ANSWERS = {
 
 @router.get("/pairs/next")
 def next_pairs(
-    service: ServiceParameter, gallery: str, limit: Annotated[int, Query(ge=1, le=24)] = 8
+    service: ServiceParameter, gallery: str, chosen: Chosen, limit: Annotated[int, Query(ge=1, le=24)] = 8
 ) -> list[ProposedPair]:
     """Return the pairs that are most worth a label."""
     served = service.gallery(gallery)
@@ -45,7 +46,7 @@ def next_pairs(
         ProposedPair(
             left=photo_info(frame, each.left.photos[0]), right=photo_info(frame, each.right.photos[0]), why=each.kind
         )
-        for each in service.review(served).next("pairs", limit)
+        for each in service.review(served, chosen).next("pairs", limit)
     ]
 
 
@@ -73,12 +74,13 @@ async def label(service: ServiceParameter, gallery: str, body: NewPairs, if_matc
 def review(
     service: ServiceParameter,
     gallery: str,
+    chosen: Chosen,
     kind: Annotated[str, Query(pattern="^(pairs|groups|doubts)$")] = "pairs",
     limit: Annotated[int, Query(ge=1, le=24)] = 6,
 ) -> ReviewPage:
     """Return the next questions for a person, likeliest or most useful first."""
     served = service.gallery(gallery)
-    return review_page(served, service.review(served).next(kind, limit))  # type: ignore[arg-type]
+    return review_page(served, service.review(served, chosen).next(kind, limit))  # type: ignore[arg-type]
 
 
 @router.post("/review")

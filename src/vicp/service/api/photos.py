@@ -12,10 +12,12 @@ from vicp.io import encode_image, encode_thumbnail
 from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_number, encode_cursor, link_next
 from vicp.service.api.schemas import Accepted, NewName, PhotoInfo, PhotoPage, Written
+from vicp.service.chosen_photos import Chosen
 from vicp.service.problems import ProblemError
-from vicp.service.uploads import FORM, receive_form
+from vicp.service.uploads import photo_form, receive_form
 
 if TYPE_CHECKING:
+    from vicp.gallery.report.patch_matches import PatchMatch
     from vicp.service.served_gallery import ServedGallery
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["photos"])
@@ -34,12 +36,14 @@ def photos(
     gallery: str,
     request: Request,
     response: Response,
+    chosen: Chosen,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> PhotoPage:
     """List the photos, in the order they came in."""
     served = service.gallery(gallery)
     frame = served.frame(served.snapshot)
+    frame = frame[chosen.fits(frame)]
     if cursor is not None:
         frame = frame[frame["number"] > decode_number(cursor)]
     rows = frame.iloc[:limit].set_index("key")
@@ -48,11 +52,12 @@ def photos(
     return PhotoPage(photos=[photo_info(rows, key) for key in rows.index], next=following)
 
 
-@router.post("/photos", status_code=202, openapi_extra=FORM)
+@router.post("/photos", status_code=202, openapi_extra=photo_form("category", "viewpoint", "camera"))
 async def enroll(service: ServiceParameter, gallery: str, request: Request, response: Response) -> Accepted:
     """Add photos, each once by its content however often it is sent; the address of the job is in Location.
 
-    `category` says what they show. A photo called NAME/FILE shows the individual of that name.
+    `category` says what they show, `viewpoint` their side and `camera` where they were taken. A photo called NAME/FILE
+    shows the individual of that name.
     """
     from vicp.gallery.store.tables import check_name
     from vicp.service.adding import Addition
@@ -64,7 +69,8 @@ async def enroll(service: ServiceParameter, gallery: str, request: Request, resp
     if not form.photos or not category:
         addition.discard()
         raise ProblemError(422, "expected photos in fields named photo, and what they show in category")
-    job = addition.start(service, served, check_name(category, "category"))
+    facts = {name: form.fields.get(name, "").strip() for name in ("viewpoint", "camera")}
+    job = addition.start(service, served, check_name(category, "category"), facts)
     location = f"/api/v1/galleries/{gallery}/jobs/{job.id}"
     response.headers["Location"] = location
     return Accepted(job=job.id, location=location)
@@ -103,8 +109,8 @@ def image(
 async def why(service: ServiceParameter, gallery: str, a: str, b: str) -> dict[str, Any]:
     """Return the patches of two photos that look most alike, by their centres as shares of width and height."""
     served = service.gallery(gallery)
-    matches = await service.model.run(lambda: _matches(served, a, b))
-    return {"matches": matches}
+    matches = await service.model.run(lambda: matching_patches(served, served.photo(a), served.photo(b)))
+    return {"matches": [asdict(match) for match in matches]}
 
 
 def photo_info(frame: pd.DataFrame, key: str) -> PhotoInfo:
@@ -116,7 +122,9 @@ def photo_info(frame: pd.DataFrame, key: str) -> PhotoInfo:
         category=str(row["category"]),
         identity=identity,
         file=str(row["file"]),
-        date=str(row["date"] or ""),
+        date=str(row["date"]),
+        viewpoint=str(row["viewpoint"]),
+        camera=str(row["camera"]),
         aside=bool(row["aside"]),
     )
 
@@ -142,26 +150,36 @@ def picture(served: "ServedGallery", key: str, size: Literal["thumb", "view", "s
     if size == "thumb":
         return served.thumbnail(key)
     if size == "square":
-        return _as_the_model_sees_it(served, key)
+        return as_the_model_sees_it(served, served.photo(key))
     return as_jpeg(served.photo(key), VIEW_SIZE)
 
 
-def _as_the_model_sees_it(served: "ServedGallery", key: str) -> bytes:
+def as_the_model_sees_it(served: "ServedGallery", data: bytes) -> bytes:
+    """Return the square of an encoded photo that the gallery's model looks at, enlarged, as a JPEG.
+
+    Raises:
+        DataError: It is not a photo.
+    """
     from PIL import Image
 
     from vicp.data.images import decode_photo, image_pixels
 
     transform = replace(served.gallery.encoder.transform, size=_SQUARE_SIZE)
-    pixels = image_pixels(decode_photo(served.photo(key), min_side=_SQUARE_SIZE), transform)
+    pixels = image_pixels(decode_photo(data, min_side=_SQUARE_SIZE), transform)
     return encode_image(Image.fromarray(pixels), "JPEG")
 
 
-def _matches(served: "ServedGallery", a: str, b: str) -> list[dict[str, Any]]:
+def matching_patches(served: "ServedGallery", a: bytes, b: bytes) -> "list[PatchMatch]":
+    """Return the patches of two encoded photos that look most alike to the gallery's model.
+
+    Raises:
+        DataError: One is not a photo.
+    """
     import numpy as np
 
     from vicp.data.images import photo_pixels
     from vicp.gallery.report.patch_matches import match_patches
 
     engine = served.gallery.encoder.engine
-    pixels = np.stack([photo_pixels(served.photo(key), engine.transform) for key in (a, b)])  # (2, S, S, 3)
-    return [asdict(match) for match in match_patches(engine, pixels.transpose(0, 3, 1, 2))]
+    pixels = np.stack([photo_pixels(data, engine.transform) for data in (a, b)])  # (2, S, S, 3)
+    return match_patches(engine, pixels.transpose(0, 3, 1, 2))

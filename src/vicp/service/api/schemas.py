@@ -103,12 +103,16 @@ class Candidate(BaseModel):
     probability_range: tuple[float, float]
     photo: str
     key: str
+    date: str
+    viewpoint: str
+    camera: str
 
 
 class PhotoAnswer(BaseModel):
-    """Whom one photo shows, or why that cannot be said."""
+    """Whom a photo shows, or photos that were asked together, or why that cannot be said."""
 
-    photo: str
+    photo: str = Field(description="Its name, or that of the first one.")
+    photos: list[str] = Field(description="The names of all that this is the answer to.")
     category: str = ""
     verdict: str | None = None
     sentence: str
@@ -144,6 +148,8 @@ class PhotoInfo(BaseModel):
     identity: str | None
     file: str
     date: str
+    viewpoint: str = Field(description="The side it shows; empty where that is not known.")
+    camera: str = Field(description="Where it was taken; empty where that is not known.")
     aside: bool = Field(description="Set aside, as one that shows nobody.")
 
 

@@ -1,5 +1,6 @@
 """Individuals: who there is, and the photos of one, the oddest first, to move, split off or set aside."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from vicp.service.api.context import ServiceParameter, change
+from vicp.service.chosen_photos import Chosen
 from vicp.service.page.render import render, see
 from vicp.service.problems import ProblemError
 
@@ -25,17 +27,15 @@ def individuals(
     request: Request,
     service: ServiceParameter,
     gallery: str,
+    chosen: Chosen,
     q: str = "",
-    category: str = "",
     first: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """Show who there is."""
     served = service.gallery(gallery)
     snapshot = served.snapshot
     frame = served.frame(snapshot)
-    named = frame[frame["identity"].notna()]
-    if category:
-        named = named[named["category"] == category]
+    named = frame[frame["identity"].notna() & chosen.fits(frame)]
     named = named[named["identity"].str.contains(q, case=False, regex=False)]
     tiles = [
         {"category": group[0], "name": group[1], "photos": len(rows), "key": rows["key"].iloc[0]}
@@ -54,8 +54,8 @@ def individuals(
         following=first + _TILES if len(tiles) > first + _TILES else None,
         others=others,
         q=q,
-        category=category,
-        categories=served.categories(snapshot),
+        chosen=chosen,
+        choices=served.choices(snapshot),
         last=last_change(served),
     )
 
@@ -65,15 +65,15 @@ def individual(
     request: Request,
     service: ServiceParameter,
     gallery: str,
+    chosen: Chosen,
     name: str = "",
-    category: str = "",
     aside: bool = False,
     first: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """Show the photos of an individual, the one least like the others first; or those without a name, or set aside."""
     served = service.gallery(gallery)
     snapshot = served.snapshot
-    frame = served.frame(snapshot)
+    frame, category = served.frame(snapshot), chosen.category
     if aside:
         rows = frame[frame["aside"]]
     elif name:
@@ -82,12 +82,15 @@ def individual(
         rows = frame[frame["identity"].isna() & ~frame["aside"]]
     if name and not len(rows):
         raise ProblemError(404, f"nobody called {name[:60]!r} in {category[:60] or 'any category'}")
+    rows = rows[chosen.fits(rows)]
     return render(
         request,
         "individual.html",
         gallery=served,
         name=name,
         category=category,
+        chosen=replace(chosen, category=""),
+        choices=served.choices(snapshot),
         aside=aside,
         photos=rows.iloc[first : first + _PHOTOS].to_dict("records"),
         total=len(rows),

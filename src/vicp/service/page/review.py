@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from vicp.service.api.context import ServiceParameter
 from vicp.service.api.pairs import review_page
+from vicp.service.chosen_photos import Chosen
 from vicp.service.page.render import render
 
 if TYPE_CHECKING:
@@ -22,13 +23,20 @@ def review(
     request: Request,
     service: ServiceParameter,
     gallery: str,
+    chosen: Chosen,
     kind: Annotated[str, Query(pattern="^(pairs|groups|doubts)$")] = "pairs",
 ) -> Response:
     """Show the next question."""
     served = service.gallery(gallery)
-    chosen: ReviewKind = kind  # type: ignore[assignment]
-    page = review_page(served, service.review(served).next(chosen, _AHEAD))
-    names = sorted(set(served.frame(served.snapshot)["identity"].dropna()))
+    asked: ReviewKind = kind  # type: ignore[assignment]
+    page = review_page(served, service.review(served, chosen).next(asked, _AHEAD))
     return render(
-        request, "review.html", gallery=served, kind=kind, kinds=KINDS, questions=page.model_dump(), names=names
+        request,
+        "review.html",
+        gallery=served,
+        kind=kind,
+        kinds=KINDS,
+        questions=page.model_dump(),
+        chosen=chosen,
+        choices=served.choices(served.snapshot),
     )

@@ -1,6 +1,6 @@
 """The start page: the galleries, what is in them and what waits; photos are added here, and a gallery is made."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -40,9 +40,8 @@ def enter_with_token(request: Request, service: ServiceParameter, token: str = F
 def add(request: Request, service: ServiceParameter, gallery: str) -> Response:
     """Ask for photos to add."""
     served = service.place(gallery)
-    categories = served.categories(served.snapshot) if served.exists else []
-    limits = service.settings.limits
-    return render(request, "add.html", gallery=served, categories=categories, limits=limits)
+    choices = served.choices(served.snapshot) if served.exists else {"category": [], "viewpoint": [], "camera": []}
+    return render(request, "add.html", gallery=served, choices=choices, limits=service.settings.limits)
 
 
 @router.post("/g/{gallery}/add")
@@ -68,7 +67,14 @@ async def send(request: Request, service: ServiceParameter, gallery: str, additi
 
 
 @router.post("/g/{gallery}/add/{addition}/done")
-def done(service: ServiceParameter, gallery: str, addition: str, category: str = Form("")) -> dict[str, str]:
+def done(
+    service: ServiceParameter,
+    gallery: str,
+    addition: str,
+    category: Annotated[str, Form()] = "",
+    viewpoint: Annotated[str, Form(max_length=200)] = "",
+    camera: Annotated[str, Form(max_length=200)] = "",
+) -> dict[str, str]:
     """Add the photos that were received."""
     from vicp.gallery.store.tables import check_name
     from vicp.service.adding import Addition
@@ -76,7 +82,8 @@ def done(service: ServiceParameter, gallery: str, addition: str, category: str =
     served = service.gallery(gallery)
     if not category.strip():
         raise ProblemError(422, "say what the photos show, such as cat")
-    job = Addition.find(served, addition).start(service, served, check_name(category.strip(), "category"))
+    facts = {"viewpoint": viewpoint.strip(), "camera": camera.strip()}
+    job = Addition.find(served, addition).start(service, served, check_name(category.strip(), "category"), facts)
     return {"address": f"/g/{gallery}/jobs/{job.id}"}
 
 

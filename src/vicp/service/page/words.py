@@ -6,17 +6,21 @@ from typing import Any
 from vicp.decisions.sentences import likely, percent, range_in_words
 
 
-def headline(answer: dict[str, Any]) -> str:
+def headline(answer: dict[str, Any], some: bool = False) -> str:
     """Return whom a photo shows, in a few words.
 
     >>> headline({"verdict": "same", "probability": 0.8, "candidates": [{"identity": "Tom"}], "sentence": ""})
     'Probably Tom'
+
+    Args:
+        answer: As the library gives it.
+        some: Whether it was compared with some photos of the gallery alone.
     """
     match answer["verdict"]:
         case "same":
             return _capital(f"{likely(answer['probability'])} {answer['candidates'][0]['identity']}")
         case "new":
-            return _capital(f"{likely(answer['probability'])} somebody new")
+            return _capital(f"{likely(answer['probability'])} {'none of these' if some else 'somebody new'}")
         case "unsure":
             return f"Cannot say: this does not look like {answer['category']}"
     return _capital(str(answer["sentence"]))

@@ -1,9 +1,9 @@
 // The review queue: the next question is there before the last answer has been saved. Answers wait in this browser's
 // storage until the server has them, so that neither a reload nor a killed server loses one.
-import { say, reasonOf } from "./page.js";
+import { isTyping, lettersOn, reasonOf, say } from "./page.js";
 
 const root = document.getElementById("review");
-const { gallery, kind } = root.dataset;
+const { gallery, kind, chosen } = root.dataset;
 const api = `/api/v1/galleries/${encodeURIComponent(gallery)}`;
 const OUTBOX = `vicp-outbox-${gallery}`;
 const [DONE, ANSWERED] = ["done", "answered"].map((what) => `vicp-${what}-${gallery}-${kind}`);
@@ -42,7 +42,7 @@ async function look() {
   if (looking || queue.length >= AHEAD) return;
   looking = true;
   try {
-    const answer = await fetch(`${api}/review/next?kind=${kind}&limit=24`);
+    const answer = await fetch(`${api}/review/next?kind=${kind}&limit=24&${chosen}`);
     if (!answer.ok) throw new Error(await reasonOf(answer));
     take((await answer.json()).questions);
     away = false;
@@ -218,30 +218,18 @@ function step(forward) {
   look();
 }
 
-function toggleKeys() {
-  const list = document.getElementById("keys");
-  list.hidden = !list.hidden;
-  root.querySelector("[data-keys]").setAttribute("aria-expanded", String(!list.hidden));
-  if (!list.hidden) list.scrollIntoView({ block: "nearest" });
-}
-
-const letters = document.getElementById("letters");
-letters.checked = localStorage.getItem("vicp-letters") !== "off";
-letters.addEventListener("change", () => localStorage.setItem("vicp-letters", letters.checked ? "on" : "off"));
-
 const keys = {
   y: () => answer("same"), n: () => answer("different"), u: () => answer("unsure"), i: () => answer("new"),
   x: () => answer("aside"), h: why, a: () => turn("left", -1), d: () => turn("left", 1),
   j: () => turn("right", -1), l: () => turn("right", 1), z: undo,
 };
 document.addEventListener("keydown", (event) => {
-  if (event.target.matches("input:not([type=checkbox]), select, textarea")) return;
+  if (isTyping(event)) return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey && key === "z") { event.preventDefault(); undo(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "ArrowLeft" || event.key === "ArrowRight") { event.preventDefault(); step(event.key === "ArrowRight"); return; }
-  if (event.key === "?") { toggleKeys(); return; }
-  if (!letters.checked || (!queue.length && key !== "z")) return;
+  if (!lettersOn() || (!queue.length && key !== "z")) return;
   if (event.shiftKey && key === "x") { answer("aside_right"); return; }
   if (keys[key]) { event.preventDefault(); keys[key](); }
 });
@@ -251,7 +239,6 @@ root.addEventListener("click", (event) => {
   if (button.dataset.answer) answer(button.dataset.answer);
   else if ("why" in button.dataset) why();
   else if ("undoAnswer" in button.dataset) undo();
-  else if ("keys" in button.dataset) toggleKeys();
 });
 
 for (const each of outbox) delete each.sent;
