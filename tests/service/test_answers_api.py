@@ -39,8 +39,12 @@ def test_verify(client: TestClient, herd: Path, shoe_folder: Path) -> None:
 
 
 def test_embeddings_are_those_of_the_model(client: TestClient, herd: Path, shoe_folder: Path) -> None:
-    answer = client.post("/api/v1/galleries/herd/embed", files=[photo(shoe_folder / "red/0.jpg")]).json()
+    files = [photo(shoe_folder / "red/0.jpg")]
+    answer = client.post("/api/v1/embed", files=files, data={"gallery": "herd"}).json()
+    unclear = client.post("/api/v1/embed", files=files)
+    assert (unclear.status_code, "herd, new" in unclear.json()["detail"]) == (422, True)
     gallery = Gallery.open(herd)
+    assert answer["model"] == gallery.stats().model
     assert answer["fingerprint"] == gallery.encoder.fingerprint
     from vicp.api import Model
 
@@ -83,7 +87,9 @@ def test_the_version_is_the_etag(client: TestClient) -> None:
 
 
 def test_limits_and_metrics_are_said(client: TestClient, shoe_folder: Path) -> None:
-    assert client.get("/api/v1/info").json()["limits"]["photos"] == 20
+    info = client.get("/api/v1/info").json()
+    assert (info["limits"]["photos"], [each["name"] for each in info["galleries"]]) == (20, ["herd", "new"])
+    assert info["galleries"][0]["categories"][0]["fingerprint"]
     client.post("/api/v1/galleries/herd/identify", files=[photo(shoe_folder / "red/0.jpg")])
     text = client.get("/metrics").text
     assert "vicp_photos_embedded_total 1.0" in text

@@ -214,6 +214,20 @@ def test_asking_about_known_and_unknown_photos(page: Any, server: Server, place:
     page.locator("#cards progress").wait_for(state="detached")
     assert page.locator(".answer").count() == 2
     assert "<b>strange.jpg" in page.locator("figcaption").all_inner_texts()
+    press(page, "?")
+    page.locator("#keys").wait_for(state="visible")
+    press(page, "?", "ArrowRight")
+    marked = page.locator("#card-0 [data-marked]")
+    assert marked.get_attribute("data-key") == "2"
+    press(page, "h")
+    page.locator("#card-0 .why svg circle").first.wait_for(state="attached")
+    press(page, "h", "ArrowLeft")
+    assert page.locator(".why").count() == 0
+    likeliest = marked.locator("strong").inner_text()
+    press(page, "y")
+    page.locator(f"#card-0 >> text=Kept as {likeliest}").wait_for()
+    press(page, "ArrowUp", "z")
+    page.locator("#card-0 [data-key='1']").wait_for()
     press(page, "1")
     page.locator("#card-0 >> text=Kept as").wait_for()
     press(page, "i")

@@ -34,6 +34,19 @@ def test_every_screen_has_its_address(client: TestClient, screen: str) -> None:
     assert client.get(f"/g/new/{screen}", headers=PAGE).status_code == (200 if screen == "add" else 404)
 
 
+def test_the_start_page_says_what_waits(client: TestClient, herd: Path) -> None:
+    Gallery.open(herd).assign({"blue": [keys(herd, "red")[0]]})
+    assert 'hx-get="/g/herd/review/waiting"' in client.get("/", headers=PAGE).text
+    for _ in range(100):
+        part = client.get("/g/herd/review/waiting").text
+        if "Looking" not in part:
+            break
+        time.sleep(0.1)
+    assert re.search(r'<a href="/g/herd/review\?kind=pairs">\d+ pairs to label</a>', part)
+    assert re.search(r'<a href="/g/herd/review\?kind=doubts">\d doubtful name', part)
+    assert "guess" not in part  # every photo has a name
+
+
 def test_a_doubtful_name_is_asked_about_and_given_away(client: TestClient, herd: Path) -> None:
     wrong = keys(herd, "red")[0]
     Gallery.open(herd).assign({"blue": [wrong]})

@@ -86,6 +86,12 @@ def test_photos_enter_once_and_the_job_says_how_far_it_is(client: TestClient, he
         job = wait_for(client, accepted.headers["location"])
         assert (job["state"], job["result"]) == ("done", expected)
     assert names(herd)["violet"] == 1
+    again = {"headers": {"idempotency-key": "k1"}, "data": {"category": "shoe"}}
+    first, second = (client.post(f"{G}/photos", files=files, **again).json() for _ in range(2))
+    assert first == second
+    other = client.post(f"{G}/photos", files=files[:1], **again)
+    assert (other.status_code, "used for other photos" in other.json()["detail"]) == (422, True)
+    assert wait_for(client, first["location"])["state"] == "done"
     stream = client.get(f"{accepted.headers['location']}/events")
     assert stream.headers["content-type"].startswith("text/event-stream")
     blocks = [block.split("\n") for block in stream.text.strip().split("\n\n")]

@@ -8,7 +8,7 @@ from importlib.resources import files
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from vicp.service.api import answers, galleries, history, identities, jobs, pairs, photos, system
+from vicp.service.api import answers, embed, galleries, history, identities, jobs, pairs, photos, system
 from vicp.service.api.schemas import Problem
 from vicp.service.metrics import CountRequests
 from vicp.service.page import ask, individuals, past, review, start, teach
@@ -41,7 +41,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
         responses={"default": _ERROR},
     )
     app.state.service = service
-    for module in (system, galleries, answers, identities, photos, pairs, history, jobs):
+    for module in (system, galleries, answers, embed, identities, photos, pairs, history, jobs):
         app.include_router(module.router)
     for page in (start, ask, review, individuals, teach, past):
         app.include_router(page.router)

@@ -44,9 +44,14 @@ class ChosenPhotos:
         return bool(self.query)
 
     @property
+    def given(self) -> dict[str, str]:
+        """Return the names and texts that leave something out."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @property
     def query(self) -> str:
         """Return it as a part of an address; "" where nothing is left out."""
-        return urlencode({name: value for name, value in asdict(self).items() if value})
+        return urlencode(self.given)
 
     @property
     def words(self) -> str:

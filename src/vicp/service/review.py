@@ -97,6 +97,13 @@ class ReviewQueue:
             self._look_meanwhile(kind)
         return open_now[:limit]
 
+    def waiting(self, kind: ReviewKind) -> int | None:
+        """Return how many questions are known to be open; None while they are looked for the first time."""
+        if kind not in self._found:
+            self._look_meanwhile(kind)
+            return None
+        return len(self._open(kind, self._gallery.snapshot))
+
     def _open(self, kind: ReviewKind, snapshot: Snapshot) -> list[Comparison]:
         frame = self._gallery.frame(snapshot)
         usable = self._gallery.kept("usable", snapshot, lambda: _names_by_key(frame))

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vicp.errors import VICPError
+from vicp.service.begun_jobs import BegunJobs
 from vicp.service.chosen_photos import ChosenPhotos
 from vicp.service.jobs import Jobs
 from vicp.service.metrics import Metrics
@@ -34,6 +35,7 @@ class Service:
         self.sessions = Sessions(settings.token)
         self.jobs = Jobs()
         self.metrics = Metrics()
+        self.begun = BegunJobs()
         self.model = Worker("model", settings.limits.queue)
         self.writer = Worker("writer", settings.limits.queue)
         self._galleries: dict[str, ServedGallery] = {}

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
@@ -60,23 +60,9 @@ async def verify(service: ServiceParameter, gallery: str, request: Request) -> P
         try:
             found = await service.model.run(lambda: served.gallery.verify(*paths, category=category))
         except DataError as error:
-            raise ProblemError(400, _by_name(str(error), form.photos)) from error
+            raise ProblemError(400, by_name(str(error), form.photos)) from error
         service.metrics.embedded.inc(2)
     return pair_answer(found)
-
-
-@router.post("/embed", openapi_extra=photo_form("category"))
-async def embed(service: ServiceParameter, gallery: str, request: Request) -> dict[str, Any]:
-    """Return the plain embeddings of photos under the gallery's model, or under the prompt of `category`."""
-    served = service.gallery(gallery)
-    async with received(request, service, least=1) as form:
-        category = form.fields.get("category") or None
-        paths = [str(photo.path) for photo in form.photos]
-        try:
-            fingerprint, rows = await service.model.run(lambda: _embed(served, paths, category))
-        except DataError as error:
-            raise ProblemError(400, _by_name(str(error), form.photos)) from error
-    return {"fingerprint": fingerprint, "embeddings": rows}
 
 
 @asynccontextmanager
@@ -214,21 +200,7 @@ def _identify(served: "ServedGallery", photos: list[Upload], chosen: ChosenPhoto
         return PhotoAnswer(photo=names[0], photos=names, sentence=sentence, error=reason)
 
 
-def _embed(served: "ServedGallery", paths: list[str], category: str | None) -> tuple[str, list[list[float]]]:
-    from vicp.api import Model
-
-    gallery = served.gallery
-    prompt = None
-    if category is not None:
-        categories = gallery.categories()
-        if category not in categories:
-            raise ProblemError(404, f"no category {category!r}, expected one of {', '.join(categories)}")
-        prompt = categories[category].prompt
-    rows = Model(gallery.encoder).encode(paths, prompt=prompt)
-    return gallery.encoder.fingerprint, [[float(value) for value in row] for row in rows]
-
-
-def _by_name(message: str, photos: list[Upload]) -> str:
+def by_name(message: str, photos: list[Upload]) -> str:
     """Return a message that calls photos as their sender does."""
     for photo in photos:
         message = message.replace(str(photo.path), photo.name)

@@ -12,6 +12,7 @@ from vicp.io import encode_image, encode_thumbnail
 from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_number, encode_cursor, link_next
 from vicp.service.api.schemas import Accepted, NewName, PhotoInfo, PhotoPage, Written
+from vicp.service.begun_jobs import form_digest
 from vicp.service.chosen_photos import Chosen
 from vicp.service.problems import ProblemError
 from vicp.service.uploads import photo_form, receive_form
@@ -53,11 +54,17 @@ def photos(
 
 
 @router.post("/photos", status_code=202, openapi_extra=photo_form("category", "viewpoint", "camera"))
-async def enroll(service: ServiceParameter, gallery: str, request: Request, response: Response) -> Accepted:
+async def enroll(
+    service: ServiceParameter,
+    gallery: str,
+    request: Request,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Accepted:
     """Add photos, each once by its content however often it is sent; the address of the job is in Location.
 
     `category` says what they show, `viewpoint` their side and `camera` where they were taken. A photo called NAME/FILE
-    shows the individual of that name.
+    shows the individual of that name. An `Idempotency-Key` that comes again gives the job that it began.
     """
     from vicp.gallery.store.tables import check_name
     from vicp.service.adding import Addition
@@ -70,10 +77,16 @@ async def enroll(service: ServiceParameter, gallery: str, request: Request, resp
         addition.discard()
         raise ProblemError(422, "expected photos in fields named photo, and what they show in category")
     facts = {name: form.fields.get(name, "").strip() for name in ("viewpoint", "camera")}
-    job = addition.start(service, served, check_name(category, "category"), facts)
-    location = f"/api/v1/galleries/{gallery}/jobs/{job.id}"
+    digest = "" if idempotency_key is None else form_digest(form)
+    begun = service.begun.find(gallery, idempotency_key, digest)
+    if begun is None:
+        begun = addition.start(service, served, check_name(category, "category"), facts).id
+        service.begun.keep(gallery, idempotency_key, digest, begun)
+    else:
+        addition.discard()
+    location = f"/api/v1/galleries/{gallery}/jobs/{begun}"
     response.headers["Location"] = location
-    return Accepted(job=job.id, location=location)
+    return Accepted(job=begun, location=location)
 
 
 @router.post("/photos/{key}/identity")

@@ -32,15 +32,6 @@ class LimitsInfo(BaseModel):
     page: int
 
 
-class Info(BaseModel):
-    """The program and its limits."""
-
-    name: str
-    version: str
-    limits: LimitsInfo
-    photo_root: bool = Field(description="Whether requests may name photos on the server.")
-
-
 class CategoryInfo(BaseModel):
     """One category of a gallery."""
 
@@ -62,6 +53,16 @@ class GalleryInfo(BaseModel):
     model: str
     pairs: int
     categories: list[CategoryInfo]
+
+
+class Info(BaseModel):
+    """The program and its limits."""
+
+    name: str
+    version: str
+    limits: LimitsInfo
+    photo_root: bool = Field(description="Whether requests may name photos on the server.")
+    galleries: list[GalleryInfo] = Field(description="Empty while they are being opened.")
 
 
 class Written(BaseModel):
@@ -138,6 +139,14 @@ class PairAnswer(BaseModel):
     promised: bool
     promise: str
     missing_pairs: int | None
+
+
+class Embeddings(BaseModel):
+    """Photos as the model sees them."""
+
+    model: str
+    fingerprint: str = Field(description="Of all that the embeddings depend on but the prompt.")
+    embeddings: list[list[float]] = Field(description="Of each photo, of length one.")
 
 
 class PhotoInfo(BaseModel):

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Response
 
 from vicp.service.api.context import ServiceParameter
+from vicp.service.api.galleries import gallery_info
 from vicp.service.api.schemas import Info, LimitsInfo, State
 
 router = APIRouter(tags=["service"])
@@ -35,8 +36,9 @@ def metrics(service: ServiceParameter) -> Response:
 
 
 @router.get("/api/v1/info")
-async def info(service: ServiceParameter) -> Info:
-    """Say which program this is, and what a request may hold."""
+def info(service: ServiceParameter) -> Info:
+    """Say which program this is, what a request may hold, and the fingerprints of models and prompts."""
     limits = LimitsInfo(**asdict(service.settings.limits))
     has_root = service.settings.photo_root is not None
-    return Info(name="vicp", version=version("vicp"), limits=limits, photo_root=has_root)
+    galleries = [gallery_info(gallery) for gallery in service.galleries.values()] if service.is_ready else []
+    return Info(name="vicp", version=version("vicp"), limits=limits, photo_root=has_root, galleries=galleries)

@@ -27,7 +27,8 @@ def templates() -> Environment:
         "headline": words.headline,
         "number": words.number,
         "when": words.when,
-        "percent": percent,
+        "taken": words.taken,
+        "percent": lambda probability: percent(probability).replace(" ", "\N{NO-BREAK SPACE}"),
         "part": lambda text: quote(str(text), safe=""),
     }
     environment.globals["counted"] = words.counted

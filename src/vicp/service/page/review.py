@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from vicp.service.api.context import ServiceParameter
 from vicp.service.api.pairs import review_page
-from vicp.service.chosen_photos import Chosen
+from vicp.service.chosen_photos import Chosen, ChosenPhotos
 from vicp.service.page.render import render
 
 if TYPE_CHECKING:
@@ -16,6 +16,15 @@ router = APIRouter(prefix="/g/{gallery}/review", include_in_schema=False)
 
 _AHEAD = 6
 KINDS = {"pairs": "Pairs to label", "groups": "Photos without a name", "doubts": "Doubtful names"}
+
+
+@router.get("/waiting")
+def waiting(request: Request, service: ServiceParameter, gallery: str) -> Response:
+    """Show how many questions wait, as a part of the start page, which asks again while they are looked for."""
+    served = service.gallery(gallery)
+    queue = service.review(served, ChosenPhotos())
+    kinds: tuple[ReviewKind, ...] = ("pairs", "groups", "doubts")
+    return render(request, "part_waiting.html", gallery=served, counts={kind: queue.waiting(kind) for kind in kinds})
 
 
 @router.get("")

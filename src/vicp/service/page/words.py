@@ -49,6 +49,20 @@ def when(at: datetime | str) -> str:
     return f"{time.day} {time:%B %Y, %H:%M} UTC"
 
 
+def taken(date: str) -> str:
+    """Return when a photo was taken, as its table or its camera says it.
+
+    >>> taken("2025-04-01T09:05:00"), taken("2025-04-01"), taken("in May")
+    ('1 April 2025, 09:05', '1 April 2025', 'in May')
+    """
+    try:
+        time = datetime.fromisoformat(date)
+    except ValueError:
+        return date
+    day = f"{time.day} {time:%B %Y}"
+    return day if len(date) <= len("2025-04-01") else f"{day}, {time:%H:%M}"
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return a count of things.
 

@@ -69,7 +69,7 @@ document.body.addEventListener("click", (event) => {
 });
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id.startsWith("why-")) return;
+  if (event.detail.target.id.startsWith("why-")) { event.detail.target.scrollIntoView({ block: "nearest" }); return; }
   const card = document.getElementById(current);
   if (!card) return;
   if (card.hasAttribute("data-decided")) {

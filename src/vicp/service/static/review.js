@@ -89,7 +89,8 @@ function paint(side) {
   const caption = figure.querySelector("figcaption");
   caption.replaceChildren();
   if (name) { const strong = document.createElement("strong"); strong.textContent = `${name} `; caption.append(strong); }
-  caption.append([kind === "pairs" ? "" : photo.file, photo.date].filter(Boolean).join(", "));
+  const date = photo.date.replace(/T(\d\d:\d\d).*/, ", $1");
+  caption.append([kind === "pairs" ? "" : photo.file, date, photo.camera, photo.viewpoint].filter(Boolean).join(", "));
   const strip = figure.querySelector(".strip");
   strip.replaceChildren();
   if (photos.length < 2) return;
