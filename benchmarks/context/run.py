@@ -6,8 +6,8 @@
 
 A checkpoint per training seed. Every finished part (checkpoint, task, method, K) lies under --runs and is not done
 again, so the program can be stopped at any time; `--methods`, `--ks` and `--only` say what to do now, and the results
-always hold all that is there, of real photos that of the sets in --sets. Settings of methods with gradient steps are
-chosen on tasks of a third split.
+always hold all that is there, of real photos that of the sets in --sets, and what the file had of the same checkpoints
+before. Settings of methods with gradient steps are chosen on tasks of a third split.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from benchmarks.context.kept_rows import with_kept_rows
 from benchmarks.context.options import ALL_K, METHODS, parse
 from benchmarks.context.page import page
 from benchmarks.context.real_sets import RealSets, RealTable, real_rows
@@ -166,6 +167,7 @@ def write(
         "tasks": options.tasks,
         "choices": list(choices),
     }
+    facts = with_kept_rows(facts, options.out)
     write_results(options.out, facts, page(facts))
 
 
