@@ -23,6 +23,10 @@ KINDS = {
     ),
     "days": (["Tom/2024-05-01", "Tom/2024_06_02", "Kit/20240501"], "date", ["2024-05-01", "2024-06-02", "2024-05-01"]),
     "sessions": (["Tom/session1", "Tom/session 2", "Kit/visit_1"], "sequence", ["session1", "session 2", "visit_1"]),
+    "sides in Spanish": (["Tom/lado izquierdo", "Tom/Lado derecho", "Kit/RS"], "viewpoint", ["left", "right", "right"]),
+    "folds": (["fold_0/Tom", "fold_1/Kit", "fold_2/Rex"], "fold", ["fold_0", "fold_1", "fold_2"]),
+    "encounters": (["Tom/enc1", "Tom/obs 2", "Kit/Encounter_3"], "sequence", ["enc1", "obs 2", "Encounter_3"]),
+    "days in other orders": (["Tom/01.05.2023", "Tom/12-30-05", "Kit/3 May"], "period", None),
     "cards": (["Tom/100EK113", "Tom/101EK113", "Kit/100EK113"], "period", None),
     "years": (["2023/Tom", "2023/Kit", "2024/Tom"], "period", None),
     "trips": (["Tom/trip 1", "Tom/spring 2024", "Kit/May_2023"], "period", None),
@@ -121,6 +125,23 @@ def test_individuals_with_such_names(tmp_path: Path, lay_out: LayOut, names: lis
     lay_out(tmp_path, *(f"{name}.jpg" for name in names))
     frame = open_photos(tmp_path).frame
     assert sorted(frame["identity"]) == sorted(name.split("/")[-2] for name in names)
+
+
+def test_two_levels_are_said_to_be_categories(
+    tmp_path: Path, lay_out: LayOut, caplog: pytest.LogCaptureFixture
+) -> None:
+    lay_out(tmp_path, "Tom/4f1c2a/1.jpg", "Tom/9b8c1d/1.jpg", "Kit/77aa01/1.jpg")
+    with caplog.at_level(logging.INFO):
+        open_photos(tmp_path)
+    assert "read the folders as category/identity: 2 categories (Kit, Tom), 3 individuals" in caplog.text
+
+
+def test_one_folder_of_images_is_no_individual(tmp_path: Path, lay_out: LayOut) -> None:
+    lay_out(tmp_path, "images/train/1.jpg", "images/val/2.jpg")
+    with pytest.raises(DataError, match="the 2 photos have no identities"):
+        open_photos(tmp_path)
+    assert list(open_photos(tmp_path, need_identity=False).frame["split"]) == ["train", "val"]
+    assert set(open_photos(tmp_path, folders="identity/-").frame["identity"]) == {"images"}
 
 
 def test_folders_that_are_given_wrongly(tmp_path: Path, lay_out: LayOut) -> None:

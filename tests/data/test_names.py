@@ -10,6 +10,7 @@ from vicp.data.names import clean_name, is_nobody, name_fault, name_questions, n
         *("?", "???", "-", "--", "____", "...", "(unknown)", "[not identified]", "null", "no name", "No_Name", "no ID"),
         *("unbekannt", "Unbekannte".removesuffix("e"), "inconnu", "non identifié", "desconocido", "não identificado"),
         *("sconosciuto", "onbekend", "okänd", "неизвестно", "未知", "unknown individual", "unidentified animal", "-1"),
+        *("_unsorted", "to_check", "To review", "Rejected", "New folder", "new_folder"),
     ],
 )
 def test_words_for_nobody(word: str) -> None:
@@ -45,13 +46,15 @@ def test_na_and_none_are_nobody_where_several_photos_have_them() -> None:
         ("9,87E+05", "a number that a spreadsheet rounded"),
         ("M\ufffdller", "lost letters"),
         ("Tom\x07", "control characters"),
+        ("'Tom'", "stands in quotes"),
+        ("'007", "a spreadsheet's mark of text"),
     ],
 )
 def test_names_that_are_damage(name: str, reason: str) -> None:
     assert reason in name_fault(name)
 
 
-@pytest.mark.parametrize("name", ["Tom", "2E5", "#12", "1e3", "Möller", "A=B", "12E", "été 猫"])
+@pytest.mark.parametrize("name", ["Tom", "2E5", "#12", "1e3", "Möller", "A=B", "12E", "été 猫", "'Ohana", "O'Neill", "''"])
 def test_names_that_are_none(name: str) -> None:
     assert name_fault(name) == ""
 
@@ -65,6 +68,8 @@ def test_names_that_are_none(name: str) -> None:
         ("Zoë", "Zoe", "accents alone"),
         ("007", "7", "leading zeros alone"),
         ("Old Tom", "old_tom", "spelling alone"),
+        ("cow-12", "cow 12", "blanks and hyphens alone"),
+        ("T\u043em", "Tom", "letters of another alphabet alone"),
     ],
 )
 def test_names_that_may_be_one_are_asked_about(a: str, b: str, what: str) -> None:
@@ -83,6 +88,13 @@ def test_five_are_listed_and_dates_are_asked_about() -> None:
     assert "and 2 more" in question
     (question,) = name_questions([("cat", "1-Mar"), ("cat", "Mar-05"), ("cat", "March")])
     assert question == "Dates that a spreadsheet made of names? '1-Mar', 'Mar-05'."
+
+
+def test_several_individuals_in_one_name_are_asked_about() -> None:
+    cats = [("cat", name) for name in ("Tom", "Kit", "tom, Kit", "Kit & Mo", "Smith, John", "Tom/Kit", "1-2", "1", "12")]
+    (question,) = name_questions(cats)
+    assert question.startswith("Several individuals in one name? 'Kit & Mo', 'Tom/Kit', 'tom, Kit'. Where a photo shows")
+    assert name_questions([("cat", "Kit & Mo"), ("dog", "Kit")]) == ()
 
 
 def test_names_become_composed_and_lose_what_cannot_be_seen() -> None:

@@ -252,6 +252,8 @@ BOXES = {
     "addaxai": ("bbox_left,bbox_top,bbox_right,bbox_bottom", "3,2,7,7"),
     "camtrap dp": ("bboxX,bboxY,bboxWidth,bboxHeight", "0.3,0.2,0.4,0.5"),
     "megadetector": ("bbox", '"[0.3, 0.2, 0.4, 0.5]"'),
+    "yolo": ("x_center,y_center,width,height", "0.5,0.45,0.4,0.5"),
+    "centres in pixels": ("cx,cy,w,h", "5,4.5,4,5"),
 }
 
 
@@ -263,7 +265,7 @@ def test_boxes_are_read_said_and_cropped(tmp_path: Path, kind: str, caplog: pyte
     path = written(tmp_path / "a.csv", f"path,identity,{columns}\n0.png,tom,{box}\n")
     with caplog.at_level(logging.INFO):
         table = open_photos(path)
-    assert "1 photos are cropped to them" in caplog.text
+    assert "1 photo is cropped to it" in caplog.text
     assert np.array_equal(np.array(decode_photo(table.photo_bytes(0))), pixels[2:7, 3:7])
 
 

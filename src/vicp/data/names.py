@@ -13,7 +13,9 @@ _NOBODY_TEXT = """
     nobody; no one; not identified; not known; not named; non identified; no id; noid; n a; nil; null; tbd; tba;
     todo; to be determined; missing; empty; blank; not applicable; not available; indet; indeterminate;
     undefined; unclear; uncertain; unsure; unassigned; unlabeled; unlabelled; unclassified; not assigned; not
-    sure; cannot tell; no match; unmatched; unbekannt; unbenannt; nicht identifiziert; nicht bekannt; nicht
+    sure; cannot tell; no match; unmatched; unsorted; to check; to review; to sort; to identify; needs id; discard;
+    discarded; rejected; rejects; miscellaneous; various; others; new folder; untitled folder; neuer ordner; nouveau
+    dossier; nueva carpeta; sonstige; unsortiert; unbekannt; unbenannt; nicht identifiziert; nicht bekannt; nicht
     benannt; kein name; ohne name; ohne namen; keine; keiner; niemand; unbestimmt; inconnu; inconnue; inconnus;
     inconnues; non identifie; non identifiee; indetermine; indeterminee; aucun; aucune; sans nom; desconocido;
     desconocida; no identificado; no identificada; sin identificar; sin nombre; ninguno; ninguna; indeterminado;
@@ -38,6 +40,8 @@ _DATE_FROM_NAME = re.compile(
     r"-\d{2,4}|\d{4}-\d{2}-\d{2} 00:00:00",
     re.IGNORECASE,
 )
+_SEPARATORS = re.compile(r"\s*[;,/&+|]\s*|\s+(?:and|und|et|y|e|og|och|en)\s+", re.IGNORECASE)
+_LIKE_LATIN = str.maketrans("асеорхуіјѕһԁԛԝ" "αορνικτ", "aceopxyijshdqw" "aopvikt")  # small letters of Cyrillic, Greek
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 
 
@@ -89,6 +93,10 @@ def name_fault(name: str) -> str:
         return f"its name is a spreadsheet's formula ({name}): save the values"
     if _ROUNDED_NUMBER.fullmatch(name) and ("+" in name or "." in name or "," in name):
         return f"its name is a number that a spreadsheet rounded ({name}): format the column as text"
+    if len(name) > 2 and name[0] == name[-1] and name[0] in "'\"":
+        return f"its name stands in quotes ({name}): write it without"
+    if re.fullmatch(r"'[-+=@\d].*", name):
+        return f"its name begins with a spreadsheet's mark of text ({name}): write it without"
     if "\ufffd" in name:
         return f"its name has lost letters ({name}): save the file as UTF-8 from where it was made"
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
@@ -113,6 +121,7 @@ def name_questions(names: Sequence[tuple[str, str]], known: Sequence[tuple[str, 
         if len(group) > 1 and any((category, name) in new for name in group)
     ]
     dates = sorted({name for _, name in new if _DATE_FROM_NAME.fullmatch(name)})
+    several = _names_of_several(new, {*new, *known})
     questions = []
     if alike:
         listed = "; ".join(
@@ -123,7 +132,21 @@ def name_questions(names: Sequence[tuple[str, str]], known: Sequence[tuple[str, 
         questions.append(f"One individual or several? {listed}{more}. Where it is one, write its name alike.")
     if dates:
         questions.append(f"Dates that a spreadsheet made of names? {', '.join(map(repr, dates[:_MAX_LISTED]))}.")
+    if several:
+        listed, ending = ", ".join(map(repr, several[:_MAX_LISTED])), "a row each, with a box each"
+        questions.append(f"Several individuals in one name? {listed}. Where a photo shows several, give them {ending}.")
     return tuple(questions)
+
+
+def _names_of_several(new: set[tuple[str, str]], every: set[tuple[str, str]]) -> list[str]:
+    """Return the new names that list others, one of which is a name by itself."""
+    single = {(category, _comparable(name)) for category, name in every}
+    found = set()
+    for category, name in new:
+        parts = [part for part in _SEPARATORS.split(name) if part]
+        if len(parts) > 1 and any((category, _comparable(part)) in single for part in parts):
+            found.add(name)
+    return sorted(found)
 
 
 def nobody_note(counts: Mapping[str, int], *, left_out: bool) -> str:
@@ -141,8 +164,12 @@ def _plain(name: str) -> str:
 
 
 def _comparable(name: str) -> str:
-    """Return what two spellings of one name have in common: case, blanks, accents, ".0" and leading zeros apart."""
-    plain = re.sub(r"[\s_]+", "", _plain(name))
+    """Return what two spellings of one name have in common.
+
+    Case, blanks, accents, ".0", leading zeros, hyphens between letters and numbers, and alphabets are left out.
+    """
+    plain = re.sub(r"[\s_]+", "", _plain(name).translate(_LIKE_LATIN))
+    plain = re.sub(r"(?<=[^\W\d])[-\u2010-\u2014]|[-\u2010-\u2014](?=[^\W\d])", "", plain)
     number = re.fullmatch(r"0*(\d+)(\.0+)?", plain)
     return number.group(1) if number else plain
 
@@ -154,6 +181,8 @@ def _difference(group: Sequence[str]) -> str:
         ("leading zeros", lambda name: name.lstrip("0")),
         ("case", str.casefold),
         ("blanks", lambda name: re.sub(r"[\s_]+", "", name)),
+        ("blanks and hyphens", lambda name: re.sub(r"[\s_\u2010-\u2014-]+", "", name)),
+        ("letters of another alphabet", lambda name: name.casefold().translate(_LIKE_LATIN)),
         (
             "accents",
             lambda name: "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)),

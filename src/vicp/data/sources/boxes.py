@@ -8,12 +8,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 BAD_BOX = "bad:"  # in place of a box that cannot be read, before what was there
+_Meaning = Literal["width", "corners", "centre"]  # of four numbers
 _WIDTHS = (  # names, in lower case and without signs, of x, y, width and height
     ("bboxx", "bboxy", "bboxwidth", "bboxheight"),
     ("bboxx", "bboxy", "bboxw", "bboxh"),
@@ -29,6 +30,15 @@ _CORNERS = (  # of left, top, right and bottom
     ("bboxleft", "bboxtop", "bboxright", "bboxbottom"),
     ("left", "top", "right", "bottom"),
 )
+_CENTRES = (  # of the centre, width and height, as YOLO has them
+    ("xcenter", "ycenter", "width", "height"),
+    ("xcentre", "ycentre", "width", "height"),
+    ("centerx", "centery", "width", "height"),
+    ("xcenter", "ycenter", "w", "h"),
+    ("cx", "cy", "w", "h"),
+    ("xc", "yc", "w", "h"),
+)
+_MEANINGS: dict[_Meaning, tuple[tuple[str, ...], ...]] = {"width": _WIDTHS, "corners": _CORNERS, "centre": _CENTRES}
 _WHOLE = ("bbox", "box", "boundingbox", "bboxrelative")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 
@@ -46,12 +56,12 @@ def box_column(frame: pd.DataFrame, given: str | None = None) -> tuple[pd.Series
     whole = given or next((by_key[key] for key in _WHOLE if key in by_key), None)
     if whole is not None:
         rows = [_four(value) for value in frame[whole]] if whole in frame else []
-        return _boxes(rows, frame[whole], corners=False), (whole,)
-    for names, corners in (*((names, False) for names in _WIDTHS), *((names, True) for names in _CORNERS)):
+        return _boxes(rows, frame[whole], "width"), (whole,)
+    for meaning, names in ((meaning, names) for meaning, several in _MEANINGS.items() for names in several):
         if all(name in by_key for name in names):
             columns = [by_key[name] for name in names]
             values = frame[columns].astype(object).to_numpy()
-            return _boxes([_four(list(row)) for row in values], values.tolist(), corners=corners), tuple(columns)
+            return _boxes([_four(list(row)) for row in values], values.tolist(), meaning), tuple(columns)
     return None, ()
 
 
@@ -85,7 +95,7 @@ def _of_object(text: str) -> list[str]:
     return found
 
 
-def _boxes(rows: Sequence[list[float] | None], values: Iterable[Any], *, corners: bool) -> pd.Series:
+def _boxes(rows: Sequence[list[float] | None], values: Iterable[Any], meaning: _Meaning) -> pd.Series:
     """Return each box as text; what cannot be read begins with BAD_BOX."""
     numbers = [row for row in rows if row]
     shares = bool(numbers) and max(max(row) for row in numbers) <= 1
@@ -95,8 +105,10 @@ def _boxes(rows: Sequence[list[float] | None], values: Iterable[Any], *, corners
             texts.append("")
             continue
         x, y, width, height = row or (0.0, 0.0, 0.0, 0.0)
-        if corners:
+        if meaning == "corners":
             width, height = width - x, height - y
+        elif meaning == "centre":
+            x, y = x - width / 2, y - height / 2
         if row is None or width <= 0 or height <= 0:
             texts.append(f"{BAD_BOX}{value}")
         else:

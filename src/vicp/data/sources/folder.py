@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -27,7 +27,7 @@ LAYOUTS = {
     1: "identity/photo",
     2: "category/identity/photo",
 }  # folders that name neither split nor side -> path
-ROLES = ("category", "identity", "split", "viewpoint", "camera", "sequence", "date", "-")  # "-" is passed over
+ROLES = ("category", "identity", "split", "fold", "viewpoint", "camera", "sequence", "date", "-")  # "-" is passed over
 
 
 def read_folder(
@@ -162,6 +162,8 @@ def _notes(frame: pd.DataFrame, roles: Sequence[str], depth: int) -> tuple[str, 
         notes.append(f"read the folders as {', '.join(parts)} and {LAYOUTS[depth].removesuffix('/photo')}")
     if depth == 2:
         under = {str(name): set(rows["identity"].dropna()) for name, rows in frame.groupby("category")}
+        if not roles:
+            notes.append(_categories_note(under))
         if common := repeated_names(under):
             notes.append(
                 f"{listed(common)} repeat under {listed(sorted(under))}, and are read as individuals of each: if they "
@@ -172,6 +174,13 @@ def _notes(frame: pd.DataFrame, roles: Sequence[str], depth: int) -> tuple[str, 
         if len(sides) > 1 and (shared := set.intersection(*sides)):
             notes.append(f"{listed(sorted(shared))} lie in every split and are read as the same individuals there")
     return tuple(notes)
+
+
+def _categories_note(under: Mapping[str, set[str]]) -> str:
+    """Return how two levels of folders were read, from the individuals of each category."""
+    categories = f"category {next(iter(under))}" if len(under) == 1 else f"{len(under)} categories ({listed([*under])})"
+    count = sum(map(len, under.values()))
+    return f"read the folders as category/identity: {categories}, {count} individual{'' if count == 1 else 's'}"
 
 
 def _tables(root: Path) -> str:

@@ -98,8 +98,13 @@ def without_wrappers(places: list[Place]) -> list[Place]:
     while True:
         depths = {len(place.names) for place in places}
         deep = max(depths)
-        if len(depths) > 1 or deep < 2:
+        if len(depths) > 1 or deep < 1:
             return places
+        if deep == 1 and len({place.names for place in places}) > 1:
+            return places
+        if deep == 1:
+            is_wrapper = _WRAPPER.fullmatch(places[0].names[0]) is not None
+            return [Place(place.columns, ()) for place in places] if is_wrapper else places
         distinct = [len({place.names[level] for place in places}) for level in range(deep)]
         first, last = places[0].names[0], places[0].names[-1]
         if distinct[0] == 1 and max(distinct[1:]) > 1 and (deep > 2 or _WRAPPER.fullmatch(first)):

@@ -1,4 +1,4 @@
-"""What a folder's name says other than an individual: a split, a side, a camera, a day, a sequence, or a longer period.
+"""What a folder's name says other than an individual: a split, a fold, a side, a camera, a day, a sequence, a period.
 
 Photos of one sequence are one moment. Those of a period (a year, a trip, a camera's card) are not: it fills no column.
 """
@@ -9,10 +9,12 @@ from typing import Literal
 
 from vicp.data.names import is_nobody
 
-Role = Literal["split", "viewpoint", "camera", "date", "sequence", "period"]
+Role = Literal["split", "fold", "viewpoint", "camera", "date", "sequence", "period"]
 
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DAY = r"(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
+_OTHER_DAY = r"(0?[1-9]|[12]\d|3[01])([-_.])(0?[1-9]|[12]\d|3[01])\2(19|20)?\d\d"  # the month first, or the day
+_SIDE_BEFORE = r"(lado|flanco|perfil|c[oô]t[eé]|flanc|seite)[-_ ]?"
 _COUNT = r"[-_ #.]*(\d{1,6}|[a-d]|one|two|three|first|second|third)"
 _PATTERNS: tuple[tuple[Role, str], ...] = (
     (
@@ -20,9 +22,10 @@ _PATTERNS: tuple[tuple[Role, str], ...] = (
         r"(mask[-_ ])?(train(ing|val)?|val(id(ation)?)?|dev|test(ing)?|query|queries|gallery|probes?|database|holdout|"
         r"unlabell?ed)([-_ ]?(set|split|data|images|photos))?([-_ ]?v?\d)?",
     ),
+    ("fold", r"(cv[-_ ]?)?(fold|split)[-_ #.]*\d{1,2}"),
     (
         "viewpoint",
-        r"(l|r|left|right|links|rechts|front|frontal|back|rear|top|dorsal|ventral|lateral|gauche|droite|izquierd[ao]|"
+        rf"({_SIDE_BEFORE})?(l|r|ls|rs|lhs|rhs|left|right|links|rechts|front|frontal|back|rear|top|dorsal|ventral|lateral|gauche|droite|izquierd[ao]|"
         r"derech[ao])([-_ ]?(side|flank|view|profile|lateral|face|ear|body))?|"
         r"(side|flank|view|face|ear|profile)[-_ ]?(left|right|l|r|front)",
     ),
@@ -34,8 +37,10 @@ _PATTERNS: tuple[tuple[Role, str], ...] = (
     ("date", rf"{_DAY}([-_ T]\d{{2}}[-_:h]?\d{{2}}([-_:m]?\d{{2}}s?)?)?"),
     (
         "sequence",
-        rf"(session|visit|burst|seq(uence)?|encounter|event|sighting|capture|shoot|clip|video|track(let)?){_COUNT}",
+        rf"(session|visit|burst|seq(uence)?|encounter|event|sighting|capture|shoot|clip|video|track(let)?|"
+        rf"enc|obs(ervation)?|occurrence|scene|take){_COUNT}",
     ),
+    ("period", rf"{_OTHER_DAY}|\d{{1,2}}(st|nd|rd|th)?[-_. ]*{_MONTH}([-_. ]*(19|20)?\d\d)?"),
     ("period", rf"(trip|day|night|week|month|season|year|round|occasion|survey|series|date){_COUNT}"),
     (
         "period",
@@ -74,11 +79,11 @@ def value_of(role: Role, name: str) -> str:
         return ""
     if role == "viewpoint":
         side = re.search(
-            r"left|right|links|rechts|gauche|droite|izquierd|derech|^[lr]$|[-_ ][lr]$", plain, re.IGNORECASE
+            r"left|right|links|rechts|gauche|droite|izquierd|derech|^[lr](s|hs)?$|[-_ ][lr]$", plain, re.IGNORECASE
         )
         if side is None:
             return plain.lower()
-        return "left" if side.group().strip("-_ ").lower()[:2] in ("l", "le", "li", "ga", "iz") else "right"
+        return "left" if side.group().strip("-_ ").lower().startswith(("l", "ga", "iz")) else "right"
     if role == "split":
         word = re.sub(r"^mask[-_ ]|([-_ ]?(set|split|data|images|photos))?([-_ ]?v?\d)?$", "", plain.lower())
         return {"training": "train", "testing": "test", "valid": "val", "validation": "val"}.get(word, word)

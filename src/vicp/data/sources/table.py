@@ -75,7 +75,8 @@ def _photo_table(
     root = None if "image" in clean else path.parent
     notes = [note] if (note := read.note()) else []
     if "box" in clean and (count := int((clean["box"] != "").sum())):
-        notes.append(f"boxes from {read.read_from['box']}: {count} photos are cropped to them")
+        cropped = "1 photo is cropped to it" if count == 1 else f"{count} photos are cropped to them"
+        notes.append(f"boxes from {read.read_from['box']}: {cropped}")
     reasons = _reasons(clean)
     clean["path"] = pd.Series(_names(clean), dtype=object)
     return usable_table(
