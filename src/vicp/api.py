@@ -16,7 +16,7 @@ from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
 from vicp.data.support import Support
-from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, read_support
+from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, read_support, warn_of_names
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
@@ -351,5 +351,8 @@ def _number_of(pairs: int) -> int:
 
 def _support(pairs: str | os.PathLike[str] | Sequence[LabelledPair], table: PhotoTable) -> Support:
     if isinstance(pairs, str | os.PathLike):
-        return read_support(Path(pairs), table)
-    return parse_support(Path("pairs"), frame_of_pairs(pairs), table)
+        support = read_support(Path(pairs), table)
+    else:
+        support = parse_support(Path("pairs"), frame_of_pairs(pairs), table)
+    warn_of_names(support, table)
+    return support

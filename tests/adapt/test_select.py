@@ -141,7 +141,7 @@ def test_too_few_pairs_to_choose(full, bare) -> None:
     support = support_of(nuisance_embeddings(6, 3, 2), np.repeat(np.arange(3), 2), num_pairs=6)
     chosen = select.fit_selected(bare, support)
     assert chosen.recipe == STRONG_WHITENING
-    few = "metric on frozen photos, shrinkage 10, for there are too few pairs to choose: that takes 4 individuals"
+    few = "took metric on frozen photos, shrinkage 10, for there are too few pairs to choose: that takes 4 individuals"
     assert chosen.choice.reason.startswith(few)
     assert (chosen.choice.scores, chosen.choice.threshold) == ({}, None)
     without = scatter_of_groups(support.frozen[2:], support.groups[2:]).whitening(10.0)
@@ -218,7 +218,7 @@ def test_too_few_pairs_to_choose_and_a_model_that_emits_a_metric(emitting) -> No
     chosen = select.fit_selected(emitting, with_latents(emitting, support))
     assert chosen.recipe == BLENDS[0]
     blend = "generated metric, of weight 0.8, with a metric on frozen photos, shrinkage 3"
-    said = f"{blend}, for there are too few pairs to choose"
+    said = f"took {blend}, for there are too few pairs to choose"
     assert chosen.choice.reason.startswith(said)
     assert np.isfinite(chosen.held_out.similarity).all()
 

@@ -180,7 +180,8 @@ def test_read_support(tmp_path: Path, photos: PhotoTable) -> None:
 @pytest.mark.parametrize(
     ("word", "same"),
     [
-        *((word, True) for word in ("1", "TRUE", "yes", " Same ", "1.0", "y", "Y", "t", "ja")),
+        *((word, True) for word in ("1", "TRUE", "yes", " Same ", "1.0", "y", "Y", "t", "ja", "same cat", "\u2713")),
+        *((word, False) for word in ("-1", "-1.0", "non-match", "Different individuals", "diff", "\u2717")),
         *((word, False) for word in ("0", "False", "no", "different", "0.0", "n", "N", "f", "not same", "nein")),
     ],
 )

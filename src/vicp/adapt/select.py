@@ -72,7 +72,7 @@ def fit_selected(
         recipe = default_recipe(embedder, method)
         if method == "auto":
             recipe, scores = select_without_scores(fitter, recipe)
-        choice = Choice(f"{_in_words(recipe)}, for there are {TOO_FEW}", scores={})
+        choice = Choice(f"took {_in_words(recipe)}, for there are {TOO_FEW}", scores={})
     prompt = _with_slot_states(fitter, fitter.fit(recipe))
     held_out = _held_out(support, scores.similarity.get(recipe), recipe)
     reference = CategoryReference(support.frozen.numpy(), support.groups)

@@ -4,6 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vicp.cli.render import counted, wrapped
+
 if TYPE_CHECKING:
     from vicp.adapt.prompt import Usefulness
     from vicp.adapt.teach import TeachResult
@@ -42,28 +44,29 @@ def teach_facts(result: "TeachResult", target: Path) -> dict[str, Any]:
 
 def teach_lines(result: "TeachResult", target: Path) -> list[str]:
     """Return what was read, how well its labels can be predicted, what was chosen, and where it was written."""
-    lines = [
-        f"Read {result.pairs} pairs ({result.same_pairs} same, {result.pairs - result.same_pairs} different) "
+    sentences = [
+        f"Read {counted(result.pairs, 'pair')} ({result.same_pairs} same, {result.pairs - result.same_pairs} different) "
         f"of {result.photos_in_pairs} photos out of {result.photos}."
     ]
     if result.skipped:
-        pairs = f" and {result.dropped_pairs} pairs with them" if result.dropped_pairs else ""
-        lines.append(f"Left out {result.skipped} photos that cannot be used{pairs}.")
-    lines += _moment_lines(result)
+        pairs = f", and {counted(result.dropped_pairs, 'pair')} with them" if result.dropped_pairs else ""
+        sentences.append(f"Left out {counted(result.skipped, 'photo')} that cannot be used{pairs}.")
+    sentences += _moment_sentences(result)
     if result.label_accuracy is not None and result.majority_rate is not None:
-        lines.append(
+        sentences.append(
             f"Of pairs whose label it had not seen, the model got {result.label_accuracy:.0%} right "
             f"(always the same answer: {result.majority_rate:.0%})."
         )
     if result.prompt.choice is not None:
         reason = result.prompt.choice.reason
-        lines.append(f"{reason[0].upper()}{reason[1:]}.")
+        sentences.append(f"{reason[0].upper()}{reason[1:]}.")
     if result.prompt.usefulness is not None:
-        lines.append(usefulness_sentence(result.prompt.usefulness))
+        sentences.append(usefulness_sentence(result.prompt.usefulness))
+    lines = [line for sentence in sentences for line in wrapped(sentence)]
     return [*lines, f"Wrote {target}."]
 
 
-def _moment_lines(result: "TeachResult") -> list[str]:
+def _moment_sentences(result: "TeachResult") -> list[str]:
     """Return how many same-pairs are near-equal frames; nothing where every photo has a moment of its own."""
     if result.burst_pairs:
         frames = "is two frames" if result.burst_pairs == 1 else "are two frames each"

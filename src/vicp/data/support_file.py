@@ -18,6 +18,8 @@ from vicp.errors import DataError
 
 LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
 
+_MOST_LISTED = 5
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,6 +83,27 @@ def parse_support(path: Path, frame: pd.DataFrame, table: PhotoTable) -> Support
         raise DataError(f"{path}: pairs of several categories ({', '.join(categories)}): write a file for each")
     left, right = np.array(list(labels), dtype=np.int64).T  # (K,), (K,)
     return Support(left.copy(), right.copy(), np.array(list(labels.values())))
+
+
+def labels_against_names(pairs: Support, table: PhotoTable) -> list[str]:
+    """Return the pairs whose label contradicts the identities that the table gives their photos, each in words."""
+    identities, paths = list(table.frame["identity"]), list(table.frame["path"])
+    return [
+        f"{paths[a]} ({identities[a]}) and {paths[b]} ({identities[b]}) labelled {'same' if same else 'different'}"
+        for a, b, same in zip(pairs.left, pairs.right, pairs.same, strict=True)
+        if isinstance(identities[a], str)
+        and isinstance(identities[b], str)
+        and (identities[a] == identities[b]) != bool(same)
+    ]
+
+
+def warn_of_names(pairs: Support, table: PhotoTable) -> None:
+    """Say which labels contradict the identities that the table gives the photos; the labels hold."""
+    if contradicted := labels_against_names(pairs, table):
+        count = "1 label is" if len(contradicted) == 1 else f"{len(contradicted)} labels are"
+        more = f"; and {len(contradicted) - _MOST_LISTED} more" if len(contradicted) > _MOST_LISTED else ""
+        listed = "; ".join(contradicted[:_MOST_LISTED])
+        _log.warning("%s against the names of the photos, and taken all the same: %s%s", count, listed, more)
 
 
 def _read_rows(

@@ -13,7 +13,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources.delimited import read_csv, require_columns
 from vicp.data.sources.detections import read_json
 from vicp.data.support import Support
-from vicp.data.support_file import find_bad_pairs, parse_support, read_support
+from vicp.data.support_file import find_bad_pairs, labels_against_names, parse_support, read_support
 from vicp.errors import DataError
 from vicp.io import atomic_write
 
@@ -104,14 +104,7 @@ def check_names(labelled: Path, pairs: Support, table: PhotoTable) -> None:
     Raises:
         DataError: Some do: all of them counted, the first five named.
     """
-    identities, paths = list(table.frame["identity"]), list(table.frame["path"])
-    contradicted = [
-        f"{paths[a]} ({identities[a]}) and {paths[b]} ({identities[b]}) labelled {'same' if same else 'different'}"
-        for a, b, same in zip(pairs.left, pairs.right, pairs.same, strict=True)
-        if isinstance(identities[a], str)
-        and isinstance(identities[b], str)
-        and (identities[a] == identities[b]) != bool(same)
-    ]
+    contradicted = labels_against_names(pairs, table)
     if contradicted:
         more = f"; and {len(contradicted) - _MAX_LISTED} more" if len(contradicted) > _MAX_LISTED else ""
         raise DataError(
