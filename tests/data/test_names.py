@@ -54,7 +54,9 @@ def test_names_that_are_damage(name: str, reason: str) -> None:
     assert reason in name_fault(name)
 
 
-@pytest.mark.parametrize("name", ["Tom", "2E5", "#12", "1e3", "Möller", "A=B", "12E", "été 猫", "'Ohana", "O'Neill", "''"])
+@pytest.mark.parametrize(
+    "name", ["Tom", "2E5", "#12", "1e3", "Möller", "A=B", "12E", "été 猫", "'Ohana", "O'Neill", "''"]
+)
 def test_names_that_are_none(name: str) -> None:
     assert name_fault(name) == ""
 
@@ -91,9 +93,9 @@ def test_five_are_listed_and_dates_are_asked_about() -> None:
 
 
 def test_several_individuals_in_one_name_are_asked_about() -> None:
-    cats = [("cat", name) for name in ("Tom", "Kit", "tom, Kit", "Kit & Mo", "Smith, John", "Tom/Kit", "1-2", "1", "12")]
-    (question,) = name_questions(cats)
-    assert question.startswith("Several individuals in one name? 'Kit & Mo', 'Tom/Kit', 'tom, Kit'. Where a photo shows")
+    names = ("Tom", "Kit", "tom, Kit", "Kit & Mo", "Smith, John", "Tom/Kit", "1-2", "1", "12")
+    (question,) = name_questions([("cat", name) for name in names])
+    assert question.startswith("Several individuals in one name? 'Kit & Mo', 'Tom/Kit', 'tom, Kit'. Where a photo ")
     assert name_questions([("cat", "Kit & Mo"), ("dog", "Kit")]) == ()
 
 

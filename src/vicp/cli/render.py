@@ -60,15 +60,16 @@ def verification_lines(verification: "Verification") -> list[str]:
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """Return a text in lines of at most 80 columns, its words whole."""
-    return textwrap.wrap(
-        text,
+    """Return a text in lines of at most 80 columns, its words whole and no number without its "%"."""
+    lines = textwrap.wrap(
+        text.replace(" %", "\N{NO-BREAK SPACE}%"),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace("\N{NO-BREAK SPACE}%", " %") for line in lines]
 
 
 def _footing_lines(report: "IdentificationReport") -> list[str]:

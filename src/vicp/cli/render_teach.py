@@ -44,8 +44,9 @@ def teach_facts(result: "TeachResult", target: Path) -> dict[str, Any]:
 
 def teach_lines(result: "TeachResult", target: Path) -> list[str]:
     """Return what was read, how well its labels can be predicted, what was chosen, and where it was written."""
+    num_different = result.pairs - result.same_pairs
     sentences = [
-        f"Read {counted(result.pairs, 'pair')} ({result.same_pairs} same, {result.pairs - result.same_pairs} different) "
+        f"Read {counted(result.pairs, 'pair')} ({result.same_pairs} same, {num_different} different) "
         f"of {result.photos_in_pairs} photos out of {result.photos}."
     ]
     if result.skipped:

@@ -41,7 +41,7 @@ _DATE_FROM_NAME = re.compile(
     re.IGNORECASE,
 )
 _SEPARATORS = re.compile(r"\s*[;,/&+|]\s*|\s+(?:and|und|et|y|e|og|och|en)\s+", re.IGNORECASE)
-_LIKE_LATIN = str.maketrans("асеорхуіјѕһԁԛԝ" "αορνικτ", "aceopxyijshdqw" "aopvikt")  # small letters of Cyrillic, Greek
+_LIKE_LATIN = str.maketrans("асеорхуіјѕһԁԛԝαορνικτ", "aceopxyijshdqwaopvikt")  # small letters of Cyrillic, Greek
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 
 
