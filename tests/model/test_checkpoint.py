@@ -182,7 +182,11 @@ def test_tensors_that_do_not_fit_are_named(damage: Callable[[Tensors], object], 
         ("config.json", "[]", "checkpoint format None, this version reads 1"),
         ("config.json", '{"format": 1}', "checkpoint format 1"),
         ("config.json", '{"format": 2, "model": {}}', "checkpoint format 2, this version reads 1"),
-        ("config.json", '{"model_type": "dinov2"}', "checkpoint format None"),
+        (
+            "config.json",
+            '{"model_type": "dinov2"}',
+            "a dinov2 of transformers, no VICP checkpoint: give it as a",
+        ),
     ],
 )
 def test_folders_without_a_usable_checkpoint(file: str, content: str | None, message: str, folder: Path) -> None:

@@ -101,6 +101,9 @@ def load_checkpoint(folder: Path) -> VICP:
         raise WeightsError(
             f"{folder}: no usable VICP checkpoint ({error}); expected {CONFIG_NAME} and {WEIGHTS_NAME}"
         ) from error
+    if isinstance(saved, dict) and "format" not in saved and "model_type" in saved:
+        kind = f"a {saved['model_type']} of transformers"
+        raise WeightsError(f"{folder}: {kind}, no VICP checkpoint: give it as a backbone (--backbone {folder})")
     if not isinstance(saved, dict) or saved.get("format") != FORMAT or "model" not in saved:
         got = saved.get("format") if isinstance(saved, dict) else None
         raise WeightsError(f"{folder / CONFIG_NAME}: checkpoint format {got}, this version reads {FORMAT}")
