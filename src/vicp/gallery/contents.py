@@ -16,6 +16,7 @@ from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import IDENTITIES, OPTIONAL_FACTS, PHOTOS, SCHEMAS, SET_ASIDE
 
+_ROWS_PER_BATCH = 1024
 FACTS = ("number", "key", "category", "identity", "source", "date", "author", "at", "reason")
 
 
@@ -150,11 +151,23 @@ def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: boo
         frame = frame[frame["identity"].notna() == named].reset_index(drop=True)
     if not len(frame) or category.table not in snapshot.tables:
         return Embedded(frame.iloc[:0], np.zeros((0, 1), dtype=np.float32))
-    rows = snapshot.read(category.table)
-    numbers, embeddings = rows["number"].to_numpy(), matrix(rows["embedding"])
+    return Embedded(frame, embeddings_of(snapshot, category, frame["number"].to_numpy()))
+
+
+def embeddings_of(snapshot: Snapshot, category: GalleryCategory, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the embeddings (n, D) of photos by their numbers; beside them, one batch is in memory at a time."""
     order = np.argsort(numbers)
-    positions = np.searchsorted(numbers, frame["number"].to_numpy(), sorter=order)
-    return Embedded(frame, embeddings[order[positions]])
+    ascending = numbers[order]
+    embeddings = np.zeros((len(numbers), 1), np.float32)
+    for batch in snapshot.batches(category.table, ["number", "embedding"], size=_ROWS_PER_BATCH):
+        rows = np.asarray(batch["embedding"].flatten()).reshape(len(batch), -1)
+        if embeddings.shape[1] != rows.shape[1]:
+            embeddings = np.zeros((len(numbers), rows.shape[1]), np.float32)
+        found = batch["number"].to_numpy()
+        positions = np.searchsorted(ascending, found).clip(max=len(numbers) - 1)
+        chosen = ascending[positions] == found
+        embeddings[order[positions[chosen]]] = rows[chosen]
+    return embeddings
 
 
 def matrix(column: pa.ChunkedArray) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 BLOCK_BYTES = 2**24  # similarities held at a time
@@ -54,15 +55,21 @@ def group_by_identity(embeddings: Floats, identities: Sequence[str], photos: NDA
         identities: (G,) names.
         photos: (G,) the caller's number of each.
     """
-    names, owners = np.unique(np.asarray(identities, dtype=object), return_inverse=True)
-    first = np.full(len(names), len(owners))
-    np.minimum.at(first, owners, np.arange(len(owners)))
-    rank = np.argsort(np.argsort(first))  # of each name, by first appearance
-    order = np.argsort(rank[owners], kind="stable")
-    sizes = np.bincount(rank[owners], minlength=len(names))
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    order, starts, names = identity_order(pa.array(identities, pa.string()))
     grouped = embeddings if np.array_equal(order, np.arange(len(order))) else embeddings[order]
-    return IdentityIndex(grouped, starts, tuple(names[np.argsort(rank)]), photos[order])
+    return IdentityIndex(grouped, starts, names, photos[order])
+
+
+def identity_order(identities: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
+    """Return the order (G,) that puts the photos of each identity together, its first row of each (I,), and the names.
+
+    Identities keep the order in which they first appear.
+    """
+    encoded = identities.dictionary_encode()
+    owners = encoded.indices.to_numpy()
+    sizes = np.bincount(owners, minlength=len(encoded.dictionary))
+    starts = np.cumsum(sizes) - sizes
+    return np.argsort(owners, kind="stable"), starts.astype(np.int64), tuple(encoded.dictionary.to_pylist())
 
 
 def select_photos(index: IdentityIndex, chosen: NDArray[np.bool_]) -> IdentityIndex:

@@ -7,13 +7,21 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vicp.data.records import PhotoTable
 from vicp.data.sides import side_codes
 from vicp.gallery.categories import GalleryCategory
-from vicp.gallery.contents import FACTS, embedded_photos, photo_sides, quoted
-from vicp.gallery.identity_search import IdentityIndex, group_by_identity, identity_similarities, select_photos
+from vicp.gallery.contents import embeddings_of, photo_sides, quoted, set_aside_numbers
+from vicp.gallery.identity_search import (
+    IdentityIndex,
+    group_by_identity,
+    identity_order,
+    identity_similarities,
+    select_photos,
+)
 from vicp.gallery.store.lance import query_index
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
@@ -256,10 +264,14 @@ def nearest_in_category(snapshot: Snapshot, category: GalleryCategory) -> Neares
 
 def exact_nearest(snapshot: Snapshot, category: GalleryCategory) -> ExactNearest | None:
     """Return the exact search of a stored category, its photos in memory; None where nobody has a name yet."""
-    named = embedded_photos(snapshot, category, named=True)
-    if not len(named.frame):
+    where = f"category = {quoted(category.category)} and identity is not null"
+    facts = snapshot.read(PHOTOS, ["number", "identity", "source", "key"], where).sort_by("number").combine_chunks()
+    aside = pa.array(set_aside_numbers(snapshot), pa.int64())
+    facts = facts.filter(pc.invert(pc.is_in(facts["number"], value_set=aside)))
+    if not len(facts) or category.table not in snapshot.tables:
         return None
-    numbers = named.frame["number"].to_numpy(np.int64)
-    index = group_by_identity(named.embeddings, list(named.frame["identity"]), numbers)
-    sides = photo_sides(snapshot, index.photos.tolist())
-    return ExactNearest(index, named.frame[list(FACTS)].set_index("number"), sides)
+    order, starts, names = identity_order(facts["identity"].combine_chunks())
+    numbers = facts["number"].to_numpy()
+    index = IdentityIndex(embeddings_of(snapshot, category, numbers[order]), starts, names, numbers[order])
+    frame = facts.select(["source", "key"]).to_pandas(types_mapper=pd.ArrowDtype)
+    return ExactNearest(index, frame.set_index(numbers), photo_sides(snapshot, index.photos.tolist()))
