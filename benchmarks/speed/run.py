@@ -126,7 +126,7 @@ def medians(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def named(encoder: PhotoEncoder) -> tuple[str, str]:
-    return ("--backbone" if encoder.engine.is_backbone else "--model", str(encoder.engine.source))
+    return ("--backbone" if encoder.engine.facts.is_backbone else "--model", str(encoder.engine.source))
 
 
 def vicp(*arguments: object, environment: dict[str, str] | None = None) -> dict[str, float]:

@@ -329,8 +329,9 @@ def load(source: str | os.PathLike[str] = "mini", *, engine: EngineName = "auto"
         source: "mini" or "distilled" (both ship with the package and work offline), "paper", a folder that training
             wrote, or the folder or hub name of a vision transformer. "distilled" and vision transformers have no prompt
             generator: `teach` fits a metric or tunes prompt tokens.
-        engine: What runs the backbone: "torch", "onnx" (ONNX Runtime, without PyTorch, for the packaged checkpoints and
-            what `vicp export` wrote), or "auto", which is the latter where it can. Teaching always takes PyTorch.
+        engine: What runs the backbone: "torch"; without PyTorch, for the packaged checkpoints and what `vicp export`
+            wrote, "onnx" (ONNX Runtime) or "openvino" (extra `openvino`); "auto" is ONNX Runtime where it can be.
+            Teaching always takes PyTorch.
 
     Raises:
         WeightsError: There is no such checkpoint, or its weights cannot be used.

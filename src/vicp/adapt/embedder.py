@@ -20,6 +20,7 @@ from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone, Pooling, PromptStates
 from vicp.model.category_metric import CategoryMetric
+from vicp.model.model_facts import ModelFacts
 from vicp.model.precision import autocast, choose_precision
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
@@ -92,9 +93,9 @@ class Embedder:
         return self.backbone.pooling
 
     @property
-    def precision(self) -> str:
-        """Of matrix products, on this machine."""
-        return choose_precision()
+    def facts(self) -> ModelFacts:
+        """What its embeddings depend on, on this machine."""
+        return ModelFacts(self.fingerprint, self.is_backbone, self.pooling, self.transform, choose_precision())
 
     @property
     def is_backbone(self) -> bool:

@@ -15,6 +15,7 @@ from vicp.cli.shared import (
     BoxesOption,
     CacheOption,
     ColumnOption,
+    EngineOption,
     FoldersOption,
     JsonOption,
     MarginOption,
@@ -52,6 +53,7 @@ def cluster(
     out: OutOption = None,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
+    engine: EngineOption = "auto",
     column: ColumnOption = None,
     folders: FoldersOption = None,
     boxes: BoxesOption = None,
@@ -66,7 +68,9 @@ def cluster(
     crops = CropOptions(boxes, min_confidence, margin)
     table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
     check_out_file(out, ".csv")
-    with open_model(model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
+    with open_model(
+        model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
+    ) as opened:
         proposal = opened.cluster(
             table, prompt=loaded, method=method, cut=cut, prior_new=prior_new, ignore_names=ignore_names
         )

@@ -26,8 +26,8 @@ def export(
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     facts = {
         "folder": str(out),
-        "fingerprint": exported.fingerprint,
-        "precision": exported.precision,
+        "fingerprint": exported.facts.fingerprint,
+        "precision": exported.facts.precision,
         "prompts": [one.category for one in prompts],
         "bytes": size,
     }

@@ -15,7 +15,7 @@ import vicp
 from vicp.errors import ConfigError, StoppedError
 from vicp.progress import progress_bar
 
-EngineName = Literal["auto", "torch", "onnx"]
+EngineName = Literal["auto", "torch", "onnx", "openvino"]
 AdaptMethod = Literal["auto", "null", "static", "prompt", "generated", "metric", "tuned"]
 MODEL_HELP = "A checkpoint: `mini` (in the package), a folder, or a hub name."
 ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
@@ -29,7 +29,8 @@ BackboneOption = Annotated[
 EngineOption = Annotated[
     EngineName,
     typer.Option(
-        help="What runs the backbone; auto is ONNX Runtime, which starts faster, where the model is exported."
+        help="What runs the backbone; auto is ONNX Runtime, which starts faster, where the model is exported. OpenVINO "
+        "runs exported models too."
     ),
 ]
 AdaptOption = Annotated[

@@ -119,7 +119,7 @@ def embedding_space_key(encoder: PhotoEncoder, prompt: Prompt | None, category: 
     Raises:
         PromptError: The prompt belongs to another model.
     """
-    pooling = encoder.engine.pooling
+    pooling = encoder.engine.facts.pooling
     parts = [f"{category}/{encoder.fingerprint}/{pooling}/{encoder.transform.fingerprint}".encode()]
     if prompt is not None:
         encoder.check(prompt)

@@ -13,10 +13,10 @@ def model_settings(encoder: PhotoEncoder) -> dict[str, str | None]:
 
     `model` is the name of a VICP model, `backbone` that of a bare backbone; both are None for one without a name.
     """
-    engine = encoder.engine
+    source, is_backbone = encoder.engine.source, encoder.engine.facts.is_backbone
     return {
-        "model": None if engine.is_backbone else engine.source,
-        "backbone": engine.source if engine.is_backbone else None,
+        "model": None if is_backbone else source,
+        "backbone": source if is_backbone else None,
         "fingerprint": encoder.fingerprint,
     }
 

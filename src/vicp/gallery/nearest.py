@@ -1,6 +1,5 @@
 """Search the known individuals nearest to a photo, exactly or by an approximate index."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -255,10 +254,11 @@ def nearest_in_category(snapshot: Snapshot, category: GalleryCategory) -> Neares
     if settings is None:
         return exact_nearest(snapshot, category)
     where = f"category = {quoted(category.category)} and identity is not null"
-    identities = snapshot.read(PHOTOS, ["identity"], where)["identity"]
-    if not len(identities):
+    counts = pc.value_counts(snapshot.read(PHOTOS, ["identity"], where)["identity"])
+    if not len(counts):
         return None
-    count_of = dict(sorted(Counter(identities.to_pylist()).items()))
+    names, numbers = counts.flatten()
+    count_of = dict(sorted(zip(names.to_pylist(), numbers.to_pylist(), strict=True)))
     return IndexedNearest(snapshot, snapshot.open(category.table), count_of, int(settings["cells"]))
 
 

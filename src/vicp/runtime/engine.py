@@ -7,48 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.linear_transform import Floats
-from vicp.image_transform import ImageTransform
+from vicp.model.model_facts import ModelFacts
 from vicp.model.visual_prompt import VisualPrompt
 
 if TYPE_CHECKING:
     from vicp.adapt.embedder import Embedder
 
-EngineName = Literal["auto", "torch", "onnx"]
+EngineName = Literal["auto", "torch", "onnx", "openvino"]
 Pixels = NDArray[np.uint8]
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """A frozen backbone that runs, with the facts that its embeddings depend on."""
+    """A frozen backbone that runs."""
 
     @property
-    def fingerprint(self) -> str:
-        """Of the model, which prompts carry."""
-        ...
-
-    @property
-    def transform(self) -> ImageTransform:
-        """How photos become its input."""
-        ...
-
-    @property
-    def pooling(self) -> str:
-        """Which tokens become the embedding."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """Of its matrix products."""
+    def facts(self) -> ModelFacts:
+        """What its embeddings depend on."""
         ...
 
     @property
     def source(self) -> str | None:
         """What opens the model again: a preset, a folder or a hub name; None if unknown."""
-        ...
-
-    @property
-    def is_backbone(self) -> bool:
-        """Whether there is no prompt generator."""
         ...
 
     def embedding_function(self, visual: VisualPrompt | None) -> Callable[[Pixels], Floats]:

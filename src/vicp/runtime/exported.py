@@ -1,12 +1,13 @@
 """What an exported model's folder says of it, in `export.json`."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from vicp.errors import WeightsError
 from vicp.image_transform import ImageTransform
+from vicp.model.model_facts import ModelFacts
 
 EXPORT_NAME = "export.json"
 FORMAT = "vicp-export-1"
@@ -14,25 +15,17 @@ FORMAT = "vicp-export-1"
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """An exported model: its files, relative to the folder, and the facts that its embeddings depend on.
+    """An exported model: its facts, and its files, relative to the folder.
 
     Attributes:
-        fingerprint: Of the model, which prompts carry.
-        is_backbone: Whether there is no prompt generator.
-        pooling: Which tokens become the embedding.
-        transform: How photos become its input; the graph itself scales and normalises pixels.
-        precision: Of its weights.
+        facts: What its embeddings depend on; the graph itself scales and normalises pixels.
         prompt_shape: L, H and d of a prompt's keys and values (L, H, M, d).
         backbone: The graph of photos.
         prompt_states: The graph of prompt tokens.
         metric_head: Directions of the emitted metric; None where the model emits none.
     """
 
-    fingerprint: str
-    is_backbone: bool
-    pooling: str
-    transform: ImageTransform
-    precision: str
+    facts: ModelFacts
     prompt_shape: tuple[int, int, int]
     backbone: str
     prompt_states: str
@@ -40,7 +33,8 @@ class ExportedModel:
 
     def to_json(self) -> str:
         """Return the content of `export.json`."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2) + "\n"
+        graphs = asdict(self)
+        return json.dumps({"format": FORMAT, **graphs.pop("facts"), **graphs}, indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> "ExportedModel":
@@ -56,7 +50,9 @@ class ExportedModel:
                 raise ValueError(f"another format than {FORMAT}")
             transform = {**saved.pop("transform")}
             mean, std = (tuple(transform.pop(name)) for name in ("mean", "std"))
+            image = ImageTransform(mean=mean, std=std, **transform)
+            facts = {each.name: saved.pop(each.name) for each in fields(ModelFacts) if each.name != "transform"}
             shape = tuple(saved.pop("prompt_shape"))
-            return cls(transform=ImageTransform(mean=mean, std=std, **transform), prompt_shape=shape, **saved)
+            return cls(facts=ModelFacts(transform=image, **facts), prompt_shape=shape, **saved)
         except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise WeightsError(f"{path}: no usable exported model ({error}): `vicp export` makes one") from error

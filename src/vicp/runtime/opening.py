@@ -1,15 +1,16 @@
-"""Open a model with the engine that suits it: ONNX Runtime where it is exported, PyTorch elsewhere."""
+"""Open a model with the engine that suits it: ONNX Runtime or OpenVINO where it is exported, PyTorch elsewhere."""
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from vicp.errors import ConfigError
 from vicp.model.packaged import packaged
 from vicp.runtime.engine import EngineName
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
-from vicp.runtime.onnx_engine import OnnxEngine
+from vicp.runtime.exported_engine import ExportedEngine
 from vicp.runtime.photo_encoder import PhotoEncoder, encoder_of
+from vicp.runtime.sessions import Runtime
 
 Kind = Literal["any", "model", "backbone"]
 
@@ -26,15 +27,16 @@ def open_encoder(source: str, *, engine: EngineName = "auto", kind: Kind = "any"
         ConfigError: No such engine, the model is not exported, or its config is not one of this version.
         WeightsError: There is no such model, or its weights cannot be used.
     """
-    if engine not in ("auto", "torch", "onnx"):
-        raise ConfigError(f"engine {engine!r}: expected auto, torch or onnx")
+    if engine not in get_args(EngineName):
+        raise ConfigError(f"engine {engine!r}: expected {', '.join(get_args(EngineName))}")
     folder = packaged(source) or Path(source)
+    runtime: Runtime = "openvino" if engine == "openvino" else "onnx"
     is_exported = engine != "torch" and (folder / EXPORT_NAME).is_file()
-    if is_exported and (engine == "onnx" or find_spec("onnxruntime") is not None):
+    if is_exported and (engine != "auto" or find_spec("onnxruntime") is not None):
         exported = ExportedModel.read(folder)
-        if kind == "any" or exported.is_backbone == (kind == "backbone"):
-            return PhotoEncoder(OnnxEngine(folder, exported, source))
-    if engine == "onnx":
+        if kind == "any" or exported.facts.is_backbone == (kind == "backbone"):
+            return PhotoEncoder(ExportedEngine(folder, exported, source, runtime))
+    if engine in get_args(Runtime):
         raise ConfigError(f"{source}: no exported model there: `vicp export {source} --out FOLDER`, then give FOLDER")
     from vicp.adapt.checkpoints import open_embedder
     from vicp.adapt.load import load_backbone_embedder, load_model

@@ -43,12 +43,12 @@ class PhotoEncoder:
     @property
     def fingerprint(self) -> str:
         """Of the model, which prompts carry."""
-        return self.engine.fingerprint
+        return self.engine.facts.fingerprint
 
     @property
     def transform(self) -> ImageTransform:
         """How photos become the model's input."""
-        return self.engine.transform
+        return self.engine.facts.transform
 
     def without_progress(self) -> "PhotoEncoder":
         """Return the same encoder, which reports no progress."""
@@ -146,8 +146,8 @@ class PhotoEncoder:
         ]
 
     def _space(self, visual: VisualPrompt | None) -> str:
-        engine, key = self.engine, "none" if visual is None else digest(visual.parts)
-        return f"{engine.fingerprint}/{engine.pooling}/{engine.transform.fingerprint}/{key}/{engine.precision}"
+        facts, key = self.engine.facts, "none" if visual is None else digest(visual.parts)
+        return f"{facts.fingerprint}/{facts.pooling}/{facts.transform.fingerprint}/{key}/{facts.precision}"
 
 
 def _project(prompt: Prompt | None, embeddings: Sequence[Floats]) -> Floats:

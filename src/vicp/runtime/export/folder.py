@@ -1,6 +1,7 @@
 """Write a model as ONNX, so that it runs without PyTorch, from Python or any other language."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -58,11 +59,7 @@ def describe(embedder: Embedder) -> ExportedModel:
     layers, heads, _, width = keys.shape
     has_metric = embedder.model is not None and embedder.model.metric_head is not None
     return ExportedModel(
-        fingerprint=embedder.fingerprint,
-        is_backbone=embedder.is_backbone,
-        pooling=embedder.pooling,
-        transform=embedder.transform,
-        precision="float32",
+        facts=replace(embedder.facts, precision="float32"),
         prompt_shape=(layers, heads, width),
         backbone=BACKBONE,
         prompt_states=PROMPT_STATES,

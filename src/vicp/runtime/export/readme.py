@@ -44,10 +44,10 @@ def write_readme(exported: ExportedModel, prompts: list[str]) -> str:
     nothing = f"np.zeros(({layers}, {heads}, 0, {width}), np.float32)"
     plain = f'dict.fromkeys(("prompt_keys", "prompt_values"), {nothing})'
     return _PAGE.format(
-        size=exported.transform.size,
+        size=exported.facts.transform.size,
         shape=f"({layers}, {heads}, M, {width})",
-        fit=_FITS[exported.transform.fit],
-        fingerprint=exported.fingerprint,
-        precision=exported.precision,
+        fit=_FITS[exported.facts.transform.fit],
+        fingerprint=exported.facts.fingerprint,
+        precision=exported.facts.precision,
         prompt=f'load_file("prompts/{prompts[0]}")' if prompts else plain,
     )

@@ -193,6 +193,6 @@ def matching_patches(served: "ServedGallery", a: bytes, b: bytes) -> "list[Patch
     from vicp.data.images import photo_pixels
     from vicp.gallery.report.patch_matches import match_patches
 
-    engine = served.gallery.encoder.engine
-    pixels = np.stack([photo_pixels(data, engine.transform) for data in (a, b)])  # (2, S, S, 3)
-    return match_patches(engine, pixels.transpose(0, 3, 1, 2))
+    encoder = served.gallery.encoder
+    pixels = np.stack([photo_pixels(data, encoder.transform) for data in (a, b)])  # (2, S, S, 3)
+    return match_patches(encoder.engine, pixels.transpose(0, 3, 1, 2))

@@ -1,6 +1,5 @@
-"""A backbone that ONNX Runtime runs: no PyTorch, a small part of its memory and of its time to start."""
+"""An exported backbone that runs without PyTorch: a small part of its memory and of its time to start."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,56 +11,37 @@ from safetensors import SafetensorError
 
 from vicp.adapt.linear_transform import Floats
 from vicp.errors import ConfigError, WeightsError
-from vicp.image_transform import ImageTransform
+from vicp.model.model_facts import ModelFacts
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.runtime.engine import Pixels
 from vicp.runtime.exported import ExportedModel
 from vicp.runtime.metric_directions import MetricDirections
+from vicp.runtime.sessions import Array, Runtime, Session, open_session
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
     from vicp.adapt.embedder import Embedder
 
 
 @dataclass(frozen=True)
-class OnnxEngine:
+class ExportedEngine:
     """An exported model; its graphs are opened when they are first needed.
 
     Attributes:
         folder: Holds the export.
         exported: What `export.json` says.
         source: What opens the model again.
+        runtime: The library that runs the graphs.
     """
 
     folder: Path
     exported: ExportedModel
     source: str | None = None
+    runtime: Runtime = "onnx"
 
     @property
-    def fingerprint(self) -> str:
-        """Of the model, which prompts carry."""
-        return self.exported.fingerprint
-
-    @property
-    def transform(self) -> ImageTransform:
-        """How photos become its input."""
-        return self.exported.transform
-
-    @property
-    def pooling(self) -> str:
-        """Which tokens become the embedding."""
-        return self.exported.pooling
-
-    @property
-    def precision(self) -> str:
-        """Of its matrix products."""
-        return self.exported.precision
-
-    @property
-    def is_backbone(self) -> bool:
-        """Whether there is no prompt generator."""
-        return self.exported.is_backbone
+    def facts(self) -> ModelFacts:
+        """What its embeddings depend on."""
+        return self.exported.facts
 
     def embedding_function(self, visual: VisualPrompt | None) -> Callable[[Pixels], Floats]:
         """Return a function from photos (b, 3, S, S) to L2-normalised embeddings (b, D) under a visual prompt.
@@ -73,7 +53,7 @@ class OnnxEngine:
         metric = None if visual is None else visual.category_metric
 
         def embed(pixels: Pixels) -> Floats:
-            inputs = {"pixels": pixels, "prompt_keys": keys, "prompt_values": values}
+            inputs: dict[str, Array] = {"pixels": pixels, "prompt_keys": keys, "prompt_values": values}
             embeddings: Floats = self._backbone.run(["photo_embedding"], inputs)[0]
             if metric is None or self._directions is None:
                 return embeddings
@@ -84,7 +64,7 @@ class OnnxEngine:
     def patches(self, pixels: Pixels) -> Floats:
         """Return the patch tokens (b, N, D) of photos (b, 3, S, S), without a prompt."""
         keys, values = self._no_prompt
-        inputs = {"pixels": pixels, "prompt_keys": keys, "prompt_values": values}
+        inputs: dict[str, Array] = {"pixels": pixels, "prompt_keys": keys, "prompt_values": values}
         patches: Floats = self._backbone.run(["patch_tokens"], inputs)[0]
         return patches
 
@@ -116,7 +96,7 @@ class OnnxEngine:
         return keys, values
 
     @cached_property
-    def _backbone(self) -> "InferenceSession":
+    def _backbone(self) -> Session:
         return self._open(self.exported.backbone)
 
     @cached_property
@@ -129,19 +109,9 @@ class OnnxEngine:
         except (OSError, TypeError, SafetensorError) as error:
             raise WeightsError(f"{path}: missing or damaged ({error}): `vicp export` makes it again") from error
 
-    def _open(self, name: str) -> "InferenceSession":
-        import onnxruntime
+    def _open(self, name: str) -> Session:
+        return open_session(self.folder / name, self.runtime)
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)  # 0: one per core
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
-        options.log_severity_level = 3
-        path = self.folder / name
-        try:
-            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no class in common but this
-            raise WeightsError(f"{path}: missing or damaged ({error}): `vicp export` makes it again") from error
-
-    def __reduce__(self) -> tuple[type["OnnxEngine"], tuple[Path, ExportedModel, str | None]]:
+    def __reduce__(self) -> tuple[type["ExportedEngine"], tuple[Path, ExportedModel, str | None, Runtime]]:
         """Return what opens it again in another process: sessions stay in theirs."""
-        return OnnxEngine, (self.folder, self.exported, self.source)
+        return ExportedEngine, (self.folder, self.exported, self.source, self.runtime)
