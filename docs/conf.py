@@ -34,7 +34,7 @@ myst_heading_anchors = 4
 suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
-html_static_path = ["site"]
+html_static_path = ["site/static"]
 html_css_files = ["site.css"]
 html_extra_path = ["site/index.html"]
 html_copy_source = False

@@ -1,1 +1,1 @@
-"""The tables and the picture of README.md."""
+"""The table and the picture of README.md, and the tables of docs/trust.md."""

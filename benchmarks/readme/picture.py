@@ -1,82 +1,114 @@
-"""The picture of README.md: for a query of each of three categories that training never saw, what mini finds.
+"""The picture of README.md: photos, and what mini says of each.
 
-python -m benchmarks.readme.picture
+python -m benchmarks.readme.picture PHOTOS.parquet --category minifigure
 
-Each query stands on the left, then its hits, right ones in green and wrong ones in red.
+The last photo of each individual is a query and its others are known, but for the last individual, whom nobody knows.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
+import vicp
 from benchmarks.lib.program import ROOT, run
-from vicp.adapt.load import load_model
 from vicp.data.images import decode_photo
-from vicp.evaluation.demo import run_demo
 from vicp.evaluation.plots.canvas import DPI, INK, SOFT, TRACK, font, png, words
-from vicp.evaluation.protocols.world_table import world_table
-from vicp.evaluation.results import RankList
 
-CATEGORIES, PAIRS, SEED = 3, 32, 0
-RIGHT, WRONG = "#187a45", "#c5221f"
-_PHOTO, _GAP, _HEAD, _CAPTION, _EDGE = 128, 18, 34, 58, 10  # CSS pixels; a PNG has two for each
-_FIRST_HIT = 22  # further from the query than hits from each other
+NAMES = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Finn", "Gita", "Hugo", "Ines", "Jan")
+SHOWN = (1, 7, 8)  # of the queries
+PRIOR_NEW = 0.2
+BAR = "#0072b2"
+_QUERY, _PHOTO, _GAP, _EDGE, _ROW = 150, 88, 20, 12, 200  # CSS pixels; a PNG has two for each
+_WIDTH, _COLUMN, _NAME = 980, 190, 96
 _INCH = DPI / 2  # CSS pixels
-_TICK = ((-4.6, 0.2), (-1.4, 3.4), (4.8, -3.6))
-_CROSS = (((-3.8, -3.8), (3.8, 3.8)), ((-3.8, 3.8), (3.8, -3.8)))
 
 
 def main() -> None:
-    table = world_table(num_categories=CATEGORIES, seed=SEED)
-    report = run_demo(load_model("mini").without_progress(), table, source="", command="", num_pairs=PAIRS, seed=SEED)
-    lists = [category.rank_lists[0] for category in report.categories]
-    picture = Image.open(BytesIO(plot_rank_lists(lists))).convert("RGB")
-    picture.reduce(2).quantize(256).save(ROOT / "docs" / "demo.png", optimize=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path, help="a Parquet table with the columns path, identity and image")
+    parser.add_argument("--category", required=True)
+    options = parser.parse_args()
+    known, queries = divide(pd.read_parquet(options.photos).assign(category=options.category))
+    model, table = vicp.load("mini"), vicp.PhotoTable(known, None)
+    prompt = model.teach(table, category=options.category)
+    shown = queries.iloc[list(SHOWN)]
+    answers = model.identify_all(vicp.PhotoTable(shown, None), gallery=table, prompt=prompt, prior_new=PRIOR_NEW)
+    rows = list(zip(shown["image"], shown["identity"], answers.identifications, strict=True))
+    picture = plot_answers(rows, dict(zip(known["path"], known["image"], strict=True)), set(known["identity"]))
+    Image.open(BytesIO(picture)).convert("RGB").quantize(256).save(ROOT / "docs" / "answer.png", optimize=True)
 
 
-def plot_rank_lists(lists: Sequence[RankList]) -> bytes:
-    """A row for each query: the photo, then its hits in order with a tick or a cross and their similarity.
+def divide(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the known photos and the queries, with individuals under names of people."""
+    numbers = {name: number for number, name in enumerate(sorted(frame["identity"].unique()))}
+    frame = frame.assign(identity=[NAMES[numbers[name] % len(NAMES)] for name in frame["identity"]])
+    is_query = ~frame.duplicated("identity", keep="last")
+    stranger = frame["identity"] == NAMES[len(numbers) - 1]
+    known, queries = frame[~is_query & ~stranger], frame[is_query].sort_values("identity")
+    return tuple(part.assign(row=range(1, len(part) + 1)).reset_index(drop=True) for part in (known, queries))
 
-    Right and wrong differ in colour, in the mark and in the line of the frame, so that one of them is enough.
+
+def plot_answers(
+    answers: Sequence[tuple[bytes, str, vicp.Identification]], photos: Mapping[str, bytes], known: set[str]
+) -> bytes:
+    """Return a PNG with a row for each answer: the query, the sentence, three candidates, and somebody new.
+
+    Args:
+        answers: The query, the truth and the answer.
+        photos: Of the candidates, by their name.
+        known: Individuals that the gallery has.
 
     Raises:
-        ValueError: no lists.
-        DataError: bytes that are no photo.
+        ValueError: No answers.
     """
-    if not lists:
-        raise ValueError("no rank lists to draw; expected at least one")
-    width = place(0, max(len(ranked.hits) for ranked in lists))[0] + _PHOTO + _EDGE
-    height = place(len(lists), 0)[1] - _GAP
-    figure = Figure(figsize=(width / _INCH, height / _INCH), dpi=DPI, facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    if not answers:
+        raise ValueError("no answers to draw; expected at least one")
+    height = len(answers) * _ROW + _EDGE
+    figure = Figure(figsize=(_WIDTH / _INCH, height / _INCH), dpi=DPI, facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(height, 0))
     axes.set_axis_off()
-    axes.text(place(0, 0)[0], 20, "query", font=font(10), color=SOFT)
-    axes.text(place(0, 1)[0], 20, "found, most similar first", font=font(10), color=SOFT)
-    for row, ranked in enumerate(lists):
-        _draw_photo(figure, ranked.photo, place(row, 0), height)
-        _write(axes, place(row, 0), ranked.identity, "")
-        for rank, hit in enumerate(ranked.hits, 1):
-            corner = place(row, rank)
-            _draw_photo(figure, hit.photo, corner, height)
-            _draw_verdict(axes, corner, right=hit.right)
-            _write(axes, corner, f"{hit.similarity:.2f}".replace("-", "−"), hit.identity)
+    for row, (query, truth, answer) in enumerate(answers):
+        top, left = _EDGE + row * _ROW, _EDGE + _QUERY + 2 * _GAP
+        _draw_photo(figure, query, _EDGE, top, _QUERY, height)
+        right, verdict = (truth if truth in known else "somebody new"), answer.candidates[0].identity
+        said = "somebody new" if answer.verdict == "new" else verdict
+        axes.text(left, top + 18, _sentence(answer), font=font(12.5, bold=True), color=INK)
+        mark = "right" if said == right else "wrong"
+        axes.text(left, top + 40, f"{mark}: it is {right}", font=font(10.5), color=SOFT)
+        for column, candidate in enumerate(answer.candidates[:3]):
+            x = left + column * _COLUMN
+            _draw_photo(figure, photos[candidate.photo], x, top + 58, _PHOTO, height)
+            _bar(axes, x + _PHOTO + 10, top + 58, candidate.identity, candidate.probability)
+        _bar(axes, left + 3 * _COLUMN + 20, top + 58, "somebody new", answer.probability_new or 0.0)
     return png(figure)
 
 
-def place(row: int, column: int) -> tuple[int, int]:
-    """The left and the top of a photo in CSS pixels; column 0 is the query, 1 its first hit."""
-    x = _EDGE + column * (_PHOTO + _GAP) + (_FIRST_HIT if column else 0)
-    return x, _HEAD + row * (_PHOTO + _CAPTION + _GAP)
+def _sentence(answer: vicp.Identification) -> str:
+    """Return the first part of the sentence: whom, how probable, and the range."""
+    first = answer.sentence.split(";")[0]
+    return words(first[:1].upper() + first[1:], 80).partition("\n")[0]
+
+
+def _bar(axes: Axes, x: float, y: float, name: str, probability: float) -> None:
+    """Write a name with its probability, and draw this as a bar."""
+    axes.text(x, y + 24, words(name, 14).partition("\n")[0], font=font(10.5, bold=True), color=INK)
+    shown = "under 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+    axes.text(x, y + 44, shown, font=font(10.5), color=SOFT)
+    for width, colour in ((_NAME - 30, TRACK), ((_NAME - 30) * probability, BAR)):
+        axes.add_patch(Rectangle((x, y + 56), width, 7, facecolor=colour, linewidth=0))
 
 
 def framed(data: bytes, size: int) -> NDArray[np.uint8]:
-    """The whole photo (size, size, 3) uint8, in the middle of light grey where it is not square."""
+    """Return the whole photo (size, size, 3) uint8, in the middle of light grey where it is not square."""
     photo = decode_photo(data, min_side=size)
     scale = size / max(photo.size)
     photo = photo.resize([max(round(side * scale), 1) for side in photo.size], Image.Resampling.BICUBIC)
@@ -85,39 +117,8 @@ def framed(data: bytes, size: int) -> NDArray[np.uint8]:
     return np.array(square)
 
 
-def _draw_photo(figure: Figure, data: bytes, corner: tuple[int, int], height: int) -> None:
-    x, y = corner
-    figure.figimage(framed(data, 2 * _PHOTO), 2 * x, 2 * (height - y - _PHOTO), origin="upper", zorder=-1)
-
-
-def _draw_verdict(axes: Axes, corner: tuple[int, int], *, right: bool) -> None:
-    """A frame round the photo and a mark on its upper right corner: green and a tick, or red, dashed and a cross."""
-    (x, y), colour = corner, RIGHT if right else WRONG
-    for ink, width, line in (("white", 6.0, "-"), (colour, 2.6, "-" if right else (0, (3.2, 1.6)))):
-        axes.add_patch(
-            FancyBboxPatch(
-                (x - 3, y - 3),
-                _PHOTO + 6,
-                _PHOTO + 6,
-                boxstyle="round,pad=0,rounding_size=7",
-                fill=False,
-                edgecolor=ink,
-                linewidth=width,
-                linestyle=line,
-            )
-        )
-    middle = (x + _PHOTO - 5, y + 5)
-    axes.add_patch(Circle(middle, 11.5, facecolor=colour, edgecolor="white", linewidth=1.8, zorder=3))
-    for stroke in (_TICK,) if right else _CROSS:
-        across, down = (np.array(stroke) + middle).T
-        axes.plot(across, down, color="white", linewidth=2, solid_capstyle="round", solid_joinstyle="round", zorder=4)
-
-
-def _write(axes: Axes, corner: tuple[int, int], first: str, second: str) -> None:
-    """Two lines below a photo."""
-    x, y = corner[0], corner[1] + _PHOTO
-    axes.text(x, y + 24, words(first, 14).partition("\n")[0], font=font(10.5, bold=True), color=INK)
-    axes.text(x, y + 42, words(second, 16).partition("\n")[0], font=font(9.5), color=SOFT)
+def _draw_photo(figure: Figure, data: bytes, x: int, y: int, size: int, height: int) -> None:
+    figure.figimage(framed(data, 2 * size), 2 * x, 2 * (height - y - size), origin="upper", zorder=-1)
 
 
 if __name__ == "__main__":

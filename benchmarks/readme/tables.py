@@ -1,16 +1,17 @@
-"""The tables of README.md, from results/context.json: each between a mark, say `<!-- context -->`, and `<!-- end -->`.
+"""The tables of README.md and docs/trust.md, of results/context.json, between `<!-- NAME -->` and `<!-- end -->`.
 
 python -m benchmarks.readme.tables
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.lib.program import ROOT, run
-from benchmarks.lib.table_cells import cell, header
+from benchmarks.lib.table_cells import DASH, cell, header
 from vicp.errors import DataError
 
+Table = Callable[[Mapping[str, Any]], str]
 END = "<!-- end -->"
 ROWS = {
     "own": "the category's own pairs",
@@ -44,22 +45,54 @@ REAL_COLUMNS = {  # method and K
 }
 
 
+SUMMARY_ROWS = {"household50": "objects of a household", "lion": "lions", "zebra_rapid": "zebras"}
+SUMMARY_COLUMNS = {  # the method on real photos at K = 64, and on drawn objects at K = 16
+    "plain vision model": ("frozen", "frozen"),
+    "what `teach` chooses": ("chosen_identities", "chosen_pairs"),
+    "whitening": ("metric", "metric"),
+    "prompt tokens alone": ("prompt", "prompt"),
+    "prompt tokens, labels shuffled": ("prompt_shuffled", "prompt_shuffled"),
+}
+
+
 def main() -> None:
     results = ROOT / "results" / "context.json"
     if not results.exists():
         raise DataError(f"{results.relative_to(ROOT)} is not there; `make results` writes it")
     facts = json.loads(results.read_text(encoding="utf-8"))
-    readme = ROOT / "README.md"
-    readme.write_text(with_tables(readme.read_text(encoding="utf-8"), facts), encoding="utf-8")
+    for name, tables in PAGES.items():
+        page = ROOT / name
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), facts, tables), encoding="utf-8")
 
 
-def with_tables(text: str, facts: Mapping[str, Any]) -> str:
+def with_tables(text: str, facts: Mapping[str, Any], tables: Mapping[str, Table]) -> str:
     """The text with the tables of these results between their marks."""
-    for name, make in TABLES.items():
+    for name, make in tables.items():
         before, rest = text.split(f"<!-- {name} -->\n")
         after = rest.split(END, maxsplit=1)[1]
         text = f"{before}<!-- {name} -->\n{make(facts)}{END}{after}"
     return text
+
+
+def summary_table(facts: Mapping[str, Any]) -> str:
+    """MAP without intervals: a row for each real set, then for each test of drawn objects."""
+    lines = header(["mAP", *SUMMARY_COLUMNS])
+    rows = [
+        (f"{SUMMARY_ROWS.get(name, name)} ({name}), 64 pairs", found, "64", 0)
+        for name, found in facts["real"].items()
+        if not found["seen_in_training"]
+    ]
+    rows += [
+        ("drawn objects, new shapes, 16 pairs", facts["A"], "16", 1),
+        ("drawn objects, new shapes and rules, 16 pairs", facts["B"], "16", 1),
+    ]
+    for title, found, k, which in rows:
+        measured = [found.get(methods[which], {}).get("by_K", {}) for methods in SUMMARY_COLUMNS.values()]
+        cells = [by_k.get(k, by_k.get("0")) for by_k in measured]
+        lines.append(
+            "| " + " | ".join([title, *(DASH if row is None else f"{row['map']:.1f}" for row in cells)]) + " |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def context_table(facts: Mapping[str, Any]) -> str:
@@ -95,7 +128,10 @@ def real_table(facts: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"context": context_table, "real": real_table}
+PAGES: dict[str, dict[str, Table]] = {
+    "README.md": {"summary": summary_table},
+    "docs/trust.md": {"context": context_table, "real": real_table},
+}
 
 if __name__ == "__main__":
     run(main)
