@@ -30,6 +30,8 @@ def test_consoles_print_what_the_pages_say(place: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("COLUMNS", "80")
     printed: dict[str, str] = {}
     for page in PAGES:
+        if page.name == "formats.md":  # its photos are others: tests/test_formats_page.py
+            continue
         for block in re.findall(r"^```console\n(.*?)^```$", page.read_text(encoding="utf-8"), re.S | re.M):
             assert block.startswith("$ "), page.name
             for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
@@ -86,4 +88,5 @@ def test_python_prints_what_the_page_says(
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(program, page, "exec"), {"__name__": "__main__"})
-    assert same_but_for_figures(out.getvalue(), written), out.getvalue()
+    assert out.getvalue()
+    assert not written or same_but_for_figures(out.getvalue(), written), out.getvalue()
