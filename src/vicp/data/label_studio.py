@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from vicp.data.sources.boxes import box_text
-
 PAIR_CONFIG = """<View style="display: flex">
   <Image name="left" value="$left"/>
   <Image name="right" value="$right"/>
@@ -128,6 +126,8 @@ def annotated_photos(tasks: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, s
     Raises:
         KeyError: A task is of something else.
     """
+    from vicp.data.sources.boxes import box_text  # the package of sources imports this module
+
     for task in tasks:
         path = task["data"].get("photo") or _path_of(str(task["data"]["image"]))
         boxes: dict[str, str] = {}
