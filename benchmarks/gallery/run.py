@@ -1,8 +1,9 @@
 """What a gallery costs as it grows: ours, FAISS flat, FAISS HNSW and plain NumPy, on the same embeddings.
 
-    python -m benchmarks.gallery.run [--sizes 10000 100000 1000000]
+    python -m benchmarks.gallery.run [--sizes 10000 100000 1000000] [--methods ours numpy]
 
-Writes results/gallery.md and .json. Each method at each size is a process of its own (search_methods.py).
+Writes results/gallery.md and .json. Each method at each size is a process of its own (search_methods.py); stopped, the
+same command goes on after what is finished, which `--runs` keeps.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import torch
 from benchmarks.gallery.page import page
 from benchmarks.gallery.search_methods import METHODS, WIDTH
 from benchmarks.lib.program import ROOT, json_of
-from benchmarks.lib.results import write_results
+from benchmarks.lib.results import kept, write_results
 
 SIZES = (10_000, 100_000, 1_000_000)
 LARGEST_DOUBLE = 200_000
@@ -31,20 +33,33 @@ SPREAD = (1 + np.arange(WIDTH, dtype=np.float32)) ** -0.5  # of the directions: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "gallery", help="folder of finished parts")
     parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder of gallery.md and .json")
     arguments = parser.parse_args()
-    facts: dict[str, Any] = {"about": about(arguments.sizes), "growth": {}}
     for size in arguments.sizes:
-        facts[str(size)] = measure_size(size)
+        measure_size(size, arguments.methods, arguments.runs)
         if 2 * size <= LARGEST_DOUBLE:
-            facts["growth"][str(2 * size)] = measure_size(2 * size, ("ours",))["ours"]
+            measure_size(2 * size, ["ours"], arguments.runs)
+        facts = facts_of(arguments.runs)
         write_results(arguments.out / "gallery", facts, page(facts))
 
 
-def about(sizes: list[int]) -> dict[str, Any]:
-    default = tuple(sizes) == SIZES
+def facts_of(runs: Path) -> dict[str, Any]:
+    """All finished parts: by size, and ours at the doubles of these sizes."""
+    found: dict[int, dict[str, Any]] = {}
+    for path in sorted(runs.glob("*.json")):
+        size, _, name = path.stem.partition("-")
+        found.setdefault(int(size), {})[name] = json.loads(path.read_text(encoding="utf-8"))
+    by_size = {size: {name: found[size][name] for name in METHODS if name in found[size]} for size in sorted(found)}
+    doubles = {str(2 * size): by_size[2 * size]["ours"] for size in SIZES if 2 * size in by_size}
+    sizes = {str(size): methods for size, methods in by_size.items() if str(size) not in doubles}
+    return {"about": about(), "growth": doubles, **sizes}
+
+
+def about() -> dict[str, Any]:
     return {
-        "command": "python -m benchmarks.gallery.run" + ("" if default else f" --sizes {' '.join(map(str, sizes))}"),
+        "command": "python -m benchmarks.gallery.run",
         "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
         "cores": os.cpu_count(),
         "threads": 1,
@@ -54,11 +69,13 @@ def about(sizes: list[int]) -> dict[str, Any]:
     }
 
 
-def measure_size(size: int, methods: tuple[str, ...] = tuple(METHODS)) -> dict[str, Any]:
-    """Every method on one gallery; what is right is what NumPy finds."""
+def measure_size(size: int, methods: Sequence[str], runs: Path) -> dict[str, Any]:
+    """These methods on one gallery, but for what is finished; what is right is what NumPy finds."""
+    parts = {name: runs / f"{size}-{name}.json" for name in methods}
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        write_embeddings(Path(folder), size)
-        return {name: run(name, folder) for name in methods}
+        if not all(path.exists() for path in parts.values()):
+            write_embeddings(Path(folder), size)
+        return {name: kept(path, lambda name=name: run(name, folder)) for name, path in parts.items()}
 
 
 def write_embeddings(folder: Path, size: int, seed: int = 0) -> None:

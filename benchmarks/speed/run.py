@@ -1,49 +1,41 @@
-"""What everyday commands cost from a cold start, by engine, with embedding and search: results/speed.md, .json.
+"""What everyday commands cost from a cold start, by engine, with embedding and installing: results/speed.md, .json.
 
-    python -m benchmarks.speed.run [--model distilled] [--rounds 3] [--sizes 10000 100000]
+    python -m benchmarks.speed.run [--model distilled] [--rounds 3] [--parts commands embed install]
 
 A command is a process of its own, its wall and CPU seconds and its memory those that the system counts. Engines take
 turns on the same photos. Photos per CPU second stand beside each other, since a busy machine stretches the wall clock.
+Finished parts are kept in `--runs`; the search of galleries is that of benchmarks.gallery.run.
 """
 
+import json
 import os
 import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+import openvino
 import torch
 from PIL import Image
 
-from benchmarks.gallery.run import measure_size
-from benchmarks.lib.program import ROOT, at_least, json_of, study_parser
-from benchmarks.lib.results import write_results
+from benchmarks.lib.program import ROOT, at_least, study_parser
+from benchmarks.lib.results import kept, write_results
+from benchmarks.speed.command_cost import command_cost
+from benchmarks.speed.embedding import packaged_model, photos_per_second, prompt_ratio, random_vit_s
+from benchmarks.speed.install import measure_installs
 from benchmarks.speed.page import page
-from vicp.adapt.prompt import Prompt
-from vicp.data.sources import open_photos
-from vicp.model.visual_prompt import VisualPrompt
 from vicp.runtime.opening import open_encoder
 from vicp.runtime.photo_encoder import PhotoEncoder
 
+PARTS = ("commands", "embed", "install")
 ENGINES = ("onnx", "torch")
-KNOWN, INDIVIDUALS = 1000, 200  # photos that `identify` compares with, and of how many individuals
+PHOTOS_EACH = 5  # of an individual that `identify` knows
 LARGE = (2016, 1512)  # 3 megapixels, what a phone sends by mail
-NUM_PROMPTS = 16
-MEASURE = """
-import json, os, subprocess, sys, time
-clock = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-seconds = time.perf_counter() - clock
-print(json.dumps({"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / 1024}))
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
 FLOAT32 = {"VICP_PRECISION": "float32"}  # one precision for both engines: the same answers, and the same cache
 
 
@@ -52,43 +44,72 @@ def main() -> None:
     parser.add_argument("--model", default="distilled", help="a packaged checkpoint with an export")
     parser.add_argument("--rounds", type=at_least(1), default=3)
     parser.add_argument("--photos", type=at_least(2), default=24, help="large ones, to embed")
-    parser.add_argument("--sizes", type=int, nargs="*", default=(10_000, 100_000), help="of galleries")
+    parser.add_argument("--known", type=at_least(40), default=1000, help="photos that `identify` compares with")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure now")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "speed", help="folder of finished parts")
+    parser.add_argument(
+        "--gallery", type=Path, default=ROOT / "results" / "gallery.json", help="the study of galleries"
+    )
     options = parser.parse_args()
     os.environ |= FLOAT32
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        write_photos(folder, options.photos)
-        facts: dict[str, Any] = {"about": about(options), **cold(options.model, folder, options.rounds)}
-        facts["embed"], facts["prompt_ratio"] = embed(options.model, folder / "large", options.rounds)
-    facts["gallery"] = {}
+        write_photos(folder, options.photos, options.known)
+        measures: dict[str, Callable[[], dict[str, Any]]] = {
+            "commands": lambda: cold(options.model, folder, options.rounds),
+            "embed": lambda: embed(options.model, folder, options.rounds),
+            "install": lambda: {"install": measure_installs()},
+        }
+        for part in options.parts:
+            kept(options.runs / f"{part}.json", lambda part=part: {**about(options), **measures[part]()})
+    facts = facts_of(options.runs, options.gallery)
     write_results(options.out, facts, page(facts))
-    for size in options.sizes:
-        facts["gallery"][str(size)] = by_method(size)
-        write_results(options.out, facts, page(facts))
+
+
+def facts_of(runs: Path, gallery: Path) -> dict[str, Any]:
+    """All finished parts; each says how it was measured."""
+    facts: dict[str, Any] = {"about": {}}
+    for part in PARTS:
+        if (path := runs / f"{part}.json").exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            facts["about"][part] = found.pop("about")
+            facts |= found
+    return facts | {"gallery": searches(gallery)}
 
 
 def about(options: Any) -> dict[str, Any]:
-    sizes = " ".join(map(str, options.sizes))
-    return {
-        "command": f"python -m benchmarks.speed.run --model {options.model} --rounds {options.rounds} "
-        f"--photos {options.photos} --sizes {sizes}".strip(),
+    machine = {
+        "rounds": options.rounds,
+        "photos": options.photos,
+        "known": options.known,
         "model": options.model,
         "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
+        "openvino": openvino.__version__.partition("-")[0],
     }
+    return {"about": machine}
 
 
-def write_photos(folder: Path, num_large: int) -> None:
+def embed(model: str, folder: Path, rounds: int) -> dict[str, Any]:
+    """Large JPEGs to embeddings by every engine, and what a prompt costs."""
+    (folder / "vit_s").mkdir()
+    models = {model: packaged_model(model), "vit_s": random_vit_s(folder / "vit_s")}
+    by_model = {name: photos_per_second(engines, folder / "large", rounds) for name, engines in models.items()}
+    return {"embed": by_model, "prompt_ratio": prompt_ratio(models["vit_s"], 2 * rounds)}
+
+
+def write_photos(folder: Path, num_large: int, num_known: int) -> None:
     """Small photos of individuals, each of one colour and noise, in `known`, and large ones in `large`."""
     rng = np.random.default_rng(0)
-    colours = rng.integers(0, 256, (INDIVIDUALS, 1, 1, 3))
-    for number in range(KNOWN):
-        place = folder / "known" / f"{number % INDIVIDUALS:03d}" / f"{number}.jpg"
+    colours = rng.integers(0, 256, (num_known // PHOTOS_EACH, 1, 1, 3))
+    for number in range(num_known):
+        individual, photo = divmod(number, PHOTOS_EACH)
+        place = folder / "known" / f"{individual:03d}" / f"{photo}.jpg"
         place.parent.mkdir(parents=True, exist_ok=True)
-        pixels = colours[number % INDIVIDUALS] + rng.integers(-40, 40, (96, 96, 3))
+        pixels = colours[individual % len(colours)] + rng.integers(-40, 40, (96, 96, 3))
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place)
     (folder / "large").mkdir()
     for number in range(num_large):
@@ -102,7 +123,7 @@ def cold(model: str, folder: Path, rounds: int) -> dict[str, Any]:
     encoder = open_encoder(model, engine="onnx")
     encoder.torch_embedder()  # the files of PyTorch are in memory for both
     vicp("teach", known, "--category", "thing", "--pairs", 32, "--adapt", "metric", *named(encoder), "--out", prompt)
-    a, b = known / "000" / "0.jpg", known / "000" / "200.jpg"
+    a, b = known / "000" / "0.jpg", known / "000" / "1.jpg"
     commands = {
         "verify": ("verify", a, b, "--prompt", prompt, "--json"),
         "identify": ("identify", known, b, "--prompt", prompt, "--json"),
@@ -130,51 +151,22 @@ def named(encoder: PhotoEncoder) -> tuple[str, str]:
 
 
 def vicp(*arguments: object, environment: dict[str, str] | None = None) -> dict[str, float]:
-    """Wall and CPU seconds and the most memory of one command.
-
-    A small process starts it: the system counts the memory of whoever starts a process as that process's own.
-    """
+    """What one command costs."""
     command = [sys.executable, "-m", "vicp", *map(str, arguments)]
-    return json_of(f"vicp {arguments[0]}", [sys.executable, "-c", MEASURE, *command], environment or {})
+    return command_cost(f"vicp {arguments[0]}", command, environment or {})
 
 
-def embed(model: str, photos: Path, rounds: int) -> tuple[dict[str, Any], float]:
-    """Large JPEGs to embeddings, and what a prompt costs on photos that are decoded: photos per CPU second."""
-    table, encoders = open_photos(photos, need_identity=False), {e: open_encoder(model, engine=e) for e in ENGINES}
-    programs: dict[str, Callable[[], object]] = {
-        name: lambda encoder=encoder: encoder.embed(table)
-        for name, encoder in encoders.items()  # type: ignore[misc]
-    }
-    seconds = interleave(programs, rounds)
-    by_engine = {name: len(table) / value for name, value in seconds.items()}
-    encoder = encoders["onnx"]
-    size, engine = encoder.transform.size, encoder.engine
-    pixels = np.random.default_rng(0).integers(0, 256, (32, 3, size, size), dtype=np.uint8)
-    width = encoder.torch_embedder().backbone.width
-    visual = VisualPrompt(np.zeros((NUM_PROMPTS, width), np.float32), None, "thing", 1, None, encoder.fingerprint)
-    prompt = Prompt.of(visual)
-    bare, prompted = (engine.embedding_function(each) for each in (None, prompt.visual))
-    cost = interleave({"bare": lambda: bare(pixels), "prompted": lambda: prompted(pixels)}, 2 * rounds)
-    return {model: by_engine}, cost["bare"] / cost["prompted"]
-
-
-def interleave(programs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median CPU seconds of each program over the rounds, in turn, after one round to warm up."""
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for number in range(rounds + 1):
-        for name, program in programs.items():
-            clock = time.process_time()
-            program()
-            seconds[name] += [time.process_time() - clock] if number else []
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def by_method(size: int) -> dict[str, Any]:
-    """A gallery of made-up embeddings, ours against NumPy and FAISS, by the study of galleries."""
-    names = ("ms1", "ms100", "recall1", "peak_mb", "disk_mb")
+def searches(study: Path) -> dict[str, Any]:
+    """What the study of galleries has measured, by size and method."""
+    found = json.loads(study.read_text(encoding="utf-8"))
+    names = ("ms1", "ms100", "numpy_ms1", "numpy_ms100", "recall1", "peak_mb", "disk_mb")
     return {
-        method: {**{name: found[name] for name in names}, "open_s": found["open_seconds"]}
-        for method, found in measure_size(size).items()
+        size: {
+            method: {**{name: row[name] for name in names if name in row}, "open_s": row["open_seconds"]}
+            for method, row in found[size].items()
+        }
+        for size in found
+        if size.isdigit()
     }
 
 

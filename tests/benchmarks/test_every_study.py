@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cluster.run", "pots.parquet --draws 1 --photos 16", "| pots | "),
         ("decisions.run", "pots.parquet --draws 2 --simulations 2 --workers 1", "| pots | "),
         ("embedding_speed.run", "--rounds 1 --batch 1 --photos 1", "| vit_s | "),
-        ("gallery.run", "--sizes 1000", "## 1,000 photos"),
+        ("gallery.run", "--sizes 1000 --methods ours numpy --runs searches", "## 1,000 photos"),
         ("pairs.run", "pots.parquet --seeds 1 --workers 1", "| pots | "),
         ("routing.run", "tools.parquet --draws 1 --photos 6 --categories 2", "| metric | "),
         ("sets.demo", "pots.parquet --pairs 4 --draws 2 --model tiny --categories 1", "| pots | "),
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--checkpoint small --kinds emblem --train 4 --test 4 --token-steps 2 --map-steps 2 --pairs 4 --runs kept",
             "# Prompts that an LLM emits",
         ),
-        ("speed.run", "--rounds 1 --photos 2 --sizes 1000", "| `vicp verify` | onnx | "),
+        ("speed.run", "--rounds 1 --photos 2 --known 40 --parts commands --runs costs", "| `vicp verify` | onnx | "),
         ("sets.run", "pots.parquet --methods small --support-draws 1", "| small | null | "),
     ],
 )
