@@ -87,9 +87,7 @@ def _model(name: str, found: dict[str, float]) -> str:
 
 
 def _method(name: str, found: dict[str, float]) -> str:
-    times = " | ".join(
-        f"{found[key]:.2f}" + _share(found[key], found.get(f"numpy_{key}")) for key in ("ms1", "ms100")
-    )
+    times = " | ".join(f"{found[key]:.2f}" + _share(found[key], found.get(f"numpy_{key}")) for key in ("ms1", "ms100"))
     space = f"{found['peak_mb']:.0f} | {found['disk_mb']:.0f}"
     return f"| {name} | {times} | {found['recall1']:.3f} | {space} | {found['open_s']:.2f} |"
 
