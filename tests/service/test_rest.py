@@ -155,6 +155,7 @@ def test_no_request_that_the_description_allows_is_a_fault(herd: Path, tmp_path:
     server = Server(herd, tmp_path / "cache")
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/api/v1/openapi.json"]
+    command += ["--request-timeout", "60"]  # the first one may wait for the model
     command += ["--checks", checks, "--max-examples", "6", "--seed", "7", "--phases", "examples,fuzzing", "--no-color"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stdout[:8000] + ended.stderr[-2000:]
