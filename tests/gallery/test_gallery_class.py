@@ -78,7 +78,7 @@ def test_one_name_may_be_given_without_a_list(gallery: Gallery) -> None:
 
 
 def test_a_layout_that_is_not_there_is_refused(gallery: Gallery, tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match="no layout 'xml', expected one of table, fiftyone, pairs"):
+    with pytest.raises(GalleryError, match="no layout 'xml', expected one of table, fiftyone, hugging-face, pairs"):
         gallery.export(tmp_path / "out.csv", layout="xml")
 
 

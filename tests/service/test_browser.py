@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(place: Path) -> Iterator[Server]:
     """A server over a gallery that is made in the page: four individuals of six photos, and twelve without a name."""
-    server = Server(place / "herd", place / "cache")
+    server = Server(place / "herd", place / "cache", model="distilled")
     yield server
     if server.process.poll() is None:
         assert server.stop() in (0, -15)
