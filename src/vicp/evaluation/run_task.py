@@ -185,7 +185,9 @@ class _TaskRun:
         for stage in stages_of(base, self.config.stages, has_verifier=self.embedder.model is not None):
             row = f"{base} + {stage}"
             with self.collector.clock(row):
-                result = rerank_task(stage, self.embedder, self.loaded_task, embeddings, prompt, support, size=size)
+                result = rerank_task(
+                    stage, self.embedder, self.loaded_task, embeddings, prompt, size=size, support=support
+                )
                 self.collector.put(row, result)
 
     def run_controls(self, support: EncodedSupport, other: EncodedSupport) -> None:

@@ -60,9 +60,9 @@ def rerank_task(
     loaded_task: LoadedTask,
     embeddings: Tensor,
     prompt: Prompt | None,
-    support: EncodedSupport | None,
     *,
     size: int,
+    support: EncodedSupport | None = None,
 ) -> TaskResult:
     """Return the result after a second stage has re-ordered the first `size` photos of each query.
 
@@ -72,8 +72,8 @@ def rerank_task(
         loaded_task: The task, m photos.
         embeddings: Of these (m, D), of the first stage.
         prompt: What made them; None for the plain backbone, which has no verifier.
-        support: That the prompt was taught by; None for the plain backbone.
         size: Of the shortlist.
+        support: That the prompt was taught by; only patches need it.
     """
     task = loaded_task.embedded(embeddings)
     shortlist = find_shortlist(task, size=min(size, len(task.gallery)))
@@ -83,10 +83,12 @@ def rerank_task(
     scores: NDArray[np.floating]
     if stage == "ot":
         scores = patch_scores(embedder, loaded_task.pixels, pairs, prompt=prompt)
-    elif prompt is None or support is None:
-        raise ValueError(f"{stage} needs a prompt and its support")
+    elif prompt is None:
+        raise ValueError(f"{stage} needs a prompt")
     elif stage == "verifier":
         scores = verifier_scores(embedder, loaded_task.pixels, pairs, prompt)
+    elif support is None:
+        raise ValueError(f"{stage} needs the prompt's support")
     else:
         matching = fit_local_matching(embedder, support, prompt)
         scores = local_scores(embedder, loaded_task.pixels, shortlist, pairs, matching)
