@@ -152,8 +152,7 @@ class CandidateScores:
 
     def lead(self, recipe: Recipe, over: Recipe) -> float:
         """Return by how much one score is above another, less the standard error of that over groups."""
-        ahead = self.by_group(recipe) - self.by_group(over)
-        return float(ahead.mean() - ahead.std(ddof=1) / len(ahead) ** 0.5)
+        return lead(self.by_group(recipe), self.by_group(over))
 
     def with_scores_of(self, other: "CandidateScores") -> "CandidateScores":
         """Return the scores of these candidates and of others, on the same comparisons."""
@@ -191,6 +190,12 @@ def cross_validate(
         if progress is not None:
             progress(number, len(folds))
     return CandidateScores(similarity, comparisons)
+
+
+def lead(by_group: Array, over: Array) -> float:
+    """Return by how much scores by group (groups,) are above others in the mean, less the standard error of that."""
+    ahead = by_group - over
+    return float(ahead.mean() - ahead.std(ddof=1) / len(ahead) ** 0.5)
 
 
 def fraction_below(different: Array, same: Array) -> float:

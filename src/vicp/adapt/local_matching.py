@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vicp.adapt.cross_validation import Array, HeldOutComparisons, group_k_fold
+from vicp.adapt.cross_validation import Array, HeldOutComparisons, group_k_fold, lead
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.prompt import Prompt
@@ -121,12 +121,7 @@ def _embedding_similarities(embedder: Embedder, support: EncodedSupport, prompt:
 def _best_weight(comparisons: HeldOutComparisons, by_embedding: Array, by_patches: Array) -> float:
     """Return the weight that leads the usual one most, less a standard error; the usual one where none does."""
     by_group = {weight: comparisons.by_group(by_embedding + weight * by_patches) for weight in WEIGHTS}
-
-    def lead(weight: float) -> float:
-        ahead = by_group[weight] - by_group[USUAL_WEIGHT]
-        return float(ahead.mean() - ahead.std(ddof=1) / len(ahead) ** 0.5)
-
-    return max((USUAL_WEIGHT, *WEIGHTS), key=lead)
+    return max((USUAL_WEIGHT, *WEIGHTS), key=lambda weight: lead(by_group[weight], by_group[USUAL_WEIGHT]))
 
 
 def _similarities(patches: Tensor, wanted: NDArray[np.bool_]) -> Array:

@@ -52,20 +52,48 @@ def patch_scores(
     if not len(pairs.left):
         return np.full(pairs.places.shape, -np.inf, dtype=np.float32)
     encode = _patch_encoder(embedder, prompt)
+
+    def closeness(left: Tensor, right: Tensor) -> Tensor:
+        return -ot_distance(left, right, num_iterations=num_iterations)
+
+    return compare_patches(embedder, pixels, pairs, encode, closeness, batch_size=batch_size, progress=progress)
+
+
+def compare_patches(
+    embedder: Embedder,
+    pixels: Tensor,
+    pairs: CandidatePairs,
+    encode: Callable[[Tensor], Tensor],
+    compare: Callable[[Tensor, Tensor], Tensor],
+    *,
+    batch_size: int,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return how the patches of the photos of each pair compare (Q, k); -inf at empty places.
+
+    Patches of each photo are computed once and wait on disk as float16; comparing is float32.
+
+    Args:
+        embedder: Its `progress` is called for the photos.
+        pixels: (n, 3, S, S) uint8, the photos of the table.
+        pairs: Of the shortlist, at least one.
+        encode: Photos (b, 3, S, S) uint8 to L2-normalised patches (b, N, D).
+        compare: Patches (b, N, D) and (b, N, D) to scores (b,).
+        batch_size: Pairs compared at a time.
+        progress: Called for the pairs.
+
+    Raises:
+        DataError: The disk is too small for the patches.
+    """
     with photo_arrays(
-        pixels,
-        pairs.photos,
-        encode,
-        dtype=np.float16,
-        batch_size=embedder.batch_size,
-        progress=embedder.progress,
+        pixels, pairs.photos, encode, dtype=np.float16, batch_size=embedder.batch_size, progress=embedder.progress
     ) as patches:
 
         def score(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float32]:
             a, b = (torch.from_numpy(patches[rows].astype(np.float32)) for rows in (left, right))  # (b, N, D)
             with torch.inference_mode():
-                closeness: NDArray[np.float32] = -ot_distance(a, b, num_iterations=num_iterations).numpy()
-            return closeness
+                scores: NDArray[np.float32] = compare(a, b).numpy()
+            return scores
 
         return score_pairs(pairs, score, batch_size=batch_size, progress=progress)
 
