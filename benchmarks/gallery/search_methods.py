@@ -1,11 +1,12 @@
-"""One way to keep and search a gallery, measured in a process of its own; `benchmarks/gallery/run.py` starts it.
+"""One way to keep and search a gallery, measured in processes of its own; `benchmarks/gallery/run.py` starts them.
 
-    python -m benchmarks.gallery.search_methods METHOD FOLDER
+    python -m benchmarks.gallery.search_methods METHOD put FOLDER
+    python -m benchmarks.gallery.search_methods METHOD search FOLDER
 
-FOLDER holds gallery.npy (G, 384), queries.npy and right.npy. Prints JSON: rows per second put in and kept on disk,
-megabytes on disk, then, opened again from disk, recall@1, and the most memory that keeping and searching took over the
-imports; then milliseconds of CPU for 1 and for 100 queries, in turn with NumPy's product over the same rows. Needs
-Linux, for the peak.
+FOLDER holds gallery.npy (G, D), queries.npy and right.npy. `put` writes the gallery beside them and prints JSON: rows
+per second, megabytes on disk, the most memory over the imports. `search`, another process, opens it: recall@1, the most
+memory over the imports, then milliseconds of CPU for 1 and for 100 queries, in turn with NumPy's product over the same
+rows. Needs Linux, for the peak.
 """
 
 import argparse
@@ -14,38 +15,73 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-WIDTH, BLOCK = 384, 8192
-LINKS, CANDIDATES = 32, 200  # of an HNSW graph, and of those compared when it is built
+BLOCK = 8192
+LINKS, CANDIDATES, SEARCHED = 32, 200, 128  # of an HNSW graph, of those compared to build it, and of a search
 ROUNDS = 3
 Search = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to keep and search a gallery.
+
+    Attributes:
+        put: Writes the embeddings of a folder beside them; returns its file or folder, and facts.
+        open: Opens what was put there.
+        imports: What is imported before the memory is measured.
+    """
+
+    put: Callable[[Path], tuple[Path, dict[str, Any]]]
+    open: Callable[[Path], Search]
+    imports: tuple[str, ...] = ()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("method", choices=list(METHODS))
+    parser.add_argument("part", choices=("put", "search"))
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
+    measure = measure_put if arguments.part == "put" else measure_search
     print(json.dumps(measure(METHODS[arguments.method], arguments.folder)))
 
 
-def measure(method: Callable[[Path], "tuple[Search, dict[str, Any]]"], folder: Path) -> dict[str, Any]:
-    """The figures of one method."""
+def measure_put(method: Method, folder: Path) -> dict[str, Any]:
+    """What it costs to write the gallery."""
+    before = memory_after_imports(method)
+    clock = time.process_time()
+    path, facts = method.put(folder)
+    seconds = time.process_time() - clock - facts.get("index_seconds", 0.0)
+    rate = len(np.load(folder / "gallery.npy", mmap_mode="r")) / seconds
+    return {"rows_per_second": rate, "put_mb": memory("VmHWM") - before, "disk_mb": disk_mb(path), **facts}
+
+
+def measure_search(method: Method, folder: Path) -> dict[str, Any]:
+    """What it costs to open and search it."""
     queries, right = np.load(folder / "queries.npy"), np.load(folder / "right.npy")
-    for module in IMPORTS.get(method, ()):
-        importlib.import_module(module)
-    Path("/proc/self/clear_refs").write_text("5")  # the kernel forgets the peak
-    before = memory("VmRSS")
-    search, facts = method(folder)
+    before = memory_after_imports(method)
+    clock, cpu = time.perf_counter(), time.process_time()
+    search = method.open(folder)
+    opening = {"open_seconds": time.perf_counter() - clock, "open_cpu": time.process_time() - cpu}
     search(queries[:1])
     found = np.concatenate([search(queries[i : i + 100]) for i in range(0, len(queries), 100)])
     recall = float((found == right).mean())
     peak = memory("VmHWM") - before
-    return {"recall1": recall, "peak_mb": peak, **beside_numpy(search, folder, queries), **facts}
+    return {"recall1": recall, "peak_mb": peak, **opening, **beside_numpy(search, folder, queries)}
+
+
+def memory_after_imports(method: Method) -> float:
+    """Megabytes in use; the kernel forgets the peak before that."""
+    for module in method.imports:
+        importlib.import_module(module)
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
 
 
 def beside_numpy(search: Search, folder: Path, queries: np.ndarray) -> dict[str, float]:
@@ -85,89 +121,91 @@ def blocks(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
         yield start, np.array(gallery[start : start + BLOCK])
 
 
-def size_of(folder: Path) -> int:
-    return len(np.load(folder / "gallery.npy", mmap_mode="r"))
+def shape_of(folder: Path) -> tuple[int, int]:
+    rows, width = np.load(folder / "gallery.npy", mmap_mode="r").shape
+    return rows, width
 
 
-def ours(folder: Path) -> tuple[Search, dict[str, Any]]:
-    """The gallery, as `vicp gallery enroll` and `identify` use it, less the photo files and the model."""
-    from benchmarks.gallery.made_up_gallery import make, open_search
-
-    clock = time.perf_counter()
-    uri, count = make(folder / "ours", blocks(folder))
-    seconds = time.perf_counter() - clock
-    clock = time.perf_counter()
-    index = index_if_large(uri)
-    index_seconds = time.perf_counter() - clock
-    clock = time.perf_counter()
-    search = open_search(uri)
-    facts = {"rows_per_second": count / seconds, "disk_mb": disk_mb(folder / "ours"), "search": index}
-    return search, {**facts, "index_seconds": index_seconds, "open_seconds": time.perf_counter() - clock}
-
-
-def index_if_large(uri: str) -> str:
+def put_ours(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The gallery, as `vicp gallery enroll` writes it, less the photo files and the model."""
+    from benchmarks.gallery.made_up_gallery import make
     from vicp.gallery.gallery import Gallery
 
-    made = Gallery.open(uri, author="benchmark").index()
-    return "exact" if not made else "; ".join(made)
+    uri, _ = make(folder / "ours", blocks(folder))
+    clock = time.process_time()
+    index = "; ".join(Gallery.open(uri, author="benchmark").index()) or "exact"
+    return folder / "ours", {"index_seconds": time.process_time() - clock, "search": index}
 
 
-def faiss_flat(folder: Path) -> tuple[Search, dict[str, Any]]:
+def open_ours(folder: Path) -> Search:
+    from benchmarks.gallery.made_up_gallery import open_search
+
+    return open_search(str(folder / "ours"))
+
+
+def put_faiss_flat(folder: Path) -> tuple[Path, dict[str, Any]]:
     import faiss
 
-    return faiss_index(faiss.IndexFlatIP(WIDTH), folder, "exact")
+    return put_faiss(faiss.IndexFlatIP(shape_of(folder)[1]), folder, "exact")
 
 
-def faiss_hnsw(folder: Path) -> tuple[Search, dict[str, Any]]:
-    """32 links, 200 candidates when building, 128 when searching."""
+def put_faiss_hnsw(folder: Path) -> tuple[Path, dict[str, Any]]:
     import faiss
 
-    index = faiss.IndexHNSWFlat(WIDTH, LINKS, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction, index.hnsw.efSearch = CANDIDATES, 128
-    return faiss_index(index, folder, f"M {LINKS}, efConstruction {CANDIDATES}, efSearch 128")
+    index = faiss.IndexHNSWFlat(shape_of(folder)[1], LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = CANDIDATES
+    return put_faiss(index, folder, f"M {LINKS}, efConstruction {CANDIDATES}, efSearch {SEARCHED}")
 
 
-def faiss_index(index: Any, folder: Path, how: str) -> tuple[Search, dict[str, Any]]:
+def put_faiss(index: Any, folder: Path, how: str) -> tuple[Path, dict[str, Any]]:
     import faiss
 
-    path = folder / "index.faiss"
-    clock = time.perf_counter()
     for _, block in blocks(folder):
         index.add(block)
-    faiss.write_index(index, str(path))
-    rate = index.ntotal / (time.perf_counter() - clock)
-    ef = index.hnsw.efSearch if hasattr(index, "hnsw") else None
-    del index
-    clock = time.perf_counter()
-    opened = faiss.read_index(str(path))
-    if ef is not None:
-        opened.hnsw.efSearch = ef
-    seconds, size = time.perf_counter() - clock, disk_mb(path)
-    path.unlink()
-    facts = {"rows_per_second": rate, "disk_mb": size, "open_seconds": seconds, "search": how}
-    return lambda query: opened.search(query, 5)[1][:, 0], facts
+    faiss.write_index(index, str(folder / "index.faiss"))
+    return folder / "index.faiss", {"search": how}
 
 
-def numpy_flat(folder: Path) -> tuple[Search, dict[str, Any]]:
-    """A .npy file, one matrix product, one sort of the best."""
+def open_faiss(folder: Path) -> Search:
+    import faiss
+
+    index = faiss.read_index(str(folder / "index.faiss"))
+    if hasattr(index, "hnsw"):
+        index.hnsw.efSearch = SEARCHED
+    return lambda query: index.search(query, 5)[1][:, 0]
+
+
+def put_usearch(folder: Path) -> tuple[Path, dict[str, Any]]:
+    from usearch.index import Index
+
+    index = Index(ndim=shape_of(folder)[1], metric="ip", dtype="f32", connectivity=LINKS, expansion_add=CANDIDATES)
+    for start, block in blocks(folder):
+        index.add(np.arange(start, start + len(block)), block, threads=1)
+    index.save(str(folder / "index.usearch"))
+    how = f"connectivity {LINKS}, expansion {CANDIDATES} to add, {SEARCHED} to search"
+    return folder / "index.usearch", {"search": how}
+
+
+def open_usearch(folder: Path) -> Search:
+    from usearch.index import Index
+
+    index = Index.restore(str(folder / "index.usearch"))
+    index.expansion_search = SEARCHED
+    return lambda query: np.atleast_2d(index.search(query, 5, threads=1).keys)[:, 0]
+
+
+def put_numpy(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """A .npy file."""
     path = folder / "plain.npy"
-    clock = time.perf_counter()
-    out = np.lib.format.open_memmap(path, "w+", np.float32, (size_of(folder), WIDTH))
+    out = np.lib.format.open_memmap(path, "w+", np.float32, shape_of(folder))
     for start, block in blocks(folder):
         out[start : start + len(block)] = block
     out.flush()
-    rate = len(out) / (time.perf_counter() - clock)
-    del out
-    clock = time.perf_counter()
-    gallery = np.load(path)
-    seconds, size = time.perf_counter() - clock, disk_mb(path)
-    path.unlink()
-    return product_search(gallery), {
-        "rows_per_second": rate,
-        "disk_mb": size,
-        "open_seconds": seconds,
-        "search": "exact",
-    }
+    return path, {"search": "exact"}
+
+
+def open_numpy(folder: Path) -> Search:
+    return product_search(np.load(folder / "plain.npy"))
 
 
 def product_search(gallery: np.ndarray) -> Search:
@@ -181,17 +219,13 @@ def product_search(gallery: np.ndarray) -> Search:
     return search
 
 
-METHODS: dict[str, Callable[[Path], tuple[Search, dict[str, Any]]]] = {
-    "ours": ours,
-    "faiss flat": faiss_flat,
-    "faiss hnsw": faiss_hnsw,
-    "numpy": numpy_flat,
-}
-# What is imported before the memory is measured.
-IMPORTS: dict[Callable[[Path], tuple[Search, dict[str, Any]]], tuple[str, ...]] = {
-    ours: ("benchmarks.gallery.made_up_gallery", "vicp.gallery.gallery", "lancedb"),
-    faiss_flat: ("faiss",),
-    faiss_hnsw: ("faiss",),
+OURS = ("benchmarks.gallery.made_up_gallery", "vicp.gallery.gallery", "lancedb")
+METHODS = {
+    "ours": Method(put_ours, open_ours, OURS),
+    "faiss flat": Method(put_faiss_flat, open_faiss, ("faiss",)),
+    "faiss hnsw": Method(put_faiss_hnsw, open_faiss, ("faiss",)),
+    "usearch": Method(put_usearch, open_usearch, ("usearch.index",)),
+    "numpy": Method(put_numpy, open_numpy),
 }
 
 

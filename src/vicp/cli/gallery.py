@@ -61,6 +61,9 @@ RayOption = Annotated[bool, typer.Option("--ray", help="Embed on a Ray cluster i
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes that embed, with --ray.", show_default="2")]
 PhotosArgument = Annotated[list[Path], typer.Argument(help="Photos, folders or tables.")]
 UnknownOption = Annotated[bool, typer.Option("--unknown/--no-unknown", help="Say so of a photo that fits no category.")]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Compare every photo, even where a large category has an index.")
+]
 
 
 def create(
@@ -133,6 +136,7 @@ def identify(
     false_match_rate: RateOption = 0.05,
     confidence: ConfidenceOption = 0.9,
     unknown: UnknownOption = True,
+    exact: ExactOption = False,
     boxes: BoxesOption = None,
     min_confidence: MinConfidenceOption = None,
     margin: MarginOption = None,
@@ -156,7 +160,13 @@ def identify(
     queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         found = opened.identify(
-            queries, category=category, targets=targets, prior_new=prior_new, top=top, allow_unknown=unknown
+            queries,
+            category=category,
+            targets=targets,
+            prior_new=prior_new,
+            top=top,
+            allow_unknown=unknown,
+            exact=exact,
         )
         written = write_identification_files(
             found,

@@ -143,6 +143,8 @@ class Identification:
         routed: Whether the category was chosen by the photo's embeddings.
         uncompared: How many individuals are known by the other side alone, so that the photo tells nothing of them.
         probability_uncompared: That the photo shows one of these.
+        recall: The share of photos for which an index finds the closest photo of the gallery, as it was measured; None
+            where every photo is compared.
     """
 
     photo: str
@@ -165,6 +167,7 @@ class Identification:
     routed: bool = False
     uncompared: int = 0
     probability_uncompared: float = 0.0
+    recall: float | None = None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,15 @@ def left_out_sentence(num_compared: int, num_left_out: int) -> str:
     return f"compared with {compared}: somebody new may be {others} left out"
 
 
+def approximate_sentence(recall: float) -> str:
+    """Return how far a search by an index can be trusted.
+
+    >>> approximate_sentence(0.9925)
+    'searched by an index, which finds the closest photo for 99.2 % of photos'
+    """
+    return f"searched by an index, which finds the closest photo for {100 * recall:.1f} % of photos"
+
+
 def two_sides_sentence(sides: tuple[str, str]) -> str:
     """Return why nothing can be said of two photos of two sides."""
     return f"cannot say: one shows the {sides[0]} side and the other the {sides[1]}, which tell nothing of each other"

@@ -1,33 +1,40 @@
-"""Approximate search: an index for categories of a million photos, left out where its measured recall is low."""
+"""Make the index of a large category: how much of it is searched follows from its recall, which is measured."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vicp.gallery.categories import GalleryCategory, gallery_categories
-from vicp.gallery.contents import matrix
+from vicp.gallery.contents import embeddings_of
+from vicp.gallery.indexed_nearest import IndexedNearest, SearchIndex, indexed_nearest
+from vicp.gallery.nearest import Codes, Floats
 from vicp.gallery.store.change import Change
-from vicp.gallery.store.lance import num_cells, query_index
+from vicp.gallery.store.lance import num_cells
 from vicp.gallery.store.snapshot import Snapshot
 
-INDEX_ROWS = 1_000_000  # exact search below
+INDEX_ROWS = 200_000  # exact search below: it takes 30 ms for a query there
 LEAST_RECALL = 0.99
-_NUM_QUERIES, _FIRST_CELLS = 200, 8
+_NUM_QUERIES, _FIRST_CELLS = 500, 8
+_CANDIDATES = (200, 800)  # compared exactly, which finds the individuals among them
 _REMAKE_GROWTH = 1.5  # times the rows that were indexed: then the index is made again
+_ROUNDING = 1e-5  # of a similarity: two libraries add in two orders
 
 
-@dataclass(frozen=True)
-class IndexRecall:
-    """How well an index finds the nearest photo.
+@dataclass(frozen=True, eq=False)
+class NearestOthers:
+    """What an index should find.
 
     Attributes:
-        cells: How many of its cells are searched for a query.
-        recall: Recall@1: the share of photos whose nearest other photo it finds.
+        queries: (B, D) embeddings of named photos.
+        numbers: (B,) theirs.
+        similarities: (B,) to the nearest other named photo of each.
     """
 
-    cells: int
-    recall: float
+    queries: Floats
+    numbers: Codes
+    similarities: Floats
 
 
 def categories_to_index(snapshot: Snapshot, *, min_photos: int = INDEX_ROWS) -> list[GalleryCategory]:
@@ -40,75 +47,77 @@ def categories_to_index(snapshot: Snapshot, *, min_photos: int = INDEX_ROWS) -> 
 def index_category(writer: Change, category: GalleryCategory, *, min_recall: float = LEAST_RECALL) -> str:
     """Make an index over the photos of a category, and returns what was done, for people.
 
-    More and more cells are searched until recall@1 is `min_recall`; an index that never reaches it is left out and the
+    More and more of it is searched until recall@1 is `min_recall`; an index that never reaches it is left out and the
     search stays exact.
     """
     count = writer.snapshot.count(category.table)
     table = writer.make_index(category.table, count)
-    queries, nearest = nearest_others(writer.snapshot, category)
-    measured = measure_index(table, queries, nearest, num_cells=num_cells(count), min_recall=min_recall)
-    if measured.recall < min_recall:
-        return f"{category.category}: index refused (recall@1 {measured.recall:.3f}), the search stays exact"
-    summary = f"index over {count} photos, {measured.cells} of {num_cells(count)} cells, recall@1 {measured.recall:.3f}"
-    index = {"rows": count, "cells": measured.cells, "recall": measured.recall}
-    indices = {**writer.snapshot.settings.get("indices", {}), category.category: index}
-    writer.commit(f"{category.category}: {summary}", settings={**writer.snapshot.settings, "indices": indices})
+    nearest = indexed_nearest(writer.snapshot, category, SearchIndex(count, _FIRST_CELLS, _CANDIDATES[0]))
+    if nearest is None:
+        return f"{category.category}: index refused (nobody has a name), the search stays exact"
+    index = measure_index(replace(nearest, table=table), nearest_others(nearest, category), min_recall=min_recall)
+    if index.recall < min_recall:
+        return f"{category.category}: index refused (recall@1 {index.recall:.3f}), the search stays exact"
+    summary = f"index over {count} photos, {index.cells} of {num_cells(count)} cells, recall@1 {index.recall:.3f}"
+    writer.commit(f"{category.category}: {summary}", settings=index.kept_in(writer.snapshot.settings, category))
     return f"{category.category}: {summary}"
 
 
 def _needs_index(snapshot: Snapshot, category: GalleryCategory, min_photos: int) -> bool:
     count = snapshot.count(category.table)
-    index = snapshot.settings.get("indices", {}).get(category.category)
-    return count >= min_photos and (index is None or count >= _REMAKE_GROWTH * index["rows"])
+    index = SearchIndex.of(snapshot, category)
+    return count >= min_photos and (index is None or count >= _REMAKE_GROWTH * index.rows)
 
 
-def measure_index(
-    table: object,
-    queries: NDArray[np.float32],
-    nearest: NDArray[np.int64],
-    *,
-    num_cells: int,
-    min_recall: float,
-) -> IndexRecall:
-    """Return the fewest cells (8, 16, 32, ...) that reach a recall, or all of them where none does.
+def measure_index(nearest: IndexedNearest, others: NearestOthers, *, min_recall: float) -> SearchIndex:
+    """Return the index with as much of it searched as a recall@1 takes, or with all of it where none does.
 
     Args:
-        table: LanceDB's, with an index.
-        queries: (B, D) embeddings of photos of the gallery.
-        nearest: (B, 2) the number of the photo itself, and of its nearest other one.
-        num_cells: Of the index.
+        nearest: The search by the index.
+        others: What it should find.
         min_recall: The recall@1 to reach.
     """
-    cells = _FIRST_CELLS
-    while True:
-        cells = min(cells, num_cells)
-        hits = query_index(table, queries, cells=cells, count=2)
-        query, number = hits["query"].to_numpy(), hits["number"].to_numpy()
-        others = number != nearest[query, 0]  # of two hits, the first that is not the photo itself
-        found, first = np.unique(query[others], return_index=True)
-        recall = float((number[others][first] == nearest[found, 1]).sum()) / len(queries)
-        if recall >= min_recall or cells == num_cells:
-            return IndexRecall(cells, recall)
-        cells *= 2
+    for cells, candidates in _efforts(num_cells(nearest.index.rows)):
+        index = replace(nearest.index, cells=cells, candidates=candidates)
+        recall = _recall(replace(nearest, index=index), others)
+        if recall >= min_recall:
+            break
+    return replace(index, recall=recall)
 
 
-def nearest_others(
-    snapshot: Snapshot, category: GalleryCategory, *, seed: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return some photos (B, D), and for each (B, 2) its number and that of its nearest other photo; exact."""
-    numbers = snapshot.read(category.table, ["number"])["number"].to_numpy()
-    chosen = np.random.default_rng(seed).choice(numbers, min(_NUM_QUERIES, len(numbers)), replace=False)
-    rows = snapshot.of_numbers(category.table, chosen.tolist(), ["number", "embedding"])
-    query_numbers, queries = rows["number"].to_numpy(), matrix(rows["embedding"])
-    best = np.full(len(query_numbers), -2.0, np.float32)
-    nearest = np.full(len(query_numbers), -1)
+def nearest_others(nearest: IndexedNearest, category: GalleryCategory, *, seed: int = 0) -> NearestOthers:
+    """Return named photos, and how close the nearest other named photo of each is, by comparing all."""
+    snapshot, known = nearest.snapshot, nearest.numbers
+    numbers = np.random.default_rng(seed).choice(known, min(_NUM_QUERIES, len(known)), replace=False)
+    queries = embeddings_of(snapshot, category, numbers)
+    best = np.full(len(numbers), -2.0, np.float32)
     for batch in snapshot.batches(category.table, ["number", "embedding"]):
         batch_numbers = batch["number"].to_numpy()
-        embeddings = np.asarray(batch["embedding"].flatten()).reshape(len(batch_numbers), -1)
-        similarity = queries @ embeddings.T  # (B, rows)
-        similarity[query_numbers[:, None] == batch_numbers[None, :]] = -2
-        columns = similarity.argmax(axis=1)
-        batch_best = similarity[np.arange(len(query_numbers)), columns]
-        nearest = np.where(batch_best > best, batch_numbers[columns], nearest)
-        best = np.maximum(best, batch_best)
-    return queries, np.stack([query_numbers, nearest], axis=1)
+        similarity = queries @ np.asarray(batch["embedding"].flatten()).reshape(len(batch_numbers), -1).T  # (B, rows)
+        is_other = np.isin(batch_numbers, known) & (numbers[:, None] != batch_numbers)
+        best = np.maximum(best, np.where(is_other, similarity, -2).max(axis=1))
+    return NearestOthers(queries, numbers, best)
+
+
+def _efforts(cells: int) -> Iterator[tuple[int, int]]:
+    """Yield how many cells to search and how many photos to compare exactly, from the fastest to the slowest.
+
+    >>> list(_efforts(20))
+    [(8, 200), (16, 200), (20, 200), (20, 800)]
+    """
+    searched = _FIRST_CELLS
+    while searched < cells:
+        yield searched, _CANDIDATES[0]
+        searched *= 2
+    for candidates in _CANDIDATES:
+        yield cells, candidates
+
+
+def _recall(nearest: IndexedNearest, others: NearestOthers) -> float:
+    """Return for which share of photos a search finds one as close as the nearest other."""
+    hits, _ = nearest.named_hits(others.queries)
+    is_other = hits.number != others.numbers[hits.query]
+    found = np.full(len(others.queries), -2.0, np.float32)
+    np.maximum.at(found, hits.query[is_other], hits.similarity[is_other])
+    share: NDArray[np.bool_] = found >= others.similarities - _ROUNDING
+    return float(share.mean())

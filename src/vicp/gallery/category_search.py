@@ -13,6 +13,7 @@ from vicp.decisions.impostor_trials import searches_among
 from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, InsufficientPairs, Threshold
 from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
 from vicp.decisions.sentences import (
+    approximate_sentence,
     identification_sentence,
     left_out_sentence,
     other_side_sentence,
@@ -26,6 +27,7 @@ from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult
 
 LISTED = 10  # individuals looked at closely, of which the likeliest are named
 NOBODY_LEFT = "cannot say: no photo of anybody with a name is among those to compare with"
+_NO_RATE = 1e-9  # of errors: no promise keeps it
 MAX_IDENTITIES = 5000  # whose impostor searches are made: all of them against all are 100 MB
 
 Floats = NDArray[np.float32]
@@ -131,11 +133,28 @@ class CategorySearch:
             for name, result, share, side in zip(queries.names, results, typicality, queries.sides, strict=True)
         ]
 
-    def _left_out_note(self) -> str:
-        """Return what is to be added to a sentence where individuals were left out."""
-        if not self.num_left_out or self.nearest is None:
-            return ""
-        return f"; {left_out_sentence(len(self.nearest.names), self.num_left_out)}"
+    @property
+    def recall(self) -> float | None:
+        """Return the share of photos for which the search finds the closest photo; None where it compares all."""
+        return None if self.nearest is None else self.nearest.recall
+
+    def _note(self) -> str:
+        """Return what is to be added to a sentence where individuals were left out, or not every photo compared."""
+        notes = []
+        if self.nearest is not None and self.num_left_out:
+            notes.append(left_out_sentence(len(self.nearest.names), self.num_left_out))
+        if self.recall is not None:
+            notes.append(approximate_sentence(self.recall))
+        return "".join(f"; {note}" for note in notes)
+
+    def _searched_targets(self, targets: ErrorTargets) -> ErrorTargets:
+        """Return the rates that a decision has to keep for a promise of these.
+
+        An index that misses the closest photo of a known individual lets it seem new: for a share of 1 - recall at
+        most, which is taken off the rate. Of somebody new it can only find less: false matches become no more.
+        """
+        missed = 0.0 if self.recall is None else 1 - self.recall
+        return replace(targets, false_new_rate=max(targets.false_new_rate - missed, _NO_RATE))
 
     def _other_side(
         self, photo: str, side: str, num_individuals: int, question: Question, routed: bool
@@ -169,7 +188,7 @@ class CategorySearch:
         """
         decision = self.rule.decide_search(
             result.similarities.astype(np.float64),
-            question.targets,
+            self._searched_targets(question.targets),
             photos=result.counts,
             prior_new=question.prior_new,
             num_uncompared=result.num_uncompared,
@@ -200,7 +219,7 @@ class CategorySearch:
                 of_category=of_category,
                 uncompared=uncompared,
             )
-            + self._left_out_note(),
+            + self._note(),
             basis=self.rule.belief.basis,
             typicality=typicality,
             promised=promised,
@@ -213,6 +232,7 @@ class CategorySearch:
             routed=routed,
             uncompared=uncompared[0],
             probability_uncompared=uncompared[1],
+            recall=self.recall,
         )
 
 

@@ -156,9 +156,11 @@ def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: boo
 
 def embeddings_of(snapshot: Snapshot, category: GalleryCategory, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the embeddings (n, D) of photos by their numbers; beside them, one batch is in memory at a time."""
+    embeddings = np.zeros((len(numbers), 1), np.float32)
+    if not len(numbers):
+        return embeddings
     order = np.argsort(numbers)
     ascending = numbers[order]
-    embeddings = np.zeros((len(numbers), 1), np.float32)
     for batch in snapshot.batches(category.table, ["number", "embedding"], size=_ROWS_PER_BATCH):
         rows = np.asarray(batch["embedding"].flatten()).reshape(len(batch), -1)
         if embeddings.shape[1] != rows.shape[1]:

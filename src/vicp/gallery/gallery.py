@@ -217,10 +217,12 @@ class Gallery(GalleryEditor):
         """
         wanted = {**{prompt.category: prompt for prompt in prompts}, **dict.fromkeys(without_prompt)}
         with self._writing("reindex", reason) as writer:
-            return reindex_categories(writer, self.encoder, wanted, embed=embed)
+            result = reindex_categories(writer, self.encoder, wanted, embed=embed)
+        self.index()
+        return result
 
     def index(self, *, min_photos: int = INDEX_ROWS, min_recall: float = LEAST_RECALL) -> list[str]:
-        """Make a search index for every large category, and returns what was done, for people; `enroll` calls it.
+        """Make a search index for every large category, and returns what was done; `enroll` and `reindex` do so.
 
         Args:
             min_photos: Photos from which a category is large; every photo is compared below.

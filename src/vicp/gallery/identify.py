@@ -19,7 +19,8 @@ from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
 from vicp.gallery.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
 from vicp.gallery.identify_together import identify_together, moments_of, most_common
-from vicp.gallery.nearest import exact_nearest, nearest_in_category, nearest_in_table
+from vicp.gallery.indexed_nearest import nearest_in_category
+from vicp.gallery.nearest import ExactNearest, exact_nearest, nearest_in_table
 from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter, filtered_numbers
 from vicp.gallery.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
@@ -108,6 +109,7 @@ def identify_in_gallery(
     allow_unknown: bool = True,
     together: bool = False,
     among: PhotoFilter = ALL_PHOTOS,
+    exact: bool = False,
 ) -> IdentificationReport:
     """Return who of a stored gallery every query shows.
 
@@ -120,6 +122,7 @@ def identify_in_gallery(
         allow_unknown: Say so of a photo that fits no category.
         together: All queries show one individual: one answer.
         among: The photos of the gallery to compare with.
+        exact: Compare every photo, even where there is an index.
 
     Raises:
         DataError: Photos that cannot be used.
@@ -139,7 +142,7 @@ def identify_in_gallery(
     if together:
         chosen = [[most_common(names)] * len(names) for names in chosen]
     searches = {
-        name: _search_among(snapshot, stored, among)
+        name: _search_among(snapshot, stored, among, exact=exact)
         for name, stored in categories.items()
         if any(name in names for names in chosen)
     }
@@ -195,14 +198,19 @@ def _identify_all_together(
     return [identify_together(searches[category], queries, moments_of(photos), question, routed=routed)]
 
 
-def _search_among(snapshot: Snapshot, category: GalleryCategory, among: PhotoFilter) -> CategorySearch:
+def _search_among(snapshot: Snapshot, category: GalleryCategory, among: PhotoFilter, *, exact: bool) -> CategorySearch:
     """Return the search of a category's individuals by the photos that a filter leaves; all of them calibrate it."""
-    search = CategorySearch.of(category.category, nearest_in_category(snapshot, category), category.prompt)
-    exact = exact_nearest(snapshot, category) if among else None
-    if exact is None or search.nearest is None:
+    nearest = nearest_in_category(snapshot, category, exact=exact)
+    search = CategorySearch.of(category.category, nearest, category.prompt)
+    if nearest is None or not among:
         return search
-    left = exact.among(filtered_numbers(snapshot, among))
-    return replace(search, nearest=left, num_left_out=len(exact.names) - len(left.names))
+    numbers = filtered_numbers(snapshot, among)
+    if isinstance(nearest, ExactNearest):
+        left: ExactNearest | None = nearest.among(numbers)
+    else:
+        left = exact_nearest(snapshot, category, among=numbers)
+    num_left = 0 if left is None else len(left.names)
+    return replace(search, nearest=left, num_left_out=len(nearest.names) - num_left)
 
 
 def _joined(queries: Sequence[PhotoTable]) -> PhotoTable:

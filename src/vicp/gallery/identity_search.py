@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 BLOCK_BYTES = 2**24  # similarities held at a time
+_PHOTOS_SAMPLED = 4  # of an identity, at least, where some photos stand for all
 
 Floats = NDArray[np.float32]
 
@@ -70,6 +71,25 @@ def identity_order(identities: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.
     sizes = np.bincount(owners, minlength=len(encoded.dictionary))
     starts = np.cumsum(sizes) - sizes
     return np.argsort(owners, kind="stable"), starts.astype(np.int64), tuple(encoded.dictionary.to_pylist())
+
+
+def sample_rows(starts: NDArray[np.int64], counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most so many rows of photos that are grouped by identity, all where there are no more.
+
+    Of many, a few photos of each of evenly spaced identities: photos of one identity tell as much as photos of two.
+
+    >>> sample_rows(np.arange(0, 60, 6), np.full(10, 6), 8)
+    array([ 0,  1,  3,  5, 54, 55, 57, 59])
+    """
+    if counts.sum() <= most:
+        return np.arange(counts.sum())
+    per_identity = max(_PHOTOS_SAMPLED, most // len(counts))
+    chosen = np.linspace(0, len(counts) - 1, min(len(counts), most // per_identity)).astype(np.int64)
+    rows = [
+        starts[identity] + np.linspace(0, counts[identity] - 1, min(per_identity, counts[identity])).astype(np.int64)
+        for identity in chosen
+    ]
+    return np.concatenate(rows)
 
 
 def select_photos(index: IdentityIndex, chosen: NDArray[np.bool_]) -> IdentityIndex:

@@ -1,8 +1,8 @@
-"""Search the known individuals nearest to a photo, exactly or by an approximate index."""
+"""Search the known individuals nearest to a photo, by comparing every photo of theirs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,11 @@ from vicp.gallery.identity_search import (
     group_by_identity,
     identity_order,
     identity_similarities,
+    sample_rows,
     select_photos,
 )
-from vicp.gallery.store.lance import query_index
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PHOTOS
-
-INDEX_RESULTS = 200  # photos that an index returns for a query, to find the individuals among them
-BATCH = 64  # queries that an index is searched for together: their hits and the facts of these are in memory
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -51,6 +48,21 @@ class SearchResult:
     num_uncompared: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class PhotoSample:
+    """Some photos of known individuals.
+
+    Attributes:
+        embeddings: (n, D) float32, L2-normalised.
+        owners: (n,) the individual on each, a position in the names of the search.
+        sides: (n,) see `data.sides`; None where none is known.
+    """
+
+    embeddings: Floats
+    owners: Codes
+    sides: Codes | None
+
+
 class Nearest(Protocol):
     """A search for individuals."""
 
@@ -64,6 +76,11 @@ class Nearest(Protocol):
         """Return how many photos they have."""
         ...
 
+    @property
+    def recall(self) -> float | None:
+        """Return the share of photos whose nearest photo is found; None where all are compared."""
+        ...
+
     def search(self, query: Floats, top: int, sides: Codes | None = None) -> Iterator[SearchResult]:
         """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
         ...
@@ -72,8 +89,12 @@ class Nearest(Protocol):
         """Return the `top` individuals nearest to queries (B, D) of one individual, by their weights (B,) and side."""
         ...
 
-    def closest_photos(self, query: Floats) -> NDArray[np.int64]:
+    def closest_photos(self, query: Floats) -> Codes:
         """Return the number of the closest photo of each query (B,)."""
+        ...
+
+    def sample(self, most: int) -> PhotoSample:
+        """Return photos of the individuals, at most so many; see `sample_rows`."""
         ...
 
 
@@ -100,6 +121,10 @@ class ExactNearest:
     def num_photos(self) -> int:
         """Return how many photos they have."""
         return len(self.index)
+
+    @property
+    def recall(self) -> None:
+        """Return None: every photo is compared."""
 
     def similarities(self, query: Floats) -> Floats:
         """Return the similarity (B, I) of every individual's closest photo, in the order of `names`."""
@@ -156,78 +181,18 @@ class ExactNearest:
         names = [self.index.names[i] for i in order[:top]]
         return SearchResult(names, photos, similarity[order], self.index.counts[order])
 
-    def closest_photos(self, query: Floats) -> NDArray[np.int64]:
+    def sample(self, most: int) -> PhotoSample:
+        """Return photos of the individuals, at most so many; see `sample_rows`."""
+        index = self.index
+        rows = sample_rows(index.starts, index.counts, most)
+        owners = np.repeat(np.arange(len(index.starts)), index.counts)
+        return PhotoSample(index.embeddings[rows], owners[rows], None if self.sides is None else self.sides[rows])
+
+    def closest_photos(self, query: Floats) -> Codes:
         """Return the number of the closest photo of each query (B,)."""
         best = self.similarities(query).argmax(axis=1)
         numbers = [self.index.closest_photo(embedding, int(i)) for embedding, i in zip(query, best, strict=True)]
         return np.array(numbers, dtype=np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class IndexedNearest:
-    """A search of the closest cells of an index alone, with nothing held in memory.
-
-    Attributes:
-        snapshot: The gallery.
-        table: LanceDB's table of embeddings.
-        count_of: How many photos each individual has.
-        cells: How many cells are searched.
-    """
-
-    snapshot: Snapshot
-    table: Any
-    count_of: Mapping[str, int]
-    cells: int
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all individuals."""
-        return tuple(self.count_of)
-
-    @property
-    def num_photos(self) -> int:
-        """Return how many photos they have."""
-        return sum(self.count_of.values())
-
-    def search(self, query: Floats, top: int, sides: Codes | None = None) -> Iterator[SearchResult]:
-        """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
-        every = np.full(len(query), -1, dtype=np.int64) if sides is None else sides
-        for start in range(0, len(query), BATCH):
-            yield from self._search_batch(query[start : start + BATCH], top, every[start : start + BATCH])
-
-    def search_together(self, query: Floats, weights: Floats, top: int, side: int) -> SearchResult:
-        """Return the `top` individuals nearest to queries (B, D) of one individual, by their weights (B,) and side.
-
-        An index is searched for their mean, whose similarity to a photo is the mean of theirs.
-        """
-        (result,) = self.search((weights @ query)[None], top, np.array([side]))
-        return result
-
-    def _search_batch(self, query: Floats, top: int, sides: Codes) -> Iterator[SearchResult]:
-        hits = query_index(self.table, query, cells=self.cells, count=INDEX_RESULTS).to_pandas()
-        shown = None if (sides < 0).all() else photo_sides(self.snapshot, hits["number"].tolist())
-        if shown is not None:
-            asked = sides[hits["query"].to_numpy()]
-            hits = hits[(asked < 0) | (shown < 0) | (asked == shown)]
-        columns = ["number", "identity", "source", "key"]
-        facts = self.snapshot.of_numbers(PHOTOS, hits["number"].unique().tolist(), columns).to_pandas()
-        named = hits.merge(facts, on="number").dropna(subset="identity").drop_duplicates(["query", "identity"])
-        for row in range(len(query)):
-            best = named[named["query"] == row]
-            similarity = best["similarity"].to_numpy(np.float32)
-            num_rest = len(self.count_of) - len(best)
-            rest = np.full(num_rest, similarity[-1] if len(best) else -1.0, np.float32)
-            found = [self.count_of[name] for name in best["identity"]]
-            mean = (self.num_photos - sum(found)) // max(num_rest, 1)  # photos of one of the rest
-            counts = np.array(found + [max(mean, 1)] * num_rest, dtype=np.int64)
-            listed = best.iloc[:top]
-            photos = list(zip(listed["source"], listed["key"], strict=True))
-            yield SearchResult(list(listed["identity"]), photos, np.concatenate([similarity, rest]), counts)
-
-    def closest_photos(self, query: Floats) -> NDArray[np.int64]:
-        """Return the number of the closest photo of each query (B,)."""
-        numbers = query_index(self.table, query, cells=self.cells, count=1)["number"].to_numpy()
-        return np.asarray(numbers, dtype=np.int64)
 
 
 def nearest_in_table(table: PhotoTable, embeddings: Floats) -> ExactNearest:
@@ -248,30 +213,29 @@ def nearest_in_table(table: PhotoTable, embeddings: Floats) -> ExactNearest:
     return ExactNearest(index, frame, sides[index.photos] if (sides >= 0).any() else None)
 
 
-def nearest_in_category(snapshot: Snapshot, category: GalleryCategory) -> Nearest | None:
-    """Return the search of a stored category, by its index where it has one; None where nobody has a name yet."""
-    settings = snapshot.settings.get("indices", {}).get(category.category)
-    if settings is None:
-        return exact_nearest(snapshot, category)
-    where = f"category = {quoted(category.category)} and identity is not null"
-    counts = pc.value_counts(snapshot.read(PHOTOS, ["identity"], where)["identity"])
-    if not len(counts):
-        return None
-    names, numbers = counts.flatten()
-    count_of = dict(sorted(zip(names.to_pylist(), numbers.to_pylist(), strict=True)))
-    return IndexedNearest(snapshot, snapshot.open(category.table), count_of, int(settings["cells"]))
+def exact_nearest(snapshot: Snapshot, category: GalleryCategory, *, among: Codes | None = None) -> ExactNearest | None:
+    """Return the exact search of a stored category, its photos in memory; None where nobody has a name yet.
 
-
-def exact_nearest(snapshot: Snapshot, category: GalleryCategory) -> ExactNearest | None:
-    """Return the exact search of a stored category, its photos in memory; None where nobody has a name yet."""
-    where = f"category = {quoted(category.category)} and identity is not null"
-    facts = snapshot.read(PHOTOS, ["number", "identity", "source", "key"], where).sort_by("number").combine_chunks()
-    aside = pa.array(set_aside_numbers(snapshot), pa.int64())
-    facts = facts.filter(pc.invert(pc.is_in(facts["number"], value_set=aside)))
+    Args:
+        snapshot: The gallery.
+        category: Which.
+        among: The numbers of the photos to compare with; all if None.
+    """
+    facts = named_photos(snapshot, category, ["number", "identity", "source", "key"])
     if not len(facts) or category.table not in snapshot.tables:
         return None
+    if among is not None:
+        facts = facts.filter(pc.is_in(facts["number"], value_set=pa.array(among)))
     order, starts, names = identity_order(facts["identity"].combine_chunks())
     numbers = facts["number"].to_numpy()
     index = IdentityIndex(embeddings_of(snapshot, category, numbers[order]), starts, names, numbers[order])
     frame = facts.select(["source", "key"]).to_pandas(types_mapper=pd.ArrowDtype)
     return ExactNearest(index, frame.set_index(numbers), photo_sides(snapshot, index.photos.tolist()))
+
+
+def named_photos(snapshot: Snapshot, category: GalleryCategory, columns: Sequence[str]) -> pa.Table:
+    """Return facts of the photos of a category that have a name and are not set aside, by ascending `number`."""
+    where = f"category = {quoted(category.category)} and identity is not null"
+    facts = snapshot.read(PHOTOS, columns, where).sort_by("number").combine_chunks()
+    aside = pa.array(set_aside_numbers(snapshot), pa.int64())
+    return facts.filter(pc.invert(pc.is_in(facts["number"], value_set=aside)))

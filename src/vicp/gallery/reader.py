@@ -82,6 +82,7 @@ class GalleryReader:
         allow_unknown: bool = True,
         together: bool = False,
         among: PhotoFilter = ALL_PHOTOS,
+        exact: bool = False,
     ) -> IdentificationReport:
         """Return whom every photo shows: the individuals it looks most like, or somebody new.
 
@@ -95,6 +96,7 @@ class GalleryReader:
             together: All photos show one individual: there is one answer, to which each moment contributes the same,
                 however many photos were taken in it.
             among: The photos of the gallery to compare with: of one side, one camera, some days.
+            exact: Compare every photo, even where a large category has an index.
 
         Raises:
             DataError: Photos that cannot be used.
@@ -110,6 +112,7 @@ class GalleryReader:
             allow_unknown=allow_unknown,
             together=together,
             among=among,
+            exact=exact,
         )
 
     def verify(

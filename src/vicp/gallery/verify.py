@@ -17,7 +17,7 @@ from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, find_category, gallery_categories
 from vicp.gallery.category_rule import category_reference, category_rule
 from vicp.gallery.category_search import DEFAULT_QUESTION, Question
-from vicp.gallery.nearest import nearest_in_category
+from vicp.gallery.indexed_nearest import nearest_in_category
 from vicp.gallery.routing import UNKNOWN, choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.engine import Pixels

@@ -12,7 +12,7 @@ from vicp.gallery.category_rule import category_rule
 from vicp.gallery.contents import photos, quoted
 from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.nearest import nearest_in_category
+from vicp.gallery.indexed_nearest import nearest_in_category
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS
 from vicp.service.jobs import Job

@@ -69,7 +69,9 @@ def reindex_categories(
         for name, category in stale.items():
             write_prompt(writer, encoder, name, category.prompt)
         settings = {**writer.snapshot.settings, **model_settings(encoder)}
-        settings["indices"] = {n: i for n, i in settings.get("indices", {}).items() if n not in stale}
+        before = gallery_categories(writer.snapshot)
+        left = {before[name].table for name in stale}
+        settings["indices"] = {t: index for t, index in settings.get("indices", {}).items() if t not in left}
         writer.commit(", ".join(f"{name} in use" for name in stale), settings=settings)
     return result
 

@@ -4,18 +4,18 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from vicp.errors import GalleryError
 
 INDEXED_COLUMN = "embedding"
 ROWS_PER_CELL = 4096  # of the inverted file
-QUERIES_PER_CALL = 256
+QUERIES_PER_CALL = 64  # of an index: what they find is in memory together
 _NO_VERSION_IS_OLDER = timedelta(days=36500)
 
 _SYSTEM_ERROR = re.compile(r"(No space left on device|Read-only file system|Permission denied|Disk quota exceeded)")
@@ -68,10 +68,10 @@ def join_files(table: Any) -> None:
 
 
 def index_config(rows: int) -> Any:
-    """Return the index to build over so many rows: an inverted file of the embeddings as they are, nothing coded."""
-    from lancedb.index import IvfFlat
+    """Return the index to build over so many rows: an inverted file with a bit per dimension of each embedding."""
+    from lancedb.index import IvfRq
 
-    return IvfFlat(distance_type="dot", num_partitions=num_cells(rows), sample_rate=32, max_iterations=8)
+    return IvfRq(distance_type="dot", num_partitions=num_cells(rows), sample_rate=32, max_iterations=8)
 
 
 def num_cells(rows: int) -> int:
@@ -79,10 +79,29 @@ def num_cells(rows: int) -> int:
     return max(2, rows // ROWS_PER_CELL)
 
 
-def query_index(table: Any, queries: NDArray[np.float32], *, cells: int, count: int) -> pa.Table:
-    """Return the `count` photos most similar to each query: `query`, `number` and `similarity`, best first.
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Photos that an index finds for queries, by query and best first.
 
-    The queries are searched in calls of many: a call of one costs several times as much for each.
+    Attributes:
+        query: (H,) the position of the query.
+        number: (H,) of the photo.
+        similarity: (H,) float32.
+    """
+
+    query: NDArray[np.int64]
+    number: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Hits":
+        """Return some of them, by mask or position."""
+        return Hits(self.query[which], self.number[which], self.similarity[which])
+
+
+def query_index(table: Any, queries: NDArray[np.float32], *, cells: int, count: int) -> Hits:
+    """Return the `count` photos that an index takes for the most similar to each query, best first.
+
+    Their similarities are exact, of the embeddings as they are stored, which are read in one call for many queries.
 
     Args:
         table: LanceDB's, with an index.
@@ -92,22 +111,24 @@ def query_index(table: Any, queries: NDArray[np.float32], *, cells: int, count: 
     """
     parts = []
     for start in range(0, len(queries), QUERIES_PER_CALL):
-        batch = list(queries[start : start + QUERIES_PER_CALL])
-        search = table.search(batch, vector_column_name=INDEXED_COLUMN).distance_type("dot").nprobes(cells)
-        columns = ["number", "_distance"]
-        rows = search.limit(count).select(columns).to_arrow()
-        position = rows["query_index"].to_numpy() if len(batch) > 1 else np.zeros(len(rows), dtype=np.int64)
-        order = np.lexsort((rows["_distance"].to_numpy(), position))
-        parts.append(
-            pa.table(
-                {
-                    "query": pa.array(position[order] + start, pa.int64()),
-                    "number": rows["number"].take(pa.array(order)),
-                    "similarity": pa.array(1 - rows["_distance"].to_numpy()[order], pa.float32()),
-                }
-            )
-        )
-    return pa.concat_tables(parts)
+        batch = queries[start : start + QUERIES_PER_CALL]
+        search = table.search(list(batch), vector_column_name=INDEXED_COLUMN).distance_type("dot").nprobes(cells)
+        found = search.limit(count).with_row_id(True).select(["_distance"]).to_arrow()
+        query = np.zeros(len(found), np.int64) if len(batch) == 1 else found["query_index"].to_numpy().astype(np.int64)
+        ids, place = np.unique(found["_rowid"].to_numpy(), return_inverse=True)
+        numbers, embeddings = _rows(table, ids)
+        similarity = np.einsum("hd,hd->h", batch[query], embeddings[place])
+        order = np.lexsort((-similarity, query))
+        parts.append((query[order] + start, numbers[place[order]], similarity[order]))
+    return Hits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _rows(table: Any, ids: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the numbers (n,) and embeddings (n, D) in rows of a table, by their ascending ids (n,)."""
+    rows = table.take_row_ids(ids.tolist()).select(["number", INDEXED_COLUMN]).with_row_id().to_arrow()
+    rows = rows.sort_by("_rowid").combine_chunks()
+    embeddings = rows[INDEXED_COLUMN].chunk(0).flatten().to_numpy()
+    return rows["number"].to_numpy(), embeddings.reshape(len(rows), -1)
 
 
 def _reason(message: str, task: str) -> str:
