@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmarks.lib.program import run
 from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.errors import ConfigError
+from vicp.model.loading.weights import fingerprint
 from vicp.model.visual_prompt import VisualPrompt
-from vicp.model.weights import fingerprint
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -31,7 +31,7 @@ from vicp.data.sources import open_photos
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.precision import autocast, choose_precision
 from vicp.model.vicp import VICP
 from vicp.runtime.photo_encoder import encoder_of
 

@@ -16,9 +16,9 @@ from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.data.seeds import derive_seed
 from vicp.errors import VICPError
 from vicp.image_transform import ImageTransform
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.checkpoint import save_checkpoint
 
 WEIGHTS_NAME = "model.safetensors"
 

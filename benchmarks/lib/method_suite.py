@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.methods.finetuned import FinetuneSettings
 from vicp.adapt.recipe import TunedPrompt
+from vicp.model.loading.weights import fingerprint
 from vicp.model.visual_prompt import digest
-from vicp.model.weights import fingerprint
 
 NUM_SUPERVISED = 1000  # labelled photos
 SUPERVISED = FinetuneSettings(steps=150, rate=3e-4, loss="triplet")

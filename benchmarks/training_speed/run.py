@@ -21,7 +21,7 @@ from benchmarks.lib.program import ROOT, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.training_speed.one_run import in_a_process
 from benchmarks.training_speed.page import FULL_DEPTH, page
-from vicp.model.precision import choose_precision
+from vicp.model.loading.precision import choose_precision
 
 CPU_DEPTH = 1  # layers of the LLM where there is no GPU
 METHODS: dict[str, dict[str, Any]] = {

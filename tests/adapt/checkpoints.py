@@ -6,7 +6,7 @@ import torch
 from transformers import Dinov2Config, Dinov2Model
 
 from vicp.image_transform import ImageTransform
-from vicp.model.backbone_checkpoint import save_backbone
+from vicp.model.loading.backbone_checkpoint import save_backbone
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
 

@@ -8,9 +8,9 @@ from tests.adapt.checkpoints import MEAN, STD, save_vit
 from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.errors import WeightsError
 from vicp.image_transform import ImageTransform
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
 

@@ -13,7 +13,7 @@ from benchmarks.ablations import bridge, choice, parts, selection
 from vicp.data.procedural.world import world_photos
 from vicp.errors import ConfigError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.checkpoint import save_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from benchmarks.checkpoint import run, training_curves
 from vicp.data.procedural.world import FACTORS
 from vicp.errors import VICPError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.checkpoint import save_checkpoint
 
 
 def test_colours_are_read_off_and_the_last_ranked_validation_is_shown(tmp_path: Path):

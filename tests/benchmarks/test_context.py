@@ -12,9 +12,9 @@ from benchmarks.context import page, run, tables, targets
 from benchmarks.context.kept_rows import with_kept_rows
 from vicp.data.procedural.world import all_rules, world_photos
 from vicp.errors import VICPError
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.checkpoint import save_checkpoint
 
 RULES = all_rules((2,)) + all_rules((3,))[:9]  # 24
 SMALL = ["--tasks", "2", "--choice-tasks", "0", "--photos", "120"]

@@ -13,7 +13,7 @@ from benchmarks.training_speed.one_run import measure
 from benchmarks.training_speed.run import METHODS
 from vicp.data.procedural.world import world_photos
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.checkpoint import save_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import torch
 from benchmarks.checkpoint import static_prompt
 from vicp.adapt.load import load_backbone_embedder, load_model
 from vicp.errors import ConfigError
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
 

@@ -15,9 +15,9 @@ from vicp.errors import ConfigError
 from vicp.evaluation.methods import Method, find_method, open_method, parse_method, supported_adaptations
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Pooling
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 
 BACKBONE = ("null", "metric", "tuned", "finetuned", "auto")

@@ -16,7 +16,7 @@ from vicp.errors import ConfigError, WeightsError
 from vicp.image_transform import ImageTransform
 from vicp.model.additions.lora import add_lora, merge_lora
 from vicp.model.backbone import Backbone
-from vicp.model.backbone_checkpoint import load_backbone, save_backbone
+from vicp.model.loading.backbone_checkpoint import load_backbone, save_backbone
 
 CUBE = {"height": 16, "width": 16}
 MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)

@@ -16,11 +16,11 @@ from transformers import AutoModel, AutoModelForCausalLM
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.config_files import config_from_dict
 from vicp.errors import ConfigError, WeightsError
-from vicp.model import weights as weights_module
 from vicp.model.build import PRESETS, TINY, build_model
-from vicp.model.checkpoint import load_pretrained, own_tensors, save_checkpoint
+from vicp.model.loading import weights as weights_module
+from vicp.model.loading.checkpoint import load_pretrained, own_tensors, save_checkpoint
+from vicp.model.loading.weights import fingerprint
 from vicp.model.vicp import VICP
-from vicp.model.weights import fingerprint
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.helpers.tiny_models import VISION_CONFIGS
 from transformers import AutoModel
 
 from vicp.errors import WeightsError
-from vicp.model import hub
-from vicp.model.backbone_checkpoint import load_backbone
+from vicp.model.loading import hub
+from vicp.model.loading.backbone_checkpoint import load_backbone
 
 Tensors = dict[str, torch.Tensor]
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import vicp
-from vicp.model.backbone_checkpoint import load_backbone
-from vicp.model.packaged import packaged
+from vicp.model.loading.backbone_checkpoint import load_backbone
+from vicp.model.loading.packaged import packaged
 
 
 def test_packaged_checkpoints_are_found_by_name_alone() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from vicp.errors import ConfigError
-from vicp.model.precision import choose_precision
+from vicp.model.loading.precision import choose_precision
 
 
 def test_the_environment_decides_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:

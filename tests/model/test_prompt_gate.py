@@ -11,8 +11,8 @@ from tests.helpers.pair_embeddings import REFINED, pairs_of, random_pairs
 from vicp.errors import ConfigError
 from vicp.model.additions.prompt_gate import DISTANCE_FLOOR, PromptGate, interpolate_to_null, same_over_different
 from vicp.model.build import build_model
-from vicp.model.checkpoint import load_pretrained, save_checkpoint
 from vicp.model.heads import MetricHead
+from vicp.model.loading.checkpoint import load_pretrained, save_checkpoint
 
 GATED = dataclasses.replace(REFINED, prompt_gate=True)
 

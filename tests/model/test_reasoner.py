@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from vicp.config import PartConfig
 from vicp.errors import ConfigError, WeightsError
-from vicp.model.pretrained import label_ids, language_model
+from vicp.model.loading.pretrained import label_ids, language_model
 from vicp.model.reasoner import Reasoner
 
 WIDTH = 24

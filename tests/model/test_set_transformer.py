@@ -5,7 +5,7 @@ import torch
 from tests.helpers.tiny_models import randomise
 from torch import Tensor
 
-from vicp.model.set_transformer import SetTransformer
+from vicp.model.additions.set_transformer import SetTransformer
 
 WIDTH = 16
 

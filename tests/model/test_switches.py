@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.errors import WeightsError
 from vicp.model.build import TINY, build_model
-from vicp.model.checkpoint import load_pretrained, own_tensors, save_checkpoint
+from vicp.model.loading.checkpoint import load_pretrained, own_tensors, save_checkpoint
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 

@@ -14,7 +14,7 @@ from transformers import CLIPVisionModel, LlamaForCausalLM
 
 from vicp.errors import StoppedError
 from vicp.image_transform import ImageTransform
-from vicp.model.backbone_checkpoint import save_backbone
+from vicp.model.loading.backbone_checkpoint import save_backbone
 from vicp.reproduction.rows import DATASETS, ROWS, file_name, find_rows
 from vicp.reproduction.run import open_dataset, reproduce
 from vicp.reproduction.settings import Reproduction, training_runs

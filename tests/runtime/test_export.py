@@ -21,7 +21,7 @@ from vicp.errors import ConfigError, PromptError, WeightsError
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.runtime.export.folder import describe, write_graphs
 from vicp.runtime.export.packaged import export_packaged

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Run
 
 import vicp
-from vicp.model.packaged import BACKBONES, MODELS, packaged
+from vicp.model.loading.packaged import BACKBONES, MODELS, packaged
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
 
 HEAVY = ("torch", "transformers", "sklearn", "scipy.stats")

@@ -17,7 +17,7 @@ from vicp.data.procedural.world import sample_silhouettes
 from vicp.data.seeds import generator
 from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
-from vicp.model.backbone_checkpoint import load_backbone
+from vicp.model.loading.backbone_checkpoint import load_backbone
 from vicp.pretrain_config import DistillConfig
 from vicp.train.distillation.batches import FIRST_OBJECTS, DrawnObjects
 from vicp.train.distillation.crops import CropSampler, PhotoFile, random_crop

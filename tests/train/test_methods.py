@@ -12,9 +12,9 @@ from vicp.adapt.load import load_backbone_embedder
 from vicp.config import DataConfig, EpisodeConfig, PartConfig, RunConfig, TrainConfig
 from vicp.data.procedural.world import Rule, encode_png, sample_silhouettes, world_episode
 from vicp.errors import ConfigError, DataError, TrainingError
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import PRESETS
-from vicp.model.checkpoint import load_pretrained
+from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.checkpoint import load_pretrained
 from vicp.train.loop import train
 
 

@@ -8,10 +8,10 @@ from tiny_runs import checks, losses, tiny_photo_run, tiny_run
 
 from vicp.config import RunConfig
 from vicp.config_files import load_config
-from vicp.model.backbone_checkpoint import load_backbone
 from vicp.model.build import PRESETS, vision_backbone
-from vicp.model.checkpoint import load_pretrained
-from vicp.model.weights import fingerprint
+from vicp.model.loading.backbone_checkpoint import load_backbone
+from vicp.model.loading.checkpoint import load_pretrained
+from vicp.model.loading.weights import fingerprint
 from vicp.train.initialize import initialize_backbone
 from vicp.train.loop import train
 from vicp.train.methods.method import photos_per_step

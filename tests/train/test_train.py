@@ -9,7 +9,7 @@ from tiny_runs import losses, tiny_run, with_natural_photos
 from vicp.config import RunConfig
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import PRESETS, build_model
-from vicp.model.checkpoint import load_pretrained
+from vicp.model.loading.checkpoint import load_pretrained
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import Batch, Shard, collate
 from vicp.train.episodes.rule_source import RuleSource, make_rule_source

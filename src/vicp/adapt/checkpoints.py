@@ -15,9 +15,9 @@ from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
 from vicp.data.training_identities import NAME, TrainingIdentities
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import PRESETS
-from vicp.model.checkpoint import CONFIG_NAME
-from vicp.model.hub import load_local_first
-from vicp.model.packaged import BACKBONES, packaged
+from vicp.model.loading.checkpoint import CONFIG_NAME
+from vicp.model.loading.hub import load_local_first
+from vicp.model.loading.packaged import BACKBONES, packaged
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 

@@ -20,8 +20,8 @@ from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone, Pooling, PromptStates
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.model_facts import ModelFacts
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.model_facts import ModelFacts
+from vicp.model.loading.precision import autocast, choose_precision
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt

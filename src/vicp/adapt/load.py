@@ -11,11 +11,11 @@ from torch import Tensor
 from vicp.adapt.embedder import Embedder
 from vicp.io import content_digest
 from vicp.model.backbone import Pooling
-from vicp.model.backbone_checkpoint import load_backbone
-from vicp.model.checkpoint import find_checkpoint, load_pretrained
+from vicp.model.loading.backbone_checkpoint import load_backbone
+from vicp.model.loading.checkpoint import find_checkpoint, load_pretrained
+from vicp.model.loading.weights import check_weights, fingerprint
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
-from vicp.model.weights import check_weights, fingerprint
 
 STATIC_NAME = "static.prompt.safetensors"
 

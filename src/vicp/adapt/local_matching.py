@@ -18,7 +18,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.prompt import Prompt
 from vicp.data.images import normalise
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.precision import autocast, choose_precision
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0)  # of patches against embeddings, both scaled to equal spread
 USUAL_WEIGHT = 0.5

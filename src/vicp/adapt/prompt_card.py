@@ -3,7 +3,7 @@
 import yaml
 
 from vicp.adapt.prompt import Prompt
-from vicp.model.packaged import MODELS
+from vicp.model.loading.packaged import MODELS
 
 _NOT_MEASURED = "not measured"
 

@@ -11,7 +11,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.prompt_card import prompt_card
 from vicp.errors import ConfigError, PromptError
 from vicp.io import atomic_write
-from vicp.model.hub import load_local_first
+from vicp.model.loading.hub import load_local_first
 
 ENDING = ".prompt.safetensors"
 

@@ -13,7 +13,7 @@ from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
-from vicp.model.packaged import BACKBONES, MODELS, packaged
+from vicp.model.loading.packaged import BACKBONES, MODELS, packaged
 
 ADAPTATIONS = ("null", "static", "prompt", "generated", "metric", "tuned", "finetuned", "auto")
 ON_REQUEST = ("prompt", "tuned", "finetuned")  # a pass under other tokens, or up to minutes per support

@@ -11,12 +11,12 @@ from vicp.model.additions.metric_refinement import MetricRefinement
 from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.additions.prompt_gate import PromptGate
 from vicp.model.additions.readout_latent import ReadoutLatent
+from vicp.model.additions.set_transformer import SetTransformer
 from vicp.model.backbone import Backbone, InputTokens
 from vicp.model.heads import MetricHead, Verifier, VisualHead
-from vicp.model.pretrained import label_ids, language_model, qformer, vision_model
+from vicp.model.loading.pretrained import label_ids, language_model, qformer, vision_model
 from vicp.model.qformer import QFormer
 from vicp.model.reasoner import Reasoner
-from vicp.model.set_transformer import SetTransformer
 from vicp.model.vicp import VICP
 
 PAIR_FUSION_HEAD_DIM = 64  # where it divides the width

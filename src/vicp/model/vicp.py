@@ -11,14 +11,14 @@ from vicp.model.additions.gradient_checkpointing import checkpoint_layers
 from vicp.model.additions.metric_refinement import MetricRefinement, PairEmbeddings
 from vicp.model.additions.pair_fusion import PairFusion
 from vicp.model.additions.prompt_gate import PromptGate, interpolate_to_null
+from vicp.model.additions.set_transformer import SetTransformer
 from vicp.model.backbone import Backbone, PromptStates
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.heads import MetricHead, Verifier, VisualHead
+from vicp.model.loading.weights import fingerprint
 from vicp.model.qformer import Latents, QFormer
 from vicp.model.reasoner import Reasoner
-from vicp.model.set_transformer import SetTransformer
 from vicp.model.visual_prompt import VisualPrompt
-from vicp.model.weights import fingerprint
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.linear_transform import Floats
-from vicp.model.model_facts import ModelFacts
+from vicp.model.loading.model_facts import ModelFacts
 from vicp.model.visual_prompt import VisualPrompt
 
 if TYPE_CHECKING:

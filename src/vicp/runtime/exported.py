@@ -7,7 +7,7 @@ from typing import Any
 
 from vicp.errors import WeightsError
 from vicp.image_transform import ImageTransform
-from vicp.model.model_facts import ModelFacts
+from vicp.model.loading.model_facts import ModelFacts
 
 EXPORT_NAME = "export.json"
 FORMAT = "vicp-export-1"

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from vicp.adapt.linear_transform import Floats
 from vicp.errors import ConfigError, WeightsError
-from vicp.model.model_facts import ModelFacts
+from vicp.model.loading.model_facts import ModelFacts
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.runtime.engine import Pixels
 from vicp.runtime.exported import ExportedModel
@@ -75,7 +75,7 @@ class ExportedEngine:
             ConfigError: The folder holds the export alone.
         """
         from vicp.adapt.checkpoints import open_embedder
-        from vicp.model.checkpoint import CONFIG_NAME
+        from vicp.model.loading.checkpoint import CONFIG_NAME
 
         if not (self.folder / CONFIG_NAME).is_file():
             raise ConfigError(f"{self.folder}: an exported model cannot teach; give the checkpoint it was made of")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from vicp.errors import ConfigError
-from vicp.model.packaged import packaged
+from vicp.model.loading.packaged import packaged
 from vicp.runtime.engine import EngineName
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
 from vicp.runtime.exported_engine import ExportedEngine

@@ -10,8 +10,8 @@ from vicp.config import RunConfig, TrainConfig
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import build_model
-from vicp.model.checkpoint import copy_tensors, is_checkpoint, load_checkpoint, load_pretrained, own_tensors
-from vicp.model.packaged import packaged
+from vicp.model.loading.checkpoint import copy_tensors, is_checkpoint, load_checkpoint, load_pretrained, own_tensors
+from vicp.model.loading.packaged import packaged
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import EpisodeSource
 

@@ -20,7 +20,7 @@ from vicp.data.seeds import derive_seed
 from vicp.data.training_identities import TrainingIdentities
 from vicp.errors import ConfigError
 from vicp.losses.objective import LossTerms
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.precision import autocast, choose_precision
 from vicp.train.config_checks import check_settings
 from vicp.train.distributed import check_sharding, shard_llm
 from vicp.train.episodes.batch import Batch, Shard

@@ -18,7 +18,7 @@ from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed
 from vicp.losses.triplet import triplet_loss
 from vicp.model.backbone import Backbone
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.precision import autocast, choose_precision
 
 BATCH = 32  # photos per step
 PHOTOS_PER_IDENTITY = 4

@@ -15,7 +15,7 @@ from vicp.adapt.recipe import RandomTokens
 from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.model.category_metric import CategoryMetric
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.precision import autocast, choose_precision
 from vicp.model.visual_prompt import VisualPrompt
 
 NUM_PROMPTS = 8  # M of a random start

@@ -17,7 +17,7 @@ from vicp.data.images import normalise
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
 from vicp.losses.alignment import ot_distance
-from vicp.model.precision import autocast, choose_precision
+from vicp.model.loading.precision import autocast, choose_precision
 from vicp.progress import Progress
 
 

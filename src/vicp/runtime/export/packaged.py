@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vicp.adapt.checkpoints import open_embedder
-from vicp.model.packaged import BACKBONES, CHECKPOINTS, MODELS
+from vicp.model.loading.packaged import BACKBONES, CHECKPOINTS, MODELS
 from vicp.runtime.export.folder import BACKBONE, METRIC_HEAD, PROMPT_STATES, describe, write_graphs
 from vicp.runtime.exported import EXPORT_NAME
 

@@ -18,10 +18,10 @@ from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
-from vicp.model.backbone_checkpoint import load_backbone, save_backbone
 from vicp.model.build import vision_backbone
-from vicp.model.checkpoint import is_checkpoint, load_pretrained
-from vicp.model.packaged import packaged
+from vicp.model.loading.backbone_checkpoint import load_backbone, save_backbone
+from vicp.model.loading.checkpoint import is_checkpoint, load_pretrained
+from vicp.model.loading.packaged import packaged
 from vicp.train.backbone_run import start_backbone_run
 from vicp.train.distillation.batches import DistillationBatch, DistillationData
 from vicp.train.distillation.crops import CropSampler, PhotoFile

@@ -15,7 +15,7 @@ from vicp.data.sources import open_photos
 from vicp.errors import ConfigError
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone
-from vicp.model.weights import fingerprint
+from vicp.model.loading.weights import fingerprint
 from vicp.train.episodes.batch import Batch, EpisodeSource, Shard, collate
 from vicp.train.episodes.feature_store import FeatureStore, row_bytes
 from vicp.train.episodes.mixture import MixedSource

@@ -17,8 +17,8 @@ from vicp.model.additions.gradient_checkpointing import checkpoint_layers
 from vicp.model.additions.lora import add_lora, merge_lora
 from vicp.model.additions.static_prompt import StaticPrompt
 from vicp.model.backbone import Backbone
-from vicp.model.backbone_checkpoint import save_backbone
 from vicp.model.build import vision_backbone
+from vicp.model.loading.backbone_checkpoint import save_backbone
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.train.distributed import gather
 from vicp.train.episodes.batch import Batch, Shard

@@ -8,7 +8,7 @@ from vicp.config import RunConfig
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
 from vicp.losses.objective import Objective
-from vicp.model.checkpoint import save_checkpoint
+from vicp.model.loading.checkpoint import save_checkpoint
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import Batch, Shard
 from vicp.train.episodes.sources import image_transform, make_training_data, pairs_of_step, sample_step, validation_task

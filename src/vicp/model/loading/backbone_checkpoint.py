@@ -17,8 +17,8 @@ from vicp.image_transform import Fit, ImageTransform
 from vicp.io import atomic_folder
 from vicp.model.backbone import Backbone, Pooling
 from vicp.model.build import vision_backbone
-from vicp.model.hub import load_local_first
-from vicp.model.packaged import packaged
+from vicp.model.loading.hub import load_local_first
+from vicp.model.loading.packaged import packaged
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 MODELS = ("mini",)
 """With a prompt generator."""
 BACKBONES = ("distilled",)

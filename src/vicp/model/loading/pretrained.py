@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from vicp.config import PartConfig
 from vicp.errors import ConfigError, WeightsError
-from vicp.model.hub import load_local_first
+from vicp.model.loading.hub import load_local_first
 
 LOADING_ERRORS = (  # what transformers raises for damaged checkpoints, and for packages that they need
     OSError,

@@ -18,8 +18,8 @@ from vicp.config_files import config_from_dict
 from vicp.errors import ConfigError, WeightsError
 from vicp.io import atomic_folder
 from vicp.model.build import PRESETS, build_model
-from vicp.model.hub import load_local_first
-from vicp.model.packaged import packaged
+from vicp.model.loading.hub import load_local_first
+from vicp.model.loading.packaged import packaged
 from vicp.model.vicp import VICP
 
 CONFIG_NAME, WEIGHTS_NAME = "config.json", "model.safetensors"
