@@ -18,13 +18,13 @@ from benchmarks.lib.program import ROOT, command_of, run, study_parser
 from benchmarks.lib.results import write_results
 from benchmarks.lib.seed_statistics import groups_of, mean
 from benchmarks.lib.table_cells import cell, header, interval_cells
-from vicp.adapt import select
-from vicp.adapt.candidates import SHRINKAGES, closed_form_candidates, default_recipe
-from vicp.adapt.cross_validation import beats_chance
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.fitting import SupportFeatures
 from vicp.adapt.load import load_model
 from vicp.adapt.recipe import Null
+from vicp.adapt.selection import select
+from vicp.adapt.selection.candidates import SHRINKAGES, closed_form_candidates, default_recipe
+from vicp.adapt.selection.cross_validation import beats_chance
 
 OUT = ROOT / "results" / "ablations" / "choice"
 RULES = {

@@ -12,11 +12,11 @@ from torch import Tensor
 from benchmarks.lib.pair_selection import SELECTIONS, Selection, select_support
 from benchmarks.lib.task_methods import loaded_task_of
 from benchmarks.lib.tasks import TaskPlan, make_task
-from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, pairs_within
 from vicp.adapt.methods.generated import infer_prompt
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.selection import select
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.evaluation.scoring import score_task

@@ -14,7 +14,7 @@ from vicp.adapt.fitting import fit
 from vicp.adapt.methods.generated import emitted_metric, pair_tensors
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import EmittedMetric
-from vicp.adapt.select import fit_selected
+from vicp.adapt.selection.select import fit_selected
 
 Adapt = Callable[[Embedder, EncodedSupport], Prompt]
 

@@ -9,13 +9,13 @@ import torch
 
 from benchmarks.decisions.draw_statistics import mean, share
 from benchmarks.lib.embedded_sets import EmbeddedSet
-from vicp.adapt.cross_validation import cross_validate, group_k_fold
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, relate_identities
 from vicp.adapt.fitting import SupportFeatures, fit
 from vicp.adapt.load import load_model
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Null, Recipe, Whitening
+from vicp.adapt.selection.cross_validation import cross_validate, group_k_fold
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.decisions.held_out import HeldOut

@@ -6,11 +6,11 @@ import numpy as np
 
 from benchmarks.decisions.real_sets import RECIPES, bare, support_of
 from benchmarks.lib.embedded_sets import EmbeddedSet
-from vicp.adapt.cross_validation import cross_validate, group_k_fold, leave_one_group_out
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import SupportFeatures, fit
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Null, Recipe
+from vicp.adapt.selection.cross_validation import cross_validate, group_k_fold, leave_one_group_out
 from vicp.data.seeds import derive_seed
 from vicp.decisions.borrowed import SimilarityKind
 from vicp.decisions.held_out import HeldOut

@@ -18,7 +18,6 @@ from benchmarks.lib.task_support import (
     see_task_support,
 )
 from benchmarks.lib.tasks import Task
-from vicp.adapt import select
 from vicp.adapt.controls import CONTROLS, Context, build_controls, control_prompts
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.fitting import fit
@@ -26,6 +25,7 @@ from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.generated import prompt_tokens
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import EmittedMetric, GeneratedPrompt, StaticTokens
+from vicp.adapt.selection import select
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
 from vicp.evaluation.reranking.rerank import reranked_retrieval

@@ -20,9 +20,9 @@ from benchmarks.decisions.real_sets import bare
 from benchmarks.lib.embedded_sets import EmbeddedSet, embedded
 from benchmarks.lib.program import ROOT, command_of, run, study_parser
 from benchmarks.lib.results import write_results
-from vicp.adapt import select
 from vicp.adapt.encoded_support import EncodedSupport, relate_pairs, sample_same_size
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.selection import select
 from vicp.data.seeds import derive_seed
 from vicp.data.support import Support
 from vicp.errors import DataError

@@ -5,13 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vicp.adapt.candidates import (
-    BLENDS,
-    STRONG_WHITENING,
-    closed_form_candidates,
-    default_recipe,
-    tuned_candidates,
-)
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
 from vicp.adapt.recipe import (
@@ -23,6 +16,13 @@ from vicp.adapt.recipe import (
     StaticTokens,
     TunedPrompt,
     Whitening,
+)
+from vicp.adapt.selection.candidates import (
+    BLENDS,
+    STRONG_WHITENING,
+    closed_form_candidates,
+    default_recipe,
+    tuned_candidates,
 )
 from vicp.model.build import PRESETS, build_model
 

@@ -10,7 +10,7 @@ from vicp.adapt.load import make_embedder
 from vicp.adapt.methods import finetuned
 from vicp.adapt.methods.finetuned import BATCH, FinetuneSettings, batches, support_loss
 from vicp.adapt.methods.tuned import ranking_loss
-from vicp.adapt.triplet_plus import fit_finetuned, score_steps
+from vicp.adapt.selection.triplet_plus import fit_finetuned, score_steps
 from vicp.model.build import PRESETS, build_model
 
 

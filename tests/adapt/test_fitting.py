@@ -7,8 +7,6 @@ import pytest
 import torch
 
 from tests.adapt.synthetic import DIM, draw, nuisance_support, with_latents
-from vicp.adapt.candidates import BLENDS
-from vicp.adapt.cross_validation import group_k_fold
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import Fitter, SupportFeatures, fit
@@ -25,6 +23,8 @@ from vicp.adapt.recipe import (
     TunedPrompt,
     Whitening,
 )
+from vicp.adapt.selection.candidates import BLENDS
+from vicp.adapt.selection.cross_validation import group_k_fold
 from vicp.data.images import normalise
 from vicp.errors import DataError
 from vicp.model.build import PRESETS, build_model

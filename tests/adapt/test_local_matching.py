@@ -17,7 +17,7 @@ from vicp.adapt.local_matching import (
     middle_patches,
     patch_similarity,
 )
-from vicp.adapt.select import fit_selected
+from vicp.adapt.selection.select import fit_selected
 from vicp.data.images import normalise
 from vicp.model.build import PRESETS, build_model
 

@@ -16,15 +16,15 @@ from tests.adapt.synthetic import (
     support_of,
     with_latents,
 )
-from vicp.adapt import candidates, select
-from vicp.adapt.candidates import BLENDS, SHRINKAGES, STRONG_WHITENING
-from vicp.adapt.cross_validation import CandidateScores, HeldOutComparisons, group_k_fold
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import relate_pairs
 from vicp.adapt.fitting import Fitter, SupportFeatures, fit
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.whitening import scatter_of_groups
 from vicp.adapt.recipe import EmittedMetric, GeneratedPrompt, Null, Recipe, TunedPrompt, Whitening
+from vicp.adapt.selection import candidates, select
+from vicp.adapt.selection.candidates import BLENDS, SHRINKAGES, STRONG_WHITENING
+from vicp.adapt.selection.cross_validation import CandidateScores, HeldOutComparisons, group_k_fold
 from vicp.errors import ConfigError, DataError
 from vicp.metrics import retrieval
 from vicp.model.build import PRESETS, build_model

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vicp.adapt.cross_validation import Array, HeldOutComparisons, group_k_fold, lead
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.prompt import Prompt
+from vicp.adapt.selection.cross_validation import Array, HeldOutComparisons, group_k_fold, lead
 from vicp.data.images import normalise
 from vicp.model.loading.precision import autocast, choose_precision
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pairs, sample_same_size
 from vicp.adapt.in_context import LabelPrediction, predict_labels
 from vicp.adapt.methods.generated import unread_pairs
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
+from vicp.adapt.selection import select
 from vicp.data.content_order import content_order
 from vicp.data.moments import moment_codes, num_shared
 from vicp.data.records import PhotoTable, check_enough

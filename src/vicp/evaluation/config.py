@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vicp.adapt import select
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import GeneratedPrompt, PromptTokens, StaticTokens
-from vicp.adapt.triplet_plus import fit_finetuned
+from vicp.adapt.selection import select
+from vicp.adapt.selection.triplet_plus import fit_finetuned
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
 from vicp.evaluation.methods import ADAPTATIONS, possible_adaptations, supported_adaptations

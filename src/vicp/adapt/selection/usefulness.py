@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.adapt.cross_validation import group_k_fold
 from vicp.adapt.fitting import Fitter, SupportFeatures
 from vicp.adapt.prompt import Usefulness
 from vicp.adapt.recipe import Null, Recipe, TunedPrompt
+from vicp.adapt.selection.cross_validation import group_k_fold
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
 

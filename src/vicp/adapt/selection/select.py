@@ -4,22 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-from vicp.adapt.candidates import (
-    closed_form_candidates,
-    default_recipe,
-    emitted_metric_recipes,
-    tuned_candidates,
-)
-from vicp.adapt.cross_validation import (
-    MIN_GROUPS,
-    Array,
-    CandidateScores,
-    beats_chance,
-    can_be_calibrated,
-    cross_validate,
-    group_k_fold,
-    leave_one_group_out,
-)
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import Fitter, SupportFeatures
@@ -33,7 +17,23 @@ from vicp.adapt.recipe import (
     Recipe,
     StaticTokens,
 )
-from vicp.adapt.usefulness import measure_usefulness
+from vicp.adapt.selection.candidates import (
+    closed_form_candidates,
+    default_recipe,
+    emitted_metric_recipes,
+    tuned_candidates,
+)
+from vicp.adapt.selection.cross_validation import (
+    MIN_GROUPS,
+    Array,
+    CandidateScores,
+    beats_chance,
+    can_be_calibrated,
+    cross_validate,
+    group_k_fold,
+    leave_one_group_out,
+)
+from vicp.adapt.selection.usefulness import measure_usefulness
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.typicality import CategoryReference
 from vicp.errors import ConfigError, DataError

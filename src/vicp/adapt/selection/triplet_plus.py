@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from vicp.adapt.cross_validation import HeldOutComparisons, group_k_fold
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.methods.finetuned import FinetuneSettings, finetuned, finetuned_snapshots
+from vicp.adapt.selection.cross_validation import HeldOutComparisons, group_k_fold
 from vicp.data.seeds import derive_seed
 
 STEPS = (10, 30, 60)
