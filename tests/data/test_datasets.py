@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from vicp.data.sources import open_photos
-from vicp.data.sources.cute import read_cute
-from vicp.data.sources.market import read_market, read_msmt17, read_veri
-from vicp.data.sources.metadata import read_metadata
+from vicp.data.sources.datasets.cute import read_cute
+from vicp.data.sources.datasets.market import read_market, read_msmt17, read_veri
+from vicp.data.sources.tables.metadata import read_metadata
 from vicp.errors import DataError
 
 LayOut = Callable[..., Path]

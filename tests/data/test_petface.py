@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from vicp.data.records import PhotoTable
-from vicp.data.sources.petface import FAMILIES, read_petface, read_verification
-from vicp.data.sources.shopid10k import FOLDS, fold_of, read_shopid10k
+from vicp.data.sources.datasets.petface import FAMILIES, read_petface, read_verification
+from vicp.data.sources.datasets.shopid10k import FOLDS, fold_of, read_shopid10k
 from vicp.errors import DataError
 
 LayOut = Callable[..., Path]

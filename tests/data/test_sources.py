@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from vicp.data.sources import open_photos
-from vicp.data.sources.folder import read_folder
-from vicp.data.sources.table import read_table
+from vicp.data.sources.folders.folder import read_folder
+from vicp.data.sources.tables.table import read_table
 from vicp.errors import DataError
 
 

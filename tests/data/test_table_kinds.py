@@ -15,7 +15,7 @@ from PIL import Image
 
 from vicp.data.images import decode_photo
 from vicp.data.sources import open_photos
-from vicp.data.sources.table import read_table
+from vicp.data.sources.tables.table import read_table
 from vicp.errors import ConfigError, DataError
 
 

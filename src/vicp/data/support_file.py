@@ -12,7 +12,7 @@ import pandas as pd
 
 from vicp.data.labels import has_label, read_same
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
-from vicp.data.sources.delimited import read_csv, require_columns
+from vicp.data.sources.tables.delimited import read_csv, require_columns
 from vicp.data.support import Support
 from vicp.errors import DataError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vicp.data.records import nearest
-from vicp.data.sources.shopid10k import FOLDS
+from vicp.data.sources.datasets.shopid10k import FOLDS
 from vicp.errors import ConfigError
 
 Kind = Literal["clip", "frozen", "trained", "supervised"]

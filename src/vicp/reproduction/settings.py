@@ -8,8 +8,8 @@ from pathlib import Path
 from vicp.config import RunConfig
 from vicp.config_files import load_config
 from vicp.data.records import PhotoTable, nearest
-from vicp.data.sources.petface import is_petface
-from vicp.data.sources.shopid10k import is_shopid10k
+from vicp.data.sources.datasets.petface import is_petface
+from vicp.data.sources.datasets.shopid10k import is_shopid10k
 from vicp.errors import ConfigError, DataError
 from vicp.reproduction.rows import PaperDataset, TableRow
 

@@ -13,7 +13,7 @@ import pandas as pd
 from vicp.data.dates import photo_dates
 from vicp.data.fingerprints import PhotoFingerprint, near_groups
 from vicp.data.records import PhotoTable
-from vicp.data.sources.petface import CLOSED_SET
+from vicp.data.sources.datasets.petface import CLOSED_SET
 
 _EVALUATED = ("test", "query", "gallery", "database", "probe")  # one role: a query and its gallery share identities
 _MAX_KEPT = 1000

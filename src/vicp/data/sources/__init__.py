@@ -15,17 +15,17 @@ from vicp.data.photo_files import check_is_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources.camtrap import read_camtrap
 from vicp.data.sources.cropped import crop_table, read_boxes
-from vicp.data.sources.cute import is_cute, read_cute
+from vicp.data.sources.datasets.cute import is_cute, read_cute
+from vicp.data.sources.datasets.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
+from vicp.data.sources.datasets.petface import is_petface, read_petface
+from vicp.data.sources.datasets.shopid10k import is_shopid10k, read_shopid10k
 from vicp.data.sources.detections import BoxFile, read_json
-from vicp.data.sources.disk import begins_as_photo, list_photos
-from vicp.data.sources.folder import read_folder
+from vicp.data.sources.folders.disk import begins_as_photo, list_photos
+from vicp.data.sources.folders.folder import read_folder
 from vicp.data.sources.label_studio import read_label_studio
-from vicp.data.sources.market import is_market, is_msmt17, is_veri, read_market, read_msmt17, read_veri
-from vicp.data.sources.metadata import has_metadata, read_metadata
-from vicp.data.sources.petface import is_petface, read_petface
-from vicp.data.sources.shopid10k import is_shopid10k, read_shopid10k
-from vicp.data.sources.table import read_table
-from vicp.data.sources.table_files import TABLE_SUFFIXES
+from vicp.data.sources.tables.files import TABLE_SUFFIXES
+from vicp.data.sources.tables.metadata import has_metadata, read_metadata
+from vicp.data.sources.tables.table import read_table
 from vicp.errors import ConfigError, DataError
 
 BOXES_SUFFIX, PACKAGE_SUFFIX = ".json", ".zip"

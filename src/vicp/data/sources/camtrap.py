@@ -8,7 +8,7 @@ from vicp.data.camtrap.animals import Animal, read_animals
 from vicp.data.camtrap.package import CamtrapPackage, is_inside
 from vicp.data.names import clean_name
 from vicp.data.records import PhotoTable, usable_table
-from vicp.data.sources.table import with_repeats
+from vicp.data.sources.tables.table import with_repeats
 from vicp.errors import DataError
 
 

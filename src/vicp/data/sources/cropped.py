@@ -12,9 +12,9 @@ import pandas as pd
 from vicp.data.crops import split_fragment
 from vicp.data.names import clean_name
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
-from vicp.data.sources.columns import read_columns
 from vicp.data.sources.detections import BoxFile, Detections, find_detections, read_json
-from vicp.data.sources.table import with_repeats
+from vicp.data.sources.tables.columns import read_columns
+from vicp.data.sources.tables.table import with_repeats
 from vicp.errors import DataError
 
 _SAYS_NOTHING = ("", "photos")  # "photos" is the category of a source that tells none

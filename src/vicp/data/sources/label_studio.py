@@ -9,7 +9,7 @@ import pandas as pd
 from vicp.data.label_studio import annotated_photos
 from vicp.data.names import clean_name
 from vicp.data.records import PhotoTable, usable_table
-from vicp.data.sources.table import with_repeats
+from vicp.data.sources.tables.table import with_repeats
 from vicp.errors import DataError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vicp.data.sources.petface import CLOSED_SET, read_verification
+from vicp.data.sources.datasets.petface import CLOSED_SET, read_verification
 from vicp.errors import DataError
 from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask
 from vicp.evaluation.protocols.splits import Split, split_identities

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vicp.data.records import BadPhoto, list_rows, nearest
-from vicp.data.sources.delimited import read_csv, require_columns
+from vicp.data.sources.tables.delimited import read_csv, require_columns
 from vicp.errors import DataError
 from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.results import METRICS, Row

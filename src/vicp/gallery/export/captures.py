@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicp.data.sources.delimited import read_csv, require_columns
+from vicp.data.sources.tables.delimited import read_csv, require_columns
 from vicp.decisions.outcome import InsufficientPairs
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.decisions.sentences import percent, shortage_sentence

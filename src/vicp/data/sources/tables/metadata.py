@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from vicp.data.records import PhotoTable
-from vicp.data.sources.columns import read_columns
-from vicp.data.sources.table import read_table
-from vicp.data.sources.table_files import read_rows
+from vicp.data.sources.tables.columns import read_columns
+from vicp.data.sources.tables.files import read_rows
+from vicp.data.sources.tables.table import read_table
 from vicp.errors import DataError
 
 FILES = ("metadata.csv", "metadata.jsonl")

@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from vicp.data.sources.delimited import read_csv
-from vicp.data.sources.objects import OBJECTS, row_per_object
-from vicp.data.sources.spreadsheet import read_spreadsheet
+from vicp.data.sources.tables.delimited import read_csv
+from vicp.data.sources.tables.objects import OBJECTS, row_per_object
+from vicp.data.sources.tables.spreadsheet import read_spreadsheet
 from vicp.errors import DataError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".jsonl", ".parquet", ".pq")

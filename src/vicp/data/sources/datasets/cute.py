@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from vicp.data.records import PhotoTable, usable_table
-from vicp.data.sources.disk import list_folders, list_photos
+from vicp.data.sources.folders.disk import list_folders, list_photos
 
 CONDITION = re.compile(r"(in[-_ ]?the[-_ ]?)?wild|studio|(different[-_ ])?(light|lighting|pose)s?", re.IGNORECASE)
 _MOST_FOLDERS = 4  # how deep, below the root, the first condition folder is looked for

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from vicp.data.records import PhotoTable, nearest
-from vicp.data.sources.disk import list_folders
-from vicp.data.sources.petface import is_petface, read_petface
+from vicp.data.sources.datasets.petface import is_petface, read_petface
+from vicp.data.sources.folders.disk import list_folders
 
 FOLDS = (
     ("bicycle_helmet", "hand_truck", "jacket", "duffel_bag", "cooler", "binoculars", "bicycle"),

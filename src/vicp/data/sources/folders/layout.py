@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vicp.data.sources.folder_names import Role, are_years, role_of, value_of
+from vicp.data.sources.folders.names import Role, are_years, role_of, value_of
 
 _WRAPPER = re.compile(
     r"(all[-_ ]?)?(images?|imgs?|photos?|pictures?|pics|data(set)?|crops?|cropped|raw|originals?|jpe?gs?|fotos?)",

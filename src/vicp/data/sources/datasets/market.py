@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from vicp.data.records import PhotoTable, usable_table
-from vicp.data.sources.disk import list_photos
-from vicp.data.sources.splits import SplitList, assign_splits, one_side_each, read_lines
+from vicp.data.sources.datasets.splits import SplitList, assign_splits, one_side_each, read_lines
+from vicp.data.sources.folders.disk import list_photos
 from vicp.errors import DataError
 
 _MARKET = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}

@@ -9,8 +9,8 @@ from typing import get_args
 import pandas as pd
 
 from vicp.data.records import PhotoTable, usable_table
-from vicp.data.sources.disk import list_photos
-from vicp.data.sources.folder_layout import (
+from vicp.data.sources.folders.disk import list_photos
+from vicp.data.sources.folders.layout import (
     Place,
     listed,
     mixed_question,
@@ -19,7 +19,7 @@ from vicp.data.sources.folder_layout import (
     repeated_question,
     without_wrappers,
 )
-from vicp.data.sources.folder_names import Role, value_of
+from vicp.data.sources.folders.names import Role, value_of
 from vicp.errors import ConfigError, DataError
 
 LAYOUTS = {
@@ -185,7 +185,7 @@ def _categories_note(under: Mapping[str, set[str]]) -> str:
 
 def _tables(root: Path) -> str:
     """Return a hint at the tables that lie in a folder without photos."""
-    from vicp.data.sources.table_files import TABLE_SUFFIXES
+    from vicp.data.sources.tables.files import TABLE_SUFFIXES
 
     try:
         files = [*root.glob("*"), *root.glob("*/*")]

@@ -14,9 +14,9 @@ from vicp.data.crops import split_fragment
 from vicp.data.names import clean_name
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.boxes import BAD_BOX
-from vicp.data.sources.columns import ReadColumns, read_columns
-from vicp.data.sources.delimited import missing_columns
-from vicp.data.sources.table_files import read_rows
+from vicp.data.sources.tables.columns import ReadColumns, read_columns
+from vicp.data.sources.tables.delimited import missing_columns
+from vicp.data.sources.tables.files import read_rows
 from vicp.errors import DataError
 
 _MISSING = ("", "nan", "NaN", "<NA>")  # text that stands for nothing; "NA" and "None" may be names
