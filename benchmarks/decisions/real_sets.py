@@ -17,7 +17,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Null, Recipe, Whitening
 from vicp.adapt.selection.cross_validation import cross_validate, group_k_fold
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.impostor_searches import ImpostorSearches
 from vicp.decisions.impostor_trials import search_held_out

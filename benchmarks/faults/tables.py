@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from benchmarks.faults.mutations import mutate
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
-from vicp.data.support_file import read_support
+from vicp.data.support.support_file import read_support
 from vicp.errors import VICPError
 
 _ROWS = 12

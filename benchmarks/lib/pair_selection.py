@@ -5,9 +5,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from vicp.data.pair_sampling import count_kinds, count_pairs, pair_of, photos_of
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support, sample_support
+from vicp.data.support.pair_sampling import count_kinds, count_pairs, pair_of, photos_of
+from vicp.data.support.support import Support, sample_support
 
 Selection = Literal["balanced", "random", "diverse", "hard"]
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)

@@ -13,7 +13,7 @@ from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, relate_ide
 from vicp.data.episodes.rules import Pairs
 from vicp.data.procedural.world import Rule
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.errors import DataError
 
 

@@ -24,7 +24,7 @@ from vicp.adapt.encoded_support import EncodedSupport, relate_pairs, sample_same
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.selection import select
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.errors import DataError
 from vicp.gallery.labelling.active_learning import propose_pairs
 from vicp.metrics import retrieval

@@ -20,7 +20,7 @@ from PIL import Image
 
 import vicp
 from benchmarks.lib.program import ROOT, run
-from vicp.data.images import decode_photo
+from vicp.data.photos.images import decode_photo
 from vicp.evaluation.plots.canvas import DPI, INK, SOFT, TRACK, font, png, words
 
 NAMES = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Finn", "Gita", "Hugo", "Ines", "Jan")

@@ -16,7 +16,7 @@ from vicp.adapt.encoded_support import EncodedSupport, encode_pixels
 from vicp.adapt.fitting import fit
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import PromptTokens, Whitening
-from vicp.data.support import sample_support
+from vicp.data.support.support import sample_support
 
 GENERATED = ("whitening", "generated", "generated_shuffled")
 

@@ -15,8 +15,8 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
-from vicp.data.support import Support
-from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support, read_support, warn_of_names
+from vicp.data.support.support import Support
+from vicp.data.support.support_file import LabelledPair, frame_of_pairs, parse_support, read_support, warn_of_names
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS

@@ -7,7 +7,7 @@ import torch
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, relate_identities, sample_same_size
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 
 DIM = 32  # of the tiny backbone
 SUPPORT = Support(np.arange(5), np.arange(5, 10), np.array([True, False, True, False, True]))

@@ -19,7 +19,7 @@ from vicp.adapt.controls import (
 )
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.data.procedural.world import FACTORS
-from vicp.data.support import Support, sample_support
+from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
 from vicp.evaluation.protocols.world_table import world_table
 from vicp.model.visual_prompt import VisualPrompt

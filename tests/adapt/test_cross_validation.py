@@ -7,7 +7,7 @@ import torch
 from tests.adapt.synthetic import nuisance_embeddings, pairs_of, support_of
 from vicp.adapt.encoded_support import EncodedSupport, relate_pairs
 from vicp.adapt.selection.cross_validation import HeldOutComparisons, beats_chance, fraction_below, group_k_fold
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 
 
 def support_from(pairs: Support, num_photos: int) -> EncodedSupport:

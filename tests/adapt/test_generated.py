@@ -11,7 +11,7 @@ from vicp.adapt.embedder import as_tensors
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.generated import emitted_metric, infer_prompt, null_prompt
 from vicp.adapt.prompt import Prompt
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.errors import ConfigError
 from vicp.model.build import PRESETS, build_model
 

@@ -9,7 +9,7 @@ from vicp.adapt.in_context import LabelPrediction, predict_labels, probability_s
 from vicp.adapt.load import make_embedder
 from vicp.adapt.methods.generated import infer_prompt
 from vicp.adapt.prompt import Prompt
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.errors import PromptError
 from vicp.model.build import PRESETS, build_model
 

@@ -14,8 +14,8 @@ from vicp.adapt.recipe import GeneratedPrompt, Null, Whitening
 from vicp.adapt.teach import TeachResult, teach_category
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.data.support import Support, sample_support
-from vicp.data.support_file import read_support
+from vicp.data.support.support import Support, sample_support
+from vicp.data.support.support_file import read_support
 from vicp.decisions.rule import DecisionRule
 from vicp.errors import DataError
 from vicp.model.build import PRESETS, build_model

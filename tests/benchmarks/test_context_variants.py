@@ -8,7 +8,7 @@ import torch
 from benchmarks.context.variants import VARIANTS, metric_of_frozen, no_llm
 from vicp.adapt.encoded_support import encode_pixels
 from vicp.adapt.load import make_embedder
-from vicp.data.support import sample_support
+from vicp.data.support.support import sample_support
 from vicp.model.build import PRESETS, build_model
 
 METRIC = replace(PRESETS["tiny"], metric_rank=8, metric_refinement=True)

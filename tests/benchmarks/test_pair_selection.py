@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.lib.pair_selection import SELECTIONS, farthest_first, select_support
-from vicp.data.support import sample_support
+from vicp.data.support.support import sample_support
 from vicp.errors import DataError
 
 IDENTITIES = [f"{number % 6}" for number in range(48)]

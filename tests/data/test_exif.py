@@ -9,7 +9,7 @@ import zlib
 import pytest
 from PIL import Image, features
 
-from vicp.data.exif import exif_date
+from vicp.data.photos.exif import exif_date
 
 TAKEN, MADE = "2024:05:01 10:30:00", "2025:01:02 03:04:05"
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", *(["AVIF"] if features.check("avif") else [])]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from tests.helpers.photos import blob_photo
 
-from vicp.data.fingerprints import (
+from vicp.data.photos.fingerprints import (
     FingerprintIndex,
     PhotoFingerprint,
     near_groups,

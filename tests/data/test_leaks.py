@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from vicp.data.audit.leaks import IdentityLeak, PhotoLeak, find_leaks
-from vicp.data.fingerprints import PhotoFingerprint
+from vicp.data.photos.fingerprints import PhotoFingerprint
 from vicp.data.records import PhotoTable
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vicp.data.fingerprints import PhotoFingerprint, image_fingerprint
 from vicp.data.moments import codes_within, moment_codes, num_shared, one_per_moment
+from vicp.data.photos.fingerprints import PhotoFingerprint, image_fingerprint
 from vicp.data.records import PhotoTable
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vicp.data.records import PhotoTable
-from vicp.data.support import Support, sample_support, split_identities
-from vicp.data.support_file import read_support
+from vicp.data.support.support import Support, sample_support, split_identities
+from vicp.data.support.support_file import read_support
 from vicp.errors import DataError
 
 HERD = [name for name in "abcdefghij" for _ in range(6)]  # ten identities of six photos

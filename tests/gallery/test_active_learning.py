@@ -8,7 +8,7 @@ from tests.adapt.synthetic import pairs_of
 from tests.decisions.individuals import embeddings_of
 
 from vicp.adapt.encoded_support import relate_pairs
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.gallery.labelling.active_learning import STRATEGIES, Strategy, propose_pairs
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.conftest import Run
 
 from vicp.adapt.embedder import Embedder
-from vicp.data.crops import of_one_picture, picture_of
+from vicp.data.photos.crops import of_one_picture, picture_of
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile
 from vicp.gallery.cluster import Grouping, cluster_photos

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from tests.gallery.conftest import write_photos
 
-import vicp.data.images
 import vicp.data.loading
 import vicp.data.photo_check
+import vicp.data.photos.images
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.teach import teach_category
 from vicp.data.decoding.decode import decode_with_remarks
-from vicp.data.images import photo_key
+from vicp.data.photos.images import photo_key
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.data.support_file import read_support
+from vicp.data.support.support_file import read_support
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
@@ -49,7 +49,7 @@ class Counts:
 
         monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
         monkeypatch.setattr(vicp.data.loading, "photo_key", counted_key)
-        for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.images):
+        for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.photos.images):
             monkeypatch.setattr(module, "decode_with_remarks", counted_decode)
 
     def check(self, *folders: Path, hashed: bool = True, reads: int = 1) -> None:

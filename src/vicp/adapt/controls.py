@@ -16,7 +16,7 @@ from vicp.adapt.methods.generated import infer_prompt
 from vicp.data.procedural.world import FACTORS
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support, sample_support
+from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
 from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
-from vicp.data.fingerprints import PhotoFingerprint
-from vicp.data.images import normalise
 from vicp.data.loading import load_pixels
 from vicp.data.photo_check import check_and_load, without
+from vicp.data.photos.fingerprints import PhotoFingerprint
+from vicp.data.photos.images import normalise
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform

@@ -10,7 +10,7 @@ from vicp.data.moments import one_per_moment
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sides import of_two_sides
-from vicp.data.support import Support, sample_support
+from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
 
 if TYPE_CHECKING:

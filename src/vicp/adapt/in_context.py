@@ -11,7 +11,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.methods.generated import pair_tensors
 from vicp.adapt.prompt import Prompt
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 

@@ -20,7 +20,7 @@ from vicp.data.moments import moment_codes, num_shared
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.seeds import derive_seed
 from vicp.data.sides import SIDES, rows_by_side, side_codes
-from vicp.data.support import Support, sample_support
+from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
 
 NUM_PAIRS = 64

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from vicp.data.exif import exif_date
+from vicp.data.photos.exif import exif_date
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.errors import DataError
 

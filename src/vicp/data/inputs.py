@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from vicp.data.photo_files import read_photo_file
+from vicp.data.photos.files import read_photo_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources import LIST_SUFFIXES, open_photos
 from vicp.errors import DataError

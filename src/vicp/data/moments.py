@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vicp.data.dates import photo_dates
-from vicp.data.fingerprints import PhotoFingerprint, near_groups
+from vicp.data.photos.fingerprints import PhotoFingerprint, near_groups
 from vicp.data.records import PhotoTable
 
 SECONDS = 60  # photos that follow each other in less are of one moment

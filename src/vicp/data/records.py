@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vicp.data.names import clean_name, name_fault, name_questions, nobodies, nobody_note
-from vicp.data.photo_files import read_photo_file
+from vicp.data.photos.files import read_photo_file
 from vicp.errors import DataError
 
 OPTIONAL_COLUMNS = ("split", "fold", "camera", "sequence", "date", "domain", "viewpoint")
@@ -90,7 +90,7 @@ class PhotoTable:
         """
         path, box = str(self.frame["path"].iloc[index]), ""
         if "#xywh=" in path:
-            from vicp.data.crops import crop_photo, split_fragment
+            from vicp.data.photos.crops import crop_photo, split_fragment
 
             path, box = split_fragment(path)
         data = bytes(self.frame["image"].iloc[index]) if self.root is None else read_photo_file(self.root / path)

@@ -11,7 +11,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport, encode_pixels, pairs_within, sample_same_size
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.data.support import split_identities
+from vicp.data.support.support import split_identities
 from vicp.errors import DataError
 from vicp.evaluation.task import EvaluationTask, LoadedTask, Rows, row_identities
 

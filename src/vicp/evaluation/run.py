@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from vicp.adapt.embedder import Embedder, HasEmbedder
-from vicp.data.fingerprints import photo_fingerprint
 from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos, without
+from vicp.data.photos.fingerprints import photo_fingerprint
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, nearest
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile

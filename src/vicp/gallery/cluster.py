@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
-from vicp.data.crops import of_one_picture, picture_of
+from vicp.data.photos.crops import of_one_picture, picture_of
 from vicp.data.records import PhotoTable
 from vicp.data.sides import rows_by_side, side_codes
 from vicp.decisions.belief import EVEN

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from vicp.data.support_file import LabelledPair
+from vicp.data.support.support_file import LabelledPair
 from vicp.errors import ConfigError
 from vicp.gallery.edit import (
     assign_photos,

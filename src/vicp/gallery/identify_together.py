@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.data.dates import with_exif_dates
-from vicp.data.fingerprints import PhotoFingerprint, photo_fingerprint
 from vicp.data.moments import moment_codes
+from vicp.data.photos.fingerprints import PhotoFingerprint, photo_fingerprint
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification
 from vicp.decisions.sentences import promise_sentence

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from vicp.data.fingerprints import PhotoFingerprint, photo_fingerprint
+from vicp.data.photos.fingerprints import PhotoFingerprint, photo_fingerprint
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
 from vicp.gallery.identify_together import moments_of

@@ -12,7 +12,7 @@ from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import PromptTokens
 from vicp.data.seeds import derive_seed
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.errors import ConfigError
 from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP

@@ -11,9 +11,9 @@ import pandas as pd
 from vicp.data.audit.leaks import Leaks, find_leaks
 from vicp.data.dates import unreadable_dates
 from vicp.data.decoding.decode import PLAIN, decode_with_remarks
-from vicp.data.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
 from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos
+from vicp.data.photos.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
 from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, check_enough
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile

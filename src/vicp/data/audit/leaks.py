@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vicp.data.dates import photo_dates
-from vicp.data.fingerprints import PhotoFingerprint, near_groups
+from vicp.data.photos.fingerprints import PhotoFingerprint, near_groups
 from vicp.data.records import PhotoTable
 from vicp.data.sources.datasets.petface import CLOSED_SET
 

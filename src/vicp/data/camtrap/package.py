@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vicp.data.camtrap.raw_csv import RawCsv
-from vicp.data.photo_files import read_photo_file
+from vicp.data.photos.files import read_photo_file
 from vicp.errors import DataError
 from vicp.io import atomic_write
 

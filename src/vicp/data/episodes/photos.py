@@ -10,7 +10,7 @@ import torch
 from vicp.data.episodes.rules import Episode, Pairs
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.data.support import sample_support
+from vicp.data.support.support import sample_support
 
 
 @dataclass(frozen=True, eq=False)

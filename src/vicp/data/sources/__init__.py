@@ -11,7 +11,7 @@ import pandas as pd
 from vicp.data.camtrap.package import DESCRIPTOR, is_package
 from vicp.data.decoding.formats import PHOTO_SUFFIXES
 from vicp.data.label_studio import is_label_studio
-from vicp.data.photo_files import check_is_file
+from vicp.data.photos.files import check_is_file
 from vicp.data.records import PhotoTable
 from vicp.data.sources.camtrap import read_camtrap
 from vicp.data.sources.cropped import crop_table, read_boxes

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from vicp.data.crops import split_fragment
 from vicp.data.names import clean_name
+from vicp.data.photos.crops import split_fragment
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.detections import BoxFile, Detections, find_detections, read_json
 from vicp.data.sources.tables.columns import read_columns

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.data.fingerprints import near_pairs, photo_fingerprint
 from vicp.data.photo_check import read_photos
+from vicp.data.photos.fingerprints import near_pairs, photo_fingerprint
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.evaluation.results import IdentityErrors
 from vicp.evaluation.task import EvaluationTask

@@ -12,7 +12,7 @@ from vicp.data.content_order import content_order
 from vicp.data.dates import photo_dates
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
-from vicp.data.support import split_identities
+from vicp.data.support.support import split_identities
 from vicp.evaluation.task import Rows
 
 Mask = NDArray[np.bool_]

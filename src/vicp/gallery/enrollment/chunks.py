@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vicp.data.exif import exif_date
 from vicp.data.loading import LoadedPhoto, load_photos
+from vicp.data.photos.exif import exif_date
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.store.tables import OPTIONAL_FACTS

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from vicp.data.decoding.decode import PLAIN
-from vicp.data.fingerprints import FingerprintIndex, PhotoFingerprint
 from vicp.data.loading import LoadedPhoto
+from vicp.data.photos.fingerprints import FingerprintIndex, PhotoFingerprint
 from vicp.gallery.contents import photos
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import FINGERPRINTS

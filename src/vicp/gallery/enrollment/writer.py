@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vicp.data.crops import picture_of
 from vicp.data.loading import LoadedPhoto
+from vicp.data.photos.crops import picture_of
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.contents import photos, write_identity_of, write_names
 from vicp.gallery.enrollment.chunks import Chunk

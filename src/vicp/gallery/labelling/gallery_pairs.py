@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vicp.data.fingerprints import PhotoFingerprint
 from vicp.data.moments import moment_codes
-from vicp.data.support import Support
+from vicp.data.photos.fingerprints import PhotoFingerprint
+from vicp.data.support.support import Support
 from vicp.errors import DataError
 from vicp.gallery.categories import find_category
 from vicp.gallery.contents import Embedded, embedded_photos, table_by_key

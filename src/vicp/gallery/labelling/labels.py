@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
-from vicp.data.support import Support
-from vicp.data.support_file import LabelledPair, frame_of_pairs, parse_support
+from vicp.data.support.labels import has_label
+from vicp.data.support.support import Support
+from vicp.data.support.support_file import LabelledPair, frame_of_pairs, parse_support
 from vicp.data.write import write_frame
 from vicp.gallery.contents import find_keys, photos
 from vicp.gallery.labelling.pair_files import new_pairs, read_labels

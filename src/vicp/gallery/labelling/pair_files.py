@@ -8,12 +8,12 @@ import pandas as pd
 
 from vicp.adapt.encoded_support import pairs_within, relate_pairs
 from vicp.data.label_studio import annotated_pairs
-from vicp.data.labels import has_label
 from vicp.data.records import PhotoTable
 from vicp.data.sources.detections import read_json
 from vicp.data.sources.tables.delimited import read_csv, require_columns
-from vicp.data.support import Support
-from vicp.data.support_file import find_bad_pairs, labels_against_names, parse_support, read_support
+from vicp.data.support.labels import has_label
+from vicp.data.support.support import Support
+from vicp.data.support.support_file import find_bad_pairs, labels_against_names, parse_support, read_support
 from vicp.errors import DataError
 from vicp.io import atomic_write
 

@@ -12,12 +12,12 @@ from scipy.sparse import csr_array
 
 from vicp.adapt.encoded_support import connected_groups, pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
-from vicp.data.crops import of_one_picture, picture_of
-from vicp.data.fingerprints import photo_fingerprint
 from vicp.data.moments import moment_codes, one_per_moment
 from vicp.data.photo_check import read_photos
+from vicp.data.photos.crops import of_one_picture, picture_of
+from vicp.data.photos.fingerprints import photo_fingerprint
 from vicp.data.records import BadPhoto, PhotoTable
-from vicp.data.support import Support
+from vicp.data.support.support import Support
 from vicp.errors import DataError
 from vicp.gallery.labelling.active_learning import Strategy, propose_pairs
 from vicp.gallery.labelling.pair_files import COLUMNS, NO_PAIRS, read_pairs, write_pairs

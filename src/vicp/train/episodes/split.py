@@ -11,7 +11,7 @@ from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable, list_rows, nearest
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
-from vicp.data.support import split_identities
+from vicp.data.support.support import split_identities
 from vicp.errors import ConfigError
 
 logger = logging.getLogger(__name__)

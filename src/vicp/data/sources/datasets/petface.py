@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from vicp.data.labels import read_same
 from vicp.data.records import BadPhoto, PhotoTable, list_rows, nearest, usable_table
 from vicp.data.sources.datasets.splits import SplitList, assign_splits, one_side_each, read_lines
 from vicp.data.sources.folders.disk import list_folders, list_photos
 from vicp.data.sources.tables.delimited import read_csv, require_columns
+from vicp.data.support.labels import read_same
 from vicp.errors import DataError
 
 FAMILIES = (

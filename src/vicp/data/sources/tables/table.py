@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from vicp.data.crops import split_fragment
 from vicp.data.names import clean_name
+from vicp.data.photos.crops import split_fragment
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.boxes import BAD_BOX
 from vicp.data.sources.tables.columns import ReadColumns, read_columns

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vicp.data.moments import one_per_moment
-from vicp.data.pair_sampling import count_kinds, different_pairs, photos_of, same_pairs
 from vicp.data.seeds import derive_seed
+from vicp.data.support.pair_sampling import count_kinds, different_pairs, photos_of, same_pairs
 from vicp.errors import DataError
 
 

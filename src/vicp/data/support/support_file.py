@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vicp.data.labels import has_label, read_same
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.data.sources.tables.delimited import read_csv, require_columns
-from vicp.data.support import Support
+from vicp.data.support.labels import has_label, read_same
+from vicp.data.support.support import Support
 from vicp.errors import DataError
 
 LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
