@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vicp.gallery.categories import GalleryCategory, find_category
 from vicp.gallery.enrollment.writer import write_embeddings
-from vicp.gallery.indexed_nearest import nearest_in_category
+from vicp.gallery.search.indexed_nearest import nearest_in_category
 from vicp.gallery.store.database import change, create_gallery, read_gallery
 from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 

@@ -24,7 +24,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
 from vicp.evaluation.protocols.world_table import world_table
-from vicp.gallery.routing import UNKNOWN, category_density, route
+from vicp.gallery.search.routing import UNKNOWN, category_density, route
 from vicp.metrics.bootstrap import bootstrap_interval
 from vicp.runtime.cache import EmbeddingCache
 from vicp.runtime.photo_encoder import PhotoEncoder
@@ -138,10 +138,10 @@ def page(facts: Mapping[str, Any]) -> str:
         "",
         f"Written by `{facts['command']}`. A gallery of several categories asks under each category's prompt how near "
         "a photo is to its nearest neighbour there, compared with how near photos of that category are to each other "
-        "(`vicp.gallery.routing`). `null` does so without prompts. Half of a category's individuals teach its prompt "
-        f"by {facts['pairs']} pairs, photos of the others are in the gallery or are queries; {facts['draws']} such "
-        "divisions, means over categories, 95 % intervals over categories. `absent`: the share called unknown when the "
-        "photo's own category is not in the gallery.",
+        "(`vicp.gallery.search.routing`). `null` does so without prompts. Half of a category's individuals teach its "
+        f"prompt by {facts['pairs']} pairs, photos of the others are in the gallery or are queries; {facts['draws']} "
+        "such divisions, means over categories, 95 % intervals over categories. `absent`: the share called unknown "
+        "when the photo's own category is not in the gallery.",
     ]
     for name, group in facts["groups"].items():
         lines += ["", f"## {name}: {len(group['categories'])} categories, chance {100 * group['chance']:.0f} %", ""]

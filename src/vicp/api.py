@@ -21,12 +21,12 @@ from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import ConfigError, DataError
-from vicp.gallery.category_search import CategorySearch, Question
-from vicp.gallery.cluster import LEVEL, ClusterMethod, Grouping, cluster_photos
-from vicp.gallery.cluster_proposal import ClusterProposal
-from vicp.gallery.identify import identify_photos, identify_with, search_photos
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
-from vicp.gallery.verify import verify_photos
+from vicp.gallery.recognition.cluster import LEVEL, ClusterMethod, Grouping, cluster_photos
+from vicp.gallery.recognition.cluster_proposal import ClusterProposal
+from vicp.gallery.recognition.identify import identify_photos, identify_with, search_photos
+from vicp.gallery.recognition.verify import verify_photos
+from vicp.gallery.search.category_search import CategorySearch, Question
 from vicp.progress import progress_bar
 from vicp.runtime.engine import EngineName
 from vicp.runtime.opening import open_encoder

@@ -12,9 +12,9 @@ from vicp.adapt.embedder import Embedder
 from vicp.data.photos.crops import of_one_picture, picture_of
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile
-from vicp.gallery.cluster import Grouping, cluster_photos
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.labelling.proposals import propose_from
+from vicp.gallery.recognition.cluster import Grouping, cluster_photos
 from vicp.runtime.photo_encoder import encoder_of
 
 HALVES = ([0, 0, 0.5, 1], [0.5, 0, 0.5, 1])

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 
 from vicp.decisions.outcome import Identification
-from vicp.gallery.ann_index import LEAST_RECALL, _recall, nearest_others
 from vicp.gallery.categories import GalleryCategory
-from vicp.gallery.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings
 from vicp.gallery.contents import write_identity_of
 from vicp.gallery.enrollment.writer import write_embeddings
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.indexed_nearest import IndexedNearest, SearchIndex, nearest_in_category
-from vicp.gallery.nearest import ExactNearest, exact_nearest
+from vicp.gallery.search.ann_index import LEAST_RECALL, _recall, nearest_others
+from vicp.gallery.search.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings
+from vicp.gallery.search.indexed_nearest import IndexedNearest, SearchIndex, nearest_in_category
+from vicp.gallery.search.nearest import ExactNearest, exact_nearest
 from vicp.gallery.store.database import change, create_gallery
 from vicp.gallery.store.tables import PHOTOS, PROMPTS, SCHEMAS
 

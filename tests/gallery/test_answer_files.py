@@ -16,8 +16,9 @@ from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import IdentificationReport
 from vicp.errors import ConfigError, DataError
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
+from vicp.gallery.recognition.identify import identify_photos
+from vicp.gallery.recognition.verify import verify_photos
 from vicp.gallery.report.answer_page import (
     photos_of_gallery,
     photos_of_table,
@@ -26,7 +27,6 @@ from vicp.gallery.report.answer_page import (
 )
 from vicp.gallery.report.answer_table import write_identifications_csv, write_verification_csv
 from vicp.gallery.report.patch_matches import match_patches, mutual_nearest
-from vicp.gallery.verify import verify_photos
 from vicp.runtime.photo_encoder import encoder_of
 
 

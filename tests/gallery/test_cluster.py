@@ -13,13 +13,13 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, DataError
-from vicp.gallery.category_search import Question
-from vicp.gallery.cluster import Grouping, cluster_photos
-from vicp.gallery.cluster_proposal import ClusterProposal, read_proposal, write_proposal
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import open_source, pair_table
-from vicp.gallery.verify import verify_photos
+from vicp.gallery.recognition.cluster import Grouping, cluster_photos
+from vicp.gallery.recognition.cluster_proposal import ClusterProposal, read_proposal, write_proposal
+from vicp.gallery.recognition.identify import identify_photos
+from vicp.gallery.recognition.verify import verify_photos
+from vicp.gallery.search.category_search import Question
 from vicp.runtime.photo_encoder import encoder_of
 
 

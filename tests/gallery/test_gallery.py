@@ -19,10 +19,10 @@ from vicp.data import loading
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import GalleryError
-from vicp.gallery.cluster_proposal import ClusterProposal, GroupedPhoto, read_proposal, write_proposal
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.routing import category_density, route
+from vicp.gallery.recognition.cluster_proposal import ClusterProposal, GroupedPhoto, read_proposal, write_proposal
+from vicp.gallery.search.routing import category_density, route
 
 
 def test_enrolling_again_adds_nothing_whatever_the_files_are_called(

@@ -15,10 +15,10 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.decisions.outcome import ErrorTargets, Identification
 from vicp.errors import ConfigError
-from vicp.gallery.category_search import NOBODY_LEFT
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.identify_together import moments_of
 from vicp.gallery.queries import query_tables
+from vicp.gallery.recognition.identify_together import moments_of
+from vicp.gallery.search.category_search import NOBODY_LEFT
 
 NAMES = ("ada", "ben", "cleo", "dora", "emil", "finn", "gita", "hugo")
 

@@ -15,11 +15,11 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.decisions.outcome import Basis, Candidate, ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.errors import ConfigError, DataError
-from vicp.gallery.category_search import Question
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
-from vicp.gallery.verify import verify_in_gallery, verify_photos
+from vicp.gallery.recognition.identify import identify_photos
+from vicp.gallery.recognition.verify import verify_in_gallery, verify_photos
+from vicp.gallery.search.category_search import Question
 from vicp.runtime.photo_encoder import encoder_of
 
 LOOSE = ErrorTargets(false_match_rate=0.5, confidence=0.5, false_new_rate=0.5)

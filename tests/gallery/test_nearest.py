@@ -6,8 +6,8 @@ import pytest
 
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
-from vicp.gallery.identity_search import best_impostor_similarities, group_by_identity, identity_similarities
-from vicp.gallery.nearest import nearest_in_table
+from vicp.gallery.search.identity_search import best_impostor_similarities, group_by_identity, identity_similarities
+from vicp.gallery.search.nearest import nearest_in_table
 
 
 def unit(*degrees: float) -> np.ndarray:

@@ -19,9 +19,9 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.data.support.support_file import read_support
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import pair_table, query_tables
-from vicp.gallery.verify import verify_photos
+from vicp.gallery.recognition.identify import identify_photos
+from vicp.gallery.recognition.verify import verify_photos
 from vicp.runtime.photo_encoder import encoder_of
 
 

@@ -16,11 +16,11 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.decisions.belief import Belief
 from vicp.decisions.outcome import ErrorTargets
-from vicp.gallery.category_search import Question
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.identify import identify_photos
 from vicp.gallery.queries import open_source, with_viewpoint
-from vicp.gallery.verify import verify_photos
+from vicp.gallery.recognition.identify import identify_photos
+from vicp.gallery.recognition.verify import verify_photos
+from vicp.gallery.search.category_search import Question
 from vicp.runtime.photo_encoder import encoder_of
 
 ALWAYS = ErrorTargets(false_match_rate=0.5, confidence=0.5, false_new_rate=0.5)

@@ -27,7 +27,7 @@ from vicp.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from vicp.gallery.cluster_proposal import ClusterProposal
+    from vicp.gallery.recognition.cluster_proposal import ClusterProposal
 
 MethodOption = Annotated[Literal["agglomerative", "hdbscan"], typer.Option(help="How photos are grouped.")]
 CutOption = Annotated[float, typer.Option(help="The P(same) from which two groups are one.")]
@@ -94,7 +94,7 @@ def cluster_gallery(
 
 def _finish(proposal: "ClusterProposal", out: Path | None, next_step: str, as_json: bool) -> None:
     """Write and print a proposal."""
-    from vicp.gallery.cluster_proposal import write_proposal
+    from vicp.gallery.recognition.cluster_proposal import write_proposal
 
     if out is not None:
         write_proposal(proposal, out)

@@ -46,7 +46,7 @@ def split(
     as_json: JsonOption = False,
 ) -> None:
     """Give photos another identity: out of one that was two, or out of a proposal of `cluster`."""
-    from vicp.gallery.cluster_proposal import read_proposal
+    from vicp.gallery.recognition.cluster_proposal import read_proposal
 
     given = photo or into is not None
     if (source is not None and given) or (source is None and (not photo or into is None)):

@@ -8,7 +8,7 @@ from vicp.decisions.sentences import basis_sentence, percent, range_in_words
 
 if TYPE_CHECKING:
     from vicp.decisions.outcome import Identification, IdentificationReport, Verification
-    from vicp.gallery.cluster_proposal import ClusterProposal, GroupedPhoto
+    from vicp.gallery.recognition.cluster_proposal import ClusterProposal, GroupedPhoto
 
 UNKNOWN_CATEGORY = "unknown"
 WIDTH = 80

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from vicp.cli.render import counted, identification_lines
 
 if TYPE_CHECKING:
-    from vicp.gallery.camtrap_fill import FillResult
     from vicp.gallery.enrollment.enroll import EnrollResult
     from vicp.gallery.enrollment.new_identity import NewIdentityResult
     from vicp.gallery.enrollment.reindex import ReindexResult
+    from vicp.gallery.export.camtrap_fill import FillResult
     from vicp.gallery.export.captures import CaptureHistories
     from vicp.gallery.export.wildbook import WildbookExport
     from vicp.gallery.labelling.labels import LabelResult

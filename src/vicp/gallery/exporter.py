@@ -8,8 +8,7 @@ from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
-from vicp.gallery.camtrap_fill import FillResult, fill_package
-from vicp.gallery.category_search import Question
+from vicp.gallery.export.camtrap_fill import FillResult, fill_package
 from vicp.gallery.export.captures import CaptureHistories, export_captures
 from vicp.gallery.export.fiftyone import export_fiftyone
 from vicp.gallery.export.hugging_face import export_hugging_face
@@ -17,6 +16,7 @@ from vicp.gallery.export.table import export_table
 from vicp.gallery.export.wildbook import WildbookExport, export_wildbook
 from vicp.gallery.labelling.labels import export_pairs
 from vicp.gallery.reader import GalleryReader
+from vicp.gallery.search.category_search import Question
 
 ExportLayout = Literal["table", "fiftyone", "hugging-face", "pairs"]
 

@@ -9,7 +9,6 @@ from vicp.data.inputs import Photos
 from vicp.decisions.outcome import ErrorTargets
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
-from vicp.gallery.ann_index import INDEX_ROWS, LEAST_RECALL, categories_to_index, index_category
 from vicp.gallery.categories import add_categories, write_prompt
 from vicp.gallery.editor import GalleryEditor
 from vicp.gallery.embedding_model import model_settings
@@ -18,6 +17,7 @@ from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, c
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.queries import PhotoSource, open_source, query_tables
+from vicp.gallery.search.ann_index import INDEX_ROWS, LEAST_RECALL, categories_to_index, index_category
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.database import create_gallery, read_gallery, unlock_gallery
 from vicp.gallery.store.tables import check_name

@@ -11,22 +11,22 @@ from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.gallery.categories import GalleryCategory, gallery_categories
-from vicp.gallery.category_search import Question
-from vicp.gallery.cluster import LEVEL, ClusterMethod, Grouping, cluster_gallery
-from vicp.gallery.cluster_proposal import ClusterProposal
 from vicp.gallery.contents import identities, photos
 from vicp.gallery.embedding_model import open_model
-from vicp.gallery.identify import identify_in_gallery
 from vicp.gallery.labelling.active_learning import Strategy
 from vicp.gallery.labelling.gallery_pairs import propose_in_gallery
 from vicp.gallery.labelling.proposals import PairProposals
 from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter
 from vicp.gallery.queries import PhotoSource, pair_table, query_tables
+from vicp.gallery.recognition.cluster import LEVEL, ClusterMethod, Grouping, cluster_gallery
+from vicp.gallery.recognition.cluster_proposal import ClusterProposal
+from vicp.gallery.recognition.identify import identify_in_gallery
+from vicp.gallery.recognition.verify import verify_in_gallery
+from vicp.gallery.search.category_search import Question
 from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.database import read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.verify import verify_in_gallery
 from vicp.runtime.photo_encoder import EncoderSource, PhotoEncoder, encoder_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pandas as pd
 from vicp.data.photos.fingerprints import PhotoFingerprint, photo_fingerprint
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
-from vicp.gallery.identify_together import moments_of
+from vicp.gallery.recognition.identify_together import moments_of
 from vicp.service.uploads import Upload
 
 AnswerPer = Literal["photo", "moment", "folder"]

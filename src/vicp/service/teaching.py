@@ -8,11 +8,11 @@ from vicp.decisions.outcome import InsufficientPairs
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.decisions.sentences import percent
 from vicp.gallery.categories import GalleryCategory, gallery_categories
-from vicp.gallery.category_rule import category_rule
 from vicp.gallery.contents import photos, quoted
 from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.indexed_nearest import nearest_in_category
+from vicp.gallery.search.category_rule import category_rule
+from vicp.gallery.search.indexed_nearest import nearest_in_category
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS
 from vicp.service.jobs import Job

@@ -12,7 +12,7 @@ from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
 from vicp.gallery.queries import NO_CATEGORY, with_categories
-from vicp.gallery.routing import choose_categories, embed_under_prompts
+from vicp.gallery.search.routing import choose_categories, embed_under_prompts
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import check_name

@@ -15,9 +15,9 @@ from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.decisions.sentences import percent, shortage_sentence
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import GalleryCategory, find_category, gallery_categories
-from vicp.gallery.category_rule import category_rule
 from vicp.gallery.contents import photos, set_aside_numbers
-from vicp.gallery.nearest import exact_nearest
+from vicp.gallery.search.category_rule import category_rule
+from vicp.gallery.search.nearest import exact_nearest
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.io import atomic_write
 

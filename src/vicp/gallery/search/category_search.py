@@ -21,9 +21,9 @@ from vicp.decisions.sentences import (
 )
 from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import ConfigError
-from vicp.gallery.category_rule import category_reference, category_rule
-from vicp.gallery.identity_search import best_impostor_similarities
-from vicp.gallery.nearest import ExactNearest, Nearest, SearchResult
+from vicp.gallery.search.category_rule import category_reference, category_rule
+from vicp.gallery.search.identity_search import best_impostor_similarities
+from vicp.gallery.search.nearest import ExactNearest, Nearest, SearchResult
 
 LISTED = 10  # individuals looked at closely, of which the likeliest are named
 NOBODY_LEFT = "cannot say: no photo of anybody with a name is among those to compare with"

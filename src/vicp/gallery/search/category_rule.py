@@ -5,7 +5,7 @@ from vicp.data.sides import of_two_sides
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.decisions.typicality import CategoryReference
-from vicp.gallery.nearest import Nearest
+from vicp.gallery.search.nearest import Nearest
 
 MAX_PHOTOS = 1000  # of a gallery without a prompt that are compared with each other
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.contents import matrix, photo_sides
-from vicp.gallery.identity_search import identity_order, sample_rows
-from vicp.gallery.nearest import (
+from vicp.gallery.search.identity_search import identity_order, sample_rows
+from vicp.gallery.search.nearest import (
     Codes,
     ExactNearest,
     Floats,

@@ -17,7 +17,7 @@ from vicp.data.photos.fingerprints import PhotoFingerprint, photo_fingerprint
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification
 from vicp.decisions.sentences import promise_sentence
-from vicp.gallery.category_search import LISTED, CategorySearch, QueryEmbeddings, Question
+from vicp.gallery.search.category_search import LISTED, CategorySearch, QueryEmbeddings, Question
 
 Codes = NDArray[np.int64]
 

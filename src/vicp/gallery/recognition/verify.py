@@ -15,10 +15,10 @@ from vicp.decisions.sentences import promise_sentence, two_sides_sentence, verif
 from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, find_category, gallery_categories
-from vicp.gallery.category_rule import category_reference, category_rule
-from vicp.gallery.category_search import DEFAULT_QUESTION, Question
-from vicp.gallery.indexed_nearest import nearest_in_category
-from vicp.gallery.routing import UNKNOWN, choose_categories
+from vicp.gallery.search.category_rule import category_reference, category_rule
+from vicp.gallery.search.category_search import DEFAULT_QUESTION, Question
+from vicp.gallery.search.indexed_nearest import nearest_in_category
+from vicp.gallery.search.routing import UNKNOWN, choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.engine import Pixels
 from vicp.runtime.photo_encoder import PhotoEncoder

@@ -14,7 +14,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.sides import side_codes
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.contents import embeddings_of, photo_sides, quoted, set_aside_numbers
-from vicp.gallery.identity_search import (
+from vicp.gallery.search.identity_search import (
     IdentityIndex,
     group_by_identity,
     identity_order,

@@ -17,12 +17,12 @@ from vicp.data.sides import side_codes
 from vicp.decisions.outcome import Identification, IdentificationReport
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
-from vicp.gallery.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
-from vicp.gallery.identify_together import identify_together, moments_of, most_common
-from vicp.gallery.indexed_nearest import nearest_in_category
-from vicp.gallery.nearest import ExactNearest, exact_nearest, nearest_in_table
 from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter, filtered_numbers
-from vicp.gallery.routing import choose_categories
+from vicp.gallery.recognition.identify_together import identify_together, moments_of, most_common
+from vicp.gallery.search.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
+from vicp.gallery.search.indexed_nearest import nearest_in_category
+from vicp.gallery.search.nearest import ExactNearest, exact_nearest, nearest_in_table
+from vicp.gallery.search.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.photo_encoder import PhotoEncoder
 

@@ -15,8 +15,8 @@ from vicp.data.sources.camtrap import package_photos
 from vicp.decisions.outcome import Identification
 from vicp.errors import DataError
 from vicp.gallery.categories import gallery_categories
-from vicp.gallery.category_search import DEFAULT_QUESTION, Question
-from vicp.gallery.identify import identify_in_gallery
+from vicp.gallery.recognition.identify import identify_in_gallery
+from vicp.gallery.search.category_search import DEFAULT_QUESTION, Question
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.photo_encoder import PhotoEncoder
 

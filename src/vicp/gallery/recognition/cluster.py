@@ -17,10 +17,10 @@ from vicp.decisions.rule import DEFAULT_TARGETS, DecisionRule
 from vicp.decisions.sentences import percent
 from vicp.errors import ConfigError, DataError, GalleryError
 from vicp.gallery.categories import gallery_categories
-from vicp.gallery.category_rule import category_rule
-from vicp.gallery.cluster_proposal import ClusterProposal, GroupedPhoto
 from vicp.gallery.contents import embedded_photos, photo_sides
-from vicp.gallery.nearest import ExactNearest, exact_nearest, nearest_in_table
+from vicp.gallery.recognition.cluster_proposal import ClusterProposal, GroupedPhoto
+from vicp.gallery.search.category_rule import category_rule
+from vicp.gallery.search.nearest import ExactNearest, exact_nearest, nearest_in_table
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.photo_encoder import PhotoEncoder
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.contents import embeddings_of
-from vicp.gallery.indexed_nearest import IndexedNearest, SearchIndex, indexed_nearest
-from vicp.gallery.nearest import Codes, Floats
+from vicp.gallery.search.indexed_nearest import IndexedNearest, SearchIndex, indexed_nearest
+from vicp.gallery.search.nearest import Codes, Floats
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.lance import num_cells
 from vicp.gallery.store.snapshot import Snapshot
