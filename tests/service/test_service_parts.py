@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from vicp.service.jobs import CancelledError, Job, Jobs
+from vicp.service.jobs.jobs import CancelledError, Job, Jobs
+from vicp.service.jobs.workers import Worker
 from vicp.service.problems import BusyError, ProblemError
 from vicp.service.uploads import safe_path
-from vicp.service.workers import Worker
 
 HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"  # dist/htmx.min.js of htmx.org 2.0.11 on npm
 

@@ -54,7 +54,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
 def _go_on(service: Service) -> None:
     """Add the photos that a server which was stopped had received."""
-    from vicp.service.adding import go_on
+    from vicp.service.jobs.adding import go_on
 
     for gallery in service.galleries.values():
         if gallery.exists:

@@ -16,11 +16,11 @@ from vicp.decisions.outcome import Identification
 from vicp.errors import DataError, VICPError
 from vicp.io import atomic_write
 from vicp.service.chosen_photos import ChosenPhotos
-from vicp.service.jobs import Job
+from vicp.service.jobs.jobs import Job
+from vicp.service.jobs.workers import Worker
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
 from vicp.service.uploads import Upload
-from vicp.service.workers import Worker
 
 _CHUNK = 4  # answers that are made at a time
 EVERY_PHOTO = ChosenPhotos()

@@ -6,17 +6,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vicp.errors import VICPError
-from vicp.service.begun_jobs import BegunJobs
 from vicp.service.chosen_photos import ChosenPhotos
-from vicp.service.jobs import Jobs
+from vicp.service.jobs.begun_jobs import BegunJobs
+from vicp.service.jobs.jobs import Jobs
+from vicp.service.jobs.workers import Worker
 from vicp.service.metrics import Metrics
 from vicp.service.problems import BusyError, NotReadyError, ProblemError
 from vicp.service.safety import Sessions
 from vicp.service.settings import ServiceSettings
-from vicp.service.workers import Worker
 
 if TYPE_CHECKING:
-    from vicp.service.review import ReviewQueue
+    from vicp.service.review.queue import ReviewQueue
     from vicp.service.served_gallery import ServedGallery
 
 _QUEUES = 64  # of questions that are kept
@@ -68,7 +68,7 @@ class Service:
 
     def review(self, gallery: "ServedGallery", chosen: ChosenPhotos) -> "ReviewQueue":
         """Return the open questions of a gallery about some of its photos."""
-        from vicp.service.review import ReviewQueue
+        from vicp.service.review.queue import ReviewQueue
 
         key = (gallery.name, chosen.query)
         if key not in self._queues and len(self._queues) >= _QUEUES:

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from vicp.service.api.context import ServiceParameter
 from vicp.service.api.schemas import JobInfo
-from vicp.service.jobs import Job
+from vicp.service.jobs.jobs import Job
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}/jobs/{job}", tags=["jobs"])
 

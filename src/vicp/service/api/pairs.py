@@ -19,11 +19,11 @@ from vicp.service.api.schemas import (
 )
 from vicp.service.chosen_photos import Chosen
 from vicp.service.problems import ProblemError
-from vicp.service.reviewing import apply_answer
+from vicp.service.review.answers import apply_answer
 
 if TYPE_CHECKING:
     from vicp.gallery.gallery import Gallery
-    from vicp.service.review import Comparison, Side
+    from vicp.service.review.queue import Comparison, Side
     from vicp.service.served_gallery import ServedGallery
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}", tags=["review"])

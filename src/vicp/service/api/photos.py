@@ -12,8 +12,8 @@ from vicp.io import encode_image, encode_thumbnail
 from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_number, encode_cursor, link_next
 from vicp.service.api.schemas import Accepted, NewName, PhotoInfo, PhotoPage, Written
-from vicp.service.begun_jobs import form_digest
 from vicp.service.chosen_photos import Chosen
+from vicp.service.jobs.begun_jobs import form_digest
 from vicp.service.problems import ProblemError
 from vicp.service.uploads import photo_form, receive_form
 
@@ -67,7 +67,7 @@ async def enroll(
     shows the individual of that name. An `Idempotency-Key` that comes again gives the job that it began.
     """
     from vicp.gallery.store.tables import check_name
-    from vicp.service.adding import Addition
+    from vicp.service.jobs.adding import Addition
 
     served = service.gallery(gallery)
     addition = Addition.new(served)

@@ -117,8 +117,8 @@ async def decide(
     identity: Annotated[str, Form()] = "",
 ) -> Response:
     """Keep what was decided of photos: they enter the gallery, unless they are skipped."""
-    from vicp.service.deciding import keep_photos
     from vicp.service.questions import Question
+    from vicp.service.review.decisions import keep_photos
 
     served = service.gallery(gallery)
     found = Question.find(served, question)
@@ -183,7 +183,7 @@ def _card(question: "Question", card: int, chosen: ChosenPhotos) -> dict[str, An
 
 def _shared(served: "ServedGallery", question: "Question", chosen: ChosenPhotos) -> dict[str, Any]:
     """Return what a card needs besides itself."""
-    from vicp.service.reviewing import free_name
+    from vicp.service.review.answers import free_name
 
     frame = served.frame(served.snapshot)
     return {

@@ -177,7 +177,7 @@ def last_change(served: "ServedGallery") -> dict[str, Any]:
 
 
 def _act(opened: "Gallery", served: "ServedGallery", action: Action, keys: list[str], to: str) -> Any:
-    from vicp.service.reviewing import free_name
+    from vicp.service.review.answers import free_name
 
     if action == "aside":
         return opened.set_aside(keys)

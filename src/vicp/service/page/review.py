@@ -10,7 +10,7 @@ from vicp.service.chosen_photos import Chosen, ChosenPhotos
 from vicp.service.page.render import render
 
 if TYPE_CHECKING:
-    from vicp.service.review import ReviewKind
+    from vicp.service.review.queue import ReviewKind
 
 router = APIRouter(prefix="/g/{gallery}/review", include_in_schema=False)
 

@@ -47,7 +47,7 @@ def add(request: Request, service: ServiceParameter, gallery: str) -> Response:
 @router.post("/g/{gallery}/add")
 async def begin(request: Request, service: ServiceParameter, gallery: str) -> dict[str, str]:
     """Begin to receive photos, and make the gallery where there is none."""
-    from vicp.service.adding import Addition
+    from vicp.service.jobs.adding import Addition
 
     served = service.place(gallery)
     if not served.exists:
@@ -58,7 +58,7 @@ async def begin(request: Request, service: ServiceParameter, gallery: str) -> di
 @router.post("/g/{gallery}/add/{addition}")
 async def send(request: Request, service: ServiceParameter, gallery: str, addition: str) -> dict[str, int]:
     """Receive some of the photos."""
-    from vicp.service.adding import Addition
+    from vicp.service.jobs.adding import Addition
 
     form = await receive_form(
         request, Addition.find(service.gallery(gallery), addition).photos, service.settings.limits
@@ -77,7 +77,7 @@ def done(
 ) -> dict[str, str]:
     """Add the photos that were received."""
     from vicp.gallery.store.tables import check_name
-    from vicp.service.adding import Addition
+    from vicp.service.jobs.adding import Addition
 
     served = service.gallery(gallery)
     if not category.strip():

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/g/{gallery}/teach", include_in_schema=False)
 @router.get("")
 def teach(request: Request, service: ServiceParameter, gallery: str) -> Response:
     """Show what each category was taught, and what is missing."""
-    from vicp.service.teaching import lessons
+    from vicp.service.jobs.teaching import lessons
 
     served = service.gallery(gallery)
     snapshot = served.snapshot
@@ -32,7 +32,7 @@ def begin(
 ) -> Response:
     """Teach a category from its labels or its names."""
     from vicp.gallery.categories import find_category
-    from vicp.service.teaching import start_teaching
+    from vicp.service.jobs.teaching import start_teaching
 
     served = service.gallery(gallery)
     find_category(served.snapshot, category)
