@@ -6,7 +6,7 @@ from pathlib import Path
 from vicp.adapt.prompt import Choice, Prompt
 from vicp.adapt.recipe import Null
 from vicp.adapt.teach import SuspectPair, TeachResult
-from vicp.cli.render_teach import teach_facts, teach_lines
+from vicp.cli.render.teach import teach_facts, teach_lines
 
 
 def result() -> TeachResult:

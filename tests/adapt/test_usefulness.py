@@ -14,7 +14,7 @@ from vicp.adapt.load import make_embedder
 from vicp.adapt.prompt import Prompt, Usefulness
 from vicp.adapt.recipe import Null, TunedPrompt, Whitening
 from vicp.adapt.selection.usefulness import measure_usefulness
-from vicp.cli.render_teach import usefulness_sentence
+from vicp.cli.render.teach import usefulness_sentence
 from vicp.model.build import PRESETS, build_model
 
 

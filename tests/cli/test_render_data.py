@@ -1,4 +1,4 @@
-from vicp.cli.render_data import check_lines, leak_lines, split_lines
+from vicp.cli.render.data import check_lines, leak_lines, split_lines
 from vicp.data.audit.check import CheckReport, GroupCounts
 from vicp.data.audit.leaks import IdentityLeak, Leaks, PhotoLeak
 from vicp.data.records import BadPhoto

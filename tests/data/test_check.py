@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from tests.helpers.photos import blob_photo
 
-from vicp.cli.render_data import check_lines
+from vicp.cli.render.data import check_lines
 from vicp.data.audit.check import CheckReport, GroupCounts, check_source
 from vicp.data.audit.leaks import IdentityLeak, Leaks, PhotoLeak
 

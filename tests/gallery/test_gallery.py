@@ -14,7 +14,7 @@ from tests.helpers.photos import blob_photo
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.cli.render import cluster_lines
+from vicp.cli.render.answers import cluster_lines
 from vicp.data import loading
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos

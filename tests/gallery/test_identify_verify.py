@@ -10,7 +10,7 @@ from tests.gallery.conftest import COLOURS, write_photos
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.cli.render import report_lines, verification_lines
+from vicp.cli.render.answers import report_lines, verification_lines
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.decisions.outcome import Basis, Candidate, ErrorTargets, Identification, IdentificationReport, Verification

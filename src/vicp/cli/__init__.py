@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli import gallery as gallery_commands
-from vicp.cli import gallery_edit, gallery_export
 from vicp.cli.camtrap import camtrap_darwin_core, camtrap_fill
 from vicp.cli.cluster import cluster, cluster_gallery
 from vicp.cli.data import data_check, data_split
 from vicp.cli.evaluation import evaluate
 from vicp.cli.export import export
+from vicp.cli.gallery import edit as gallery_edit
+from vicp.cli.gallery import export as gallery_export
+from vicp.cli.gallery import photos as gallery_photos
 from vicp.cli.hub import pull, push
 from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import demo, identify, teach, verify
@@ -75,11 +76,11 @@ for _command in (
 gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
 app.add_typer(gallery_app, name="gallery")
 for _gallery_command in (
-    gallery_commands.create,
-    gallery_commands.enroll,
-    gallery_commands.identify,
-    gallery_commands.verify,
-    gallery_commands.new,
+    gallery_photos.create,
+    gallery_photos.enroll,
+    gallery_photos.identify,
+    gallery_photos.verify,
+    gallery_photos.new,
     gallery_edit.merge,
     gallery_edit.split,
     gallery_edit.label,
@@ -90,7 +91,7 @@ for _gallery_command in (
     gallery_edit.log,
     gallery_edit.undo,
     gallery_edit.restore,
-    gallery_commands.reindex,
+    gallery_photos.reindex,
     gallery_edit.compact,
     gallery_edit.unlock,
 ):

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli.gallery import CategoryOption, embedding
+from vicp.cli.gallery.photos import CategoryOption, embedding
 from vicp.cli.paths import check_out_file
-from vicp.cli.render_gallery import fill_lines
+from vicp.cli.render.gallery import fill_lines
 from vicp.cli.shared import (
     CacheOption,
     ConfidenceOption,

@@ -8,7 +8,7 @@ import typer
 
 import vicp
 from vicp.cli.paths import CropOptions, check_out_file, open_known
-from vicp.cli.render import cluster_lines, wrapped
+from vicp.cli.render.answers import cluster_lines, wrapped
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,

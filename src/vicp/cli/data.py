@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from vicp.cli.paths import CropOptions, check_out_file, column_names, open_known
-from vicp.cli.render_data import check_lines, split_lines
+from vicp.cli.render.data import check_lines, split_lines
 from vicp.cli.shared import (
     BoxesOption,
     ColumnOption,

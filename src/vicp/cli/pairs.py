@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from vicp.cli.paths import CropOptions, check_out_file, open_known
-from vicp.cli.render import counted
-from vicp.cli.render_gallery import add_pairs_lines, proposal_lines
+from vicp.cli.render.answers import counted
+from vicp.cli.render.gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,

@@ -26,8 +26,8 @@ from vicp.cli.paths import (
     open_pair,
     open_queries,
 )
-from vicp.cli.render import report_lines, verification_lines
-from vicp.cli.render_teach import teach_facts, teach_lines
+from vicp.cli.render.answers import report_lines, verification_lines
+from vicp.cli.render.teach import teach_facts, teach_lines
 from vicp.cli.shared import (
     AdaptOption,
     AnyModelOption,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli.gallery import AuthorOption
+from vicp.cli.gallery.photos import AuthorOption
 
 
 def serve(

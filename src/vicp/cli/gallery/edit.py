@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.gallery import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
-from vicp.cli.render_gallery import change_lines, compaction_lines, label_lines, log_lines, stats_lines
+from vicp.cli.gallery.photos import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
+from vicp.cli.render.gallery import change_lines, compaction_lines, label_lines, log_lines, stats_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.gallery import CategoryOption, GalleryArgument
-from vicp.cli.render_gallery import capture_lines, wildbook_lines
+from vicp.cli.gallery.photos import CategoryOption, GalleryArgument
+from vicp.cli.render.gallery import capture_lines, wildbook_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
 

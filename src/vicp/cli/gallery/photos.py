@@ -18,8 +18,8 @@ from vicp.cli.answers import (
     write_verification_files,
 )
 from vicp.cli.paths import CropOptions, open_known, open_pair, open_queries
-from vicp.cli.render import report_lines, verification_lines
-from vicp.cli.render_gallery import enroll_lines, new_identity_lines, reindex_lines
+from vicp.cli.render.answers import report_lines, verification_lines
+from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
     AnyModelOption,
     BackboneOption,

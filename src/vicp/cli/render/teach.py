@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vicp.cli.render import counted, wrapped
+from vicp.cli.render.answers import counted, wrapped
 
 if TYPE_CHECKING:
     from vicp.adapt.prompt import Usefulness
