@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -26,6 +27,8 @@ LEVELS = (
 )
 LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}
 MODULES = sorted((SOURCE / "vicp").rglob("*.py"))
+MOST_MODULES = 15
+"""Of one folder; beyond that a package is missing."""
 
 
 def part_of(module: str) -> str:
@@ -134,6 +137,11 @@ def test_importing_is_light(module: str) -> None:
     script = f"import sys, {module}; print([m for m in ('torch', 'transformers', 'pandas') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_no_folder_is_crowded() -> None:
+    modules = Counter(str(file.parent.relative_to(SOURCE)) for file in MODULES if file.name != "__init__.py")
+    assert {folder: number for folder, number in modules.items() if number > MOST_MODULES} == {}
 
 
 def test_no_drawers() -> None:
