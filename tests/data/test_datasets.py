@@ -9,6 +9,7 @@ import pytest
 from vicp.data.sources import open_photos
 from vicp.data.sources.datasets.cute import read_cute
 from vicp.data.sources.datasets.market import read_market, read_msmt17, read_veri
+from vicp.data.sources.options import ReadOptions
 from vicp.data.sources.tables.metadata import read_metadata
 from vicp.errors import DataError
 
@@ -39,7 +40,7 @@ def test_market_bad_photos(market: Path, lay_out: LayOut) -> None:
         read_market(market)
     assert "(query/0002_c3s1_000001_00.jpg): identity 0002 is in two splits, train and query" in str(caught.value)
     assert "(bounding_box_test/picture.jpg): its name is not as expected" in str(caught.value)
-    assert len(read_market(market, skip_bad=True)) == 6
+    assert len(read_market(market, ReadOptions(skip_bad=True))) == 6
     (market / "query").rename(market / "queries")
     with pytest.raises(DataError, match="no folder query, expected bounding_box_train, query, bounding_box_test"):
         read_market(market)
@@ -53,7 +54,7 @@ def test_veri(tmp_path: Path, lay_out: LayOut) -> None:
     assert table.identities == ("vehicle/0001", "vehicle/0002", "vehicle/0002", "vehicle/0005")
     assert list(table.frame["split"]) == ["train", "query", "gallery", "gallery"]
     assert list(table.frame["camera"]) == ["001", "002", "002", "003"]
-    assert read_veri(tmp_path, category="car").categories == ("car",)
+    assert read_veri(tmp_path, ReadOptions(category="car")).categories == ("car",)
 
 
 def test_msmt17(msmt17: Path) -> None:
@@ -95,11 +96,11 @@ def test_cute(tmp_path: Path, above: str, lay_out: LayOut) -> None:
         ["apple", "2", "test", "left light"],
         ["light", "1", "test", "wild"],
     ]
-    assert read_cute(tmp_path, category="light").identities == ("light/1",)
+    assert read_cute(tmp_path, ReadOptions(category="light")).identities == ("light/1",)
     lay_out(tmp_path, "stray.jpg", "pear/1.jpg")
     with pytest.raises(DataError, match=r"2 photos .*\(pear/1\.jpg\): not placed as <category>/<identity>/<condition>"):
         read_cute(tmp_path)
-    assert len(read_cute(tmp_path, skip_bad=True)) == 4
+    assert len(read_cute(tmp_path, ReadOptions(skip_bad=True))) == 4
 
 
 def test_wildlife(wildlife: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -112,8 +113,8 @@ def test_wildlife(wildlife: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert list(table.frame["viewpoint"]) == ["left", ""]
     assert "1 photo named 'unknown', a word for nobody: it is left out" in caplog.text
     assert table.photo_bytes(0) == b""
-    assert read_metadata(wildlife, category="turtle").categories == ("turtle",)
-    assert list(read_metadata(wildlife, need_identity=False).frame["identity"]) == ["t001", None, "t002"]
+    assert read_metadata(wildlife, ReadOptions(category="turtle")).categories == ("turtle",)
+    assert list(read_metadata(wildlife, ReadOptions(need_identity=False)).frame["identity"]) == ["t001", None, "t002"]
 
 
 def test_wildlife_species_and_bad_rows(wildlife: Path, write: Write) -> None:
@@ -123,10 +124,10 @@ def test_wildlife_species_and_bad_rows(wildlife: Path, write: Write) -> None:
         read_metadata(wildlife)
     assert "row 2 (b.jpg): no identity" in str(caught.value)
     assert "row 4 (a.jpg): the same path as row 1" in str(caught.value)
-    table = read_metadata(wildlife, skip_bad=True)
+    table = read_metadata(wildlife, ReadOptions(skip_bad=True))
     assert table.identities == ("zebra/1", "lion/1")
     assert len(table.skipped) == 2
-    assert read_metadata(wildlife, category="lion", skip_bad=True).identities == ("lion/1",)
+    assert read_metadata(wildlife, ReadOptions(category="lion", skip_bad=True)).identities == ("lion/1",)
     write(wildlife, "metadata.csv", "identity,path", "unknown,a.jpg")
     with pytest.raises(DataError, match=r"'unknown', a word for nobody: .*no photo is left"):
         read_metadata(wildlife)

@@ -9,6 +9,7 @@ import pytest
 from vicp.data.records import PhotoTable
 from vicp.data.sources.datasets.petface import FAMILIES, read_petface, read_verification
 from vicp.data.sources.datasets.shopid10k import FOLDS, fold_of, read_shopid10k
+from vicp.data.sources.options import ReadOptions
 from vicp.errors import DataError
 
 LayOut = Callable[..., Path]
@@ -59,7 +60,7 @@ def test_petface_bad_photos_are_collected(petface: Path, lay_out: LayOut, write:
         "; and 2 more",
     ):
         assert part in str(caught.value)
-    table = read_petface(petface, skip_bad=True)
+    table = read_petface(petface, ReadOptions(skip_bad=True))
     assert [bad.row for bad in table.skipped] == [4, 5, 10, 11, 12, 14, 15]
     assert list(table.frame["row"]) == [1, 2, 3, 6, 7, 8, 9, 13]
 
@@ -75,7 +76,7 @@ def test_petface_an_identity_in_two_splits(petface: Path, lay_out: LayOut, write
     assert "(images/cat/000001/02.png): identity 000001 is in two splits, reidentification and test" in str(
         caught.value
     )
-    left = column(read_petface(petface, skip_bad=True), "split")
+    left = column(read_petface(petface, ReadOptions(skip_bad=True)), "split")
     assert left["images/cat/000001/00.png"] == "train"
     assert "images/cat/000001/02.png" not in left
 
@@ -85,7 +86,7 @@ def test_petface_a_test_photo_of_the_closed_set_is_not_trained_on(
 ) -> None:
     write(petface, "split/cat/train.csv", "filename,label", "000000/00.png,0", "000000/01.png,0", "000001/00.png,1")
     with caplog.at_level(logging.WARNING):
-        table = read_petface(petface, category="cat")
+        table = read_petface(petface, ReadOptions(category="cat"))
     assert table.frame["path"].is_unique
     assert column(table, "split")["images/cat/000000/01.png"] == "reidentification"
     assert "cat: 1 photos of train.csv are test photos of reidentification.csv" in caplog.text
@@ -96,9 +97,9 @@ def test_petface_families(petface: Path, caplog: pytest.LogCaptureFixture, write
     with caplog.at_level(logging.WARNING):
         assert read_petface(petface).categories == ("cat", "dog")
     assert "lists without photos, passed over: pig" in caplog.text
-    assert list(read_petface(petface, category="dog").frame["row"]) == [1, 2]
+    assert list(read_petface(petface, ReadOptions(category="dog")).frame["row"]) == [1, 2]
     with pytest.raises(DataError, match="no category 'catt', did you mean 'cat'"):
-        read_petface(petface, category="catt")
+        read_petface(petface, ReadOptions(category="catt"))
     write(petface, "split/dog/train.csv", "file,label", "dog/000000/00.png,0")
     with pytest.raises(DataError, match=r"train\.csv: no column 'filename', did you mean 'file'"):
         read_petface(petface)
@@ -137,7 +138,7 @@ def test_shopid10k(shopid10k: Path, fold: int | None, bottles: list[str], hats: 
     assert table.identities[0] == "beverage_bottle/00018_00002"
     assert list(table.frame["split"]) == bottles + hats
     assert list(table.frame["fold"]) == ["2"] * 4 + ["1"] * 3
-    assert list(read_shopid10k(shopid10k, fold=fold, category="hat").frame["split"]) == hats
+    assert list(read_shopid10k(shopid10k, ReadOptions(category="hat"), fold=fold).frame["split"]) == hats
 
 
 def test_shopid10k_pairs_and_folds(shopid10k: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from vicp.data.sources import open_photos
 from vicp.data.sources.folders.folder import read_folder
+from vicp.data.sources.options import ReadOptions
 from vicp.data.sources.tables.table import read_table
 from vicp.errors import DataError
 
@@ -38,21 +39,21 @@ def test_folder_of_categories(tmp_path: Path) -> None:
     assert list(photos.frame["path"]) == ["cat/tom/2.jpg", "cat/tom/10.JPG", "shoe/left boot/été 猫.png"]
     assert photos.identities == ("cat/tom", "cat/tom", "shoe/left boot")
     assert photos.photo_bytes(2).startswith(b"\x89PNG")
-    assert read_folder(tmp_path, category="cat").categories == ("cat",)
+    assert read_folder(tmp_path, ReadOptions(category="cat")).categories == ("cat",)
     with pytest.raises(DataError, match="no category 'cats', did you mean 'cat'"):
-        read_folder(tmp_path, category="cats")
+        read_folder(tmp_path, ReadOptions(category="cats"))
 
 
 def test_folder_of_identities(tmp_path: Path) -> None:
     photo(tmp_path / "tom" / "1.jpg")
     photo(tmp_path / "0007" / "1.jpg")
     assert read_folder(tmp_path).identities == ("photos/0007", "photos/tom")
-    assert read_folder(tmp_path, category="cat").identities == ("cat/0007", "cat/tom")
+    assert read_folder(tmp_path, ReadOptions(category="cat")).identities == ("cat/0007", "cat/tom")
 
 
 def test_flat_folder_only_without_identities(tmp_path: Path) -> None:
     photo(tmp_path / "1.jpg")
-    assert read_folder(tmp_path, need_identity=False).frame["identity"].tolist() == [None]
+    assert read_folder(tmp_path, ReadOptions(need_identity=False)).frame["identity"].tolist() == [None]
     with pytest.raises(DataError, match=r"the 1 photos have no identities, expected .*make a folder per identity"):
         read_folder(tmp_path)
 
@@ -60,7 +61,7 @@ def test_flat_folder_only_without_identities(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "HEIF"])
 def test_every_photo_ending(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"a.{suffix}").write_bytes(b"")
-    assert len(read_folder(tmp_path, need_identity=False)) == 1
+    assert len(read_folder(tmp_path, ReadOptions(need_identity=False))) == 1
 
 
 def test_other_files_are_ignored_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -87,7 +88,7 @@ def test_mixed_depths_name_the_odd_ones(tmp_path: Path) -> None:
         read_folder(tmp_path)
     assert "row 1 (cat/tom/3.jpg): not placed as most photos here are (identity/photo)" in str(caught.value)
     assert "(stray.jpg)" in str(caught.value)
-    photos = read_folder(tmp_path, skip_bad=True)
+    photos = read_folder(tmp_path, ReadOptions(skip_bad=True))
     assert list(photos.frame["path"]) == ["tom/1.jpg", "tom/2.jpg"]
     assert [bad.path for bad in photos.skipped] == ["cat/tom/3.jpg", "stray.jpg"]
 
@@ -148,7 +149,7 @@ def test_csv(tmp_path: Path) -> None:
 )
 def test_csv_identities_stay_text(tmp_path: Path, written: list[str], read: list[str]) -> None:
     rows = "".join(f"{i}.jpg,{identity}\n" for i, identity in enumerate(written))
-    photos = read_table(csv(tmp_path / "a.csv", "path,identity\n" + rows), category="cat")
+    photos = read_table(csv(tmp_path / "a.csv", "path,identity\n" + rows), ReadOptions(category="cat"))
     assert list(photos.frame["identity"]) == read
     assert photos.categories == ("cat",)
 
@@ -187,10 +188,10 @@ def test_rows_without_identity_are_listed_or_skipped(tmp_path: Path, suffix: str
         frame.to_parquet(path)
     with pytest.raises(DataError, match=r"a\.\w+: 1 photo cannot be used: row 2 \(b.jpg\): no identity\. .*--skip-bad"):
         read_table(path)
-    photos = read_table(path, skip_bad=True)
+    photos = read_table(path, ReadOptions(skip_bad=True))
     assert photos.identities == ("photos/1", "photos/3")
     assert [(bad.row, bad.reason) for bad in photos.skipped] == [(2, "no identity")]
-    assert read_table(path, need_identity=False).frame["identity"].tolist() == ["1", None, "3"]
+    assert read_table(path, ReadOptions(need_identity=False)).frame["identity"].tolist() == ["1", None, "3"]
 
 
 def test_all_bad_rows_in_one_message(tmp_path: Path) -> None:

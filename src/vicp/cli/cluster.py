@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import vicp
-from vicp.cli.paths import CropOptions, check_out_file, open_known
+from vicp.cli.paths import check_out_file
 from vicp.cli.render.answers import cluster_lines, wrapped
 from vicp.cli.shared import (
     AnyModelOption,
@@ -25,6 +25,7 @@ from vicp.cli.shared import (
     open_model,
     print_result,
 )
+from vicp.cli.sources import SourceOptions
 
 if TYPE_CHECKING:
     from vicp.gallery.recognition.cluster_proposal import ClusterProposal
@@ -65,8 +66,8 @@ def cluster(
 ) -> None:
     """Group photos without a name into individuals, by what `vicp verify` says of each two of them."""
     loaded = load_prompt(prompt)
-    crops = CropOptions(boxes, min_confidence, margin)
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    table = given.open(photos, need_identity=False, skip_bad=skip_bad)
     check_out_file(out, ".csv")
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.paths import CropOptions, check_out_file, column_names, open_known
+from vicp.cli.paths import check_out_file
 from vicp.cli.render.data import check_lines, split_lines
 from vicp.cli.shared import (
     BoxesOption,
@@ -19,6 +19,7 @@ from vicp.cli.shared import (
     SkipBadOption,
     print_result,
 )
+from vicp.cli.sources import SourceOptions
 from vicp.progress import progress_bar
 
 
@@ -34,11 +35,9 @@ def data_check(
     """Read every photo: what is there, what cannot be used, what leaks between splits; exit 1 on either of these."""
     from vicp.data.audit.check import check_source
 
-    crops = CropOptions(boxes, min_confidence, margin)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
     with progress_bar("Checking") as progress:
-        report = check_source(
-            photos, progress=progress, columns=column_names(column), folders=folders, boxes=crops.of(photos)
-        )
+        report = check_source(photos, given.of(photos), progress=progress)
     print_result(asdict(report), check_lines(report), as_json)
     if not report.passed:
         raise typer.Exit(1)
@@ -68,8 +67,8 @@ def data_split(
     from vicp.data.write import write_table
 
     check_out_file(out, ".csv", ".parquet", ".pq")
-    crops = CropOptions(boxes, min_confidence, margin)
-    table = open_known(photos, column, folders, skip_bad=skip_bad, crops=crops)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    table = given.open(photos, skip_bad=skip_bad)
     table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
     write_table(table, out, source=photos)
     print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.paths import CropOptions, check_out_folder, column_names
+from vicp.cli.paths import check_out_folder
 from vicp.cli.shared import (
     BoxesOption,
     ColumnOption,
@@ -23,6 +23,7 @@ from vicp.cli.shared import (
     quiet_loading,
     split_names,
 )
+from vicp.cli.sources import SourceOptions
 from vicp.errors import ConfigError
 from vicp.progress import progress_bar
 
@@ -99,12 +100,11 @@ def evaluate(
 
     check_out_folder(out)
     quiet_loading()
-    given = [option is not None for option in (column, folders, boxes, min_confidence, margin)]
-    if photos is None and (any(given) or skip_bad):
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    if photos is None and (given.any_given or skip_bad):
         raise ConfigError(
             "--column, --folders, --boxes and --skip-bad are of photos; the procedural world is drawn: give --photos"
         )
-    crops = CropOptions(boxes, min_confidence, margin)
     with going_on(), progress_bar("Evaluating") as progress:
         report = vicp.evaluate(
             method,
@@ -125,9 +125,9 @@ def evaluate(
             published=published,
             out=out,
             seed=seed,
-            columns=None if column is None else column_names(column),
+            columns=given.columns,
             folders=folders,
-            boxes=None if photos is None else crops.of(photos),
+            boxes=None if photos is None else given.boxes_of(photos),
             skip_bad=skip_bad,
             command=shlex.join(["vicp", *sys.argv[1:]]),
             progress=progress,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.paths import CropOptions, check_out_file, open_known
+from vicp.cli.paths import check_out_file
 from vicp.cli.render.answers import counted
 from vicp.cli.render.gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
@@ -26,6 +26,7 @@ from vicp.cli.shared import (
     open_model,
     print_result,
 )
+from vicp.cli.sources import SourceOptions
 
 PhotosArgument = Annotated[
     Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table; nobody need be named.")
@@ -82,8 +83,8 @@ def pairs_next(
     check_out_file(out, ".csv")
     check_out_file(sheet, option="--sheet")
     check_out_file(label_studio, ".json", option="--label-studio")
-    crops = CropOptions(boxes, min_confidence, margin)
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    table = given.open(photos, need_identity=False, skip_bad=skip_bad)
     taught = load_prompt(prompt)
     with open_model(model, backbone, prompts=[taught], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         proposals = propose_from(
@@ -128,7 +129,7 @@ def pairs_add(
     """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    crops = CropOptions(boxes, min_confidence, margin)
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, crops=crops)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    table = given.open(photos, need_identity=False, skip_bad=skip_bad)
     result = add_pairs(labelled, to, table, skip_bad=skip_bad, use_names=not no_names)
     print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

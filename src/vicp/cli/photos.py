@@ -17,15 +17,7 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
-from vicp.cli.paths import (
-    CropOptions,
-    check_file,
-    check_out_file,
-    check_out_folder,
-    open_known,
-    open_pair,
-    open_queries,
-)
+from vicp.cli.paths import check_file, check_out_file, check_out_folder
 from vicp.cli.render.answers import report_lines, verification_lines
 from vicp.cli.render.teach import teach_facts, teach_lines
 from vicp.cli.shared import (
@@ -54,6 +46,7 @@ from vicp.cli.shared import (
     open_model,
     print_result,
 )
+from vicp.cli.sources import SourceOptions, open_pair, open_queries
 from vicp.errors import ConfigError
 
 
@@ -83,8 +76,8 @@ def teach(
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     check_out_file(target)
     check_file(support, "labelled pairs")
-    crops = CropOptions(boxes, min_confidence, margin)
-    table = open_known(photos, column, folders, need_identity=support is None, skip_bad=skip_bad, crops=crops)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    table = given.open(photos, need_identity=support is None, skip_bad=skip_bad)
     with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
         taught = opened.teach_and_report(
             table, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
@@ -122,8 +115,8 @@ def identify(
 
     check_answer_files(report, csv, label_studio)
     targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
-    known = open_known(gallery, column, folders, skip_bad=skip_bad)
-    crops = CropOptions(boxes, min_confidence, margin)
+    known = SourceOptions(column, folders).open(gallery, skip_bad=skip_bad)
+    crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
     queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine

@@ -11,8 +11,9 @@ from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos, without
 from vicp.data.photos.fingerprints import photo_fingerprint
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, nearest
-from vicp.data.sources import open_photos
+from vicp.data.sources import read_source
 from vicp.data.sources.detections import BoxFile
+from vicp.data.sources.options import ReadOptions
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
 from vicp.evaluation.methods import Method, check_supported, checkpoint_name, find_method, has_verifier, make_methods
@@ -117,9 +118,8 @@ def evaluate(
     opened = make_methods(methods)
     if published is not None:
         read_published(published)  # before hours have passed
-    table, name, moments = _open_source(
-        photos, seed=seed, columns=columns, folders=folders, boxes=boxes, skip_bad=skip_bad
-    )
+    options = ReadOptions(columns=columns, folders=folders, boxes=boxes, skip_bad=skip_bad)
+    table, name, moments = _open_source(photos, options, seed=seed)
     source = Path(photos) if isinstance(photos, str | Path) else None
     return run_evaluation(config, opened, table, source=source, name=name, moments=moments, progress=progress)
 
@@ -213,29 +213,22 @@ def _moments(config: EvaluationConfig, table: PhotoTable, moments: Rows | None) 
 
 
 def _open_source(
-    photos: str | Path | PhotoTable | None,
-    *,
-    seed: int,
-    columns: Mapping[str, str] | None,
-    folders: str | None,
-    boxes: str | Path | BoxFile | None,
-    skip_bad: bool,
+    photos: str | Path | PhotoTable | None, options: ReadOptions, *, seed: int
 ) -> tuple[PhotoTable, str, Rows | None]:
     """Return the photos to evaluate, their name, and their moments where they are known; all can be decoded.
 
     Raises:
-        ConfigError: `columns`, `folders` or `boxes` for photos that are read already or drawn.
+        ConfigError: Columns, folders or boxes for photos that are read already or drawn.
         DataError: Photos that cannot be used.
     """
-    if not isinstance(photos, str | Path) and (columns or folders or boxes):
+    if not isinstance(photos, str | Path) and (options.columns or options.folders or options.boxes):
         raise ConfigError("columns, folders and boxes say how to read a table or folder: give its path as photos")
     if photos is None:
         table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
         return table, WORLD_NAME, np.arange(len(table))  # each drawn photo is another moment
     if isinstance(photos, PhotoTable):
         return photos, "photos in memory", None
-    opened = open_photos(photos, columns=columns, folders=folders, boxes=boxes, skip_bad=skip_bad)
-    table, moments = usable_photos(opened, skip_bad=skip_bad)
+    table, moments = usable_photos(read_source(Path(photos), options), skip_bad=options.skip_bad)
     return table, Path(photos).name, moments
 
 

@@ -17,7 +17,6 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
-from vicp.cli.paths import CropOptions, open_known, open_pair, open_queries
 from vicp.cli.render.answers import report_lines, verification_lines
 from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
@@ -44,6 +43,7 @@ from vicp.cli.shared import (
     open_model,
     print_result,
 )
+from vicp.cli.sources import SourceOptions, open_pair, open_queries
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def enroll(
     if route and category is not None:
         raise ConfigError("--category says what the photos show, and --route lets prompts decide: give one of the two")
     prompts, embed = load_prompts(prompt), _workers(ray, workers)
-    crops = CropOptions(boxes, min_confidence, margin)
-    table = open_known(photos, column, folders, need_identity=False, skip_bad=skip_bad, category=category, crops=crops)
+    given = SourceOptions(column, folders, boxes, min_confidence, margin)
+    table = given.open(photos, need_identity=False, skip_bad=skip_bad, category=category)
     with (
         going_on(),
         embedding(
@@ -156,7 +156,7 @@ def identify(
         raise ConfigError("--no-unknown has no effect with --category, which no photo is asked to fit: leave it out")
     check_answer_files(report, csv, label_studio)
     targets = error_targets(false_match_rate, confidence)
-    crops = CropOptions(boxes, min_confidence, margin)
+    crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
     queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         found = opened.identify(
@@ -225,7 +225,7 @@ def new(
 ) -> None:
     """Enroll photos of one individual that is not in the gallery; refused where the gallery recognises it."""
     targets = error_targets(false_match_rate, confidence)
-    crops = CropOptions(boxes, min_confidence, margin)
+    crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
     queries = open_queries(photo, skip_bad=skip_bad, crops=crops)
     with (
         going_on(),

@@ -1,8 +1,6 @@
 """Check a source of photos before it is used: what it holds, what cannot be used, what leaks between its splits."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,8 @@ from vicp.data.moments import moment_codes
 from vicp.data.photo_check import read_photos
 from vicp.data.photos.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
 from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, check_enough
-from vicp.data.sources import open_photos
-from vicp.data.sources.detections import BoxFile
+from vicp.data.sources import read_source
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.errors import DataError
 from vicp.progress import Progress
 
@@ -78,26 +76,22 @@ class CheckReport:
 
 def check_source(
     source: Path,
+    options: ReadOptions = DEFAULTS,
     *,
     progress: Progress,
-    columns: Mapping[str, str] | None = None,
-    folders: str | None = None,
-    boxes: BoxFile | None = None,
 ) -> CheckReport:
     """Return the report on a source, of which the table and every photo are read once.
 
     Args:
         source: A folder of photos, or a CSV or Parquet table.
+        options: How it is read; bad photos are reported, not raised.
         progress: Called with photos done and photos in all.
-        columns: See `open_photos`.
-        folders: See `open_photos`.
-        boxes: See `open_photos`.
 
     Raises:
         ConfigError: See `open_photos`.
         DataError: There is no such source, or nothing in it can be used.
     """
-    table, warning = _open(partial(open_photos, source, skip_bad=True, columns=columns, folders=folders, boxes=boxes))
+    table, warning = _open(source, replace(options, skip_bad=True))
     damaged: list[BadPhoto] = []
     good = list(read_photos(table, _look_at, progress=progress, bad=damaged))
     remarks = [remark for index, (_, said) in good for remark in table.remarks_on(index, said)]
@@ -123,13 +117,13 @@ def check_source(
     )
 
 
-def _open(open_source: Callable[..., PhotoTable]) -> tuple[PhotoTable, str]:
+def _open(source: Path, options: ReadOptions) -> tuple[PhotoTable, str]:
     """Return the table of a source, and why it has no identities: it can still be a gallery's queries."""
     try:
-        return open_source(), ""
+        return read_source(source, options), ""
     except DataError as error:
         try:
-            return open_source(need_identity=False), str(error)
+            return read_source(source, replace(options, need_identity=False)), str(error)
         except DataError:
             raise error from None  # which names all that is missing
 

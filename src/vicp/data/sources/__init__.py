@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR
 
@@ -23,6 +23,7 @@ from vicp.data.sources.detections import BoxFile, read_json
 from vicp.data.sources.folders.disk import begins_as_photo, list_photos
 from vicp.data.sources.folders.folder import read_folder
 from vicp.data.sources.label_studio import read_label_studio
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.files import TABLE_SUFFIXES
 from vicp.data.sources.tables.metadata import has_metadata, read_metadata
 from vicp.data.sources.tables.table import read_table
@@ -63,17 +64,27 @@ def open_photos(
         ConfigError: `columns` or `folders` names a column that the photo table does not have, or they are given for a
             source that has none.
     """
-    path = Path(source)
-    if boxes is not None and path.suffix.lower() != BOXES_SUFFIX:
-        return _open_cropped(
-            path,
-            boxes if isinstance(boxes, BoxFile) else BoxFile(boxes),
-            category=category,
-            need_identity=need_identity,
-            skip_bad=skip_bad,
-            columns=columns,
-            folders=folders,
-        )
+    options = ReadOptions(
+        category=category,
+        need_identity=need_identity,
+        skip_bad=skip_bad,
+        columns=columns,
+        folders=folders,
+        boxes=boxes,
+    )
+    return read_source(Path(source), options)
+
+
+def read_source(path: Path, options: ReadOptions = DEFAULTS) -> PhotoTable:
+    """Return the photos of a source; `open_photos` with its options in one value.
+
+    Raises:
+        DataError: See `open_photos`.
+        ConfigError: See `open_photos`.
+    """
+    if options.boxes is not None and path.suffix.lower() != BOXES_SUFFIX:
+        boxes = options.boxes if isinstance(options.boxes, BoxFile) else BoxFile(options.boxes)
+        return _read_cropped(path, boxes, options)
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -81,115 +92,92 @@ def open_photos(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if S_ISDIR(status.st_mode):
-        return _open_folder(
-            path,
-            category=category,
-            need_identity=need_identity,
-            skip_bad=skip_bad,
-            columns=columns,
-            folders=folders,
-        )
+        return _read_folder(path, options)
     check_is_file(path, status)
+    return _read_file(path, options)
+
+
+def _read_file(path: Path, options: ReadOptions) -> PhotoTable:
+    """Return the photos of a file, whose ending says what it is."""
     suffix = path.suffix.lower()
-    if folders is not None:
+    if options.folders is not None:
         raise ConfigError(f"{path}: is no folder, and --folders says what the folders of one are: leave it out")
     if suffix in TABLE_SUFFIXES:
-        return read_table(path, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
+        return read_table(path, options)
     if suffix == PACKAGE_SUFFIX or path.name == DESCRIPTOR:
-        package = path if suffix == PACKAGE_SUFFIX else path.parent
-        return read_camtrap(package, category=category, need_identity=need_identity, skip_bad=skip_bad)
+        return read_camtrap(path if suffix == PACKAGE_SUFFIX else path.parent, options)
     if suffix == BOXES_SUFFIX:
-        return _open_json(
-            path, boxes, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns
-        )
-    if suffix not in PHOTO_SUFFIXES and not begins_as_photo(path):
+        return _read_json(path, options)
+    return _read_photo(path, options)
+
+
+def _read_photo(path: Path, options: ReadOptions) -> PhotoTable:
+    """Return one photo, which has no identity."""
+    if path.suffix.lower() not in PHOTO_SUFFIXES and not begins_as_photo(path):
         raise DataError(
             f"{path}: cannot tell what this is, expected a folder, a table ({' '.join(TABLE_SUFFIXES)}), "
             "boxes (.json), a Camtrap DP package (.zip) or a photo (.jpg .png .webp .avif .heic .tif and so on)"
         )
-    if need_identity:
+    if options.need_identity:
         raise DataError(f"{path}: a single photo has no identity, expected a folder per identity or a table")
-    if columns:
+    if options.columns:
         raise _no_table(path)
-    frame = pd.DataFrame({"row": [1], "path": [path.name], "category": [category or "photos"]})
+    frame = pd.DataFrame({"row": [1], "path": [path.name], "category": [options.category or "photos"]})
     frame["identity"] = pd.Series([None], dtype=object)
     return PhotoTable(frame, path.parent)
 
 
-def _open_json(
-    path: Path,
-    boxes: str | os.PathLike[str] | BoxFile | None,
-    *,
-    category: str | None,
-    need_identity: bool,
-    skip_bad: bool,
-    columns: Mapping[str, str] | None,
-) -> PhotoTable:
+def _read_json(path: Path, options: ReadOptions) -> PhotoTable:
     """Return the photos that a file of boxes or an export of Label Studio names."""
     document = read_json(path)
     if is_label_studio(document):
-        return read_label_studio(path, document, category=category, need_identity=need_identity, skip_bad=skip_bad)
-    given = boxes if isinstance(boxes, BoxFile) else BoxFile(path)
-    if Path(given.path) != path or isinstance(boxes, str | os.PathLike):
+        return read_label_studio(path, document, options)
+    given = options.boxes if isinstance(options.boxes, BoxFile) else BoxFile(path)
+    if Path(given.path) != path or isinstance(options.boxes, str | os.PathLike):
         raise ConfigError(f"{path}: holds boxes itself: give its photos, or leave --boxes out")
-    return read_boxes(given, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
+    return read_boxes(given, options)
 
 
-def _open_cropped(
-    path: Path,
-    boxes: BoxFile,
-    *,
-    category: str | None,
-    need_identity: bool,
-    skip_bad: bool,
-    columns: Mapping[str, str] | None,
-    folders: str | None,
-) -> PhotoTable:
+def _read_cropped(path: Path, boxes: BoxFile, options: ReadOptions) -> PhotoTable:
     """Return the animals on the photos of a source, whose names may stand in the source or with the boxes."""
     is_table = not path.is_dir() or has_metadata(path)
-    of_table, of_boxes = (columns, None) if is_table else (None, columns)
+    of_photos = ReadOptions(
+        need_identity=False,
+        skip_bad=options.skip_bad and is_table,
+        columns=options.columns if is_table else None,
+        folders=options.folders,
+    )
     try:
-        whole = open_photos(
-            path, need_identity=False, skip_bad=skip_bad and is_table, columns=of_table, folders=folders
-        )
+        whole = read_source(path, of_photos)
     except DataError:
-        if is_table or folders is not None:
+        if is_table or options.folders is not None:
             raise
         listed = list_photos(path)  # at several depths, as in the folders of camera traps: no folder is a name
         frame = pd.DataFrame({"row": range(1, len(listed) + 1), "path": pd.Series(listed, dtype=object)})
         whole = PhotoTable(frame.assign(category="photos", identity=None), path)
-    return crop_table(whole, boxes, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=of_boxes)
+    return crop_table(whole, boxes, replace(options, columns=None if is_table else options.columns))
 
 
-def _open_folder(
-    root: Path,
-    *,
-    category: str | None,
-    need_identity: bool,
-    skip_bad: bool,
-    columns: Mapping[str, str] | None,
-    folders: str | None,
-) -> PhotoTable:
-    """Return the photos of a folder, which the first layout that fits may read unless the user gives one."""
-    read_by_names = partial(read_folder, category=category, need_identity=need_identity, skip_bad=skip_bad)
-    if columns and not has_metadata(root):
+_LAYOUTS = (
+    (is_package, read_camtrap),
+    (is_shopid10k, read_shopid10k),  # before PetFace, whose layout it has
+    (is_petface, read_petface),
+    (is_market, read_market),
+    (is_veri, read_veri),
+    (is_msmt17, read_msmt17),
+    (has_metadata, read_metadata),
+    (is_cute, read_cute),  # after those that are told by a name of their own
+)
+"""Of folders: whether one has it, and its reader; the first that fits reads."""
+
+
+def _read_folder(root: Path, options: ReadOptions) -> PhotoTable:
+    """Return the photos of a folder, by the first layout that fits unless the user gives one."""
+    if options.columns and not has_metadata(root):
         raise _no_table(root)
-    if folders is not None:
-        return read_by_names(root, folders=folders)
-    layouts = (
-        (is_package, partial(read_camtrap, need_identity=need_identity)),
-        (is_shopid10k, read_shopid10k),  # before PetFace, whose layout it has
-        (is_petface, read_petface),
-        (is_market, read_market),
-        (is_veri, read_veri),
-        (is_msmt17, read_msmt17),
-        (has_metadata, partial(read_metadata, need_identity=need_identity, columns=columns)),
-        (is_cute, read_cute),  # after those that are told by a name of their own
-    )
-    for fits, read in layouts:
-        if fits(root):
-            return read(root, category=category, skip_bad=skip_bad)
-    return read_by_names(root)
+    layouts = _LAYOUTS if options.folders is None else ()
+    read = next((read for fits, read in layouts if fits(root)), read_folder)
+    return read(root, options)
 
 
 def _no_table(path: Path) -> ConfigError:

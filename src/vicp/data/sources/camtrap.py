@@ -8,44 +8,35 @@ from vicp.data.camtrap.animals import Animal, read_animals
 from vicp.data.camtrap.package import CamtrapPackage, is_inside
 from vicp.data.names import clean_name
 from vicp.data.records import PhotoTable, usable_table
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.table import with_repeats
 from vicp.errors import DataError
 
 
-def read_camtrap(
-    path: Path, *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
-) -> PhotoTable:
+def read_camtrap(path: Path, options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the animals of a package as photos: each a crop, where its observation has a box.
 
     Args:
         path: A folder or zip with `datapackage.json`.
-        category: The species to keep or, where the package names one at most, what it is called here.
-        need_identity: Leave out animals that have no `individualID`.
-        skip_bad: Leave out photos that are not in the package, instead of raising.
+        options: The category is the species to keep or, where the package names one at most, what it is called here.
+            Where identities are needed, animals that have no `individualID` are left out.
 
     Raises:
         DataError: It is damaged, holds no animal, or photos lie elsewhere.
     """
     package = CamtrapPackage.open(path)
     animals = read_animals(package, package.table("observations"))
-    if need_identity:
+    if options.need_identity:
         num_unnamed = len(animals)
         animals = [animal for animal in animals if animal.individual]
         num_unnamed -= len(animals)
         if num_unnamed and not animals:
             raise DataError(f"{path}: none of its {num_unnamed} animals has an individualID")
-    table = package_photos(package, animals, category=category, need_identity=need_identity, skip_bad=skip_bad)
-    return table.of_category(category) if category is not None else table
+    table = package_photos(package, animals, options)
+    return table.of_category(options.category) if options.category is not None else table
 
 
-def package_photos(
-    package: CamtrapPackage,
-    animals: list[Animal],
-    *,
-    category: str | None = None,
-    need_identity: bool = False,
-    skip_bad: bool = False,
-) -> PhotoTable:
+def package_photos(package: CamtrapPackage, animals: list[Animal], options: ReadOptions) -> PhotoTable:
     """Return animals of a package as photos, by the name of each.
 
     Raises:
@@ -62,8 +53,8 @@ def package_photos(
         "date": [animal.taken for animal in animals],
     }
     frame = pd.DataFrame(columns, dtype=object)
-    if category is not None and frame["category"].nunique() == 1:
-        frame = frame.assign(category=category)
+    if options.category is not None and frame["category"].nunique() == 1:
+        frame = frame.assign(category=options.category)
     reasons = [_fault(animal.photo) for animal in animals]
     root = package.path if package.path.is_dir() else None
     if root is None:
@@ -73,8 +64,8 @@ def package_photos(
         frame,
         with_repeats(frame["path"], reasons),
         root=root,
-        skip_bad=skip_bad,
-        need_identity=need_identity,
+        skip_bad=options.skip_bad,
+        need_identity=options.need_identity,
         notes=[f"read {len(animals)} animals of a Camtrap DP package: camera from deployments, sequence from events"],
     )
 

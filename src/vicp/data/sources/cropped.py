@@ -13,6 +13,7 @@ from vicp.data.names import clean_name
 from vicp.data.photos.crops import split_fragment
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.detections import BoxFile, Detections, find_detections, read_json
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.columns import read_columns
 from vicp.data.sources.tables.table import with_repeats
 from vicp.errors import DataError
@@ -23,20 +24,14 @@ _FACTS = ("category", "identity", *OPTIONAL_COLUMNS)
 
 def read_boxes(
     boxes: BoxFile,
-    *,
-    category: str | None = None,
-    need_identity: bool = True,
-    skip_bad: bool = False,
-    columns: Mapping[str, str] | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> PhotoTable:
     """Return the animals that a file of boxes names; the photos lie where it says, seen from its folder.
 
     Args:
         boxes: The file.
-        category: The category to keep or, where the file names one at most, of all.
-        need_identity: Whether every animal must have an identity.
-        skip_bad: Leave out photos of which the file says nothing, instead of raising.
-        columns: Our names -> fields of its annotations, such as {"identity": "individual_id"}.
+        options: The category is kept or, where the file names one at most, that of all; columns are fields of the
+            annotations, such as {"identity": "individual_id"}; bad photos are those of which the file says nothing.
 
     Raises:
         DataError: The file cannot be used, or names no animal.
@@ -47,20 +42,10 @@ def read_boxes(
     photos = [*dict.fromkeys(detections.frame["path"]), *detections.faults, *detections.empty]
     frame = pd.DataFrame({"row": range(1, len(photos) + 1), "path": pd.Series(photos, dtype=object)})
     table = PhotoTable(frame.assign(category="photos", identity=None), path.parent)
-    return _cropped(
-        table, detections, boxes, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns
-    )
+    return _cropped(table, detections, boxes, options)
 
 
-def crop_table(
-    table: PhotoTable,
-    boxes: BoxFile,
-    *,
-    category: str | None = None,
-    need_identity: bool = True,
-    skip_bad: bool = False,
-    columns: Mapping[str, str] | None = None,
-) -> PhotoTable:
+def crop_table(table: PhotoTable, boxes: BoxFile, options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the animals on photos of a table: each photo once per box, with what the table says of it.
 
     What the file of boxes says of a photo fills in where the table says nothing.
@@ -68,33 +53,19 @@ def crop_table(
     Args:
         table: Whole photos; rows that are cropped already stay as they are.
         boxes: A file that names these photos, as paths that end or begin as the table's do.
-        category: The category to keep; where neither tells several, that of all animals.
-        need_identity: Whether every animal must have an identity.
-        skip_bad: Leave out photos of which the file says nothing, instead of raising.
-        columns: Our names -> fields of the file's annotations.
+        options: As in `read_boxes`; the category is that of all animals where neither tells several.
 
     Raises:
         DataError: The file cannot be used, or says nothing of a photo.
         ConfigError: `columns` names a column that the photo table does not have.
     """
     detections = find_detections(read_json(Path(boxes.path)), boxes)
-    return _cropped(
-        table, detections, boxes, category=category, need_identity=need_identity, skip_bad=skip_bad, columns=columns
-    )
+    return _cropped(table, detections, boxes, options)
 
 
-def _cropped(
-    table: PhotoTable,
-    detections: Detections,
-    boxes: BoxFile,
-    *,
-    category: str | None,
-    need_identity: bool,
-    skip_bad: bool,
-    columns: Mapping[str, str] | None = None,
-) -> PhotoTable:
-    path = Path(boxes.path)
-    read = read_columns(path, detections.frame.drop(columns="box"), columns)
+def _cropped(table: PhotoTable, detections: Detections, boxes: BoxFile, options: ReadOptions) -> PhotoTable:
+    path, category = Path(boxes.path), options.category
+    read = read_columns(path, detections.frame.drop(columns="box"), options.columns)
     said = read.frame.astype(object).where(read.frame.notna(), None).assign(box=detections.frame["box"])
     rows = _rows(table, said, detections)
     if not rows.frame.shape[0]:
@@ -111,8 +82,8 @@ def _cropped(
         frame,
         with_repeats(frame["path"], rows.reasons),
         root=table.root,
-        skip_bad=skip_bad,
-        need_identity=need_identity,
+        skip_bad=options.skip_bad,
+        need_identity=options.need_identity,
         notes=_notes(read.read_from, frame, rows.num_empty, boxes),
     )
     cropped = replace(cropped, skipped=(*table.skipped, *cropped.skipped), notes=(*table.notes, *cropped.notes))

@@ -12,6 +12,7 @@ from vicp.data.camtrap.package import DESCRIPTOR, CamtrapPackage
 from vicp.data.camtrap.raw_csv import RawCsv, require
 from vicp.data.records import PhotoTable
 from vicp.data.sources.camtrap import package_photos
+from vicp.data.sources.options import ReadOptions
 from vicp.decisions.outcome import Identification
 from vicp.errors import DataError
 from vicp.gallery.categories import gallery_categories
@@ -150,7 +151,8 @@ def _listed(found: Counter[str]) -> str:
 
 def _each_once(package: CamtrapPackage, animals: Sequence[Animal], *, skip_bad: bool) -> PhotoTable:
     """Return the photos to look at, named as their animals are."""
-    return package_photos(package, list({animal.name: animal for animal in animals}.values()), skip_bad=skip_bad)
+    by_name = {animal.name: animal for animal in animals}
+    return package_photos(package, list(by_name.values()), ReadOptions(need_identity=False, skip_bad=skip_bad))
 
 
 def _names(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from vicp.data.records import PhotoTable, usable_table
 from vicp.data.sources.folders.disk import list_folders, list_photos
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 
 CONDITION = re.compile(r"(in[-_ ]?the[-_ ]?)?wild|studio|(different[-_ ])?(light|lighting|pose)s?", re.IGNORECASE)
 _MOST_FOLDERS = 4  # how deep, below the root, the first condition folder is looked for
@@ -32,13 +33,12 @@ def is_cute(root: Path) -> bool:
     return False
 
 
-def read_cute(root: str | os.PathLike[str], *, category: str | None = None, skip_bad: bool = False) -> PhotoTable:
+def read_cute(root: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the photos, all of the split "test" as the set's authors ask, with the condition as the domain.
 
     Args:
         root: The folder of the categories, or one above it.
-        category: The one category to keep.
-        skip_bad: Leave out bad photos instead of raising.
+        options: Its category is the one to keep; every photo has an identity.
 
     Raises:
         DataError: There is no such category, or photos do not lie deep enough.
@@ -55,5 +55,5 @@ def read_cute(root: str | os.PathLike[str], *, category: str | None = None, skip
         rows.append((photo, kind, identity, "test", "/".join(conditions)))
         reasons.append("" if identity else "not placed as <category>/<identity>/<condition>/<photo>")
     frame = pd.DataFrame(rows, columns=["path", "category", "identity", "split", "domain"], dtype=object)
-    table = usable_table(root, frame, reasons, root=root, skip_bad=skip_bad)
-    return table.of_category(category) if category is not None else table
+    table = usable_table(root, frame, reasons, root=root, skip_bad=options.skip_bad)
+    return table.of_category(options.category) if options.category is not None else table

@@ -16,6 +16,7 @@ import pandas as pd
 from vicp.data.records import PhotoTable, usable_table
 from vicp.data.sources.datasets.splits import SplitList, assign_splits, one_side_each, read_lines
 from vicp.data.sources.folders.disk import list_photos
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.errors import DataError
 
 _MARKET = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
@@ -48,7 +49,7 @@ def is_msmt17(root: Path) -> bool:
     return folders and any((root / name).is_file() for name in _MSMT17)
 
 
-def read_market(root: str | os.PathLike[str], *, category: str | None = None, skip_bad: bool = False) -> PhotoTable:
+def read_market(root: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the photos of Market-1501: `bounding_box_train`, `query`, `bounding_box_test`.
 
     Names read `0002_c1s1_000451_03.jpg`: identity, camera and sequence, frame, box. Identity -1 (junk, which the
@@ -57,17 +58,16 @@ def read_market(root: str | os.PathLike[str], *, category: str | None = None, sk
 
     Args:
         root: The folder of the three folders.
-        category: The category of all photos, "person" if None.
-        skip_bad: Leave out bad photos instead of raising.
+        options: Its category is that of all photos, "person" if None; every photo has an identity.
 
     Raises:
         DataError: A folder is missing, or photos are bad: named differently, or of an identity that is in
             training and test.
     """
-    return _read_named(Path(root), _MARKET, category=category or "person", skip_bad=skip_bad)
+    return _read_named(Path(root), _MARKET, category=options.category or "person", skip_bad=options.skip_bad)
 
 
-def read_veri(root: str | os.PathLike[str], *, category: str | None = None, skip_bad: bool = False) -> PhotoTable:
+def read_veri(root: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the photos of VeRi-776: `image_train`, `image_query`, `image_test`, as `read_market` does.
 
     Names read `0001_c001_00016450_0.jpg`: identity, camera, frame, number. The category is "vehicle" if None.
@@ -75,10 +75,10 @@ def read_veri(root: str | os.PathLike[str], *, category: str | None = None, skip
     Raises:
         DataError: See `read_market`.
     """
-    return _read_named(Path(root), _VERI, category=category or "vehicle", skip_bad=skip_bad)
+    return _read_named(Path(root), _VERI, category=options.category or "vehicle", skip_bad=options.skip_bad)
 
 
-def read_msmt17(root: str | os.PathLike[str], *, category: str | None = None, skip_bad: bool = False) -> PhotoTable:
+def read_msmt17(root: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the photos of MSMT17: folders `train` and `test`, and `list_{train,val,query,gallery}.txt`.
 
     In version 2, whose faces are masked, the folders are `mask_train_v2` and `mask_test_v2`. A list has a line
@@ -90,8 +90,7 @@ def read_msmt17(root: str | os.PathLike[str], *, category: str | None = None, sk
 
     Args:
         root: The folder of `train`, `test` and the lists.
-        category: The category of all photos, "person" if None.
-        skip_bad: Leave out bad photos instead of raising.
+        options: Its category is that of all photos, "person" if None; every photo has an identity.
 
     Raises:
         DataError: A folder is missing, or photos are bad: named in a list but not there, in two splits, or
@@ -114,11 +113,11 @@ def read_msmt17(root: str | os.PathLike[str], *, category: str | None = None, sk
         match = _MSMT17_NAME.fullmatch(photo.rsplit("/", 1)[-1])
         identity, camera, session = match.groups() if match else ("", "", "")
         side = "train" if photo.split("/")[0] == folder_of["train"] else "test"
-        rows.append((photo, category or "person", f"{side}-{identity}", split, camera, f"c{camera}-{session}"))
+        rows.append((photo, options.category or "person", f"{side}-{identity}", split, camera, f"c{camera}-{session}"))
         expected = "0000_000_01_0303morning_0015_0.jpg"
         reasons.append(reason or ("" if match else f"its name is not as expected (such as {expected})"))
     frame = pd.DataFrame(rows, columns=_COLUMNS, dtype=object)
-    return usable_table(root, frame, reasons, root=root, skip_bad=skip_bad)
+    return usable_table(root, frame, reasons, root=root, skip_bad=options.skip_bad)
 
 
 def _read_named(root: Path, folders: Mapping[str, str], *, category: str, skip_bad: bool) -> PhotoTable:

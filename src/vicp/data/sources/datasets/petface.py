@@ -19,6 +19,7 @@ import pandas as pd
 from vicp.data.records import BadPhoto, PhotoTable, list_rows, nearest, usable_table
 from vicp.data.sources.datasets.splits import SplitList, assign_splits, one_side_each, read_lines
 from vicp.data.sources.folders.disk import list_folders, list_photos
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.delimited import read_csv, require_columns
 from vicp.data.support.labels import read_same
 from vicp.errors import DataError
@@ -41,7 +42,7 @@ def is_petface(root: Path) -> bool:
     return any((root / "split" / name / file).is_file() for name in list_folders(root / "split") for file in _LISTS)
 
 
-def read_petface(root: str | os.PathLike[str], *, category: str | None = None, skip_bad: bool = False) -> PhotoTable:
+def read_petface(root: str | os.PathLike[str], options: ReadOptions = DEFAULTS) -> PhotoTable:
     """Return the photos with category = family, identity = their folder, and the split "train", "val" or "test".
 
     A photo in `reidentification.csv` has the split "reidentification", also if `train.csv` names it too: it is
@@ -49,8 +50,7 @@ def read_petface(root: str | os.PathLike[str], *, category: str | None = None, s
 
     Args:
         root: The folder of `images` and `split`.
-        category: The one family to read.
-        skip_bad: Leave out bad photos instead of raising.
+        options: Its category is the one family to read; every photo has an identity.
 
     Raises:
         DataError: There is no such family, or photos are bad: named but not there, at another depth, in two
@@ -59,7 +59,7 @@ def read_petface(root: str | os.PathLike[str], *, category: str | None = None, s
     root = Path(root)
     rows: list[tuple[str, ...]] = []
     reasons: list[str] = []
-    for family in _families(root, category):
+    for family in _families(root, options.category):
         photos = list_photos(root / "images" / family)
         placed = assign_splits(photos, _split_lists(root, family, photos))
         identities = [photo.split("/")[0] for photo in placed]
@@ -69,7 +69,7 @@ def read_petface(root: str | os.PathLike[str], *, category: str | None = None, s
         paths = [f"images/{family}/{photo}" for photo in placed]
         rows += zip(paths, [family] * len(paths), identities, splits, strict=True)
     frame = pd.DataFrame(rows, columns=["path", "category", "identity", "split"], dtype=object)
-    return usable_table(root, frame, reasons, root=root, skip_bad=skip_bad)
+    return usable_table(root, frame, reasons, root=root, skip_bad=options.skip_bad)
 
 
 def read_verification(root: str | os.PathLike[str], category: str) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pandas as pd
 from vicp.data.records import PhotoTable, nearest
 from vicp.data.sources.datasets.petface import is_petface, read_petface
 from vicp.data.sources.folders.disk import list_folders
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 
 FOLDS = (
     ("bicycle_helmet", "hand_truck", "jacket", "duffel_bag", "cooler", "binoculars", "bicycle"),
@@ -44,11 +45,7 @@ def fold_of(category: str) -> int:
 
 
 def read_shopid10k(
-    root: str | os.PathLike[str],
-    *,
-    fold: int | None = None,
-    category: str | None = None,
-    skip_bad: bool = False,
+    root: str | os.PathLike[str], options: ReadOptions = DEFAULTS, *, fold: int | None = None
 ) -> PhotoTable:
     """Return the photos with the splits of the lists or, for one fold, those of its cross-category protocol.
 
@@ -58,9 +55,8 @@ def read_shopid10k(
 
     Args:
         root: The folder of `images` and `split`.
+        options: See `read_petface`.
         fold: 0 to 4; None for the splits as they are written.
-        category: The one category to read.
-        skip_bad: See `read_petface`.
 
     Raises:
         ValueError: There is no such fold.
@@ -68,7 +64,7 @@ def read_shopid10k(
     """
     if fold is not None and fold not in range(len(FOLDS)):
         raise ValueError(f"fold must be 0 to {len(FOLDS) - 1}, got {fold}")
-    table = read_petface(root, category=category, skip_bad=skip_bad)
+    table = read_petface(root, options)
     folds = pd.Series([str(_FOLD_OF.get(name, "")) for name in table.frame["category"]], dtype=object)
     frame = table.frame.assign(fold=folds)
     if fold is None:

@@ -20,6 +20,7 @@ from vicp.data.sources.folders.layout import (
     without_wrappers,
 )
 from vicp.data.sources.folders.names import Role, value_of
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.errors import ConfigError, DataError
 
 LAYOUTS = {
@@ -32,11 +33,7 @@ ROLES = ("category", "identity", "split", "fold", "viewpoint", "camera", "sequen
 
 def read_folder(
     root: str | os.PathLike[str],
-    *,
-    category: str | None = None,
-    need_identity: bool = True,
-    skip_bad: bool = False,
-    folders: str | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> PhotoTable:
     """Return the photos of `category/identity/photo`, `identity/photo` or, without identities, `photo`.
 
@@ -46,12 +43,9 @@ def read_folder(
 
     Args:
         root: The folder.
-        category: The category of an `identity/photo` folder ("photos" if None); of a folder with categories,
-            the one to keep.
-        need_identity: Whether a flat folder of photos is an error.
-        skip_bad: Leave out photos at another depth than most, instead of raising.
-        folders: What each folder above a photo is, such as "identity/viewpoint" or "category/identity/-"; None to
-            read it from their names.
+        options: The category is that of an `identity/photo` folder ("photos" if None), or the one to keep. `folders` is
+            what each folder above a photo is, such as "identity/viewpoint" or "category/identity/-"; None reads it from
+            their names. Photos at another depth than most are bad.
 
     Raises:
         ConfigError: `folders` names something else than ROLES.
@@ -62,28 +56,20 @@ def read_folder(
     photos = list_photos(root)
     if not photos:
         raise DataError(f"no photos in {root}: expected files such as .jpg .png .webp .avif .heic .tif{_tables(root)}")
-    if folders is not None:
-        return _read_given(root, photos, folders, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    if options.folders is not None:
+        return _read_given(root, photos, options.folders, options)
     paths = [tuple(photo.split("/")[:-1]) for photo in photos]
     places = without_wrappers(places_of(paths))
-    depth = _depth(root, photos, places, need_identity)
+    depth = _depth(root, photos, places, options.need_identity)
     question = mixed_question(paths) or ("" if depth < 2 else repeated_question(places))
-    if question and need_identity:
+    if question and options.need_identity:
         raise DataError(f"{root}: {question}")
-    return _table(root, photos, places, depth, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    return _table(root, photos, places, depth, options)
 
 
-def _table(
-    root: Path,
-    photos: Sequence[str],
-    places: Sequence[Place],
-    depth: int,
-    *,
-    category: str | None,
-    need_identity: bool,
-    skip_bad: bool,
-) -> PhotoTable:
+def _table(root: Path, photos: Sequence[str], places: Sequence[Place], depth: int, options: ReadOptions) -> PhotoTable:
     """Return the table of photos whose folders leave as many names as `depth`; the others are bad."""
+    category = options.category
     misplaced = f"not placed as most photos here are ({LAYOUTS[depth]})"
     frame = pd.DataFrame({"path": photos}, dtype=object)
     frame["category"] = [
@@ -101,16 +87,14 @@ def _table(
         frame.drop(columns="period", errors="ignore"),
         reasons,
         root=root,
-        skip_bad=skip_bad,
-        need_identity=need_identity,
+        skip_bad=options.skip_bad,
+        need_identity=options.need_identity,
         notes=notes,
     )
     return table.of_category(category) if depth == 2 and category is not None else table
 
 
-def _read_given(
-    root: Path, photos: Sequence[str], folders: str, *, category: str | None, need_identity: bool, skip_bad: bool
-) -> PhotoTable:
+def _read_given(root: Path, photos: Sequence[str], folders: str, options: ReadOptions) -> PhotoTable:
     """Return the table of a folder whose layout the user gives."""
     roles = [role.strip() for role in folders.strip("/").split("/") if role.strip() != "photo"]
     wrong = [role for role in roles if role not in ROLES]
@@ -130,7 +114,7 @@ def _read_given(
     depth = sum(role in roles for role in ("category", "identity"))
     if all(len(place.names) == 3 for place in places):
         raise DataError(f"{root}: no photo lies as {folders}/photo, the first one is {photos[0]}")
-    return _table(root, photos, places, depth, category=category, need_identity=need_identity, skip_bad=skip_bad)
+    return _table(root, photos, places, depth, options)
 
 
 def _depth(root: Path, photos: Sequence[str], places: Sequence[Place], need_identity: bool) -> int:

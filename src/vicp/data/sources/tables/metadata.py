@@ -5,13 +5,13 @@ may have one per split, in a folder named by it.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from vicp.data.records import PhotoTable
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.columns import read_columns
 from vicp.data.sources.tables.files import read_rows
 from vicp.data.sources.tables.table import read_table
@@ -34,21 +34,14 @@ def has_metadata(root: Path) -> bool:
 
 def read_metadata(
     root: str | os.PathLike[str],
-    *,
-    category: str | None = None,
-    need_identity: bool = True,
-    skip_bad: bool = False,
-    columns: Mapping[str, str] | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> PhotoTable:
     """Return the photos that the metadata list; individuals nobody could name only if none needs a name.
 
     Args:
         root: The folder of one of FILES, or of a folder for each split.
-        category: Without a column of categories, the category of all photos (the folder's name if None); with one,
-            the category to keep.
-        need_identity: Leave out photos whose identity is "unknown"; one that says nothing is a bad row.
-        skip_bad: Leave out bad rows instead of raising.
-        columns: See `read_table`.
+        options: Where there is no column of categories, the category is that of all photos (the folder's name if
+            None). Where identities are needed, "unknown" is left out, and one that says nothing is a bad row.
 
     Raises:
         DataError: A file cannot be read, columns are missing, or rows are bad; see `read_table`.
@@ -56,10 +49,10 @@ def read_metadata(
     tables = []
     for file in _files(Path(root)):
         of_split = file.parent != Path(root)
-        named = category
-        if "category" not in read_columns(file, read_rows(file), columns).frame:
-            named = category or Path(root).resolve().name
-        table = read_table(file, category=named, need_identity=need_identity, skip_bad=skip_bad, columns=columns)
+        named = options.category
+        if "category" not in read_columns(file, read_rows(file), options.columns).frame:
+            named = options.category or Path(root).resolve().name
+        table = read_table(file, replace(options, category=named))
         tables.append(_in_split(table, file.parent.name) if of_split else table)
     if len(tables) == 1:
         return replace(tables[0], root=Path(root))

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from vicp.data.names import clean_name
 from vicp.data.photos.crops import split_fragment
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.boxes import BAD_BOX
+from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.columns import ReadColumns, read_columns
 from vicp.data.sources.tables.delimited import missing_columns
 from vicp.data.sources.tables.files import read_rows
@@ -27,11 +28,7 @@ _log = logging.getLogger(__name__)
 
 def read_table(
     path: str | os.PathLike[str],
-    *,
-    category: str | None = None,
-    need_identity: bool = True,
-    skip_bad: bool = False,
-    columns: Mapping[str, str] | None = None,
+    options: ReadOptions = DEFAULTS,
 ) -> PhotoTable:
     """Return the photos that a table lists.
 
@@ -41,11 +38,8 @@ def read_table(
 
     Args:
         path: A file with an ending of TABLE_SUFFIXES.
-        category: Without a category column, the category of all rows ("photos" if None); with one, the one
-            category to keep.
-        need_identity: Whether every photo must have an identity; those named "unknown" and the like are left out.
-        skip_bad: Leave out bad rows instead of raising.
-        columns: Our names of columns -> theirs, where they are called differently.
+        options: Where there is no category column, the category is that of all rows ("photos" if None). Where
+            identities are needed, photos named "unknown" and the like are left out.
 
     Raises:
         DataError: The file cannot be read, columns are missing, or rows are bad: all of them in one message.
@@ -53,25 +47,23 @@ def read_table(
     """
     path = Path(path)
     frame = read_rows(path)
-    read = read_columns(path, frame, columns)
+    read = read_columns(path, frame, options.columns)
     source = "image" if "image" in read.frame else "path"
-    expected = (source, "identity") if need_identity else (source,)
+    expected = (source, "identity") if options.need_identity else (source,)
     if missing := [name for name in expected if name not in read.frame]:
         example = (
             f", or say which it is: --column {missing[-1]}={shlex.quote(read.ignored[-1])}" if read.ignored else ""
         )
         raise DataError(missing_columns(path, [str(name) for name in frame], missing, expected) + example)
-    table = _photo_table(path, read, category=category, need_identity=need_identity, skip_bad=skip_bad)
-    return table.of_category(category) if category is not None else table
+    table = _photo_table(path, read, options)
+    return table.of_category(options.category) if options.category is not None else table
 
 
-def _photo_table(
-    path: Path, read: ReadColumns, *, category: str | None, need_identity: bool, skip_bad: bool
-) -> PhotoTable:
+def _photo_table(path: Path, read: ReadColumns, options: ReadOptions) -> PhotoTable:
     """Return the photo table of a file's columns: values as text, bad rows found."""
     one_name = "category" in read.read_from and read.frame["category"].nunique() == 1
-    frame = read.frame.drop(columns="category") if one_name and category is not None else read.frame
-    clean = _clean(path.parent, frame, category, default_category="category" in read.read_from)
+    frame = read.frame.drop(columns="category") if one_name and options.category is not None else read.frame
+    clean = _clean(path.parent, frame, options.category, default_category="category" in read.read_from)
     root = None if "image" in clean else path.parent
     notes = [note] if (note := read.note()) else []
     if "box" in clean and (count := int((clean["box"] != "").sum())):
@@ -84,8 +76,8 @@ def _photo_table(
         clean.drop(columns="box", errors="ignore"),
         with_repeats(clean["path"], reasons),
         root=root,
-        skip_bad=skip_bad,
-        need_identity=need_identity,
+        skip_bad=options.skip_bad,
+        need_identity=options.need_identity,
         notes=tuple(notes),
     )
 
