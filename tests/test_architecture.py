@@ -27,7 +27,7 @@ LEVELS = (
 )
 LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}
 MODULES = sorted((SOURCE / "vicp").rglob("*.py"))
-MOST_MODULES = 15
+MOST_MODULES = 16
 """Of one folder; beyond that a package is missing."""
 
 

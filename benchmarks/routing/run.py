@@ -20,10 +20,10 @@ from vicp.adapt.fitting import fit
 from vicp.adapt.load import load_model
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import GeneratedPrompt, Whitening
+from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.sources import open_photos
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.gallery.search.routing import UNKNOWN, category_density, route
 from vicp.metrics.bootstrap import bootstrap_interval
 from vicp.runtime.cache import EmbeddingCache

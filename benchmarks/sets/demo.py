@@ -17,10 +17,10 @@ from benchmarks.lib.program import ROOT, at_least, run, study_parser
 from benchmarks.lib.results import write_results
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
+from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.evaluation.demo import PROTOCOL, run_demo
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.results import DemoReport
 
 WORLD = "procedural world"

@@ -18,10 +18,9 @@ from vicp.adapt.controls import (
     repair_pairs,
 )
 from vicp.adapt.encoded_support import EncodedSupport
-from vicp.data.procedural.world import FACTORS
+from vicp.data.procedural.world import FACTORS, world_table
 from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.model.visual_prompt import VisualPrompt
 
 NAMES = [f"{identity}" for identity in range(8) for _ in range(4)]

@@ -15,12 +15,12 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import make_embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Null
+from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
 from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.diagnostics.run import MOST_PROBED, diagnose_task, sample_probed
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.results import Diagnosis
 from vicp.evaluation.scoring import pair_similarities, score_task
 from vicp.evaluation.task import EvaluationTask, LabelledPairs, LoadedTask

@@ -18,6 +18,7 @@ from vicp.errors import ConfigError
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
 from vicp.evaluation.methods import make_methods
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
 from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.result_cache import MethodResult
@@ -47,7 +48,7 @@ def small_world(num_categories: int) -> PhotoTable:
 
 def run(out: Path, *methods: str, draws: int = 2) -> Evaluation:
     config = dataclasses.replace(CONFIG, num_draws=draws, out=out)
-    return run_evaluation(config, make_methods(methods), small_world(2), source=None, name="the procedural world")
+    return run_evaluation(config, make_methods(methods), EvaluationPhotos(small_world(2), "the procedural world"))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from vicp.data.procedural.world import world_photos
 from vicp.data.records import PhotoTable
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.methods import parse_method
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import NEEDS_LIST, PROTOCOLS, find_protocol
 from vicp.evaluation.results import Evaluation
 from vicp.evaluation.run import run_evaluation
@@ -45,7 +46,8 @@ def rows_of(protocol: str, photos: pd.DataFrame, out: Path, source: Path | None 
         diagnose=False,
         out=out,
     )
-    return run_evaluation(config, [parse_method("frozen:mini")], PhotoTable(photos, None), source=source, name="things")
+    things = EvaluationPhotos(PhotoTable(photos, None), "things", source)
+    return run_evaluation(config, [parse_method("frozen:mini")], things)
 
 
 @pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in (*NEEDS_LIST, "petface-closed-set")])

@@ -176,8 +176,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a few labelled pairs are worth, on categories the model has never met."""
+    from vicp.data.procedural.world import world_table
     from vicp.evaluation.demo import run_demo
-    from vicp.evaluation.protocols.world_table import world_table
     from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo
 
     if photos is not None and categories is not None:

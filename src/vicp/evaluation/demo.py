@@ -14,6 +14,7 @@ from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.in_context import predict_labels
 from vicp.adapt.methods import whitening
 from vicp.adapt.prompt import Prompt
+from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
@@ -22,7 +23,6 @@ from vicp.evaluation.demo_task import DemoTask, make_demo_task, sample_demo_task
 from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
 from vicp.evaluation.plots.prompted import plot_match
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.results import DemoCategory, DemoReport, Estimate
 from vicp.evaluation.scoring import TaskResult, score_task
 from vicp.evaluation.task import LoadedTask

@@ -4,22 +4,16 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vicp.adapt.embedder import Embedder, HasEmbedder
-from vicp.data.moments import moment_codes
-from vicp.data.photo_check import read_photos, without
-from vicp.data.photos.fingerprints import photo_fingerprint
-from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, nearest
-from vicp.data.sources import read_source
+from vicp.data.records import PhotoTable
 from vicp.data.sources.detections import BoxFile
 from vicp.data.sources.options import ReadOptions
 from vicp.errors import ConfigError, DataError
 from vicp.evaluation.config import EvaluationConfig, find_adaptations
 from vicp.evaluation.methods import Method, check_supported, checkpoint_name, find_method, has_verifier, make_methods
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.plots.curves import plot_curves
 from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.report.evaluation import EvaluationReport
 from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.reranking.stages import find_stages
@@ -27,12 +21,9 @@ from vicp.evaluation.result_cache import check_settings, table_fingerprint
 from vicp.evaluation.results import Row
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
-from vicp.evaluation.task import EvaluationTask, Rows
+from vicp.evaluation.task import EvaluationTask
 from vicp.evaluation.training_overlap import trained_photos
 from vicp.progress import Progress
-
-WORLD_CATEGORIES = 6
-WORLD_NAME = "the procedural world"
 
 
 def evaluate(
@@ -119,51 +110,29 @@ def evaluate(
     if published is not None:
         read_published(published)  # before hours have passed
     options = ReadOptions(columns=columns, folders=folders, boxes=boxes, skip_bad=skip_bad)
-    table, name, moments = _open_source(photos, options, seed=seed)
-    source = Path(photos) if isinstance(photos, str | Path) else None
-    return run_evaluation(config, opened, table, source=source, name=name, moments=moments, progress=progress)
+    return run_evaluation(config, opened, EvaluationPhotos.open(photos, options, seed=seed), progress)
 
 
 def run_evaluation(
     config: EvaluationConfig,
     methods: Sequence[Method],
-    table: PhotoTable,
-    *,
-    source: Path | None,
-    name: str,
-    moments: Rows | None = None,
+    photos: EvaluationPhotos,
     progress: Progress | None = None,
 ) -> EvaluationReport:
-    """Return the evaluation of photos that are read already, all of which can be decoded.
+    """Return the evaluation of photos that are read already.
 
     Args:
         config: The configuration.
         methods: At least one.
-        table: The photos.
-        source: Their folder, for the lists of pairs in it; None for photos from elsewhere.
-        name: Of the photos, for the report.
-        moments: Of the photos; None finds them.
+        photos: The photos.
         progress: Called after each result.
+
+    Raises:
+        ConfigError: See `evaluate`.
+        DataError: See `evaluate`.
     """
     start = time.monotonic()
-    table, moments = _chosen_categories(config, table, moments)
-    moments = _moments(config, table, moments)
-    trained = None if config.keep_trained else trained_photos(methods, table)
-    tasks, skipped = make_tasks(
-        table,
-        config.protocol,
-        source=source,
-        share_support=config.share_support,
-        exclude=config.exclude,
-        moments=moments,
-        trained=trained,
-        seed=config.seed,
-    )
-    _check_methods(methods, tasks, config)
-    if config.out is not None:
-        num_trained = 0 if trained is None else int(trained.sum())
-        check_settings(config.out, {**_settings(config, table), "photos_trained_on": num_trained})
-    runner = EvaluationRunner(config, table, tasks)
+    runner, skipped = _make_runner(config, methods, photos.chosen(config))
     scored, reasons = _score(runner, methods, progress)
     skipped += [*reasons, *runner.notes.values()]
     if not scored:
@@ -172,7 +141,7 @@ def run_evaluation(
     return EvaluationReport(
         protocol=config.protocol.name,
         protocol_sentence=config.protocol.sentence + _excluded(config),
-        source=name,
+        source=photos.name,
         command=config.command,
         seconds=time.monotonic() - start,
         seed=config.seed,
@@ -185,51 +154,26 @@ def run_evaluation(
     )
 
 
-def _chosen_categories(
-    config: EvaluationConfig, table: PhotoTable, moments: Rows | None
-) -> tuple[PhotoTable, Rows | None]:
-    """Return the photos of the categories that are evaluated, and their moments.
-
-    Raises:
-        ConfigError: A category that no photo shows, or that is unseen and not evaluated.
-    """
-    there: Sequence[str] = table.categories
-    for key, names in (("categories", config.categories), ("unseen", config.unseen)):
-        for name in names:
-            if name not in there:
-                raise ConfigError(f"{key}: no category '{name}' is evaluated{nearest(name, there)}")
-        there = config.categories or there
-    if not config.categories:
-        return table, moments
-    rows = table.frame["category"].isin(config.categories).to_numpy(dtype=bool)
-    return table.select(rows), None if moments is None else moments[rows]
-
-
-def _moments(config: EvaluationConfig, table: PhotoTable, moments: Rows | None) -> Rows | None:
-    """Return the moment of each photo, found where nobody has; None where those of one moment count like others."""
-    if config.keep_bursts:
-        return None
-    return usable_photos(table, skip_bad=False)[1] if moments is None else moments
-
-
-def _open_source(
-    photos: str | Path | PhotoTable | None, options: ReadOptions, *, seed: int
-) -> tuple[PhotoTable, str, Rows | None]:
-    """Return the photos to evaluate, their name, and their moments where they are known; all can be decoded.
-
-    Raises:
-        ConfigError: Columns, folders or boxes for photos that are read already or drawn.
-        DataError: Photos that cannot be used.
-    """
-    if not isinstance(photos, str | Path) and (options.columns or options.folders or options.boxes):
-        raise ConfigError("columns, folders and boxes say how to read a table or folder: give its path as photos")
-    if photos is None:
-        table = world_table(num_categories=WORLD_CATEGORIES, seed=seed)
-        return table, WORLD_NAME, np.arange(len(table))  # each drawn photo is another moment
-    if isinstance(photos, PhotoTable):
-        return photos, "photos in memory", None
-    table, moments = usable_photos(read_source(Path(photos), options), skip_bad=options.skip_bad)
-    return table, Path(photos).name, moments
+def _make_runner(
+    config: EvaluationConfig, methods: Sequence[Method], photos: EvaluationPhotos
+) -> tuple[EvaluationRunner, list[str]]:
+    """Return what runs methods on the tasks of these photos, all settings checked, and what is left out and why."""
+    trained = None if config.keep_trained else trained_photos(methods, photos.table)
+    tasks, skipped = make_tasks(
+        photos.table,
+        config.protocol,
+        source=photos.source,
+        share_support=config.share_support,
+        exclude=config.exclude,
+        moments=photos.moments_apart(config),
+        trained=trained,
+        seed=config.seed,
+    )
+    _check_methods(methods, tasks, config)
+    if config.out is not None:
+        num_trained = 0 if trained is None else int(trained.sum())
+        check_settings(config.out, {**_settings(config, photos.table), "photos_trained_on": num_trained})
+    return EvaluationRunner(config, photos.table, tasks), skipped
 
 
 def _rows(config: EvaluationConfig, scored: Mapping[str, list[ScoredResult]]) -> list[Row]:
@@ -295,17 +239,3 @@ def _excluded(config: EvaluationConfig) -> str:
     if config.exclude is None:
         return ""
     return f" No photo of the query's own identity and {config.exclude} counts."
-
-
-def usable_photos(table: PhotoTable, *, skip_bad: bool) -> tuple[PhotoTable, Rows]:
-    """Return the photos that can be decoded, every one of them tried, and their moments (n,).
-
-    Raises:
-        DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
-    """
-    bad: list[BadPhoto] = []
-    fingerprints = [fingerprint for _, fingerprint in read_photos(table, photo_fingerprint, bad=bad)]
-    if bad and not skip_bad:
-        raise DataError(bad_photos_message(bad))
-    usable = without(table, bad)
-    return usable, moment_codes(usable, fingerprints)

@@ -11,6 +11,7 @@ from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
 from vicp.adapt.methods.generated import unread_pairs
 from vicp.adapt.recipe import GeneratedPrompt
+from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
@@ -19,7 +20,6 @@ from vicp.evaluation.diagnostics.run import diagnose_task
 from vicp.evaluation.estimates import ResamplingUnits
 from vicp.evaluation.methods import Method, checkpoint_name, open_method
 from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
-from vicp.evaluation.protocols.world_table import world_table
 from vicp.evaluation.result_cache import MethodResult, part_path
 from vicp.evaluation.results import Diagnosis
 from vicp.evaluation.run_task import run_task, sample_support

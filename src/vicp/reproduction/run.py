@@ -12,6 +12,7 @@ from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, DataError, StoppedError
 from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.methods import make_methods
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol
 from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.report.serialise import evaluation_dict
@@ -144,9 +145,8 @@ def _evaluate(reproduction: Reproduction, row: TableRow, table: PhotoTable, left
         out=reproduction.out / "evaluations" / file_name(row.name),
     )
     name = method_name(reproduction, row)
-    report = run_evaluation(
-        config, make_methods([name]), table, source=reproduction.data, name=reproduction.dataset.name
-    )
+    photos = EvaluationPhotos(table, reproduction.dataset.name, reproduction.data)
+    report = run_evaluation(config, make_methods([name]), photos)
     renamed = [replace(each, method=row.name) for each in report.rows if each.adaptation == row.adaptation]
     if not renamed:
         raise DataError(f"{row.name}: no category could be evaluated: {' '.join(report.skipped)}")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vicp.data.procedural.objects import NOUNS, Split, sample_silhouettes
 from vicp.data.procedural.render import render
+from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.seeds import generator as named_generator
 from vicp.io import encode_image
@@ -212,3 +213,9 @@ def _table(
 def encode_png(image: Tensor) -> bytes:
     """Return an image (3, S, S) uint8 as a PNG."""
     return encode_image(Image.fromarray(image.permute(1, 2, 0).numpy()), "PNG")
+
+
+def world_table(*, num_categories: int, seed: int) -> PhotoTable:
+    """Return photos to evaluate on, of silhouettes and rules that no training sees, with a column per factor."""
+    frame = world_photos(num_categories=num_categories, seed=seed, split="unseen")
+    return PhotoTable(frame.assign(row=range(1, len(frame) + 1)), None)
