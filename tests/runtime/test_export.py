@@ -1,5 +1,6 @@
 """The exported graphs against PyTorch, for every family of backbones, and what a program does with them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +18,17 @@ from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.load import make_embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Blend, Whitening
+from vicp.cli.export import _loss_lines
+from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, PromptError, WeightsError
 from vicp.image_transform import ImageTransform
+from vicp.metrics.ranking import retrieval
 from vicp.model.backbone import Backbone
 from vicp.model.build import PRESETS, build_model
 from vicp.model.loading.checkpoint import save_checkpoint
 from vicp.model.visual_prompt import VisualPrompt
-from vicp.runtime.export.folder import describe, write_graphs
+from vicp.runtime.export.folder import ExportResult, describe, write_graphs
+from vicp.runtime.export.int8 import drawn_photos, precision_loss, recalibrated
 from vicp.runtime.export.packaged import export_packaged
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
 from vicp.runtime.exported_engine import ExportedEngine
@@ -113,6 +118,62 @@ def test_the_ten_lines_of_the_readme_give_what_vicp_gives(
     np.testing.assert_allclose(light.encode([str(p) for p in photos], prompt=Prompt.load(prompt)), rows, atol=1e-5)
     with pytest.raises(ConfigError, match="an exported model cannot teach"):
         _ = light.embedder
+
+
+def test_8_bits_are_a_model_of_their_own_that_is_measured_and_calibrated(
+    checkpoint: Path, photo_folder: Path, run: Run, tmp_path: Path
+) -> None:
+    prompt, out = tmp_path / "cat.prompt.safetensors", tmp_path / "small"
+    given = ("--out", out, "--prompt", prompt, "--int8", "--openvino", "--photos", photo_folder)
+    found = json.loads(run("export", checkpoint, *given, "--json"))
+    full = vicp.load(str(checkpoint), engine="torch")
+    assert found["fingerprint"] == f"{full.encoder.fingerprint}-int8"
+    photos = open_photos(photo_folder)
+    small = vicp.load(str(out))
+    rows = [np.asarray(model.encode(photos)) for model in (full, small)]
+    assert 1e-6 < np.abs(rows[0] - rows[1]).max() < 0.1, "8 bits, and the same network"
+    identities = np.array(photos.identities)
+    loss = found["precision_loss"]
+    maps = [retrieval(each, each, identities, identities, leave_one_out=True).map for each in map(torch.tensor, rows)]
+    assert [loss["map_before"], loss["map"]] == pytest.approx(maps, abs=1e-6)
+    similarities = [each @ each.T - 3 * np.eye(len(each), dtype=np.float32) for each in rows]
+    nearest = [each.argmax(axis=1) for each in similarities]
+    assert loss["same_nearest"] == pytest.approx((nearest[0] == nearest[1]).mean())
+    assert loss["largest_change"] == pytest.approx(np.abs(similarities[0] - similarities[1]).max(), abs=1e-5)
+
+    with pytest.raises(PromptError, match="belongs to model"):
+        small.encode(photos, prompt=Prompt.load(prompt))
+    moved = Prompt.load(out / "prompts" / "cat.prompt.safetensors")
+    assert moved.held_out is not None
+    assert found["uncalibrated"] == []
+    under = small.encode(photos, prompt=moved)
+    np.testing.assert_allclose(moved.held_out.similarity, under @ under.T, atol=1e-5)
+
+    openvino = pytest.importorskip("openvino")
+    graph = openvino.Core().compile_model(out / "backbone.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    nothing = np.zeros(
+        (*small.encoder.engine.exported.prompt_shape[:2], 0, small.encoder.engine.exported.prompt_shape[2])
+    )
+    inputs = {
+        "pixels": pixels(2),
+        "prompt_keys": nothing.astype(np.float32),
+        "prompt_values": nothing.astype(np.float32),
+    }
+    found_by_openvino = np.array(graph(inputs)["photo_embedding"])
+    np.testing.assert_allclose(found_by_openvino, small.encoder.engine.embedding_function(None)(pixels(2)), atol=0.05)
+
+
+def test_without_photos_8_bits_promise_nothing(checkpoint: Path, run: Run, tmp_path: Path) -> None:
+    full = vicp.load(str(checkpoint), engine="torch").encoder
+    moved = recalibrated(Prompt.load(tmp_path / "cat.prompt.safetensors"), full, None)
+    assert (moved.held_out, moved.reference) == (None, None)
+    loss = precision_loss(full, full, drawn_photos().select(range(24)))
+    assert (loss.photos, loss.map, loss.same_nearest, loss.largest_change) == (24, loss.map_before, 1, 0)
+    said = " ".join(_loss_lines(ExportResult(describe(full.torch_embedder()), loss, ("cat",)), is_drawn=True))
+    assert said.startswith("8 bits, on 24 drawn photos (--photos takes your own): mAP ")
+    assert "nothing is promised: cat." in " ".join(said.split())
+    said = run("export", checkpoint, "--out", tmp_path / "out", "--photos", tmp_path)
+    assert said.startswith("error: --photos is of --int8")
 
 
 def test_the_exporter_leaves_no_path_of_its_machine(checkpoint: Path, run: Run, tmp_path: Path) -> None:

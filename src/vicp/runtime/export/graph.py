@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone, PromptStates
 
 OPSET = 20
+GraphChange = Callable[[onnx.ModelProto], onnx.ModelProto]
 _EXAMPLE_PHOTOS, _EXAMPLE_PROMPTS = 2, 3  # a size of 1 would be taken for a constant
 
 
@@ -56,13 +57,14 @@ def stack_states(states: PromptStates) -> tuple[Tensor, Tensor]:
     return torch.cat(keys), torch.cat(values)
 
 
-def export_backbone(backbone: Backbone, transform: ImageTransform, path: Path) -> None:
+def export_backbone(backbone: Backbone, transform: ImageTransform, path: Path, *, change: GraphChange) -> None:
     """Write the graph of a backbone; it takes any number of photos, and of prompt tokens from 0.
 
     Args:
         backbone: A frozen one, float32.
         transform: The graph normalises pixels itself; size and fit are the caller's.
         path: The file.
+        change: Makes the graph to write of the one in float32.
     """
     size = transform.size
     tokens = torch.randn(len(backbone.layers), _EXAMPLE_PROMPTS, backbone.width)
@@ -79,7 +81,13 @@ def export_backbone(backbone: Backbone, transform: ImageTransform, path: Path) -
         inputs=("pixels", "prompt_keys", "prompt_values"),
         outputs=("photo_embedding", "patch_tokens"),
         shapes=({0: photos}, {2: prompts}, {2: prompts}),
+        change=change,
     )
+
+
+def as_it_is(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph itself."""
+    return model
 
 
 def export_prompt_states(backbone: Backbone, path: Path) -> None:
@@ -103,6 +111,7 @@ def _export(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     shapes: tuple[dict[int, torch.export.Dim], ...],
+    change: GraphChange = as_it_is,
 ) -> None:
     with torch.no_grad(), _quiet_exporter():
         program = torch.onnx.export(
@@ -116,7 +125,7 @@ def _export(
             verbose=False,
         )
     assert program is not None, "torch returns the program where it is given no file"
-    onnx.save_model(halve(without_remarks(program.model_proto)), path)
+    onnx.save_model(halve(change(without_remarks(program.model_proto))), path)
 
 
 @contextmanager
