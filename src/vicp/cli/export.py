@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.render import wrapped
+from vicp.cli.render.answers import wrapped
 from vicp.cli.shared import JsonOption, print_result, quiet_loading
 from vicp.errors import ConfigError
 

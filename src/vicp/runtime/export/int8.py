@@ -18,7 +18,7 @@ from vicp.data.sides import of_two_sides, side_codes
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.typicality import CategoryReference
 from vicp.metrics.ranking import retrieval
-from vicp.model.model_facts import ModelFacts
+from vicp.model.loading.model_facts import ModelFacts
 from vicp.runtime.photo_encoder import PhotoEncoder
 
 PRECISION = "int8"
