@@ -132,6 +132,9 @@ def test_packages_that_cannot_be_used(package: Path, tmp_path: Path) -> None:
         open_photos(package, need_identity=False)
     assert "lies on the web: download it into the package" in str(caught.value)
     assert "its filePath leads out of the package" in str(caught.value)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: no datapackage\.json there: give the folder of a Camtrap DP package"):
+        CamtrapPackage.open(tmp_path / "empty")
     (tmp_path / "x.zip").write_bytes(b"no zip")
     with pytest.raises(DataError, match=r"x\.zip: no folder and no zip of a Camtrap DP package"):
         open_photos(tmp_path / "x.zip")

@@ -46,6 +46,11 @@ class CamtrapPackage:
         """
         if not path.exists():
             raise DataError(f"{path}: no such folder or file")
+        if path.is_dir() and not (path / DESCRIPTOR).exists():
+            raise DataError(
+                f"{path}: no {DESCRIPTOR} there: give the folder of a Camtrap DP package that holds it, beside its "
+                "deployments, media and observations, or the package as a .zip"
+            )
         folder = "" if path.is_dir() else _folder_in_zip(path)
         data = _read(path, f"{folder}{DESCRIPTOR}")
         try:
@@ -166,7 +171,7 @@ def _folder_in_zip(path: Path) -> str:
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: no folder and no zip of a Camtrap DP package ({error})") from error
     if not names:
-        raise DataError(f"{path}: no {DESCRIPTOR} in it, expected a Camtrap DP package")
+        raise DataError(f"{path}: no {DESCRIPTOR} in it: give the .zip of a Camtrap DP package, or its folder")
     return min(names, key=len).removesuffix(DESCRIPTOR)
 
 
