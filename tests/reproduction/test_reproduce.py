@@ -1,13 +1,15 @@
 """The paper's tables from imitations of its data sets and tiny checkpoints: planned, run, stopped and gone on with."""
 
 import json
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.adapt.checkpoints import save_vit
 from tests.conftest import Run
+from tests.helpers.killing import logged_steps, wait_for_step
 from tests.helpers.paper_datasets import write_dataset
 from tests.helpers.tiny_models import LANGUAGE_CONFIGS, VISION_CONFIGS, save_language_model
 from transformers import CLIPVisionModel, LlamaForCausalLM
@@ -26,7 +28,7 @@ TINY = (
     *("model.qformer.num_hidden_layers=2", "model.qformer.num_attention_heads=2"),
     *("episodes.identities=2", "episodes.photos=4", "episodes.pairs=[4]", "episodes.query_pairs=2"),
     *("episodes.validation_pairs=4", "episodes.validation_episodes=1"),
-    *("train.epochs=0", "train.joint_steps=1", "train.save_every=1", "train.trackers=[]"),
+    *("train.epochs=0", "train.save_every=1", "train.trackers=[]"),
 )
 
 
@@ -44,28 +46,39 @@ ONE_EACH, WITHOUT_VAL = {"train": 1, "test": 1}, {"train": 10, "test": 6}
 VICP_ROWS = ("VICP", "VICP, a prompt per layer")
 
 
+STEPS = 8  # of a training that is killed after a few
+
+
 def files(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_table_of_petface(tmp_path: Path, tiny: list[str], run: Run) -> None:
+    """The process is killed in the middle of the second row, and the same command goes on."""
     data = write_dataset(tmp_path / "petface", dict.fromkeys(("cat", "chimp"), INDIVIDUALS))
-    ask = ("reproduce", "petface", *tiny, "--data", data, "--out", "out")
+    ask = ("reproduce", "petface", f"train.joint_steps={STEPS}", *tiny, "--data", str(data), "--out", "out")
     planned = run(*ask, "--dry-run")
     assert "petface: 13 of 13 rows to do" in planned
     assert "  downloads nothing\n" in planned
-    assert "  Triplet: 1 training, 1 steps, about 0.0 GPU hours and 12 GB of its memory; evaluation about " in planned
+    assert (
+        f"  Triplet: 1 training, {STEPS} steps, about 0.0 GPU hours and 12 GB of its memory; evaluation about "
+        in planned
+    )
     assert "  Triplet+: no training; " in planned, "it starts from Triplet's"
     assert not (tmp_path / "out").exists()
 
     out = tmp_path / "out"
-    run(*ask, "--rows", "dinov2,Triplet")
-    dinov2, log = (out / "rows/dinov2.json").stat().st_mtime_ns, (out / "runs/triplet/train.jsonl").read_text()
-    shutil.rmtree(out / "runs/triplet/last")
-    (out / "rows/triplet.json").unlink()
+    log = out / "runs/triplet/train.jsonl"
+    process = subprocess.Popen([sys.executable, "-m", "vicp", *ask, "--rows", "DINOv2,Triplet"], text=True)
+    wait_for_step(process, log, 2)
+    process.kill()
+    process.wait()
+    steps, dinov2 = logged_steps(log), (out / "rows/dinov2.json").stat().st_mtime_ns
+    assert 2 <= max(steps) < STEPS, "it was to be killed in the middle of the training"
+    assert not (out / "rows/triplet.json").exists()
     made = json.loads(run(*ask, "--json", "--rows", "CLIP,Triplet,Triplet+,VICP"))
     assert (out / "rows/dinov2.json").stat().st_mtime_ns == dinov2, "a finished row is not run again"
-    assert (out / "runs/triplet/train.jsonl").read_text() == log, "no step is taken twice"
+    assert set(logged_steps(log)) - {0} == set(range(1, STEPS + 1)), "it went on where it was"
 
     rows = {row["row"]: row for row in made["rows"]}
     assert list(rows) == ["CLIP", "DINOv2", "Triplet", "Triplet+", *VICP_ROWS], "an earlier command's row too"

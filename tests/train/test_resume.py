@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tests.helpers.killing import wait_for_step
 from tiny_runs import checks, losses, tiny_baseline, tiny_photo_run, tiny_run
 
 from vicp.config import RunConfig
@@ -33,17 +34,6 @@ def start(config: RunConfig, settings: Path) -> subprocess.Popen[str]:
     dump_config(config, settings)
     command = [sys.executable, "-m", "vicp", "train", "--resume", "--config", str(settings)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-
-
-def wait_for_step(process: subprocess.Popen[str], log: Path, step: int) -> None:
-    """Until the log tells of that step, or the process has ended."""
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if log.exists() and any(
-            json.loads(line)["step"] >= step for line in log.read_text().splitlines(True) if line.endswith("\n")
-        ):
-            return
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("make", [tiny_run, tiny_photo_run])
