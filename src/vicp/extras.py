@@ -11,6 +11,7 @@ EXTRAS = {
     "export": ("exporting a model", ("onnx", "onnxscript")),
     "openvino": ("the engine openvino", ("openvino",)),
     "evaluate": ("a report with plots", ("matplotlib",)),
+    "timm": ("a backbone of timm", ("timm", "torchvision")),
     "ray": ("embedding on a Ray cluster", ("ray",)),
     "service": (
         "a page in the browser",

@@ -61,7 +61,7 @@ def test_what_has_no_part_in_an_embedding_may_be_missing(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0}, "a checkpoint of timm"),
+        ({"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0}, "give it as timm:"),
         ({"architectures": ["ResNet"]}, "names no model_type"),
         (["dinov2"], "holds no settings by name"),
         ({"model_type": "no-such-family"}, "no-such-family"),

@@ -18,6 +18,7 @@ from vicp.model.build import PRESETS
 from vicp.model.loading.checkpoint import CONFIG_NAME
 from vicp.model.loading.hub import load_local_first
 from vicp.model.loading.packaged import BACKBONES, packaged
+from vicp.model.loading.pretrained import TIMM_PREFIX
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
@@ -55,11 +56,14 @@ def find(source: str) -> Checkpoint | None:
     """Return the checkpoint in a folder or on the hub; None where there is none.
 
     Args:
-        source: A packaged checkpoint, a folder or a hub name (owner/name), of which only the config is fetched.
+        source: A packaged checkpoint, a folder or a hub name (owner/name), of which only the config is fetched; what
+            begins with `timm:` is looked for when it is opened.
 
     Raises:
         ConfigError: A folder or repository of something else, or a hub name that cannot be fetched.
     """
+    if source.startswith(TIMM_PREFIX):
+        return Checkpoint(source, has_model=False, has_static=False)
     folder = packaged(source) or Path(source)
     config = _config(source, folder)
     if config is None:

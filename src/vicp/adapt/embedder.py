@@ -102,6 +102,11 @@ class Embedder:
         """Whether there is no prompt generator."""
         return self.model is None
 
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether the backbone takes prompt tokens, which those of timm do not."""
+        return bool(self.backbone.layers)
+
     def torch_embedder(self) -> "Embedder":
         """Return itself: an engine of another library opens one."""
         return self

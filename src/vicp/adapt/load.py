@@ -13,6 +13,8 @@ from vicp.io import content_digest
 from vicp.model.backbone import Pooling
 from vicp.model.loading.backbone_checkpoint import load_backbone
 from vicp.model.loading.checkpoint import find_checkpoint, load_pretrained
+from vicp.model.loading.pretrained import TIMM_PREFIX
+from vicp.model.loading.timm_backbone import load_timm
 from vicp.model.loading.weights import check_weights, fingerprint
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
@@ -43,16 +45,18 @@ def make_embedder(model: VICP, *, static: Tensor | None = None) -> Embedder:
 
 
 def load_backbone_embedder(source: str, *, pooling: Pooling | None = None) -> Embedder:
-    """Return an embedder for a bare backbone: a packaged one, or any transformers vision checkpoint by name or folder.
+    """Return an embedder for a bare backbone: a packaged one, a vision checkpoint of transformers, or `timm:` and one.
 
     A folder that `vicp train train.method=static` made gives its static prompt too.
 
     Raises:
         WeightsError: It cannot be had, or its weights are no numbers.
         ConfigError: It is no vision transformer that takes prompts.
+        MissingExtraError: Of timm, which is not installed.
         PromptError: Its static prompt is damaged.
     """
-    backbone, transform = load_backbone(source, pooling=pooling)
+    load = load_timm if source.startswith(TIMM_PREFIX) else load_backbone
+    backbone, transform = load(source, pooling=pooling)
     check_weights(backbone, source)
     parts = f"{fingerprint(backbone)}/{transform.fingerprint}/{backbone.pooling}"
     digest = content_digest(parts.encode()).hex()

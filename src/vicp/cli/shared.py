@@ -24,7 +24,10 @@ AnyModelOption = Annotated[
 ]
 BackboneOption = Annotated[
     str | None,
-    typer.Option(help="In place of a VICP model: `distilled` (in the package), or any transformers vision model."),
+    typer.Option(
+        help="In place of a VICP model: `distilled` (in the package), any vision model of transformers, or `timm:` and "
+        "one of timm."
+    ),
 ]
 EngineOption = Annotated[
     EngineName,

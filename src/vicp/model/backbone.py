@@ -223,8 +223,11 @@ class Backbone(nn.Module):
     def middle_patches(self, pixels: Tensor) -> Tensor:
         """Return the patch tokens of B photos (B, 3, H, W) after three fifths of the layers, without prompt: (B, N, D).
 
-        There they still say what a patch shows; later layers spread over all patches what the photo shows.
+        There they still say what a patch shows; later layers spread over all patches what the photo shows. A model of
+        timm gives its last features.
         """
+        if not self.layers:  # of timm, whose layers are not ours to look into
+            return self.encode(pixels).patches
         layer, found = self.layers[max(round(0.6 * len(self.layers)) - 1, 0)], []
         hook = layer.register_forward_hook(lambda _, __, output: found.append(output))
         try:

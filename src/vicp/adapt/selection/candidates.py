@@ -19,6 +19,7 @@ from vicp.adapt.recipe import (
     TunedPrompt,
     Whitening,
 )
+from vicp.errors import ConfigError
 
 SHRINKAGES = (DEFAULT_SHRINKAGE, 1.0, 10.0, 0.3, 0.1)
 STEPS, RATES = (5, 10, 20, 30), (2e-2, 5e-3)
@@ -43,9 +44,13 @@ def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Rec
 
     Where the model emits a metric, which holds without its prompt tokens, whitenings are of frozen features alone; a
     prompt, under which every photo is embedded again, has to lead them.
+
+    Raises:
+        ConfigError: Tuned prompt tokens for a backbone that takes none.
     """
     emitted, prompts = emitted_metric_recipes(embedder), prompt_recipes(embedder)
     frozen = [Whitening(shrinkage) for shrinkage in SHRINKAGES]
+    tokens: list[Recipe] = [RandomTokens()] if embedder.takes_prompts else []
     prompted = [] if emitted else _prompted_whitenings([recipe.source for recipe in prompts])
     match method:
         case "null":
@@ -59,12 +64,14 @@ def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Rec
         case "metric":
             return [Null(), *frozen, *prompted]
         case "tuned":
-            return [Null(), RandomTokens(), *prompts]
+            if not embedder.takes_prompts:
+                raise ConfigError("a backbone of timm takes no prompt tokens to tune: give --adapt metric or null")
+            return [Null(), *tokens, *prompts]
         case "auto":
             return [
                 Null(),
                 *frozen,
-                *([*emitted, GeneratedPrompt()] if emitted else [RandomTokens(), *prompts]),
+                *([*emitted, GeneratedPrompt()] if emitted else [*tokens, *prompts]),
                 *prompted,
             ]
 

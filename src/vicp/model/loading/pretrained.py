@@ -41,6 +41,7 @@ LOADING_ERRORS = (  # what transformers raises for damaged checkpoints, and for 
 )
 _DISPENSABLE = ("pooler", "mask_token", "lm_head", "position_ids", "inv_freq")  # no part in what is read of a model
 _SHOWN = 3
+TIMM_PREFIX = "timm:"  # of the name of a backbone that timm has
 COUNTS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "patch_size", "image_size")
 
 logger = logging.getLogger(__name__)
@@ -185,15 +186,15 @@ def _check_config(source: str) -> None:
         OSError: There are none.
         ValueError: They are of no transformers model, or of one that no machine can hold.
     """
+    if source.startswith(TIMM_PREFIX):
+        raise ValueError("models of timm take no prompt tokens and are not trained: they go to --backbone")
     path = load_local_first(partial(cached_file, source, "config.json"), source)
     config = json.loads(Path(str(path)).read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError("its config.json holds no settings by name")
     if not isinstance(config.get("model_type"), str):
         if "architecture" in config:
-            raise ValueError(
-                f"a checkpoint of timm ({config['architecture']}), which is not read: take it as transformers has it"
-            )
+            raise ValueError(f"a checkpoint of timm ({config['architecture']}): give it as {TIMM_PREFIX}{source}")
         raise ValueError("its config.json names no model_type of transformers")
     for part in (config, *(value for value in config.values() if isinstance(value, dict))):
         for name in (*COUNTS, "intermediate_size"):

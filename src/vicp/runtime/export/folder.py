@@ -11,7 +11,7 @@ from vicp.adapt.checkpoints import open_embedder
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
-from vicp.errors import WeightsError
+from vicp.errors import ConfigError, WeightsError
 from vicp.extras import explain_missing_extras
 from vicp.io import atomic_folder
 from vicp.runtime.export.graph import as_it_is, export_backbone, export_prompt_states, stack_states
@@ -76,6 +76,8 @@ def export_model(
         WeightsError: The model cannot be had, or the folder not be written.
     """
     embedder = open_embedder(source)
+    if not embedder.takes_prompts:
+        raise ConfigError(f"{source}: backbones of timm are not exported: they run by PyTorch alone")
     arrays = {_file_name(prompt): prompt_arrays(embedder, prompt) for prompt in prompts}
     exported = describe(embedder, int8=int8)
     loss, written = None, list(prompts)
