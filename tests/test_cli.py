@@ -120,7 +120,9 @@ def test_demo_on_a_small_world(tmp_path: Path) -> None:
         assert category["queries"] == 72
         assert all(0 < row["map"] <= 1 for row in category["results"].values())
     page = (tmp_path / "page" / "report.html").read_text()
-    assert page.count("data:image/") == 2 * (3 * 6 + 1), "three rank lists of a query and five hits, and a match"
+    pictures = 2 * (3 * 6 + 1) + 9 * (1 + 3)  # three rank lists of a query and five hits, and a match; nine answers
+    assert page.count("data:image/") == pictures
+    assert [answer["truth"] for answer in report["answers"]][-2:] == ["Hugo", None]
 
 
 def test_help_needs_no_heavy_import(tmp_path: Path) -> None:

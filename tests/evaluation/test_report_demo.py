@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from tests.helpers.html_page import HtmlPage
 
+from vicp.decisions.outcome import Candidate, Identification
 from vicp.errors import DataError
 from vicp.evaluation.context_report import context_verdict
 from vicp.evaluation.report.demo import demo_dict, demo_lines, demo_verdict, write_demo
-from vicp.evaluation.results import ContextSummary, DemoCategory, DemoReport, Estimate, Hit, RankList
+from vicp.evaluation.results import AnsweredPhoto, ContextSummary, DemoCategory, DemoReport, Estimate, Hit, RankList
 
 PNG = b"\x89PNG\r\n\x1a\nrest"
 JPEG = b"\xff\xd8\xff\xe0rest"
@@ -127,6 +128,36 @@ def test_demo_page_holds_verdict_figures_and_origin(tmp_path):
         assert words in page.text.replace("\xa0", " "), words
     assert [tag for tag, _ in page.tags].count("h2") == 4  # mean, cat, dog, how it was made
     assert {"cat", "dog"} <= {word.strip() for word in page.words}
+
+
+def test_answers_on_real_photos_stand_first(tmp_path):
+    """Right and wrong answers, each with its candidates; a photo that looks like nothing known is never right."""
+    tom, bella = Candidate("tom", 0.9, 0.7, "tom/1.jpg"), Candidate("bella", 0.5, 0.004, "bella/1.jpg")
+    said = Identification(
+        "q.jpg", "cat", "same", 0.7, 0.296, (tom, bella), "probably tom, 70 % (50 to 90 %); next bella"
+    )
+    new = replace(said, verdict="new", probability=0.6, probability_new=0.6, sentence="probably somebody new, 60 %")
+    unsure = replace(said, verdict="unsure", sentence="cannot say")
+    asked = (("tom", said), ("bella", said), (None, said), (None, new), ("tom", new), ("tom", unsure))
+    answers = tuple(AnsweredPhoto(JPEG, truth, answer, (JPEG, JPEG)) for truth, answer in asked)
+    report = replace(demo(category()), answers=answers)
+    page = page_of(report, tmp_path)
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+    assert page.text.index("Who is this? 2 of 6 answers are right.") < page.text.index("The context adds")
+    assert page.text.count("Probably tom, 70 % (50 to 90 %)") == 3
+    assert page.text.count("wrong: it is somebody new") == 1
+    assert page.text.replace("\xa0", " ").count("somebody new60 %") == 2
+    assert "under 1" in page.text
+    assert demo_lines(report)[:4] == [
+        "Who is this? 2 of 6 answers are right.",
+        "  Probably tom, 70 % (50 to 90 %)  right: it is tom",
+        "  Probably tom, 70 % (50 to 90 %)  wrong: it is bella",
+        "  Probably tom, 70 % (50 to 90 %)  wrong: it is somebody new",
+    ]
+    found = demo_dict(report)["answers"]
+    assert [each["right"] for each in found] == [True, False, False, True, False, False]
+    assert found[1]["truth"] == "bella"
+    assert found[3]["answer"]["verdict"] == "new"
 
 
 def test_right_and_wrong_are_marked_by_more_than_colour(tmp_path):

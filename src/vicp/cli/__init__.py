@@ -9,6 +9,7 @@ import typer
 from vicp.cli.camtrap import camtrap_darwin_core, camtrap_fill
 from vicp.cli.cluster import cluster, cluster_gallery
 from vicp.cli.data import data_check, data_split
+from vicp.cli.demo import demo
 from vicp.cli.evaluation import evaluate
 from vicp.cli.export import export
 from vicp.cli.gallery import edit as gallery_edit
@@ -16,7 +17,7 @@ from vicp.cli.gallery import export as gallery_export
 from vicp.cli.gallery import photos as gallery_photos
 from vicp.cli.hub import pull, push
 from vicp.cli.pairs import pairs_add, pairs_next
-from vicp.cli.photos import demo, identify, teach, verify
+from vicp.cli.photos import identify, teach, verify
 from vicp.cli.reproduce import reproduce
 from vicp.cli.serve import serve
 from vicp.cli.training import ablate, pretrain, train

@@ -1,7 +1,5 @@
-"""Commands for one's own photos: teach, identify, verify, demo."""
+"""Commands for one's own photos: teach, identify, verify."""
 
-import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +15,7 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
-from vicp.cli.paths import check_file, check_out_file, check_out_folder
+from vicp.cli.paths import check_file, check_out_file
 from vicp.cli.render.answers import report_lines, verification_lines
 from vicp.cli.render.teach import teach_facts, teach_lines
 from vicp.cli.shared import (
@@ -33,7 +31,6 @@ from vicp.cli.shared import (
     JsonOption,
     MarginOption,
     MinConfidenceOption,
-    ModelOption,
     PairPriorOption,
     PriorOption,
     RateOption,
@@ -161,40 +158,3 @@ def verify(
         verification = opened.verify(*pair, prompt=loaded, targets=targets, prior_new=prior_new)
         written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
-
-
-def demo(
-    photos: Annotated[Path | None, typer.Option(help="Any photo table or folder [the procedural world].")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")] = Path("demo"),
-    pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per category.")] = 32,
-    categories: Annotated[
-        int | None, typer.Option(min=1, help="Categories of the procedural world.", show_default="6")
-    ] = None,
-    model: ModelOption = "mini",
-    seed: SeedOption = 0,
-    skip_bad: SkipBadOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what a few labelled pairs are worth, on categories the model has never met."""
-    from vicp.data.procedural.world import world_table
-    from vicp.evaluation.demo import run_demo
-    from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo
-
-    if photos is not None and categories is not None:
-        raise ConfigError("--categories is of the procedural world, and --photos gives other photos: leave it out")
-    check_out_folder(out)
-    if photos is None:
-        table = world_table(num_categories=categories or 6, seed=seed)
-    else:
-        table = vicp.open_photos(photos, skip_bad=skip_bad)
-    with open_model(model, None, skip_bad=skip_bad, cache=False, task="Embedding") as opened:
-        report = run_demo(
-            opened.embedder,
-            table,
-            source="the procedural world" if photos is None else photos.name,
-            command=shlex.join(["vicp", *sys.argv[1:]]),
-            num_pairs=pairs,
-            seed=seed,
-        )
-    write_demo(report, out)
-    print_result(demo_dict(report), [*demo_lines(report), f"{out / 'report.html'} shows it"], as_json)

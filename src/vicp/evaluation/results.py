@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vicp.adapt.controls import CONTEXTS
+from vicp.decisions.outcome import Identification
 
 METRICS: dict[str, str] = {
     "map": "mAP",
@@ -268,6 +269,30 @@ class DemoCategory:
 
 
 @dataclass(frozen=True)
+class AnsweredPhoto:
+    """A photo that was identified in `vicp demo`, and whom it shows.
+
+    Attributes:
+        photo: Encoded.
+        truth: The individual's name; None for one that the gallery does not have.
+        answer: What was said.
+        shown: The photos of the answer's candidates, encoded.
+    """
+
+    photo: bytes
+    truth: str | None
+    answer: Identification
+    shown: tuple[bytes, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer names the right individual, or says rightly that it is somebody new."""
+        if self.truth is None:
+            return self.answer.verdict == "new"
+        return self.answer.verdict == "same" and self.answer.candidates[0].identity == self.truth
+
+
+@dataclass(frozen=True)
 class DemoReport:
     """What `vicp demo` measured, and how.
 
@@ -282,6 +307,7 @@ class DemoReport:
         rank1: By row, mean over categories.
         categories: Measured; at least one.
         skipped: Categories or photos left out, each with its reason.
+        answers: Real photos that were asked about.
     """
 
     source: str
@@ -294,3 +320,4 @@ class DemoReport:
     rank1: Mapping[str, float]
     categories: tuple[DemoCategory, ...]
     skipped: tuple[str, ...]
+    answers: tuple[AnsweredPhoto, ...] = ()
