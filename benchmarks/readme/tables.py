@@ -1,4 +1,6 @@
-"""The tables of README.md and docs/trust.md, of results/context.json, between `<!-- NAME -->` and `<!-- end -->`.
+"""The tables of README.md, docs/trust.md and the model card: results/context.json, between two marks.
+
+A table stands between `<!-- NAME -->` and `<!-- end -->`.
 
 python -m benchmarks.readme.tables
 """
@@ -31,22 +33,18 @@ ROWS = {
     "triplet_plus_identities": "Triplet+, from the identities of the same photos",
     "verifier": "the verifier, with the own pairs",
 }
-REAL_COLUMNS = {  # method and K
-    "plain backbone": ("frozen", "64"),
-    "labels shuffled, 64 pairs": ("shuffled", "64"),
-    "own pairs, 64": ("own", "64"),
-    "prompt tokens alone, 64": ("prompt", "64"),
-    "without the LLM, 64": ("no_llm", "64"),
-    "whitening (`metric`), identities of 16 pairs": ("metric", "16"),
-    "whitening (`metric`), identities of 64 pairs": ("metric", "64"),
-    "chosen, identities of 16 pairs": ("chosen_identities", "16"),
-    "chosen, identities of 64 pairs": ("chosen_identities", "64"),
-    "then local matching (`--rerank patches`), 64": ("chosen_patches", "64"),
-    "then k-reciprocal neighbours, 64": ("chosen_k_reciprocal", "64"),
-    "Triplet+, identities of 64 pairs": ("triplet_plus_identities", "64"),
+GAINS = {  # of one method over another at K
+    "what `teach` chooses, 16 pairs": ("chosen_identities", "frozen", "16"),
+    "what `teach` chooses": ("chosen_identities", "frozen", "64"),
+    "whitening": ("metric", "frozen", "64"),
+    "prompt tokens alone": ("prompt", "frozen", "64"),
+    "tokens, over shuffled labels": ("prompt", "prompt_shuffled", "64"),
+    "all, over the same without the LLM": ("own", "no_llm", "64"),
 }
-
-
+STAGES = {
+    "k-reciprocal neighbours (`k-reciprocal`)": ("chosen_k_reciprocal", "chosen_identities", "64"),
+    "local matching (`patches`)": ("chosen_patches", "chosen_identities", "64"),
+}
 SUMMARY_ROWS = {
     "eth80": "fruit, toys, cups and animals",
     "holstein2025": "faces of cows",
@@ -122,24 +120,44 @@ def cell_with_tasks(row: Mapping[str, Any] | None, num_tasks: int) -> str:
     return f"{cell(row)}, {row['tasks']} tasks"
 
 
-def real_table(facts: Mapping[str, Any]) -> str:
-    """MAP on real photos; columns without a measurement are left out."""
-    by_set = facts["real"]
-    there = {
-        title: [found.get(method, {}).get("by_K", {}).get(k) for found in by_set.values()]
-        for title, (method, k) in REAL_COLUMNS.items()
-    }
-    there = {title: rows for title, rows in there.items() if any(rows)}
-    lines = header(["mAP", *there])
-    for number, (name, found) in enumerate(by_set.items()):
-        mark = " *" if found["seen_in_training"] else ""
-        lines.append("| " + " | ".join([name + mark, *(cell(rows[number]) for rows in there.values())]) + " |")
+def gains_table(facts: Mapping[str, Any]) -> str:
+    """MAP of the plain backbone, and what labelled pairs add: a row for each real set that training did not see."""
+    return _gains(facts, GAINS, first=("plain backbone", "frozen"))
+
+
+def stages_table(facts: Mapping[str, Any]) -> str:
+    """MAP of what `teach` chooses, and what a second stage adds."""
+    return _gains(facts, STAGES, first=("what `teach` chooses", "chosen_identities"))
+
+
+def _gains(facts: Mapping[str, Any], columns: Mapping[str, tuple[str, str, str]], *, first: tuple[str, str]) -> str:
+    title, method = first
+    lines = header(["set", f"{title}, mAP", *columns])
+    for name, found in facts["real"].items():
+        if not found["seen_in_training"]:
+            cells = [gain_cell(facts, name, *column) for column in columns.values()]
+            lines.append("| " + " | ".join([name, f"{found[method]['by_K']['64']['map']:.1f}", *cells]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def gain_cell(facts: Mapping[str, Any], name: str, method: str, over: str, k: str) -> str:
+    """The difference of two methods on a set, in bold where its paired interval does not hold zero."""
+    paired = facts["real_differences"].get(f"{method} - {over}, K = {k}", {}).get(name)
+    if paired is not None:
+        is_clear = paired["low"] > 0 or paired["high"] < 0
+        return f"**{_signed(paired['map'])}**" if is_clear else _signed(paired["map"])
+    maps = [facts["real"][name].get(each, {}).get("by_K", {}).get(k) for each in (method, over)]
+    return DASH if None in maps else _signed(maps[0]["map"] - maps[1]["map"])
+
+
+def _signed(difference: float) -> str:
+    return f"{difference:+.1f}".replace("-", "−")
 
 
 PAGES: dict[str, dict[str, Table]] = {
     "README.md": {"summary": summary_table},
-    "docs/trust.md": {"context": context_table, "real": real_table},
+    "docs/trust.md": {"gains": gains_table, "stages": stages_table, "context": context_table},
+    "src/vicp/checkpoints/mini/README.md": {"gains": gains_table},
 }
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The log-likelihood ratio of "same" is linear in the similarity's distance from the category's impostors. What other
 categories borrow is a Gaussian over offset and slope; the category's own held-out pairs move it (`laplace`). A
-probability is the mean over that posterior, and its range holds nine tenths of it. docs/decisions.md has the details.
+probability is the mean over that posterior, and its range holds nine tenths of it. docs/statistics.md has the details.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ what a threshold must bound, not how often in a pair (FMR).
 Such searches are not independent: two look-alikes find each other, so their false matches come in twos. Identities are
 therefore put in disjoint pairs, and n identities count as n / 2 - 1 independent searches, of which one has failed for
 each two identities that were falsely matched. With a single candidate the pairs are independent outright, all n / 2.
-`docs/decisions.md` says for what this is proved, and for what simulated.
+`docs/statistics.md` says for what this is proved, and for what simulated.
 """
 
 from dataclasses import dataclass
