@@ -21,7 +21,7 @@ from vicp.evaluation.plots.canvas import DPI, INK, SOFT, TRACK, font, png, words
 from vicp.evaluation.report.demo import answer_words, truth_words
 from vicp.evaluation.results import AnsweredPhoto
 
-SHOWN = (1, 7, 8)  # of the answers
+SHOWN = (2, 1, 8)  # of the answers: a right one, a wrong one, somebody new
 BAR = "#0072b2"
 _QUERY, _PHOTO, _GAP, _EDGE, _ROW = 150, 88, 20, 12, 200  # CSS pixels; a PNG has two for each
 _WIDTH, _COLUMN, _NAME = 980, 190, 96

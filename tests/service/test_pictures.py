@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.service.story import ROOT, Server, chromium, needs_browser, open_page
 
 import vicp
+from tests.service.story import ROOT, Server, chromium, needs_browser, open_page
 from vicp.data.minifigures import CATEGORY, open_minifigures
 
 pytestmark = needs_browser

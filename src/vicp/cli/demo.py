@@ -58,7 +58,7 @@ def demo(
     print_result(demo_dict(report), [*demo_lines(report), f"{out / 'report.html'} shows it"], as_json)
 
 
-def ask_about_minifigures(model: vicp.Model) -> "tuple[AnsweredPhoto, ...]":
+def ask_about_minifigures(model: "vicp.Model") -> "tuple[AnsweredPhoto, ...]":
     """Return whom photos of toy figures show, after the model was taught by others of them."""
     from vicp.data.minifigures import CATEGORY, open_minifigures
     from vicp.evaluation.results import AnsweredPhoto
