@@ -98,7 +98,7 @@ def load_timm(source: str, *, pooling: Pooling | None = None) -> tuple[Backbone,
             f"local-dir:{folder.resolve()}" if folder.is_dir() else name, pretrained=True, num_classes=0
         )
         transform = _image_transform(resolve_data_config({}, model=model))
-        backbone = Backbone(TimmVision(model, transform.size), pooling=pooling or "cls")  # type: ignore[arg-type]
+        backbone = Backbone(TimmVision(model, transform.size), pooling=pooling or "cls")
     except LOADING_ERRORS as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(
