@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 import pandas as pd
 
 from vicp.data.records import PhotoTable
-from vicp.data.sources.table import read_table
+from vicp.data.sources import open_photos
 
 CATEGORY = "minifigure"
 CREDIT = '"Lego Minifigures" by Y. Isaienkov, CC BY 4.0'
@@ -15,7 +15,7 @@ LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 def open_minifigures() -> tuple[PhotoTable, PhotoTable]:
     """Return the known photos and those to ask about, both with the names of the figures."""
     with as_file(files(__name__) / "photos.parquet") as path:
-        table = read_table(path, category=CATEGORY)
+        table = open_photos(path)
     return _of_split(table, "gallery"), _of_split(table, "query")
 
 
