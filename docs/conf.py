@@ -24,10 +24,11 @@ include_patterns = [
     "examples/README.md",
     "results/**.md",
     "src/vicp/checkpoints/*/README.md",
+    "src/vicp/data/minifigures/README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
 ]
-exclude_patterns = [".*", "demo", "dist", "runs", "site", "tests", "src/vicp/[!c]*", "docs/examples/index.*"]
+exclude_patterns = [".*", "demo", "dist", "runs", "site", "tests", "src/vicp/[!cd]*", "docs/examples/index.*"]
 
 extensions = ["myst_parser", "sphinx_gallery.gen_gallery"]
 myst_heading_anchors = 4
