@@ -23,7 +23,7 @@ LEVELS = (
     {"config_files"},
     {"config", "io", "progress"},
     {"extras", "image_transform", "pretrain_config"},
-    {"errors"},
+    {"errors", "phrases"},
 )
 LEVEL = {part: depth for depth, parts in enumerate(LEVELS) for part in parts}
 MODULES = sorted((SOURCE / "vicp").rglob("*.py"))

@@ -61,6 +61,11 @@ def content_digest(parts: bytes | Iterable[bytes], *, size: int = 8) -> bytes:
     return digest.digest()
 
 
+def content_hash(content: bytes) -> int:
+    """Return the 64 bits of `content_digest` as a number, which tables of hashes are made of."""
+    return int.from_bytes(content_digest(content), "big")
+
+
 def encode_image(image: "Image", kind: Literal["JPEG", "PNG"], *, quality: int = 85) -> bytes:
     """Return the image as the bytes of a file.
 

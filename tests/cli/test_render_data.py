@@ -20,7 +20,7 @@ def test_check_lines_of_an_identity_in_two_splits() -> None:
     assert check_lines(report) == [
         "5 photos",
         "  cat: 5 photos of 2 identities, 2 to 3 each (median 2.5)",
-        "  split test: 1 photos of 1 identities, 1 to 1 each (median 1)",
+        "  split test: 1 photo of 1 identities, 1 to 1 each (median 1)",
         "  split train: 4 photos of 2 identities, 2 to 2 each (median 2)",
         "Identities in splits that should share none: 1 (an error: numbers measured on these splits would be too good)",
         "  cat/tom: test, train",
@@ -70,7 +70,7 @@ def test_split_lines_name_splits_folds_and_notes() -> None:
     assert split_lines(report) == [
         "9 photos split by time",
         "  train: 8 photos of 4 identities",
-        "  none: 1 photos of 1 identities",
+        "  none: 1 photo of 1 identity",
         "  fold 0: 9 photos of 5 identities (cat, dog)",
         "a note",
     ]

@@ -23,12 +23,18 @@ KINDS = {
     ),
     "days": (["Tom/2024-05-01", "Tom/2024_06_02", "Kit/20240501"], "date", ["2024-05-01", "2024-06-02", "2024-05-01"]),
     "sessions": (["Tom/session1", "Tom/session 2", "Kit/visit_1"], "sequence", ["session1", "session 2", "visit_1"]),
+    "recordings": (
+        ["Tom/MVI_0012", "Tom/video 2_frames", "Kit/clip-3"],
+        "sequence",
+        ["MVI_0012", "video 2_frames", "clip-3"],
+    ),
     "sides in Spanish": (["Tom/lado izquierdo", "Tom/Lado derecho", "Kit/RS"], "viewpoint", ["left", "right", "right"]),
     "folds": (["fold_0/Tom", "fold_1/Kit", "fold_2/Rex"], "fold", ["fold_0", "fold_1", "fold_2"]),
     "encounters": (["Tom/enc1", "Tom/obs 2", "Kit/Encounter_3"], "sequence", ["enc1", "obs 2", "Encounter_3"]),
     "days in other orders": (["Tom/01.05.2023", "Tom/12-30-05", "Kit/3 May"], "period", None),
     "cards": (["Tom/100EK113", "Tom/101EK113", "Kit/100EK113"], "period", None),
     "years": (["2023/Tom", "2023/Kit", "2024/Tom"], "period", None),
+    "years of a download": (["Photos from 2022/Tom", "Photos from 2023/Tom", "Fotos de 2024/Kit"], "period", None),
     "trips": (["Tom/trip 1", "Tom/spring 2024", "Kit/May_2023"], "period", None),
 }
 

@@ -10,7 +10,18 @@ from vicp.data.names import clean_name, is_nobody, name_fault, name_questions, n
         *("?", "???", "-", "--", "____", "...", "(unknown)", "[not identified]", "null", "no name", "No_Name", "no ID"),
         *("unbekannt", "Unbekannte".removesuffix("e"), "inconnu", "non identifié", "desconocido", "não identificado"),
         *("sconosciuto", "onbekend", "okänd", "неизвестно", "未知", "unknown individual", "unidentified animal", "-1"),
-        *("_unsorted", "to_check", "To review", "Rejected", "New folder", "new_folder"),
+        *(
+            "background",
+            "Negatives",
+            "human",
+            "Vehicles",
+            "_unsorted",
+            "to_check",
+            "To review",
+            "Rejected",
+            "New folder",
+            "new_folder",
+        ),
     ],
 )
 def test_words_for_nobody(word: str) -> None:
@@ -46,6 +57,8 @@ def test_na_and_none_are_nobody_where_several_photos_have_them() -> None:
         ("9,87E+05", "a number that a spreadsheet rounded"),
         ("M\ufffdller", "lost letters"),
         ("Tom\x07", "control characters"),
+        ("Zo\u00c3\u00ab", "another encoding (Zo\u00c3\u00ab for Zo\u00eb)"),
+        ("M\u00c3\u00bcller", "another encoding"),
         ("'Tom'", "stands in quotes"),
         ("'007", "a spreadsheet's mark of text"),
     ],
@@ -55,7 +68,7 @@ def test_names_that_are_damage(name: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Tom", "2E5", "#12", "1e3", "Möller", "A=B", "12E", "été 猫", "'Ohana", "O'Neill", "''"]
+    "name", ["Tom", "2E5", "#12", "1e3", "Möller", "A=B", "12E", "été 猫", "Ça", "Ärö", "'Ohana", "O'Neill", "''"]
 )
 def test_names_that_are_none(name: str) -> None:
     assert name_fault(name) == ""
@@ -71,6 +84,8 @@ def test_names_that_are_none(name: str) -> None:
         ("007", "7", "leading zeros alone"),
         ("Old Tom", "old_tom", "spelling alone"),
         ("cow-12", "cow 12", "blanks and hyphens alone"),
+        ("Tom", "Tom (1)", "what a copy's name gets alone"),
+        ("Tom", "Tom - Copy", "what a copy's name gets alone"),
         ("T\u043em", "Tom", "letters of another alphabet alone"),
     ],
 )
@@ -82,6 +97,10 @@ def test_names_that_may_be_one_are_asked_about(a: str, b: str, what: str) -> Non
     assert name_questions([("cat", a), ("dog", b)]) == ()
     assert name_questions([("cat", b)], known=[("cat", a)]) == (question,)
     assert name_questions([("cat", "Rex")], known=[("cat", a), ("cat", b)]) == ()
+
+
+def test_numbers_in_brackets_alone_are_no_copies() -> None:
+    assert name_questions([("cow", f"cow ({number})") for number in range(1, 9)]) == ()
 
 
 def test_five_are_listed_and_dates_are_asked_about() -> None:
@@ -102,3 +121,4 @@ def test_several_individuals_in_one_name_are_asked_about() -> None:
 def test_names_become_composed_and_lose_what_cannot_be_seen() -> None:
     assert clean_name(" Zoe\u0308\u200b ") == "Zo\u00eb"
     assert clean_name("Old\u00a0Tom") == "Old Tom"
+    assert clean_name("\u202eTom\u202c") == "Tom"

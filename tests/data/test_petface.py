@@ -89,7 +89,7 @@ def test_petface_a_test_photo_of_the_closed_set_is_not_trained_on(
         table = read_petface(petface, ReadOptions(category="cat"))
     assert table.frame["path"].is_unique
     assert column(table, "split")["images/cat/000000/01.png"] == "reidentification"
-    assert "cat: 1 photos of train.csv are test photos of reidentification.csv" in caplog.text
+    assert "cat: left out 1 photo of train.csv, for reidentification.csv tests with it" in caplog.text
 
 
 def test_petface_families(petface: Path, caplog: pytest.LogCaptureFixture, write: Write) -> None:

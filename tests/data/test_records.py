@@ -27,7 +27,7 @@ def test_slashes_do_not_merge_identities() -> None:
 
 
 def test_unknown_identities_are_refused_by_name() -> None:
-    with pytest.raises(DataError, match=r"1 photos have no identity \(first: 1.jpg\)"):
+    with pytest.raises(DataError, match=r"1 photo has no identity \(first: 1.jpg\)"):
         _ = table([("cat", "tom"), ("cat", None)]).identities
 
 

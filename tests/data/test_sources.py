@@ -54,7 +54,7 @@ def test_folder_of_identities(tmp_path: Path) -> None:
 def test_flat_folder_only_without_identities(tmp_path: Path) -> None:
     photo(tmp_path / "1.jpg")
     assert read_folder(tmp_path, ReadOptions(need_identity=False)).frame["identity"].tolist() == [None]
-    with pytest.raises(DataError, match=r"the 1 photos have no identities, expected .*make a folder per identity"):
+    with pytest.raises(DataError, match=r"the one photo has no identities, expected .*make a folder per identity"):
         read_folder(tmp_path)
 
 
@@ -107,6 +107,15 @@ def test_symlink_loops_end_and_are_said(tmp_path: Path, caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING):
         assert list(read_folder(root).frame["path"]) == ["tom/1.jpg"]
     assert f"not entered, its photos are read elsewhere or it loops: {root / 'zoe'}" in caplog.text
+
+
+def test_a_link_to_itself_is_a_photo_that_cannot_be_used(tmp_path: Path) -> None:
+    photo(tmp_path / "tom" / "1.jpg")
+    (tmp_path / "tom" / "2.jpg").symlink_to(tmp_path / "tom" / "2.jpg")
+    table = open_photos(tmp_path)
+    assert list(table.frame["path"]) == ["tom/1.jpg", "tom/2.jpg"]
+    with pytest.raises(DataError, match=r"cannot be read \(Too many levels of symbolic links\)"):
+        table.photo_bytes(1)
 
 
 def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_by_time_says_what_is_shared_and_what_has_no_date() -> None:
     assert list(split.frame["split"]) == ["train", "train", "test", "", "test"]
     assert report.notes[:2] == (
         "1 of the 2 identities of the test are in train too (closed set).",
-        "1 photos without a date are in no split.",
+        "1 photo without a date is in no split.",
     )
     assert report.splits[-1] == SplitPart("", 1, 1, ("cat",))
 

@@ -113,6 +113,9 @@ TOOLS = {
     "kaggle": ("Image,Id", "CAM1/a/0.jpg,F12\nCAM1/a/1.jpg,F12"),
     "addaxai": ("relative_path,label,identity", "CAM1/a/0.jpg,animal,F12"),
     "petface": ("filename,label", "CAM1/a/0.jpg,F12"),
+    "fastai": ("fname,name,is_valid", "CAM1/a/0.jpg,F12,True"),
+    "hotspotter": ("#imgindex,gname,name,ROI,theta", "1,CAM1/a/0.jpg,F12,[1 2 10 10],0"),
+    "a camera's own date": ("path,identity,date", "CAM1/a/0.jpg,F12,2024:05:01 10:00:00"),
     "wildlife": ("image_id,path,identity,orientation", "1,CAM1/a/0.jpg,F12,Left"),
 }
 
@@ -164,6 +167,7 @@ def test_columns_that_the_user_names(tmp_path: Path) -> None:
             "when,where\n1,2\n",
             r"no column 'path' .*; no column 'identity' .*there are: when, where.*--column identity=where",
         ),
+        ("path,Cat tag,seen\n0.jpg,a,b\n", r"such as --column identity='Cat tag'"),
     ],
 )
 def test_columns_that_repeat_or_are_missing(tmp_path: Path, text: str, reason: str) -> None:
@@ -245,6 +249,7 @@ def test_hugging_face_images_and_names_of_classes(tmp_path: Path) -> None:
 BOXES = {
     "wildlife": ("bbox", '"[3, 2, 4, 5]"'),
     "bare": ("box", "3 2 4 5"),
+    "corners in one": ("bbox_xyxy", "3 2 7 7"),
     "object": ("bbox", '"{""x"": 3, ""y"": 2, ""width"": 4, ""height"": 5}"'),
     "coco": ("x,y,w,h", "3,2,4,5"),
     "oml": ("x_1,x_2,y_1,y_2", "3,7,2,7"),

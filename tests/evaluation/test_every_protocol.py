@@ -101,4 +101,4 @@ def test_petface_protocols_use_the_lists_of_the_data_set(photos: pd.DataFrame, t
     whole = rows_of("petface", prefixed, tmp_path / "both", source=tmp_path / "petface")
     assert set(whole.rows[0].values) == RETRIEVAL | PAIRS, "AUC, accuracy, mAP and Rank-1 in one row"
     assert whole.rows[0].num_queries == len(tested)
-    assert any("1 pairs of verification.csv name photos that are not of the split test" in s for s in whole.skipped)
+    assert any("1 pair of verification.csv names photos that are not of the split test" in s for s in whole.skipped)

@@ -72,7 +72,7 @@ def test_single_photos_are_enrolled_without_names(gallery: Gallery, tmp_path: Pa
 
 def test_one_name_may_be_given_without_a_list(gallery: Gallery) -> None:
     assert gallery.merge("red", "green").summary == "green into red (shoe): 3 photos"
-    assert gallery.split("red/0.jpg", "ruby").summary == "1 photos are ruby (shoe)"
+    assert gallery.split("red/0.jpg", "ruby").summary == "1 photo is ruby (shoe)"
     with pytest.raises(GalleryError, match="nobody to merge into 'red': name at least one"):
         gallery.merge("red", [])
 

@@ -1,27 +1,31 @@
-"""Every way through the product decodes each photo once, and reads it once; teach once more, to order by content."""
+"""Every way through the product reads, hashes and decodes each photo once; evaluate once more for each model."""
 
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.gallery.conftest import write_photos
 
+import vicp.adapt.teach
 import vicp.data.loading
 import vicp.data.photo_check
 import vicp.data.photos.images
+import vicp.io
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.teach import teach_category
 from vicp.data.decoding.decode import decode_with_remarks
-from vicp.data.photos.images import photo_key
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.data.support.support_file import read_support
+from vicp.evaluation.run import evaluate
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.queries import pair_table, query_tables
 from vicp.gallery.recognition.identify import identify_photos
 from vicp.gallery.recognition.verify import verify_photos
+from vicp.io import content_digest
 from vicp.runtime.photo_encoder import encoder_of
 
 
@@ -39,25 +43,25 @@ class Counts:
             self.read[data] += 1
             return data
 
-        def counted_key(encoded: bytes) -> bytes:
-            self.hashed[encoded] += 1
-            return photo_key(encoded)
+        def counted_digest(content: bytes, **options: Any) -> bytes:
+            self.hashed[content] += 1
+            return content_digest(content, **options)
 
         def counted_decode(data: bytes, **options: Any) -> Any:
             self.decoded[data] += 1
             return decode_with_remarks(data, **options)
 
         monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
-        monkeypatch.setattr(vicp.data.loading, "photo_key", counted_key)
+        monkeypatch.setattr(vicp.data.photos.images, "content_digest", counted_digest)
+        monkeypatch.setattr(vicp.io, "content_digest", counted_digest)
         for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.photos.images):
             monkeypatch.setattr(module, "decode_with_remarks", counted_decode)
 
-    def check(self, *folders: Path, hashed: bool = True, reads: int = 1) -> None:
-        """Check that each photo of these folders was decoded once, read so often, hashed once if at all; no others."""
+    def check(self, *folders: Path) -> None:
+        """Check that each photo of these folders was read, hashed and decoded once, and no others."""
         files = [file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*.jpg"))]
         once = dict.fromkeys((file.read_bytes() for file in files), 1)
-        assert (dict(self.read), dict(self.decoded)) == (dict.fromkeys(once, reads), once)
-        assert dict(self.hashed) == (once if hashed else {})
+        assert (dict(self.read), dict(self.hashed), dict(self.decoded)) == (once, once, once)
 
 
 @pytest.fixture
@@ -71,11 +75,19 @@ def queries(tmp_path: Path) -> Path:
     return write_photos(tmp_path / "queries", shots=1, seed=900)
 
 
-def test_teach_decodes_each_photo_once_and_reads_it_once_more_to_order_them(
-    embedder: Embedder, shoe_folder: Path, counts: Counts
-) -> None:
+def test_teach_reads_and_decodes_each_photo_once(embedder: Embedder, shoe_folder: Path, counts: Counts) -> None:
     teach_category(embedder, open_photos(shoe_folder), category="shoe", num_pairs=4, seed=3, adapt="generated")
-    counts.check(shoe_folder, hashed=False, reads=2)
+    counts.check(shoe_folder)
+
+
+def test_teach_reads_the_photos_of_pairs_again_where_all_pixels_have_no_room(
+    embedder: Embedder, shoe_folder: Path, shoe_prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch, counts: Counts
+) -> None:
+    monkeypatch.setattr(vicp.adapt.teach, "_IN_MEMORY", 1)
+    table = open_photos(shoe_folder)
+    result = teach_category(embedder, table, category="shoe", num_pairs=6, seed=0, adapt="generated")
+    assert Counter(counts.read.values()) == {1: len(table) - result.photos_in_pairs, 2: result.photos_in_pairs}
+    np.testing.assert_array_equal(result.prompt.visual.tokens, shoe_prompts[0].visual.tokens)
 
 
 def test_teach_from_labelled_pairs_reads_their_photos_alone(
@@ -85,7 +97,16 @@ def test_teach_from_labelled_pairs_reads_their_photos_alone(
     pairs.write_text("left,right,same\nred/0.jpg,red/1.jpg,1\nred/0.jpg,blue/0.jpg,0\n")
     table = open_photos(shoe_folder)
     teach_category(embedder, table, category="shoe", support=read_support(pairs, table), adapt="null")
-    counts.check(*[shoe_folder / name for name in ("red/0.jpg", "red/1.jpg", "blue/0.jpg")], hashed=False, reads=2)
+    counts.check(*[shoe_folder / name for name in ("red/0.jpg", "red/1.jpg", "blue/0.jpg")])
+
+
+def test_evaluate_reads_each_photo_to_check_it_and_once_more_for_its_pixels(
+    embedder: Embedder, shoe_folder: Path, counts: Counts
+) -> None:
+    evaluate([embedder], shoe_folder, pairs=2, support_draws=1, adapt=["null"], diagnose=False)
+    assert len(counts.read) == len(list(shoe_folder.rglob("*.jpg")))
+    assert max(counts.read.values()) == max(counts.decoded.values()) == 2
+    assert counts.hashed == counts.read
 
 
 def test_identify_in_a_folder_reads_and_decodes_each_photo_once(

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
+from vicp.data.content_order import content_order
 from vicp.data.loading import load_pixels
-from vicp.data.photo_check import check_and_load, without
+from vicp.data.photo_check import PhotoFacts, check_and_load, without
 from vicp.data.photos.fingerprints import PhotoFingerprint
 from vicp.data.photos.images import normalise
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
@@ -30,10 +31,10 @@ from vicp.progress import Progress, silent
 
 @dataclass(frozen=True, eq=False)
 class CheckedPhotos:
-    """Photos that were read and decoded once.
+    """Photos that were read and decoded once, by content: nothing drawn from them depends on their order or names.
 
     Attributes:
-        table: Those that can be used (n).
+        table: Those that can be used (n), in the order of `content_order`.
         pixels: (3, S, S) uint8 by their number in the column `row`, of those that were wanted.
         fingerprints: Of all of them (n).
     """
@@ -116,7 +117,7 @@ class Embedder:
         check_prompt(prompt, self.fingerprint)
 
     def check_and_load(self, table: PhotoTable, indices: Sequence[int] | np.ndarray) -> CheckedPhotos:
-        """Return the photos that can be used, each tried once, and the pixels of some of them.
+        """Return the photos that can be used by content, each tried once, and the pixels of some of them.
 
         Args:
             table: The photos.
@@ -126,12 +127,12 @@ class Embedder:
             DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
         """
         bad: list[BadPhoto] = []
-        made: dict[int, PhotoFingerprint] = {}
-        loaded = check_and_load(
-            table, self.transform, indices=indices, progress=self.progress, fingerprints=made, bad=bad
-        )
+        found: dict[int, PhotoFacts] = {}
+        loaded = check_and_load(table, self.transform, indices=indices, progress=self.progress, facts=found, bad=bad)
         pixels = {int(table.frame["row"].iloc[index]): torch.from_numpy(photo) for index, photo in loaded.items()}
-        return CheckedPhotos(self._without(table, bad), pixels, [made[index] for index in sorted(made)])
+        usable, facts = self._without(table, bad), [found[index] for index in sorted(found)]
+        order = content_order(usable, np.array([fact.file_hash for fact in facts], dtype=np.uint64))
+        return CheckedPhotos(usable.select(order), pixels, [facts[position].fingerprint for position in order])
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Return the table of n photos, all of them unless `skip_bad`, and their pixels (n, 3, S, S) uint8.

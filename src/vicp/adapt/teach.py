@@ -15,8 +15,7 @@ from vicp.adapt.methods.generated import unread_pairs
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.adapt.selection import select
-from vicp.data.content_order import content_order
-from vicp.data.moments import moment_codes, num_shared
+from vicp.data.moments import moment_codes
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.seeds import derive_seed
 from vicp.data.sides import SIDES, rows_by_side, side_codes
@@ -24,6 +23,7 @@ from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
 
 NUM_PAIRS = 64
+_IN_MEMORY = 2**27  # bytes of decoded photos: of more, those of the pairs are decoded again
 
 _log = logging.getLogger(__name__)
 
@@ -190,11 +190,9 @@ def of_one_category(table: PhotoTable, category: str) -> PhotoTable:
 def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> _LoadedPairs:
     """Return pairs sampled from the identities of the photos that can be used, of two moments as far as there are.
 
-    Pairs are sampled before the photos are decoded, so that the pixels of no others need be kept; where photos turn out
-    to be bad, or of one moment, pairs are sampled again.
+    Each photo is read and decoded once. Where so many pixels have no room, those of the photos in pairs are read again.
     """
     check_enough(table)
-    table = table.select(content_order(table))  # so that the draw does not depend on the order or names of the files
     limit = None if embedder.model is None else embedder.model.max_pairs
 
     def sample(photos: PhotoTable, moments: np.ndarray) -> Support:
@@ -202,15 +200,15 @@ def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, 
         wanted = min(NUM_PAIRS, limit or NUM_PAIRS) if num_pairs is None else num_pairs
         return _sample_by_side(draw, photos, moments, wanted, seed)
 
-    pairs = sample(table, moment_codes(table))
-    checked = embedder.check_and_load(table, photos_of_pairs(pairs))
+    sample(table, moment_codes(table))  # what is asked for in vain is said before any photo is read
+    have_room = len(table) * 3 * embedder.transform.size**2 <= _IN_MEMORY
+    checked = embedder.check_and_load(table, range(len(table)) if have_room else ())
     usable, pixels, moments = checked.table, checked.pixels, moment_codes(checked.table, checked.fingerprints)
-    if len(usable) < len(table) or num_shared(moments):
-        pairs = sample(usable, moments)
-        shown = usable.select(photos_of_pairs(pairs))
-        others = shown.select(~shown.frame["row"].isin(pixels).to_numpy(dtype=bool))
-        pixels |= embedder.check_and_load(others, range(len(others))).pixels
-    return _LoadedPairs(usable, moments, pairs, _stack(pixels, usable, photos_of_pairs(pairs)))
+    pairs = sample(usable, moments)
+    shown = usable.select(photos_of_pairs(pairs))
+    if not have_room:
+        pixels = embedder.check_and_load(shown, range(len(shown))).pixels
+    return _LoadedPairs(usable, moments, pairs, _stack(pixels, shown))
 
 
 def _sample_by_side(
@@ -234,25 +232,31 @@ def _sample_by_side(
 
 def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> _LoadedPairs:
     """Return the given pairs whose photos can both be used, and the photos that they need."""
-    rows = photos_of_pairs(support)
-    wanted, pairs = _ordered_by_content(table.select(rows), pairs_within(support, rows))
+    wanted = table.select(photos_of_pairs(support))
     checked = embedder.check_and_load(wanted, range(len(wanted)))
-    pairs = pairs_within(pairs, np.flatnonzero(wanted.frame["row"].isin(checked.table.frame["row"])))
+    pairs = _by_content(support, table, checked.table)
     if not len(pairs):
         raise DataError("no labelled pair is left: each has a photo that cannot be used")
     moments = moment_codes(checked.table, checked.fingerprints)
-    pixels = _stack(checked.pixels, checked.table, photos_of_pairs(pairs))
-    return _LoadedPairs(checked.table, moments, pairs, pixels)
+    shown = checked.table.select(photos_of_pairs(pairs))
+    return _LoadedPairs(checked.table, moments, pairs, _stack(checked.pixels, shown))
 
 
-def _ordered_by_content(photos: PhotoTable, pairs: Support) -> tuple[PhotoTable, Support]:
-    """Return photos and their pairs in an order that does not depend on how rows or names of files are ordered."""
-    order = content_order(photos)
-    position = np.argsort(order)
+def _by_content(pairs: Support, table: PhotoTable, usable: PhotoTable) -> Support:
+    """Return the pairs of photos that can be used, in an order that does not depend on that of rows or names of files.
+
+    Args:
+        pairs: Rows of the table.
+        table: Photos.
+        usable: Those that can be used, by content, which the pairs returned are rows of.
+    """
+    position_of = {row: position for position, row in enumerate(usable.frame["row"])}
+    position = np.array([position_of.get(row, -1) for row in table.frame["row"]], dtype=np.int64)
     left, right = position[pairs.left], position[pairs.right]
-    shuffled = np.random.default_rng(derive_seed(0, "given pairs")).permutation(len(pairs))
-    rank = np.lexsort((right, left))[shuffled]  # sorted alone, the pairs of one photo would stand together
-    return photos.select(order), Support(left[rank], right[rank], pairs.same[rank])
+    kept = np.flatnonzero((left >= 0) & (right >= 0))
+    shuffled = np.random.default_rng(derive_seed(0, "given pairs")).permutation(len(kept))
+    rank = kept[np.lexsort((right[kept], left[kept]))][shuffled]  # sorted, the pairs of one photo stand together
+    return Support(left[rank], right[rank], pairs.same[rank])
 
 
 def _sides_to_tell_apart(photos: PhotoTable) -> np.ndarray | None:
@@ -261,6 +265,6 @@ def _sides_to_tell_apart(photos: PhotoTable) -> np.ndarray | None:
     return sides if len(np.unique(sides[sides >= 0])) == len(SIDES) else None
 
 
-def _stack(pixels: Mapping[int, Tensor], table: PhotoTable, indices: np.ndarray) -> Tensor:
-    """Return the pixels (n, 3, S, S) of the photos at these indices of the table, from pixels by `row`."""
-    return torch.stack([pixels[int(row)] for row in table.frame["row"].iloc[indices]])
+def _stack(pixels: Mapping[int, Tensor], photos: PhotoTable) -> Tensor:
+    """Return the pixels (n, 3, S, S) of n photos, from pixels by `row`."""
+    return torch.stack([pixels[int(row)] for row in photos.frame["row"]])

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from vicp.cli.paths import check_out_file
-from vicp.cli.render.answers import counted
 from vicp.cli.render.gallery import add_pairs_lines, proposal_lines
 from vicp.cli.shared import (
     AnyModelOption,
@@ -27,6 +26,7 @@ from vicp.cli.shared import (
     print_result,
 )
 from vicp.cli.sources import SourceOptions
+from vicp.phrases import counted
 
 PhotosArgument = Annotated[
     Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table; nobody need be named.")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 import vicp
+from vicp.cli.render.answers import fitted
 from vicp.errors import ConfigError, StoppedError
 from vicp.progress import progress_bar
 
@@ -178,4 +179,4 @@ def print_result(summary: dict[str, Any], lines: list[str], as_json: bool) -> No
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo("\n".join(fitted(line)))

@@ -5,20 +5,25 @@ from numpy.typing import NDArray
 
 from vicp.data.photo_check import read_photos
 from vicp.data.records import BadPhoto, PhotoTable
-from vicp.io import content_digest
+from vicp.io import content_hash
 
 Hashes = NDArray[np.uint64]
 
 
-def content_order(table: PhotoTable) -> NDArray[np.int64]:
+def content_order(table: PhotoTable, hashes: Hashes | None = None) -> NDArray[np.int64]:
     """Return the rows (n,) of a table by the hash of each photo's file, so that a draw by position is of the photos.
 
     Equal files are in the order of their individuals, and files that cannot be read in that of their paths.
+
+    Args:
+        table: n photos.
+        hashes: Of `photo_hashes` for the table, where the files have been read already; None reads them.
     """
-    hashes, frame = photo_hashes(table).tolist(), table.frame
+    hashes, frame = photo_hashes(table) if hashes is None else hashes, table.frame
     paths = [str(path) for path in frame["path"]]
     names = [f"{category}/{identity}" for category, identity in zip(frame["category"], frame["identity"], strict=True)]
-    keys = [(value, name if value else "", path) for value, name, path in zip(hashes, names, paths, strict=True)]
+    rows = zip(hashes.tolist(), names, paths, strict=True)
+    keys = [(value, name if value else "", path) for value, name, path in rows]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
@@ -26,10 +31,6 @@ def photo_hashes(table: PhotoTable) -> Hashes:
     """Return a hash of every photo's file (n,); 0 of one that cannot be read."""
     bad: list[BadPhoto] = []
     hashes = np.zeros(len(table), dtype=np.uint64)
-    for index, value in read_photos(table, _hash, bad=bad):
+    for index, value in read_photos(table, content_hash, bad=bad):
         hashes[index] = value
     return hashes
-
-
-def _hash(data: bytes) -> int:
-    return int.from_bytes(content_digest(data), "big")

@@ -14,6 +14,7 @@ from vicp.data.records import PhotoTable
 from vicp.data.sources import LIST_SUFFIXES, open_photos
 from vicp.errors import DataError
 from vicp.io import encode_image
+from vicp.phrases import counted
 
 Photo = str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any]
 Photos = Photo | Sequence[Photo] | PhotoTable
@@ -86,7 +87,7 @@ def _identities_of(
         raise DataError("an empty list of photos: give at least one")
     if identities is None:
         if need_identity:
-            raise DataError(f"{len(items)} photos without identities: give `identities`, one name per photo")
+            raise DataError(f"{counted(len(items), 'photo')} without identities: give `identities`, one name per photo")
         return [None] * len(items)
     if len(identities) != len(items):
         raise DataError(f"{len(identities)} identities for {len(items)} photos: give one name per photo")

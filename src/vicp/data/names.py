@@ -13,7 +13,8 @@ _NOBODY_TEXT = """
     nobody; no one; not identified; not known; not named; non identified; no id; noid; n a; nil; null; tbd; tba;
     todo; to be determined; missing; empty; blank; not applicable; not available; indet; indeterminate;
     undefined; unclear; uncertain; unsure; unassigned; unlabeled; unlabelled; unclassified; not assigned; not
-    sure; cannot tell; no match; unmatched; unsorted; to check; to review; to sort; to identify; needs id; discard;
+    sure; background; negative; negatives; human; humans; person; persons; people; vehicle; vehicles;
+    cannot tell; no match; unmatched; unsorted; to check; to review; to sort; to identify; needs id; discard;
     discarded; rejected; rejects; miscellaneous; various; others; new folder; untitled folder; neuer ordner; nouveau
     dossier; nueva carpeta; sonstige; unsortiert; unbekannt; unbenannt; nicht identifiziert; nicht bekannt; nicht
     benannt; kein name; ohne name; ohne namen; keine; keiner; niemand; unbestimmt; inconnu; inconnue; inconnus;
@@ -40,9 +41,12 @@ _DATE_FROM_NAME = re.compile(
     r"-\d{2,4}|\d{4}-\d{2}-\d{2} 00:00:00",
     re.IGNORECASE,
 )
+_COPY = re.compile(r"(.+?)[\s_-]*(\(\d{1,2}\)|\b(copy|kopie|copie|copia)\b[\s_]*(\(?\d{1,2}\)?)?)", re.IGNORECASE)
 _SEPARATORS = re.compile(r"\s*[;,/&+|]\s*|\s+(?:and|und|et|y|e|og|och|en)\s+", re.IGNORECASE)
 _LIKE_LATIN = str.maketrans("асеорхуіјѕһԁԛԝαορνικτ", "aceopxyijshdqwaopvikt")  # small letters of Cyrillic, Greek
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+_INVISIBLE = dict.fromkeys(
+    [*map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
 
 
 def clean_name(name: str) -> str:
@@ -99,9 +103,23 @@ def name_fault(name: str) -> str:
         return f"its name begins with a spreadsheet's mark of text ({name}): write it without"
     if "\ufffd" in name:
         return f"its name has lost letters ({name}): save the file as UTF-8 from where it was made"
+    if (meant := _misread(name)) is not None:
+        return f"its letters were read in another encoding ({name} for {meant}): save the file as UTF-8 again"
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         return f"its name has control characters ({name!r}): give it one that can be written down"
     return ""
+
+
+def _misread(name: str) -> str | None:
+    """Return what a name was before its UTF-8 was read as Windows-1252 or Latin-1; None where it was not."""
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            meant = name.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+        if meant != name:
+            return meant
+    return None
 
 
 def name_questions(names: Sequence[tuple[str, str]], known: Sequence[tuple[str, str]] = ()) -> tuple[str, ...]:
@@ -114,6 +132,11 @@ def name_questions(names: Sequence[tuple[str, str]], known: Sequence[tuple[str, 
     groups: dict[tuple[str, str], set[str]] = defaultdict(set)
     for category, identity in (*names, *known):
         groups[category, _comparable(identity)].add(identity)
+    for (category, _), group in list(groups.items()):
+        for identity in sorted(group):
+            copied = _COPY.fullmatch(identity)
+            if copied and (category, _comparable(copied[1])) in groups:
+                groups[category, _comparable(copied[1])].add(identity)
     new = set(names)
     alike = [
         (category, sorted(group))
@@ -183,6 +206,7 @@ def _difference(group: Sequence[str]) -> str:
         ("blanks", lambda name: re.sub(r"[\s_]+", "", name)),
         ("blanks and hyphens", lambda name: re.sub(r"[\s_\u2010-\u2014-]+", "", name)),
         ("letters of another alphabet", lambda name: name.casefold().translate(_LIKE_LATIN)),
+        ("what a copy's name gets", lambda name: _COPY.sub(r"\1", name)),
         (
             "accents",
             lambda name: "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)),

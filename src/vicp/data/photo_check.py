@@ -1,24 +1,47 @@
 """Read every photo of a table to its end, to find those that cannot be used."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vicp.data.decoding.decode import decode_with_remarks
-from vicp.data.photos.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint
+from vicp.data.photos.fingerprints import DECODED_SIDE, PhotoFingerprint, image_fingerprint, photo_fingerprint
 from vicp.data.photos.images import image_pixels
 from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, bad_photos_message, log_remarks
 from vicp.data.threads import map_in_order
 from vicp.errors import DataError
 from vicp.image_transform import ImageTransform
+from vicp.io import content_hash
 from vicp.progress import Progress
 
 T = TypeVar("T")
 
 _CHECK_SIDE = 32  # a check reads the whole file, but needs few pixels of it
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFacts:
+    """What photos are ordered and compared by.
+
+    Attributes:
+        file_hash: `content_hash` of the encoded file.
+        fingerprint: Of what it shows.
+    """
+
+    file_hash: int
+    fingerprint: PhotoFingerprint
+
+
+def photo_facts(data: bytes) -> PhotoFacts:
+    """Return the facts of an encoded photo.
+
+    Raises:
+        DataError: The bytes are not a photo, or a damaged or oversized one.
+    """
+    return PhotoFacts(content_hash(data), photo_fingerprint(data))
 
 
 def check_photos(table: PhotoTable, *, threads: int = 2, progress: Progress | None = None) -> list[BadPhoto]:
@@ -44,7 +67,7 @@ def check_and_load(
     indices: Sequence[int] | np.ndarray,
     threads: int = 2,
     progress: Progress | None = None,
-    fingerprints: dict[int, PhotoFingerprint] | None = None,
+    facts: dict[int, PhotoFacts] | None = None,
     bad: list[BadPhoto],
 ) -> dict[int, NDArray[np.uint8]]:
     """Return the pixels (3, S, S) uint8 of some good photos by index; all others are read and decoded as a check.
@@ -57,7 +80,7 @@ def check_and_load(
         indices: The photos whose pixels are wanted.
         threads: Photos decoded at once.
         progress: Called with photos done and photos in all.
-        fingerprints: Those of all good photos are put here by index; None makes none.
+        facts: Those of all good photos are put here by index; None makes none.
         bad: The photos of the table that cannot be used are appended here, in order.
 
     Raises:
@@ -66,10 +89,10 @@ def check_and_load(
     wanted = {int(index) for index in indices}
 
     def decode(index: int, data: bytes) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
-        side = 2 * transform.size if index in wanted else _CHECK_SIDE if fingerprints is None else DECODED_SIDE
+        side = 2 * transform.size if index in wanted else _CHECK_SIDE if facts is None else DECODED_SIDE
         decoded = decode_with_remarks(data, min_side=side)
-        if fingerprints is not None:
-            fingerprints[index] = image_fingerprint(decoded.image)
+        if facts is not None:
+            facts[index] = PhotoFacts(content_hash(data), image_fingerprint(decoded.image))
         if index not in wanted:
             return None, decoded.remarks
         pixels = np.ascontiguousarray(image_pixels(decoded.image, transform).transpose(2, 0, 1))  # (3, S, S)

@@ -12,6 +12,7 @@ import pandas as pd
 from vicp.data.names import clean_name, name_fault, name_questions, nobodies, nobody_note
 from vicp.data.photos.files import read_photo_file
 from vicp.errors import DataError
+from vicp.phrases import counted
 
 OPTIONAL_COLUMNS = ("split", "fold", "camera", "sequence", "date", "domain", "viewpoint")
 _MAX_LISTED = 20
@@ -78,7 +79,8 @@ class PhotoTable:
         unknown = self.frame["identity"].isna()
         if unknown.any():
             first = self.frame.loc[unknown, "path"].iloc[0]
-            raise DataError(f"{int(unknown.sum())} photos have no identity (first: {first}): give every photo one")
+            have = f"{counted(int(unknown.sum()), 'photo')} {'has' if unknown.sum() == 1 else 'have'} no identity"
+            raise DataError(f"{have} (first: {first}): give every photo one")
         escaped = [category.replace("%", "%25").replace("/", "%2F") for category in self.frame["category"]]
         return tuple(f"{c}/{i}" for c, i in zip(escaped, self.frame["identity"], strict=True))
 
@@ -200,7 +202,7 @@ def _without_nobody(source: Path, frame: pd.DataFrame, *, need_identity: bool) -
 
 def bad_photos_message(bad: Sequence[BadPhoto]) -> str:
     """Return one line naming the first bad photos by number, path and reason, and what to do about them."""
-    count = "1 photo" if len(bad) == 1 else f"{len(bad)} photos"
+    count = counted(len(bad), "photo")
     skip = "go on without them: --skip-bad, in Python skip_bad=True"
     return f"{count} cannot be used: {list_rows(bad)}. Correct them, or {skip}"
 
@@ -209,7 +211,7 @@ def log_remarks(remarks: Sequence[PhotoRemark]) -> None:
     """Say in one line which photos may not be the pictures that were meant, the first five of them; nothing of none."""
     if not remarks:
         return
-    count = "1 photo" if len(remarks) == 1 else f"{len(remarks)} photos"
+    count = counted(len(remarks), "photo")
     listed = "; ".join(f"row {each.row} ({each.path}): {each.remark}" for each in remarks[:_MAX_REMARKS])
     more = f"; and {len(remarks) - _MAX_REMARKS} more" if len(remarks) > _MAX_REMARKS else ""
     _log.warning("look again at %s: %s%s", count, listed, more)

@@ -25,6 +25,7 @@ from vicp.data.dates import photo_dates, unreadable_dates, with_exif_dates
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError, DataError
+from vicp.phrases import are, counted
 
 By = Literal["identity", "time", "camera"]
 _ORDER = {"train": 0, "val": 1, "test": 2, "": 3}  # of splits; folds keep theirs
@@ -250,7 +251,8 @@ def _closed_set_notes(frame: pd.DataFrame, by: By) -> list[str]:
     train, test = (_identities(frame[frame["split"] == name]) for name in ("train", "test"))
     missing = int((frame["split"] == "").sum())
     shared = f"{len(train & test)} of the {len(test)} identities of the test are in train too (closed set)."
-    return [shared] + [f"{missing} photos without a {'date' if by == 'time' else by} are in no split."] * (missing > 0)
+    undated = f"{counted(missing, 'photo')} without a {'date' if by == 'time' else by} {are(missing)} in no split."
+    return [shared] + [undated] * (missing > 0)
 
 
 def _parts(frame: pd.DataFrame, column: str) -> tuple[SplitPart, ...]:

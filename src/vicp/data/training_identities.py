@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save
 from vicp.data.content_order import Hashes, photo_hashes
 from vicp.data.records import PhotoTable
 from vicp.errors import WeightsError
-from vicp.io import atomic_write, content_digest
+from vicp.io import atomic_write, content_hash
 
 NAME = "training_identities.safetensors"
 
@@ -38,7 +38,7 @@ class TrainingIdentities:
         """Return those of these tables, every photo of which is read once; photos that cannot be read are left out."""
         names = {name for table in tables for name in table.identities}
         photos = {int(one) for table in tables for one in photo_hashes(table).tolist()} - {0}
-        return cls(_sorted([_hash(name.encode()) for name in names]), _sorted(photos))
+        return cls(_sorted([content_hash(name.encode()) for name in names]), _sorted(photos))
 
     @classmethod
     def load(cls, folder: Path) -> "TrainingIdentities | None":
@@ -87,12 +87,8 @@ class TrainingIdentities:
 
 def _hashes_of(names: NDArray[np.object_]) -> Hashes:
     """Return the hash of every name (n,), each name hashed once."""
-    hash_of = {name: _hash(name.encode()) for name in set(names)}
+    hash_of = {name: content_hash(name.encode()) for name in set(names)}
     return np.array([hash_of[name] for name in names], dtype=np.uint64)
-
-
-def _hash(data: bytes) -> int:
-    return int.from_bytes(content_digest(data), "big")
 
 
 def _sorted(values: "set[int] | list[int]") -> Hashes:

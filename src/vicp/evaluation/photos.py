@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vicp.data.content_order import Hashes, photo_hashes
 from vicp.data.moments import moment_codes
-from vicp.data.photo_check import read_photos, without
-from vicp.data.photos.fingerprints import photo_fingerprint
+from vicp.data.photo_check import photo_facts, read_photos, without
 from vicp.data.procedural.world import world_table
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, nearest
 from vicp.data.sources import read_source
@@ -30,12 +32,14 @@ class EvaluationPhotos:
         name: Of them, for the report.
         source: Their folder, for the lists of pairs in it; None for photos from elsewhere.
         moments: (n,) the moment of each; None where nobody has found them yet.
+        hashes: (n,) of their files, see `photo_hashes`; None where they have not been read yet.
     """
 
     table: PhotoTable
     name: str
     source: Path | None = None
     moments: Rows | None = None
+    hashes: Hashes | None = None
 
     @classmethod
     def open(cls, photos: str | Path | PhotoTable | None, options: ReadOptions, *, seed: int) -> "EvaluationPhotos":
@@ -53,14 +57,14 @@ class EvaluationPhotos:
         if isinstance(photos, PhotoTable):
             return cls(photos, "photos in memory")
         path = Path(photos)
-        table, moments = usable_photos(read_source(path, options), skip_bad=options.skip_bad)
-        return cls(table, path.name, path, moments)
+        return cls(read_source(path, options), path.name, path)._read(skip_bad=options.skip_bad)
 
     def chosen(self, config: EvaluationConfig) -> "EvaluationPhotos":
-        """Return the photos of the categories that are evaluated.
+        """Return the photos of the categories that are evaluated, each read once, here or before.
 
         Raises:
             ConfigError: A category that no photo shows, or that is unseen and not evaluated.
+            DataError: Photos that cannot be used.
         """
         there: Sequence[str] = self.table.categories
         for key, names in (("categories", config.categories), ("unseen", config.unseen)):
@@ -68,32 +72,36 @@ class EvaluationPhotos:
                 if name not in there:
                     raise ConfigError(f"{key}: no category '{name}' is evaluated{nearest(name, there)}")
             there = config.categories or there
-        if not config.categories:
-            return self
-        rows = self.table.frame["category"].isin(config.categories).to_numpy(dtype=bool)
-        moments = None if self.moments is None else self.moments[rows]
-        return replace(self, table=self.table.select(rows), moments=moments)
+        chosen = self._of_categories(config.categories or self.table.categories)
+        if chosen.moments is None and not config.keep_bursts:
+            return chosen._read(skip_bad=False)
+        return chosen if chosen.hashes is not None else replace(chosen, hashes=photo_hashes(chosen.table))
 
     def moments_apart(self, config: EvaluationConfig) -> Rows | None:
-        """Return the moments (n,) whose photos do not find each other; None where those of a moment are like others.
+        """Return the moments (n,) whose photos do not find each other; None where those of a moment are like others."""
+        return None if config.keep_bursts else self.moments
+
+    def _of_categories(self, categories: Sequence[str]) -> "EvaluationPhotos":
+        """Return the photos of these categories."""
+        rows = self.table.frame["category"].isin(categories).to_numpy(dtype=bool)
+
+        def of_rows(values: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if values is None else values[rows]
+
+        return replace(self, table=self.table.select(rows), moments=of_rows(self.moments), hashes=of_rows(self.hashes))
+
+    def _read(self, *, skip_bad: bool) -> "EvaluationPhotos":
+        """Return the photos that can be decoded, every one of them tried, with their moments and hashes.
 
         Raises:
-            DataError: Photos that cannot be used.
+            DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
         """
-        if config.keep_bursts:
-            return None
-        return usable_photos(self.table, skip_bad=False)[1] if self.moments is None else self.moments
-
-
-def usable_photos(table: PhotoTable, *, skip_bad: bool) -> tuple[PhotoTable, Rows]:
-    """Return the photos that can be decoded, every one of them tried, and their moments (n,).
-
-    Raises:
-        DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
-    """
-    bad: list[BadPhoto] = []
-    fingerprints = [fingerprint for _, fingerprint in read_photos(table, photo_fingerprint, bad=bad)]
-    if bad and not skip_bad:
-        raise DataError(bad_photos_message(bad))
-    usable = without(table, bad)
-    return usable, moment_codes(usable, fingerprints)
+        bad: list[BadPhoto] = []
+        facts = [fact for _, fact in read_photos(self.table, photo_facts, bad=bad)]
+        if bad and not skip_bad:
+            raise DataError(bad_photos_message(bad))
+        usable = without(self.table, bad)
+        moments = moment_codes(usable, [fact.fingerprint for fact in facts])
+        return replace(
+            self, table=usable, moments=moments, hashes=np.array([fact.file_hash for fact in facts], np.uint64)
+        )

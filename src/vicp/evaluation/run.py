@@ -158,7 +158,7 @@ def _make_runner(
     config: EvaluationConfig, methods: Sequence[Method], photos: EvaluationPhotos
 ) -> tuple[EvaluationRunner, list[str]]:
     """Return what runs methods on the tasks of these photos, all settings checked, and what is left out and why."""
-    trained = None if config.keep_trained else trained_photos(methods, photos.table)
+    trained = None if config.keep_trained else trained_photos(methods, photos.table, photos.hashes)
     tasks, skipped = make_tasks(
         photos.table,
         config.protocol,
@@ -167,6 +167,7 @@ def _make_runner(
         exclude=config.exclude,
         moments=photos.moments_apart(config),
         trained=trained,
+        hashes=photos.hashes,
         seed=config.seed,
     )
     _check_methods(methods, tasks, config)

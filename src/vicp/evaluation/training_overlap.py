@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.checkpoints import training_identities
-from vicp.data.content_order import photo_hashes
+from vicp.data.content_order import Hashes
 from vicp.data.records import PhotoTable
 from vicp.data.training_identities import TrainingIdentities
 from vicp.evaluation.methods import FROZEN, Method, find_method
@@ -14,19 +14,23 @@ from vicp.evaluation.methods import FROZEN, Method, find_method
 Mask = NDArray[np.bool_]
 
 
-def trained_photos(methods: Sequence[Method], table: PhotoTable) -> Mask:
+def trained_photos(methods: Sequence[Method], table: PhotoTable, hashes: Hashes) -> Mask:
     """Return which photos (n,) are of individuals that any of the methods was trained on.
 
     A method with a checkpoint per fold or category counts in each by the checkpoint of that one.
+
+    Args:
+        methods: Methods.
+        table: n photos.
+        hashes: Of their files (n,), see `photo_hashes`.
 
     Raises:
         ConfigError: A checkpoint is missing.
         WeightsError: What a checkpoint says of its training is damaged.
     """
-    trained, hashes = np.zeros(len(table), dtype=bool), None
+    trained = np.zeros(len(table), dtype=bool)
     for method in methods:
         for rows, known in _known_by(method, table):
-            hashes = photo_hashes(table) if hashes is None else hashes
             trained |= rows & known.rows_in(table, hashes)
     return trained
 

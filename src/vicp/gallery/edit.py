@@ -27,6 +27,7 @@ from vicp.gallery.store.tables import (
     check_name,
     is_embeddings,
 )
+from vicp.phrases import are, counted
 
 _MOST_LISTED = 5  # groups in a summary
 
@@ -47,7 +48,7 @@ def merge_identities(writer: Change, into: str, others: Sequence[str], *, catego
     frame = _photos_of(writer, home, merged)
     _rename_photos(writer, frame, name)
     write_names(writer, home, merged, merged_into=name)
-    writer.commit(f"{', '.join(merged)} into {name} ({home}): {len(frame)} photos")
+    writer.commit(f"{', '.join(merged)} into {name} ({home}): {counted(len(frame), 'photo')}")
 
 
 def assign_photos(writer: Change, photos_by_identity: Mapping[str, Sequence[str]]) -> None:
@@ -71,7 +72,7 @@ def assign_photos(writer: Change, photos_by_identity: Mapping[str, Sequence[str]
             )
         _rename_photos(writer, frame, identity)
         write_names(writer, homes[0], [identity])
-        summaries.append(f"{len(frame)} photos are {identity} ({homes[0]})")
+        summaries.append(f"{counted(len(frame), 'photo')} {are(len(frame))} {identity} ({homes[0]})")
     rest = len(summaries) - _MOST_LISTED
     writer.commit("; ".join(summaries[:_MOST_LISTED]) + (f"; and {rest} more" if rest > 0 else ""))
 
@@ -93,7 +94,7 @@ def rename_identity(writer: Change, old: str, new: str, *, category: str | None 
     _rename_photos(writer, frame, new)
     write_names(writer, home, [name], merged_into=new)
     write_names(writer, home, [new])
-    writer.commit(f"{name} is now {new} ({home}): {len(frame)} photos")
+    writer.commit(f"{name} is now {new} ({home}): {counted(len(frame), 'photo')}")
 
 
 def remove_identity(writer: Change, name: str, *, category: str | None = None) -> None:
@@ -106,7 +107,7 @@ def remove_identity(writer: Change, name: str, *, category: str | None = None) -
     frame = _photos_of(writer, home, [identity])
     _delete_photos(writer, frame)
     write_names(writer, home, [identity], merged_into="")
-    writer.commit(f"{identity} ({home}): {len(frame)} photos")
+    writer.commit(f"{identity} ({home}): {counted(len(frame), 'photo')}")
 
 
 def remove_photos(writer: Change, names: Sequence[str]) -> None:
@@ -117,7 +118,7 @@ def remove_photos(writer: Change, names: Sequence[str]) -> None:
     """
     frame = find_photos(writer.snapshot, names)
     _delete_photos(writer, frame)
-    writer.commit(f"{len(frame)} photos")
+    writer.commit(counted(len(frame), "photo"))
 
 
 def set_aside(writer: Change, names: Sequence[str]) -> None:

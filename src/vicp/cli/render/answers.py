@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vicp.decisions.sentences import basis_sentence, percent, range_in_words
+from vicp.phrases import are, counted
 
 if TYPE_CHECKING:
     from vicp.decisions.outcome import Identification, IdentificationReport, Verification
@@ -15,16 +16,11 @@ WIDTH = 80
 _MOST_GROUPS, _MOST_PHOTOS = 20, 4
 
 
-def counted(number: int, one: str, several: str | None = None) -> str:
-    """Return a number with its noun: 1 photo, 2 photos."""
-    return f"{number} {one if number == 1 else several or f'{one}s'}"
-
-
 def report_lines(report: "IdentificationReport") -> list[str]:
     """Return who each photo shows, what the answers rest on, and what was left out."""
     lines = [line for identification in report.identifications for line in identification_lines(identification)]
     lines += _footing_lines(report)
-    return lines + ([f"Left out {report.skipped} photos that cannot be used."] if report.skipped else [])
+    return lines + ([f"Left out {counted(report.skipped, 'photo')} that cannot be used."] if report.skipped else [])
 
 
 def identification_lines(identification: "Identification") -> list[str]:
@@ -72,6 +68,14 @@ def wrapped(text: str, indent: str = "") -> list[str]:
     return [line.replace("\N{NO-BREAK SPACE}%", " %") for line in lines]
 
 
+def fitted(line: str) -> list[str]:
+    """Return a line as it is where it fits 80 columns, and else broken, what follows indented two more."""
+    if len(line) <= WIDTH:
+        return [line]
+    bare = line.lstrip(" ")
+    return wrapped(bare, line[: len(line) - len(bare)])
+
+
 def _footing_lines(report: "IdentificationReport") -> list[str]:
     """Return what the answers rest on, and what it takes to promise more; each sentence once."""
     asked = [one for one in report.identifications if one.basis is not None]
@@ -101,7 +105,7 @@ def cluster_lines(proposal: "ClusterProposal") -> list[str]:
     for (identity, category), photos in shown[:_MOST_GROUPS]:
         more = ", ..." if len(photos) > _MOST_PHOTOS else ""
         sources = ", ".join(Path(photo.source).name for photo in photos[:_MOST_PHOTOS]) + more
-        count = "1 photo" if len(photos) == 1 else f"{len(photos)} photos"
+        count = counted(len(photos), "photo")
         probability = photos[0].probability
         stated = "" if probability is None else f", {percent(probability)}"
         lines.append(f"  {identity} ({category}): {count}{stated} ({sources})")
@@ -119,10 +123,9 @@ def _cluster_summary(proposal: "ClusterProposal", num_grouped: int) -> str:
     """Return how many groups there are, and how many of them should show one individual."""
     groups = {(photo.identity, photo.category): photo.probability for photo in proposal.photos}
     stated = [probability for probability in groups.values() if probability is not None]
-    noun = "1 group" if proposal.groups == 1 else f"{proposal.groups} groups"
     pure = f"; about {sum(stated):.0f} of them should be right" if stated and proposal.groups > 1 else ""
-    photos = "1 photo without a name is" if num_grouped == 1 else f"{num_grouped} photos without a name are"
-    return f"{photos} in {noun}, by {proposal.criterion}{pure}."
+    photos = f"{counted(num_grouped, 'photo')} without a name {are(num_grouped)}"
+    return f"{photos} in {counted(proposal.groups, 'group')}, by {proposal.criterion}{pure}."
 
 
 def _is_routed(identification: "Identification") -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vicp.phrases import counted
+
 if TYPE_CHECKING:
     from vicp.data.audit.check import CheckReport, GroupCounts
     from vicp.data.audit.leaks import Leaks
@@ -13,7 +15,7 @@ _MAX_LISTED = 20
 
 def check_lines(report: "CheckReport") -> list[str]:
     """Return what a source of photos holds, and what is wrong with it."""
-    lines = [f"{report.photos} photos"]
+    lines = [counted(report.photos, "photo")]
     lines += [f"  {_counts_line(counts)}" for counts in report.categories]
     lines += [f"  split {_counts_line(counts)}" for counts in report.splits]
     if report.warning:
@@ -23,15 +25,15 @@ def check_lines(report: "CheckReport") -> list[str]:
     num_usable = report.photos - len(report.bad)
     if report.moments < num_usable:
         lines.append(
-            f"{num_usable} photos are of {report.moments} moments: near-equal frames, photos of one sequence and "
-            "photos less than a minute apart are one piece of evidence"
+            f"{num_usable} photos are of {counted(report.moments, 'moment')}: near-equal frames, photos of one "
+            "sequence and photos less than a minute apart are one piece of evidence"
         )
     lines += leak_lines(report.leaks)
     remarks = [f"row {each.row} ({each.path}): {each.remark}" for each in report.remarks]
-    lines += _listed(f"Look again at {len(remarks)} photos:", remarks, len(remarks))
+    lines += _listed(f"Look again at {counted(len(remarks), 'photo')}:", remarks, len(remarks))
     if not report.bad:
         return [*lines, "Every photo can be used."]
-    lines.append(f"{len(report.bad)} {'photo' if len(report.bad) == 1 else 'photos'} cannot be used:")
+    lines.append(f"{counted(len(report.bad), 'photo')} cannot be used:")
     return lines + [f"  row {photo.row} ({photo.path}): {photo.reason}" for photo in report.bad]
 
 
@@ -71,20 +73,24 @@ def leak_lines(leaks: "Leaks") -> list[str]:
 
 def split_lines(report: "SplitReport") -> list[str]:
     """Return how many photos and identities each split and fold has."""
-    lines = [f"{report.photos} photos split by {report.by}"]
+    lines = [f"{counted(report.photos, 'photo')} split by {report.by}"]
     for part in report.splits:
-        lines.append(f"  {part.name or 'none'}: {part.photos} photos of {part.identities} identities")
+        lines.append(f"  {part.name or 'none'}: {_of_identities(part.photos, part.identities)}")
     for part in report.folds:
-        counts = f"{part.photos} photos of {part.identities} identities"
+        counts = _of_identities(part.photos, part.identities)
         lines.append(f"  fold {part.name}: {counts} ({', '.join(part.categories)})")
     return [*lines, *report.notes]
 
 
+def _of_identities(photos: int, identities: int) -> str:
+    return f"{counted(photos, 'photo')} of {counted(identities, 'identity', 'identities')}"
+
+
 def _counts_line(counts: "GroupCounts") -> str:
     if not counts.identities:
-        return f"{counts.name}: {counts.photos} photos, identities unknown"
+        return f"{counts.name}: {counted(counts.photos, 'photo')}, identities unknown"
     return (
-        f"{counts.name}: {counts.photos} photos of {counts.identities} identities, "
+        f"{counts.name}: {counted(counts.photos, 'photo')} of {counts.identities} identities, "
         f"{counts.min_photos} to {counts.max_photos} each (median {counts.median_photos:g})"
     )
 

@@ -4,7 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vicp.cli.render.answers import counted, identification_lines
+from vicp.cli.render.answers import identification_lines
+from vicp.phrases import counted
 
 if TYPE_CHECKING:
     from vicp.gallery.enrollment.enroll import EnrollResult

@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vicp.cli.render.answers import counted, wrapped
+from vicp.cli.render.answers import wrapped
+from vicp.phrases import counted
 
 if TYPE_CHECKING:
     from vicp.adapt.prompt import Usefulness
@@ -77,7 +78,8 @@ def _moment_sentences(result: "TeachResult") -> list[str]:
             "photos of other days."
         ]
     if result.moments < result.photos:
-        return [f"The {result.photos} photos are of {result.moments} moments: of each burst, one photo is evidence."]
+        moments = counted(result.moments, "moment")
+        return [f"The {result.photos} photos are of {moments}: of each burst, one photo is evidence."]
     return []
 
 

@@ -19,7 +19,7 @@ from vicp.errors import DataError
 
 MAX_PIXELS = 100_000_000  # more is refused from the header, before memory is taken for it
 MAX_BYTES = 400_000_000  # of a file: eight bits of RGBA at nearly the largest size
-_MAX_PIXELS_IN_PYTHON = 8_000_000  # of formats that Pillow decodes by a loop in Python
+_MAX_PIXELS_IN_PYTHON = 5_000_000  # of formats that Pillow decodes by a loop in Python
 _MAX_PIXELS_OF = {"WEBP": 50_000_000, "AVIF": 80_000_000}  # which take 15 and 9 bytes a pixel
 _RLE = (1, 2)  # compressions of a BMP that Pillow decodes by such a loop
 _MAX_TEXT = 5_000_000  # bytes of a photo that is written as text

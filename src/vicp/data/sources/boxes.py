@@ -39,7 +39,11 @@ _CENTRES = (  # of the centre, width and height, as YOLO has them
     ("xc", "yc", "w", "h"),
 )
 _MEANINGS: dict[_Meaning, tuple[tuple[str, ...], ...]] = {"width": _WIDTHS, "corners": _CORNERS, "centre": _CENTRES}
-_WHOLE = ("bbox", "box", "boundingbox", "bboxrelative")
+_WHOLE: dict[str, _Meaning] = {  # a column of four numbers
+    **dict.fromkeys(("bbox", "box", "boundingbox", "bboxrelative", "bboxxywh", "xywh"), "width"),
+    **dict.fromkeys(("bboxxyxy", "boxxyxy", "xyxy"), "corners"),
+    **dict.fromkeys(("bboxcxcywh", "bboxxywhn", "cxcywh", "xywhn"), "centre"),
+}
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 
 
@@ -53,10 +57,11 @@ def box_column(frame: pd.DataFrame, given: str | None = None) -> tuple[pd.Series
         given: The column that holds [x, y, width, height], where the user says so.
     """
     by_key = {re.sub(r"[\W_]+", "", str(name)).casefold(): str(name) for name in frame}
+    key_of = {name: key for key, name in by_key.items()}
     whole = given or next((by_key[key] for key in _WHOLE if key in by_key), None)
     if whole is not None:
         rows = [_four(value) for value in frame[whole]] if whole in frame else []
-        return _boxes(rows, frame[whole], "width"), (whole,)
+        return _boxes(rows, frame[whole], _WHOLE.get(key_of.get(whole, ""), "width")), (whole,)
     for meaning, names in ((meaning, names) for meaning, several in _MEANINGS.items() for names in several):
         if all(name in by_key for name in names):
             columns = [by_key[name] for name in names]

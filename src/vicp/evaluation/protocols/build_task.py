@@ -11,6 +11,7 @@ from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask, day_
 from vicp.evaluation.protocols.pairs import has_answer, sample_pairs
 from vicp.evaluation.protocols.splits import Split
 from vicp.evaluation.task import EvaluationTask, LabelledPairs, Rows
+from vicp.phrases import are, counted
 
 KEEP_TRAINED = "--keep-trained"
 EXCLUDABLE = ("camera", "sequence", "viewpoint", "domain", "date")
@@ -135,7 +136,10 @@ def _notes(division: Split, support: Mask, query: Mask) -> list[str]:
     num_queries, num_support = int((division.query & ~query).sum()), int((division.support & ~support).sum())
     notes = []
     if num_queries:
-        notes.append(f"{num_queries} photos are not looked up, for there is no right answer among those looked in")
+        not_looked_up = f"{counted(num_queries, 'photo')} {are(num_queries)} not looked up"
+        notes.append(f"{not_looked_up}, for there is no right answer among those looked in")
     if num_support:
-        notes.append(f"{num_support} photos are left out of the support, for their identities are in the test")
+        whose = "its identity is" if num_support == 1 else "their identities are"
+        left_out = f"{counted(num_support, 'photo')} {are(num_support)} left out of the support"
+        notes.append(f"{left_out}, for {whose} in the test")
     return notes

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.data.content_order import content_order
+from vicp.data.content_order import Hashes, content_order
 from vicp.data.dates import photo_dates
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -70,7 +70,7 @@ class CategoryPhotos:
 
 
 def photos_by_category(
-    table: PhotoTable, groups: Rows, *, trained: Mask | None = None, seed: int
+    table: PhotoTable, groups: Rows, *, trained: Mask | None = None, hashes: Hashes | None = None, seed: int
 ) -> Iterator[CategoryPhotos]:
     """Yield every category, by name.
 
@@ -78,13 +78,14 @@ def photos_by_category(
         table: n photos.
         groups: A code per photo (n,).
         trained: As of `CategoryPhotos`, (n,); None for none.
+        hashes: Of the photos' files (n,), as of `content_order`.
         seed: Of every draw.
 
     Raises:
         DataError: A photo has no identity.
     """
     frame = table.frame.drop(columns="image", errors="ignore")
-    order = content_order(table)
+    order = content_order(table, hashes)
     identities = sorted_codes(pd.Series(table.identities, dtype=object))
     days = day_codes(table)
     trained = np.zeros(len(frame), dtype=bool) if trained is None else trained

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vicp.data.content_order import Hashes
 from vicp.data.moments import joined_codes, num_shared
 from vicp.data.records import PhotoTable, nearest
 from vicp.data.sides import side_codes
@@ -156,6 +157,7 @@ def make_tasks(
     exclude: str | None = None,
     moments: Rows | None = None,
     trained: NDArray[np.bool_] | None = None,
+    hashes: Hashes | None = None,
     seed: int,
 ) -> tuple[list[EvaluationTask], list[str]]:
     """Return the tasks by category, and a sentence for everything that is left out, with the reason.
@@ -173,6 +175,7 @@ def make_tasks(
             and of a moment one photo is in a support. None: every photo is a moment of its own.
         trained: Photos (n,) of individuals that a checkpoint was trained on, which are not looked up or looked in;
             under "petface-closed-set", which asks for them, they are. None for none.
+        hashes: Of the photos' files (n,), where they have been read already; None reads them.
         seed: Equal arguments give equal tasks.
 
     Raises:
@@ -191,7 +194,7 @@ def make_tasks(
     groups = groups if moments is None else joined_codes(identities, groups, moments)
     sides, tasks, left_out = side_codes(table), [], []
     trained = None if protocol.name == "petface-closed-set" else trained
-    for photos in photos_by_category(table, groups, trained=trained, seed=seed):
+    for photos in photos_by_category(table, groups, trained=trained, hashes=hashes, seed=seed):
         try:
             divisions = _divide(photos, protocol, source, share_support)
         except DataError as error:

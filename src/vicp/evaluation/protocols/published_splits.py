@@ -11,6 +11,7 @@ from vicp.errors import DataError
 from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask
 from vicp.evaluation.protocols.splits import Split, split_identities
 from vicp.evaluation.task import LabelledPairs
+from vicp.phrases import counted
 
 _SHARE_OF_CLOSED_SET = 0.1  # of PetFace's trained identities, for the support: the others stay as they are
 
@@ -72,7 +73,9 @@ def _listed_pairs(
     left, right = (np.array([place.get(path, -1) for path in listed[name]]) for name in ("path1", "path2"))
     there = (left >= 0) & (right >= 0)
     pairs = LabelledPairs(left[there], right[there], listed["same"].to_numpy(dtype=bool)[there])
-    notes = (f"{(~there).sum()} pairs of verification.csv name photos that {otherwise}",) * (not there.all())
+    num_away = int((~there).sum())
+    name = f"{counted(num_away, 'pair')} of verification.csv {'names' if num_away == 1 else 'name'}"
+    notes = (f"{name} photos that {otherwise}",) * (not there.all())
     if pairs.same.all() or not pairs.same.any():
         same = int(pairs.same.sum())
         raise DataError(

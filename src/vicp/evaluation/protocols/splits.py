@@ -10,6 +10,7 @@ from vicp.errors import DataError
 from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask
 from vicp.evaluation.protocols.pairs import has_answer
 from vicp.evaluation.task import LabelledPairs, Rows
+from vicp.phrases import counted
 
 _QUERY_SPLITS = ("test", "query")
 _GALLERY_SPLITS = ("train", "gallery", "database")
@@ -55,7 +56,7 @@ def split_identities(photos: CategoryPhotos, share: float) -> Split:
     test, no_split = photos.split("test"), photos.split("")
     other = ~test & ~no_split
     if test.any() and other.any() and not (photos.of_identities(test) & other).any():
-        notes = [f"{no_split.sum()} photos of no split take no part"] * bool(no_split.any())
+        notes = [_no_part(int(no_split.sum()), "of no split")] * bool(no_split.any())
         return Split(other, test, test, notes=tuple(notes))
     support, rest = photos.set_apart(np.ones_like(test), share)
     return Split(support, rest, rest)
@@ -104,7 +105,7 @@ def split_by_time(photos: CategoryPhotos, share: float) -> Split:
         raise DataError(f"all {rest.sum()} photos to look up or look in are of one day, expected two or more")
     until = days[np.abs(counts.cumsum() - rest.sum() / 2).argmin()]  # never the last: the first is nearer to half
     earlier = photos.days <= until
-    notes = [f"{(~dated).sum()} photos without a date take no part"] * (not dated.all())
+    notes = [_no_part(int((~dated).sum()), "without a date")] * (not dated.all())
     return Split(support, rest & ~earlier, rest & earlier, notes=tuple(notes))
 
 
@@ -152,3 +153,7 @@ def _unknown(photos: CategoryPhotos, closed: Split, queries: Mask) -> Rows:
     kept = order[np.isin(order, known)][:1]
     wanted = max(round(_UNKNOWN_SHARE * num_all), 1) - num_never
     return order[~np.isin(order, kept)][: max(wanted, 0)]
+
+
+def _no_part(num_photos: int, what: str) -> str:
+    return f"{counted(num_photos, 'photo')} {what} {'takes' if num_photos == 1 else 'take'} no part"

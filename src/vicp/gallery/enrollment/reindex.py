@@ -22,6 +22,7 @@ from vicp.gallery.store.change import Change
 from vicp.gallery.store.compaction import compact_if_due
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import ORIGINALS
+from vicp.phrases import counted
 from vicp.runtime.photo_encoder import PhotoEncoder
 
 
@@ -111,7 +112,7 @@ def _embed_missing(
         if sum(len(chunk.photos) for chunk in waiting) >= step or num_embedded == len(missing):
             for chunk in waiting:
                 write_embeddings(writer, category, [fact["number"] for fact in chunk.facts], chunk.embeddings)
-            writer.commit(f"{category.category}: {num_embedded} of {len(missing)} photos embedded anew")
+            writer.commit(f"{category.category}: {num_embedded} of {counted(len(missing), 'photo')} embedded anew")
             compact_if_due(writer)
             waiting = []
     return num_embedded, len(frame) - len(missing)

@@ -27,6 +27,7 @@ from vicp.gallery.store.tables import (
     embeddings_schema,
     fact_schema,
 )
+from vicp.phrases import counted
 
 STEP_PHOTOS, STEP_SECONDS = 512, 20.0  # what a kill can cost at most
 
@@ -107,8 +108,9 @@ class EnrollmentWriter:
             self.num_added += len(chunk.photos)
         write_identity_of(self._writer, {number: identity for number, (_, identity) in self._new_names.items()})
         self._new_names = {}
-        named = f", {self.num_named} photos named" if self.num_named else ""
-        self._writer.commit(f"{self.num_added} photos, {self.num_identities} new identities{named}")
+        named = f", {counted(self.num_named, 'photo')} named" if self.num_named else ""
+        new = counted(self.num_identities, "new identity", "new identities")
+        self._writer.commit(f"{counted(self.num_added, 'photo')}, {new}{named}")
         compact_if_due(self._writer)
 
     def _is_there(self, chunk: Chunk, photo: LoadedPhoto, facts: dict[str, Any]) -> bool:

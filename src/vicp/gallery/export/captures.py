@@ -20,6 +20,7 @@ from vicp.gallery.search.category_rule import category_rule
 from vicp.gallery.search.nearest import exact_nearest
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.io import atomic_write
+from vicp.phrases import counted
 
 PERIODS = ("day", "week", "month")
 _MOST = 1000  # occasions
@@ -212,8 +213,9 @@ def _promises(snapshot: Snapshot, stored: GalleryCategory) -> tuple[str, ...]:
 
 def _write(out: Path, histories: dict[str, list[bool]], result: CaptureHistories) -> None:
     about = (
-        f"Capture histories of {result.individuals} individuals ({result.category}) on {len(result.occasions)} "
-        f"occasions, {result.occasions[0]} to {result.occasions[-1]}, by VICP {version('vicp')}."
+        f"Capture histories of {counted(result.individuals, 'individual')} ({result.category}) on "
+        f"{counted(len(result.occasions), 'occasion')}, {result.occasions[0]} to {result.occasions[-1]}, "
+        f"by VICP {version('vicp')}."
     )
     comments = [about, *result.promises, result.warning]
     if out.suffix.lower() == ".inp":

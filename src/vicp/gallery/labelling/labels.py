@@ -19,6 +19,7 @@ from vicp.gallery.labelling.pair_files import new_pairs, read_labels
 from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import LABELLED, PAIRS, SCHEMAS
+from vicp.phrases import counted
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[Labelle
     if len(new):
         category = table.select([int(new.left[0])]).categories[0]
         writer.update(PAIRS, _pair_rows(new, table, {"category": category, **writer.signature()}))
-        writer.commit(f"{len(new)} labelled pairs ({category})")
+        writer.commit(f"{counted(len(new), 'labelled pair')} ({category})")
     num_same = int(held.same.sum() + new.same.sum())
     return LabelResult(len(new), len(pairs) - len(new), len(held) + len(new), num_same)
 

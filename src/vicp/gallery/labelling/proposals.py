@@ -200,7 +200,8 @@ def _with_names(
     told = np.where(names[:, None] == names, 1, -1).astype(np.int8)
     told[~(named[:, None] & named)] = 0
     known = np.where(relation == 0, told, relation)
-    note = f"{int(named.sum())} photos have names, which tell what two of them are."
+    have = "photo has a name" if named.sum() == 1 else "photos have names"
+    note = f"{int(named.sum())} {have}, which tell what two of them are."
     return connected_groups(len(table), left, right), known, [note]
 
 

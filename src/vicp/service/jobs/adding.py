@@ -19,8 +19,8 @@ from vicp.gallery.categories import gallery_categories
 from vicp.gallery.enrollment.enroll import EnrollResult
 from vicp.gallery.gallery import Gallery
 from vicp.io import atomic_write
+from vicp.phrases import counted
 from vicp.service.jobs.jobs import CancelledError, Job
-from vicp.service.page.words import counted
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
 from vicp.service.service import Service

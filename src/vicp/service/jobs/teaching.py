@@ -15,8 +15,8 @@ from vicp.gallery.search.category_rule import category_rule
 from vicp.gallery.search.indexed_nearest import nearest_in_category
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS
+from vicp.phrases import counted
 from vicp.service.jobs.jobs import Job
-from vicp.service.page.words import counted
 from vicp.service.served_gallery import ServedGallery
 from vicp.service.service import Service
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vicp.decisions.sentences import percent
+from vicp.phrases import counted
 from vicp.service.page import words
 
 
@@ -31,7 +32,7 @@ def templates() -> Environment:
         "percent": lambda probability: percent(probability).replace(" ", "\N{NO-BREAK SPACE}"),
         "part": lambda text: quote(str(text), safe=""),
     }
-    environment.globals["counted"] = words.counted
+    environment.globals["counted"] = counted
     return environment
 
 

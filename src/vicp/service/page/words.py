@@ -63,14 +63,5 @@ def taken(date: str) -> str:
     return day if len(date) <= len("2025-04-01") else f"{day}, {time:%H:%M}"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """Return a count of things.
-
-    >>> counted(1, "photo"), counted(1200, "photo"), counted(2, "category", "categories")
-    ('1 photo', '1,200 photos', '2 categories')
-    """
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]

@@ -23,6 +23,7 @@ from vicp.data.sources.options import DEFAULTS, ReadOptions
 from vicp.data.sources.tables.delimited import read_csv, require_columns
 from vicp.data.support.labels import read_same
 from vicp.errors import DataError
+from vicp.phrases import counted
 
 FAMILIES = (
     *("cat", "chimp", "chinchilla", "degus", "dog", "ferret", "guineapig"),
@@ -96,7 +97,7 @@ def read_verification(root: str | os.PathLike[str], category: str) -> pd.DataFra
             reason = f"no such file: {', '.join(missing)}" if missing else "its label is neither 0 nor 1"
             bad.append(BadPhoto(row, f"{one}, {two}", reason))
     if bad:
-        raise DataError(f"{file}: {len(bad)} pairs cannot be used: {list_rows(bad)}. Correct or remove them")
+        raise DataError(f"{file}: {counted(len(bad), 'pair')} cannot be used: {list_rows(bad)}. Correct or remove them")
     paths = [[f"images/{family}/{photo}" for photo in column] for column in photos]
     return pd.DataFrame({"path1": paths[0], "path2": paths[1], "same": pd.Series(labels, dtype=bool)})
 
@@ -129,7 +130,9 @@ def _split_lists(root: Path, family: str, photos: list[str]) -> Iterable[SplitLi
         listed[name] = [photo for entry in entries for photo in of_identity.get(entry, [entry])]
     tested = set(listed["reidentification.csv"])
     if both := tested.intersection(listed["train.csv"]):
-        _log.warning("%s: %d photos of train.csv are test photos of reidentification.csv", family, len(both))
+        count = counted(len(both), "photo")
+        them = "it" if len(both) == 1 else "them"
+        _log.warning("%s: left out %s of train.csv, for reidentification.csv tests with %s", family, count, them)
         listed["train.csv"] = [photo for photo in listed["train.csv"] if photo not in tested]
     return [SplitList(f"split/{family}/{name}", _LISTS[name], found) for name, found in listed.items()]
 

@@ -39,7 +39,7 @@ def list_photos(root: Path) -> list[str]:
             if entry.name.startswith(".") or entry.name in _IGNORED_NAMES:
                 continue
             suffix = os.path.splitext(entry.name)[1].lower()
-            if entry.is_dir():
+            if _is_folder(entry):
                 if (real := _file_id(entry.path)) in visited:
                     _log.warning("not entered, its photos are read elsewhere or it loops: %s", entry.path)
                     continue
@@ -68,7 +68,7 @@ def list_folders(root: Path) -> list[str]:
     """
     if not root.is_dir():
         return []
-    return [entry.name for entry in _entries(root) if not entry.name.startswith(".") and entry.is_dir()]
+    return [entry.name for entry in _entries(root) if not entry.name.startswith(".") and _is_folder(entry)]
 
 
 def begins_as_photo(path: str | Path) -> bool:
@@ -100,6 +100,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: _natural_key(entry.name))
     except OSError as error:
         raise DataError(f"folder cannot be read ({error.strerror}): {folder}") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or leads to one; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _file_id(folder: str | Path) -> tuple[int, int]:

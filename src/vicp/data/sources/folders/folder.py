@@ -125,8 +125,9 @@ def _depth(root: Path, photos: Sequence[str], places: Sequence[Place], need_iden
         said = sorted({role for place in places for role in place.columns})
         reason = f", for their folders are read as {', '.join(said)}" if said else ""
         otherwise = ", or say --folders identity where they are individuals" if said else ""
+        have = "one photo has" if len(photos) == 1 else f"{len(photos):,} photos have"
         raise DataError(
-            f"{root}: the {len(photos)} photos have no identities{reason}, expected {expected}: make a folder per "
+            f"{root}: the {have} no identities{reason}, expected {expected}: make a folder per "
             f"identity, or a CSV with the columns path and identity{otherwise}"
         )
     if depth not in LAYOUTS:

@@ -35,10 +35,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "mediaasset",
         "imagename",
         "imagefile",
+        "imagefilename",
+        "imgname",
+        "fname",
+        "gname",
         "photo",
         "image",
         "img",
         "picture",
+        *("foto", "bild", "datei", "pfad", "fichier", "archivo", "imagen"),
     ),
     "identity": (
         *(
@@ -61,6 +66,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
             "label",
             "id",
         ),
+        *("annotname", "name0value", "identität", "individuo", "individu", "name"),
     ),
     "category": ("species", "scientificname", "encounterspecies", "speciesname", "commonname"),
     "split": ("originalsplit", "subset"),
@@ -96,7 +102,9 @@ _SIDES = {
     ),
     **dict.fromkeys(("unknown", "none", "nan", "na", "undefined"), ""),
 }
-_EXIF_DATE = re.compile(r"(\d{4}):(\d\d):(\d\d)( \d\d:\d\d(:\d\d)?)?")
+_MOST_LISTED = 20
+_LIKELY = {"path": r"file|path|ima?g|photo", "identity": r"name|animal|label|tag|\bind|(\b|_)id(\b|_)"}
+_EXIF_DATE = re.compile(r"^(\d{4}):(\d\d):(\d\d)( \d\d:\d\d(:\d\d)?)?")
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,9 @@ class ReadColumns:
         """Return what was understood, in one sentence; "" where every column had our name."""
         parts = [f"{ours} from {theirs}" for ours, theirs in self.read_from.items()]
         read = [f"read {', '.join(parts)}"] if parts else []
-        return "; ".join(read + ([f"columns passed over: {', '.join(self.ignored)}"] if self.ignored else []))
+        more = f" and {len(self.ignored) - _MOST_LISTED} more" if len(self.ignored) > _MOST_LISTED else ""
+        listed = f"columns passed over: {', '.join(self.ignored[:_MOST_LISTED])}{more}"
+        return "; ".join(read + ([listed] if self.ignored else []))
 
 
 def read_columns(path: Path, frame: pd.DataFrame, given: Mapping[str, str] | None = None) -> ReadColumns:
@@ -165,6 +175,12 @@ def read_columns(path: Path, frame: pd.DataFrame, given: Mapping[str, str] | Non
     used = {name for theirs in read_from.values() for name in (theirs, *theirs.split(", "), *theirs.split(" and "))}
     ignored = tuple(str(name) for name in frame if name not in used and name not in columns)
     return ReadColumns(pd.DataFrame(columns, index=frame.index), read_from, ignored)
+
+
+def likeliest(ours: str, names: Sequence[str]) -> str:
+    """Return which of some columns, to go by their names, holds what is missing; the last where none reads like it."""
+    pattern = _LIKELY.get(ours)
+    return next((name for name in names if pattern and re.search(pattern, name, re.IGNORECASE)), names[-1])
 
 
 def _by_key(path: Path, names: Sequence[str]) -> dict[str, str]:
@@ -255,8 +271,7 @@ def _side(value: object) -> object:
 def _dates(frame: pd.DataFrame, dates: pd.Series, by_key: Mapping[str, str], read_from: dict[str, str]) -> pd.Series:
     """Return dates, with the time of a column of its own, and a camera's own format as ISO 8601."""
     theirs = read_from.get("date", "date")
-    if re.sub(r"[\W_]+", "", theirs).casefold() in ("datetimeoriginal", "createdate", "dateoriginal"):
-        return dates.map(lambda value: _EXIF_DATE.sub(r"\1-\2-\3\4", value) if isinstance(value, str) else value)
+    dates = dates.map(lambda value: _EXIF_DATE.sub(r"\1-\2-\3\4", value) if isinstance(value, str) else value)
     time = by_key.get("time")
     if theirs.casefold() == "date" and time is not None and _are_times(frame[time]) and _are_days(dates):
         read_from["date"] = f"{theirs} and {time}"

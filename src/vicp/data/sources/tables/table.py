@@ -15,7 +15,7 @@ from vicp.data.photos.crops import split_fragment
 from vicp.data.records import OPTIONAL_COLUMNS, PhotoTable, usable_table
 from vicp.data.sources.boxes import BAD_BOX
 from vicp.data.sources.options import DEFAULTS, ReadOptions
-from vicp.data.sources.tables.columns import ReadColumns, read_columns
+from vicp.data.sources.tables.columns import ReadColumns, likeliest, read_columns
 from vicp.data.sources.tables.delimited import missing_columns
 from vicp.data.sources.tables.files import read_rows
 from vicp.errors import DataError
@@ -51,9 +51,10 @@ def read_table(
     source = "image" if "image" in read.frame else "path"
     expected = (source, "identity") if options.need_identity else (source,)
     if missing := [name for name in expected if name not in read.frame]:
-        example = (
-            f", or say which it is: --column {missing[-1]}={shlex.quote(read.ignored[-1])}" if read.ignored else ""
-        )
+        example = ""
+        if read.ignored:
+            column = shlex.quote(likeliest(missing[-1], read.ignored))
+            example = f", or say which it is, such as --column {missing[-1]}={column}"
         raise DataError(missing_columns(path, [str(name) for name in frame], missing, expected) + example)
     table = _photo_table(path, read, options)
     return table.of_category(options.category) if options.category is not None else table
