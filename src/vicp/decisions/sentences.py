@@ -6,6 +6,9 @@ from vicp.decisions.outcome import Basis, ErrorTargets, InsufficientPairs
 
 Range = tuple[float, float]
 
+_HARDLY_MOVED = 0.1  # P(new) by less than this from what it was before the photo, ...
+_FAINT = 0.25  # ... and everybody known less likely than this: the photo tells little
+
 
 def percent(probability: float) -> str:
     """Return a probability in words, without more certainty than there is.
@@ -36,12 +39,16 @@ def identification_sentence(
     category: str,
     of_category: bool,
     uncompared: tuple[int, float] = (0, 0.0),
+    prior_new: float | None = None,
 ) -> str:
     """Return what is believed of a photo: the likeliest answer, the next, and always somebody new.
 
     >>> rex, bella = ("Rex", 0.81, (0.6, 0.93)), ("Bella", 0.11, (0.02, 0.3))
     >>> identification_sentence([rex, bella], (0.06, (0.01, 0.2)), category="dog", of_category=True)
     'probably Rex, 81 % (60 to 93 %); next Bella, 11 %; somebody new 6 %'
+    >>> new = (0.53, (0.46, 0.61))
+    >>> identification_sentence([("Rex", 0.04, (0, 0.1))], new, category="dog", of_category=True, prior_new=0.5)
+    'probably somebody new, 53 % (46 to 61 %), but 50 % before the photo, which tells little; next Rex, 4 %'
 
     Args:
         candidates: Name, probability and range of the likeliest individuals, likeliest first.
@@ -49,12 +56,15 @@ def identification_sentence(
         category: What the photo was taken for.
         of_category: Whether it looks like that.
         uncompared: How many individuals are known by the other side alone, and the probability of all of them.
+        prior_new: P(new) before the photo was seen; None where that is not to be compared.
     """
     first, *others = candidates
     if not of_category:
         return f"cannot say: this does not look like {_named(category)}; the most similar is {first[0]}"
     if new[0] > first[1]:
         answer = f"{likely(new[0])} somebody new, {percent(new[0])} ({range_in_words(new[1])})"
+        if prior_new is not None and abs(new[0] - prior_new) < _HARDLY_MOVED and first[1] < _FAINT:
+            answer += f", but {percent(prior_new)} before the photo, which tells little"
         return f"{answer}; next {first[0]}, {percent(first[1])}{_uncompared(*uncompared)}"
     answer = f"{likely(first[1])} {first[0]}, {percent(first[1])} ({range_in_words(first[2])})"
     following = "".join(f"; next {name}, {percent(p)}" for name, p, _ in others[:1])

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vicp.data.names import name_questions
 from vicp.data.records import PhotoTable, nearest
 from vicp.data.sides import codes_of
 from vicp.errors import GalleryError
@@ -78,7 +79,7 @@ def find_identity(snapshot: Snapshot, name: str, category: str | None) -> tuple[
     """Return the category and identity that a user's `name` or `category/name` means.
 
     Raises:
-        GalleryError: There is none, several categories have it, or it was merged into another.
+        GalleryError: There is none, several categories have it, or it has another name now.
     """
     table = snapshot.read(IDENTITIES).to_pandas()
     fits = (table["identity"] == name) | (table["category"] + "/" + table["identity"] == name)
@@ -91,9 +92,24 @@ def find_identity(snapshot: Snapshot, name: str, category: str | None) -> tuple[
         listed = ", ".join(in_use["category"])
         raise GalleryError(f"{snapshot.uri}: {name!r} is in several categories ({listed}): give --category")
     for merged_into in table.loc[fits, "merged_into"]:
-        raise GalleryError(f"{snapshot.uri}: {name!r} was merged into {merged_into!r}")
+        raise GalleryError(f"{snapshot.uri}: {name!r} is called {merged_into!r} now")
     names = sorted(table.loc[table["merged_into"].isna(), "identity"])
     raise GalleryError(f"{snapshot.uri}: no identity {name!r}{nearest(name, names)}")
+
+
+def name_questions_of(
+    snapshot: Snapshot, names: Iterable[tuple[str, str]], *, without: Iterable[tuple[str, str]] = ()
+) -> tuple[str, ...]:
+    """Return questions about new names that are nearly those of individuals in the gallery.
+
+    Args:
+        snapshot: The gallery.
+        names: Pairs of category and identity.
+        without: Such pairs of the gallery that will be no more.
+    """
+    there = photos(snapshot, ("category", "identity"))
+    known = set(there[there["identity"].notna()][["category", "identity"]].itertuples(index=False, name=None))
+    return name_questions(sorted(set(names) - known), sorted(known - set(without)))
 
 
 def find_photos(snapshot: Snapshot, names: Sequence[str]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Edit identities and photos: merge, split, rename, remove and set aside."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -9,6 +10,7 @@ from vicp.errors import GalleryError
 from vicp.gallery.contents import (
     find_identity,
     find_photos,
+    name_questions_of,
     photos,
     quoted,
     set_aside_numbers,
@@ -30,6 +32,8 @@ from vicp.gallery.store.tables import (
 from vicp.phrases import are, counted
 
 _MOST_LISTED = 5  # groups in a summary
+
+_log = logging.getLogger(__name__)
 
 
 def merge_identities(writer: Change, into: str, others: Sequence[str], *, category: str | None = None) -> None:
@@ -70,6 +74,7 @@ def assign_photos(writer: Change, photos_by_identity: Mapping[str, Sequence[str]
             raise GalleryError(
                 f"{writer.snapshot.uri}: photos of {identity!r} are of {len(homes)} categories ({', '.join(homes)})"
             )
+        _ask_about(writer, name_questions_of(writer.snapshot, [(homes[0], identity)]))
         _rename_photos(writer, frame, identity)
         write_names(writer, homes[0], [identity])
         summaries.append(f"{counted(len(frame), 'photo')} {are(len(frame))} {identity} ({homes[0]})")
@@ -90,6 +95,7 @@ def rename_identity(writer: Change, old: str, new: str, *, category: str | None 
         raise GalleryError(
             f"{writer.snapshot.uri}: there is a {new!r} in {home} already: `vicp gallery merge` makes them one"
         )
+    _ask_about(writer, name_questions_of(writer.snapshot, [(home, new)], without=[(home, name)]))
     frame = _photos_of(writer, home, [name])
     _rename_photos(writer, frame, new)
     write_names(writer, home, [name], merged_into=new)
@@ -153,3 +159,9 @@ def _delete_photos(writer: Change, frame: pd.DataFrame) -> None:
     others = [table for table in writer.snapshot.tables if table in facts or is_embeddings(table)]
     for table in [PHOTOS, ORIGINALS, FINGERPRINTS, *others]:
         writer.delete(table, numbers)
+
+
+def _ask_about(writer: Change, questions: Sequence[str]) -> None:
+    """Say that names may be one individual's; the change is made all the same, and can be undone."""
+    for question in questions:
+        _log.warning("%s: %s", writer.snapshot.uri, question)

@@ -13,7 +13,13 @@ from vicp.gallery.categories import add_categories, write_prompt
 from vicp.gallery.editor import GalleryEditor
 from vicp.gallery.embedding_model import model_settings
 from vicp.gallery.enrollment.enroll import EnrollResult, assign_categories, enroll_photos
-from vicp.gallery.enrollment.new_identity import NewIdentityResult, check_new, check_unknown, with_identity
+from vicp.gallery.enrollment.new_identity import (
+    NewIdentityResult,
+    check_new,
+    check_new_name,
+    check_unknown,
+    with_identity,
+)
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.queries import PhotoSource, open_source, query_tables
@@ -182,15 +188,16 @@ class Gallery(GalleryEditor):
         """
         if not self.categories():
             raise GalleryError(f"{self.uri}: no category yet: `vicp gallery enroll {self.uri} PHOTOS` adds one")
+        name = None if name is None else check_new_name(name)
         tables = query_tables(photos, skip_bad=self.encoder.skip_bad)
         check_unknown(self.snapshot, tables)
         identifications = self.identify(tables, category=category, targets=targets, top=1).identifications
         category, identity = check_new(self.snapshot, identifications, name=name, force=force)
-        num_added = 0
         with self._writing("enroll", reason) as writer:
-            for table in tables:
-                num_added += enroll_photos(writer, self.encoder, with_identity(table, category, identity)).added
-        return NewIdentityResult(identity, category, num_added, identifications)
+            named = [with_identity(table, category, identity) for table in tables]
+            results = [enroll_photos(writer, self.encoder, table) for table in named]
+        num_added = sum(result.added for result in results)
+        return NewIdentityResult(identity, category, num_added, identifications, results[0].questions)
 
     def reindex(
         self,

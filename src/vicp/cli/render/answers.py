@@ -1,5 +1,6 @@
 """Results as lines for people; what is printed with --json is the result itself."""
 
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_CATEGORY = "unknown"
 WIDTH = 80
+_UNBROKEN = "\ue000"  # stands for a blank at which no line ends
 _MOST_GROUPS, _MOST_PHOTOS = 20, 4
 
 
@@ -56,16 +58,16 @@ def verification_lines(verification: "Verification") -> list[str]:
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """Return a text in lines of at most 80 columns, its words whole and no number without its "%"."""
+    """Return a text in lines of at most 80 columns, its words and commands whole and no number without its "%"."""
     lines = textwrap.wrap(
-        text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        re.sub("`[^`]*`| %", lambda kept: kept[0].replace(" ", _UNBROKEN), text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.replace("\N{NO-BREAK SPACE}%", " %") for line in lines]
+    return [line.replace(_UNBROKEN, " ") for line in lines]
 
 
 def fitted(line: str) -> list[str]:

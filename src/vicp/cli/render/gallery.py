@@ -87,7 +87,8 @@ def wildbook_lines(sheets: "WildbookExport", out: Path) -> list[str]:
 def new_identity_lines(result: "NewIdentityResult") -> list[str]:
     """Return whom the gallery took each photo for, and what the individual is called now."""
     lines = [line for one in result.identifications for line in identification_lines(one)[:2]]
-    return [*lines, f"Enrolled {counted(result.added, 'photo')} as {result.identity} ({result.category})."]
+    enrolled = f"Enrolled {counted(result.added, 'photo')} as {result.identity} ({result.category})."
+    return [*lines, *result.questions, enrolled]
 
 
 def reindex_lines(result: "ReindexResult") -> list[str]:

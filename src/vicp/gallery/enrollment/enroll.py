@@ -3,11 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from vicp.data.names import name_questions
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, gallery_categories
-from vicp.gallery.contents import photos
+from vicp.gallery.contents import name_questions_of
 from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.enrollment.writer import STEP_PHOTOS, EnrollmentWriter
@@ -71,7 +70,9 @@ def enroll_photos(
     """
     for name in sorted(set(table.frame["identity"].dropna())):
         check_name(str(name))
-    questions = ask_about_names(writer.snapshot, table)
+    named = table.frame[table.frame["identity"].notna()]
+    names = zip(named["category"], named["identity"], strict=True)
+    questions = name_questions_of(writer.snapshot, names)
     uri, categories = writer.snapshot.uri, gallery_categories(writer.snapshot)
     for name in table.categories:
         if name not in categories:
@@ -108,15 +109,6 @@ def enroll_photos(
         bad=tuple(bad),
         questions=questions,
     )
-
-
-def ask_about_names(snapshot: Snapshot, table: PhotoTable) -> tuple[str, ...]:
-    """Return questions about names that are nearly those of individuals in the gallery."""
-    named = table.frame[table.frame["identity"].notna()]
-    names = set(zip(named["category"], named["identity"], strict=True))
-    there = photos(snapshot, ("category", "identity"))
-    known = set(there[there["identity"].notna()][["category", "identity"]].itertuples(index=False, name=None))
-    return name_questions(sorted(names - known), sorted(known))
 
 
 def assign_categories(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from vicp.data.names import is_nobody
+from vicp.data.names import is_nobody, name_fault
 from vicp.data.photos.images import photo_key
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification
@@ -29,12 +29,27 @@ class NewIdentityResult:
         category: Its category.
         added: Photos enrolled.
         identifications: Whom the gallery took each photo for before.
+        questions: About its name, where it may be that of an individual in the gallery.
     """
 
     identity: str
     category: str
     added: int
     identifications: tuple[Identification, ...]
+    questions: tuple[str, ...] = ()
+
+
+def check_new_name(name: str) -> str:
+    """Return a name that an individual may get.
+
+    Raises:
+        GalleryError: It cannot be a name, or stands for nobody.
+    """
+    if is_nobody(name):
+        raise GalleryError(f"{name!r} is a word for nobody: give another name, or none for one that is made up")
+    if reason := name_fault(name):
+        raise GalleryError(reason)
+    return check_name(name)
 
 
 def check_new(
@@ -45,12 +60,11 @@ def check_new(
     Args:
         snapshot: The gallery.
         identifications: Whom the gallery takes the photos for.
-        name: The new name; made up if None.
+        name: The new name, checked; made up if None.
         force: Go on even where a photo is recognised as somebody.
 
     Raises:
-        GalleryError: The photos do not fit one category, the gallery recognises somebody, or the name is taken or
-            cannot be.
+        GalleryError: The photos do not fit one category, the gallery recognises somebody, or the name is taken.
     """
     categories = sorted({answer.category for answer in identifications})
     if len(categories) != 1 or categories[0] not in gallery_categories(snapshot):
@@ -68,9 +82,7 @@ def check_new(
         )
     category = find_category(snapshot, categories[0]).category
     taken = set(photos(snapshot, ("identity",), f"category = {quoted(category)}")["identity"].dropna())
-    if name is not None and is_nobody(name):
-        raise GalleryError(f"{name!r} is a word for nobody: give another name, or none for one that is made up")
-    identity = check_name(name) if name is not None else _made_up_name(category, taken)
+    identity = _made_up_name(category, taken) if name is None else name
     if identity in taken:
         raise GalleryError(f"{snapshot.uri}: there is a {identity!r} in {category} already: give another name")
     return category, identity

@@ -65,7 +65,7 @@ def label_pairs(writer: Change, given: str | os.PathLike[str] | Sequence[Labelle
     key_of = find_keys(writer.snapshot, names)
     rows = rows.assign(left=rows["left"].map(key_of), right=rows["right"].map(key_of))
     pairs = parse_support(file, rows, table)
-    new = new_pairs(file, pairs, "the gallery", held, [str(key) for key in table.frame["path"]])
+    new = new_pairs(file, pairs, "the gallery", held, [str(source) for source in table.frame["source"]])
     if len(new):
         category = table.select([int(new.left[0])]).categories[0]
         writer.update(PAIRS, _pair_rows(new, table, {"category": category, **writer.signature()}))
@@ -135,13 +135,14 @@ def export_pairs(snapshot: Snapshot, out: Path) -> int:
 
 def _table_by_key(snapshot: Snapshot) -> PhotoTable:
     """Return the gallery's photos, named by their keys."""
-    frame = photos(snapshot, ("number", "key", "category", "identity"))
+    frame = photos(snapshot, ("number", "key", "category", "identity", "source"))
     frame = pd.DataFrame(
         {
             "row": range(1, len(frame) + 1),
             "path": frame["key"],
             "category": frame["category"],
             "identity": frame["identity"],
+            "source": frame["source"],
         }
     )
     return PhotoTable(frame, Path())

@@ -218,6 +218,7 @@ class CategorySearch:
                 category=self.category,
                 of_category=of_category,
                 uncompared=uncompared,
+                prior_new=question.prior_new,
             )
             + self._note(),
             basis=self.rule.belief.basis,

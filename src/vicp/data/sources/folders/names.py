@@ -16,6 +16,7 @@ _DAY = r"(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
 _OTHER_DAY = r"(0?[1-9]|[12]\d|3[01])([-_.])(0?[1-9]|[12]\d|3[01])\2(19|20)?\d\d"  # the month first, or the day
 _SIDE_BEFORE = r"(lado|flanco|perfil|c[oô]t[eé]|flanc|seite)[-_ ]?"
 _COUNT = r"[-_ #.]*(\d{1,6}|[a-d]|one|two|three|first|second|third)"
+_RECORDING = r"(mvi|vid|mov|img|imag|dsc[fn]?|dji|pxl|pict|cimg|go?pro?|g[hx]|rec|rcnx)[-_ ]?\d{3,}([-_]\w+)?"
 _FRAMES = r"([-_ ]?(frames?|images?|photos?|crops?))?"
 _PATTERNS: tuple[tuple[Role, str], ...] = (
     (
@@ -38,12 +39,8 @@ _PATTERNS: tuple[tuple[Role, str], ...] = (
     ("date", rf"{_DAY}([-_ T]\d{{2}}[-_:h]?\d{{2}}([-_:m]?\d{{2}}s?)?)?"),
     (
         "sequence",
-        rf"(session|visit|burst|seq(uence)?|encounter|event|sighting|capture|shoot|clip|video|track(let)?|"
-        rf"enc|obs(ervation)?|occurrence|scene|take){_COUNT}{_FRAMES}",
-    ),
-    (
-        "sequence",
-        rf"(mvi|vid|mov|img|imag|dsc[fn]?|dji|pxl|pict|cimg|go?pro?|g[hx]|rec|rcnx)[-_ ]?\d{{3,}}([-_]\w+)?{_FRAMES}",
+        rf"((session|visit|burst|seq(uence)?|encounter|event|sighting|capture|shoot|clip|video|track(let)?|"
+        rf"enc|obs(ervation)?|occurrence|scene|take){_COUNT}|{_RECORDING}){_FRAMES}",
     ),
     ("period", rf"{_OTHER_DAY}|\d{{1,2}}(st|nd|rd|th)?[-_. ]*{_MONTH}([-_. ]*(19|20)?\d\d)?"),
     ("period", rf"(trip|day|night|week|month|season|year|round|occasion|survey|series|date){_COUNT}"),
