@@ -42,7 +42,7 @@ def test_propose_label_add_teach(photo_folder: Path, tmp_path: Path, vit: str, r
 
 def test_what_to_do_next_can_be_typed_as_it_stands(photo_folder: Path, tmp_path: Path, vit: str, run: Run) -> None:
     said = run("pairs", "next", "shoes", "--backbone", vit, "--count", 2, "--pairs", "none.csv", "--out", "my next.csv")
-    assert "then `vicp pairs add 'my next.csv' --photos shoes`" in said
+    assert "`vicp pairs add 'my next.csv' --photos shoes`" in said
     assert "none.csv is not there yet: no label was known." in said
 
 

@@ -244,7 +244,7 @@ def test_a_trained_recipe_is_left_only_for_one_that_leads_it_by_a_standard_error
     assert select.one_standard_error_rule(by_chance, [trained, other], [trained]) == trained
     recipe, choice = select.select(by_chance, [trained, other], [trained], fallback=EmittedMetric())
     assert recipe == trained
-    assert "which nothing leads by a standard error" in choice.reason
+    assert "which no other clearly beats" in choice.reason
     clearly = scores_of({trained: [0.5, 0.5, 0.5, 1], other: [1, 1, 1, 1]})
     assert clearly.lead(other, trained) == 0.25
     assert select.one_standard_error_rule(clearly, [trained, other], [trained]) == other

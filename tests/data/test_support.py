@@ -181,6 +181,8 @@ def test_read_support(tmp_path: Path, photos: PhotoTable) -> None:
     ("word", "same"),
     [
         *((word, True) for word in ("1", "TRUE", "yes", " Same ", "1.0", "y", "Y", "t", "ja", "same cat", "\u2713")),
+        *((word, True) for word in ("\uff34\uff32\uff35\uff25", "Same!", "identical", "S", "s\u00ec")),
+        *((word, False) for word in ("No.", "D", "different!")),
         *((word, False) for word in ("-1", "-1.0", "non-match", "Different individuals", "diff", "\u2717")),
         *((word, False) for word in ("0", "False", "no", "different", "0.0", "n", "N", "f", "not same", "nein")),
     ],
@@ -197,10 +199,11 @@ def test_rows_without_a_label_are_left_out_and_counted(
         "tom/1.jpg,my cat 猫.jpg,1.0",
         "tom/1.jpg,zoe/1.jpg,?",
         "zoe/3.jpg,zoe/1.jpg,unsure",
+        "zoe/3.jpg,my cat 猫.jpg,skip",
     ]
     with caplog.at_level(logging.INFO):
         assert pairs_of(read_support(written(tmp_path, "\n".join(rows)), photos)) == {(0, 1)}
-    assert "3 of 4 pairs have no label yet and are left out" in caplog.text
+    assert "4 of 5 pairs have no label yet and are left out" in caplog.text
     with pytest.raises(DataError, match=r"1 of 1 pairs cannot be used: row 2 .*same is '2'"):
         read_support(written(tmp_path, "tom/1.jpg,zoe/3.jpg,\ntom/1.jpg,zoe/1.jpg,2\n"), photos)
 

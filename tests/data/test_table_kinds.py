@@ -113,8 +113,7 @@ TOOLS = {
     "kaggle": ("Image,Id", "CAM1/a/0.jpg,F12\nCAM1/a/1.jpg,F12"),
     "addaxai": ("relative_path,label,identity", "CAM1/a/0.jpg,animal,F12"),
     "petface": ("filename,label", "CAM1/a/0.jpg,F12"),
-    "fastai": ("fname,name,is_valid", "CAM1/a/0.jpg,F12,True"),
-    "hotspotter": ("#imgindex,gname,name,ROI,theta", "1,CAM1/a/0.jpg,F12,[1 2 10 10],0"),
+    "fastai": ("fname,label,is_valid", "CAM1/a/0.jpg,F12,True"),
     "a camera's own date": ("path,identity,date", "CAM1/a/0.jpg,F12,2024:05:01 10:00:00"),
     "wildlife": ("image_id,path,identity,orientation", "1,CAM1/a/0.jpg,F12,Left"),
 }
@@ -167,6 +166,7 @@ def test_columns_that_the_user_names(tmp_path: Path) -> None:
             "when,where\n1,2\n",
             r"no column 'path' .*; no column 'identity' .*there are: when, where.*--column identity=where",
         ),
+        ("#imgindex,gname,name,ROI\n1,a.jpg,b,0\n", r"such as --column identity=name"),
         ("path,Cat tag,seen\n0.jpg,a,b\n", r"such as --column identity='Cat tag'"),
     ],
 )

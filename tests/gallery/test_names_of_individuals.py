@@ -12,14 +12,14 @@ from vicp.gallery.gallery import Gallery
 @pytest.mark.parametrize("name", ["unknown", "?", "#REF!", "../Tom", "'Tom'", "Zo\u00c3\u00ab"])
 def test_a_name_that_cannot_be_is_refused_before_the_photo_is_read(gallery: Gallery, tmp_path: Path, name: str) -> None:
     with pytest.raises(GalleryError, match=r"word for nobody|formula|error|out of the gallery|quotes|encoding"):
-        gallery.enroll_new(tmp_path / "away.jpg", name=name)
+        gallery.new(tmp_path / "away.jpg", name=name)
 
 
 def test_a_name_that_is_nearly_anothers_is_asked_about(
     gallery: Gallery, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo = write_photo(tmp_path / "new.jpg", (250, 0, 250))
-    (question,) = gallery.enroll_new(photo, name="Red", force=True).questions
+    (question,) = gallery.new(photo, name="Red", force=True).questions
     assert question.startswith("One individual or several? 'Red', 'red' (shoe: case alone).")
     gallery.rename("red", "RED")
     assert "'RED', 'Red' (shoe: case alone)" in caplog.text
@@ -33,5 +33,5 @@ def test_a_name_that_is_nearly_anothers_is_asked_about(
 
 def test_labels_that_contradict_each_other_name_their_photos(gallery: Gallery) -> None:
     a, b, c = "red/0.jpg", "blue/0.jpg", "green/0.jpg"
-    with pytest.raises(DataError, match=r"red/0\.jpg and green/0\.jpg"):
+    with pytest.raises(DataError, match=r"green/0\.jpg and .*red/0\.jpg\. Correct the labels"):
         gallery.label([(a, b, True), (b, c, True), (a, c, False)])

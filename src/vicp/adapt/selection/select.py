@@ -141,7 +141,7 @@ def check_against_chance(scores: CandidateScores, selected: Recipe, fallback: Re
             why = "what the model emits is not clearly better than guessing, and nothing leads it"
         return fitted_fallback(scores, fallback), f"for on held-out individuals {why}"
     if scores.score(selected) < scores.score(best):
-        return selected, "which nothing leads by a standard error on held-out individuals"
+        return selected, "which no other clearly beats on held-out individuals"
     return selected, f"{'which no prompt beats' if selected == Null() else 'the best'} on held-out individuals"
 
 

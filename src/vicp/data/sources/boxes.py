@@ -39,10 +39,10 @@ _CENTRES = (  # of the centre, width and height, as YOLO has them
     ("xc", "yc", "w", "h"),
 )
 _MEANINGS: dict[_Meaning, tuple[tuple[str, ...], ...]] = {"width": _WIDTHS, "corners": _CORNERS, "centre": _CENTRES}
-_WHOLE: dict[str, _Meaning] = {  # a column of four numbers
-    **dict.fromkeys(("bbox", "box", "boundingbox", "bboxrelative", "bboxxywh", "xywh"), "width"),
-    **dict.fromkeys(("bboxxyxy", "boxxyxy", "xyxy"), "corners"),
-    **dict.fromkeys(("bboxcxcywh", "bboxxywhn", "cxcywh", "xywhn"), "centre"),
+_WHOLE: dict[_Meaning, tuple[str, ...]] = {  # names of a column of four numbers
+    "width": ("bbox", "box", "boundingbox", "bboxrelative", "bboxxywh", "xywh"),
+    "corners": ("bboxxyxy", "boxxyxy", "xyxy"),
+    "centre": ("bboxcxcywh", "cxcywh", "bboxxywhn", "xywhn"),
 }
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 
@@ -56,18 +56,23 @@ def box_column(frame: pd.DataFrame, given: str | None = None) -> tuple[pd.Series
         frame: A table, its columns as they are called there.
         given: The column that holds [x, y, width, height], where the user says so.
     """
-    by_key = {re.sub(r"[\W_]+", "", str(name)).casefold(): str(name) for name in frame}
-    key_of = {name: key for key, name in by_key.items()}
-    whole = given or next((by_key[key] for key in _WHOLE if key in by_key), None)
+    by_key = {_key(name): str(name) for name in frame}
+    whole = given or next((by_key[key] for keys in _WHOLE.values() for key in keys if key in by_key), None)
     if whole is not None:
         rows = [_four(value) for value in frame[whole]] if whole in frame else []
-        return _boxes(rows, frame[whole], _WHOLE.get(key_of.get(whole, ""), "width")), (whole,)
+        of_four: _Meaning = next((meaning for meaning, keys in _WHOLE.items() if _key(whole) in keys), "width")
+        return _boxes(rows, frame[whole], of_four), (whole,)
     for meaning, names in ((meaning, names) for meaning, several in _MEANINGS.items() for names in several):
         if all(name in by_key for name in names):
             columns = [by_key[name] for name in names]
             values = frame[columns].astype(object).to_numpy()
             return _boxes([_four(list(row)) for row in values], values.tolist(), meaning), tuple(columns)
     return None, ()
+
+
+def _key(name: object) -> str:
+    """Return the name of a column in lower case and without signs."""
+    return re.sub(r"[\W_]+", "", str(name)).casefold()
 
 
 def _four(value: Any) -> list[float] | None:

@@ -1,6 +1,7 @@
 """Labels of pairs, same or different, as people and spreadsheets write them."""
 
 import re
+import unicodedata
 
 import pandas as pd
 
@@ -10,15 +11,19 @@ from vicp.errors import DataError
 _WORDS_FOR_SAME = ("1", "true", "yes", "same")
 _WORDS_FOR_DIFFERENT = ("0", "false", "no", "different")
 _ALSO_SAME = (
-    *("y", "t", "ja", "oui", "si", "s\u00ed", "match", "positive", "wahr", "vrai", "verdadero", "igual", "mismo"),
-    *("gleich", "\u2713", "\u2714", "\u2611", "\u662f", "\u0434\u0430"),  # ticks, and yes
+    *("y", "t", "s", "identical", "s\u00ec", "ja", "oui", "si", "s\u00ed", "match", "positive", "wahr", "vrai"),
+    *("verdadero", "igual", "mismo", "gleich"),
+    *("\u2713", "\u2714", "\u2611", "\u662f", "\u0434\u0430"),  # ticks, and yes
 )
 _ALSO_DIFFERENT = (
-    *("n", "f", "nein", "non", "diff", "not same", "not the same", "nonmatch", "non match", "no match"),
+    *("n", "f", "d", "nein", "non", "diff", "not same", "not the same", "nonmatch", "non match", "no match"),
     *("mismatch", "negative", "falsch", "faux", "falso", "diferente", "verschieden", "-1"),
     *("\u2717", "\u2718", "\u2612", "\u5426", "\u043d\u0435\u0442"),  # crosses, and no
 )
-_NO_LABEL = ("", "-", "--", "?", "??", "???", "na", "nan", "none")
+_NO_LABEL = (
+    *("", "-", "--", "?", "??", "???", "na", "nan", "none", "skip", "skipped"),
+    *("dont know", "don't know", "idk", "can't tell"),
+)
 _WHOM = re.compile(r"(same|different|diff|not same|not the same) (individuals?|animals?|identit(y|ies)|cats?|dogs?)")
 
 
@@ -51,7 +56,8 @@ def _is_label(word: str) -> bool:
 
 def _plain(word: str) -> str:
     """Return a word in lower case, "1.0" as 1, and "same cat" as same."""
-    plain = re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", word.strip().casefold())
+    plain = unicodedata.normalize("NFKC", word).strip().casefold().rstrip(".!")
+    plain = re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", plain)
     plain = re.sub(r"^(-?[01])[.,]0+$", r"\1", plain)
     found = _WHOM.fullmatch(plain)
     return plain if found is None else found[1]

@@ -66,7 +66,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
             "label",
             "id",
         ),
-        *("annotname", "name0value", "identität", "individuo", "individu", "name"),
+        *("annotname", "name0value", "identität", "individuo", "individu"),
     ),
     "category": ("species", "scientificname", "encounterspecies", "speciesname", "commonname"),
     "split": ("originalsplit", "subset"),
