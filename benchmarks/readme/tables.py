@@ -39,7 +39,7 @@ GAINS = {  # of one method over another at K
     "whitening": ("metric", "frozen", "64"),
     "prompt tokens alone": ("prompt", "frozen", "64"),
     "tokens, over shuffled labels": ("prompt", "prompt_shuffled", "64"),
-    "all, over the same without the LLM": ("own", "no_llm", "64"),
+    "with the LLM, over without it": ("own", "no_llm", "64"),
 }
 STAGES = {
     "k-reciprocal neighbours (`k-reciprocal`)": ("chosen_k_reciprocal", "chosen_identities", "64"),
