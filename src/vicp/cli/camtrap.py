@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli.gallery.photos import CategoryOption, embedding
+from vicp.cli.gallery.opening import CategoryOption, embedding
 from vicp.cli.paths import check_out_file
 from vicp.cli.render.gallery import fill_lines
 from vicp.cli.shared import (

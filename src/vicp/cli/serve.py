@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli.gallery.photos import AuthorOption
+from vicp.cli.gallery.opening import AuthorOption
 
 
 def serve(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.gallery.photos import AuthorOption, CategoryOption, GalleryArgument, ReasonOption, WaitOption
+from vicp.cli.gallery.opening import (
+    AuthorOption,
+    CategoryOption,
+    GalleryArgument,
+    ReasonOption,
+    WaitOption,
+    open_for_changes,
+)
 from vicp.cli.render.gallery import change_lines, compaction_lines, label_lines, log_lines, stats_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
@@ -163,11 +170,6 @@ def compact(
     """Free disk space: join small files and remove states older than can be undone; nothing shown changes."""
     result = open_for_changes(gallery, author, wait).compact(undo_depth=undo_depth)
     print_result(asdict(result), compaction_lines(gallery, result), as_json)
-
-
-def open_for_changes(gallery: str, author: str | None, wait: bool) -> "vicp.Gallery":
-    """Return a gallery to change without its model."""
-    return vicp.Gallery.open(gallery, author=author, wait_for_lock=wait)
 
 
 def print_change(gallery: "vicp.Gallery", entry: "LogEntry", as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.gallery.photos import CategoryOption, GalleryArgument
+from vicp.cli.gallery.opening import CategoryOption, GalleryArgument
 from vicp.cli.render.gallery import capture_lines, wildbook_lines
 from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError

@@ -1,7 +1,5 @@
 """Commands for a gallery: create it, enroll photos, identify and verify, and embed anew."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +15,16 @@ from vicp.cli.answers import (
     write_identification_files,
     write_verification_files,
 )
+from vicp.cli.gallery.opening import (
+    AuthorOption,
+    CategoryOption,
+    GalleryArgument,
+    PromptsOption,
+    ReasonOption,
+    WaitOption,
+    embedding,
+    load_prompts,
+)
 from vicp.cli.render.answers import report_lines, verification_lines
 from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
 from vicp.cli.shared import (
@@ -26,7 +34,6 @@ from vicp.cli.shared import (
     CacheOption,
     ColumnOption,
     ConfidenceOption,
-    EngineName,
     EngineOption,
     FoldersOption,
     JsonOption,
@@ -49,14 +56,6 @@ from vicp.errors import ConfigError
 if TYPE_CHECKING:
     from vicp.gallery.enrollment.workers import EmbedChunks
 
-GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
-CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]
-AuthorOption = Annotated[str | None, typer.Option(help="Who does this, for the log.", show_default="your login")]
-ReasonOption = Annotated[str, typer.Option(help="A note for the log.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for another writer instead of giving up.")]
-PromptsOption = Annotated[
-    list[Path] | None, typer.Option("--prompt", help="A category's prompt, from `vicp teach`; may be given again.")
-]
 RayOption = Annotated[bool, typer.Option("--ray", help="Embed on a Ray cluster instead of in this process.")]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes that embed, with --ray.", show_default="2")]
 PhotosArgument = Annotated[list[Path], typer.Argument(help="Photos, folders or tables.")]
@@ -271,32 +270,6 @@ def reindex(
     ):
         result = opened.reindex(prompts, without_prompt=no_prompt or [], reason=reason, embed=embed)
     print_result(asdict(result), reindex_lines(result), as_json)
-
-
-@contextmanager
-def embedding(
-    gallery: str,
-    task: str,
-    *,
-    skip_bad: bool = False,
-    cache: bool = False,
-    author: str | None = None,
-    wait: bool = False,
-    model: str | None = None,
-    backbone: str | None = None,
-    engine: EngineName = "auto",
-) -> Iterator["vicp.Gallery"]:
-    """Open a gallery with its model or, where one is named, another, and shows the progress of embedding."""
-    settings = vicp.Gallery.open(gallery).snapshot.settings
-    if model is None and backbone is None:
-        model, backbone = settings["model"], settings["backbone"]
-    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task, engine=engine) as opened:
-        yield vicp.Gallery.open(gallery, opened, author=author, wait_for_lock=wait)
-
-
-def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
-    """Return the prompts of these files."""
-    return [vicp.Prompt.load(path) for path in paths or []]
 
 
 def _workers(ray: bool, workers: int | None) -> "EmbedChunks":

@@ -1,0 +1,51 @@
+"""What commands of a gallery share: its options, and opening it to read, to change or to embed photos."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import vicp
+from vicp.cli.shared import EngineName, open_model
+
+GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
+CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]
+AuthorOption = Annotated[str | None, typer.Option(help="Who does this, for the log.", show_default="your login")]
+ReasonOption = Annotated[str, typer.Option(help="A note for the log.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for another writer instead of giving up.")]
+PromptsOption = Annotated[
+    list[Path] | None, typer.Option("--prompt", help="A category's prompt, from `vicp teach`; may be given again.")
+]
+
+
+@contextmanager
+def embedding(
+    gallery: str,
+    task: str,
+    *,
+    skip_bad: bool = False,
+    cache: bool = False,
+    author: str | None = None,
+    wait: bool = False,
+    model: str | None = None,
+    backbone: str | None = None,
+    engine: EngineName = "auto",
+) -> Iterator["vicp.Gallery"]:
+    """Open a gallery with its model or, where one is named, another, and shows the progress of embedding."""
+    settings = vicp.Gallery.open(gallery).snapshot.settings
+    if model is None and backbone is None:
+        model, backbone = settings["model"], settings["backbone"]
+    with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task, engine=engine) as opened:
+        yield vicp.Gallery.open(gallery, opened, author=author, wait_for_lock=wait)
+
+
+def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
+    """Return the prompts of these files."""
+    return [vicp.Prompt.load(path) for path in paths or []]
+
+
+def open_for_changes(gallery: str, author: str | None, wait: bool) -> "vicp.Gallery":
+    """Return a gallery to change without its model."""
+    return vicp.Gallery.open(gallery, author=author, wait_for_lock=wait)
