@@ -171,7 +171,7 @@ def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: boo
 
 
 def embeddings_of(snapshot: Snapshot, category: GalleryCategory, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the embeddings (n, D) of photos by their numbers; beside them, one batch is in memory at a time."""
+    """Return the embeddings (n, D) of photos by their numbers; apart from them, one batch is in memory at a time."""
     embeddings = np.zeros((len(numbers), 1), np.float32)
     if not len(numbers):
         return embeddings

@@ -187,37 +187,70 @@ def make_tasks(
     _check_columns(table, protocol)
     if protocol.name in NEEDS_LIST:
         source = check_verification(source, table.categories, protocol=protocol.name)
-    column = exclude or ("camera" if protocol.name == "market" else None)
-    identities = sorted_codes(pd.Series(table.identities, dtype=object))
-    moments = None if moments is None or num_shared(moments) == 0 else moments
-    groups = group_codes(table, column)
-    groups = groups if moments is None else joined_codes(identities, groups, moments)
-    sides, tasks, left_out = side_codes(table), [], []
+    codes = _PhotoCodes.of(table, exclude or ("camera" if protocol.name == "market" else None), moments)
+    tasks: list[EvaluationTask] = []
+    left_out: list[str] = []
     trained = None if protocol.name == "petface-closed-set" else trained
-    for photos in photos_by_category(table, groups, trained=trained, hashes=hashes, seed=seed):
+    for photos in photos_by_category(table, codes.groups, trained=trained, hashes=hashes, seed=seed):
         try:
-            divisions = _divide(photos, protocol, source, share_support)
+            splits = _divide(photos, protocol, source, share_support)
         except DataError as error:
             left_out.append(f"{photos.category} is left out: {error}.")
             continue
-        for division in divisions:
-            title = photos.category + (f" ({division.variant})" if division.variant else "")
+        for split in splits:
+            title = photos.category + (f" ({split.variant})" if split.variant else "")
             try:
-                task, notes = build_task(
-                    photos,
-                    division,
-                    groups=groups if column or moments is not None else None,
-                    open_set=protocol.open_set,
-                )
+                task, notes = _make_task(photos, split, codes, open_set=protocol.open_set)
             except DataError as error:
                 left_out.append(f"{title} is left out: {error}.")
                 continue
-            tasks.append(replace(task, moments=moments, sides=sides if (sides[task.query] >= 0).any() else None))
-            notes += [] if moments is None else _burst_notes(task, identities, moments)
+            tasks.append(task)
             left_out += [f"{title}: {note}." for note in notes]
     if not tasks:
         raise DataError(f"{protocol.name}: no category is left to evaluate. {_reasons(left_out)}")
     return tasks, left_out
+
+
+@dataclass(frozen=True, eq=False)
+class _PhotoCodes:
+    """What decides which photos of a table count for a query; codes (n,).
+
+    Attributes:
+        identities: Of the individual.
+        sides: Of the side, see `data.sides`.
+        moments: None where every photo is a moment of its own.
+        groups: No gallery photo of the query's individual and group counts; -1 where that leaves out none.
+        is_grouped: Whether any are left out so.
+    """
+
+    identities: Rows
+    sides: Rows
+    moments: Rows | None
+    groups: Rows
+    is_grouped: bool
+
+    @classmethod
+    def of(cls, table: PhotoTable, column: str | None, moments: Rows | None) -> "_PhotoCodes":
+        """Return the codes of photos, of which those of one value in a column, and of one moment, do not count."""
+        identities = sorted_codes(pd.Series(table.identities, dtype=object))
+        moments = None if moments is None or num_shared(moments) == 0 else moments
+        groups = group_codes(table, column)
+        groups = groups if moments is None else joined_codes(identities, groups, moments)
+        return cls(identities, side_codes(table), moments, groups, column is not None or moments is not None)
+
+
+def _make_task(
+    photos: CategoryPhotos, split: Split, codes: _PhotoCodes, *, open_set: bool
+) -> tuple[EvaluationTask, list[str]]:
+    """Return the task of a split, and sentences on photos that take no part.
+
+    Raises:
+        DataError: See `build_task`.
+    """
+    task, notes = build_task(photos, split, groups=codes.groups if codes.is_grouped else None, open_set=open_set)
+    has_sides = bool((codes.sides[task.query] >= 0).any())
+    task = replace(task, moments=codes.moments, sides=codes.sides if has_sides else None)
+    return task, notes + ([] if codes.moments is None else _burst_notes(task, codes.identities, codes.moments))
 
 
 def _check_columns(table: PhotoTable, protocol: Protocol) -> None:

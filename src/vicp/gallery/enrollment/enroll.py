@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
-from vicp.gallery.categories import check_model, gallery_categories
+from vicp.gallery.categories import GalleryCategory, check_model, gallery_categories
 from vicp.gallery.contents import name_questions_of
 from vicp.gallery.enrollment.chunks import read_chunks
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
@@ -68,16 +68,9 @@ def enroll_photos(
         GalleryError: A name or category that cannot be used, or another model.
         DataError: Photos cannot be used and the encoder does not skip them; the others are in the gallery.
     """
-    for name in sorted(set(table.frame["identity"].dropna())):
-        check_name(str(name))
+    categories = _categories_of(table, encoder, writer.snapshot)
     named = table.frame[table.frame["identity"].notna()]
-    names = zip(named["category"], named["identity"], strict=True)
-    questions = name_questions_of(writer.snapshot, names)
-    uri, categories = writer.snapshot.uri, gallery_categories(writer.snapshot)
-    for name in table.categories:
-        if name not in categories:
-            raise GalleryError(f"{uri}: no category {name!r}: add it with `vicp gallery enroll --category`")
-        check_model(encoder, categories[name].model, uri=uri)
+    questions = name_questions_of(writer.snapshot, zip(named["category"], named["identity"], strict=True))
     bad: list[BadPhoto] = []
     rows = EnrollmentWriter(writer, step=step)
     chunks = (
@@ -97,7 +90,7 @@ def enroll_photos(
     rows.flush()
     if bad and not encoder.skip_bad:
         num_usable = rows.num_added + rows.num_known
-        raise DataError(f"{uri}: {bad_photos_message(bad)}; the other {num_usable} are in the gallery")
+        raise DataError(f"{writer.snapshot.uri}: {bad_photos_message(bad)}; the other {num_usable} are in the gallery")
     return EnrollResult(
         added=rows.num_added,
         known=rows.num_known,
@@ -109,6 +102,22 @@ def enroll_photos(
         bad=tuple(bad),
         questions=questions,
     )
+
+
+def _categories_of(table: PhotoTable, encoder: PhotoEncoder, snapshot: Snapshot) -> dict[str, GalleryCategory]:
+    """Return the categories of a gallery, once it is sure that it can take these photos of this model.
+
+    Raises:
+        GalleryError: A name or category that cannot be used, or another model.
+    """
+    for name in sorted(set(table.frame["identity"].dropna())):
+        check_name(str(name))
+    categories = gallery_categories(snapshot)
+    for name in table.categories:
+        if name not in categories:
+            raise GalleryError(f"{snapshot.uri}: no category {name!r}: add it with `vicp gallery enroll --category`")
+        check_model(encoder, categories[name].model, uri=snapshot.uri)
+    return categories
 
 
 def assign_categories(

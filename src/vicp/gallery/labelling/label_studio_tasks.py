@@ -22,7 +22,7 @@ _SIDE = 512  # pixels of the longer side of a photo that stands in a task itself
 
 
 def write_pair_tasks(out: Path, pairs: Sequence[ProposedPair], table: PhotoTable) -> Path:
-    """Write a task per pair, and return the file of the labelling interface beside it.
+    """Write a task per pair, and return the file of the labelling interface next to it.
 
     Raises:
         DataError: It cannot be written, or a photo cannot be read.
@@ -38,7 +38,7 @@ def write_pair_tasks(out: Path, pairs: Sequence[ProposedPair], table: PhotoTable
 def write_photo_tasks(
     out: Path, identifications: Iterable[Identification], queries: Sequence[PhotoTable], *, fingerprint: str
 ) -> Path:
-    """Write a task per picture with who may be on it, and return the file of the labelling interface beside it.
+    """Write a task per picture with who may be on it, and return the file of the labelling interface next to it.
 
     Nobody is proposed for a photo that shows somebody new, or of which nothing can be said.
 

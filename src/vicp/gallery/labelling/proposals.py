@@ -139,22 +139,20 @@ def propose_among(
     Raises:
         DataError: Labels that contradict each other, or no pair is left to propose.
     """
-    names = [str(path) for path in usable.frame["path"]]
-    groups, relation = relate_pairs(labelled, names)
+    groups, relation = relate_pairs(labelled, [str(path) for path in usable.frame["path"]])
     notes: list[str] = []
     if use_names:
         groups, relation, notes = _with_names(usable, groups, relation)
     relation[closed.left, closed.right] = relation[closed.right, closed.left] = -1
-    beside = of_one_picture([picture_of(str(source)) for source in usable.frame.get("source", usable.frame["path"])])
-    relation[beside & (relation == 0)] = -1
+    relation[_of_one_picture(usable) & (relation == 0)] = -1
     chosen = one_per_moment(moments, np.random.default_rng(seed))
-    names = [names[row] for row in chosen]
-    open_pairs = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]
-    open_pairs[_of_two_sides(usable.select(chosen)) & (open_pairs == 0)] = -1
+    names = [str(path) for path in usable.frame["path"].iloc[chosen]]
+    relation = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]
+    relation[_of_two_sides(usable.select(chosen)) & (relation == 0)] = -1
     proposals = propose_pairs(
         embeddings[chosen],
         groups[chosen],
-        open_pairs,
+        relation,
         count,
         strategy=strategy,
         boundary=boundary,
@@ -166,13 +164,8 @@ def propose_among(
             "shows two sides, or is of one picture"
         )
     if len(proposals) < count:
-        num_open = int((np.triu(open_pairs == 0, 1)).sum()) - len(proposals)
-        why = (
-            "a photo is asked about once a round: label these, then ask again"
-            if num_open
-            else "all others are labelled, follow from labels and names, show two sides, or are of one picture"
-        )
-        notes.append(f"{len(proposals)} instead of {count}: {why}.")
+        num_open = int((np.triu(relation == 0, 1)).sum()) - len(proposals)
+        notes.append(_shortage(len(proposals), count, num_open))
     return PairProposals(
         pairs=tuple(ProposedPair(names[p.left], names[p.right], round(p.similarity, 4), p.why) for p in proposals),
         photos=len(usable),
@@ -180,6 +173,21 @@ def propose_among(
         labelled=len(labelled),
         notes=tuple(notes),
     )
+
+
+def _shortage(num_proposed: int, count: int, num_open: int) -> str:
+    """Return why there are fewer pairs than were asked for, when so many others have no label."""
+    why = (
+        "a photo is asked about once a round: label these, then ask again"
+        if num_open
+        else "all others are labelled, follow from labels and names, show two sides, or are of one picture"
+    )
+    return f"{num_proposed} instead of {count}: {why}."
+
+
+def _of_one_picture(table: PhotoTable) -> NDArray[np.bool_]:
+    """Return which pairs (n, n) are crops of one picture, by `source` or else `path`."""
+    return of_one_picture([picture_of(str(source)) for source in table.frame.get("source", table.frame["path"])])
 
 
 def _with_names(

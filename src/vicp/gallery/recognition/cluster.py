@@ -248,8 +248,8 @@ def _groups(
     labels = group(probability, scores.level, different=different)
     for label in range(labels.max() + 1):
         rows = np.flatnonzero(labels == label)
-        beside = sorted({individual for row in rows for individual in known_on.get(pictures[row], ())})
-        match = None if known is None else _known_individual(embeddings[rows], known, scores, beside)
+        on_picture = sorted({individual for row in rows for individual in known_on.get(pictures[row], ())})
+        match = None if known is None else _known_individual(embeddings[rows], known, scores, on_picture)
         if match is None:
             yield rows, next(new_names), mean_within(probability[np.ix_(rows, rows)]), False
         else:
@@ -267,18 +267,18 @@ def _individuals_by_picture(known: ExactNearest) -> dict[str, list[int]]:
 
 
 def _known_individual(
-    embeddings: Floats, known: ExactNearest, scores: _Scores, beside: list[int]
+    embeddings: Floats, known: ExactNearest, scores: _Scores, on_picture: list[int]
 ) -> tuple[str, float] | None:
     """Return the known individual that a group (n, D) is closest to, and its mean P; None where it is not close.
 
-    Those who stand beside one of the group on a picture are somebody else.
+    Those known to be on a picture of the group (positions in the names) are somebody else.
     """
     if not known.names:
         return None
     similarity = known.similarities(embeddings)  # (n, I)
     mean = scores.candidates(similarity, known.index.counts).mean(axis=0)  # (I,)
     mean[scores.different(similarity).any(axis=0)] = -np.inf
-    mean[beside] = -np.inf
+    mean[on_picture] = -np.inf
     best = int(mean.argmax())
     return (known.names[best], float(mean[best])) if mean[best] >= scores.level else None
 
