@@ -163,7 +163,7 @@ class EpisodeConfig:
     natural_pools: int = 0
     """Pools of such photos, each of a few photos in many dresses; without photos there are none."""
     cluttered_pools: int = 0
-    """Pools of drawn objects amid clutter, beside `num_silhouettes`: as likely as those, and as dressed photos."""
+    """Pools of drawn objects amid clutter, next to `num_silhouettes`: as likely as those, and as dressed photos."""
     labelled_photos: str | None = None
     """A photo table with identities, whose episodes mix with the rule episodes."""
     labelled_share: float = 0.33

@@ -22,7 +22,7 @@ class TableRow:
             on each category that is tested (Supervised).
         adaptation: How the support is used, see `vicp.evaluation.methods.ADAPTATIONS`.
         recipe: A file in `configs`; "" for a frozen row.
-        overrides: Settings beside it.
+        overrides: Settings in addition.
         trained_as: The row whose training it shares; "" for its own.
     """
 

@@ -1,4 +1,4 @@
-"""The table of a reproduction, beside the paper's printed numbers: Markdown, JSON, and lines for the terminal."""
+"""The table of a reproduction, next to the paper's printed numbers: Markdown, JSON, and lines for the terminal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def write_table(reproduction: Reproduction, finished: Finished) -> tuple[list[st
     seen = _table(reproduction, finished, SEEN, with_printed=False) if has_seen else None
     notes = _notes(reproduction, finished)
     blocks = [
-        f"# {reproduction.dataset.name}, beside the paper",
+        f"# {reproduction.dataset.name}, next to the paper",
         "All figures are percent. " + _made(reproduction, finished),
     ]
     blocks += [f"## {_title(reproduction.dataset.mean)}", table_markdown(main)]
@@ -75,7 +75,7 @@ def write_table(reproduction: Reproduction, finished: Finished) -> tuple[list[st
 
 
 def _table(reproduction: Reproduction, finished: Finished, mean: str, *, with_printed: bool) -> Table:
-    """Return the cells: each metric as measured and, beside it, as printed."""
+    """Return the cells: each metric as measured and, next to it, as printed."""
     header = ["row", "adaptation"]
     for metric in reproduction.dataset.metrics:
         header += [METRICS[metric], "paper"] if with_printed else [METRICS[metric]]

@@ -66,7 +66,7 @@ class ChosenPhotos:
 
     @property
     def photos(self) -> "PhotoFilter":
-        """Return what is asked of photos besides the category.
+        """Return what is asked of photos apart from the category.
 
         Raises:
             ConfigError: A day that is none.

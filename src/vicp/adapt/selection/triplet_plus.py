@@ -32,7 +32,7 @@ def fit_finetuned(
         embedder: Whose backbone is copied, and stays as it is.
         support: Photos of a category and what is known of them.
         settings: Rate and loss; None takes the defaults.
-        steps: Numbers of steps to try, ascending, and none at all beside them.
+        steps: Numbers of steps to try, ascending, and none at all in addition.
     """
     settings, seed = settings or FinetuneSettings(), support.seed or 0
     scores = score_steps(embedder, support, settings, steps)

@@ -63,7 +63,7 @@ def render_pool(
 ) -> Pool:
     """Return a pool that keeps a few values of each factor, so that combinations of two and three values recur.
 
-    Amid clutter the emblem that counts is in the middle of the object; one more on it, and two beside it, mean nothing.
+    Amid clutter the emblem that counts is in the middle of the object; one more on it, and two near it, mean nothing.
     """
     draw = generator(seed, "pool")
     kept = torch.stack([torch.randperm(NUM_VALUES, generator=draw)[:values_per_factor] for _ in FACTORS])

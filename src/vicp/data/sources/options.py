@@ -9,7 +9,7 @@ from vicp.data.sources.detections import BoxFile
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What is said of a source beside its path; each field is the argument of `open_photos` of that name."""
+    """What is said of a source apart from its path; each field is the argument of `open_photos` of that name."""
 
     category: str | None = None
     need_identity: bool = True

@@ -51,7 +51,7 @@ def _wrong(row: dict[str, str]) -> str:
     """Return why a number cannot be used; empty where it can."""
     protocol, metric, value = row["protocol"], row["metric"], row["value"]
     if not row["method"] or not row["adaptation"]:
-        return "method or adaptation is empty, and a number stands beside the row that it was printed for alone"
+        return "method or adaptation is empty, and a number is shown with the row that it was printed for alone"
     if protocol not in PROTOCOLS:
         return f"no protocol {protocol!r}{nearest(protocol, list(PROTOCOLS))}"
     if metric not in METRICS:

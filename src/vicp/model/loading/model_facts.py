@@ -1,4 +1,4 @@
-"""What embeddings depend on beside the photo and the prompt."""
+"""What embeddings depend on apart from the photo and the prompt."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the REST API answers, besides the library's own results."""
+"""What the REST API answers, apart from the library's own results."""
 
 from typing import Literal
 

@@ -182,7 +182,7 @@ def _card(question: "Question", card: int, chosen: ChosenPhotos) -> dict[str, An
 
 
 def _shared(served: "ServedGallery", question: "Question", chosen: ChosenPhotos) -> dict[str, Any]:
-    """Return what a card needs besides itself."""
+    """Return what a card needs apart from itself."""
     from vicp.service.review.answers import free_name
 
     frame = served.frame(served.snapshot)

@@ -12,7 +12,7 @@ OBJECTS = "objects"
 def row_per_object(frame: pd.DataFrame, class_names: Mapping[str, list[str]]) -> pd.DataFrame:
     """Return a table whose photos with several boxes are several rows; photos without a box stay as they are.
 
-    Lists beside `bbox` become columns under their own names, and `categories` one of them, where it has names.
+    Lists next to `bbox` become columns under their own names, and `categories` one of them, where it has names.
 
     Args:
         frame: A table; its column `objects` holds {"bbox": [...], ...}, or JSON of it.
