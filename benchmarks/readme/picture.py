@@ -17,9 +17,9 @@ import vicp
 from benchmarks.lib.program import ROOT, run
 from vicp.cli.demo import ask_about_minifigures
 from vicp.data.photos.images import decode_photo
+from vicp.evaluation.demo.results import AnsweredPhoto
 from vicp.evaluation.plots.canvas import DPI, INK, SOFT, TRACK, font, png, words
 from vicp.evaluation.report.demo import answer_words, truth_words
-from vicp.evaluation.results import AnsweredPhoto
 
 SHOWN = (2, 1, 8)  # of the answers: a right one, a wrong one, somebody new
 BAR = "#0072b2"

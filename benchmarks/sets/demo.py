@@ -20,8 +20,8 @@ from vicp.adapt.load import load_model
 from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.evaluation.demo import PROTOCOL, run_demo
-from vicp.evaluation.results import DemoReport
+from vicp.evaluation.demo.results import DemoReport
+from vicp.evaluation.demo.run import PROTOCOL, run_demo
 
 WORLD = "procedural world"
 

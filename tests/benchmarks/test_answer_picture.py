@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.readme.picture import BAR, plot_answers
 from vicp.decisions.outcome import Candidate, Identification
-from vicp.evaluation.results import AnsweredPhoto
+from vicp.evaluation.demo.results import AnsweredPhoto
 
 COLOURS = {"query": (200, 100, 50), "tom": (30, 60, 220), "bella": (20, 180, 90)}
 

@@ -10,8 +10,9 @@ from tests.helpers.html_page import HtmlPage
 from vicp.decisions.outcome import Candidate, Identification
 from vicp.errors import DataError
 from vicp.evaluation.context_report import context_verdict
+from vicp.evaluation.demo.results import AnsweredPhoto, DemoCategory, DemoReport
 from vicp.evaluation.report.demo import demo_dict, demo_lines, demo_verdict, write_demo
-from vicp.evaluation.results import AnsweredPhoto, ContextSummary, DemoCategory, DemoReport, Estimate, Hit, RankList
+from vicp.evaluation.results import ContextSummary, Estimate, Hit, RankList
 
 PNG = b"\x89PNG\r\n\x1a\nrest"
 JPEG = b"\xff\xd8\xff\xe0rest"

@@ -14,7 +14,7 @@ from vicp.cli.shared import JsonOption, ModelOption, SeedOption, SkipBadOption, 
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vicp.evaluation.results import AnsweredPhoto
+    from vicp.evaluation.demo.results import AnsweredPhoto
 
 PRIOR_NEW = 0.2  # of the photos of toy figures
 
@@ -33,7 +33,7 @@ def demo(
 ) -> None:
     """Show what a few labelled pairs are worth, on categories the model has never met."""
     from vicp.data.procedural.world import world_table
-    from vicp.evaluation.demo import run_demo
+    from vicp.evaluation.demo.run import run_demo
     from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo
 
     if photos is not None and categories is not None:
@@ -61,7 +61,7 @@ def demo(
 def ask_about_minifigures(model: "vicp.Model") -> "tuple[AnsweredPhoto, ...]":
     """Return whom photos of toy figures show, after the model was taught by others of them."""
     from vicp.data.minifigures import CATEGORY, open_minifigures
-    from vicp.evaluation.results import AnsweredPhoto
+    from vicp.evaluation.demo.results import AnsweredPhoto
 
     known, asked = open_minifigures()
     prompt = model.teach(known, category=CATEGORY)

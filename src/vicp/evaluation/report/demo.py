@@ -11,11 +11,12 @@ from typing import Any
 
 from vicp.data.minifigures import CREDIT, LICENCE
 from vicp.evaluation.context_report import own_leads
+from vicp.evaluation.demo.results import AnsweredPhoto, DemoReport
 from vicp.evaluation.report.phrases import label_sentence
 from vicp.evaluation.report.serialise import estimates_dict
 from vicp.evaluation.report.tables import interval_text
 from vicp.evaluation.report.write import json_text, page_text, percent, write_files
-from vicp.evaluation.results import CONTEXT_ROWS, AnsweredPhoto, ContextSummary, DemoReport
+from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary
 
 
 def demo_verdict(report: DemoReport) -> str:

@@ -19,11 +19,12 @@ from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
 from vicp.evaluation.context_report import summarise_contexts
-from vicp.evaluation.demo_task import DemoTask, make_demo_task, sample_demo_tasks
+from vicp.evaluation.demo.results import DemoCategory, DemoReport
+from vicp.evaluation.demo.task import DemoTask, make_demo_task, sample_demo_tasks
 from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
 from vicp.evaluation.plots.prompted import plot_match
-from vicp.evaluation.results import DemoCategory, DemoReport, Estimate
+from vicp.evaluation.results import Estimate
 from vicp.evaluation.scoring import TaskResult, score_task
 from vicp.evaluation.task import LoadedTask
 
