@@ -158,6 +158,7 @@ def _make_runner(
     config: EvaluationConfig, methods: Sequence[Method], photos: EvaluationPhotos
 ) -> tuple[EvaluationRunner, list[str]]:
     """Return what runs methods on the tasks of these photos, all settings checked, and what is left out and why."""
+    assert photos.hashes is not None, "the photos that are evaluated have been read"
     trained = None if config.keep_trained else trained_photos(methods, photos.table, photos.hashes)
     tasks, skipped = make_tasks(
         photos.table,
