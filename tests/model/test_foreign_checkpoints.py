@@ -1,6 +1,7 @@
 """Backbones from outside that are not what they should be: each is one line, and none is taught with random weights."""
 
 import json
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,10 +78,28 @@ def test_settings_of_other_checkpoints_are_one_line(folder: Path, config: object
     assert "\n" not in str(raised.value)
 
 
+def test_a_pickle_of_more_than_tensors_is_not_run_and_one_line(folder: Path, tmp_path: Path) -> None:
+    class Touch:
+        def __reduce__(self) -> tuple[object, tuple[object]]:
+            return (Path.touch, (tmp_path / "run",))
+
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Touch(), protocol=2))
+    with pytest.raises(WeightsError, match="hold more than tensors: save them as safetensors"):
+        load_backbone(str(folder))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_something_else_has_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"it has no config\.json"):
+        load_backbone(str(tmp_path))
+
+
 def test_another_size_than_the_weights_have_is_one_line(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 64}))
-    with pytest.raises(WeightsError, match="cannot load"):
+    with pytest.raises(WeightsError, match=r"its tensors have other shapes than its config\.json says"):
         load_backbone(str(folder))
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -38,6 +39,7 @@ LOADING_ERRORS = (  # what transformers raises for damaged checkpoints, and for 
     ImportError,
     SafetensorError,
     StrictDataclassError,
+    UnpicklingError,
 )
 _DISPENSABLE = ("pooler", "mask_token", "lm_head", "position_ids", "inv_freq")  # no part in what is read of a model
 _SHOWN = 3
@@ -189,6 +191,8 @@ def _check_config(source: str) -> None:
     if source.startswith(TIMM_PREFIX):
         raise ValueError("models of timm take no prompt tokens and are not trained: they go to --backbone")
     path = load_local_first(partial(cached_file, source, "config.json"), source)
+    if path is None:
+        raise OSError("it has no config.json")
     config = json.loads(Path(str(path)).read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError("its config.json holds no settings by name")
@@ -228,4 +232,9 @@ def _sized(kind: type[PretrainedConfig], sizes: dict[str, Any], key: str) -> Pre
 
 
 def _first_line(error: Exception) -> str:
+    """Return what is wrong, in one line; what transformers says of some things is no reason."""
+    if isinstance(error, UnpicklingError):
+        return "its weights are damaged, or hold more than tensors: save them as safetensors"
+    if "ignore_mismatched_sizes" in str(error):
+        return "its tensors have other shapes than its config.json says"
     return str(error).strip().split("\n")[0]

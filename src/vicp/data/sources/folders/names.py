@@ -16,7 +16,7 @@ _DAY = r"(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
 _OTHER_DAY = r"(0?[1-9]|[12]\d|3[01])([-_.])(0?[1-9]|[12]\d|3[01])\2(19|20)?\d\d"  # the month first, or the day
 _SIDE_BEFORE = r"(lado|flanco|perfil|c[oô]t[eé]|flanc|seite)[-_ ]?"
 _COUNT = r"[-_ #.]*(\d{1,6}|[a-d]|one|two|three|first|second|third)"
-_RECORDING = r"(mvi|vid|mov|img|imag|dsc[fn]?|dji|pxl|pict|cimg|go?pro?|g[hx]|rec|rcnx)[-_ ]?\d{3,}([-_]\w+)?"
+_RECORDING = r"((mvi|vid|mov|img|imag|dsc[fn]?|dji|pxl|pict|cimg|gopro?|rec|rcnx)[-_ ]?\d{4,}|g[hx]\d{6})([-_]\w+)?"
 _FRAMES = r"([-_ ]?(frames?|images?|photos?|crops?))?"
 _PATTERNS: tuple[tuple[Role, str], ...] = (
     (
