@@ -102,9 +102,9 @@ def test_demo_lines_align_the_means_in_percent() -> None:
     assert demo_lines(report) == [
         demo_verdict(report),
         "        mAP %  95 % interval  Rank-1 %",
-        "own      34.2   32.2 to 36.2      17.1  Prompt from this category's own labelled pairs.",
-        "null     28.1   26.1 to 30.1      14.1  Prompt from no pairs at all.",
-        "metric  100.0  98.0 to 100.0      50.0  Closed-form whitening from the same-pairs, on frozen features.",
+        "own      34.2   32.2 to 36.2      17.1  prompt from the category's own pairs",
+        "null     28.1   26.1 to 30.1      14.1  from no pairs at all",
+        "metric  100.0  98.0 to 100.0      50.0  whitening from the own pairs",
         "Left out: shoe: 3 identities, needs 8",
     ]
 

@@ -18,6 +18,15 @@ from vicp.evaluation.report.tables import interval_text
 from vicp.evaluation.report.write import json_text, page_text, percent, write_files
 from vicp.evaluation.results import CONTEXT_ROWS, ContextSummary
 
+MEANING = {  # of a row, short enough for a terminal of 80 columns
+    "own": "prompt from the category's own pairs",
+    "other": "from another category's pairs",
+    "shuffled": "from own pairs, labels shuffled",
+    "null": "from no pairs at all",
+    "frozen": "the plain backbone, no prompt",
+    "metric": "whitening from the own pairs",
+}
+
 
 def demo_verdict(report: DemoReport) -> str:
     """Return the verdict on the mean over categories, and in how many categories the own context leads."""
@@ -84,7 +93,7 @@ def demo_lines(report: DemoReport) -> list[str]:
     lines += [demo_verdict(report), f"{'':{width}}  mAP %  95 % interval  Rank-1 %"]
     for row, estimate in report.context.rows.items():
         figures = f"{percent(estimate.value):>5}  {interval_text(estimate):>13}  {percent(report.rank1[row]):>8}"
-        lines.append(f"{row:{width}}  {figures}  {CONTEXT_ROWS[row]}")
+        lines.append(f"{row:{width}}  {figures}  {MEANING[row]}")
     return lines + [f"Left out: {reason}" for reason in report.skipped]
 
 
@@ -93,7 +102,7 @@ def _answer_lines(report: DemoReport) -> list[str]:
     said = [answer_words(each) for each in report.answers]
     width = max(map(len, said))
     lines = [f"  {words:{width}}  {truth_words(each)}" for words, each in zip(said, report.answers, strict=True)]
-    return [*lines, f"  Photos: {CREDIT}; training has seen this set."]
+    return [*lines, f"  Photos: {CREDIT}.", "  Training has seen this set: it shows what answers look like."]
 
 
 def write_demo(report: DemoReport, out: Path) -> None:
