@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check wheel format docs mini first-backbones distilled exports seeds ablations bridge results clean
+.PHONY: setup demo test check wheel format docs pictures mini first-backbones distilled exports seeds ablations bridge results clean
 
 setup: $(READY)
 
@@ -41,6 +41,10 @@ docs: $(READY)
 	$(BIN)/python docs/write_rest_page.py
 	$(BIN)/sphinx-build --fail-on-warning --quiet -c docs . site
 	@echo "The site is built: open site/index.html"
+
+# The pictures of docs/page.md, which a browser test takes; needs Chromium.
+pictures: $(READY)
+	VICP_PICTURES=1 $(BIN)/pytest -q tests/service/test_pictures.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 import doctest
 import getpass
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ import pytest
 from tests.conftest import write_photo
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
+from vicp.data.sources import open_photos
 from vicp.errors import DataError, GalleryError
 from vicp.gallery import gallery as module
 from vicp.gallery.gallery import Gallery
@@ -93,3 +96,35 @@ def test_another_writer_is_named_or_waited_for(gallery: Gallery) -> None:
     with change(gallery.uri, "slow", author="ann"), pytest.raises(GalleryError, match="is writing to this gallery"):
         gallery.rename("red", "crimson")
     assert gallery.rename("red", "crimson").summary == "red is now crimson (shoe): 3 photos"
+
+
+def test_photos_are_prepared_while_somebody_else_writes(
+    gallery: Gallery, shoe_folder: Path, shoe_prompts: list[Prompt], tmp_path: Path
+) -> None:
+    """Only writing needs the lock: what is there by then, or comes twice, or cannot be used, is left out."""
+    folder = tmp_path / "more" / "violet"
+    for shot in range(3):
+        write_photo(folder / f"{shot}.jpg", (150, 60, 190), seed=40 + shot)
+    shutil.copy(folder / "0.jpg", folder / "again.jpg")
+    shutil.copy(shoe_folder / "red" / "0.jpg", folder / "red.jpg")
+    (folder / "bad.jpg").write_bytes(b"no photo")
+    table = open_photos(folder.parent, category="shoe")
+    careful = gallery.with_model(replace(gallery.encoder, skip_bad=True, batch_size=2))
+    with change(gallery.uri, "slow", author="bob"):
+        (prepared,) = careful.prepare(table)
+        with pytest.raises(GalleryError, match="is writing to this gallery"):
+            careful.enroll_prepared(prepared)
+    gallery.enroll(folder / "1.jpg", category="shoe")
+    result = careful.enroll_prepared(prepared)
+    assert (result.added, result.known, result.named, result.identities) == (2, 3, 1, 1)
+    assert [Path(each.path).name for each in result.bad] == ["bad.jpg"]
+    assert [Path(each.split(" is ")[0]).name for each in result.other_names] == ["red.jpg"]
+    assert len(gallery.photos()) == 15
+    assert gallery.log()[-1].summary == "2 photos, 1 new identity, 1 photo named"
+    assert gallery.identify(folder / "2.jpg").identifications[0].candidates[0].identity == "violet"
+    late = write_photo(tmp_path / "late" / "violet" / "9.jpg", (150, 60, 190), seed=49)
+    (prepared,) = gallery.prepare(open_photos(late.parent.parent, category="shoe"))
+    gallery.reindex([shoe_prompts[1]])
+    with pytest.raises(GalleryError, match="'shoe' are embedded otherwise since these were prepared"):
+        gallery.enroll_prepared(prepared)
+    assert len(gallery.photos()) == 15

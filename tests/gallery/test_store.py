@@ -31,6 +31,32 @@ def test_a_reader_keeps_its_snapshot_while_others_write(gallery: Gallery) -> Non
     assert named(gallery) == {"red": 6, "yellow": 3}
 
 
+def test_what_was_computed_is_computed_anew_when_its_tables_changed(gallery: Gallery, made: Path) -> None:
+    made_of: list[int] = []
+
+    def count_photos(opened: Gallery) -> int:
+        snapshot = opened.snapshot
+        return snapshot.once("count", [PHOTOS], lambda: made_of.append(snapshot.head.number) or snapshot.count(PHOTOS))
+
+    other = Gallery.open(gallery.uri)
+    first, second = gallery.photos()["key"][:2]
+    assert [count_photos(gallery), count_photos(gallery)] == [12, 12]
+    other.label([(first, second, True)])
+    assert count_photos(gallery) == 12, "labels are in another table"
+    assert len(made_of) == 1
+    other.remove("red")
+    assert [count_photos(gallery), len(gallery.photos())] == [9, 9]
+    gallery.undo()
+    assert [count_photos(gallery), named(gallery)] == [12, WHOLE]
+    frame = gallery.photos()
+    frame["identity"] = "changed by a caller"
+    assert named(gallery) == WHOLE
+    shutil.rmtree(gallery.uri)
+    shutil.copytree(made, gallery.uri)  # another one at the same place
+    assert gallery.stats().pairs == 0
+    assert len(gallery.log()) == 2
+
+
 def test_undo_goes_back_one_by_one_and_restore_anywhere(gallery: Gallery) -> None:
     gallery.merge("red", ["blue"], reason="the same scar")
     gallery.rename("green", "emerald", category="shoe")

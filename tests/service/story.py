@@ -40,7 +40,7 @@ class Server:
     """
 
     def __init__(self, gallery: Path, cache: Path, *, model: str = "tiny", options: tuple[str, ...] = ()) -> None:
-        self._gallery, self._cache, self._model, self._options = gallery, cache, model, options
+        self.gallery, self._cache, self._model, self._options = gallery, cache, model, options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
@@ -53,9 +53,9 @@ class Server:
             "PYTHONPATH": str(ROOT / "src"),
             "OMP_NUM_THREADS": "1",
         }
-        command = [sys.executable, "-m", "vicp", "serve", str(self._gallery), "--port", str(self.port)]
+        command = [sys.executable, "-m", "vicp", "serve", str(self.gallery), "--port", str(self.port)]
         command += ["--model", self._model, "--author", "ann", *self._options]
-        log = self._gallery.with_name("serve.log")
+        log = self.gallery.with_name("serve.log")
         self._log = log.open("a")
         began = time.monotonic()
         self.process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)

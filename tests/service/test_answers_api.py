@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.service.conftest import photo
+from vicp.adapt.embedder import Embedder
 from vicp.gallery.gallery import Gallery
 
 
@@ -86,10 +87,11 @@ def test_the_version_is_the_etag(client: TestClient) -> None:
     assert made == {"herd": True, "new": False}
 
 
-def test_limits_and_metrics_are_said(client: TestClient, shoe_folder: Path) -> None:
+def test_limits_and_metrics_are_said(client: TestClient, herd: Path, shoe_folder: Path, embedder: Embedder) -> None:
     info = client.get("/api/v1/info").json()
     assert (info["limits"]["photos"], [each["name"] for each in info["galleries"]]) == (20, ["herd", "new"])
-    assert info["galleries"][0]["categories"][0]["fingerprint"]
+    assert info["galleries"][0]["model_fingerprint"] == embedder.fingerprint
+    assert info["galleries"][0]["categories"][0]["fingerprint"] == Gallery.open(herd).categories()["shoe"].space
     client.post("/api/v1/galleries/herd/identify", files=[photo(shoe_folder / "red/0.jpg")])
     text = client.get("/metrics").text
     assert "vicp_photos_embedded_total 1.0" in text

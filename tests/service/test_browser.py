@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from benchmarks.service.photos import photo_bytes
-from tests.conftest import write_photo
-from tests.gallery.conftest import COLOURS
 from tests.service.story import Server, chromium, needs_browser, open_page
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.labelling.labels import unsure_pairs
 from vicp.gallery.store.tables import PAIRS
 
 pytestmark = needs_browser
+NAMES = ("Ada", "Ben", "Cleo", "Dora")
 SCREENS = (
     "/",
     "/g/herd/add",
@@ -54,14 +53,18 @@ def page(browser: Any, server: Server) -> Iterator[Any]:
     page.context.close()
 
 
-def write_patterns(root: Path, shots: range) -> Path:
-    """`root/NAME/*.jpg`: a pattern of each individual, moved and lit anew, so that no two shots are of one moment."""
-    for number, name in enumerate(COLOURS):
+def write_shots(root: Path, shots: range) -> Path:
+    """`root/NAME/*.jpg`: photos of each individual."""
+    for number, name in enumerate(NAMES):
         for shot in shots:
-            path = root / name / f"{shot}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(photo_bytes(number, shot=shot))
+            write_shot(root / name / f"{shot}.jpg", number, shot)
     return root
+
+
+def write_shot(path: Path, individual: int, shot: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(photo_bytes(individual, shot=shot))
+    return path
 
 
 def labels(place: Path) -> list[tuple[str, str, bool | None]]:
@@ -96,16 +99,16 @@ def click_and_go(page: Any, what: str) -> None:
 
 
 def test_a_gallery_is_made_from_a_folder(page: Any, server: Server, place: Path) -> None:
-    folder = write_patterns(place / "shoes", range(6))
+    folder = write_shots(place / "figures", range(6))
     page.goto(server.url)
     page.click("text=Make this gallery from photos")
-    page.fill("[name=category]", "shoe")
+    page.fill("[name=category]", "figure")
     page.set_input_files("[name=folder]", folder)
     page.click("text=Add the photos")
     page.wait_for_url("**/jobs/**")
     page.locator("text=24 photos added, 4 new names").wait_for()
-    assert set(Gallery.open(place / "herd").identities()["identity"]) == {"red", "green", "blue", "yellow"}
-    write_patterns(place / "unnamed", range(6, 9))
+    assert set(Gallery.open(place / "herd").identities()["identity"]) == {"Ada", "Ben", "Cleo", "Dora"}
+    write_shots(place / "unnamed", range(6, 9))
     for number, path in enumerate(sorted((place / "unnamed").rglob("*.jpg"))):
         path.rename(place / "unnamed" / f"{number}.jpg")
     page.goto(f"{server.url}/g/herd/add")
@@ -203,19 +206,19 @@ def test_sixteen_pairs_are_labelled_a_reload_and_a_kill_lose_none(page: Any, ser
     page.goto(f"{server.url}/g/herd/teach")
     page.click("text=Teach from")
     page.locator("text=Done. Taught by").wait_for()
-    assert Gallery.open(place / "herd").categories()["shoe"].prompt is not None
+    assert Gallery.open(place / "herd").categories()["figure"].prompt is not None
     assert len(labels(place)) == before + 16
 
 
 def test_asking_about_known_and_unknown_photos(page: Any, server: Server, place: Path) -> None:
-    known = write_photo(place / "known.jpg", (220, 40, 40), seed=501)
-    strange = write_photo(place / "<b>strange.jpg", (250, 250, 250), seed=502)
+    known, strange = write_shot(place / "IMG_2031.jpg", 0, 9), write_shot(place / "IMG_2032.jpg", len(NAMES), 0)
+    named_badly = write_shot(place / "<b>strange.jpg", len(NAMES), 1)
     page.goto(f"{server.url}/g/herd/ask")
-    page.set_input_files("[name=photo] >> nth=0", [known, strange])
+    page.set_input_files("[name=photo] >> nth=0", [known, strange, named_badly])
     page.click("#ask button.primary")
     page.wait_for_url("**/ask/2*")
     page.locator("#cards progress").wait_for(state="detached")
-    assert page.locator(".answer").count() == 2
+    assert page.locator(".answer").count() == 3
     assert "<b>strange.jpg" in page.locator("figcaption").all_inner_texts()
     press(page, "?")
     page.locator("#keys").wait_for(state="visible")
@@ -235,19 +238,27 @@ def test_asking_about_known_and_unknown_photos(page: Any, server: Server, place:
     page.locator("#card-0 >> text=Kept as").wait_for()
     press(page, "i")
     page.locator("#card-1 >> text=Kept as somebody new").wait_for()
-    assert "shoe-1" in set(Gallery.open(place / "herd").identities()["identity"])
+    assert "figure-1" in set(Gallery.open(place / "herd").identities()["identity"])
     page.reload()
     assert page.locator("text=Kept as").count() == 2
     press(page, "ArrowDown", "z")
     page.locator("#card-1 [data-key=i]").wait_for()
     press(page, "u")
     page.locator("#card-1 >> text=Skipped").wait_for()
+    page.goto(f"{server.url}/g/herd/ask")
+    assert page.locator("#ask").get_attribute("data-photos") == "500"
+    page.locator("#ask").evaluate("form => { form.dataset.photos = 2; }")
+    page.set_input_files("[name=photo] >> nth=0", [known, strange, named_badly])
+    click_and_go(page, "#ask button.primary")
+    assert "the first 2 of this list" in page.locator("main").inner_text()
+    assert page.locator(".plain li").all_inner_texts()[0].startswith(("IMG_2031.jpg", "<b>strange.jpg"))
+    assert len(list((place / "herd/service/asked").iterdir())) == 3
 
 
 def test_a_wrong_merge_is_undone(page: Any, server: Server, place: Path) -> None:
     page.goto(f"{server.url}/g/herd/individuals")
     before = dict(Gallery.open(place / "herd").photos()["identity"].value_counts())
-    for name in ("red", "blue"):
+    for name in ("Ada", "Cleo"):
         page.check(f"[aria-label='choose {name}']")
     click_and_go(page, "text=The chosen ones are one and the same")
     assert Gallery.open(place / "herd").photos()["identity"].nunique() == len(before) - 1
@@ -257,7 +268,7 @@ def test_a_wrong_merge_is_undone(page: Any, server: Server, place: Path) -> None
 
 
 def test_photos_move_and_a_state_comes_back(page: Any, server: Server, place: Path) -> None:
-    page.goto(f"{server.url}/g/herd/individual?name=green&category=shoe")
+    page.goto(f"{server.url}/g/herd/individual?name=Ben&category=figure")
     page.check("[name=photo] >> nth=0")
     page.fill("[name=to][placeholder]", "</script><b>x")
     click_and_go(page, "button[value=move]")
@@ -272,7 +283,7 @@ def test_every_screen_is_accessible_and_fits(browser: Any, server: Server, width
     from axe_playwright_python.sync_playwright import Axe
 
     page = open_page(browser, width=width, scheme=scheme)
-    for screen in (*SCREENS, "/g/herd/individual?name=red&category=shoe"):
+    for screen in (*SCREENS, "/g/herd/individual?name=Ada&category=figure"):
         page.goto(server.url + screen)
         page.wait_for_load_state("networkidle")
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})

@@ -10,8 +10,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.conftest import write_photo
-from tests.service.conftest import photo
-from tests.service.story import Server
 from vicp.gallery.gallery import Gallery
 
 PAGE = {"accept": "text/html"}
@@ -125,28 +123,6 @@ def test_teaching_keeps_names_and_labels(client: TestClient, herd: Path) -> None
     assert (gallery.stats().pairs, set(names(herd).values())) == (5, {3})
     assert gallery.categories()["shoe"].space != before
     assert "Taught by 5 pairs." in client.get("/g/herd/teach", headers=PAGE).text
-
-
-def test_photos_that_were_being_added_are_added_after_a_kill(herd: Path, tmp_path: Path) -> None:
-    import httpx
-
-    server = Server(herd, tmp_path / "cache")
-    new = [write_photo(tmp_path / f"{shot}.jpg", (150, 60, 190), seed=shot) for shot in range(3)]
-    with httpx.Client(base_url=server.url, timeout=60) as client:
-        addition = client.post("/g/herd/add").json()["id"]
-        client.post(f"/g/herd/add/{addition}", files=[photo(path, f"x/violet/{path.name}") for path in new])
-        server.kill()
-    place = herd / "service/added" / addition
-    ready = '{"category": "shoe", "facts": {}}'  # as the last request leaves it, before the kill
-    (place / "ready.json").write_text(ready)
-    server.start()
-    for _ in range(600):
-        if not place.exists():
-            break
-        time.sleep(0.1)
-    assert server.stop() in (0, -15)
-    assert not place.exists()
-    assert names(herd)["violet"] == 3
 
 
 def test_the_command_refuses_what_is_not_safe(tmp_path: Path) -> None:

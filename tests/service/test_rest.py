@@ -3,16 +3,25 @@
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from docs.write_openapi import PAGE as OPENAPI
 from docs.write_openapi import openapi_text
 from fastapi.testclient import TestClient
 
+from benchmarks.service.photos import photo_bytes
 from tests.service.conftest import photo, wait_for
 from tests.service.story import Server
 from vicp.gallery.gallery import Gallery
+from vicp.service.app import make_app
+from vicp.service.problems import BusyError
+from vicp.service.settings import ServiceSettings
 
 G = "/api/v1/galleries/herd"
 
@@ -103,6 +112,79 @@ def test_photos_enter_once_and_the_job_says_how_far_it_is(client: TestClient, he
     assert client.get(f"{G}/jobs/none").status_code == 404
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A process of its own over a gallery that it makes; its model needs no PyTorch, so that it starts quickly."""
+    place = tmp_path_factory.mktemp("real")
+    server = Server(place / "herd", place / "cache", model="mini")
+    yield server
+    assert server.process.poll() is None
+    assert server.stop() in (0, -15)
+
+
+def test_a_key_begins_nothing_twice_though_the_server_is_killed(server: Server) -> None:
+    """One job is done and one has just begun when the server is killed; both requests are sent again afterwards."""
+    shots = [("photo", (f"violet/{shot}.jpg", photo_bytes(1, shot=shot))) for shot in range(6)]
+    with httpx.Client(base_url=server.url, timeout=120) as client:
+
+        def send(key: str, files: list[Any]) -> httpx.Response:
+            headers = {"idempotency-key": key}
+            return client.post(f"{G}/photos", files=files, data={"category": "thing"}, headers=headers)
+
+        half_sent = client.post("/g/herd/add").json()["id"]  # makes the gallery
+        done = send("done", shots[:2]).json()
+        result = wait_for(client, done["location"])
+        begun = send("begun", shots[2:]).json()
+        server.kill()
+        server.start()
+        assert [send("done", shots[:2]).json(), send("begun", shots[2:]).json()] == [done, begun]
+        assert wait_for(client, done["location"]) == result
+        assert wait_for(client, begun["location"])["state"] == "done"
+        assert send("done", shots).status_code == 422
+    gallery = Gallery.open(server.gallery)
+    assert dict(gallery.photos()["identity"].value_counts()) == {"violet": 6}
+    summaries = [entry.summary for entry in gallery.log() if entry.command == "enroll"]
+    assert summaries == ["2 photos, 1 new identity", "4 photos, 0 new identities"]
+    assert [path.name for path in (server.gallery / "service/added").iterdir()] == [half_sent]
+
+
+def test_a_busy_service_says_so_and_a_job_is_cancelled(client: TestClient, herd: Path, shoe_folder: Path) -> None:
+    service = client.app.state.service  # type: ignore[attr-defined]
+    begun, go = threading.Event(), threading.Event()
+    files = [photo(path, f"new/{path.name}") for path in sorted((shoe_folder / "red").glob("*.jpg"))]
+    service.model.submit(lambda: begun.set() or go.wait())
+    begun.wait()
+    try:
+        accepted = client.post(
+            f"{G}/photos", files=[("photo", ("new/x.jpg", photo_bytes(7, shot=1)))], data={"category": "shoe"}
+        )
+        while service.model.waiting < service.settings.limits.queue:
+            with suppress(BusyError):
+                service.model.submit(lambda: None)
+        busy = client.post(f"{G}/identify", files=files)
+        assert (busy.status_code, busy.headers["retry-after"], busy.json()["type"]) == (
+            429,
+            "2",
+            "urn:vicp:problem:busy",
+        )
+        assert client.delete(accepted.headers["location"]).status_code == 204
+    finally:
+        go.set()
+    assert wait_for(client, accepted.headers["location"])["state"] == "cancelled"
+    assert names(herd) == {"red": 3, "green": 3, "blue": 3, "yellow": 3}
+    assert not list((herd / "service/added").iterdir())
+
+
+def test_before_the_galleries_are_open_it_is_not_ready(herd: Path) -> None:
+    client = TestClient(make_app(ServiceSettings(galleries=(str(herd),))), base_url="http://127.0.0.1")
+    assert client.get("/health/live").status_code == 200
+    for address in ("/health/ready", G):
+        early = client.get(address)
+        assert (early.status_code, early.headers["retry-after"], early.json()["status"]) == (503, "2", 503)
+    page = client.get("/", headers={"accept": "text/html"})
+    assert (page.status_code, "Opening your galleries" in page.text) == (503, True)
+
+
 def test_labels_are_kept_and_contradictions_refused(client: TestClient, herd: Path) -> None:
     pair = client.get(f"{G}/pairs/next?limit=1").json()[0]
     left, right = pair["left"]["key"], pair["right"]["key"]
@@ -135,8 +217,6 @@ def test_another_writer_is_said_and_waited_for(client: TestClient, herd: Path) -
 
 def test_paths_below_the_photo_root_alone_are_read(tmp_path: Path, herd: Path, shoe_folder: Path) -> None:
     from tests.service.conftest import wait_until_ready
-    from vicp.service.app import make_app
-    from vicp.service.settings import ServiceSettings
 
     settings = ServiceSettings(galleries=(str(herd),), photo_root=shoe_folder)
     with TestClient(make_app(settings), base_url="http://127.0.0.1") as client:
@@ -149,10 +229,9 @@ def test_paths_below_the_photo_root_alone_are_read(tmp_path: Path, herd: Path, s
             assert str(shoe_folder) not in bad.text
 
 
-def test_no_request_that_the_description_allows_is_a_fault(herd: Path, tmp_path: Path) -> None:
+def test_no_request_that_the_description_allows_is_a_fault(server: Server, tmp_path: Path) -> None:
     """Schemathesis makes requests from the description, good and bad ones."""
     pytest.importorskip("schemathesis", reason="pip install schemathesis brings the test of requests made at random")
-    server = Server(herd, tmp_path / "cache")
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/api/v1/openapi.json"]
     command += ["--request-timeout", "60"]  # the first one may wait for the model
@@ -160,4 +239,3 @@ def test_no_request_that_the_description_allows_is_a_fault(herd: Path, tmp_path:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stdout[:8000] + ended.stderr[-2000:]
     assert server.process.poll() is None
-    assert server.stop() in (0, -15)

@@ -12,9 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
-from scipy.special import expit, logit
 
 Linkage = Literal["average", "complete", "single"]
 Array = NDArray[np.float64]
@@ -40,6 +37,8 @@ def same_pair_share(probability: NDArray[np.floating]) -> float:
     Args:
         probability: (n, n) P(same) of every two photos, at even odds.
     """
+    from scipy.special import expit, logit
+
     num_photos = len(probability)
     if num_photos < 2:
         return 0.5
@@ -70,6 +69,9 @@ def link_photos(
         different: (n, n) pairs that no group may hold; None for no such pair.
         by: Which score two groups have: the mean over their pairs, the least or the greatest.
     """
+    from scipy.cluster.hierarchy import fcluster, linkage  # the page starts without it
+    from scipy.spatial.distance import squareform
+
     num_photos = len(scores)
     if num_photos < 2:
         return np.zeros(num_photos, dtype=np.int64)

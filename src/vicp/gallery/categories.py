@@ -50,8 +50,12 @@ def gallery_categories(snapshot: Snapshot) -> dict[str, GalleryCategory]:
         GalleryError: The gallery cannot be read.
         PromptError: A prompt is damaged, or an earlier version of this program wrote it.
     """
-    rows = sorted(snapshot.read(PROMPTS).to_pylist(), key=lambda row: str(row["category"]))
-    return {row["category"]: _category_of(row, snapshot.uri) for row in rows}
+
+    def read() -> dict[str, GalleryCategory]:
+        rows = sorted(snapshot.read(PROMPTS).to_pylist(), key=lambda row: str(row["category"]))
+        return {row["category"]: _category_of(row, snapshot.uri) for row in rows}
+
+    return dict(snapshot.once("categories", [PROMPTS], read))
 
 
 def find_category(snapshot: Snapshot, name: str) -> GalleryCategory:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -43,8 +44,14 @@ def photos(snapshot: Snapshot, columns: Sequence[str] = FACTS, where: str | None
         where: A condition in SQL.
     """
     names = list(dict.fromkeys(["number", *columns]))
-    frame = pd.DataFrame(snapshot.read(PHOTOS, names, where).to_pandas())
-    return frame.sort_values("number").reset_index(drop=True)
+
+    def read() -> pd.DataFrame:
+        frame = pd.DataFrame(snapshot.read(PHOTOS, names, where).to_pandas())
+        return frame.sort_values("number").reset_index(drop=True)
+
+    if where is not None:
+        return read()
+    return snapshot.once(("photos", *names), [PHOTOS], read).copy(deep=False)
 
 
 def table_by_key(frame: pd.DataFrame) -> PhotoTable:
@@ -54,10 +61,15 @@ def table_by_key(frame: pd.DataFrame) -> PhotoTable:
 
 def optional_fact(snapshot: Snapshot, column: str) -> dict[int, str]:
     """Return number -> fact of the photos that have one of OPTIONAL_FACTS, such as "viewpoint"."""
-    if OPTIONAL_FACTS[column] not in snapshot.tables:
+    table = OPTIONAL_FACTS[column]
+    if table not in snapshot.tables:
         return {}
-    rows = snapshot.read(OPTIONAL_FACTS[column])
-    return dict(zip(rows["number"].to_pylist(), rows[column].to_pylist(), strict=True))
+
+    def read() -> dict[int, str]:
+        rows = snapshot.read(table)
+        return dict(zip(rows["number"].to_pylist(), rows[column].to_pylist(), strict=True))
+
+    return dict(snapshot.once(table, [table], read))
 
 
 def photo_sides(snapshot: Snapshot, numbers: Sequence[int]) -> NDArray[np.int64] | None:
@@ -130,7 +142,12 @@ def find_keys(snapshot: Snapshot, names: Iterable[str]) -> dict[str, str]:
         GalleryError: As `find_photos`.
     """
     table = photos(snapshot)
-    return {name: str(table.loc[_means(snapshot, table, name), "key"].iloc[0]) for name in dict.fromkeys(names)}
+    sure = snapshot.once("own_keys", [PHOTOS], lambda: frozenset(table["key"]) - frozenset(table["source"]))
+
+    def key_of(name: str) -> str:
+        return name if name in sure else str(table.loc[_means(snapshot, table, name), "key"].iloc[0])
+
+    return {name: key_of(name) for name in dict.fromkeys(names)}
 
 
 def _means(snapshot: Snapshot, table: pd.DataFrame, name: str) -> pd.Series:
@@ -150,7 +167,8 @@ def set_aside_numbers(snapshot: Snapshot) -> list[int]:
     """Return the numbers of the photos that are set aside, ascending."""
     if SET_ASIDE not in snapshot.tables:
         return []
-    return sorted(snapshot.read(SET_ASIDE, ["number"])["number"].to_pylist())
+    read = partial(snapshot.read, SET_ASIDE, ["number"])
+    return sorted(snapshot.once(SET_ASIDE, [SET_ASIDE], read)["number"].to_pylist())
 
 
 def embedded_photos(snapshot: Snapshot, category: GalleryCategory, *, named: bool | None = None) -> Embedded:

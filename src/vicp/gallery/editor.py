@@ -179,7 +179,10 @@ class GalleryEditor(GalleryExporter):
     @contextmanager
     def _writing(self, command: str, reason: str) -> Iterator[Change]:
         """Open the gallery to write, as the only writer."""
-        with change(self.uri, command, author=self.author, reason=reason, wait_for_lock=self.wait_for_lock) as writer:
+        waits = self.wait_for_lock
+        with change(
+            self.uri, command, author=self.author, reason=reason, wait_for_lock=waits, cache=self._cache
+        ) as writer:
             yield writer
 
 

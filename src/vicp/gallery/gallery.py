@@ -1,11 +1,12 @@
 """Class `Gallery`: photos of known individuals in a store whose every change is logged and can be undone."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from vicp.adapt.prompt import Prompt
 from vicp.data.inputs import Photos
+from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import ErrorTargets
 from vicp.decisions.rule import DEFAULT_TARGETS
 from vicp.errors import GalleryError
@@ -20,6 +21,7 @@ from vicp.gallery.enrollment.new_identity import (
     check_unknown,
     with_identity,
 )
+from vicp.gallery.enrollment.prepare import PreparedPhotos, enroll_prepared, prepare_photos
 from vicp.gallery.enrollment.reindex import ReindexResult, reindex_categories
 from vicp.gallery.enrollment.workers import EmbedChunks, embed_locally
 from vicp.gallery.queries import PhotoSource, open_source, query_tables
@@ -34,8 +36,9 @@ class Gallery(GalleryEditor):
     """Photos of known individuals, of one category or several, that answers "who is this?" and grows for years.
 
     Make one with `Gallery.create` or `Gallery.open`. A gallery holds no connection and no lock: every method reads it
-    as it is at that moment, and one that writes is the only writer until it returns. Every change stands in the log
-    and can be taken back. A photo is a path; photos are a path to a photo, folder or table, a `PhotoTable`, or a
+    as it is at that moment, and one that writes is the only writer until it returns. What was computed from its tables
+    is kept until they change, so that the second question is answered faster. Every change stands in the log and can
+    be taken back. A photo is a path; photos are a path to a photo, folder or table, a `PhotoTable`, or a
     sequence of these.
 
     Example:
@@ -160,6 +163,32 @@ class Gallery(GalleryEditor):
         self._add_categories(dict.fromkeys(table.categories), reason)
         with self._writing("enroll", reason) as writer:
             result = enroll_photos(writer, self.encoder, table, embed=embed)
+        return replace(result, index=tuple(self.index()))
+
+    def prepare(self, photos: PhotoTable, *, embed: EmbedChunks = embed_locally) -> Iterator[PreparedPhotos]:
+        """Yield photos that are read and embedded, for `enroll_prepared`: meanwhile others can change the gallery.
+
+        Categories that are new are added first. Photos that cannot be used are left out.
+
+        Args:
+            photos: Each of a category.
+            embed: Where the embeddings are computed.
+
+        Raises:
+            GalleryError: A name or category that cannot be used, another model, or another process is writing.
+        """
+        if set(photos.categories) - set(self.categories()):
+            self._add_categories(dict.fromkeys(photos.categories), "")
+        return prepare_photos(self.encoder, self.snapshot, photos, embed=embed)
+
+    def enroll_prepared(self, photos: PreparedPhotos, *, reason: str = "") -> EnrollResult:
+        """Add photos that were prepared, each once; the gallery is locked while they are written and no longer.
+
+        Raises:
+            GalleryError: Another prompt or model embeds their category since, or another process is writing.
+        """
+        with self._writing("enroll", reason) as writer:
+            result = enroll_prepared(writer, photos)
         return replace(result, index=tuple(self.index()))
 
     def new(

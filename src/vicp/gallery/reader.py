@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ from vicp.gallery.stats import GalleryStats, gallery_stats
 from vicp.gallery.store.database import read_gallery
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.version_cache import VersionCache
 from vicp.runtime.photo_encoder import EncoderSource, PhotoEncoder, encoder_of
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 class GalleryReader:
     """A gallery that answers "who is this?" and says what is in it, without an author or a lock.
 
-    Every method reads the gallery as it is at that moment.
+    Every method reads the gallery as it is at that moment; what its tables were read and fitted for is kept until they
+    change.
 
     Args:
         uri: A folder, or a place in object storage such as s3://bucket/gallery.
@@ -47,6 +50,7 @@ class GalleryReader:
     def __init__(self, uri: str | os.PathLike[str], model: EncoderSource | None = None) -> None:
         self.uri = os.fspath(uri)
         self._encoder = None if model is None else encoder_of(model)
+        self._cache = VersionCache()
 
     def __repr__(self) -> str:
         """Return where it is."""
@@ -64,10 +68,16 @@ class GalleryReader:
             self._encoder = open_model(self.uri, self.snapshot.settings)
         return self._encoder
 
+    def with_model(self, model: EncoderSource) -> Self:
+        """Return the same gallery, whose photos are embedded by this model; what one has computed, both know."""
+        other = copy(self)
+        other._encoder = encoder_of(model)
+        return other
+
     @property
     def snapshot(self) -> Snapshot:
         """Return the gallery as it is now; later changes do not show in it."""
-        return read_gallery(self.uri)
+        return read_gallery(self.uri, self._cache)
 
     # Who is who
 

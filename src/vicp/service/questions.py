@@ -20,11 +20,10 @@ from vicp.service.jobs.jobs import Job
 from vicp.service.jobs.workers import Worker
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
-from vicp.service.uploads import Upload
+from vicp.service.uploads import KEPT_DAYS, Upload
 
 _CHUNK = 4  # answers that are made at a time
 EVERY_PHOTO = ChosenPhotos()
-KEPT_DAYS = 30
 
 
 class Question:

@@ -3,15 +3,14 @@
 import os
 import re
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import pandas as pd
 
-from vicp.api import Model, load
+from vicp.api import load
 from vicp.errors import GalleryError
 from vicp.gallery.categories import gallery_categories
 from vicp.gallery.contents import photos, set_aside_numbers
@@ -19,17 +18,17 @@ from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.gallery import Gallery
 from vicp.gallery.photo_filter import with_optional_facts
 from vicp.gallery.stats import GalleryStats, gallery_stats
-from vicp.gallery.store.database import is_free, local_folder, read_gallery
+from vicp.gallery.store.database import is_free, local_folder
 from vicp.gallery.store.journal import LogEntry, log_entries
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PHOTOS
+from vicp.gallery.store.tables import OPTIONAL_FACTS, PHOTOS, SET_ASIDE
 from vicp.runtime.cache import EmbeddingCache, default_cache_folder
+from vicp.service.jobs.begun_jobs import BegunJobs
 from vicp.service.problems import ProblemError
 from vicp.service.settings import ServiceSettings
 
-T = TypeVar("T")
 FOLDER = "service"  # inside a gallery's folder: photos that were asked about or are being added
-_KEPT_VALUES = 32
+FACT_TABLES = (PHOTOS, SET_ASIDE, *OPTIONAL_FACTS.values())  # the tables that say them
 
 
 class ServedGallery:
@@ -39,14 +38,16 @@ class ServedGallery:
         name: Its name in addresses.
         uri: Where it is.
         settings: Of the service.
+
+    Attributes:
+        editor: The gallery for what needs no model, so that none is waited for.
     """
 
     def __init__(self, name: str, uri: str, settings: ServiceSettings) -> None:
         self.name, self.uri, self.settings = name, uri, settings
+        self.editor = Gallery(uri, author=settings.author)
         self._gallery: Gallery | None = None
-        self._lock = threading.Lock()
         self._opening = threading.Lock()
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     @property
     def exists(self) -> bool:
@@ -68,21 +69,10 @@ class ServedGallery:
         """Return the gallery, its model with a cache of embeddings."""
         with self._opening:
             if self._gallery is None:
-                opened = Gallery.open(self.uri, author=self.settings.author)
                 cache = EmbeddingCache(default_cache_folder())
-                model = Model(replace(opened.encoder, cache=cache, batch_size=8))
-                self._gallery = Gallery.open(self.uri, model, author=self.settings.author)
+                encoder = replace(Gallery(self.uri).encoder, cache=cache, batch_size=8)
+                self._gallery = self.editor.with_model(encoder)
             return self._gallery
-
-    @property
-    def author(self) -> str:
-        """Return who makes changes."""
-        return self.editor.author
-
-    @property
-    def editor(self) -> Gallery:
-        """Return the gallery for changes that need no model, so that none is waited for."""
-        return Gallery.open(self.uri, author=self.settings.author)
 
     def create(self) -> None:
         """Make an empty gallery at its place, for the service's model.
@@ -105,24 +95,15 @@ class ServedGallery:
             return default_cache_folder() / FOLDER / self.name
         return folder / FOLDER
 
+    @cached_property
+    def begun(self) -> BegunJobs:
+        """Return the jobs that were begun with an Idempotency-Key."""
+        return BegunJobs(self.folder / "begun.jsonl")
+
     @property
     def snapshot(self) -> Snapshot:
         """Return the gallery as it is now."""
-        return read_gallery(self.uri)
-
-    def kept(self, key: Hashable, snapshot: Snapshot, make: Callable[[], T]) -> T:
-        """Return a value that only a change of the gallery makes stale, made once per version."""
-        full = (key, snapshot.head.number)
-        with self._lock:
-            if full in self._kept:
-                self._kept.move_to_end(full)
-                return cast(T, self._kept[full])
-        value = make()
-        with self._lock:
-            self._kept[full] = value
-            while len(self._kept) > _KEPT_VALUES:
-                self._kept.popitem(last=False)
-        return value
+        return self.editor.snapshot
 
     def frame(self, snapshot: Snapshot) -> pd.DataFrame:
         """Return the facts of all photos, with `aside`, `viewpoint`, `camera`, and the file's name in `file`."""
@@ -133,7 +114,11 @@ class ServedGallery:
             frame = frame.assign(aside=frame["number"].isin(set_aside_numbers(snapshot)), file=files)
             return with_optional_facts(snapshot, frame.assign(date=frame["date"].fillna("")))
 
-        return self.kept("frame", snapshot, make)
+        return snapshot.once("frame", FACT_TABLES, make)
+
+    def by_key(self, snapshot: Snapshot) -> pd.DataFrame:
+        """Return the facts of all photos by key."""
+        return snapshot.once("by_key", FACT_TABLES, lambda: self.frame(snapshot).set_index("key", drop=False))
 
     def choices(self, snapshot: Snapshot) -> dict[str, Any]:
         """Return by what photos can be chosen: the values that there are, and whether any photo has a date."""
@@ -143,19 +128,19 @@ class ServedGallery:
             values = {name: sorted(set(frame[name]) - {""}) for name in ("category", "viewpoint", "camera")}
             return {**values, "dated": bool((frame["date"] != "").any())}
 
-        return self.kept("choices", snapshot, make)
+        return snapshot.once("choices", FACT_TABLES, make)
 
     def stats(self, snapshot: Snapshot) -> GalleryStats:
         """Return what is in it, in numbers."""
-        return self.kept("stats", snapshot, lambda: gallery_stats(snapshot))
+        return snapshot.once_per_change("stats", lambda: gallery_stats(snapshot))
 
     def categories(self, snapshot: Snapshot) -> list[str]:
         """Return its categories, sorted."""
-        return self.kept("categories", snapshot, lambda: list(gallery_categories(snapshot)))
+        return list(gallery_categories(snapshot))
 
     def log(self, snapshot: Snapshot) -> list[LogEntry]:
         """Return its changes, oldest first."""
-        return self.kept("log", snapshot, lambda: log_entries(snapshot.entries))
+        return snapshot.once_per_change("log", lambda: log_entries(snapshot.entries))
 
     def row(self, snapshot: Snapshot, key: str) -> pd.Series:
         """Return the facts of one photo.
@@ -163,11 +148,10 @@ class ServedGallery:
         Raises:
             ProblemError: There is no such photo.
         """
-        frame = self.frame(snapshot)
-        rows = frame[frame["key"] == key]
-        if not len(rows):
+        frame = self.by_key(snapshot)
+        if key not in frame.index:
             raise ProblemError(404, f"no photo {key[:40]!r} in {self.name}")
-        return rows.iloc[0]
+        return cast(pd.Series, frame.loc[key])
 
     def photo(self, key: str) -> bytes:
         """Return the encoded photo of a key, or its thumbnail where the gallery keeps no photos.

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from vicp.errors import VICPError
 from vicp.service.chosen_photos import ChosenPhotos
-from vicp.service.jobs.begun_jobs import BegunJobs
-from vicp.service.jobs.jobs import Jobs
+from vicp.service.jobs.jobs import Job, Jobs
 from vicp.service.jobs.workers import Worker
 from vicp.service.metrics import Metrics
 from vicp.service.problems import BusyError, NotReadyError, ProblemError
@@ -35,7 +34,6 @@ class Service:
         self.sessions = Sessions(settings.token)
         self.jobs = Jobs()
         self.metrics = Metrics()
-        self.begun = BegunJobs()
         self.model = Worker("model", settings.limits.queue)
         self.writer = Worker("writer", settings.limits.queue)
         self._galleries: dict[str, ServedGallery] = {}
@@ -119,6 +117,21 @@ class Service:
         if not gallery.exists and (fault := gallery.fault):
             raise ProblemError(409, fault)
         return gallery
+
+    def job(self, gallery: str, job_id: str) -> Job:
+        """Return a job of a gallery, also one that a key began and that ended before this server was started.
+
+        Raises:
+            ProblemError: There is none.
+        """
+        ended = None if self.jobs.has(gallery, job_id) else self.gallery(gallery).begun.ended(job_id)
+        if ended is None:
+            return self.jobs.find(gallery, job_id)
+        detail, result = ended
+        photos = sum(result.values())
+        job = Job("adding photos", gallery, id=job_id, done=photos, total=photos)
+        job.end("done", detail, result)
+        return job
 
     def stop(self) -> None:
         """Finish the change that is being made; what takes long is stopped, and goes on when asked for again."""

@@ -17,6 +17,7 @@ from vicp.service.settings import Limits
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+KEPT_DAYS = 30  # photos that were asked about or never sent whole
 _FIELD_BYTES = 20_000  # of a text field
 _FOLDERS = 3  # of a photo's path that are kept
 _LONGEST_PART = 120

@@ -37,6 +37,11 @@ class Chunk:
     facts: list[dict[str, Any]]
     embeddings: np.ndarray = field(default_factory=lambda: _NO_EMBEDDINGS)
 
+    def select(self, positions: Sequence[int]) -> "Chunk":
+        """Return the photos at these positions, with their embeddings."""
+        photos, facts = [self.photos[n] for n in positions], [self.facts[n] for n in positions]
+        return Chunk(self.category, photos, facts, self.embeddings[list(positions)])
+
 
 def read_chunks(
     table: PhotoTable,

@@ -1,7 +1,10 @@
 """Enroll photos: assign each a category, and embed and keep those that the gallery does not have."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Any
 
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import DataError, GalleryError
@@ -47,6 +50,15 @@ class EnrollResult:
     near: int = 0
 
 
+def joined_results(results: Sequence[EnrollResult]) -> EnrollResult:
+    """Return what several enrolments did, one or more; a sentence stands once."""
+    joined: dict[str, Any] = {}
+    for each in fields(EnrollResult):
+        values = [getattr(result, each.name) for result in results]
+        joined[each.name] = tuple(dict.fromkeys(chain(*values))) if isinstance(values[0], tuple) else sum(values)
+    return EnrollResult(**joined)
+
+
 def enroll_photos(
     writer: Change,
     encoder: PhotoEncoder,
@@ -68,9 +80,8 @@ def enroll_photos(
         GalleryError: A name or category that cannot be used, or another model.
         DataError: Photos cannot be used and the encoder does not skip them; the others are in the gallery.
     """
-    categories = _categories_of(table, encoder, writer.snapshot)
-    named = table.frame[table.frame["identity"].notna()]
-    questions = name_questions_of(writer.snapshot, zip(named["category"], named["identity"], strict=True))
+    categories = categories_of(table, encoder, writer.snapshot)
+    questions = questions_of(writer.snapshot, table)
     bad: list[BadPhoto] = []
     rows = EnrollmentWriter(writer, step=step)
     chunks = (
@@ -91,6 +102,17 @@ def enroll_photos(
     if bad and not encoder.skip_bad:
         num_usable = rows.num_added + rows.num_known
         raise DataError(f"{writer.snapshot.uri}: {bad_photos_message(bad)}; the other {num_usable} are in the gallery")
+    return result_of(rows, bad, questions)
+
+
+def questions_of(snapshot: Snapshot, table: PhotoTable) -> tuple[str, ...]:
+    """Return questions about the names of photos that are nearly those of individuals in the gallery."""
+    named = table.frame[table.frame["identity"].notna()]
+    return name_questions_of(snapshot, zip(named["category"], named["identity"], strict=True))
+
+
+def result_of(rows: EnrollmentWriter, bad: Sequence[BadPhoto], questions: tuple[str, ...]) -> EnrollResult:
+    """Return what a writer did."""
     return EnrollResult(
         added=rows.num_added,
         known=rows.num_known,
@@ -104,7 +126,7 @@ def enroll_photos(
     )
 
 
-def _categories_of(table: PhotoTable, encoder: PhotoEncoder, snapshot: Snapshot) -> dict[str, GalleryCategory]:
+def categories_of(table: PhotoTable, encoder: PhotoEncoder, snapshot: Snapshot) -> dict[str, GalleryCategory]:
     """Return the categories of a gallery, once it is sure that it can take these photos of this model.
 
     Raises:

@@ -44,14 +44,13 @@ class PhotosByPixels:
         self._index = FingerprintIndex()
         if FINGERPRINTS not in snapshot.tables:
             return
-        frame = photos(snapshot, ("category", "identity", "source")).set_index("number")
-        rows = snapshot.read(FINGERPRINTS).to_pylist()
-        for row in sorted(rows, key=lambda row: row["number"]):
-            if row["number"] in frame.index:
-                photo = frame.loc[row["number"]]
-                name = photo["identity"] if isinstance(photo["identity"], str) else None
-                known = KnownPhoto(photo["category"], name, photo["source"], int(row["number"]))
-                self.add(PhotoFingerprint.from_bytes(row["fingerprint"]), known)
+        rows = snapshot.read(FINGERPRINTS)
+        prints = dict(zip(rows["number"].to_pylist(), rows["fingerprint"].to_pylist(), strict=True))
+        frame = photos(snapshot, ("category", "identity", "source"))
+        for number, category, identity, source in frame.itertuples(index=False, name=None):
+            if number in prints:
+                known = KnownPhoto(category, identity if isinstance(identity, str) else None, source, number)
+                self.add(PhotoFingerprint.from_bytes(prints[number]), known)
 
     def add(self, fingerprint: PhotoFingerprint, known: KnownPhoto) -> None:
         """Add a photo."""

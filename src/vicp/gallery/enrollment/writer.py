@@ -90,8 +90,7 @@ class EnrollmentWriter:
         """
         new = [n for n, photo in enumerate(chunk.photos) if not self._is_there(chunk, photo, chunk.facts[n])]
         if new:
-            kept = [chunk.photos[n] for n in new], [chunk.facts[n] for n in new]
-            self._waiting.append(Chunk(chunk.category, *kept, chunk.embeddings[new]))
+            self._waiting.append(chunk.select(new))
         late = time.monotonic() - self._last_write > STEP_SECONDS
         if late or sum(len(waiting.photos) for waiting in self._waiting) >= self._step:
             self.flush()

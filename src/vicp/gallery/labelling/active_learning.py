@@ -91,7 +91,8 @@ def nearest_unknown(
     """Return left < right (m,) of pairs of unknown relation, each photo with those closest to it, and similarities."""
     similarity = embeddings @ embeddings.T
     similarity[(relation != 0) | np.eye(len(embeddings), dtype=bool)] = -np.inf
-    near = np.argsort(-similarity, axis=1, kind="stable")[:, :num_neighbours]
+    first = max(len(embeddings) - num_neighbours, 0)
+    near = np.argpartition(similarity, first, axis=1)[:, first:] if first else np.argsort(similarity, axis=1)
     a = np.repeat(np.arange(len(embeddings)), near.shape[1])
     pairs = np.unique(np.sort(np.stack([a, near.ravel()]), axis=0), axis=1)  # (2, m)
     values = similarity[pairs[0], pairs[1]].astype(np.float64)

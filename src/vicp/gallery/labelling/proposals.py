@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from vicp.adapt.encoded_support import connected_groups, pairs_within, relate_pairs
 from vicp.adapt.prompt import Prompt
@@ -205,7 +204,7 @@ def _with_names(
     members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
     links = [(a, b) for rows_of_group in members for a, b in pairwise(rows_of_group)]
     left, right = np.array([*same.reshape(-1, 2), *links], dtype=np.int64).reshape(-1, 2).T
-    told = np.where(names[:, None] == names, 1, -1).astype(np.int8)
+    told = np.where(names[:, None] == names, np.int8(1), np.int8(-1))
     told[~(named[:, None] & named)] = 0
     known = np.where(relation == 0, told, relation)
     have = "photo has a name" if named.sum() == 1 else "photos have names"
@@ -242,9 +241,14 @@ def _of_one_category(table: PhotoTable, category: str | None) -> PhotoTable:
 
 def _known_by_moment(relation: NDArray[np.int8], moments: NDArray[np.int64]) -> NDArray[np.int8]:
     """Return relations (n, n) that are also known between two moments with a known one."""
-    member = csr_array((np.ones(len(moments)), (np.arange(len(moments)), moments)))  # (n, M)
-    known = (member.T @ csr_array((relation != 0).astype(np.float64)) @ member).toarray() > 0  # (M, M)
-    return np.where((relation == 0) & known[np.ix_(moments, moments)], 1, relation).astype(np.int8)
+    _, codes, counts = np.unique(moments, return_inverse=True, return_counts=True)
+    if counts.max(initial=1) == 1:
+        return relation
+    order, starts = np.argsort(codes, kind="stable"), np.cumsum(counts) - counts
+    known = (relation != 0)[np.ix_(order, order)]  # (n, n), the photos of a moment together
+    for axis in (0, 1):
+        known = np.logical_or.reduceat(known, starts, axis=axis)
+    return np.where((relation == 0) & known[np.ix_(codes, codes)], 1, relation).astype(np.int8)  # known is (M, M)
 
 
 def _moments(table: PhotoTable) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from vicp.decisions.sentences import promise_sentence, two_sides_sentence, verif
 from vicp.decisions.typicality import LEAST_TYPICALITY, CategoryReference
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import check_model, find_category, gallery_categories
-from vicp.gallery.search.category_rule import category_reference, category_rule
+from vicp.gallery.search.category_rule import category_reference, category_rule, stored_rule
 from vicp.gallery.search.category_search import DEFAULT_QUESTION, Question
 from vicp.gallery.search.indexed_nearest import nearest_in_category
 from vicp.gallery.search.routing import UNKNOWN, choose_categories
@@ -89,7 +89,7 @@ def verify_in_gallery(
     nearest = nearest_in_category(snapshot, stored) if stored.prompt is None else None
     return _verify(
         _PairEmbeddings(embeddings[chosen], encoder.embed_pixels(pixels), _sides_of(pair)),
-        category_rule(stored.prompt, nearest),
+        stored_rule(snapshot, stored),
         category_reference(stored.prompt, nearest),
         chosen,
         question,

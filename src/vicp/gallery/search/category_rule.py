@@ -5,7 +5,11 @@ from vicp.data.sides import of_two_sides
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.decisions.typicality import CategoryReference
+from vicp.gallery.categories import GalleryCategory
+from vicp.gallery.search.indexed_nearest import SearchIndex, nearest_in_category, tables_searched
 from vicp.gallery.search.nearest import Nearest
+from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import PROMPTS
 
 MAX_PHOTOS = 1000  # of a gallery without a prompt that are compared with each other
 
@@ -27,6 +31,17 @@ def category_rule(prompt: Prompt | None, nearest: Nearest | None) -> DecisionRul
     unknown = None if known.sides is None else of_two_sides(known.sides)
     similarity = known.embeddings @ known.embeddings.T
     return decision_rule(HeldOut.of_identities(similarity, known.owners, unknown=unknown), "plain")
+
+
+def stored_rule(snapshot: Snapshot, category: GalleryCategory) -> DecisionRule:
+    """Return `category_rule` of a stored category."""
+
+    def fit() -> DecisionRule:
+        nearest = nearest_in_category(snapshot, category) if category.prompt is None else None
+        return category_rule(category.prompt, nearest)
+
+    key = ("rule", category.category, SearchIndex.of(snapshot, category))
+    return snapshot.once(key, (PROMPTS, *tables_searched(category)), fit)
 
 
 def category_reference(prompt: Prompt | None, nearest: Nearest | None) -> CategoryReference | None:

@@ -23,7 +23,7 @@ from vicp.gallery.search.nearest import (
 )
 from vicp.gallery.store.lance import Hits, query_index
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PHOTOS
+from vicp.gallery.store.tables import OPTIONAL_FACTS, PHOTOS, SET_ASIDE
 
 BATCH = 64  # queries that an index is searched for together: their hits and the facts of these are in memory
 
@@ -187,6 +187,13 @@ def nearest_in_category(snapshot: Snapshot, category: GalleryCategory, *, exact:
         exact: Compare every photo, even where there is an index.
     """
     index = None if exact else SearchIndex.of(snapshot, category)
-    found: ExactNearest | IndexedNearest | None
-    found = exact_nearest(snapshot, category) if index is None else indexed_nearest(snapshot, category, index)
-    return found
+
+    def find() -> ExactNearest | IndexedNearest | None:
+        return exact_nearest(snapshot, category) if index is None else indexed_nearest(snapshot, category, index)
+
+    return snapshot.once(("nearest", category.category, index), tables_searched(category), find)
+
+
+def tables_searched(category: GalleryCategory) -> tuple[str, ...]:
+    """Return the tables that the search of a stored category depends on."""
+    return PHOTOS, SET_ASIDE, category.table, OPTIONAL_FACTS["viewpoint"]

@@ -10,6 +10,7 @@ from vicp.data.records import PhotoTable
 from vicp.gallery.categories import GalleryCategory, check_model
 from vicp.gallery.contents import embedded_photos
 from vicp.gallery.store.snapshot import Snapshot
+from vicp.gallery.store.tables import PHOTOS, SET_ASIDE
 from vicp.runtime.photo_encoder import PhotoEncoder
 
 UNKNOWN = "unknown"  # the category of photos that fit none
@@ -95,10 +96,17 @@ def choose_categories(
     """Return the category of each photo from its embeddings under every prompt; the only one where there is one."""
     if len(categories) == 1:
         return [next(iter(categories))] * len(next(iter(queries.values())))
-    densities = {
-        name: category_density(embedded_photos(snapshot, category).embeddings) for name, category in categories.items()
-    }
+    densities = {name: _stored_density(snapshot, category) for name, category in categories.items()}
     return route(queries, densities, allow_unknown=allow_unknown)
+
+
+def _stored_density(snapshot: Snapshot, category: GalleryCategory) -> CategoryDensity | None:
+    """Return the density of a stored category."""
+
+    def make() -> CategoryDensity | None:
+        return category_density(embedded_photos(snapshot, category).embeddings)
+
+    return snapshot.once(("density", category.category), (PHOTOS, SET_ASIDE, category.table), make)
 
 
 def embed_under_prompts(

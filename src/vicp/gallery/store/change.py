@@ -9,7 +9,14 @@ import pyarrow as pa
 
 from vicp.errors import GalleryError
 from vicp.gallery.store.journal import COMPACT, Entry, content_of, find_operation, next_entry, undone
-from vicp.gallery.store.lance import INDEXED_COLUMN, all_tables, can_open, index_config, lance_errors
+from vicp.gallery.store.lance import (
+    INDEXED_COLUMN,
+    all_tables,
+    can_open,
+    index_config,
+    lance_errors,
+    version_stamp,
+)
 from vicp.gallery.store.snapshot import MAX_NUMBERS, Snapshot
 from vicp.gallery.store.tables import SCHEMAS, key_columns
 
@@ -155,6 +162,8 @@ class Change:
                 raise GalleryError(f"{self.snapshot.uri}: another process has written meanwhile: run the command again")
             journal.add(entry.row())
         self.snapshot = replace(self.snapshot, entries=(*entries, entry))
+        if (stamp := version_stamp(self.snapshot.uri, JOURNAL)) is not None:
+            self.snapshot.cache.put(JOURNAL, stamp, self.snapshot.entries)
 
     def settled(self, table: str, schema: pa.Schema | None = None) -> Any:
         """Return the table, after putting away what no journal row names."""

@@ -8,36 +8,57 @@ no more.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vicp.errors import GalleryError
 from vicp.gallery.store.change import JOURNAL, Change
 from vicp.gallery.store.compaction import compact_if_due
-from vicp.gallery.store.journal import SCHEMA, read_entries
-from vicp.gallery.store.lance import all_tables, can_open, connect, lance_errors
+from vicp.gallery.store.journal import SCHEMA, Entry, read_entries
+from vicp.gallery.store.lance import (
+    all_tables,
+    can_open,
+    connect,
+    lance_errors,
+    local_tables,
+    version_stamp,
+)
 from vicp.gallery.store.lock import remote_lock, remove_lock, writer_lock
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import SCHEMAS
+from vicp.gallery.store.version_cache import VersionCache
 
 
-def read_gallery(uri: str) -> Snapshot:
+def read_gallery(uri: str, cache: VersionCache | None = None) -> Snapshot:
     """Return the gallery as it is now.
+
+    Args:
+        uri: Where it is.
+        cache: What earlier snapshots of this gallery have computed, if any.
 
     Raises:
         GalleryError: There is none, it is damaged, or another version of this program wrote it.
     """
-    snapshot = _open(uri)
+    snapshot, tables = _open(uri, cache or VersionCache())
     if not snapshot.entries:
         raise GalleryError(f"{uri}: no gallery; `vicp gallery create {uri}` makes one")
-    missing = sorted(set(snapshot.tables) - set(all_tables(snapshot.database)))
+    missing = sorted(set(snapshot.tables) - tables)
     if missing:
         raise GalleryError(f"{uri}: half of it is gone ({', '.join(missing)}): bring the folder back from a copy")
     return snapshot
 
 
 @contextmanager
-def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lock: bool = False) -> Iterator[Change]:
+def change(
+    uri: str,
+    command: str,
+    *,
+    author: str,
+    reason: str = "",
+    wait_for_lock: bool = False,
+    cache: VersionCache | None = None,
+) -> Iterator[Change]:
     """Open a gallery to write, as the only writer.
 
     Args:
@@ -46,13 +67,14 @@ def change(uri: str, command: str, *, author: str, reason: str = "", wait_for_lo
         author: Who changes it.
         reason: A note for the log.
         wait_for_lock: Wait for another writer to finish, instead of raising.
+        cache: As in `read_gallery`.
 
     Raises:
         GalleryError: As `read_gallery`, or another process is writing, or the place cannot be written.
     """
-    read_gallery(uri)  # before a lock file is left in a folder that is none
+    read_gallery(uri, cache)  # before a lock file is left in a folder that is none
     with _lock(uri, wait=wait_for_lock):
-        writer = Change(read_gallery(uri), command, author=author, reason=reason)
+        writer = Change(read_gallery(uri, cache), command, author=author, reason=reason)
         yield writer
         compact_if_due(writer)
 
@@ -81,7 +103,7 @@ def create_gallery(
     if folder is not None:
         _make_folder(folder)
     with _lock(uri, wait=False):
-        snapshot = _open(uri)
+        snapshot, _ = _open(uri, VersionCache())
         if snapshot.entries:
             raise GalleryError(f"{uri}: there is a gallery already: `vicp gallery stats {uri}` says what is in it")
         with lance_errors(uri, "making the tables"):
@@ -105,7 +127,8 @@ def is_free(uri: str) -> bool:
         return True
     if folder is not None:
         _check_folder(folder)
-    return not _open(uri).entries
+    snapshot, _ = _open(uri, VersionCache())
+    return not snapshot.entries
 
 
 def check_place(uri: str) -> None:
@@ -133,22 +156,29 @@ def local_folder(uri: str) -> Path | None:
     return None if "://" in uri else Path(uri)
 
 
-def _open(uri: str) -> Snapshot:
-    """Return the gallery as it is now, without entries where there is none."""
+def _open(uri: str, cache: VersionCache) -> tuple[Snapshot, set[str]]:
+    """Return the gallery as it is now, without entries where there is none, and the tables that are there."""
     folder = local_folder(uri)
     if folder is not None and not folder.is_dir():
         raise GalleryError(f"{uri}: no such gallery; `vicp gallery create {uri}` makes one")
     with lance_errors(uri, "reading the journal"):
-        database = connect(uri)
-        tables = all_tables(database)
-        only_journal = not set(tables) & set(SCHEMAS)  # the journal is the first table that is made
+        database = cache.get("database", None if folder is None else folder.stat().st_ino, lambda: connect(uri))
+        tables = set(all_tables(database)) if folder is None else local_tables(folder)
+        only_journal = not tables & set(SCHEMAS)  # the journal is the first table that is made
         if JOURNAL not in tables and not only_journal:
             raise GalleryError(f"{uri}: half of it is gone ({JOURNAL}): bring the folder back from a copy")
         if JOURNAL not in tables or (only_journal and not can_open(database, JOURNAL)):
-            return Snapshot(uri, database, ())
-        rows = database.open_table(JOURNAL).to_arrow()
+            return Snapshot(uri, database, (), cache), tables
+        stamp = version_stamp(uri, JOURNAL)
+        read = partial(_read_entries, uri, database)
+        entries = read() if stamp is None else cache.get(JOURNAL, stamp, read)
+    return Snapshot(uri, database, entries, cache), tables
+
+
+def _read_entries(uri: str, database: Any) -> tuple[Entry, ...]:
+    rows = database.open_table(JOURNAL).to_arrow()
     try:
-        return Snapshot(uri, database, read_entries(rows))
+        return read_entries(rows)
     except GalleryError as error:
         raise GalleryError(f"{uri}: {error}") from error
 

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from vicp.errors import GalleryError
 
+_ENDING = ".lance"  # of the folder of a table
 INDEXED_COLUMN = "embedding"
 ROWS_PER_CELL = 4096  # of the inverted file
 QUERIES_PER_CALL = 64  # of an index: what they find is in memory together
@@ -48,6 +50,26 @@ def all_tables(database: Any) -> list[str]:
         if not page.page_token:
             return names
         page = database.list_tables(page_token=page.page_token, limit=1000)
+
+
+def local_tables(folder: Path) -> set[str]:
+    """Return what `all_tables` does, of a database in a folder, without asking LanceDB."""
+    return {name.removesuffix(_ENDING) for name in os.listdir(folder) if name.endswith(_ENDING)}
+
+
+def version_stamp(uri: str, table: str) -> Hashable:
+    """Return what changes with every version of a table on this machine's disks; None where that cannot be told.
+
+    LanceDB writes a file of a new name for every version.
+    """
+    if "://" in uri:
+        return None
+    versions = Path(uri) / f"{table}{_ENDING}" / "_versions"
+    try:
+        names, facts = os.listdir(versions), versions.stat()
+    except OSError:
+        return None
+    return (facts.st_ino, facts.st_mtime_ns, len(names), min(names, default=""), max(names, default=""))
 
 
 def can_open(database: Any, table: str) -> bool:

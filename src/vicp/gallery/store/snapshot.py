@@ -1,14 +1,16 @@
 """A gallery as it was at one moment."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from vicp.gallery.store.journal import Entry
 from vicp.gallery.store.lance import lance_errors
+from vicp.gallery.store.version_cache import VersionCache
 
+T = TypeVar("T")
 MAX_NUMBERS = 2000  # in one condition
 
 
@@ -20,11 +22,13 @@ class Snapshot:
         uri: The folder, or the place in object storage.
         database: LanceDB's connection.
         entries: The journal, oldest first.
+        cache: What snapshots of the gallery have computed; empty where none is given.
     """
 
     uri: str
     database: Any
     entries: tuple[Entry, ...]
+    cache: VersionCache = field(default_factory=VersionCache)
 
     @property
     def head(self) -> Entry:
@@ -40,6 +44,29 @@ class Snapshot:
     def tables(self) -> tuple[str, ...]:
         """Return the tables of this state."""
         return tuple(self.head.versions)
+
+    def once(self, key: Hashable, tables: Sequence[str], make: Callable[[], T]) -> T:
+        """Return what `make` computes from these tables alone, computed anew only when one of them has changed.
+
+        Who takes the value must not change it.
+
+        Args:
+            key: What stands for the value.
+            tables: What it depends on; one that this state does not have counts as well.
+            make: Computes it from this snapshot.
+        """
+        return self.cache.get(key, self._versions(tables), make)
+
+    def put(self, key: Hashable, tables: Sequence[str], value: object) -> None:
+        """Keep what `once` would compute, by who has written the tables and knows it."""
+        self.cache.put(key, self._versions(tables), value)
+
+    def _versions(self, tables: Sequence[str]) -> tuple[object, ...]:
+        return (self.entries[0].at, *(self.head.versions.get(table) for table in tables))
+
+    def once_per_change(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` computes from anything in the gallery, computed anew after every change."""
+        return self.cache.get(key, (self.entries[0].at, self.head.number), make)
 
     def read(self, table: str, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
         """Return rows of a table, in no particular order.

@@ -190,7 +190,7 @@ def _identify(served: "ServedGallery", photos: list[Upload], chosen: ChosenPhoto
     from vicp.service.questions import identify_paths, reason_of
 
     names = [photo.name for photo in photos]
-    facts = served.frame(served.snapshot).set_index("key")
+    facts = served.by_key(served.snapshot)
     try:
         (found,) = identify_paths(served, [photo.path for photo in photos], chosen, together=len(photos) > 1)
         return photo_answer(names, found, facts)

@@ -61,6 +61,7 @@ def gallery_info(gallery: "ServedGallery") -> GalleryInfo:
         made=True,
         version=snapshot.head.number,
         model=stats.model,
+        model_fingerprint=str(snapshot.settings["fingerprint"]),
         pairs=stats.pairs,
         categories=categories,
     )

@@ -1,14 +1,16 @@
 """Individuals: list, rename, merge, split, remove; each change can be undone."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
 
 from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_cursor, encode_cursor, link_next
 from vicp.service.api.schemas import IdentityInfo, IdentityPage, Merge, NewName, Split, Written
 from vicp.service.chosen_photos import Chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 router = APIRouter(prefix="/api/v1/galleries/{gallery}/identities", tags=["identities"])
 
@@ -28,10 +30,11 @@ def identities(
 ) -> IdentityPage:
     """List the individuals by category and name; of those with a chosen photo, where photos are chosen."""
     from vicp.gallery.contents import identities as named
+    from vicp.gallery.store.tables import IDENTITIES, PHOTOS
 
     served = service.gallery(gallery)
     snapshot = served.snapshot
-    frame = served.kept("identities", snapshot, lambda: named(snapshot))
+    frame = snapshot.once("identities", [PHOTOS, IDENTITIES], lambda: named(snapshot))
     frame = frame[frame["identity"].str.contains(q, case=False, regex=False)]
     if chosen:
         shown = served.frame(snapshot)
@@ -82,7 +85,7 @@ async def split(service: ServiceParameter, gallery: str, name: str, body: Split,
     return await edited(service, gallery, if_match, lambda opened: opened.split(body.photos, body.into))
 
 
-def _info(row: pd.Series) -> IdentityInfo:
+def _info(row: "pd.Series") -> IdentityInfo:
     return IdentityInfo(
         category=row["category"],
         identity=row["identity"],

@@ -20,13 +20,13 @@ _LOOK_SECONDS = 0.2
 @router.get("")
 def job(service: ServiceParameter, gallery: str, job: str) -> JobInfo:
     """Say how far a job is."""
-    return JobInfo(**service.jobs.find(gallery, job).summary())
+    return JobInfo(**service.job(gallery, job).summary())
 
 
 @router.delete("", status_code=204)
 def cancel(service: ServiceParameter, gallery: str, job: str) -> Response:
     """Stop a job; what it has done stays."""
-    service.jobs.find(gallery, job).cancelled.set()
+    service.job(gallery, job).cancelled.set()
     return Response(status_code=204)
 
 
@@ -35,7 +35,7 @@ async def events(
     service: ServiceParameter, gallery: str, job: str, last_event_id: Annotated[int, Header(ge=0)] = 0
 ) -> StreamingResponse:
     """Say what changes as it happens, from after `Last-Event-ID` on; the stream ends with the job."""
-    return StreamingResponse(_stream(service.jobs.find(gallery, job), last_event_id), media_type="text/event-stream")
+    return StreamingResponse(_stream(service.job(gallery, job), last_event_id), media_type="text/event-stream")
 
 
 async def _stream(job: Job, sent: int) -> AsyncIterator[str]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from vicp.decisions.sentences import percent
 from vicp.errors import DataError
 from vicp.service.api.context import IfMatch, ServiceParameter, change, written
-from vicp.service.api.photos import photo_info
+from vicp.service.api.photos import photo_infos
 from vicp.service.api.schemas import (
     NewPairs,
     ProposedPair,
@@ -22,6 +22,8 @@ from vicp.service.problems import ProblemError
 from vicp.service.review.answers import apply_answer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vicp.gallery.gallery import Gallery
     from vicp.service.review.queue import Comparison, Side
     from vicp.service.served_gallery import ServedGallery
@@ -41,13 +43,11 @@ def next_pairs(
 ) -> list[ProposedPair]:
     """Return the pairs that are most worth a label."""
     served = service.gallery(gallery)
-    frame = served.frame(served.snapshot).set_index("key")
-    return [
-        ProposedPair(
-            left=photo_info(frame, each.left.photos[0]), right=photo_info(frame, each.right.photos[0]), why=each.kind
-        )
-        for each in service.review(served, chosen).next("pairs", limit)
-    ]
+    frame = served.by_key(served.snapshot)
+    found = _still_there(service.review(served, chosen).next("pairs", limit), frame)
+    left = photo_infos(frame, [each.left.photos[0] for each in found])
+    right = photo_infos(frame, [each.right.photos[0] for each in found])
+    return [ProposedPair(left=a, right=b, why=each.kind) for a, b, each in zip(left, right, found, strict=True)]
 
 
 @router.post("/pairs")
@@ -92,7 +92,7 @@ async def answer(service: ServiceParameter, gallery: str, body: ReviewedAnswer, 
         snapshot = served.snapshot
         summary = apply_answer(
             opened,
-            served.frame(snapshot),
+            served.by_key(snapshot),
             kind=body.kind,
             left=body.left,
             right=body.right,
@@ -111,10 +111,13 @@ async def answer(service: ServiceParameter, gallery: str, body: ReviewedAnswer, 
 def review_page(served: "ServedGallery", found: "list[Comparison]") -> ReviewPage:
     """Return questions as the page shows them."""
     snapshot = served.snapshot
-    frame = served.frame(snapshot).set_index("key")
+    frame = served.by_key(snapshot)
+    found = _still_there(found, frame)
+    keys = list(dict.fromkeys(key for each in found for key in each.photos))
+    infos = dict(zip(keys, photo_infos(frame, keys), strict=True))
 
     def side(side: "Side") -> ReviewSide:
-        return ReviewSide(identity=side.identity, photos=[photo_info(frame, key) for key in side.photos])
+        return ReviewSide(identity=side.identity, photos=[infos[key] for key in side.photos])
 
     questions = [
         ReviewQuestion(
@@ -131,6 +134,11 @@ def review_page(served: "ServedGallery", found: "list[Comparison]") -> ReviewPag
         for each in found
     ]
     return ReviewPage(version=snapshot.head.number, questions=questions)
+
+
+def _still_there(found: "list[Comparison]", frame: "pd.DataFrame") -> "list[Comparison]":
+    """Return the questions whose photos nobody has taken out meanwhile."""
+    return [each for each in found if all(key in frame.index for key in each.photos)]
 
 
 def _question(each: "Comparison") -> str:

@@ -1,11 +1,12 @@
 """Photos of a gallery: list and add them, say whom one shows, the picture, and which patches of two look alike."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
-import pandas as pd
 from fastapi import APIRouter, Header, Request, Response
 
 from vicp.io import encode_image, encode_thumbnail
@@ -13,11 +14,12 @@ from vicp.service.api.context import IfMatch, ServiceParameter, edited
 from vicp.service.api.cursors import Cursor, Limit, decode_number, encode_cursor, link_next
 from vicp.service.api.schemas import Accepted, NewName, PhotoInfo, PhotoPage, Written
 from vicp.service.chosen_photos import Chosen
-from vicp.service.jobs.begun_jobs import form_digest
 from vicp.service.problems import ProblemError
 from vicp.service.uploads import photo_form, receive_form
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vicp.gallery.report.patch_matches import PatchMatch
     from vicp.service.served_gallery import ServedGallery
 
@@ -47,10 +49,10 @@ def photos(
     frame = frame[chosen.fits(frame)]
     if cursor is not None:
         frame = frame[frame["number"] > decode_number(cursor)]
-    rows = frame.iloc[:limit].set_index("key")
+    rows = frame.iloc[:limit]
     following = encode_cursor(int(rows["number"].iloc[-1])) if len(frame) > limit else None
     link_next(request, response, following)
-    return PhotoPage(photos=[photo_info(rows, key) for key in rows.index], next=following)
+    return PhotoPage(photos=photo_infos(rows.set_index("key", drop=False), list(rows["key"])), next=following)
 
 
 @router.post("/photos", status_code=202, openapi_extra=photo_form("category", "viewpoint", "camera"))
@@ -64,29 +66,27 @@ async def enroll(
     """Add photos, each once by its content however often it is sent; the address of the job is in Location.
 
     `category` says what they show, `viewpoint` their side and `camera` where they were taken. A photo called NAME/FILE
-    shows the individual of that name. An `Idempotency-Key` that comes again gives the job that it began.
+    shows the individual of that name. An `Idempotency-Key` that comes again gives the job that it began, also after the
+    server was stopped or killed.
     """
     from vicp.gallery.store.tables import check_name
     from vicp.service.jobs.adding import Addition
 
     served = service.gallery(gallery)
     addition = Addition.new(served)
-    form = await receive_form(request, addition.photos, service.settings.limits)
-    category = form.fields.get("category", "").strip()
-    if not form.photos or not category:
+    try:
+        form = await receive_form(request, addition.photos, service.settings.limits)
+        category = form.fields.get("category", "").strip()
+        if not form.photos or not category:
+            raise ProblemError(422, "expected photos in fields named photo, and what they show in category")
+        check_name(category, "category")
+        job = await asyncio.to_thread(addition.start_once, service, served, form, idempotency_key)
+    except BaseException:
         addition.discard()
-        raise ProblemError(422, "expected photos in fields named photo, and what they show in category")
-    facts = {name: form.fields.get(name, "").strip() for name in ("viewpoint", "camera")}
-    digest = "" if idempotency_key is None else form_digest(form)
-    begun = service.begun.find(gallery, idempotency_key, digest)
-    if begun is None:
-        begun = addition.start(service, served, check_name(category, "category"), facts).id
-        service.begun.keep(gallery, idempotency_key, digest, begun)
-    else:
-        addition.discard()
-    location = f"/api/v1/galleries/{gallery}/jobs/{begun}"
+        raise
+    location = f"/api/v1/galleries/{gallery}/jobs/{job}"
     response.headers["Location"] = location
-    return Accepted(job=begun, location=location)
+    return Accepted(job=job, location=location)
 
 
 @router.post("/photos/{key}/identity")
@@ -126,20 +126,13 @@ async def why(service: ServiceParameter, gallery: str, a: str, b: str) -> dict[s
     return {"matches": [asdict(match) for match in matches]}
 
 
-def photo_info(frame: pd.DataFrame, key: str) -> PhotoInfo:
-    """Return what is known of a photo, from the gallery's facts by key."""
-    row = frame.loc[key]
-    identity = row["identity"] if isinstance(row["identity"], str) else None
-    return PhotoInfo(
-        key=key,
-        category=str(row["category"]),
-        identity=identity,
-        file=str(row["file"]),
-        date=str(row["date"]),
-        viewpoint=str(row["viewpoint"]),
-        camera=str(row["camera"]),
-        aside=bool(row["aside"]),
-    )
+def photo_infos(frame: "pd.DataFrame", keys: Sequence[str]) -> list[PhotoInfo]:
+    """Return what is known of photos, from the gallery's facts by key."""
+    rows = frame.loc[list(keys), list(PhotoInfo.model_fields)].to_dict("records")
+    return [
+        PhotoInfo.model_validate({**row, "identity": name if isinstance(name := row["identity"], str) else None})
+        for row in rows
+    ]
 
 
 def as_jpeg(data: bytes, size: int) -> bytes:

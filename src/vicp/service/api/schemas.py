@@ -51,6 +51,7 @@ class GalleryInfo(BaseModel):
     fault: str = Field(default="", description="What keeps it from being read, and what to do; empty for nothing.")
     version: int
     model: str
+    model_fingerprint: str = Field(default="", description="Of its weights; empty where nothing has been made yet.")
     pairs: int
     categories: list[CategoryInfo]
 

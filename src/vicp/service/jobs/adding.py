@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,25 +12,29 @@ from typing import Any
 
 import pandas as pd
 
-from vicp.api import Model
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
-from vicp.gallery.categories import gallery_categories
-from vicp.gallery.enrollment.enroll import EnrollResult
+from vicp.gallery.enrollment.chunks import Chunk
+from vicp.gallery.enrollment.enroll import EnrollResult, joined_results
+from vicp.gallery.enrollment.prepare import OutdatedError
+from vicp.gallery.enrollment.workers import EmbedChunks, embed_chunk
 from vicp.gallery.gallery import Gallery
 from vicp.io import atomic_write
 from vicp.phrases import counted
+from vicp.runtime.photo_encoder import PhotoEncoder
+from vicp.service.jobs.begun_jobs import form_digest
 from vicp.service.jobs.jobs import CancelledError, Job
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
 from vicp.service.service import Service
+from vicp.service.uploads import KEPT_DAYS, ReceivedForm
 
-_CHUNK = 8  # photos that are embedded between two questions
 _READY = "ready.json"
+_FACTS = ("viewpoint", "camera")
 
 
 class Addition:
-    """Photos that are being sent and then added.
+    """Photos that are being sent and then added; the job that adds them has the same name.
 
     Args:
         folder: Where they lie: `photos/`, and `ready.json` when all are there.
@@ -43,7 +47,7 @@ class Addition:
     @classmethod
     def new(cls, gallery: ServedGallery) -> "Addition":
         """Return one without photos yet."""
-        addition = cls(gallery.folder / "added" / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}")
+        addition = cls(_place(gallery) / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}")
         addition.photos.mkdir(parents=True)
         return addition
 
@@ -54,7 +58,7 @@ class Addition:
         Raises:
             ProblemError: There is none.
         """
-        addition = cls(gallery.folder / "added" / name)
+        addition = cls(_place(gallery) / name)
         if not name.replace("-", "").isalnum() or not addition.photos.is_dir():
             raise ProblemError(404, f"no photos are being sent as {name[:40]!r}: begin again")
         return addition
@@ -64,11 +68,18 @@ class Addition:
         """Return where the photos lie."""
         return self.folder / "photos"
 
+    @property
+    def is_ready(self) -> bool:
+        """Return whether all photos are there."""
+        return (self.folder / _READY).is_file()
+
     def discard(self) -> None:
         """Remove the photos."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, service: Service, gallery: ServedGallery, category: str, facts: Mapping[str, str]) -> Job:
+    def start(
+        self, service: Service, gallery: ServedGallery, category: str, facts: Mapping[str, str], *, chosen: bool
+    ) -> Job:
         """Return the job that adds them; from now on it is started again after a stop.
 
         Args:
@@ -76,55 +87,89 @@ class Addition:
             gallery: To which gallery.
             category: What they show.
             facts: Column -> what it is of all photos whose folders do not say it.
+            chosen: Whether a browser sent them, which puts the name of the folder that was chosen before theirs.
         """
+        ready = {"category": category, "facts": dict(facts), "chosen": chosen}
         with atomic_write(self.folder / _READY) as part:
-            part.write_text(json.dumps({"category": category, "facts": dict(facts)}), encoding="utf-8")
-        return self._start(service, gallery)
+            part.write_text(json.dumps(ready), encoding="utf-8")
+        return self.go_on(service, gallery)
 
-    def _start(self, service: Service, gallery: ServedGallery) -> Job:
-        return service.jobs.start("adding photos", gallery.name, lambda job: self._add(job, service, gallery))
+    def start_once(self, service: Service, gallery: ServedGallery, form: ReceivedForm, key: str | None) -> str:
+        """Return the name of the job that adds the photos of a form, or of the one that the key has begun already.
 
-    def _add(self, job: Job, service: Service, gallery: ServedGallery) -> tuple[str, dict[str, Any]]:
-        ready = json.loads((self.folder / _READY).read_text(encoding="utf-8"))
-        category = ready["category"]
-        table = open_photos(_content(self.photos), category=category, need_identity=False, skip_bad=True)
-        frame = table.frame.assign(category=category)
-        for column, fact in ready.get("facts", {}).items():
-            said = frame[column] if column in frame else pd.Series("", index=frame.index)
-            frame[column] = said.mask(said == "", fact)
-        table = replace(table, frame=frame)
+        Raises:
+            ProblemError: The key came with another form.
+        """
+        category, facts = form.fields["category"].strip(), {name: form.fields.get(name, "").strip() for name in _FACTS}
+        if key is None:
+            return self.start(service, gallery, category, facts, chosen=False).id
+        digest = form_digest(form)
+        with gallery.begun.lock:
+            begun = gallery.begun.find(key, digest)
+            if begun is not None and _stands(service, gallery, begun):
+                self.discard()
+                return begun
+            gallery.begun.keep(key, digest, self.id)
+            return self.start(service, gallery, category, facts, chosen=False).id
+
+    def go_on(self, service: Service, gallery: ServedGallery) -> Job:
+        """Return the job that adds the photos, which are all there."""
+        work = partial(self._add, service=service, gallery=gallery)
+        return service.jobs.start("adding photos", gallery.name, work, job_id=self.id)
+
+    def _add(self, job: Job, *, service: Service, gallery: ServedGallery) -> tuple[str, dict[str, Any]]:
         try:
-            embed_beforehand(job, service, gallery, table)
+            table = self._table()
+            opened = gallery.gallery
+            opened = opened.with_model(replace(opened.encoder, skip_bad=True))
+            results = _enroll(job, service, opened, table)
         except CancelledError:
             if not service.is_stopping:
                 self.discard()
             raise
-        opened = adding_gallery(gallery)
-        result = service.writer.wait_for(lambda: opened.enroll(table, category=category))
+        result = joined_results(results)
+        ended = summary_of(result, table), {"added": result.added, "known": result.known}
+        gallery.begun.keep_end(self.id, *ended)
         self.discard()
-        return summary_of(result, table), {"added": result.added, "known": result.known}
+        return ended
+
+    def _table(self) -> PhotoTable:
+        """Return the photos with what was said of all of them."""
+        ready = json.loads((self.folder / _READY).read_text(encoding="utf-8"))
+        category = ready["category"]
+        folder = _folder_of_names(self.photos, chosen=bool(ready.get("chosen")))
+        table = open_photos(folder, category=category, need_identity=False, skip_bad=True)
+        frame = table.frame.assign(category=category)
+        for column, fact in ready.get("facts", {}).items():
+            said = frame[column] if column in frame else pd.Series("", index=frame.index)
+            frame[column] = said.mask(said == "", fact)
+        return replace(table, frame=frame)
 
 
-def adding_gallery(gallery: ServedGallery) -> Gallery:
-    """Return the gallery, which goes on without photos that cannot be used."""
-    model = Model(replace(gallery.gallery.encoder, skip_bad=True))
-    return Gallery.open(gallery.uri, model, author=gallery.settings.author)
+def _enroll(job: Job, service: Service, gallery: Gallery, table: PhotoTable) -> list[EnrollResult]:
+    """Add photos to a gallery, which is locked while they are written alone."""
+    results: list[EnrollResult] = []
+    embed = _embed_between_questions(job, service)
+    try:
+        for part in service.writer.wait_for(lambda: gallery.prepare(table, embed=embed)):
+            results.append(service.writer.wait_for(partial(gallery.enroll_prepared, part)))
+    except OutdatedError:  # taught meanwhile
+        return results + _enroll(job, service, gallery, table)
+    return results
 
 
-def embed_beforehand(job: Job, service: Service, gallery: ServedGallery, table: PhotoTable) -> None:
-    """Embed photos into the cache, a few at a time so that questions come in between; the enrolment finds them there.
+def _embed_between_questions(job: Job, service: Service) -> EmbedChunks:
+    """Return what embeds a few photos at a time on the model's thread, so that questions come in between."""
 
-    The gallery can be changed meanwhile, since it is written to only afterwards, and quickly.
-    """
-    encoder = replace(gallery.gallery.encoder, skip_bad=True)
-    categories = gallery_categories(gallery.snapshot)
-    for name in table.categories:
-        prompt = categories[name].prompt if name in categories else None
-        rows = table.of_category(name)
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows.select(range(start, min(start + _CHUNK, len(rows))))
-            service.model.wait_for(partial(encoder.embed, chunk, prompt))
-            job.report(min(start + _CHUNK, len(rows)), len(table), "looking at the photos")
+    def embed(encoder: PhotoEncoder, chunks: Iterable[Chunk], *, total: int) -> Iterator[Chunk]:
+        done, silent_encoder = 0, encoder.without_progress()
+        job.report(0, total, "looking at the photos")
+        for chunk in chunks:
+            yield service.model.wait_for(partial(embed_chunk, silent_encoder, chunk))
+            done += len(chunk.photos)
+            job.report(done, total, "looking at the photos")
+
+    return embed
 
 
 def summary_of(result: EnrollResult, table: PhotoTable) -> str:
@@ -142,11 +187,31 @@ def summary_of(result: EnrollResult, table: PhotoTable) -> str:
 
 def go_on(service: Service, gallery: ServedGallery) -> list[Job]:
     """Return jobs that add the photos which a stopped server had received."""
-    ready = sorted(gallery.folder.glob(f"added/*/{_READY}"))
-    return [Addition(path.parent)._start(service, gallery) for path in ready]
+    additions = [Addition(path) for path in sorted(_place(gallery).glob("*"))]
+    oldest = time.time() - KEPT_DAYS * 86400
+    for addition in additions:
+        if not addition.is_ready and addition.folder.stat().st_mtime < oldest:
+            addition.discard()  # half sent, and sent again or given up since
+    return [addition.go_on(service, gallery) for addition in additions if addition.is_ready]
 
 
-def _content(folder: Path) -> Path:
-    """Return the folder that was chosen: a browser sends its own name too."""
+def _stands(service: Service, gallery: ServedGallery, job: str) -> bool:
+    """Return whether a job that was begun goes on or is done; the photos of one that failed are removed."""
+    if gallery.begun.ended(job) is not None:
+        return True
+    addition = Addition(_place(gallery) / job)
+    if service.jobs.has(gallery.name, job) and service.jobs.find(gallery.name, job).state in ("failed", "cancelled"):
+        addition.discard()
+    return addition.is_ready
+
+
+def _place(gallery: ServedGallery) -> Path:
+    return gallery.folder / "added"
+
+
+def _folder_of_names(folder: Path, *, chosen: bool) -> Path:
+    """Return the folder whose folders are individuals: what a browser chose, or what holds folders alone, is none."""
     inside = list(folder.iterdir())
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+    if len(inside) != 1 or not inside[0].is_dir():
+        return folder
+    return inside[0] if chosen or all(each.is_dir() for each in inside[0].iterdir()) else folder

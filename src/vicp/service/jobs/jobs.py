@@ -89,9 +89,16 @@ class Jobs:
         self._by_key: dict[Hashable, Job] = {}
         self._starting = threading.Lock()
 
-    def start(self, kind: str, gallery: str, work: Work) -> Job:
-        """Return a new job; `work` returns what came of it, in words and for programs."""
-        job = Job(kind, gallery)
+    def start(self, kind: str, gallery: str, work: Work, *, job_id: str | None = None) -> Job:
+        """Return a new job; `work` returns what came of it, in words and for programs.
+
+        Args:
+            kind: What is done, for people.
+            gallery: Of which gallery.
+            work: Does it.
+            job_id: Its name in addresses; a new one if None.
+        """
+        job = Job(kind, gallery) if job_id is None else Job(kind, gallery, id=job_id)
         self._jobs[job.id] = job
         while len(self._jobs) > _KEPT:
             self._jobs.popitem(last=False)
@@ -110,16 +117,19 @@ class Jobs:
             self._by_key[key] = self.start(kind, gallery, work)
             return self._by_key[key]
 
+    def has(self, gallery: str, job_id: str) -> bool:
+        """Return whether a job of a gallery is remembered."""
+        return job_id in self._jobs and self._jobs[job_id].gallery == gallery
+
     def find(self, gallery: str, job_id: str) -> Job:
         """Return a job of a gallery.
 
         Raises:
             ProblemError: There is none.
         """
-        job = self._jobs.get(job_id)
-        if job is None or job.gallery != gallery:
-            raise ProblemError(404, f"no job {job_id!r}: jobs end with the server, and their photos are kept")
-        return job
+        if not self.has(gallery, job_id):
+            raise ProblemError(404, f"no job {job_id[:40]!r}: jobs end with the server, and their photos are kept")
+        return self._jobs[job_id]
 
     def running(self, gallery: str) -> list[Job]:
         """Return the jobs of a gallery that are not done, oldest first."""

@@ -1,5 +1,7 @@
 """Teach a category from what the gallery holds, and put what it learned to use."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,11 @@ from vicp.gallery.categories import GalleryCategory, gallery_categories
 from vicp.gallery.contents import photos, quoted
 from vicp.gallery.enrollment.reindex import kept_photos
 from vicp.gallery.gallery import Gallery
-from vicp.gallery.search.category_rule import category_rule
+from vicp.gallery.labelling.labels import pairs_held
+from vicp.gallery.search.category_rule import stored_rule
 from vicp.gallery.search.indexed_nearest import nearest_in_category
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PAIRS
+from vicp.gallery.store.tables import PROMPTS
 from vicp.phrases import counted
 from vicp.service.jobs.jobs import Job
 from vicp.service.served_gallery import ServedGallery
@@ -42,23 +45,24 @@ def start_teaching(service: Service, gallery: ServedGallery, category: str, *, f
 
 def lessons(gallery: ServedGallery, snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return for each category what it was taught, what came of it, and what a promise still takes."""
-    labels = snapshot.read(PAIRS).to_pandas()
     frame = gallery.frame(snapshot)
+    taught_at = dict(zip(*snapshot.read(PROMPTS, ["category", "at"]).to_pydict().values(), strict=True))
     found = []
     for name, category in gallery_categories(snapshot).items():
-        own = labels[labels["category"] == name]
+        own = [row for row in pairs_held(snapshot).values() if row["category"] == name]
+        told = [row["same"] for row in own]
         named = frame[(frame["category"] == name) & frame["identity"].notna()]
         prompt = category.prompt
         found.append(
             {
                 "category": name,
-                "same": int((own["same"] == True).sum()),  # noqa: E712
-                "different": int((own["same"] == False).sum()),  # noqa: E712
-                "unsure": int(own["same"].isna().sum()),
+                "same": told.count(True),
+                "different": told.count(False),
+                "unsure": told.count(None),
                 "individuals": int(named["identity"].nunique()),
                 "twice": int((named["identity"].value_counts() > 1).sum()),
                 "taught": None if prompt is None else _taught(category),
-                "missing": _missing(snapshot, category),
+                "missing": _missing(snapshot, category, _untaught(own, None if prompt is None else taught_at[name])),
             }
         )
     return found
@@ -87,16 +91,34 @@ def _taught(category: GalleryCategory) -> dict[str, Any]:
     }
 
 
-def _missing(snapshot: Snapshot, category: GalleryCategory) -> dict[str, Any]:
-    """Return how many more different-pairs the promised rate takes, and the rate."""
-    nearest = nearest_in_category(snapshot, category)
-    rule = category_rule(category.prompt, nearest)
+def _untaught(pairs: Sequence[Mapping[str, Any]], taught_at: datetime | None) -> int:
+    """Return how many different-pairs, of photos that are in no pair before, were labelled since the teaching."""
+    labelled = sorted((row for row in pairs if row["same"] is not None), key=lambda row: row["at"])
+    in_pairs: set[str] = set()
+    count = 0
+    for row in labelled:
+        photos_of_pair = {row["left"], row["right"]}
+        is_new = taught_at is None or row["at"] > taught_at
+        count += is_new and not row["same"] and not photos_of_pair & in_pairs
+        in_pairs |= photos_of_pair
+    return count
+
+
+def _missing(snapshot: Snapshot, category: GalleryCategory, untaught: int) -> dict[str, Any]:
+    """Return how many more different-pairs the promised rate takes after a teaching with `untaught` new ones."""
+    nearest, rule = nearest_in_category(snapshot, category), stored_rule(snapshot, category)
     candidates = 1 if nearest is None else max(len(nearest.names), 1)
     limit = rule.threshold(
         DEFAULT_TARGETS.false_match_rate, confidence=DEFAULT_TARGETS.confidence, candidates=candidates
     )
     missing = limit.missing if isinstance(limit, InsufficientPairs) else 0
-    return {"pairs": missing, "rate": percent(DEFAULT_TARGETS.false_match_rate), "candidates": candidates}
+    left = max(missing - untaught, 0)
+    return {
+        "pairs": left,
+        "teach_first": missing > left == 0,
+        "rate": percent(DEFAULT_TARGETS.false_match_rate),
+        "candidates": candidates,
+    }
 
 
 def _embed_beforehand(job: Job, service: Service, opened: Gallery, snapshot: Snapshot, result: "TeachResult") -> None:

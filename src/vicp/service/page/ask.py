@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from vicp.service.api.answers import question_of
 from vicp.service.api.context import ServiceParameter, change
@@ -23,18 +23,28 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/g/{gallery}/ask", include_in_schema=False)
 
+_EARLIER = 5  # questions that are listed
+
 Decision = Literal["same", "new", "unnamed", "skip"]
 
 
 @router.get("")
-def ask(request: Request, service: ServiceParameter, gallery: str) -> Response:
-    """Ask for photos."""
+def ask(request: Request, service: ServiceParameter, gallery: str, parts: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """Ask for photos; `parts` is in how many questions the page has just sent photos that are too many for one."""
     from vicp.service.questions import questions
 
     served = service.gallery(gallery)
-    earlier = [(question, question.cards()) for question in questions(served)[:5]]
-    choices = served.choices(served.snapshot)
-    return render(request, "ask.html", gallery=served, choices=choices, chosen=ChosenPhotos(), earlier=earlier)
+    earlier = [(question, question.cards()) for question in questions(served)[: max(_EARLIER, parts)]]
+    return render(
+        request,
+        "ask.html",
+        gallery=served,
+        choices=served.choices(served.snapshot),
+        chosen=ChosenPhotos(),
+        earlier=earlier,
+        parts=parts,
+        limits=service.settings.limits,
+    )
 
 
 @router.post("")
@@ -57,21 +67,33 @@ async def ask_photos(request: Request, service: ServiceParameter, gallery: str) 
 
 
 @router.get("/{question}")
-def answers(request: Request, service: ServiceParameter, gallery: str, question: str, chosen: Chosen) -> Response:
-    """Show the answers that are there; while some are missing they are being made, and the page asks for the rest."""
+def answers(
+    request: Request,
+    service: ServiceParameter,
+    gallery: str,
+    question: str,
+    chosen: Chosen,
+    shown: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """Show the answers that are there; while some are missing they are being made, and the page asks for the rest.
+
+    `shown` is how many answers the page has already, which are left out of a part of it.
+    """
     from vicp.service.questions import Question
 
     served = service.gallery(gallery)
     found = Question.find(served, question)
     cards = found.cards(chosen)
-    waiting = sum("answer" not in card and "error" not in card for card in cards)
+    there = [card for card in cards if "answer" in card or "error" in card]
+    waiting = len(cards) - len(there)
     if waiting:
         service.jobs.start_once(
             (found.id, chosen), "answering", gallery, lambda job: found.answer(job, served, service.model, chosen)
         )
     values = {
         **_shared(served, found, chosen),
-        "cards": [_with_facts(served, card) for card in cards if "answer" in card or "error" in card],
+        "cards": [_with_facts(served, card) for card in there[shown if is_part(request) else 0 :]],
+        "shown": len(there),
         "waiting": waiting,
         "choices": served.choices(served.snapshot),
     }
@@ -208,7 +230,7 @@ def _with_facts(served: "ServedGallery", card: dict[str, Any]) -> dict[str, Any]
     """Return a card whose candidates have the facts of their photo."""
     if "answer" not in card:
         return {"decision": None, **card}
-    frame = served.frame(served.snapshot).set_index("key")
+    frame = served.by_key(served.snapshot)
     answer = dict(card["answer"])
     answer["candidates"] = [
         {**each, **{name: frame[name].get(each["key"], "") for name in ("file", "date", "camera", "viewpoint")}}

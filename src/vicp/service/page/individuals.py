@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-import pandas as pd
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from vicp.service.api.context import ServiceParameter, change
@@ -13,6 +11,8 @@ from vicp.service.page.render import render, see
 from vicp.service.problems import ProblemError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vicp.gallery.gallery import Gallery
     from vicp.service.served_gallery import ServedGallery
 
@@ -190,20 +190,18 @@ def _act(opened: "Gallery", served: "ServedGallery", action: Action, keys: list[
     return opened.assign({to or free_name(served.frame(snapshot), category): keys})
 
 
-def _oddest_first(served: "ServedGallery", rows: pd.DataFrame, category: str) -> pd.DataFrame:
+def _oddest_first(served: "ServedGallery", rows: "pd.DataFrame", category: str) -> "pd.DataFrame":
     """Return an individual's photos, the one least like the others first."""
     from vicp.gallery.categories import find_category
-    from vicp.gallery.contents import embedded_photos
+    from vicp.gallery.contents import embeddings_of
 
     snapshot = served.snapshot
     if len(rows) < 3 or category not in served.categories(snapshot):
         return rows
-    key = ("embedded", category)
-    embedded = served.kept(key, snapshot, lambda: embedded_photos(snapshot, find_category(snapshot, category)))
-    own = embedded.frame["key"].isin(rows["key"]).to_numpy()
-    similarity = embedded.embeddings[own] @ embedded.embeddings[own].T  # (n, n)
-    order = np.argsort(similarity.mean(axis=1), kind="stable")
-    return rows.set_index("key", drop=False).loc[embedded.frame["key"].to_numpy()[own][order]]
+    embeddings = embeddings_of(snapshot, find_category(snapshot, category), rows["number"].to_numpy())
+    similarity = embeddings @ embeddings.T  # (n, n)
+    ordered: pd.DataFrame = rows.iloc[similarity.mean(axis=1).argsort(kind="stable")]
+    return ordered
 
 
 def _address(gallery: str, name: str, category: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 
 from vicp.service.api.context import ServiceParameter
+from vicp.service.page.individuals import last_change
 from vicp.service.page.render import is_part, render, see
 from vicp.service.problems import ProblemError
 from vicp.service.safety import COOKIE
@@ -83,7 +84,8 @@ def done(
     if not category.strip():
         raise ProblemError(422, "say what the photos show, such as cat")
     facts = {"viewpoint": viewpoint.strip(), "camera": camera.strip()}
-    job = Addition.find(served, addition).start(service, served, check_name(category.strip(), "category"), facts)
+    category = check_name(category.strip(), "category")
+    job = Addition.find(served, addition).start(service, served, category, facts, chosen=True)
     return {"address": f"/g/{gallery}/jobs/{job.id}"}
 
 
@@ -91,14 +93,15 @@ def done(
 def job_page(request: Request, service: ServiceParameter, gallery: str, job: str) -> Response:
     """Show how far a job is."""
     served = service.gallery(gallery)
-    found = service.jobs.find(gallery, job)
-    return render(request, "part_job.html" if is_part(request) else "job.html", gallery=served, job=found)
+    found = service.job(gallery, job)
+    template = "part_job.html" if is_part(request) else "job.html"
+    return render(request, template, gallery=served, job=found, last=last_change(served))
 
 
 @router.post("/g/{gallery}/jobs/{job}/cancel")
 def cancel(service: ServiceParameter, gallery: str, job: str) -> Response:
     """Stop a job."""
-    service.jobs.find(gallery, job).cancelled.set()
+    service.job(gallery, job).cancelled.set()
     return see(f"/g/{gallery}/jobs/{job}")
 
 

@@ -18,7 +18,7 @@ def teach(request: Request, service: ServiceParameter, gallery: str) -> Response
 
     served = service.gallery(gallery)
     snapshot = served.snapshot
-    found: list[dict[str, Any]] = served.kept("lessons", snapshot, lambda: lessons(served, snapshot))
+    found: list[dict[str, Any]] = snapshot.once_per_change("lessons", lambda: lessons(served, snapshot))
     jobs = service.jobs.running(gallery)
     return render(request, "teach.html", gallery=served, lessons=found, jobs=jobs, last=last_change(served))
 

@@ -27,7 +27,7 @@ def apply_answer(
 
     Args:
         gallery: To change.
-        frame: Its photos.
+        frame: Its photos by key.
         kind: "pairs", "groups" or "doubts".
         left: The photos in question, by key.
         right: What they were compared with.
@@ -37,13 +37,12 @@ def apply_answer(
     Raises:
         ProblemError: Photos that are not there, or no such answer to this question.
     """
-    rows = frame.set_index("key")
-    missing = [key for key in (*left, *right) if key not in rows.index]
+    missing = [key for key in (*left, *right) if key not in frame.index]
     if missing or not left or not right:
         raise ProblemError(404, f"no photo {missing[0][:40]!r}" if missing else "a side without a photo")
     pair = (left[0], right[0])
-    category, identity = str(rows.loc[right[0], "category"]), rows.loc[right[0], "identity"]
-    names = [rows.loc[key, "identity"] for key in left]
+    category, identity = str(frame.loc[right[0], "category"]), frame.loc[right[0], "identity"]
+    names = [frame.loc[key, "identity"] for key in left]
     if answer in ("same", "new") and kind == "groups" and all(isinstance(each, str) for each in names):
         return "These photos have a name already"  # the answer came twice
     if kind == "doubts" and answer in ("new", "different") and str(names[0]) != str(identity):

@@ -12,10 +12,11 @@ import pandas as pd
 from vicp.errors import DataError, GalleryError
 from vicp.gallery.categories import find_category
 from vicp.gallery.contents import embedded_photos
+from vicp.gallery.labelling.labels import pairs_held
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import PAIRS
 from vicp.service.chosen_photos import ChosenPhotos
-from vicp.service.served_gallery import ServedGallery
+from vicp.service.served_gallery import FACT_TABLES, ServedGallery
 
 ReviewKind = Literal["pairs", "groups", "doubts"]
 BATCH = 24  # pairs that are proposed at a time
@@ -64,6 +65,11 @@ class Comparison:
         return f"{self.kind}-{self.left.photos[0][:12]}-{self.right.photos[0][:12]}"
 
     @property
+    def photos(self) -> tuple[str, ...]:
+        """Return the photos of both sides."""
+        return (*self.left.photos, *self.right.photos)
+
+    @property
     def pair(self) -> frozenset[str]:
         """Return the two photos that are looked at first."""
         return frozenset((self.left.photos[0], self.right.photos[0]))
@@ -106,8 +112,9 @@ class ReviewQueue:
 
     def _open(self, kind: ReviewKind, snapshot: Snapshot) -> list[Comparison]:
         frame = self._gallery.frame(snapshot)
-        usable = self._gallery.kept("usable", snapshot, lambda: _names_by_key(frame))
-        answered = self._gallery.kept("answered", snapshot, lambda: _answered_pairs(snapshot, self._gallery.author))
+        usable = snapshot.once("usable", FACT_TABLES, lambda: _names_by_key(frame))
+        author = self._gallery.editor.author
+        answered = snapshot.once("answered", [PAIRS], lambda: _answered_pairs(snapshot, author))
         return [each for each in self._found.get(kind, []) if _is_open(each, usable, answered)]
 
     def _look_meanwhile(self, kind: ReviewKind) -> None:
@@ -149,15 +156,12 @@ def _names_by_key(frame: pd.DataFrame) -> dict[str, str | None]:
 
 def _answered_pairs(snapshot: Snapshot, author: str) -> set[frozenset[str]]:
     """Return the pairs with a label, and those that this author could not tell."""
-    rows = snapshot.read(PAIRS).to_pylist()
-    return {
-        frozenset((row["left"], row["right"])) for row in rows if row["same"] is not None or row["author"] == author
-    }
+    rows = pairs_held(snapshot).items()
+    return {frozenset(pair) for pair, row in rows if row["same"] is not None or row["author"] == author}
 
 
 def _is_open(each: Comparison, names: dict[str, str | None], answered: set[frozenset[str]]) -> bool:
-    photos = [*each.left.photos, *each.right.photos]
-    if each.pair in answered or not all(key in names for key in photos):
+    if each.pair in answered or not all(key in names for key in each.photos):
         return False
     sides = [(key, side.identity) for side in (each.left, each.right) for key in side.photos]
     return each.kind == "pairs" or all(names[key] == identity for key, identity in sides)
@@ -182,7 +186,8 @@ def _pairs(gallery: ServedGallery, snapshot: Snapshot, chosen: ChosenPhotos) -> 
     names = _names_by_key(gallery.frame(snapshot))
     for category in _categories(gallery, snapshot, chosen):
         try:
-            proposals = gallery.editor.next_pairs(category, count=BATCH, author=gallery.author, among=chosen.photos)
+            author = gallery.editor.author
+            proposals = gallery.editor.next_pairs(category, count=BATCH, author=author, among=chosen.photos)
         except DataError:  # nothing is left to ask
             continue
         by_category.append(
@@ -240,7 +245,7 @@ def _doubts(gallery: ServedGallery, snapshot: Snapshot, chosen: ChosenPhotos) ->
         own = np.where(same, similarity, -np.inf).max(axis=1)
         others = np.where(same, -np.inf, similarity)
         gap = others.max(axis=1) - own
-        for row in np.argsort(-gap, kind="stable"):
+        for row in np.argsort(-gap, kind="stable")[:_MOST]:
             if not np.isfinite(gap[row]) or gap[row] <= 0:
                 continue
             order = np.argsort(-np.where(same[row], similarity[row], -np.inf), kind="stable")

@@ -69,6 +69,7 @@ document.body.addEventListener("click", (event) => {
 });
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "more") return; // further answers: nothing that is being looked at moves
   if (event.detail.target.id.startsWith("why-")) { event.detail.target.scrollIntoView({ block: "nearest" }); return; }
   const card = document.getElementById(current);
   if (!card) return;

@@ -103,20 +103,58 @@ const chosenFiles = (form) => [...form.querySelectorAll("input[type=file]")].fla
   .map((file) => ({ file, path: file.webkitRelativePath || file.name }));
 
 const ask = document.getElementById("ask");
-async function sendQuestion(files) {
-  const photos = files.filter(isPhoto);
-  if (!photos.length) { say("Choose photos first, or drop some here."); return; }
-  ask.querySelector(".busy").hidden = false;
+
+// Photos in as many parts as the limits of one question make them; those of a folder stay together where they fit.
+function inParts(photos, most, mostBytes) {
+  const folders = new Map();
+  for (const photo of photos) {
+    const folder = photo.path.split("/").slice(0, -1).join("/");
+    if (!folders.has(folder)) folders.set(folder, []);
+    folders.get(folder).push(photo);
+  }
+  const parts = [];
+  let room = { photos: 0, bytes: 0 };
+  const fits = (group) => group.length <= room.photos && group.reduce((sum, { file }) => sum + file.size, 0) <= room.bytes;
+  const begin = () => { parts.push([]); room = { photos: most, bytes: mostBytes }; };
+  for (const group of folders.values()) {
+    if (!fits(group)) begin();
+    for (const photo of group) {
+      if (!fits([photo])) begin();
+      parts[parts.length - 1].push(photo);
+      room = { photos: room.photos - 1, bytes: room.bytes - photo.file.size };
+    }
+  }
+  return parts;
+}
+
+async function sendPart(photos) {
   const body = new FormData();
   for (const [name, value] of new FormData(ask)) if (typeof value === "string") body.append(name, value);
   for (const { file, path } of photos) body.append("photo", file, path);
+  const answer = await fetch(ask.action, { method: "POST", body, headers: { "HX-Request": "true" } });
+  if (!answer.ok) throw new Error(await reasonOf(answer));
+  return answer.headers.get("HX-Redirect");
+}
+
+async function sendQuestion(files) {
+  const photos = files.filter(isPhoto);
+  if (!photos.length) { say("Choose photos first, or drop some here."); return; }
+  const parts = inParts(photos, Number(ask.dataset.photos), 0.95 * ask.dataset.bytes);
+  const busy = ask.querySelector(".busy");
+  busy.hidden = false;
+  let sent = 0;
   try {
-    const answer = await fetch(ask.action, { method: "POST", body, headers: { "HX-Request": "true" } });
-    if (!answer.ok) throw new Error(await reasonOf(answer));
-    location.assign(answer.headers.get("HX-Redirect"));
+    let address;
+    for (const part of parts) {
+      busy.textContent = parts.length > 1 ? `Sending part ${sent + 1} of ${parts.length}…` : "Sending…";
+      address = await sendPart(part);
+      sent += 1;
+    }
+    location.assign(sent > 1 ? `${ask.action}?parts=${sent}` : address);
   } catch (error) {
-    ask.querySelector(".busy").hidden = true;
-    say(error instanceof TypeError ? "The server does not answer. Try again when it is back." : error.message);
+    busy.hidden = true;
+    const earlier = sent ? ` The first ${sent} of ${parts.length} parts were sent and are under “Asked before”.` : "";
+    say((error instanceof TypeError ? "The server does not answer. Try again when it is back." : error.message) + earlier);
   }
 }
 if (ask) {
