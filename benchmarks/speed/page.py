@@ -15,6 +15,10 @@ def page(facts: dict[str, Any]) -> str:
         lines += ["", *_commands(facts, machines["commands"])]
     if "embed" in machines:
         lines += ["", *_embedding(facts, machines["embed"])]
+    if "int8" in machines:
+        lines += ["", *_int8(facts["int8"])]
+    if "growth" in machines:
+        lines += ["", *_growth(facts["growth"])]
     if "install" in machines:
         lines += ["", _installs(**facts["install"])]
     for size, methods in facts["gallery"].items():
@@ -70,6 +74,39 @@ def _command(name: str, found: dict[str, float]) -> list[str]:
         f"| {found['peak_mb']:.0f} | {GOALS[name]} |",
         f"| `vicp {name}` | torch | {found['before_seconds']:.1f} | {found['before_cpu']:.2f} "
         f"| {found['before_peak_mb']:.0f} | |",
+    ]
+
+
+def _int8(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "`vicp export --int8` against float32, both by ONNX Runtime, photos decoded, in turn; without a prompt, each "
+        "photo looked up among the others of its set:",
+        "",
+        "| model | photos per CPU second, float32 | int8 | photos of | mAP, float32 | int8 | same nearest photo "
+        "| largest change of a similarity |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for model, row in found.items():
+        for name, loss in row["loss"].items():
+            lines.append(
+                f"| {model} | {row['float32']:.1f} | {row['int8']:.1f} | {name} | {100 * loss['map_before']:.2f} "
+                f"| {100 * loss['map']:.2f} | {100 * loss['same_nearest']:.1f} % | {loss['largest_change']:.3f} |"
+            )
+    return lines
+
+
+def _growth(found: dict[str, Any]) -> list[str]:
+    return [
+        "CPU seconds of a task in an open process, at a size, twice and four times that; the last column is 2 to the "
+        "power of the exponent that fits them (goal: ≤ 2.1):",
+        "",
+        "| task | by | sizes | CPU, s | per doubling |",
+        "| --- | --- | --- | --- | ---: |",
+        *(
+            f"| {name} | {row['unit']} | {', '.join(f'{size:,}' for size in row['sizes'])} "
+            f"| {', '.join(f'{seconds:.2f}' for seconds in row['cpu'])} | × {row['per_doubling']:.2f} |"
+            for name, row in found.items()
+        ),
     ]
 
 

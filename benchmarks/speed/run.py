@@ -1,6 +1,6 @@
 """What everyday commands cost from a cold start, by engine, with embedding and installing: results/speed.md, .json.
 
-    python -m benchmarks.speed.run [--model distilled] [--rounds 3] [--parts commands embed install]
+    python -m benchmarks.speed.run [--model distilled] [--rounds 3] [--parts commands embed int8 growth install]
 
 A command is a process of its own, its wall and CPU seconds and its memory those that the system counts. Engines take
 turns on the same photos. Photos per CPU second stand beside each other, since a busy machine stretches the wall clock.
@@ -27,12 +27,14 @@ from benchmarks.lib.program import ROOT, at_least, study_parser
 from benchmarks.lib.results import kept, write_results
 from benchmarks.speed.command_cost import command_cost
 from benchmarks.speed.embedding import packaged_model, photos_per_second, prompt_ratio, random_vit_s
+from benchmarks.speed.growth import measure_growth
 from benchmarks.speed.install import measure_installs
+from benchmarks.speed.int8 import measure_int8
 from benchmarks.speed.page import page
 from vicp.runtime.opening import open_encoder
 from vicp.runtime.photo_encoder import PhotoEncoder
 
-PARTS = ("commands", "embed", "install")
+PARTS = ("commands", "embed", "int8", "growth", "install")
 ENGINES = ("onnx", "torch")
 PHOTOS_EACH = 5  # of an individual that `identify` knows
 LARGE = (2016, 1512)  # 3 megapixels, what a phone sends by mail
@@ -45,6 +47,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=at_least(1), default=3)
     parser.add_argument("--photos", type=at_least(2), default=24, help="large ones, to embed")
     parser.add_argument("--known", type=at_least(40), default=1000, help="photos that `identify` compares with")
+    parser.add_argument("--growth-photos", type=at_least(80), default=400, help="at the smallest of the three sizes")
+    parser.add_argument("--sets", type=Path, nargs="*", default=[], help="Parquet tables of photos to judge 8 bits by")
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure now")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "speed", help="folder of finished parts")
     parser.add_argument(
@@ -58,6 +62,8 @@ def main() -> None:
         measures: dict[str, Callable[[], dict[str, Any]]] = {
             "commands": lambda: cold(options.model, folder, options.rounds),
             "embed": lambda: embed(options.model, folder, options.rounds),
+            "int8": lambda: {"int8": {options.model: measure_int8(options.model, options.sets, options.rounds)}},
+            "growth": lambda: {"growth": measure_growth(options.model, options.growth_photos, folder / "growth")},
             "install": lambda: {"install": measure_installs()},
         }
         for part in options.parts:

@@ -57,6 +57,18 @@ def test_what_was_computed_is_computed_anew_when_its_tables_changed(gallery: Gal
     assert len(gallery.log()) == 2
 
 
+def test_a_table_read_in_parts_is_the_whole_table(gallery: Gallery) -> None:
+    gallery.merge("red", ["blue"])  # rows written anew, and
+    gallery.remove("green")  # rows that are gone
+    columns = ["number", "identity", "key"]
+    for size in (1, 4, 100):
+        parts = list(gallery.snapshot.batches(PHOTOS, columns, size=size))
+        assert max(len(part) for part in parts) <= size
+        assert pa.Table.from_batches(parts).sort_by("number") == gallery.snapshot.read(PHOTOS, columns).sort_by(
+            "number"
+        )
+
+
 def test_undo_goes_back_one_by_one_and_restore_anywhere(gallery: Gallery) -> None:
     gallery.merge("red", ["blue"], reason="the same scar")
     gallery.rename("green", "emerald", category="shoe")

@@ -18,7 +18,7 @@ from vicp.gallery.store.change import Change
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import IDENTITIES, OPTIONAL_FACTS, PHOTOS, SCHEMAS, SET_ASIDE
 
-_ROWS_PER_BATCH = 1024
+_ROWS_PER_BATCH = 2048
 FACTS = ("number", "key", "category", "identity", "source", "date", "author", "at", "reason")
 
 

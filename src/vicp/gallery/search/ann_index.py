@@ -103,12 +103,12 @@ def _efforts(cells: int) -> Iterator[tuple[int, int]]:
     """Yield how many cells to search and how many photos to compare exactly, from the fastest to the slowest.
 
     >>> list(_efforts(20))
-    [(8, 200), (16, 200), (20, 200), (20, 800)]
+    [(8, 200), (12, 200), (18, 200), (20, 200), (20, 800)]
     """
     searched = _FIRST_CELLS
     while searched < cells:
         yield searched, _CANDIDATES[0]
-        searched *= 2
+        searched += searched // 2
     for candidates in _CANDIDATES:
         yield cells, candidates
 

@@ -81,13 +81,18 @@ class Snapshot:
             return query.to_arrow()
 
     def batches(self, table: str, columns: Sequence[str], *, size: int = 8192) -> Iterator[pa.RecordBatch]:
-        """Yield the same rows a batch at a time, for tables larger than memory.
+        """Yield the same rows so many at a time, for tables larger than memory.
+
+        Each part is read by itself: LanceDB's own batches read ahead what takes as much memory as half of the table.
 
         Raises:
             GalleryError: The table cannot be read.
         """
         with lance_errors(self.uri, f"reading {table}"):
-            yield from self.open(table).search().select(list(columns)).to_batches(size)
+            opened = self.open(table)
+            for start in range(0, int(opened.count_rows()), size):
+                rows = opened.search().select(list(columns)).offset(start).limit(size).to_arrow()
+                yield from rows.to_batches()
 
     def of_numbers(self, table: str, numbers: Sequence[int], columns: Sequence[str]) -> pa.Table:
         """Return rows of these photos, in no particular order."""
