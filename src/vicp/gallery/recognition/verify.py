@@ -1,6 +1,6 @@
 """Verify whether two photos show one individual, under a prompt or in a gallery."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -129,6 +129,21 @@ def _sides_of(pair: PhotoTable) -> tuple[str, str]:
     return left, right
 
 
+def _unsure_of_two_sides(sides: tuple[str, str], similarity: float, category: str, prior_new: float) -> Verification:
+    """Return that the left of one photo and the right of the other say nothing: P(same) stays as it was before."""
+    before = 1 - prior_new
+    return Verification(
+        category=category,
+        verdict="unsure",
+        probability=before,
+        similarity=similarity,
+        sentence=two_sides_sentence(sides),
+        probability_range=(before, before),
+        prior_new=prior_new,
+        sides=sides,
+    )
+
+
 def _verify(
     pair: _PairEmbeddings,
     rule: DecisionRule,
@@ -144,18 +159,8 @@ def _verify(
     typicality = None if shares is None else float(shares.min())
     of_category = typicality is None or typicality >= LEAST_TYPICALITY
     if pair.of_two_sides:
-        return Verification(
-            category=category,
-            verdict="unsure",
-            probability=1 - question.prior_new,
-            similarity=similarity,
-            sentence=two_sides_sentence(pair.sides),
-            probability_range=(1 - question.prior_new, 1 - question.prior_new),
-            prior_new=question.prior_new,
-            typicality=typicality,
-            routed=routed,
-            sides=pair.sides,
-        )
+        unsure = _unsure_of_two_sides(pair.sides, similarity, category, question.prior_new)
+        return replace(unsure, typicality=typicality, routed=routed)
     decision = rule.decide_pair(similarity, question.targets, prior_new=question.prior_new)
     shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
     promised = decision.promised and of_category

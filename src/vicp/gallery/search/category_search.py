@@ -174,6 +174,26 @@ class CategorySearch:
             probability_uncompared=1 - question.prior_new,
         )
 
+    def _sentence(
+        self,
+        likeliest: Sequence[Candidate],
+        belief: SearchBelief,
+        question: Question,
+        *,
+        of_category: bool,
+        uncompared: tuple[int, float],
+    ) -> str:
+        """Return what is believed of a photo, for people."""
+        said = identification_sentence(
+            [(one.identity, one.probability, one.probability_range) for one in likeliest],
+            (belief.probability_new, belief.range_new),
+            category=self.category,
+            of_category=of_category,
+            uncompared=uncompared,
+            prior_new=question.prior_new,
+        )
+        return said + self._note()
+
     def decide(
         self, photo: str, result: SearchResult, question: Question, typicality: float | None, routed: bool
     ) -> Identification:
@@ -196,12 +216,11 @@ class CategorySearch:
         belief = decision.belief
         left_over = float(max(0.0, 1 - belief.probabilities.sum() - belief.probability_new))
         uncompared = (result.num_uncompared, left_over if result.num_uncompared else 0.0)
-        candidates = _candidates(result, belief)[: question.top]
-        likeliest = _candidates(result, belief)[:2]
+        candidates = _candidates(result, belief)
         of_category = typicality is None or typicality >= LEAST_TYPICALITY
         shortage = decision.limit if isinstance(decision.limit, InsufficientPairs) else None
         promised = decision.promised and of_category
-        first = likeliest[0]
+        first = candidates[0]
         return Identification(
             photo=photo,
             category=self.category,
@@ -211,16 +230,8 @@ class CategorySearch:
             probability_new=belief.probability_new,
             probability_new_range=belief.range_new,
             prior_new=question.prior_new,
-            candidates=candidates,
-            sentence=identification_sentence(
-                [(one.identity, one.probability, one.probability_range) for one in likeliest],
-                (belief.probability_new, belief.range_new),
-                category=self.category,
-                of_category=of_category,
-                uncompared=uncompared,
-                prior_new=question.prior_new,
-            )
-            + self._note(),
+            candidates=candidates[: question.top],
+            sentence=self._sentence(candidates[:2], belief, question, of_category=of_category, uncompared=uncompared),
             basis=self.rule.belief.basis,
             typicality=typicality,
             promised=promised,
