@@ -36,7 +36,8 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
-from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 
 OUT = ROOT / "results" / "ablations" / "selection"
 SEED = 0

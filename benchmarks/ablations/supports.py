@@ -17,7 +17,8 @@ from vicp.adapt.recipe import Recipe
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.evaluation.config import EvaluationConfig
-from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.run_task import sample_support
 from vicp.evaluation.scoring import score_task
 from vicp.evaluation.task import LoadedTask, load_task

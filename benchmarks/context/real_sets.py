@@ -21,7 +21,8 @@ from vicp.data.sources import open_photos
 from vicp.evaluation.config import Adapting, EvaluationConfig, adapt_support
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.methods import parse_method
-from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.reranking.stages import Stage
 from vicp.evaluation.result_cache import MethodResult, part_path
 from vicp.evaluation.runner import EvaluationRunner

@@ -20,7 +20,8 @@ from vicp.data.records import PhotoTable
 from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
 from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.diagnostics.run import MOST_PROBED, diagnose_task, sample_probed
-from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.results import Diagnosis
 from vicp.evaluation.scoring import pair_similarities, score_task
 from vicp.evaluation.task import EvaluationTask, LabelledPairs, LoadedTask

@@ -19,7 +19,8 @@ from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.estimates import ResamplingUnits, Sample, estimate_all, mean_of
 from vicp.evaluation.methods import make_methods
 from vicp.evaluation.photos import EvaluationPhotos
-from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.result_cache import MethodResult
 from vicp.evaluation.results import Evaluation

@@ -7,7 +7,8 @@ from tests.helpers.arrangements import arrangements
 from tests.helpers.photos import write_frames
 
 import vicp
-from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
+from vicp.evaluation.protocols.protocol import PROTOCOLS
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.results import Evaluation
 
 

@@ -14,7 +14,8 @@ from tests.data.conftest import LayOut, Write, lay_out, market, petface, shopid1
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, DataError
-from vicp.evaluation.protocols.protocol import NEEDS_LIST, PROTOCOLS, find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import NEEDS_LIST, PROTOCOLS, find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.task import EvaluationTask
 
 NAMES = (

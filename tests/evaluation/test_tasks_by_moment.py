@@ -8,7 +8,8 @@ import torch
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
 from vicp.evaluation.estimates import ResamplingUnits, estimate_by_side
-from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
+from vicp.evaluation.protocols.protocol import PROTOCOLS
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.scoring import TaskResult
 from vicp.evaluation.task import EvaluationTask
 from vicp.metrics import retrieval

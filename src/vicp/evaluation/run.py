@@ -13,7 +13,8 @@ from vicp.evaluation.config import EvaluationConfig, find_adaptations
 from vicp.evaluation.methods import Method, check_supported, checkpoint_name, find_method, has_verifier, make_methods
 from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.plots.curves import plot_curves
-from vicp.evaluation.protocols.protocol import find_protocol, make_tasks
+from vicp.evaluation.protocols.protocol import find_protocol
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.report.evaluation import EvaluationReport
 from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.reranking.stages import find_stages

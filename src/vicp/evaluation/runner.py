@@ -19,7 +19,8 @@ from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.diagnostics.run import diagnose_task
 from vicp.evaluation.estimates import ResamplingUnits
 from vicp.evaluation.methods import Method, checkpoint_name, open_method
-from vicp.evaluation.protocols.protocol import PROTOCOLS, make_tasks
+from vicp.evaluation.protocols.protocol import PROTOCOLS
+from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.result_cache import MethodResult, part_path
 from vicp.evaluation.results import Diagnosis
 from vicp.evaluation.run_task import run_task, sample_support
