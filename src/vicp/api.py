@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -15,8 +14,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.data.inputs import Photo, Photos, as_photo_table, is_single
 from vicp.data.records import PhotoTable
-from vicp.data.support.support import Support
-from vicp.data.support.support_file import LabelledPair, frame_of_pairs, parse_support, read_support, warn_of_names
+from vicp.data.support.support_file import GivenPairs, given_support
 from vicp.decisions.belief import EVEN
 from vicp.decisions.outcome import ErrorTargets, Identification, IdentificationReport, Verification
 from vicp.decisions.rule import DEFAULT_TARGETS
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from vicp.adapt.embedder import Embedder
     from vicp.adapt.teach import TeachResult
 
-Pairs = int | str | os.PathLike[str] | Sequence[LabelledPair]
+Pairs = int | GivenPairs
 
 
 class Model:
@@ -130,7 +128,7 @@ class Model:
             photos, category=category, identities=identities, need_identity=given is None, skip_bad=skip_bad
         )
         table = of_one_category(table, category)
-        support = None if given is None else _support(given, table)
+        support = None if given is None else given_support(given, table)
         return teach_category(
             replace(self.embedder, skip_bad=skip_bad),
             table,
@@ -348,12 +346,3 @@ def _number_of(pairs: int) -> int:
     if pairs < 1:
         raise DataError(f"pairs={pairs}: expected at least 1, or None for as many as there are, up to 64")
     return pairs
-
-
-def _support(pairs: str | os.PathLike[str] | Sequence[LabelledPair], table: PhotoTable) -> Support:
-    if isinstance(pairs, str | os.PathLike):
-        support = read_support(Path(pairs), table)
-    else:
-        support = parse_support(Path("pairs"), frame_of_pairs(pairs), table)
-    warn_of_names(support, table)
-    return support

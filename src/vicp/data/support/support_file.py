@@ -1,4 +1,4 @@
-"""The support as people write it: a CSV of labelled pairs."""
+"""The support as people write it: a CSV of labelled pairs, or the pairs themselves."""
 
 import logging
 import os
@@ -17,10 +17,25 @@ from vicp.data.support.support import Support
 from vicp.errors import DataError
 
 LabelledPair = tuple[str, str, bool]  # names of two photos, and whether they show the same individual
+GivenPairs = str | os.PathLike[str] | Sequence[LabelledPair]
 
 _MOST_LISTED = 5
 
 _log = logging.getLogger(__name__)
+
+
+def given_support(pairs: GivenPairs, table: PhotoTable) -> Support:
+    """Return the labelled pairs that a user gives: a CSV as in `read_support`, or a sequence of pairs.
+
+    Raises:
+        DataError: Pairs that cannot be used, all of them in one message.
+    """
+    if isinstance(pairs, str | os.PathLike):
+        support = read_support(pairs, table)
+    else:
+        support = parse_support(Path("pairs"), frame_of_pairs(pairs), table)
+    warn_of_names(support, table)
+    return support
 
 
 def read_support(path: str | os.PathLike[str], table: PhotoTable) -> Support:
