@@ -38,8 +38,8 @@ GAINS = {  # of one method over another at K
     "what `teach` chooses": ("chosen_identities", "frozen", "64"),
     "whitening": ("metric", "frozen", "64"),
     "prompt tokens alone": ("prompt", "frozen", "64"),
-    "tokens, over shuffled labels": ("prompt", "prompt_shuffled", "64"),
-    "with the LLM, over without it": ("own", "no_llm", "64"),
+    "tokens, over shuffled": ("prompt", "prompt_shuffled", "64"),
+    "the LLM adds": ("own", "no_llm", "64"),
 }
 STAGES = {
     "k-reciprocal neighbours (`k-reciprocal`)": ("chosen_k_reciprocal", "chosen_identities", "64"),
