@@ -1,7 +1,7 @@
 """Photos that a command is given: a folder, a table, or single photos, and the options that say how to read them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +52,7 @@ class SourceOptions:
             return None
         return vicp.BoxFile(self.boxes or photos, **numbers)
 
-    def of(
-        self, photos: Path, *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
-    ) -> "ReadOptions":
+    def of(self, photos: Path) -> "ReadOptions":
         """Return how these photos are read.
 
         Raises:
@@ -62,14 +60,7 @@ class SourceOptions:
         """
         from vicp.data.sources.options import ReadOptions
 
-        return ReadOptions(
-            category=category,
-            need_identity=need_identity,
-            skip_bad=skip_bad,
-            columns=self.columns,
-            folders=self.folders,
-            boxes=self.boxes_of(photos),
-        )
+        return ReadOptions(columns=self.columns, folders=self.folders, boxes=self.boxes_of(photos))
 
     def open(
         self, photos: Path, *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
@@ -82,7 +73,7 @@ class SourceOptions:
         """
         from vicp.data.sources import read_source
 
-        options = self.of(photos, category=category, need_identity=need_identity, skip_bad=skip_bad)
+        options = replace(self.of(photos), category=category, need_identity=need_identity, skip_bad=skip_bad)
         return read_source(photos, options)
 
 

@@ -48,7 +48,7 @@ class CamtrapPackage:
             raise DataError(f"{path}: no such folder or file")
         if path.is_dir() and not (path / DESCRIPTOR).exists():
             raise DataError(
-                f"{path}: no {DESCRIPTOR} there: give the folder of a Camtrap DP package that holds it, beside its "
+                f"{path}: no {DESCRIPTOR} there: give the folder of a Camtrap DP package that holds it, next to its "
                 "deployments, media and observations, or the package as a .zip"
             )
         folder = "" if path.is_dir() else _folder_in_zip(path)

@@ -104,7 +104,7 @@ def export_model(
 
 
 def write_openvino(graph: Path) -> None:
-    """Write a graph in OpenVINO's format beside it, in the same precision.
+    """Write a graph in OpenVINO's format next to it, in the same precision.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
