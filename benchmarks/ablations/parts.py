@@ -28,7 +28,7 @@ from benchmarks.lib.task_support import draw_task_support
 from benchmarks.lib.tasks import SEEDS, Task, Test, make_task, plan_tasks
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.errors import ConfigError
 from vicp.evaluation.scoring import score_task
 from vicp.model.category_metric import CategoryMetric

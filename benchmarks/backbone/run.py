@@ -25,7 +25,7 @@ from benchmarks.lib.program import ROOT, at_least, command_of, run, study_parser
 from benchmarks.lib.results import kept, write_results
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_backbone_embedder
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.train.distillation.teacher import EfficientNetLite
 
 SEEN = ("grocery", "lego_minifig")  # their photos, without identities

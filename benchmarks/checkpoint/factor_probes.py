@@ -17,7 +17,7 @@ from benchmarks.lib.probes import linear_probe
 from benchmarks.lib.seed_statistics import mean
 from benchmarks.lib.table_cells import interval_cells
 from vicp.adapt.embedder import Embedder
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, Split, sample_objects, sample_silhouettes
 from vicp.data.seeds import derive_seed, generator
 

@@ -16,7 +16,7 @@ from PIL import Image
 import vicp
 from benchmarks.lib.program import ROOT, run
 from vicp.cli.demo import ask_about_minifigures
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.evaluation.demo.results import AnsweredPhoto
 from vicp.evaluation.plots.canvas import DPI, INK, SOFT, TRACK, font, png, words
 from vicp.evaluation.report.demo import answer_words, truth_words

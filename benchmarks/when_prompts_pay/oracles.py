@@ -16,7 +16,7 @@ from benchmarks.lib.probes import linear_probe
 from benchmarks.when_prompts_pay.tasks import Tasks
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.methods.whitening import scatter_of_groups
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import NUM_VALUES
 from vicp.data.seeds import generator
 from vicp.losses.contrastive import contrastive_loss

@@ -9,8 +9,8 @@ from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.load import make_embedder
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Whitening
+from vicp.data.images import normalise
 from vicp.data.loading import load_photos
-from vicp.data.photos.images import normalise
 from vicp.data.sources import open_photos
 from vicp.errors import DataError, PromptError
 from vicp.model.build import PRESETS, build_model

@@ -25,7 +25,7 @@ from vicp.adapt.recipe import (
 )
 from vicp.adapt.selection.candidates import BLENDS
 from vicp.adapt.selection.cross_validation import group_k_fold
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.errors import DataError
 from vicp.model.build import PRESETS, build_model
 

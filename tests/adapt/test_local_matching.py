@@ -18,7 +18,7 @@ from vicp.adapt.local_matching import (
     patch_similarity,
 )
 from vicp.adapt.selection.select import fit_selected
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.model.build import PRESETS, build_model
 
 NAMES = np.repeat(np.arange(12), 3)

@@ -13,7 +13,7 @@ from tests.helpers.camtrap import medium, observation, write_package
 from vicp.data.camtrap.darwin_core import write_occurrences
 from vicp.data.camtrap.package import CamtrapPackage
 from vicp.data.camtrap.raw_csv import RawCsv
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from tests.helpers.photos import blob_photo
 
 from vicp.data.decoding.decode import decode_with_remarks
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.errors import DataError
 
 PHOTO = blob_photo(0)

@@ -9,7 +9,7 @@ from tests.data.test_decoding import PHOTO, difference, encoded
 
 from vicp.data.decoding import jp2, ppm
 from vicp.data.decoding.formats import is_photo
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.errors import DataError
 
 COLOURS = np.asarray(PHOTO)

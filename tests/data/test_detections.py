@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vicp.data.images import decode_photo
 from vicp.data.inputs import is_single
-from vicp.data.photos.images import decode_photo
 from vicp.data.sources import open_photos
 from vicp.data.sources.detections import BoxFile
 from vicp.errors import ConfigError, DataError

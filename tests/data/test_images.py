@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vicp.data.photos.images import decode_photo, normalise, photo_pixels
+from vicp.data.images import decode_photo, normalise, photo_pixels
 from vicp.errors import DataError
 from vicp.image_transform import ImageTransform
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vicp.data.images import decode_photo, photo_key, photo_pixels
 from vicp.data.loading import load_photos, load_pixels
 from vicp.data.photo_check import check_and_load, check_photos, without
-from vicp.data.photos.images import decode_photo, photo_key, photo_pixels
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import DataError

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.data.sources import open_photos
 from vicp.data.sources.tables.table import read_table
 from vicp.errors import ConfigError, DataError

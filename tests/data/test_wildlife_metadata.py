@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 

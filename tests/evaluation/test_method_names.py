@@ -10,7 +10,7 @@ from transformers import Dinov2Config, Dinov2Model
 from vicp.adapt.load import load_backbone_embedder, load_model, make_embedder
 from vicp.config import RunConfig
 from vicp.config_files import dump_config
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.errors import ConfigError
 from vicp.evaluation.methods import Method, find_method, open_method, parse_method, supported_adaptations
 from vicp.image_transform import ImageTransform

@@ -17,7 +17,7 @@ from vicp.adapt.local_matching import LocalMatching, PatchWhitening, middle_patc
 from vicp.adapt.methods.generated import infer_prompt
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Whitening
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.support.support import Support
 from vicp.errors import DataError
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, candidate_pairs

@@ -9,9 +9,9 @@ import pytest
 from tests.gallery.conftest import write_photos
 
 import vicp.adapt.teach
+import vicp.data.images
 import vicp.data.loading
 import vicp.data.photo_check
-import vicp.data.photos.images
 import vicp.io
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
@@ -52,9 +52,9 @@ class Counts:
             return decode_with_remarks(data, **options)
 
         monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
-        monkeypatch.setattr(vicp.data.photos.images, "content_digest", counted_digest)
+        monkeypatch.setattr(vicp.data.images, "content_digest", counted_digest)
         monkeypatch.setattr(vicp.io, "content_digest", counted_digest)
-        for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.photos.images):
+        for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.images):
             monkeypatch.setattr(module, "decode_with_remarks", counted_decode)
 
     def check(self, *folders: Path) -> None:

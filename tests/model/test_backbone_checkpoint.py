@@ -65,7 +65,7 @@ def test_every_fit_goes_out_and_comes_back(fit: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fit", ["squash", "crop"])
 def test_transformers_makes_the_same_pixels_from_what_is_saved(fit: str, tmp_path: Path) -> None:
-    from vicp.data.photos.images import normalise, photo_pixels
+    from vicp.data.images import normalise, photo_pixels
 
     vit = AutoModel.from_config(VISION_CONFIGS["dinov2"]())
     save_backbone(vit, tmp_path, ImageTransform(32, MEAN, STD, fit))

@@ -11,7 +11,7 @@ from tests.conftest import Run
 
 from vicp.adapt.load import load_backbone_embedder
 from vicp.config import ModelConfig, PartConfig
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.errors import WeightsError
 from vicp.model.build import build_model
 

@@ -17,7 +17,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.selection.cross_validation import Array, HeldOutComparisons, group_k_fold, lead
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.model.loading.precision import autocast, choose_precision
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0)  # of patches against embeddings, both scaled to equal spread

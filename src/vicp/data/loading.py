@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.data.decoding.decode import decode_with_remarks
+from vicp.data.images import image_pixels, photo_key
 from vicp.data.photos.fingerprints import PhotoFingerprint, image_fingerprint
-from vicp.data.photos.images import image_pixels, photo_key
 from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, log_remarks
 from vicp.data.threads import map_in_order
 from vicp.errors import DataError

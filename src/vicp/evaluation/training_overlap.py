@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.checkpoints import training_identities
-from vicp.data.content_order import Hashes
+from vicp.data.photos.content_order import Hashes
 from vicp.data.records import PhotoTable
 from vicp.data.training_identities import TrainingIdentities
 from vicp.evaluation.methods import FROZEN, Method, find_method

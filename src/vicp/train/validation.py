@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vicp.adapt.controls import Context, build_controls
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import generator
 from vicp.data.support.support import Support
 from vicp.image_transform import ImageTransform

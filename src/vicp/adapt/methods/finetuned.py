@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.methods.tuned import ranking_loss
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed
 from vicp.losses.triplet import triplet_loss
 from vicp.model.backbone import Backbone

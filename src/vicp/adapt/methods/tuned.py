@@ -12,7 +12,7 @@ from vicp.adapt.embedder import Embedder, as_tensors
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import RandomTokens
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.model.category_metric import CategoryMetric
 from vicp.model.loading.precision import autocast, choose_precision

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vicp.data.episodes.rules import Pool
-from vicp.data.photos.images import photo_pixels
+from vicp.data.images import photo_pixels
 from vicp.data.procedural.objects import EMBLEMS, PATTERNS, by_value
 from vicp.data.procedural.world import NUM_VALUES, Rule
 from vicp.data.records import BadPhoto, list_rows

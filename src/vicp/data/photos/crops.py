@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from vicp.data.images import decode_photo
 from vicp.data.photos.exif import DATE_TAG, exif_date_text
-from vicp.data.photos.images import decode_photo
 from vicp.errors import DataError
 
 FRAGMENT = re.compile(r"#xywh=(?P<unit>pixel:|percent:)?(?P<numbers>[\d.]+,[\d.]+,[\d.]+,[\d.]+)$")

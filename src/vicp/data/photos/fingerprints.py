@@ -12,7 +12,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.io import content_digest
 
 

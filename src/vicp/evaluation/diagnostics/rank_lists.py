@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.evaluation.reranking.shortlist import Shortlist, find_shortlist

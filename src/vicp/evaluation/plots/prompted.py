@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
-from vicp.data.photos.images import normalise, photo_pixels
+from vicp.data.images import normalise, photo_pixels
 from vicp.evaluation.plots.attention import attention_map, plot_attention_shift
 from vicp.evaluation.plots.matches import plot_matches
 from vicp.io import encode_image

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.data.content_order import Hashes, content_order
 from vicp.data.dates import photo_dates
+from vicp.data.photos.content_order import Hashes, content_order
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.data.support.support import split_identities

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.data.content_order import Hashes
 from vicp.data.moments import joined_codes, num_shared
+from vicp.data.photos.content_order import Hashes
 from vicp.data.records import PhotoTable
 from vicp.data.sides import side_codes
 from vicp.errors import DataError

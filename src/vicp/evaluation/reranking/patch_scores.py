@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.evaluation.reranking.candidate_pairs import CandidatePairs, score_pairs
 from vicp.evaluation.reranking.photo_arrays import photo_arrays
 from vicp.losses.alignment import ot_distance

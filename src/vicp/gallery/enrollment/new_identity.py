@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from vicp.data.images import photo_key
 from vicp.data.names import is_nobody, name_fault
-from vicp.data.photos.images import photo_key
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification
 from vicp.errors import DataError, GalleryError

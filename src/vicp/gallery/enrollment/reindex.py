@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from vicp.adapt.prompt import Prompt
+from vicp.data.images import photo_key
 from vicp.data.loading import load_photos
-from vicp.data.photos.images import photo_key
 from vicp.data.records import BadPhoto, PhotoTable, list_rows
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, embedding_space_key, gallery_categories, write_prompt

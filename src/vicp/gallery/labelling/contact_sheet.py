@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from vicp.data.photos.images import decode_photo
+from vicp.data.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
 from vicp.gallery.labelling.proposals import ProposedPair

@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from vicp.data.images import decode_photo
 from vicp.data.label_studio import PAIR_CONFIG, PHOTO_CONFIG, Region, local_url, pair_task, photo_task
 from vicp.data.photos.crops import FRAGMENT, split_fragment
-from vicp.data.photos.images import decode_photo
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Identification
 from vicp.errors import DataError

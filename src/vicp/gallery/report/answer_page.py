@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment
 from PIL import Image
 
-from vicp.data.photos.images import decode_photo, photo_pixels
+from vicp.data.images import decode_photo, photo_pixels
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import Candidate, Identification, Verification
 from vicp.decisions.sentences import basis_sentence, percent, range_in_words

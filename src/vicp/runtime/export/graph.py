@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.image_transform import ImageTransform
 from vicp.model.backbone import Backbone, PromptStates
 

@@ -141,7 +141,7 @@ def as_jpeg(data: bytes, size: int) -> bytes:
     Raises:
         DataError: It is not a photo.
     """
-    from vicp.data.photos.images import decode_photo
+    from vicp.data.images import decode_photo
 
     return encode_thumbnail(decode_photo(data, min_side=size), size, quality=88)
 
@@ -168,7 +168,7 @@ def as_the_model_sees_it(served: "ServedGallery", data: bytes) -> bytes:
     """
     from PIL import Image
 
-    from vicp.data.photos.images import decode_photo, image_pixels
+    from vicp.data.images import decode_photo, image_pixels
 
     transform = replace(served.gallery.encoder.transform, size=_SQUARE_SIZE)
     pixels = image_pixels(decode_photo(data, min_side=_SQUARE_SIZE), transform)
@@ -183,7 +183,7 @@ def matching_patches(served: "ServedGallery", a: bytes, b: bytes) -> "list[Patch
     """
     import numpy as np
 
-    from vicp.data.photos.images import photo_pixels
+    from vicp.data.images import photo_pixels
     from vicp.gallery.report.patch_matches import match_patches
 
     encoder = served.gallery.encoder

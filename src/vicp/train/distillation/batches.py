@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vicp.config import RunConfig
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import sample_objects, sample_silhouettes
 from vicp.data.seeds import derive_seed, generator
 from vicp.image_transform import ImageTransform

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.errors import ConfigError
 from vicp.image_transform import ImageTransform
 from vicp.io import atomic_write

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vicp.config import RunConfig
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError
 from vicp.image_transform import ImageTransform

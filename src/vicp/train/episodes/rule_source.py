@@ -9,7 +9,7 @@ from torch import Tensor
 from vicp.config import EpisodeConfig
 from vicp.data.episodes.natural import NATURAL_FACTORS, composite_pool, natural_rules, read_photo_column
 from vicp.data.episodes.rules import Episode, Pool, render_pool, sample_episode
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import RULE_SEED, Rule, Split, all_rules, sample_silhouettes, split_rules
 from vicp.data.seeds import derive_seed, generator
 from vicp.errors import ConfigError

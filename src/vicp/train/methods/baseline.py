@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vicp.adapt.load import STATIC_NAME, load_backbone_embedder
 from vicp.config import RunConfig
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
 from vicp.image_transform import ImageTransform

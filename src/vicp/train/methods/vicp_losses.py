@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vicp.data.episodes.natural import NATURAL_FACTORS
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS
 from vicp.image_transform import ImageTransform
 from vicp.losses.alignment import alignment_loss

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from vicp.config import RunConfig
 from vicp.data.episodes.natural import NATURAL_FACTORS
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, NUM_VALUES
 from vicp.data.seeds import derive_seed, generator
 from vicp.model.backbone import Backbone

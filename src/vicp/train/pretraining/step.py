@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, NUM_VALUES
 from vicp.pretrain_config import PretrainConfig
 from vicp.train.pretraining.photos import PretrainPhotos

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vicp.data.photos.images import normalise
+from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, NUM_VALUES
 from vicp.data.seeds import generator
 from vicp.train.optim import set_learning_rate

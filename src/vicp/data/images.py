@@ -1,6 +1,6 @@
 """From the bytes of a photo to pixels: decode, orient, resize, normalise.
 
-The only pixel code before the model.
+The only pixel code before the model. Other programs import `decode_photo` from here.
 """
 
 from typing import TYPE_CHECKING
