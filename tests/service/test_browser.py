@@ -176,7 +176,7 @@ def test_photos_without_a_name_get_one_with_a_key(page: Any, server: Server, pla
     press(page, "i" if page.locator("[data-answer=new]").is_visible() else "y")
     wait_until_saved(page)
     assert Gallery.open(place / "herd").stats().categories[0].unnamed < before
-    press(page, "z")
+    press(page, "Control+z")
     page.locator("text=Taken back.").wait_for()
     assert Gallery.open(place / "herd").stats().categories[0].unnamed == before
 
@@ -241,7 +241,7 @@ def test_asking_about_known_and_unknown_photos(page: Any, server: Server, place:
     assert "figure-1" in set(Gallery.open(place / "herd").identities()["identity"])
     page.reload()
     assert page.locator("text=Kept as").count() == 2
-    press(page, "ArrowDown", "z")
+    press(page, "ArrowUp", "z")
     page.locator("#card-1 [data-key=i]").wait_for()
     press(page, "u")
     page.locator("#card-1 >> text=Skipped").wait_for()
@@ -253,6 +253,15 @@ def test_asking_about_known_and_unknown_photos(page: Any, server: Server, place:
     assert "the first 2 of this list" in page.locator("main").inner_text()
     assert page.locator(".plain li").all_inner_texts()[0].startswith(("IMG_2031.jpg", "<b>strange.jpg"))
     assert len(list((place / "herd/service/asked").iterdir())) == 3
+    page.check("[value=folder]")
+    page.set_input_files("[name=photo] >> nth=0", [known, write_shot(place / "IMG_2033.jpg", 0, 8)])
+    click_and_go(page, "#ask button.primary")
+    shown = page.locator("#card-0 [data-shown]")
+    first = shown.get_attribute("src")
+    press(page, "d")
+    assert shown.get_attribute("src") != first, "another photo of the question"
+    press(page, "a")
+    assert shown.get_attribute("src") == first
 
 
 def test_a_wrong_merge_is_undone(page: Any, server: Server, place: Path) -> None:

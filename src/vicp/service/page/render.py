@@ -28,6 +28,7 @@ def templates() -> Environment:
         "headline": words.headline,
         "number": words.number,
         "when": words.when,
+        "done": words.done,
         "taken": words.taken,
         "percent": lambda probability: percent(probability).replace(" ", "\N{NO-BREAK SPACE}"),
         "part": lambda text: quote(str(text), safe=""),

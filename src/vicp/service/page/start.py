@@ -13,7 +13,10 @@ from vicp.service.service import Service
 from vicp.service.uploads import receive_form
 
 if TYPE_CHECKING:
+    from vicp.gallery.stats import GalleryStats
     from vicp.service.served_gallery import ServedGallery
+
+_PAIRS = 16  # from which teaching is worth trying
 
 router = APIRouter(include_in_schema=False)
 
@@ -107,10 +110,24 @@ def cancel(service: ServiceParameter, gallery: str, job: str) -> Response:
 
 def _entry(service: Service, gallery: "ServedGallery") -> dict[str, Any]:
     entry: dict[str, Any] = {"gallery": gallery, "jobs": service.jobs.running(gallery.name), "stats": None}
-    entry["fault"] = gallery.fault
+    entry["fault"], entry["step"] = gallery.fault, None
     if not entry["fault"] and gallery.exists:
         entry["stats"] = gallery.stats(gallery.snapshot)
+        entry["step"] = _next_step(entry["stats"])
     return entry
+
+
+def _next_step(stats: "GalleryStats") -> dict[str, str] | None:
+    """Return what helps most to do next with a gallery that has photos: why, where, and what it is called."""
+    if stats.categories and not any(each.identities for each in stats.categories):
+        return {"why": "nobody has a name yet.", "place": "review?kind=groups", "name": "Name photos"}
+    if any(each.method == "no prompt" for each in stats.categories):
+        missing = _PAIRS - stats.pairs
+        if missing > 0:
+            why = f"{missing} labelled pairs more, and it can be taught what to look at."
+            return {"why": why, "place": "review", "name": "Label pairs"}
+        return {"why": "there are enough labelled pairs to teach from.", "place": "teach", "name": "Teach"}
+    return None
 
 
 def _let_in(request: Request, service: Service, given: str) -> Response:

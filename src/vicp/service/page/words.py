@@ -5,6 +5,20 @@ from typing import Any
 
 from vicp.decisions.sentences import likely, percent, range_in_words
 
+_DONE = {
+    "create": "Made",
+    "categories": "New category",
+    "enroll": "Photos added",
+    "label": "Labelled",
+    "split": "Named",
+    "merge": "Made one",
+    "rename": "Renamed",
+    "remove": "Taken out",
+    "reindex": "Taught",
+    "undo": "Undone",
+    "restore": "Brought back",
+}
+
 
 def headline(answer: dict[str, Any], some: bool = False) -> str:
     """Return whom a photo shows, in a few words.
@@ -36,6 +50,15 @@ def number(answer: dict[str, Any]) -> str:
         return ""
     limits = answer["probability_range"]
     return f"{percent(answer['probability'])} sure" + (f" ({range_in_words(limits)})" if limits else "")
+
+
+def done(command: str) -> str:
+    """Return what a command of the log did, for people.
+
+    >>> done("enroll"), done("set aside")
+    ('Photos added', 'Set aside')
+    """
+    return _DONE.get(command, _capital(command))
 
 
 def when(at: datetime | str) -> str:
