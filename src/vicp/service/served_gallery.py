@@ -181,7 +181,7 @@ def display_name(source: str) -> str:
     """Return what a person calls a photo: its file and the folder it lies in."""
     parts = Path(source).parts
     if FOLDER in parts:  # an upload: what was sent, below the upload's own folder
-        parts = parts[len(parts) - parts[::-1].index(FOLDER) + 2 :]
+        parts = parts[len(parts) - parts[::-1].index(FOLDER) + 3 :]  # added or asked, which, photos
     return "/".join(parts[-2:])
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/g/{gallery}/review", include_in_schema=False)
 
 _AHEAD = 6
-KINDS = {"pairs": "Pairs to label", "groups": "Photos without a name", "doubts": "Doubtful names"}
+KINDS = {"pairs": "Pairs", "groups": "Without a name", "doubts": "Doubtful names"}
 
 
 @router.get("/waiting")
