@@ -31,8 +31,8 @@ def test_lines_for_people() -> None:
     assert teach_lines(result(), Path("cat.prompt")) == [
         "Read 8 pairs (3 same, 5 different) of 7 photos out of 9.",
         "Left out 2 photos that cannot be used, and 1 pair with them.",
-        "Of pairs whose label it had not seen, the model got 88% right (always the same",
-        "  answer: 62%).",
+        "Of pairs whose label it had not seen, the model got 88 % right (always the same",
+        "  answer: 62 %).",
         "Chose nothing, as asked (0.50 of held-out comparisons right).",
         "Wrote cat.prompt.",
     ]

@@ -56,8 +56,8 @@ def teach_lines(result: "TeachResult", target: Path) -> list[str]:
     sentences += _moment_sentences(result)
     if result.label_accuracy is not None and result.majority_rate is not None:
         sentences.append(
-            f"Of pairs whose label it had not seen, the model got {result.label_accuracy:.0%} right "
-            f"(always the same answer: {result.majority_rate:.0%})."
+            f"Of pairs whose label it had not seen, the model got {100 * result.label_accuracy:.0f} % right "
+            f"(always the same answer: {100 * result.majority_rate:.0f} %)."
         )
     if result.prompt.choice is not None:
         reason = result.prompt.choice.reason
