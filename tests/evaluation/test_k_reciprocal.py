@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.evaluation.test_shortlist import draw, lookup
 
-from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores
+from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores, neighbourhood
 from vicp.evaluation.reranking.shortlist import find_shortlist
 
 
@@ -101,3 +101,18 @@ def test_k_reciprocal_scores_refuses_settings_out_of_range(change):
     shortlist = find_shortlist(task, size=2)
     with pytest.raises(ValueError, match="expected 1 <= k2"):
         k_reciprocal_scores(task, shortlist, **change)
+
+
+@pytest.mark.parametrize(
+    ("photos", "leave_one_out", "expected"),
+    [
+        ([4, 4, 4], True, (3, 1)),
+        ([4, 4, 4], False, (4, 1)),
+        ([12, 12, 2], True, (11, 3)),
+        ([60, 60], False, (20, 6)),  # the paper's
+        ([1, 1, 1], True, (1, 1)),
+    ],
+)
+def test_as_many_neighbours_as_the_median_individual_has_photos(photos, leave_one_out, expected):
+    names = np.repeat([f"i{n}" for n in range(len(photos))], photos)
+    assert neighbourhood(names, leave_one_out=leave_one_out) == expected

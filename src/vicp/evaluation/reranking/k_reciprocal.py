@@ -32,14 +32,34 @@ from vicp.progress import Progress
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+MOST_NEIGHBOURS = 20  # k1 of the paper, whose galleries hold about as many photos of a person
+AVERAGED = 0.3  # k2 of the paper, as a share of k1
 _ROWS = 4096  # photos or pairs at a time
+
+
+def neighbourhood(gallery_identities: NDArray[np.generic], *, leave_one_out: bool) -> tuple[int, int]:
+    """Return k1 and k2 for a gallery of named photos: as many neighbours as a photo has others of its individual.
+
+    With more, the neighbours of every photo are mostly of other individuals; with fewer, right ones are left out.
+
+    >>> import numpy as np
+    >>> neighbourhood(np.repeat(["Ada", "Tom"], 4), leave_one_out=True)
+    (3, 1)
+
+    Args:
+        gallery_identities: Who each photo shows (G,); the median individual's photos count.
+        leave_one_out: Whether each of them is looked up among the others.
+    """
+    photos = int(np.median(np.unique(gallery_identities, return_counts=True)[1])) - leave_one_out
+    k1 = min(max(photos, 1), MOST_NEIGHBOURS)
+    return k1, max(1, round(AVERAGED * k1))
 
 
 def k_reciprocal_scores(
     task: RetrievalTask,
     shortlist: Shortlist,
     *,
-    k1: int = 20,
+    k1: int = MOST_NEIGHBOURS,
     k2: int = 6,
     weight: float = 0.3,
     block_size: int = BLOCK_SIZE,

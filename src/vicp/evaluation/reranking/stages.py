@@ -14,7 +14,7 @@ from vicp.adapt.prompt import Prompt
 from vicp.data.records import nearest
 from vicp.errors import ConfigError
 from vicp.evaluation.reranking.candidate_pairs import candidate_pairs
-from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores
+from vicp.evaluation.reranking.k_reciprocal import k_reciprocal_scores, neighbourhood
 from vicp.evaluation.reranking.local_scores import local_scores
 from vicp.evaluation.reranking.patch_scores import patch_scores
 from vicp.evaluation.reranking.rerank import reranked_retrieval
@@ -78,7 +78,9 @@ def rerank_task(
     task = loaded_task.embedded(embeddings)
     shortlist = find_shortlist(task, size=min(size, len(task.gallery)))
     if stage == "k-reciprocal":
-        return TaskResult(reranked_retrieval(task, shortlist, k_reciprocal_scores(task, shortlist)), np.zeros(0))
+        k1, k2 = neighbourhood(task.gallery_identities, leave_one_out=task.own_rows is not None)
+        by_neighbours = k_reciprocal_scores(task, shortlist, k1=k1, k2=k2)
+        return TaskResult(reranked_retrieval(task, shortlist, by_neighbours), np.zeros(0))
     pairs = candidate_pairs(shortlist, query_photos=loaded_task.query, gallery_photos=loaded_task.gallery)
     scores: NDArray[np.floating]
     if stage == "ot":
