@@ -82,6 +82,9 @@ def _generated_lines(facts: Mapping[str, Any]) -> list[str]:
         differences = ("generated_less_map", "generated_less_shuffled")
         cells += [cell(row[difference], signed=True) for difference in differences]
         lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    by_photos = [kind for kind in lead if kinds[kind]["generated_less_shuffled"]["low"] <= 0]
+    if by_photos:
+        lines += ["", f"On {_list(by_photos)} the tokens follow what the pairs' photos look like, and not the labels."]
     return [*lines, ""]
 
 

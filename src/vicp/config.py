@@ -164,6 +164,8 @@ class EpisodeConfig:
     """Pools of such photos, each of a few photos in many dresses; without photos there are none."""
     cluttered_pools: int = 0
     """Pools of drawn objects amid clutter, next to `num_silhouettes`: as likely as those, and as dressed photos."""
+    cluttered_share: float | None = None
+    """Share of rule episodes in those pools, another than that; half of them by the emblem alone, of all its kinds."""
     labelled_photos: str | None = None
     """A photo table with identities, whose episodes mix with the rule episodes."""
     labelled_share: float = 0.33

@@ -44,6 +44,12 @@ def test_amid_clutter_things_stand_at_the_corners_of_photos_with_the_same_values
     assert contrast(cluttered) > 2 * contrast(plain)
 
 
+def test_the_emblem_takes_all_of_its_values_where_they_are_asked_for() -> None:
+    silhouette = sample_silhouettes(1, seed=0, split="seen")[0]
+    pool = render_pool(silhouette, 256, values_per_factor=3, size=16, seed=1, clutter=True, all_emblems=True)
+    assert [len(torch.unique(pool.values[:, f])) for f in range(len(FACTORS))] == [3, 3, 3, 3, 8, 3]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_labels_follow_the_rule_and_identities_are_disjoint(pool: Pool, seed: int) -> None:
     drawn = episode(pool, all_rules(), seed)

@@ -159,6 +159,8 @@ def test_settings_that_make_no_sense(start: Path, tmp_path: Path, settings: dict
         ("episodes", {"photos_per_silhouette": 1}, r"episodes\.photos_per_silhouette is 1; expected at least 8"),
         ("episodes", {"natural_photos": "x.parquet"}, r"natural_photos is given, but episodes\.natural_pools is 0"),
         ("train", {"start": "folder", "method": "finetune"}, r"train\.start is of VICP, and train\.method is finetune"),
+        ("episodes", {"cluttered_share": 0.5}, r"cluttered_share is given, but episodes\.cluttered_pools is 0"),
+        ("episodes", {"cluttered_share": 1.0}, r"episodes\.cluttered_share is 1\.0; expected at most 0\.9"),
         ("episodes", {"photos": 5}, r"episodes\.photos is 5, of \d+ identities: too few for two photos of each"),
         ("episodes", {"identities": 1}, r"episodes\.identities is 1; expected at least 2"),
         ("episodes", {"validation_silhouettes": 0}, r"episodes\.validation_silhouettes is 0; expected at least 1"),

@@ -302,6 +302,21 @@ def test_contexts_have_varied_shares_of_same_pairs_and_validations_have_half(tmp
     assert [int(held_out_batches.same.sum()) for held_out_batches in exams] == [2] * 4
 
 
+def test_a_share_of_episodes_is_amid_clutter_half_of_them_by_the_emblem_alone(tmp_path: Path) -> None:
+    config = tiny_run(tmp_path)
+    amid = {"cluttered_pools": 2, "cluttered_share": 0.8, "values_per_factor": 4, "photos_per_silhouette": 256}
+    config = dataclasses.replace(config, episodes=dataclasses.replace(config.episodes, **amid))
+    training_data = make_training_data(config, initialize_model(config).backbone, num_pairs=4, shard=Shard())
+    drawn = [training_data.train.draw(config.episodes, 4, 0, step, "episode", 0) for step in range(200)]
+    cluttered = [episode for episode in drawn if episode.pool >= config.episodes.num_silhouettes]
+    assert len(cluttered) == pytest.approx(0.8 * 200, abs=20)
+    by_emblem = [episode for episode in cluttered if episode.rule.name == "emblem"]
+    assert len(by_emblem) == pytest.approx(len(cluttered) * (1 + 1 / 18) / 2, abs=25)
+    assert {episode.pool for episode in by_emblem} == {2, 3}
+    held_out = [training_data.held_out.draw(config.episodes, 4, 1, step) for step in range(20)]
+    assert {episode.pool for episode in held_out} == {0, 1}, "a plain one, and one amid clutter"
+
+
 def test_missing_backbone_and_photos_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"train\.backbone.*vicp pretrain"):
         train(tiny_run(tmp_path, backbone=str(tmp_path / "none")))

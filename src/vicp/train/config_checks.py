@@ -36,6 +36,7 @@ BOUNDS = (
     Range(0, ("train.identity_weight", "train.contrastive_weight", "train.smooth_ap_weight", "train.distil_weight")),
     Range(0, ("train.lora_layers", "model.metric_rank")),
     Range(0, ("episodes.validation_pairs", "episodes.labelled_share", "episodes.natural_pools")),
+    Range(0, ("episodes.cluttered_share",), included=False),
     Range(1, ("pretrain.batch_size", "pretrain.num_silhouettes")),
     Range(0, ("pretrain.teacher_steps", "pretrain.num_steps", "pretrain.photos_per_step", "pretrain.dressed_per_step")),
     Range(0, ("pretrain.learning_rate", "pretrain.weight_decay", "pretrain.views_weight", "pretrain.dressed_weight")),
@@ -50,7 +51,7 @@ MOST = {
     **dict.fromkeys(("train.rate_warmup", "episodes.hard_share", "episodes.labelled_share"), 1),
     **dict.fromkeys(("distill.visible_share", "distill.visible_until"), 1),
     "episodes.values_per_factor": NUM_VALUES,
-    "data.validation_share": 0.9,
+    **dict.fromkeys(("data.validation_share", "episodes.cluttered_share"), 0.9),
 }
 
 
@@ -81,8 +82,9 @@ def _out_of_range(config: RunConfig) -> Iterator[str]:
                 kind = ("finite and " if math.isinf(value) else "") + ("at least" if bound.included else "more than")
                 yield f"{key} is {value}; expected {kind} {bound.least:g}"
     for key, most in MOST.items():
-        if _value(config, key) > most:
-            yield f"{key} is {_value(config, key)}; expected at most {most:g}"
+        value = _value(config, key)
+        if value is not None and value > most:
+            yield f"{key} is {value}; expected at most {most:g}"
     if not config.episodes.same_shares or not all(0 <= share <= 1 for share in config.episodes.same_shares):
         yield f"episodes.same_shares is {list(config.episodes.same_shares)}; expected shares, such as [0.25, 0.5]"
     if not config.episodes.pairs or min(config.episodes.pairs) < 0:
@@ -117,6 +119,8 @@ def _contradictions(config: RunConfig) -> Iterator[str]:
         )
     if config.episodes.natural_photos is not None and config.episodes.natural_pools == 0:
         yield "episodes.natural_photos is given, but episodes.natural_pools is 0; set it to how many pools to dress"
+    if config.episodes.cluttered_share is not None and config.episodes.cluttered_pools == 0:
+        yield "episodes.cluttered_share is given, but episodes.cluttered_pools is 0; set it to how many pools to draw"
     if train.start is not None and train.method != "vicp":
         yield f"train.start is of VICP, and train.method is {train.method}; give train.backbone"
     if train.learns and train.method != "vicp":

@@ -81,6 +81,7 @@ OF_TRAINING = (
         (
             *_episodes("num_silhouettes", "photos_per_silhouette", "values_per_factor", "validation_silhouettes"),
             *_episodes("natural_photos", "natural_column", "natural_pools", "labelled_photos", "labelled_share"),
+            *_episodes("cluttered_pools", "cluttered_share"),
         ),
         "of rule episodes, and data.photos is given",
         lambda config: config.data.photos is not None,

@@ -59,16 +59,34 @@ class Episode:
 
 
 def render_pool(
-    silhouette: Tensor, num: int, *, values_per_factor: int, size: int, seed: int, clutter: bool = False
+    silhouette: Tensor,
+    num: int,
+    *,
+    values_per_factor: int,
+    size: int,
+    seed: int,
+    clutter: bool = False,
+    all_emblems: bool = False,
 ) -> Pool:
     """Return a pool that keeps a few values of each factor, so that combinations of two and three values recur.
 
     Amid clutter the emblem that counts is in the middle of the object; one more on it, and two near it, mean nothing.
+
+    Args:
+        silhouette: Of the objects (S,).
+        num: How many photos.
+        values_per_factor: How many of its eight values a factor takes.
+        size: Of a photo in pixels.
+        seed: Of everything that is drawn.
+        clutter: Whether objects are amid clutter.
+        all_emblems: Whether the emblem takes all of its values.
     """
     draw = generator(seed, "pool")
     kept = torch.stack([torch.randperm(NUM_VALUES, generator=draw)[:values_per_factor] for _ in FACTORS])
     chosen = torch.randint(values_per_factor, (num, len(FACTORS)), generator=draw)
     values = kept.T.gather(0, chosen)  # (n, 6)
+    if all_emblems:
+        values[:, EMBLEM] = torch.randint(NUM_VALUES, (num,), generator=draw)
     silhouettes = silhouette.expand(num, -1)
     if not clutter:
         return Pool(render(values, silhouettes, size=size, generator=draw), values)

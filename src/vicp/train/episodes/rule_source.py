@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vicp.config import EpisodeConfig
 from vicp.data.episodes.natural import NATURAL_FACTORS, composite_pool, natural_rules, read_photo_column
-from vicp.data.episodes.rules import Episode, Pool, render_pool, sample_episode
+from vicp.data.episodes.rules import EMBLEM, Episode, Pool, render_pool, sample_episode
 from vicp.data.images import normalise
 from vicp.data.procedural.world import RULE_SEED, Rule, Split, all_rules, sample_silhouettes, split_rules
 from vicp.data.seeds import derive_seed, generator
@@ -21,11 +21,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EpisodeKind:
-    """Pools of one kind, the rules in force there, and whether their factors are those of dressed photos."""
+    """Pools of one kind under some rules.
+
+    Attributes:
+        pools: Their indices.
+        rules: In force there.
+        natural: Whether their factors are those of dressed photos.
+        weight: How often the kind is drawn, relative to others.
+    """
 
     pools: range
     rules: tuple[Rule, ...]
     natural: bool = False
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,9 @@ class RuleSource:
     kinds: tuple[EpisodeKind, ...]
 
     def draw(self, settings: EpisodeConfig, num_pairs: int | None, *seed: int | str) -> Episode:
-        """Return an episode of a random pool under a random rule, by seed; kinds of pools are equally likely."""
+        """Return an episode of a random pool under a random rule, by seed."""
         draw = generator(*seed)
-        kind = self.kinds[int(torch.randint(len(self.kinds), (), generator=draw)) if len(self.kinds) > 1 else 0]
+        kind = self._kind(draw)
         return sample_episode(
             self.pools,
             kind.rules,
@@ -53,6 +61,14 @@ class RuleSource:
             same_share=settings.same_shares[derive_seed(*seed, "same share") % len(settings.same_shares)],
             draw=draw,
         )
+
+    def _kind(self, draw: torch.Generator) -> EpisodeKind:
+        weights = torch.tensor([kind.weight for kind in self.kinds])
+        if len(self.kinds) == 1:
+            return self.kinds[0]
+        if (weights == weights[0]).all():
+            return self.kinds[int(torch.randint(len(self.kinds), (), generator=draw))]
+        return self.kinds[int(torch.multinomial(weights, 1, generator=draw))]
 
     def pixels(self, pool: int, rows: Tensor) -> Tensor:
         """Return photos (n, 3, S, S) uint8."""
@@ -106,20 +122,32 @@ def make_rule_source(
             size=transform.size,
             seed=derive_seed(seed, split, index),
             clutter=index >= num,
+            all_emblems=index >= num and settings.cluttered_share is not None,
         )
         for index, silhouette in enumerate(silhouettes)
     ]
     seen, _ = split_rules(RULE_SEED)
     kinds = [EpisodeKind(range(num), seen)]
-    if num_cluttered:
-        kinds.append(EpisodeKind(range(num, len(pools)), seen))
+    cluttered = range(num, len(pools))
     if num_natural and settings.natural_photos is not None:
         first = len(pools)
         pools += _natural_pools(settings, split, num=num_natural, transform=transform, seed=seed)
         kinds.append(EpisodeKind(range(first, len(pools)), natural_rules(all_rules()), natural=True))
+    if num_cluttered:
+        kinds[1:1] = _cluttered_kinds(cluttered, seen, settings.cluttered_share, num_others=len(kinds))
     logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     tokens = [] if backbone is None else [encode(backbone, pool.images, transform) for pool in pools]
     return RuleSource(transform, pools, tokens, tuple(kinds))
+
+
+def _cluttered_kinds(
+    pools: range, rules: tuple[Rule, ...], share: float | None, *, num_others: int
+) -> list[EpisodeKind]:
+    """Return the pools amid clutter under every rule, and, where they have a share, as often by the emblem alone."""
+    if share is None:
+        return [EpisodeKind(pools, rules)]
+    weight = num_others * share / (1 - share) / 2
+    return [EpisodeKind(pools, rules, weight=weight), EpisodeKind(pools, (Rule((EMBLEM,)),), weight=weight)]
 
 
 def _natural_pools(

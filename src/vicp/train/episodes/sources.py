@@ -93,7 +93,8 @@ def make_training_data(config: RunConfig, backbone: Backbone, *, num_pairs: int 
         if episodes.labelled_photos is not None:
             labelled = _labelled(config, backbone, num_pairs, shard=shard)
             train, tables = MixedSource(train, labelled, episodes.labelled_share), (labelled.table,)
-        held_out = world("choice", choice, min(natural, choice))
+        amid_clutter = 0 if episodes.cluttered_share is None else choice
+        held_out = world("choice", choice, min(natural, choice), amid_clutter)
         return TrainingData(train, held_out, num_photos=0, num_identities=0, tables=tables)
     table, other = split_photos(config.data, size=transform.size, seed=config.seed)
     validation_pairs = None if num_pairs is None else episodes.validation_pairs
