@@ -165,7 +165,8 @@ class EpisodeConfig:
     cluttered_pools: int = 0
     """Pools of drawn objects amid clutter, next to `num_silhouettes`: as likely as those, and as dressed photos."""
     cluttered_share: float | None = None
-    """Share of rule episodes in those pools, another than that; half of them by the emblem alone, of all its kinds."""
+    """Share of rule episodes in those pools, another than that; half of them by the emblem alone, the others by at most
+    two factors."""
     labelled_photos: str | None = None
     """A photo table with identities, whose episodes mix with the rule episodes."""
     labelled_share: float = 0.33

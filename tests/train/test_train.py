@@ -311,8 +311,9 @@ def test_a_share_of_episodes_is_amid_clutter_half_of_them_by_the_emblem_alone(tm
     cluttered = [episode for episode in drawn if episode.pool >= config.episodes.num_silhouettes]
     assert len(cluttered) == pytest.approx(0.8 * 200, abs=20)
     by_emblem = [episode for episode in cluttered if episode.rule.name == "emblem"]
-    assert len(by_emblem) == pytest.approx(len(cluttered) * (1 + 1 / 18) / 2, abs=25)
+    assert len(by_emblem) == pytest.approx(len(cluttered) * (1 + 1 / 12) / 2, abs=25)
     assert {episode.pool for episode in by_emblem} == {2, 3}
+    assert max(len(episode.rule.factors) for episode in cluttered) == 2
     held_out = [training_data.held_out.draw(config.episodes, 4, 1, step) for step in range(20)]
     assert {episode.pool for episode in held_out} == {0, 1}, "a plain one, and one amid clutter"
 

@@ -143,11 +143,15 @@ def make_rule_source(
 def _cluttered_kinds(
     pools: range, rules: tuple[Rule, ...], share: float | None, *, num_others: int
 ) -> list[EpisodeKind]:
-    """Return the pools amid clutter under every rule, and, where they have a share, as often by the emblem alone."""
+    """Return the pools amid clutter under every rule; with a share, as often by the emblem alone as by other rules.
+
+    Eight emblems make so many individuals that rules of three factors leave them too few photos each.
+    """
     if share is None:
         return [EpisodeKind(pools, rules)]
     weight = num_others * share / (1 - share) / 2
-    return [EpisodeKind(pools, rules, weight=weight), EpisodeKind(pools, (Rule((EMBLEM,)),), weight=weight)]
+    few = tuple(rule for rule in rules if len(rule.factors) < 3)
+    return [EpisodeKind(pools, few, weight=weight), EpisodeKind(pools, (Rule((EMBLEM,)),), weight=weight)]
 
 
 def _natural_pools(
