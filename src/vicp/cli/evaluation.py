@@ -42,7 +42,8 @@ AdaptationsOption = Annotated[
     typer.Option(help="Ways to use the pairs, with commas between.", show_default="all but tuned and finetuned"),
 ]
 RerankOption = Annotated[
-    str | None, typer.Option(help="Second stages, with commas between: k-reciprocal, patches; for research: ot, verifier.")
+    str | None,
+    typer.Option(help="Second stages, comma-separated: k-reciprocal, patches; for research: ot, verifier."),
 ]
 ShortlistOption = Annotated[int, typer.Option(help="How many photos a second stage re-orders, at least 2.")]
 ShareOption = Annotated[float, typer.Option(help="Share of the individuals to teach from, 0.01 to 0.99.")]
