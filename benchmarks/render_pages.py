@@ -52,6 +52,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "sets": sets.page,
     "training": training_speed_page,
     "when-prompts-pay": when_prompts_pay_page,
+    "when-prompts-pay-cluttered": when_prompts_pay_page,
     "when-prompts-pay-mini": when_prompts_pay_page,
 }
 
