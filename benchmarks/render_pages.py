@@ -26,6 +26,7 @@ from benchmarks.sets import demo
 from benchmarks.sets import run as sets
 from benchmarks.speed.page import page as speed_page
 from benchmarks.training_speed.page import page as training_speed_page
+from benchmarks.walks import run as walks
 from benchmarks.when_prompts_pay.page import page as when_prompts_pay_page
 
 PAGES: dict[str, Callable[[Any], str]] = {
@@ -51,6 +52,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "service": service_page,
     "sets": sets.page,
     "training": training_speed_page,
+    "walks": walks.page,
     "when-prompts-pay": when_prompts_pay_page,
     "when-prompts-pay-cluttered": when_prompts_pay_page,
     "when-prompts-pay-mini": when_prompts_pay_page,

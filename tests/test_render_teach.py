@@ -34,8 +34,14 @@ def test_lines_for_people() -> None:
         "Of pairs whose label it had not seen, the model got 88 % right (always the same",
         "  answer: 62 %).",
         "Chose nothing, as asked (0.50 of held-out comparisons right).",
+        "Look again at a label that the other pairs contradict: a.jpg and b.jpg (same).",
         "Wrote cat.prompt.",
     ]
+    pairs = tuple(SuspectPair(f"{number}.jpg", "b.jpg", number > 0) for number in range(7))
+    said = " ".join(" ".join(teach_lines(replace(result(), suspects=pairs), Path("cat.prompt"))).split())
+    assert "Look again at labels that the other pairs contradict: 0.jpg and b.jpg (different); 1.jpg" in said
+    assert "4.jpg and b.jpg (same); and 2 more." in said
+    assert "Look again" not in " ".join(teach_lines(replace(result(), suspects=()), Path("cat.prompt")))
 
 
 def test_bursts_are_said() -> None:

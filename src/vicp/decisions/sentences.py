@@ -7,7 +7,7 @@ from vicp.decisions.outcome import Basis, ErrorTargets, InsufficientPairs
 Range = tuple[float, float]
 
 _HARDLY_MOVED = 0.1  # P(new) by less than this from what it was before the photo, ...
-_FAINT = 0.25  # ... and everybody known less likely than this: the photo tells little
+_FAINT = 0.1  # ... and everybody known less likely than this: the photo tells little
 
 
 def percent(probability: float) -> str:

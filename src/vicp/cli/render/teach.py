@@ -1,5 +1,6 @@
 """The result of `vicp teach`, as JSON and as lines for people."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from vicp.phrases import counted
 
 if TYPE_CHECKING:
     from vicp.adapt.prompt import Usefulness
-    from vicp.adapt.teach import TeachResult
+    from vicp.adapt.teach import SuspectPair, TeachResult
 
+_MOST_SUSPECTS = 5
 UNUSABLE, USABLE = 0.3, 0.7  # rank-1 below which a prompt is of no use, and from which its first answer may be used
 
 
@@ -64,6 +66,7 @@ def teach_lines(result: "TeachResult", target: Path) -> list[str]:
         sentences.append(f"{reason[0].upper()}{reason[1:]}.")
     if result.prompt.usefulness is not None:
         sentences.append(usefulness_sentence(result.prompt.usefulness))
+    sentences += _suspect_sentences(result.suspects)
     lines = [line for sentence in sentences for line in wrapped(sentence)]
     return [*lines, f"Wrote {target}."]
 
@@ -81,6 +84,16 @@ def _moment_sentences(result: "TeachResult") -> list[str]:
         moments = counted(result.moments, "moment")
         return [f"The {result.photos} photos are of {moments}: of each burst, one photo is evidence."]
     return []
+
+
+def _suspect_sentences(suspects: "Sequence[SuspectPair]") -> list[str]:
+    """Return the pairs whose labels the others contradict; results/mislabels.md has how many of them are wrong."""
+    if not suspects:
+        return []
+    shown = [f"{pair.left} and {pair.right} ({'same' if pair.same else 'different'})" for pair in suspects]
+    more = f"; and {len(shown) - _MOST_SUSPECTS} more" if len(shown) > _MOST_SUSPECTS else ""
+    whose = "a label that the other pairs contradict" if len(shown) == 1 else "labels that the other pairs contradict"
+    return [f"Look again at {whose}: {'; '.join(shown[:_MOST_SUSPECTS])}{more}."]
 
 
 def usefulness_sentence(use: "Usefulness") -> str:

@@ -137,5 +137,6 @@ def _summary(result: "TeachResult") -> str:
     if result.prompt.choice is not None:
         sentences.append(result.prompt.choice.reason)
     if result.suspects:
-        sentences.append(f"{counted(len(result.suspects), 'label')} look wrong: see Review.")
+        look = "looks" if len(result.suspects) == 1 else "look"
+        sentences.append(f"{counted(len(result.suspects), 'label')} {look} wrong: see Review.")
     return " ".join(sentences)

@@ -1,0 +1,1 @@
+"""What people get who teach their own photos: results/walks.md."""
