@@ -32,6 +32,14 @@ def test_every_screen_has_its_address(client: TestClient, screen: str) -> None:
     assert client.get(f"/g/new/{screen}", headers=PAGE).status_code == (200 if screen == "add" else 404)
 
 
+def test_an_empty_gallery_says_what_to_do(client: TestClient) -> None:
+    client.post("/g/new/add")
+    for screen in ("ask", "review", "individuals", "teach"):
+        page = client.get(f"/g/new/{screen}", headers=PAGE).text
+        assert "No photos are in this gallery yet." in page
+        assert '<a class="button primary" href="/g/new/add">Add photos…</a>' in page
+
+
 def test_the_start_page_says_what_waits(client: TestClient, herd: Path) -> None:
     Gallery.open(herd).assign({"blue": [keys(herd, "red")[0]]})
     assert 'hx-get="/g/herd/review/waiting"' in client.get("/", headers=PAGE).text

@@ -3,13 +3,17 @@
 import asyncio
 import hashlib
 import threading
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from vicp.gallery.stats import CategoryStats, GalleryStats
 from vicp.service.jobs.jobs import CancelledError, Job, Jobs
+from vicp.service.jobs.teaching import untaught_pairs
 from vicp.service.jobs.workers import Worker
+from vicp.service.page.start import next_step
 from vicp.service.problems import BusyError, ProblemError
 from vicp.service.uploads import safe_path
 
@@ -91,3 +95,37 @@ def test_names_cannot_leave_their_folder(name: str, path: str) -> None:
 def test_long_names_fit_a_disk() -> None:
     assert len(safe_path("é" * 400 + ".jpeg").name.encode()) <= 125
     assert safe_path("é" * 400 + ".jpeg").suffix == ".jpeg"
+
+
+@pytest.mark.parametrize(
+    ("identities", "method", "pairs", "place"),
+    [
+        (0, "no prompt", 0, "review?kind=groups"),
+        (4, "no prompt", 3, "review"),
+        (4, "no prompt", 16, "teach"),
+        (4, "generated", 16, None),
+    ],
+)
+def test_the_start_page_says_what_helps_most(identities: int, method: str, pairs: int, place: str | None) -> None:
+    category = CategoryStats("cat", 20, identities, 20, 20, method, "space")
+    step = next_step(GalleryStats("herd", (category,), pairs, 2, None, "mini"))
+    assert (None if step is None else step["place"]) == place
+
+
+def test_the_count_of_missing_pairs_goes_down_with_labels() -> None:
+    """A pair counts that is different, told since the teaching, and of photos that are in no pair before."""
+    taught = datetime(2026, 1, 2, tzinfo=UTC)
+    pairs = [
+        {"left": left, "right": right, "same": same, "at": datetime(2026, 1, day, tzinfo=UTC)}
+        for day, left, right, same in (
+            (1, "a", "b", False),  # taught already
+            (3, "c", "d", False),
+            (3, "e", "f", None),
+            (4, "d", "g", False),  # d is in a pair
+            (5, "h", "i", True),
+            (6, "j", "k", False),
+            (7, "a", "l", False),  # a is in a pair
+        )
+    ]
+    assert untaught_pairs(pairs, taught) == 2
+    assert untaught_pairs(pairs, None) == 3

@@ -62,7 +62,9 @@ def lessons(gallery: ServedGallery, snapshot: Snapshot) -> list[dict[str, Any]]:
                 "individuals": int(named["identity"].nunique()),
                 "twice": int((named["identity"].value_counts() > 1).sum()),
                 "taught": None if prompt is None else _taught(category),
-                "missing": _missing(snapshot, category, _untaught(own, None if prompt is None else taught_at[name])),
+                "missing": _missing(
+                    snapshot, category, untaught_pairs(own, None if prompt is None else taught_at[name])
+                ),
             }
         )
     return found
@@ -91,7 +93,7 @@ def _taught(category: GalleryCategory) -> dict[str, Any]:
     }
 
 
-def _untaught(pairs: Sequence[Mapping[str, Any]], taught_at: datetime | None) -> int:
+def untaught_pairs(pairs: Sequence[Mapping[str, Any]], taught_at: datetime | None) -> int:
     """Return how many different-pairs, of photos that are in no pair before, were labelled since the teaching."""
     labelled = sorted((row for row in pairs if row["same"] is not None), key=lambda row: row["at"])
     in_pairs: set[str] = set()

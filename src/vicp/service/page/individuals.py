@@ -37,10 +37,8 @@ def individuals(
     frame = served.frame(snapshot)
     named = frame[frame["identity"].notna() & chosen.fits(frame)]
     named = named[named["identity"].str.contains(q, case=False, regex=False)]
-    tiles = [
-        {"category": group[0], "name": group[1], "photos": len(rows), "key": rows["key"].iloc[0]}
-        for group, rows in named.groupby(["category", "identity"], sort=True)
-    ]
+    grouped = named.groupby(["category", "identity"], sort=True)["key"].agg(["size", "first"]).reset_index()
+    grouped.columns = ["category", "name", "photos", "key"]
     others = {
         "unnamed": int((frame["identity"].isna() & ~frame["aside"]).sum()),
         "aside": int(frame["aside"].sum()),
@@ -49,9 +47,9 @@ def individuals(
         request,
         "individuals.html",
         gallery=served,
-        tiles=tiles[first : first + _TILES],
-        total=len(tiles),
-        following=first + _TILES if len(tiles) > first + _TILES else None,
+        tiles=grouped.iloc[first : first + _TILES].to_dict("records"),
+        total=len(grouped),
+        following=first + _TILES if len(grouped) > first + _TILES else None,
         others=others,
         q=q,
         chosen=chosen,

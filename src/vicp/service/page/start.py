@@ -113,11 +113,11 @@ def _entry(service: Service, gallery: "ServedGallery") -> dict[str, Any]:
     entry["fault"], entry["step"] = gallery.fault, None
     if not entry["fault"] and gallery.exists:
         entry["stats"] = gallery.stats(gallery.snapshot)
-        entry["step"] = _next_step(entry["stats"])
+        entry["step"] = next_step(entry["stats"])
     return entry
 
 
-def _next_step(stats: "GalleryStats") -> dict[str, str] | None:
+def next_step(stats: "GalleryStats") -> dict[str, str] | None:
     """Return what helps most to do next with a gallery that has photos: why, where, and what it is called."""
     if stats.categories and not any(each.identities for each in stats.categories):
         return {"why": "nobody has a name yet.", "place": "review?kind=groups", "name": "Name photos"}
