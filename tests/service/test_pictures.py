@@ -47,6 +47,8 @@ def test_the_pictures_show_what_the_page_says_of_them(page: Any, tmp_path: Path)
         path.write_bytes(questions.photo_bytes(number))
     page.set_input_files("[name=photo] >> nth=0", files)
     page.click("#ask button.primary")
+    page.wait_for_url("**/ask/2*")
+    page.locator(".answer").nth(len(ASKED) - 1).wait_for()
     page.locator("#cards progress").wait_for(state="detached")
     page.reload()
     for words in ("Almost certainly Dora", "somebody new"):
