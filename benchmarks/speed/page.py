@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks.speed.stages import stage_lines
+
 ENGINES = ("transformers", "torch", "onnx", "openvino")
 LIBRARIES = ("torch", "onnxruntime", "openvino")
 GOALS = {"verify": "≤ 1.2 s, ≥ 6× less CPU, ≤ 250 MB", "identify": "≤ 1.5 s, ≥ 5× less CPU, ≤ 250 MB"}
@@ -19,6 +21,8 @@ def page(facts: dict[str, Any]) -> str:
         lines += ["", *_int8(facts["int8"])]
     if "growth" in machines:
         lines += ["", *_growth(facts["growth"])]
+    if "stages" in machines:
+        lines += ["", *stage_lines(facts["stages"], facts["gallery"])]
     if "install" in machines:
         lines += ["", _installs(**facts["install"])]
     for size, methods in facts["gallery"].items():
@@ -110,11 +114,13 @@ def _growth(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _installs(without_torch: dict[str, float], full: dict[str, float]) -> str:
+def _installs(without_torch: dict[str, Any], full: dict[str, Any]) -> str:
+    room = ", ".join(f"{name} {size:.0f}" for name, size in without_torch.get("largest", {}).items())
     return (
         f"Installed without PyTorch and transformers, which exported models do not need: {without_torch['mb']:.0f} MB "
         f"in {without_torch['cpu']:.0f} s of CPU; with everything {full['mb']:.0f} MB in {full['cpu']:.0f} s "
-        f"({100 * without_torch['cpu'] / full['cpu']:.0f} % of the time)."
+        f"({100 * without_torch['cpu'] / full['cpu']:.0f} % of the time). Goals: ≤ 400 MB, ≤ 30 %."
+        + (f" What takes the room without PyTorch, in MB: {room}." if room else "")
     )
 
 

@@ -1,6 +1,6 @@
 """What everyday commands cost from a cold start, by engine, with embedding and installing: results/speed.md, .json.
 
-    python -m benchmarks.speed.run [--model distilled] [--rounds 3] [--parts commands embed int8 growth install]
+    python -m benchmarks.speed.run [--model distilled] [--rounds 3] [--parts commands embed int8 growth stages install]
 
 A command is a process of its own, its wall and CPU seconds and its memory those that the system counts. Engines take
 turns on the same photos. Photos per CPU second stand beside each other, since a busy machine stretches the wall clock.
@@ -31,10 +31,11 @@ from benchmarks.speed.growth import measure_growth
 from benchmarks.speed.install import measure_installs
 from benchmarks.speed.int8 import measure_int8
 from benchmarks.speed.page import page
+from benchmarks.speed.stages import measure_stages
 from vicp.runtime.opening import open_encoder
 from vicp.runtime.photo_encoder import PhotoEncoder
 
-PARTS = ("commands", "embed", "int8", "growth", "install")
+PARTS = ("commands", "embed", "int8", "growth", "stages", "install")
 ENGINES = ("onnx", "torch")
 PHOTOS_EACH = 5  # of an individual that `identify` knows
 LARGE = (2016, 1512)  # 3 megapixels, what a phone sends by mail
@@ -64,6 +65,7 @@ def main() -> None:
             "embed": lambda: embed(options.model, folder, options.rounds),
             "int8": lambda: {"int8": {options.model: measure_int8(options.model, options.sets, options.rounds)}},
             "growth": lambda: {"growth": measure_growth(options.model, options.growth_photos, folder / "growth")},
+            "stages": lambda: {"stages": measure_stages(options.model, folder / "large")},
             "install": lambda: {"install": measure_installs()},
         }
         for part in options.parts:
@@ -165,10 +167,14 @@ def vicp(*arguments: object, environment: dict[str, str] | None = None) -> dict[
 def searches(study: Path) -> dict[str, Any]:
     """What the study of galleries has measured, by size and method."""
     found = json.loads(study.read_text(encoding="utf-8"))
-    names = ("ms1", "ms100", "numpy_ms1", "numpy_ms100", "recall1", "peak_mb", "disk_mb")
+    names = ("ms1", "ms100", "numpy_ms1", "numpy_ms100", "recall1", "peak_mb", "disk_mb", "rows_per_second")
+    seconds = {"open_s": "open_seconds", "index_s": "index_seconds"}
     return {
         size: {
-            method: {**{name: row[name] for name in names if name in row}, "open_s": row["open_seconds"]}
+            method: {
+                **{name: row[name] for name in names if name in row},
+                **{name: row[theirs] for name, theirs in seconds.items() if theirs in row},
+            }
             for method, row in found[size].items()
         }
         for size in found

@@ -44,7 +44,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--checkpoint small --kinds emblem --train 4 --test 4 --token-steps 2 --map-steps 2 --pairs 4 --runs kept",
             "# Prompts that an LLM emits",
         ),
-        ("speed.run", "--rounds 1 --photos 2 --known 40 --parts commands --runs costs", "| `vicp verify` | onnx | "),
+        (
+            "speed.run",
+            "--rounds 1 --photos 2 --known 40 --parts commands stages --runs costs",
+            "| `vicp verify` | onnx | ",
+        ),
         ("sets.run", "pots.parquet --methods small --support-draws 1", "| small | null | "),
     ],
 )
