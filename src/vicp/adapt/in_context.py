@@ -16,7 +16,7 @@ from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 
 NUM_FOLDS = 4
-SUSPECT = 0.1  # pairs whose given label has a lower probability may be mislabelled
+SUSPECT = 0.05  # pairs whose given label has a lower probability may be mislabelled: results/mislabels.md
 SIGNIFICANCE = 0.05  # share of uninformative contexts whose labels pass for predictable
 
 
