@@ -114,7 +114,6 @@ TOOLS = {
     "addaxai": ("relative_path,label,identity", "CAM1/a/0.jpg,animal,F12"),
     "petface": ("filename,label", "CAM1/a/0.jpg,F12"),
     "fastai": ("fname,label,is_valid", "CAM1/a/0.jpg,F12,True"),
-    "a camera's own date": ("path,identity,date", "CAM1/a/0.jpg,F12,2024:05:01 10:00:00"),
     "wildlife": ("image_id,path,identity,orientation", "1,CAM1/a/0.jpg,F12,Left"),
 }
 

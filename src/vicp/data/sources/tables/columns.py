@@ -271,7 +271,8 @@ def _side(value: object) -> object:
 def _dates(frame: pd.DataFrame, dates: pd.Series, by_key: Mapping[str, str], read_from: dict[str, str]) -> pd.Series:
     """Return dates, with the time of a column of its own, and a camera's own format as ISO 8601."""
     theirs = read_from.get("date", "date")
-    dates = dates.map(lambda value: _EXIF_DATE.sub(r"\1-\2-\3\4", value) if isinstance(value, str) else value)
+    if re.sub(r"[\W_]+", "", theirs).casefold() in ("datetimeoriginal", "createdate", "dateoriginal"):
+        return dates.map(lambda value: _EXIF_DATE.sub(r"\1-\2-\3\4", value) if isinstance(value, str) else value)
     time = by_key.get("time")
     if theirs.casefold() == "date" and time is not None and _are_times(frame[time]) and _are_days(dates):
         read_from["date"] = f"{theirs} and {time}"
