@@ -118,6 +118,6 @@ def test_the_command(gallery: Gallery) -> None:
     assert facts["undo_depth"] == 1
     assert facts["megabytes"] == pytest.approx(facts["megabytes_before"], rel=0.5)
     by_default = CliRunner().invoke(app, ["gallery", "compact", gallery.uri])
-    assert f"{compaction.UNDO_DEPTH} changes can be undone at most" in " ".join(by_default.output.split())
+    assert f"{compaction.UNDO_DEPTH:,} changes can be undone at most" in " ".join(by_default.output.split())
     with pytest.raises(ConfigError, match="expected 0 or more"):
         gallery.compact(undo_depth=-1)
