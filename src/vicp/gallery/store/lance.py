@@ -33,12 +33,16 @@ def lance_errors(uri: str, task: str) -> Iterator[None]:
         raise GalleryError(f"{uri}: {_reason(str(error), task)}") from error
 
 
+INDEX_BYTES = 2**29  # kept in memory of indices: one over a million photos is 100 MB
+METADATA_BYTES = 2**25  # of versions; LanceDB's own gigabyte fills while a service writes one label after another
+
+
 def connect(uri: str) -> Any:
     """Return the database at a place; LanceDB takes a second to import, and only stored galleries need it."""
     os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
     import lancedb
 
-    return lancedb.connect(uri)
+    return lancedb.connect(uri, session=lancedb.Session(INDEX_BYTES, METADATA_BYTES))
 
 
 def all_tables(database: Any) -> list[str]:
