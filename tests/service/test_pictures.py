@@ -16,7 +16,12 @@ import vicp
 from tests.service.story import ROOT, Server, chromium, needs_browser, open_page
 from vicp.data.minifigures import CATEGORY, open_minifigures
 
-pytestmark = needs_browser
+pytestmark = [
+    needs_browser,
+    pytest.mark.skipif(
+        "VICP_PICTURES" not in os.environ, reason="`make pictures` takes them; test_browser has the story"
+    ),
+]
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH, HEIGHT = 1280, 720
 SHOWN = """(main) => Promise.all([...main.querySelectorAll("img")]
