@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from vicp.service.jobs.jobs import Job
 from vicp.service.jobs.workers import Worker
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
-from vicp.service.uploads import KEPT_DAYS, Upload
+from vicp.service.uploads import KEPT_DAYS, Upload, dated_name, is_dated_name
 
 _CHUNK = 4  # answers that are made at a time
 EVERY_PHOTO = ChosenPhotos()
@@ -40,7 +39,7 @@ class Question:
     @classmethod
     def new(cls, gallery: ServedGallery) -> "Question":
         """Return a question without photos yet."""
-        question = cls(_folder(gallery) / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}")
+        question = cls(_folder(gallery) / dated_name())
         (question.folder / "photos").mkdir(parents=True)
         return question
 
@@ -52,7 +51,7 @@ class Question:
             ProblemError: There is none.
         """
         question = cls(_folder(gallery) / name)
-        if not name.replace("-", "").isalnum() or not (question.folder / "question.json").is_file():
+        if not is_dated_name(name) or not (question.folder / "question.json").is_file():
             raise ProblemError(404, f"no question {name[:40]!r}: questions are kept for {KEPT_DAYS} days")
         return question
 

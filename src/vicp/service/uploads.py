@@ -1,7 +1,9 @@
 """Receive photos: streamed to disk as they arrive, with limits, under names that cannot leave their folder."""
 
 import re
+import time
 import unicodedata
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -88,6 +90,16 @@ async def receive_form(request: Request, folder: Path, limits: Limits) -> Receiv
         reader.discard()
         raise
     return reader.form
+
+
+def dated_name() -> str:
+    """Return a new name for a folder of photos that are kept, which sorts by when it was made."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+
+
+def is_dated_name(name: str) -> bool:
+    """Return whether a name from a request can be one of these, and so leads out of no folder."""
+    return name.replace("-", "").isalnum()
 
 
 def safe_path(name: str) -> PurePosixPath:

@@ -21,11 +21,9 @@ from vicp.gallery.search.nearest import (
     exact_nearest,
     named_photos,
 )
-from vicp.gallery.store.lance import Hits, query_index
+from vicp.gallery.store.lance import QUERIES_PER_CALL, Hits, query_index
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.gallery.store.tables import OPTIONAL_FACTS, PHOTOS, SET_ASIDE
-
-BATCH = 64  # queries that an index is searched for together: their hits and the facts of these are in memory
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ class IndexedNearest:
         """Yield the `top` nearest individuals of each query (B, D), by photos that do not show its other side."""
         every = np.full(len(query), -1, dtype=np.int64) if sides is None else sides
         counts = np.bincount(self.owners, minlength=len(self.names))
-        for start in range(0, len(query), BATCH):
-            part = slice(start, start + BATCH)
+        for start in range(0, len(query), QUERIES_PER_CALL):
+            part = slice(start, start + QUERIES_PER_CALL)
             yield from self._search_batch(query[part], top, every[part], counts)
 
     def search_together(self, query: Floats, weights: Floats, top: int, side: int) -> SearchResult:

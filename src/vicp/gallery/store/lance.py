@@ -18,6 +18,8 @@ _ENDING = ".lance"  # of the folder of a table
 INDEXED_COLUMN = "embedding"
 ROWS_PER_CELL = 4096  # of the inverted file
 QUERIES_PER_CALL = 64  # of an index: what they find is in memory together
+_INDEX_BYTES = 2**29  # kept in memory of indices: one over a million photos is 100 MB
+_METADATA_BYTES = 2**25  # of versions; LanceDB's own gigabyte fills while a service writes one label after another
 _NO_VERSION_IS_OLDER = timedelta(days=36500)
 
 _SYSTEM_ERROR = re.compile(r"(No space left on device|Read-only file system|Permission denied|Disk quota exceeded)")
@@ -33,16 +35,12 @@ def lance_errors(uri: str, task: str) -> Iterator[None]:
         raise GalleryError(f"{uri}: {_reason(str(error), task)}") from error
 
 
-INDEX_BYTES = 2**29  # kept in memory of indices: one over a million photos is 100 MB
-METADATA_BYTES = 2**25  # of versions; LanceDB's own gigabyte fills while a service writes one label after another
-
-
 def connect(uri: str) -> Any:
     """Return the database at a place; LanceDB takes a second to import, and only stored galleries need it."""
     os.environ.setdefault("LANCEDB_LOG", "error")  # read when lancedb is imported; it would warn of every new table
     import lancedb
 
-    return lancedb.connect(uri, session=lancedb.Session(INDEX_BYTES, METADATA_BYTES))
+    return lancedb.connect(uri, session=lancedb.Session(_INDEX_BYTES, _METADATA_BYTES))
 
 
 def all_tables(database: Any) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,7 +26,7 @@ from vicp.service.jobs.jobs import CancelledError, Job
 from vicp.service.problems import ProblemError
 from vicp.service.served_gallery import ServedGallery
 from vicp.service.service import Service
-from vicp.service.uploads import KEPT_DAYS, ReceivedForm
+from vicp.service.uploads import KEPT_DAYS, ReceivedForm, dated_name, is_dated_name
 
 _READY = "ready.json"
 _FACTS = ("viewpoint", "camera")
@@ -47,7 +46,7 @@ class Addition:
     @classmethod
     def new(cls, gallery: ServedGallery) -> "Addition":
         """Return one without photos yet."""
-        addition = cls(_place(gallery) / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}")
+        addition = cls(_place(gallery) / dated_name())
         addition.photos.mkdir(parents=True)
         return addition
 
@@ -59,7 +58,7 @@ class Addition:
             ProblemError: There is none.
         """
         addition = cls(_place(gallery) / name)
-        if not name.replace("-", "").isalnum() or not addition.photos.is_dir():
+        if not is_dated_name(name) or not addition.photos.is_dir():
             raise ProblemError(404, f"no photos are being sent as {name[:40]!r}: begin again")
         return addition
 

@@ -63,9 +63,9 @@ class RuleSource:
         )
 
     def _kind(self, draw: torch.Generator) -> EpisodeKind:
-        weights = torch.tensor([kind.weight for kind in self.kinds])
         if len(self.kinds) == 1:
             return self.kinds[0]
+        weights = torch.tensor([kind.weight for kind in self.kinds])
         if (weights == weights[0]).all():
             return self.kinds[int(torch.randint(len(self.kinds), (), generator=draw))]
         return self.kinds[int(torch.multinomial(weights, 1, generator=draw))]
@@ -128,13 +128,14 @@ def make_rule_source(
     ]
     seen, _ = split_rules(RULE_SEED)
     kinds = [EpisodeKind(range(num), seen)]
-    cluttered = range(num, len(pools))
-    if num_natural and settings.natural_photos is not None:
+    with_natural = num_natural > 0 and settings.natural_photos is not None
+    if num_cluttered:
+        share, num_others = settings.cluttered_share, 1 + with_natural
+        kinds += _cluttered_kinds(range(num, len(pools)), seen, share, num_others=num_others)
+    if with_natural:
         first = len(pools)
         pools += _natural_pools(settings, split, num=num_natural, transform=transform, seed=seed)
         kinds.append(EpisodeKind(range(first, len(pools)), natural_rules(all_rules()), natural=True))
-    if num_cluttered:
-        kinds[1:1] = _cluttered_kinds(cluttered, seen, settings.cluttered_share, num_others=len(kinds))
     logger.info("%s world: %d pools of %d photos", split, len(pools), settings.photos_per_silhouette)
     tokens = [] if backbone is None else [encode(backbone, pool.images, transform) for pool in pools]
     return RuleSource(transform, pools, tokens, tuple(kinds))
