@@ -1,5 +1,6 @@
 """Config to model: parts from a folder or from sizes, and messages that name the key."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def test_the_seed_decides_the_weights_and_nothing_else() -> None:
     assert one.fingerprint == same.fingerprint != other.fingerprint
     for name, tensor in alone.state_dict().items():
         assert torch.equal(tensor, one.backbone.state_dict()[name])
+
+
+def test_models_that_threads_build_at_once_are_equal() -> None:
+    """A service opens its model while a request builds another; both draw from one global random state."""
+    with ThreadPoolExecutor(4) as pool:
+        made = {model.fingerprint for model in pool.map(lambda _: build_model(TINY), range(12))}
+    assert made == {build_model(TINY).fingerprint}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import torch
-
 from vicp.config import ModelConfig, PartConfig, SetTransformerConfig
 from vicp.errors import ConfigError
 from vicp.model.additions.comparison import Comparison
@@ -15,6 +13,7 @@ from vicp.model.additions.set_transformer import SetTransformer
 from vicp.model.backbone import Backbone, InputTokens
 from vicp.model.heads import MetricHead, Verifier, VisualHead
 from vicp.model.loading.pretrained import label_ids, language_model, qformer, vision_model
+from vicp.model.loading.seeding import seeded
 from vicp.model.qformer import QFormer
 from vicp.model.reasoner import Reasoner
 from vicp.model.vicp import VICP
@@ -117,8 +116,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
             "model.random_reasoner: model.generator is set_transformer, so there is no LLM to be random; "
             "leave one of the two at its default"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         backbone = Backbone(vision_model(config.backbone), pooling=config.pooling)
         reasoner = _reasoner(config)
         return VICP(
@@ -153,8 +151,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> VICP:
 
 def vision_backbone(config: ModelConfig, *, seed: int = 0) -> Backbone:
     """Return the backbone alone, as `build_model` makes it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return Backbone(vision_model(config.backbone), pooling=config.pooling)
 
 

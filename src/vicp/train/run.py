@@ -21,6 +21,7 @@ from vicp.data.training_identities import TrainingIdentities
 from vicp.errors import ConfigError
 from vicp.losses.objective import LossTerms
 from vicp.model.loading.precision import autocast, choose_precision
+from vicp.model.loading.seeding import seeded
 from vicp.train.config_checks import check_settings
 from vicp.train.distributed import check_sharding, shard_llm
 from vicp.train.episodes.batch import Batch, Shard
@@ -95,8 +96,7 @@ class Run:
             schedule=settings.schedule,
             warmup=settings.rate_warmup,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(self.config.seed, "dropout", step))
+        with seeded(derive_seed(self.config.seed, "dropout", step)):
             terms = [self._backward(batch, last=batch is batches[-1], share=1 / len(batches)) for batch in batches]
         losses = _means(terms)
         norm = float(nn.utils.clip_grad_norm_(method.module.parameters(), settings.clip_norm))

@@ -22,6 +22,7 @@ from vicp.model.build import vision_backbone
 from vicp.model.loading.backbone_checkpoint import load_backbone, save_backbone
 from vicp.model.loading.checkpoint import is_checkpoint, load_pretrained
 from vicp.model.loading.packaged import packaged
+from vicp.model.loading.seeding import seeded
 from vicp.train.backbone_run import start_backbone_run
 from vicp.train.distillation.batches import DistillationBatch, DistillationData
 from vicp.train.distillation.crops import CropSampler, PhotoFile
@@ -105,8 +106,7 @@ def start_student(config: RunConfig, data: DistillationData, previous: Backbone)
         ConfigError: The earlier backbone has other sizes.
     """
     seed = derive_seed(config.seed, "backbone")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         student = Student(vision_backbone(config.model, seed=seed).vit)
     vit = student.vit
     if config.distill.start == "previous":

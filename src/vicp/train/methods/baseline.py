@@ -19,6 +19,7 @@ from vicp.model.additions.static_prompt import StaticPrompt
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
 from vicp.model.loading.backbone_checkpoint import save_backbone
+from vicp.model.loading.seeding import seeded
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.train.distributed import gather
 from vicp.train.episodes.batch import Batch, Shard
@@ -137,8 +138,7 @@ def _start(config: RunConfig) -> Backbone:
     if settings.method == "static":
         return backbone
     if settings.tune == "lora":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(config.seed, "lora"))
+        with seeded(derive_seed(config.seed, "lora")):
             try:
                 return add_lora(backbone, rank=settings.lora_rank, last_layers=settings.lora_layers)
             except ValueError as error:
@@ -150,8 +150,7 @@ def _training_module(config: RunConfig, backbone: Backbone, training_data: Train
     settings, model = config.train, config.model
     of_classes = settings.loss in CLASSIFIERS
     by_context = training_data.num_identities == 0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "training module"))
+    with seeded(derive_seed(config.seed, "training module")):
         prompt = None
         if settings.method == "static":
             prompt = StaticPrompt(backbone, num_prompts=model.num_prompts, per_layer=model.prompts_per_layer)

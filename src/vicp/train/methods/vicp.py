@@ -9,6 +9,7 @@ from vicp.data.seeds import derive_seed
 from vicp.errors import ConfigError
 from vicp.losses.objective import Objective
 from vicp.model.loading.checkpoint import save_checkpoint
+from vicp.model.loading.seeding import seeded
 from vicp.model.vicp import VICP
 from vicp.train.episodes.batch import Batch, Shard
 from vicp.train.episodes.sources import image_transform, make_training_data, pairs_of_step, sample_step, validation_task
@@ -84,8 +85,7 @@ def _trainable_model(config: RunConfig) -> VICP:
 def make_training_module(config: RunConfig, model: VICP) -> VICPTrainingModule:
     """Return the model with the losses that `train` weighs; parts without a checkpoint are drawn from the seed."""
     settings = config.train
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "training module"))
+    with seeded(derive_seed(config.seed, "training module")):
         return VICPTrainingModule(
             model,
             transform=image_transform(config),

@@ -11,6 +11,7 @@ from vicp.data.procedural.world import FACTORS, NUM_VALUES
 from vicp.data.seeds import derive_seed, generator
 from vicp.model.backbone import Backbone
 from vicp.model.build import vision_backbone
+from vicp.model.loading.seeding import seeded
 from vicp.train.initialize import initialize_backbone
 from vicp.train.pretraining.photos import PretrainPhotos
 from vicp.train.pretraining.teacher import TEACHER_DIM
@@ -53,8 +54,7 @@ def start_pretrainer(config: RunConfig, photos: PretrainPhotos) -> Pretrainer:
     seed = derive_seed(config.seed, "backbone")
     draw = generator(config.seed, "whitening")
     objects, _ = photos.objects(256, draw)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         model = Pretrainer(vision_backbone(config.model, seed=seed))
     if config.train.backbone is not None:
         initialize_backbone(config, model.vit)

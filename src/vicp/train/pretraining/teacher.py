@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vicp.data.images import normalise
 from vicp.data.procedural.world import FACTORS, NUM_VALUES
 from vicp.data.seeds import generator
+from vicp.model.loading.seeding import seeded
 from vicp.train.optim import set_learning_rate
 from vicp.train.pretraining.photos import PretrainPhotos
 from vicp.train.signals import StopRequest
@@ -65,8 +66,7 @@ def train_teacher(photos: PretrainPhotos, checkpoint: Checkpoint, *, seed: int, 
     Raises:
         StoppedError: It was asked to stop; what it has learned is saved.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         teacher = Teacher()
     teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(teacher.parameters(), lr=2e-3, weight_decay=0.02)
