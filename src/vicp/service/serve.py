@@ -7,6 +7,7 @@ from contextlib import closing
 import uvicorn
 
 from vicp.errors import ConfigError
+from vicp.service.allocator import return_freed_memory
 from vicp.service.app import make_app
 from vicp.service.settings import ServiceSettings
 
@@ -21,6 +22,7 @@ def serve(settings: ServiceSettings, *, announce: Callable[[str], None]) -> None
     Raises:
         ConfigError: The address cannot be used.
     """
+    return_freed_memory()
     with closing(_listen(settings)) as listening:
         app = make_app(settings)
         port = listening.getsockname()[1]
