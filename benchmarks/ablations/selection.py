@@ -36,6 +36,7 @@ from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_model
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol
 from vicp.evaluation.protocols.tasks import make_tasks
 
@@ -90,7 +91,7 @@ def of_tasks(options: argparse.Namespace, embedder: Embedder) -> Iterator[Maps]:
 def of_set(options: argparse.Namespace, embedder: Embedder, path: Path) -> Iterator[tuple[str, Maps]]:
     """What the selections reach on every category, by its name, and draw of a set that has pairs enough."""
     table = open_photos(path)
-    for task in make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)[0]:
+    for task in make_tasks(EvaluationPhotos.apart(table), find_protocol("vicp-retrieval"), seed=SEED)[0]:
         name = "-".join(filter(None, [task.category, task.variant]))
         few = without_pairs(table.select(task.support).identities, options.pairs)
         if few:

@@ -17,6 +17,7 @@ from vicp.adapt.recipe import Recipe
 from vicp.data.sources import open_photos
 from vicp.errors import DataError
 from vicp.evaluation.config import EvaluationConfig
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.run_task import sample_support
@@ -50,7 +51,7 @@ def support_cases(
     protocol = find_protocol("vicp-retrieval")
     for path in sets:
         table = open_photos(path)
-        for task in make_tasks(table, protocol, source=None, seed=0)[0]:
+        for task in make_tasks(EvaluationPhotos.apart(table), protocol, seed=0)[0]:
             with load_task(embedder, table, task) as loaded_task:
                 frozen = embedder.embed_pixels(loaded_task.pixels, mirror=True)
                 for k in ks:

@@ -21,6 +21,7 @@ from vicp.data.sources import open_photos
 from vicp.evaluation.config import Adapting, EvaluationConfig, adapt_support
 from vicp.evaluation.estimates import Sample, estimate_map, mean_of
 from vicp.evaluation.methods import parse_method
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.reranking.stages import Stage
@@ -130,7 +131,7 @@ def real_rows(sets: RealSets, suites: Sequence[MethodSuite], *, measure: bool) -
         if not measure and not (sets.runs / path.stem).is_dir():
             continue
         table = open_photos(path)
-        tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=SEED)
+        tasks, _ = make_tasks(EvaluationPhotos.apart(table), find_protocol("vicp-retrieval"), seed=SEED)
         for k in sets.ks:
             for method, row in rows_of_set(sets, suites, path, table, tasks, k, measure=measure).items():
                 found.setdefault(path.stem, {}).setdefault(method, {})[k] = row

@@ -20,6 +20,7 @@ from vicp.data.records import PhotoTable
 from vicp.evaluation.diagnostics.perturbations import PROBES, chance_map, probe_verdict
 from vicp.evaluation.diagnostics.rank_lists import first_match, make_rank_lists, sample_queries
 from vicp.evaluation.diagnostics.run import MOST_PROBED, diagnose_task, sample_probed
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.results import Diagnosis
@@ -42,7 +43,7 @@ def embedder() -> Embedder:
 @pytest.fixture(scope="module")
 def world() -> tuple[PhotoTable, EvaluationTask]:
     table = world_table(num_categories=1, seed=0)
-    return table, make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)[0][0]
+    return table, make_tasks(EvaluationPhotos.apart(table), find_protocol("vicp-retrieval"), seed=0)[0][0]
 
 
 def prompted(embedder: Embedder) -> Prompt:

@@ -49,7 +49,9 @@ def small_world(num_categories: int) -> PhotoTable:
 
 def run(out: Path, *methods: str, draws: int = 2) -> Evaluation:
     config = dataclasses.replace(CONFIG, num_draws=draws, out=out)
-    return run_evaluation(config, make_methods(methods), EvaluationPhotos(small_world(2), "the procedural world"))
+    return run_evaluation(
+        config, make_methods(methods), EvaluationPhotos.decoded(small_world(2), "the procedural world")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_rows_are_means_and_categories_of_each_method(done: Evaluation) -> None:
 def test_a_row_equals_retrieval_computed_by_hand(done: Evaluation) -> None:
     """A category, embedded and ranked anew by hand."""
     table = small_world(2)
-    tasks, _ = make_tasks(table, CONFIG.protocol, source=None, seed=0)
+    tasks, _ = make_tasks(EvaluationPhotos.apart(table), CONFIG.protocol, seed=0)
     embedder, task = load_model("mini"), tasks[1]
     identities = np.array(table.identities)[task.query]
     assert not set(identities) & set(np.array(table.identities)[task.support])
@@ -189,7 +191,7 @@ def test_evaluate_takes_models_and_names_and_keeps_no_folder() -> None:
 
 def test_scores_of_pairs_are_cosines_of_their_photos() -> None:
     table = small_world(1)
-    tasks, _ = make_tasks(table, find_protocol("vicp-retrieval"), source=None, seed=0)
+    tasks, _ = make_tasks(EvaluationPhotos.apart(table), find_protocol("vicp-retrieval"), seed=0)
     embedder = load_model("mini")
     with load_task(embedder, table, tasks[0]) as loaded_task:
         vectors = torch.randn(len(loaded_task.rows), 7, generator=torch.Generator().manual_seed(0))

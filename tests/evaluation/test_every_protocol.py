@@ -46,7 +46,7 @@ def rows_of(protocol: str, photos: pd.DataFrame, out: Path, source: Path | None 
         diagnose=False,
         out=out,
     )
-    things = EvaluationPhotos(PhotoTable(photos, None), "things", source)
+    things = EvaluationPhotos.decoded(PhotoTable(photos, None), "things", source)
     return run_evaluation(config, [parse_method("frozen:mini")], things)
 
 

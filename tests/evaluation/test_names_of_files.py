@@ -7,6 +7,7 @@ from tests.helpers.arrangements import arrangements
 from tests.helpers.photos import write_frames
 
 import vicp
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.results import Evaluation
@@ -20,7 +21,7 @@ def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("protocol", ["vicp-retrieval", "closed-set", "open-set"])
 def test_tasks_are_of_the_same_photos(protocol: str, herd: Path, tmp_path: Path) -> None:
     def photos_of_tasks(table: vicp.PhotoTable) -> list[list[list[bytes]]]:
-        tasks, _ = make_tasks(table, PROTOCOLS[protocol], source=None, seed=3)
+        tasks, _ = make_tasks(EvaluationPhotos.apart(table), PROTOCOLS[protocol], seed=3)
         parts = [[t.support, t.query, t.gallery, t.pairs.left, t.pairs.right] for t in tasks if t.pairs is not None]
         return [[[table.photo_bytes(row) for row in rows] for rows in part] for part in parts]
 

@@ -14,6 +14,7 @@ from tests.data.conftest import LayOut, Write, lay_out, market, petface, shopid1
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.errors import ConfigError, DataError
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import NEEDS_LIST, PROTOCOLS, find_protocol
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.task import EvaluationTask
@@ -46,8 +47,11 @@ def herd(num_identities: int = 8, photos: int = 4, category: str = "cat") -> Pho
     return photo_table(*rows, columns=("category",))
 
 
-def draw(table: PhotoTable, name: str, **options: object) -> tuple[list[EvaluationTask], list[str]]:
-    return make_tasks(table, PROTOCOLS[name], **{"source": None, "seed": 0, **options})  # type: ignore[arg-type]
+def draw(
+    table: PhotoTable, name: str, *, source: Path | None = None, **options: object
+) -> tuple[list[EvaluationTask], list[str]]:
+    photos = EvaluationPhotos.apart(table, source=source)
+    return make_tasks(photos, PROTOCOLS[name], **{"seed": 0, **options})  # type: ignore[arg-type]
 
 
 def only(table: PhotoTable, name: str, **options: object) -> EvaluationTask:

@@ -1,5 +1,7 @@
 """Evaluation by moment: a query is not looked up among the frames of its own burst, and it is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import torch
 from vicp.data.records import PhotoTable
 from vicp.errors import DataError
 from vicp.evaluation.estimates import ResamplingUnits, estimate_by_side
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.scoring import TaskResult
@@ -35,7 +38,9 @@ def scenes() -> np.ndarray:
 
 
 def task_of(table: PhotoTable, moments: np.ndarray | None, **settings: str) -> tuple[EvaluationTask, list[str]]:
-    (task,), notes = make_tasks(table, PROTOCOLS["disjoint"], source=None, moments=moments, seed=0, **settings)
+    photos = EvaluationPhotos.apart(table)
+    photos = photos if moments is None else replace(photos, moments=moments)
+    (task,), notes = make_tasks(photos, PROTOCOLS["disjoint"], seed=0, **settings)
     return task, notes
 
 

@@ -123,7 +123,11 @@ class PhotoTable:
         """
         if name not in self.categories:
             raise DataError(f"no category {name!r}{nearest(name, self.categories)}")
-        return self.select((self.frame["category"] == name).to_numpy(dtype=bool))
+        return self.of_categories([name])
+
+    def of_categories(self, names: Sequence[str]) -> "PhotoTable":
+        """Return the rows of some categories."""
+        return self.select(self.frame["category"].isin(names).to_numpy(dtype=bool))
 
 
 def usable_table(

@@ -23,7 +23,6 @@ from vicp.evaluation.results import Row
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
 from vicp.evaluation.task import EvaluationTask
-from vicp.evaluation.training_overlap import trained_photos
 from vicp.progress import Progress
 
 
@@ -159,17 +158,13 @@ def _make_runner(
     config: EvaluationConfig, methods: Sequence[Method], photos: EvaluationPhotos
 ) -> tuple[EvaluationRunner, list[str]]:
     """Return what runs methods on the tasks of these photos, all settings checked, and what is left out and why."""
-    assert photos.hashes is not None, "the photos that are evaluated have been read"
-    trained = None if config.keep_trained else trained_photos(methods, photos.table, photos.hashes)
+    trained = None if config.keep_trained else photos.trained_on(methods)
     tasks, skipped = make_tasks(
-        photos.table,
+        photos,
         config.protocol,
-        source=photos.source,
         share_support=config.share_support,
         exclude=config.exclude,
-        moments=photos.moments_apart(config),
         trained=trained,
-        hashes=photos.hashes,
         seed=config.seed,
     )
     _check_methods(methods, tasks, config)

@@ -11,7 +11,6 @@ from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import fit
 from vicp.adapt.methods.generated import unread_pairs
 from vicp.adapt.recipe import GeneratedPrompt
-from vicp.data.procedural.world import world_table
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
@@ -19,6 +18,7 @@ from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.diagnostics.run import diagnose_task
 from vicp.evaluation.estimates import ResamplingUnits
 from vicp.evaluation.methods import Method, checkpoint_name, open_method
+from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import PROTOCOLS
 from vicp.evaluation.protocols.tasks import make_tasks
 from vicp.evaluation.result_cache import MethodResult, part_path
@@ -89,9 +89,9 @@ class EvaluationRunner:
         for candidate in (*self.tasks[position + 1 :], *self.tasks[:position]):
             if candidate.category != task.category:
                 return sample_support(embedder.without_progress(), self.table, candidate, self.config, draw)
-        table = world_table(num_categories=1, seed=derive_seed(self.config.seed, "other"))
-        tasks, _ = make_tasks(table, PROTOCOLS["vicp-retrieval"], source=None, seed=self.config.seed)
-        return sample_support(embedder.without_progress(), table, tasks[0], self.config, draw)
+        world = EvaluationPhotos.of_world(1, derive_seed(self.config.seed, "other"))
+        tasks, _ = make_tasks(world, PROTOCOLS["vicp-retrieval"], seed=self.config.seed)
+        return sample_support(embedder.without_progress(), world.table, tasks[0], self.config, draw)
 
     def diagnose(self, method: Method, scored: ScoredResult) -> Diagnosis:
         """Return a closer look at a category with a method: under its prompt, if it makes one."""

@@ -145,7 +145,8 @@ def _evaluate(reproduction: Reproduction, row: TableRow, table: PhotoTable, left
         out=reproduction.out / "evaluations" / file_name(row.name),
     )
     name = method_name(reproduction, row)
-    photos = EvaluationPhotos(table, reproduction.dataset.name, reproduction.data)
+    looked_up = table.of_categories(config.categories or table.categories)
+    photos = EvaluationPhotos.apart(looked_up, reproduction.dataset.name, reproduction.data)
     report = run_evaluation(config, make_methods([name]), photos)
     renamed = [replace(each, method=row.name) for each in report.rows if each.adaptation == row.adaptation]
     if not renamed:

@@ -10,16 +10,16 @@ from vicp.io import content_hash
 Hashes = NDArray[np.uint64]
 
 
-def content_order(table: PhotoTable, hashes: Hashes | None = None) -> NDArray[np.int64]:
+def content_order(table: PhotoTable, hashes: Hashes) -> NDArray[np.int64]:
     """Return the rows (n,) of a table by the hash of each photo's file, so that a draw by position is of the photos.
 
     Equal files are in the order of their individuals, and files that cannot be read in that of their paths.
 
     Args:
         table: n photos.
-        hashes: Of `photo_hashes` for the table, where the files have been read already; None reads them.
+        hashes: Of their files (n,), as `photo_hashes` gives them.
     """
-    hashes, frame = photo_hashes(table) if hashes is None else hashes, table.frame
+    frame = table.frame
     paths = [str(path) for path in frame["path"]]
     names = [f"{category}/{identity}" for category, identity in zip(frame["category"], frame["identity"], strict=True)]
     rows = zip(hashes.tolist(), names, paths, strict=True)

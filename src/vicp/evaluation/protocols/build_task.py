@@ -4,40 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from vicp.data.records import PhotoTable, nearest
-from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
-from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask, day_codes, sorted_codes
+from vicp.evaluation.photos import Mask
+from vicp.evaluation.protocols.category_photos import CategoryPhotos
 from vicp.evaluation.protocols.pairs import has_answer, sample_pairs
 from vicp.evaluation.protocols.splits import Split
 from vicp.evaluation.task import EvaluationTask, LabelledPairs, Rows
 from vicp.phrases import are, counted
 
 KEEP_TRAINED = "--keep-trained"
-EXCLUDABLE = ("camera", "sequence", "viewpoint", "domain", "date")
-
-
-def group_codes(table: PhotoTable, column: str | None) -> Rows:
-    """Return a code per photo (n,) for its value in a column, -1 where that is unknown; a date is a day.
-
-    Args:
-        table: n photos.
-        column: One of EXCLUDABLE; None for -1 everywhere.
-
-    Raises:
-        DataError: The photos have no such column, or nothing in it.
-    """
-    if column is None:
-        return np.full(len(table), -1, dtype=np.int64)
-    there = [name for name in EXCLUDABLE if name in table.frame]
-    if column not in there:
-        raise DataError(f"photos cannot be left out by {column!r}, no such column{nearest(column, there)}")
-    codes = day_codes(table) if column == "date" else sorted_codes(table.frame[column].replace("", None))
-    if len(codes) and codes.max() < 0:
-        raise DataError(
-            f"photos cannot be left out by {column!r}, which no photo tells: fill the column, or exclude none"
-        )
-    return codes
 
 
 def build_task(
@@ -67,7 +42,7 @@ def build_task(
     if open_set and not new.any():
         raise DataError("no identity is left to be unknown next to a known one, so nothing can be called new")
     _check_support(photos, support)
-    seed = derive_seed(photos.seed, division.variant)
+    seed = photos.seed_of(division.variant)
     pairs = division.pairs or sample_pairs(photos.identities, photos.groups, query, division.gallery, seed=seed)
     task = EvaluationTask(
         photos.category,

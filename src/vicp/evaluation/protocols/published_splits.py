@@ -1,14 +1,13 @@
 """Splits that a data set publishes: those of Market-1501, and the lists of PetFace and ShopID10K."""
 
-from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from vicp.data.sources.datasets.petface import CLOSED_SET, read_verification
 from vicp.errors import DataError
-from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask
+from vicp.evaluation.photos import EvaluationPhotos, Mask
+from vicp.evaluation.protocols.category_photos import CategoryPhotos
 from vicp.evaluation.protocols.splits import Split, split_identities
 from vicp.evaluation.task import LabelledPairs
 from vicp.phrases import counted
@@ -37,38 +36,37 @@ def trained_split(photos: CategoryPhotos) -> Split:
     return Split(support, query & rest, gallery & rest)
 
 
-def petface_split(photos: CategoryPhotos, source: Path) -> Split:
+def petface_split(photos: CategoryPhotos) -> Split:
     """Return the test photos, looked up among each other, the pairs of `verification.csv` among them, and the support.
 
     Raises:
         DataError: The file cannot be used, its pairs of test photos are of one kind, or a split has no photo.
     """
     test, train = _of_split(photos, "test"), _of_split(photos, "train")
-    pairs, notes = _listed_pairs(photos, source, test, "are not of the split test")
+    pairs, notes = _listed_pairs(photos, test, "are not of the split test")
     return Split(train, test, test, pairs=pairs, notes=notes)
 
 
-def verification_split(photos: CategoryPhotos, source: Path) -> Split:
+def verification_split(photos: CategoryPhotos) -> Split:
     """Return the pairs of `verification.csv`, their photos looked up among each other, and train as support.
 
     Raises:
         DataError: The file cannot be used, its pairs are of one kind, or the split train has no photo.
     """
-    pairs, notes = _listed_pairs(photos, source, np.ones(len(photos.rows), dtype=bool), "are not read")
+    pairs, notes = _listed_pairs(photos, np.ones(len(photos.rows), dtype=bool), "are not read")
     paired = np.zeros(len(photos.rows), dtype=bool)
     paired[pairs.left], paired[pairs.right] = True, True
     return Split(_of_split(photos, "train"), paired, paired, pairs=pairs, notes=notes)
 
 
-def _listed_pairs(
-    photos: CategoryPhotos, source: Path, usable: Mask, otherwise: str
-) -> tuple[LabelledPairs, tuple[str, ...]]:
+def _listed_pairs(photos: CategoryPhotos, usable: Mask, otherwise: str) -> tuple[LabelledPairs, tuple[str, ...]]:
     """Return the pairs of `verification.csv` of two usable photos, and a note on the others, which are `otherwise`.
 
     Raises:
         DataError: The file cannot be used, or the pairs are of one kind.
     """
-    listed = read_verification(source, photos.category)
+    assert photos.source is not None, "`check_verification` has found the lists"
+    listed = read_verification(photos.source, photos.category)
     place = {path: index for index, path in enumerate(photos.frame["path"]) if usable[index]}
     left, right = (np.array([place.get(path, -1) for path in listed[name]]) for name in ("path1", "path2"))
     there = (left >= 0) & (right >= 0)
@@ -98,18 +96,19 @@ def fold_split(photos: CategoryPhotos, share: float) -> Split:
     return replace(split_identities(photos, share), fold=folds[0])
 
 
-def check_verification(source: Path | None, categories: Iterable[str], *, protocol: str) -> Path:
-    """Return a data set's folder, once it is known to have verification pairs of a category.
+def check_verification(photos: EvaluationPhotos, protocol: str) -> None:
+    """Check that the photos are of a data set's own folder, which has verification pairs of a category.
 
     Raises:
-        DataError: There is none, or it has none.
+        DataError: They are not, or it has none.
     """
-    if source is None or not any((source / "split" / name / "verification.csv").is_file() for name in categories):
+    folder = photos.source
+    categories = photos.table.categories
+    if folder is None or not any((folder / "split" / name / "verification.csv").is_file() for name in categories):
         raise DataError(
             f"{protocol} needs the data set's own folder with split/<category>/verification.csv, got "
-            f"{source or 'photos from elsewhere'}: give the folder of PetFace or ShopID10K itself"
+            f"{folder or 'photos from elsewhere'}: give the folder of PetFace or ShopID10K itself"
         )
-    return source
 
 
 def _of_split(photos: CategoryPhotos, name: str) -> Mask:

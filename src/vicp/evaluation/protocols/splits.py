@@ -5,9 +5,9 @@ from itertools import permutations
 
 import numpy as np
 
-from vicp.data.seeds import derive_seed
 from vicp.errors import DataError
-from vicp.evaluation.protocols.category_photos import CategoryPhotos, Mask
+from vicp.evaluation.photos import Mask
+from vicp.evaluation.protocols.category_photos import CategoryPhotos
 from vicp.evaluation.protocols.pairs import has_answer
 from vicp.evaluation.task import LabelledPairs, Rows
 from vicp.phrases import counted
@@ -133,7 +133,7 @@ def _splits_share_identities(photos: CategoryPhotos) -> bool:
 
 def _halves(photos: CategoryPhotos) -> Mask:
     """Return which photos (m,) are in the first half of their identity's; none where an identity has one."""
-    rng = np.random.default_rng(derive_seed(photos.seed, "halves"))
+    rng = np.random.default_rng(photos.seed_of("halves"))
     order = np.lexsort((rng.random(len(photos.rows)), photos.identities))  # photos of an identity side by side
     counts = np.bincount(photos.identities)
     place = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
@@ -144,7 +144,7 @@ def _halves(photos: CategoryPhotos) -> Mask:
 
 def _unknown(photos: CategoryPhotos, closed: Split, queries: Mask) -> Rows:
     """Return the identities to hide: about a fifth with those never in the gallery, and not the only known one."""
-    rng = np.random.default_rng(derive_seed(photos.seed, "unknown"))
+    rng = np.random.default_rng(photos.seed_of("unknown"))
     known = photos.identities[has_answer(photos.identities, photos.groups, closed.query, closed.gallery)]
     never = queries & ~photos.of_identities(closed.gallery)
     num_never = len(np.unique(photos.identities[never]))
