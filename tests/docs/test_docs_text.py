@@ -133,3 +133,27 @@ def test_every_page_is_behind_a_door() -> None:
     lines = [line for block in re.findall(r"```{toctree}\n(.*?)```", index, re.S) for line in block.splitlines()]
     listed = {re.sub(r".* <(.*)>", r"\1", line) for line in lines}
     assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"} <= listed
+
+
+def all_commands(command: Any, words: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Every command below a group, by its words after `vicp`."""
+    if not hasattr(command, "commands"):
+        return {words: command}
+    below = (all_commands(each, (*words, name)) for name, each in command.commands.items())
+    return dict(each for found in below for each in found.items())
+
+
+COMMANDS = all_commands(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_help_of_a_command_begins_with_a_short_sentence_and_ends_in_an_example(words: tuple[str, ...]) -> None:
+    command = COMMANDS[words]
+    first = command.help.split("\n")[0]
+    assert first.endswith(".")
+    assert len(first) <= 45, "the list of commands would cut it"
+    example = re.fullmatch(r"Example: `vicp (.+)`", command.epilog or "")
+    assert example is not None
+    arguments = shlex.split(example[1])
+    assert tuple(arguments[: len(words)]) == words
+    command.make_context(words[-1], arguments[len(words) :])

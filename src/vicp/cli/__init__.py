@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -51,59 +52,61 @@ def _options(
     """Handle the options that stand before the command."""
 
 
-data_app = typer.Typer(help="Look at photo tables and folders, and split them.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
-pairs_app = typer.Typer(help="Labelled pairs: which to label next, and adding labels.", no_args_is_help=True)
-app.add_typer(pairs_app, name="pairs")
-camtrap_app = typer.Typer(help="Camtrap DP packages: who the animals are, and occurrences.", no_args_is_help=True)
-app.add_typer(camtrap_app, name="camtrap")
-for _command in (
-    teach,
-    identify,
-    verify,
-    cluster,
-    serve,
-    demo,
-    evaluate,
-    pretrain,
-    train,
-    ablate,
-    reproduce,
-    export,
-    push,
-    pull,
-):
-    app.command()(_command)
-gallery_app = typer.Typer(help="Keep a gallery for years: add, ask, correct, take back.", no_args_is_help=True)
-app.add_typer(gallery_app, name="gallery")
-for _gallery_command in (
-    gallery_photos.create,
-    gallery_photos.enroll,
-    gallery_photos.identify,
-    gallery_photos.verify,
-    gallery_photos.new,
-    gallery_edit.merge,
-    gallery_edit.split,
-    gallery_edit.label,
-    gallery_edit.rename,
-    gallery_edit.remove,
-    gallery_edit.stats,
-    gallery_export.export,
-    gallery_edit.log,
-    gallery_edit.undo,
-    gallery_edit.restore,
-    gallery_photos.reindex,
-    gallery_edit.compact,
-    gallery_edit.unlock,
-):
-    gallery_app.command()(_gallery_command)
-gallery_app.command("cluster")(cluster_gallery)
-data_app.command("check")(data_check)
-data_app.command("split")(data_split)
-pairs_app.command("next")(pairs_next)
-pairs_app.command("add")(pairs_add)
-camtrap_app.command("fill")(camtrap_fill)
-camtrap_app.command("darwin-core")(camtrap_darwin_core)
+_groups = {
+    "": app,
+    "data": typer.Typer(help="Check photos, and split them.", no_args_is_help=True),
+    "pairs": typer.Typer(help="Choose pairs to label, and add labels.", no_args_is_help=True),
+    "camtrap": typer.Typer(help="Fill in Camtrap DP packages.", no_args_is_help=True),
+    "gallery": typer.Typer(help="Keep a gallery: add, ask, correct, take back.", no_args_is_help=True),
+}
+_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "teach": (teach, "photos --category cat"),
+    "identify": (identify, "photos new.jpg --prompt cat.prompt.safetensors"),
+    "verify": (verify, "a.jpg b.jpg --prompt cat.prompt.safetensors"),
+    "cluster": (cluster, "photos --prompt cat.prompt.safetensors --out groups.csv"),
+    "serve": (serve, "herd"),
+    "demo": (demo, "--out demo"),
+    "evaluate": (evaluate, "mini frozen:mini --photos photos --out report"),
+    "pretrain": (pretrain, "--config configs/mini/first-backbone.yaml"),
+    "train": (train, "--config configs/mini/reader.yaml train.start=null train.backbone=mini"),
+    "ablate": (ablate, "--config configs/mini/ablation.yaml --vary model.num_prompts=4,16 --seeds 3"),
+    "reproduce": (reproduce, "petface --data data/petface --dry-run"),
+    "export": (export, "mini --out exported --prompt cat.prompt.safetensors"),
+    "push": (push, "cat.prompt.safetensors OWNER/cats"),
+    "pull": (pull, "OWNER/cats --out cat.prompt.safetensors"),
+    "data check": (data_check, "photos"),
+    "data split": (data_split, "photos --out split.csv"),
+    "pairs next": (pairs_next, "photos --category cat --no-names --sheet next.html"),
+    "pairs add": (pairs_add, "labelled.csv --photos photos --no-names"),
+    "camtrap fill": (camtrap_fill, "package --gallery herd --out filled"),
+    "camtrap darwin-core": (camtrap_darwin_core, "filled occurrence.csv"),
+    "gallery create": (gallery_photos.create, "herd --prompt cat.prompt.safetensors"),
+    "gallery enroll": (gallery_photos.enroll, "herd photos"),
+    "gallery identify": (gallery_photos.identify, "herd new.jpg --report answers.html"),
+    "gallery verify": (gallery_photos.verify, "herd a.jpg b.jpg"),
+    "gallery new": (gallery_photos.new, "herd new.jpg --name Tom"),
+    "gallery merge": (gallery_edit.merge, "herd Tom Tommy --reason 'the same scar'"),
+    "gallery split": (gallery_edit.split, "herd Tom/3.jpg --into Tiger"),
+    "gallery label": (gallery_edit.label, "herd labelled.csv"),
+    "gallery rename": (gallery_edit.rename, "herd cat1 Tom"),
+    "gallery remove": (gallery_edit.remove, "herd Tom"),
+    "gallery stats": (gallery_edit.stats, "herd"),
+    "gallery export": (gallery_export.export, "herd photos.csv"),
+    "gallery log": (gallery_edit.log, "herd"),
+    "gallery undo": (gallery_edit.undo, "herd"),
+    "gallery restore": (gallery_edit.restore, "herd 12"),
+    "gallery reindex": (gallery_photos.reindex, "herd --prompt cat.prompt.safetensors"),
+    "gallery compact": (gallery_edit.compact, "herd --undo-depth 50"),
+    "gallery unlock": (gallery_edit.unlock, "s3://bucket/herd"),
+    "gallery cluster": (cluster_gallery, "herd --out groups.csv"),
+}
+"""Each command with the arguments of its example, which its help ends in."""
+for _name, _group in _groups.items():
+    if _name:
+        app.add_typer(_group, name=_name)
+for _name, (_function, _example) in _COMMANDS.items():
+    *_parents, _own = _name.split()
+    _groups["".join(_parents)].command(_own, epilog=f"Example: `vicp {_name} {_example}`")(_function)
 
 
 def main() -> None:

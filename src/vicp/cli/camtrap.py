@@ -45,7 +45,10 @@ def camtrap_fill(
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Write who each animal of a package is (individualID), and nothing where nobody can say; all else stays."""
+    """Write who each animal of a package is.
+
+    It goes into individualID, which stays empty where nobody can say. All else stays as it is.
+    """
     from vicp.data.camtrap.package import CamtrapPackage
 
     targets = error_targets(false_match_rate, confidence)
@@ -68,7 +71,10 @@ def camtrap_darwin_core(
     out: Annotated[Path, typer.Argument(help="The CSV to write.")] = Path("occurrence.csv"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write the animals of a package as a Darwin Core occurrence table, with the individual as organismID."""
+    """Write a package's animals for Darwin Core.
+
+    The table of occurrences has the individual as organismID.
+    """
     from vicp.data.camtrap.darwin_core import write_occurrences
 
     check_out_file(out, ".csv")

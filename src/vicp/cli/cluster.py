@@ -64,7 +64,10 @@ def cluster(
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Group photos without a name into individuals, by what `vicp verify` says of each two of them."""
+    """Group photos without a name into individuals.
+
+    It goes by what `vicp verify` says of each two of them.
+    """
     loaded = load_prompt(prompt)
     given = SourceOptions(column, folders, boxes, min_confidence, margin)
     table = given.open(photos, need_identity=False, skip_bad=skip_bad)
@@ -87,7 +90,10 @@ def cluster_gallery(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Group the photos without a name into individuals: a proposal; the gallery stays as it is."""
+    """Propose individuals for nameless photos.
+
+    It groups the photos without a name. The gallery stays as it is.
+    """
     check_out_file(out, ".csv")
     proposal = vicp.Gallery.open(gallery).cluster(category=category, method=method, cut=cut, prior_new=prior_new)
     _finish(proposal, out, f": correct it, then `vicp gallery split {gallery} --from {out}`", as_json)

@@ -32,7 +32,10 @@ def data_check(
     margin: MarginOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read every photo: what is there, what cannot be used, what leaks between splits; exit 1 on either of these."""
+    """Read every photo, and say what is wrong.
+
+    It lists what is there, what cannot be used and what leaks between splits. Either of these gives exit status 1.
+    """
     from vicp.data.audit.check import check_source
 
     given = SourceOptions(column, folders, boxes, min_confidence, margin)
@@ -62,7 +65,10 @@ def data_split(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Split photos into train, val and test, and categories into folds: a table for training and evaluation."""
+    """Split photos into train, val and test.
+
+    Categories go into folds. The table that it writes is for training and evaluation.
+    """
     from vicp.data.split import split_photos
     from vicp.data.write import write_table
 

@@ -20,18 +20,23 @@ PRIOR_NEW = 0.2  # of the photos of toy figures
 
 
 def demo(
-    photos: Annotated[Path | None, typer.Option(help="Any photo table or folder [the procedural world].")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder or table of photos.", show_default="drawn objects")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")] = Path("demo"),
     pairs: Annotated[int, typer.Option(min=2, help="Labelled pairs per category.")] = 32,
     categories: Annotated[
-        int | None, typer.Option(min=1, help="Categories of the procedural world.", show_default="6")
+        int | None, typer.Option(min=1, help="Categories of drawn objects.", show_default="6")
     ] = None,
     model: ModelOption = "mini",
     seed: SeedOption = 0,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a few labelled pairs are worth, on categories the model has never met."""
+    """Show what a few labelled pairs are worth.
+
+    First come answers on real photos, then measurements on drawn objects of kinds that the model has never met.
+    """
     from vicp.data.procedural.world import world_table
     from vicp.evaluation.demo.run import run_demo
     from vicp.evaluation.report.demo import demo_dict, demo_lines, write_demo

@@ -31,9 +31,7 @@ MethodsArgument = Annotated[
     list[str],
     typer.Argument(help="A checkpoint, a config, `frozen:MODEL`, or a baseline's name; {fold} is the fold's."),
 ]
-PhotosOption = Annotated[
-    Path | None, typer.Option(help="A folder or table of photos.", show_default="the procedural world")
-]
+PhotosOption = Annotated[Path | None, typer.Option(help="A folder or table of photos.", show_default="drawn objects")]
 ProtocolOption = Annotated[str, typer.Option(help="What is asked: see docs/evaluation.md.")]
 PairsOption = Annotated[int, typer.Option(help="Labelled pairs per support, at least 2.")]
 DrawsOption = Annotated[int, typer.Option(help="Supports per category.")]
@@ -96,7 +94,10 @@ def evaluate(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure methods side by side on individuals they were not taught; goes on where it was stopped."""
+    """Measure methods side by side.
+
+    They are measured on individuals that they were not taught. The same command goes on where it was stopped.
+    """
     from vicp.evaluation.report.evaluation import evaluation_lines
 
     check_out_folder(out)

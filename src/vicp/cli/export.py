@@ -38,7 +38,10 @@ def export(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model as ONNX, which runs without PyTorch: here with --model FOLDER, or in a program of your own."""
+    """Write a model as ONNX.
+
+    It runs without PyTorch: here with --model FOLDER, or in a program of your own.
+    """
     from vicp.data.sources import open_photos
     from vicp.runtime.export.folder import export_model
 

@@ -16,7 +16,10 @@ def push(
     public: Annotated[bool, typer.Option("--public", help="A repository that is made is seen by everybody.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Share a prompt on the hub, or in a folder, with a card that says how far to trust it."""
+    """Share a prompt on the hub, or in a folder.
+
+    A card goes with it, which says how far to trust it.
+    """
     from vicp.adapt.prompt_hub import push_prompt
 
     quiet_loading()
@@ -29,7 +32,10 @@ def pull(
     out: Annotated[Path, typer.Option(help="The file to write.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch a prompt that somebody has shared; the cache comes before the hub."""
+    """Fetch a prompt that somebody has shared.
+
+    What was fetched once is taken from the cache of the hub.
+    """
     from vicp.adapt.prompt_hub import pull_prompt
     from vicp.io import atomic_write
 

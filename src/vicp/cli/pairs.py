@@ -39,7 +39,7 @@ TasksOption = Annotated[
 CountOption = Annotated[int, typer.Option(min=1, help="How many pairs.")]
 PairsOption = Annotated[Path | None, typer.Option(help="The labelled pairs there are (left, right, same).")]
 PromptOption = Annotated[Path | None, typer.Option(help="The category's prompt so far, from `vicp teach`.")]
-CategoryOption = Annotated[str | None, typer.Option(help="Which of several categories [the prompt's].")]
+CategoryOption = Annotated[str | None, typer.Option(help="Which of several categories.", show_default="the prompt's")]
 StrategyOption = Annotated[
     Literal["balanced", "likely", "uncertain", "random"],
     typer.Option(help="Pairs that are likely the same, uncertain ones, or both in turn."),
@@ -73,7 +73,7 @@ def pairs_next(
     cache: CacheOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Propose the pairs of photos whose labels would teach most."""
+    """Propose the pairs most worth a label."""
     from vicp.gallery.labelling.contact_sheet import write_sheet
     from vicp.gallery.labelling.label_studio_tasks import write_pair_tasks
     from vicp.gallery.labelling.pair_files import require_no_loss
@@ -126,7 +126,10 @@ def pairs_add(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add labelled pairs to a file of pairs: none is added twice, and contradictions are refused."""
+    """Add labelled pairs to a file of pairs.
+
+    None is added twice, and contradictions are refused.
+    """
     from vicp.gallery.labelling.pair_files import add_pairs
 
     given = SourceOptions(column, folders, boxes, min_confidence, margin)

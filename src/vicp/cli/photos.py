@@ -50,9 +50,14 @@ from vicp.errors import ConfigError
 def teach(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     category: Annotated[str, typer.Option(help="What the photos show.")],
-    out: Annotated[Path | None, typer.Option(help="The prompt file to write [NAME.prompt.safetensors].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The prompt file to write.", show_default="CATEGORY.prompt.safetensors")
+    ] = None,
     pairs: Annotated[
-        int | None, typer.Option(min=2, help="How many labelled pairs to draw from known identities [64, if they fit].")
+        int | None,
+        typer.Option(
+            min=2, help="How many labelled pairs to draw from known identities.", show_default="64, if they fit"
+        ),
     ] = None,
     support: Annotated[Path | None, typer.Option(help="Your own pairs: a CSV with left,right,same.")] = None,
     model: AnyModelOption = None,
@@ -67,7 +72,10 @@ def teach(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn a category from labelled pairs: photos of known individuals in, a small prompt file out."""
+    """Learn a category from labelled pairs.
+
+    Photos of known individuals go in, a small prompt file comes out.
+    """
     if pairs is not None and support is not None:
         raise ConfigError("--pairs draws pairs, and --support gives your own; leave one of them out")
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
@@ -107,7 +115,10 @@ def identify(
     viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whom of a gallery each photo shows: the likeliest, the next and somebody new, each with its probability."""
+    """Say whom each photo shows.
+
+    The answer names the likeliest of those known, the next and somebody new, each with its probability.
+    """
     from vicp.gallery.report.answer_page import photos_of_table
 
     check_answer_files(report, csv, label_studio)
@@ -148,7 +159,10 @@ def verify(
     viewpoint: SidesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do two photos show the same individual? The likelier answer with its probability, by the pairs taught."""
+    """Say whether two photos show one individual.
+
+    The answer is the likelier one, with its probability, by what was taught.
+    """
     check_answer_files(report, csv)
     targets, loaded = error_targets(false_match_rate, confidence), vicp.Prompt.load(prompt)
     pair = open_pair(a, b, viewpoint)

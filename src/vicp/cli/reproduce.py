@@ -40,7 +40,10 @@ def reproduce(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a table of the paper again, next to its printed numbers; goes on where it was stopped."""
+    """Make a table of the paper again.
+
+    Its printed numbers stand beside. The same command goes on where it was stopped.
+    """
     from vicp.reproduction.plan import plan_facts, plan_lines
     from vicp.reproduction.rows import DATASETS, find_rows
     from vicp.reproduction.run import open_dataset, plan_reproduction

@@ -30,7 +30,10 @@ def serve(
     ] = "mini",
     author: AuthorOption = None,
 ) -> None:
-    """Open galleries in a browser: who is this, are these the same, review and undo; and the same as REST."""
+    """Open galleries in a browser.
+
+    Ask whom photos show, review, correct and undo. Programs get the same as REST.
+    """
     from vicp.service.serve import serve as run
     from vicp.service.settings import ServiceSettings
 

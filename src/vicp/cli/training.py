@@ -17,7 +17,10 @@ def pretrain(
     resume: ResumeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pretrain a small backbone on the procedural world and photos, or distil it (distill.teacher=...)."""
+    """Pretrain a small vision model.
+
+    It learns from drawn objects and photos, or from what a teacher says of photos (distill.teacher=...).
+    """
     from vicp.config import RunConfig
     from vicp.config_files import load_config
     from vicp.train.distillation.run import distill
@@ -38,7 +41,10 @@ def train(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train VICP or a baseline: on the procedural world, or on your photos (data.photos=...)."""
+    """Train VICP or a baseline.
+
+    It learns from drawn objects, or from your photos (data.photos=...).
+    """
     from vicp.config import RunConfig
     from vicp.config_files import load_config
     from vicp.train.launch import launch
@@ -64,7 +70,10 @@ def ablate(
     runs: Annotated[Path | None, typer.Option(help="Folder of the runs.", show_default="OUT")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train one config with settings varied, over seeds, and write one table; goes on where it was stopped."""
+    """Train one config with settings varied.
+
+    Each variant is trained with several seeds, and one table compares them. It goes on where it was stopped.
+    """
     from vicp.train.ablation.run import ablate as run
     from vicp.train.ablation.table import write_table
 

@@ -37,7 +37,10 @@ def merge(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make several identities one: their photos become photos of the first."""
+    """Make several identities one.
+
+    Their photos become photos of the first.
+    """
     opened = open_for_changes(gallery, author, wait)
     print_change(opened, opened.merge(into, other, category=category, reason=reason), as_json)
 
@@ -52,7 +55,10 @@ def split(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give photos another identity: out of one that was two, or out of a proposal of `cluster`."""
+    """Give photos another identity.
+
+    They come out of one that was two, or as a proposal of `cluster` says.
+    """
     from vicp.gallery.recognition.cluster_proposal import read_proposal
 
     given = photo or into is not None
@@ -71,7 +77,10 @@ def label(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep labelled pairs in a gallery: photos by key or by where they came from, none twice, no contradiction."""
+    """Keep labelled pairs in a gallery.
+
+    Photos are named by key or by where they came from. No pair is kept twice, and contradictions are refused.
+    """
     result = open_for_changes(gallery, author, wait).label(pairs, reason=reason)
     print_result(asdict(result), label_lines(result), as_json)
 
@@ -101,7 +110,10 @@ def remove(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take an identity or photos out; `undo` brings them back."""
+    """Take an identity or photos out.
+
+    `undo` brings them back.
+    """
     if (identity is None) == (not photo):
         raise ConfigError("give an identity, or --photo")
     if photo and category is not None:
@@ -121,7 +133,10 @@ def stats(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
 
 
 def log(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
-    """List every change, newest first; * marks the state that is shown."""
+    """List every change, newest first.
+
+    An asterisk marks the state that is shown.
+    """
     entries = vicp.Gallery.open(gallery).log()
     print_result({"operations": [asdict(entry) for entry in entries]}, log_lines(entries), as_json)
 
@@ -133,7 +148,10 @@ def undo(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take back the last change; once more, the one before."""
+    """Take back the last change.
+
+    Given again, it takes back the one before.
+    """
     opened = open_for_changes(gallery, author, wait)
     print_change(opened, opened.undo(reason=reason), as_json)
 
@@ -146,13 +164,19 @@ def restore(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the gallery back as it was after an operation, undone ones included."""
+    """Bring an earlier state back.
+
+    The gallery becomes what it was after a change of the log, undone ones included.
+    """
     opened = open_for_changes(gallery, author, wait)
     print_change(opened, opened.restore(operation, reason=reason), as_json)
 
 
 def unlock(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
-    """Take away the lock that a killed writer left in object storage; a folder's lock frees itself."""
+    """Take away the lock of a killed writer.
+
+    Only in object storage can it stay; a folder's lock frees itself.
+    """
     holder = vicp.Gallery.unlock(gallery)
     said = f"Took away the lock of process {holder}." if holder else "There is no lock to take away."
     print_result({"holder": holder}, [said], as_json)
@@ -167,7 +191,10 @@ def compact(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Free disk space: join small files and remove states older than can be undone; nothing shown changes."""
+    """Free disk space.
+
+    It joins small files and removes states older than can be undone; nothing that is shown changes.
+    """
     result = open_for_changes(gallery, author, wait).compact(undo_depth=undo_depth)
     print_result(asdict(result), compaction_lines(gallery, result), as_json)
 

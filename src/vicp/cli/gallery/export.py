@@ -43,7 +43,10 @@ def export(
     category: CategoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a gallery out: facts as CSV, everything as Parquet, or as another program reads it."""
+    """Write a gallery out.
+
+    A .csv holds the facts, a .parquet everything; the options write what other programs read.
+    """
     layouts: dict[ExportLayout, bool] = {"fiftyone": fiftyone, "hugging-face": hugging_face, "pairs": pairs}
     _check_one({**{str(name): given for name, given in layouts.items()}, "captures": captures, "wildbook": wildbook})
     _check_belongs("--captures", captures, {"--occasions": occasions, "--category": category})

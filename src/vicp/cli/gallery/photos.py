@@ -77,7 +77,10 @@ def create(
     reason: ReasonOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make an empty gallery for one model; its categories may get their prompts here or later."""
+    """Make an empty gallery for one model.
+
+    Its categories may get their prompts here or later.
+    """
     from vicp.gallery.store.database import check_place
 
     prompts = load_prompts(prompt)
@@ -110,7 +113,10 @@ def enroll(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add photos, each once however often it is given; stopped at any moment, the same command goes on."""
+    """Add photos.
+
+    Each enters once, however often it is given. Stopped at any moment, the same command goes on.
+    """
     if route and category is not None:
         raise ConfigError("--category says what the photos show, and --route lets prompts decide: give one of the two")
     prompts, embed = load_prompts(prompt), _workers(ray, workers)
@@ -148,7 +154,10 @@ def identify(
     viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Who is this: the likeliest individual, the next and somebody new, each with its probability."""
+    """Say whom each photo shows.
+
+    The answer names the likeliest of the gallery, the next and somebody new, each with its probability.
+    """
     from vicp.gallery.report.answer_page import photos_of_gallery
 
     if category is not None and not unknown:
@@ -193,7 +202,10 @@ def verify(
     viewpoint: SidesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do two photos show the same individual, under the gallery's prompt for them?"""
+    """Say whether two photos show one individual.
+
+    It goes by the gallery's prompt for their category.
+    """
     check_answer_files(report, csv)
     targets = error_targets(false_match_rate, confidence)
     pair = open_pair(a, b, viewpoint)
@@ -222,7 +234,10 @@ def new(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Enroll photos of one individual that is not in the gallery; refused where the gallery recognises it."""
+    """Enroll photos of a new individual.
+
+    They are of one individual. It is refused where the gallery recognises it.
+    """
     targets = error_targets(false_match_rate, confidence)
     crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
     queries = open_queries(photo, skip_bad=skip_bad, crops=crops)
@@ -253,7 +268,10 @@ def reindex(
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Embed anew what another prompt or model has made stale; stopped at any moment, the same command goes on."""
+    """Embed photos anew.
+
+    It takes those that another prompt or model has made stale. Stopped at any moment, the same command goes on.
+    """
     prompts, embed = load_prompts(prompt), _workers(ray, workers)
     with (
         going_on(),
