@@ -42,3 +42,24 @@ def test_the_python_page_has_every_public_name_and_argument() -> None:
 def test_the_rest_page_is_current() -> None:
     program = runpy.run_path(str(ROOT / "docs" / "write_rest_page.py"))
     assert (ROOT / "docs" / "rest.md").read_text() == program["page"](), "run `make docs`"
+
+
+def test_the_page_says_which_printed_numbers_there_are() -> None:
+    from vicp.evaluation.report.published import read_published
+    from vicp.evaluation.results import METRICS
+    from vicp.reproduction.rows import DATASETS, ROWS
+    from vicp.reproduction.run import PRINTED
+
+    printed = read_published(PRINTED)
+    page = (ROOT / "docs" / "reproduce.md").read_text()
+    written = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", page[page.index("## Printed numbers") :], re.M)[1:]
+    expected = []
+    for row in ROWS:
+        cells = [row.name]
+        for dataset in DATASETS.values():
+            own = (printed["method"] == row.name) & (printed["protocol"] == dataset.protocol)
+            metrics = [metric for metric in dataset.metrics if metric in set(printed[own]["metric"])]
+            every = len(metrics) == len(dataset.metrics)
+            cells.append("all" if every else ", ".join(METRICS[metric] for metric in metrics) or "none")
+        expected.append(tuple(cells))
+    assert written == expected
