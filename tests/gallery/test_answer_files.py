@@ -11,7 +11,7 @@ from tests.gallery.conftest import COLOURS
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.cli.answers import check_answer_files
+from vicp.cli.answers import IdentificationFiles
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import IdentificationReport
 from vicp.errors import ConfigError, DataError
@@ -119,6 +119,6 @@ def test_only_mutual_neighbours_match() -> None:
 
 
 def test_another_ending_is_refused() -> None:
-    check_answer_files(Path("a.html"), Path("a.csv"))
+    IdentificationFiles(Path("a.html"), Path("a.csv"), Path("a.json")).check()
     with pytest.raises(ConfigError, match=r"--report a\.pdf: expected a name that ends in \.html"):
-        check_answer_files(Path("a.pdf"), None)
+        IdentificationFiles(Path("a.pdf")).check()

@@ -17,6 +17,7 @@ from vicp.cli.gallery import edit as gallery_edit
 from vicp.cli.gallery import export as gallery_export
 from vicp.cli.gallery import photos as gallery_photos
 from vicp.cli.hub import pull, push
+from vicp.cli.option_groups import with_option_groups
 from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import identify, teach, verify
 from vicp.cli.reproduce import reproduce
@@ -106,7 +107,9 @@ for _name, _group in _groups.items():
         app.add_typer(_group, name=_name)
 for _name, (_function, _example) in _COMMANDS.items():
     *_parents, _own = _name.split()
-    _groups["".join(_parents)].command(_own, epilog=f"Example: `vicp {_name} {_example}`")(_function)
+    _groups["".join(_parents)].command(_own, epilog=f"Example: `vicp {_name} {_example}`")(
+        with_option_groups(_function)
+    )
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
-"""Files of answers: `--report` and `--csv` of identify and verify."""
+"""Files of answers: what `--report`, `--csv` and `--label-studio` of identify and verify name."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,64 +26,76 @@ LabelStudioOption = Annotated[
 ]
 
 
-def check_answer_files(report: Path | None, csv: Path | None, label_studio: Path | None = None) -> None:
-    """Raises `ConfigError` where a file cannot be written, or has another ending than its kind has."""
-    files = (("--report", report, ".html"), ("--csv", csv, ".csv"), ("--label-studio", label_studio, ".json"))
-    for option, path, suffix in files:
-        check_out_file(path, suffix, option=option)
+@dataclass(frozen=True)
+class VerificationFiles:
+    """Files that the answer for two photos is written to."""
+
+    report: ReportOption = None
+    csv: CsvOption = None
+
+    def check(self) -> None:
+        """Raises `ConfigError` where a file cannot be written, or has another ending than its kind has."""
+        check_out_file(self.report, ".html", option="--report")
+        check_out_file(self.csv, ".csv", option="--csv")
+
+    def write(self, verification: "Verification", a: Path, b: Path, encoder: "PhotoEncoder") -> list[str]:
+        """Write the files that were asked for, and return a line for each."""
+        if self.csv is not None:
+            from vicp.gallery.report.answer_table import write_verification_csv
+
+            write_verification_csv(self.csv, verification, [str(a), str(b)])
+        if self.report is not None:
+            from vicp.gallery.queries import pair_table
+            from vicp.gallery.report.answer_page import write_verification
+
+            write_verification(self.report, verification, encoder=encoder, pair=pair_table(a, b))
+        return _written(self.report, self.csv)
 
 
-def write_identification_files(
-    found: "IdentificationReport",
-    queries: "Sequence[PhotoTable]",
-    encoder: "PhotoEncoder",
-    known: "Callable[[], CandidateBytes]",
-    *,
-    report: Path | None,
-    csv: Path | None,
-    label_studio: Path | None,
-) -> list[str]:
-    """Write the files that were asked for, and return a line for each.
+@dataclass(frozen=True)
+class IdentificationFiles:
+    """Files that the answers for photos are written to."""
 
-    Args:
-        found: The answers.
-        queries: What was identified.
-        encoder: What embedded it.
-        known: Give the photos of candidates.
-        report: The page.
-        csv: The CSV.
-        label_studio: The tasks.
-    """
-    if csv is not None:
-        from vicp.gallery.report.answer_table import write_identifications_csv
+    report: ReportOption = None
+    csv: CsvOption = None
+    label_studio: LabelStudioOption = None
 
-        write_identifications_csv(csv, found.identifications)
-    if report is not None:
-        from vicp.gallery.report.answer_page import write_identifications
+    def check(self) -> None:
+        """Raises `ConfigError` where a file cannot be written, or has another ending than its kind has."""
+        VerificationFiles(self.report, self.csv).check()
+        check_out_file(self.label_studio, ".json", option="--label-studio")
 
-        write_identifications(report, found.identifications, encoder=encoder, queries=queries, known=known())
-    if label_studio is None:
-        return _written(report, csv)
-    from vicp.gallery.labelling.label_studio_tasks import write_photo_tasks
+    def write(
+        self,
+        found: "IdentificationReport",
+        queries: "Sequence[PhotoTable]",
+        encoder: "PhotoEncoder",
+        known: "Callable[[], CandidateBytes]",
+    ) -> list[str]:
+        """Write the files that were asked for, and return a line for each.
 
-    interface = write_photo_tasks(label_studio, found.identifications, queries, fingerprint=encoder.fingerprint)
-    return _written(report, csv, label_studio, interface)
+        Args:
+            found: The answers.
+            queries: What was identified.
+            encoder: What embedded it.
+            known: Give the photos of candidates.
+        """
+        if self.csv is not None:
+            from vicp.gallery.report.answer_table import write_identifications_csv
 
+            write_identifications_csv(self.csv, found.identifications)
+        if self.report is not None:
+            from vicp.gallery.report.answer_page import write_identifications
 
-def write_verification_files(
-    verification: "Verification", a: Path, b: Path, encoder: "PhotoEncoder", *, report: Path | None, csv: Path | None
-) -> list[str]:
-    """Write the files that were asked for, and return a line for each."""
-    if csv is not None:
-        from vicp.gallery.report.answer_table import write_verification_csv
+            write_identifications(self.report, found.identifications, encoder=encoder, queries=queries, known=known())
+        if self.label_studio is None:
+            return _written(self.report, self.csv)
+        from vicp.gallery.labelling.label_studio_tasks import write_photo_tasks
 
-        write_verification_csv(csv, verification, [str(a), str(b)])
-    if report is not None:
-        from vicp.gallery.queries import pair_table
-        from vicp.gallery.report.answer_page import write_verification
-
-        write_verification(report, verification, encoder=encoder, pair=pair_table(a, b))
-    return _written(report, csv)
+        interface = write_photo_tasks(
+            self.label_studio, found.identifications, queries, fingerprint=encoder.fingerprint
+        )
+        return _written(self.report, self.csv, self.label_studio, interface)
 
 
 def _written(*paths: Path | None) -> list[str]:

@@ -7,19 +7,10 @@ from typing import Annotated
 import typer
 
 from vicp.cli.gallery.opening import CategoryOption, embedding
+from vicp.cli.options import CacheOption, EngineOption, JsonOption, PriorOption, SkipBadOption, TargetOptions
+from vicp.cli.output import print_result
 from vicp.cli.paths import check_out_file
 from vicp.cli.render.gallery import fill_lines
-from vicp.cli.shared import (
-    CacheOption,
-    ConfidenceOption,
-    EngineOption,
-    JsonOption,
-    PriorOption,
-    RateOption,
-    SkipBadOption,
-    error_targets,
-    print_result,
-)
 
 PackageArgument = Annotated[Path, typer.Argument(help="A Camtrap DP package: a folder, or a .zip.")]
 
@@ -27,6 +18,7 @@ PackageArgument = Annotated[Path, typer.Argument(help="A Camtrap DP package: a f
 def camtrap_fill(
     package: PackageArgument,
     gallery: Annotated[str, typer.Option(help="The gallery of the individuals: a folder or a URI.")],
+    *,
     out: Annotated[
         Path | None, typer.Option(help="A new folder or .zip to write.", show_default="the package itself")
     ] = None,
@@ -38,8 +30,7 @@ def camtrap_fill(
         bool, typer.Option("--promised-only", help="Leave out individuals whose error rate is not promised.")
     ] = False,
     prior_new: PriorOption = 0.5,
-    false_match_rate: RateOption = 0.05,
-    confidence: ConfidenceOption = 0.9,
+    targets: TargetOptions,
     skip_bad: SkipBadOption = False,
     engine: EngineOption = "auto",
     cache: CacheOption = True,
@@ -51,7 +42,7 @@ def camtrap_fill(
     """
     from vicp.data.camtrap.package import CamtrapPackage
 
-    targets = error_targets(false_match_rate, confidence)
+    rates = targets.checked()
     CamtrapPackage.open(package)
     with embedding(gallery, "Identifying", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         result = opened.fill_camtrap(
@@ -59,7 +50,7 @@ def camtrap_fill(
             out=out,
             species=species,
             category=category,
-            targets=targets,
+            targets=rates,
             prior_new=prior_new,
             promised_only=promised_only,
         )

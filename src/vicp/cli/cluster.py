@@ -7,24 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import vicp
+from vicp.cli.opening import load_prompt, open_model
+from vicp.cli.options import AnyModelOption, BackboneOption, CacheOption, EngineOption, JsonOption, SkipBadOption
+from vicp.cli.output import print_result
 from vicp.cli.paths import check_out_file
 from vicp.cli.render.answers import cluster_lines, wrapped
-from vicp.cli.shared import (
-    AnyModelOption,
-    BackboneOption,
-    BoxesOption,
-    CacheOption,
-    ColumnOption,
-    EngineOption,
-    FoldersOption,
-    JsonOption,
-    MarginOption,
-    MinConfidenceOption,
-    SkipBadOption,
-    load_prompt,
-    open_model,
-    print_result,
-)
 from vicp.cli.sources import SourceOptions
 
 if TYPE_CHECKING:
@@ -44,6 +31,7 @@ OutOption = Annotated[Path | None, typer.Option(help="A CSV for the proposal.")]
 
 def cluster(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table; those with a name are known.")],
+    *,
     prompt: Annotated[Path | None, typer.Option(help="The category's prompt, from `vicp teach`.")] = None,
     ignore_names: Annotated[
         bool, typer.Option("--ignore-names", help="Group photos with a name too, whoever they are said to show.")
@@ -55,11 +43,7 @@ def cluster(
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     engine: EngineOption = "auto",
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
@@ -69,8 +53,7 @@ def cluster(
     It goes by what `vicp verify` says of each two of them.
     """
     loaded = load_prompt(prompt)
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    table = given.open(photos, need_identity=False, skip_bad=skip_bad)
+    table = source.open(photos, need_identity=False, skip_bad=skip_bad)
     check_out_file(out, ".csv")
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine

@@ -6,30 +6,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from vicp.cli.options import JsonOption, SeedOption, SkipBadOption
+from vicp.cli.output import print_result
 from vicp.cli.paths import check_out_file
 from vicp.cli.render.data import check_lines, split_lines
-from vicp.cli.shared import (
-    BoxesOption,
-    ColumnOption,
-    FoldersOption,
-    JsonOption,
-    MarginOption,
-    MinConfidenceOption,
-    SeedOption,
-    SkipBadOption,
-    print_result,
-)
 from vicp.cli.sources import SourceOptions
 from vicp.progress import progress_bar
 
 
 def data_check(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    *,
+    source: SourceOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Read every photo, and say what is wrong.
@@ -38,9 +26,8 @@ def data_check(
     """
     from vicp.data.audit.check import check_source
 
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
     with progress_bar("Checking") as progress:
-        report = check_source(photos, given.of(photos), progress=progress)
+        report = check_source(photos, source.of(photos), progress=progress)
     print_result(asdict(report), check_lines(report), as_json)
     if not report.passed:
         raise typer.Exit(1)
@@ -49,6 +36,7 @@ def data_check(
 def data_split(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     out: Annotated[Path, typer.Option(help="The table to write (.csv, or .parquet, which can hold the photos).")],
+    *,
     folds: Annotated[int, typer.Option(min=0, help="Number of folds that categories are divided into.")] = 5,
     val_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for validation.")] = 0.1,
     test_share: Annotated[float, typer.Option(min=0, max=1, help="How much of each category is for the test.")] = 0.5,
@@ -57,11 +45,7 @@ def data_split(
         typer.Option(help="What splits do not share; time: test photos are later."),
     ] = "identity",
     seed: SeedOption = 0,
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,8 +57,7 @@ def data_split(
     from vicp.data.write import write_table
 
     check_out_file(out, ".csv", ".parquet", ".pq")
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    table = given.open(photos, skip_bad=skip_bad)
+    table = source.open(photos, skip_bad=skip_bad)
     table, report = split_photos(table, folds=folds, val_share=val_share, test_share=test_share, by=by, seed=seed)
     write_table(table, out, source=photos)
     print_result({**asdict(report), "table": str(out)}, [*split_lines(report), f"{out} holds the table"], as_json)

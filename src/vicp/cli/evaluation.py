@@ -8,21 +8,10 @@ from typing import Annotated
 import typer
 
 import vicp
+from vicp.cli.opening import quiet_loading
+from vicp.cli.options import JsonOption, SeedOption, SkipBadOption, split_names
+from vicp.cli.output import going_on, print_result
 from vicp.cli.paths import check_out_folder
-from vicp.cli.shared import (
-    BoxesOption,
-    ColumnOption,
-    FoldersOption,
-    JsonOption,
-    MarginOption,
-    MinConfidenceOption,
-    SeedOption,
-    SkipBadOption,
-    going_on,
-    print_result,
-    quiet_loading,
-    split_names,
-)
 from vicp.cli.sources import SourceOptions
 from vicp.errors import ConfigError
 from vicp.progress import progress_bar
@@ -69,6 +58,7 @@ OutOption = Annotated[Path, typer.Option(help="Folder of the report and of finis
 
 def evaluate(
     method: MethodsArgument,
+    *,
     photos: PhotosOption = None,
     protocol: ProtocolOption = "vicp-retrieval",
     pairs: PairsOption = 32,
@@ -86,11 +76,7 @@ def evaluate(
     published: PublishedOption = None,
     out: OutOption = Path("evaluation"),
     seed: SeedOption = 0,
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,8 +88,7 @@ def evaluate(
 
     check_out_folder(out)
     quiet_loading()
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    if photos is None and (given.any_given or skip_bad):
+    if photos is None and (source.any_given or skip_bad):
         raise ConfigError(
             "--column, --folders, --boxes and --skip-bad are of photos; the procedural world is drawn: give --photos"
         )
@@ -127,9 +112,9 @@ def evaluate(
             published=published,
             out=out,
             seed=seed,
-            columns=given.columns,
-            folders=folders,
-            boxes=None if photos is None else given.boxes_of(photos),
+            columns=source.columns,
+            folders=source.folders,
+            boxes=None if photos is None else source.box_file(photos),
             skip_bad=skip_bad,
             command=shlex.join(["vicp", *sys.argv[1:]]),
             progress=progress,

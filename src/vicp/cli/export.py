@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
+from vicp.cli.opening import quiet_loading
+from vicp.cli.options import JsonOption
+from vicp.cli.output import print_result
 from vicp.cli.render.answers import wrapped
-from vicp.cli.shared import JsonOption, print_result, quiet_loading
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from vicp.cli.opening import quiet_loading
+from vicp.cli.options import JsonOption
+from vicp.cli.output import print_result
 from vicp.cli.paths import check_out_file
-from vicp.cli.shared import JsonOption, print_result, quiet_loading
 from vicp.errors import ConfigError
 
 

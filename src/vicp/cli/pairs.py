@@ -7,24 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from vicp.cli.opening import load_prompt, open_model
+from vicp.cli.options import AnyModelOption, BackboneOption, CacheOption, JsonOption, SeedOption, SkipBadOption
+from vicp.cli.output import print_result
 from vicp.cli.paths import check_out_file
 from vicp.cli.render.gallery import add_pairs_lines, proposal_lines
-from vicp.cli.shared import (
-    AnyModelOption,
-    BackboneOption,
-    BoxesOption,
-    CacheOption,
-    ColumnOption,
-    FoldersOption,
-    JsonOption,
-    MarginOption,
-    MinConfidenceOption,
-    SeedOption,
-    SkipBadOption,
-    load_prompt,
-    open_model,
-    print_result,
-)
 from vicp.cli.sources import SourceOptions
 from vicp.phrases import counted
 
@@ -52,6 +39,7 @@ NoNamesOption = Annotated[
 
 def pairs_next(
     photos: PhotosArgument,
+    *,
     out: OutOption = Path("next.csv"),
     sheet: SheetOption = None,
     label_studio: TasksOption = None,
@@ -64,11 +52,7 @@ def pairs_next(
     backbone: BackboneOption = None,
     seed: SeedOption = 0,
     no_names: NoNamesOption = False,
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
     as_json: JsonOption = False,
@@ -83,8 +67,7 @@ def pairs_next(
     check_out_file(out, ".csv")
     check_out_file(sheet, option="--sheet")
     check_out_file(label_studio, ".json", option="--label-studio")
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    table = given.open(photos, need_identity=False, skip_bad=skip_bad)
+    table = source.open(photos, need_identity=False, skip_bad=skip_bad)
     taught = load_prompt(prompt)
     with open_model(model, backbone, prompts=[taught], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
         proposals = propose_from(
@@ -116,13 +99,10 @@ def pairs_next(
 def pairs_add(
     labelled: Annotated[Path, typer.Argument(help="A CSV with left, right and same, or an export of Label Studio.")],
     photos: Annotated[Path, typer.Option(help="The photos the pairs speak of: a folder or a table.")],
+    *,
     to: Annotated[Path, typer.Option(help="The CSV of pairs to add to; made if absent.")] = Path("pairs.csv"),
     no_names: NoNamesOption = False,
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -132,7 +112,6 @@ def pairs_add(
     """
     from vicp.gallery.labelling.pair_files import add_pairs
 
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    table = given.open(photos, need_identity=False, skip_bad=skip_bad)
+    table = source.open(photos, need_identity=False, skip_bad=skip_bad)
     result = add_pairs(labelled, to, table, skip_bad=skip_bad, use_names=not no_names)
     print_result({**asdict(result), "pairs": str(to)}, add_pairs_lines(result, to), as_json)

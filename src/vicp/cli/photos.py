@@ -7,49 +7,35 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.answers import (
-    CsvOption,
-    LabelStudioOption,
-    ReportOption,
-    check_answer_files,
-    write_identification_files,
-    write_verification_files,
-)
-from vicp.cli.paths import check_file, check_out_file
-from vicp.cli.render.answers import report_lines, verification_lines
-from vicp.cli.render.teach import teach_facts, teach_lines
-from vicp.cli.shared import (
+from vicp.cli.answers import IdentificationFiles, VerificationFiles
+from vicp.cli.opening import load_prompt, open_model
+from vicp.cli.options import (
     AdaptOption,
     AnyModelOption,
     BackboneOption,
-    BoxesOption,
     CacheOption,
-    ColumnOption,
-    ConfidenceOption,
     EngineOption,
-    FoldersOption,
     JsonOption,
-    MarginOption,
-    MinConfidenceOption,
     PairPriorOption,
     PriorOption,
-    RateOption,
     SeedOption,
     SideOption,
     SidesOption,
     SkipBadOption,
-    error_targets,
-    load_prompt,
-    open_model,
-    print_result,
+    TargetOptions,
 )
-from vicp.cli.sources import SourceOptions, open_pair, open_queries
+from vicp.cli.output import print_result
+from vicp.cli.paths import check_file, check_out_file
+from vicp.cli.render.answers import report_lines, verification_lines
+from vicp.cli.render.teach import teach_facts, teach_lines
+from vicp.cli.sources import BoxOptions, ColumnOption, FoldersOption, SourceOptions, open_pair, open_queries
 from vicp.errors import ConfigError
 
 
 def teach(
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
     category: Annotated[str, typer.Option(help="What the photos show.")],
+    *,
     out: Annotated[
         Path | None, typer.Option(help="The prompt file to write.", show_default="CATEGORY.prompt.safetensors")
     ] = None,
@@ -64,11 +50,7 @@ def teach(
     backbone: BackboneOption = None,
     adapt: AdaptOption = "auto",
     seed: SeedOption = 0,
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,8 +63,7 @@ def teach(
     target = out or Path(f"{category.replace('/', '-')}.prompt.safetensors")
     check_out_file(target)
     check_file(support, "labelled pairs")
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    table = given.open(photos, need_identity=support is None, skip_bad=skip_bad)
+    table = source.open(photos, need_identity=support is None, skip_bad=skip_bad)
     with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
         taught = opened.teach_and_report(
             table, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
@@ -94,24 +75,20 @@ def teach(
 def identify(
     gallery: Annotated[Path, typer.Argument(help="Photos of known individuals: a folder or a table.")],
     photo: Annotated[list[Path], typer.Argument(help="Photos, folders or tables to identify.")],
+    *,
     prompt: Annotated[Path | None, typer.Option(help="The category's prompt, from `vicp teach`.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
     prior_new: PriorOption = 0.5,
-    false_match_rate: RateOption = 0.05,
-    confidence: ConfidenceOption = 0.9,
+    targets: TargetOptions,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     engine: EngineOption = "auto",
     column: ColumnOption = None,
     folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    boxes: BoxOptions,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
-    report: ReportOption = None,
-    csv: CsvOption = None,
-    label_studio: LabelStudioOption = None,
+    files: IdentificationFiles,
     viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -121,26 +98,15 @@ def identify(
     """
     from vicp.gallery.report.answer_page import photos_of_table
 
-    check_answer_files(report, csv, label_studio)
-    targets, loaded = error_targets(false_match_rate, confidence), load_prompt(prompt)
-    known = SourceOptions(column, folders).open(gallery, skip_bad=skip_bad)
-    crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
-    queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
+    files.check()
+    rates, loaded = targets.checked(), load_prompt(prompt)
+    known = SourceOptions(column=column, folders=folders).open(gallery, skip_bad=skip_bad)
+    queries = open_queries(photo, viewpoint, skip_bad=skip_bad, boxes=boxes)
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=skip_bad, cache=cache, task="Embedding", engine=engine
     ) as opened:
-        found = opened.identify_all(
-            queries, gallery=known, prompt=loaded, targets=targets, prior_new=prior_new, top=top
-        )
-        written = write_identification_files(
-            found,
-            queries,
-            opened.encoder,
-            lambda: photos_of_table(known),
-            report=report,
-            csv=csv,
-            label_studio=label_studio,
-        )
+        found = opened.identify_all(queries, gallery=known, prompt=loaded, targets=rates, prior_new=prior_new, top=top)
+        written = files.write(found, queries, opened.encoder, lambda: photos_of_table(known))
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 
 
@@ -148,14 +114,13 @@ def verify(
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
     prompt: Annotated[Path, typer.Option(help="The category's prompt, from `vicp teach`.")],
+    *,
     prior_new: PairPriorOption = 0.5,
-    false_match_rate: RateOption = 0.05,
-    confidence: ConfidenceOption = 0.9,
+    targets: TargetOptions,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
     engine: EngineOption = "auto",
-    report: ReportOption = None,
-    csv: CsvOption = None,
+    files: VerificationFiles,
     viewpoint: SidesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -163,12 +128,12 @@ def verify(
 
     The answer is the likelier one, with its probability, by what was taught.
     """
-    check_answer_files(report, csv)
-    targets, loaded = error_targets(false_match_rate, confidence), vicp.Prompt.load(prompt)
+    files.check()
+    rates, loaded = targets.checked(), vicp.Prompt.load(prompt)
     pair = open_pair(a, b, viewpoint)
     with open_model(
         model, backbone, prompts=[loaded], skip_bad=False, cache=False, task="Embedding", engine=engine
     ) as opened:
-        verification = opened.verify(*pair, prompt=loaded, targets=targets, prior_new=prior_new)
-        written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
+        verification = opened.verify(*pair, prompt=loaded, targets=rates, prior_new=prior_new)
+        written = files.write(verification, a, b, opened.encoder)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)

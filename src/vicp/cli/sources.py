@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 import vicp
 from vicp.errors import ConfigError
@@ -13,31 +15,44 @@ if TYPE_CHECKING:
     from vicp.data.sources.options import ReadOptions
 
 
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="A table's own name of a column, such as identity='Name of cat'; may be given again.",
+    ),
+]
+FoldersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--folders", help="What the folders above a photo are, such as identity/viewpoint or -/category/identity."
+    ),
+]
+BoxesOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A JSON file of the boxes of animals, of MegaDetector or COCO: each photo is read once per box, cropped."
+    ),
+]
+MinConfidenceOption = Annotated[
+    float | None, typer.Option(help="The least confidence of a box, from 0 to 1.", show_default="0.2")
+]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(help="Added on every side of a box, as a share of its width and height.", show_default="0.05"),
+]
+
+
 @dataclass(frozen=True)
-class SourceOptions:
-    """What the options --column, --folders, --boxes, --min-confidence and --margin were given; None for nothing."""
+class BoxOptions:
+    """How the boxes of animals on photos are read; None for what was not given."""
 
-    column: list[str] | None = None
-    folders: str | None = None
-    boxes: Path | None = None
-    min_confidence: float | None = None
-    margin: float | None = None
+    boxes: BoxesOption = None
+    min_confidence: MinConfidenceOption = None
+    margin: MarginOption = None
 
-    @property
-    def any_given(self) -> bool:
-        """Return whether any of them was given."""
-        return self != NOTHING_GIVEN
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """Return our names of columns -> a table's own.
-
-        Raises:
-            ConfigError: An option without a name on either side.
-        """
-        return _column_names(self.column)
-
-    def boxes_of(self, photos: Path) -> "vicp.BoxFile | None":
+    def box_file(self, photos: Path) -> "vicp.BoxFile | None":
         """Return the boxes of these photos, if there are any.
 
         Raises:
@@ -56,11 +71,11 @@ class SourceOptions:
         """Return how these photos are read.
 
         Raises:
-            ConfigError: See `columns` and `boxes_of`.
+            ConfigError: See `box_file`.
         """
         from vicp.data.sources.options import ReadOptions
 
-        return ReadOptions(columns=self.columns, folders=self.folders, boxes=self.boxes_of(photos))
+        return ReadOptions(boxes=self.box_file(photos))
 
     def open(
         self, photos: Path, *, category: str | None = None, need_identity: bool = True, skip_bad: bool = False
@@ -77,11 +92,38 @@ class SourceOptions:
         return read_source(photos, options)
 
 
-NOTHING_GIVEN = SourceOptions()
+@dataclass(frozen=True)
+class SourceOptions(BoxOptions):
+    """How photos are read; None for what was not given."""
+
+    column: ColumnOption = None
+    folders: FoldersOption = None
+
+    @property
+    def any_given(self) -> bool:
+        """Return whether any of them was given."""
+        return self != SourceOptions()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return our names of columns -> a table's own.
+
+        Raises:
+            ConfigError: An option without a name on either side.
+        """
+        return _column_names(self.column)
+
+    def of(self, photos: Path) -> "ReadOptions":
+        """Return how these photos are read.
+
+        Raises:
+            ConfigError: See `columns` and `box_file`.
+        """
+        return replace(super().of(photos), columns=self.columns, folders=self.folders)
 
 
 def open_queries(
-    photos: Sequence[Path], viewpoint: str | None = None, *, skip_bad: bool, crops: SourceOptions = NOTHING_GIVEN
+    photos: Sequence[Path], viewpoint: str | None = None, *, skip_bad: bool, boxes: BoxOptions
 ) -> "list[PhotoTable]":
     """Return photos, folders and tables to ask about, as tables, with the side that they show where none is said.
 
@@ -93,7 +135,7 @@ def open_queries(
 
     _check_sides([] if viewpoint is None else [viewpoint])
     opened = [
-        photo if crops.boxes_of(photo) is None else crops.open(photo, need_identity=False, skip_bad=skip_bad)
+        photo if boxes.box_file(photo) is None else boxes.open(photo, need_identity=False, skip_bad=skip_bad)
         for photo in photos
     ]
     tables = query_tables(opened, skip_bad=skip_bad)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vicp.data.decoding.decode import decode_with_remarks
 from vicp.data.images import image_pixels, photo_key
+from vicp.data.photos.exif import exif_date
 from vicp.data.photos.fingerprints import PhotoFingerprint, image_fingerprint
 from vicp.data.records import BadPhoto, PhotoRemark, PhotoTable, log_remarks
 from vicp.data.threads import map_in_order
@@ -41,6 +42,11 @@ class LoadedPhoto:
     thumbnail: bytes | None
     fingerprint: PhotoFingerprint | None = None
     remarks: tuple[str, ...] = ()
+
+    @property
+    def date(self) -> str:
+        """When it was taken, as the camera wrote into the file; "" where it did not."""
+        return exif_date(self.encoded)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,14 @@ import vicp
 from vicp.cli.gallery.opening import (
     AuthorOption,
     CategoryOption,
+    ChangeOptions,
     GalleryArgument,
-    ReasonOption,
     WaitOption,
     open_for_changes,
 )
+from vicp.cli.options import JsonOption
+from vicp.cli.output import print_result
 from vicp.cli.render.gallery import change_lines, compaction_lines, label_lines, log_lines, stats_lines
-from vicp.cli.shared import JsonOption, print_result
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,28 +32,26 @@ def merge(
     gallery: GalleryArgument,
     into: Annotated[str, typer.Argument(help="The identity that stays.")],
     other: Annotated[list[str], typer.Argument(help="Identities that are the same individual.")],
+    *,
     category: CategoryOption = None,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Make several identities one.
 
     Their photos become photos of the first.
     """
-    opened = open_for_changes(gallery, author, wait)
-    print_change(opened, opened.merge(into, other, category=category, reason=reason), as_json)
+    opened = open_for_changes(gallery, change)
+    print_change(opened, opened.merge(into, other, category=category, reason=change.reason), as_json)
 
 
 def split(
     gallery: GalleryArgument,
+    *,
     photo: Annotated[list[str] | None, typer.Argument(help="Photos, by key or by where they came from.")] = None,
     into: Annotated[str | None, typer.Option(help="The identity that these photos show, new or not.")] = None,
     source: ProposalOption = None,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Give photos another identity.
@@ -65,23 +64,22 @@ def split(
     if (source is not None and given) or (source is None and (not photo or into is None)):
         raise ConfigError("give either photos and --into IDENTITY, or --from PROPOSAL.csv")
     photos_by_identity = read_proposal(source) if source is not None else {str(into): list(photo or [])}
-    opened = open_for_changes(gallery, author, wait)
-    print_change(opened, opened.assign(photos_by_identity, reason=reason), as_json)
+    opened = open_for_changes(gallery, change)
+    print_change(opened, opened.assign(photos_by_identity, reason=change.reason), as_json)
 
 
 def label(
     gallery: GalleryArgument,
     pairs: Annotated[Path, typer.Argument(help="A CSV with left, right and same, as `vicp pairs next` writes it.")],
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    *,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Keep labelled pairs in a gallery.
 
     Photos are named by key or by where they came from. No pair is kept twice, and contradictions are refused.
     """
-    result = open_for_changes(gallery, author, wait).label(pairs, reason=reason)
+    result = open_for_changes(gallery, change).label(pairs, reason=change.reason)
     print_result(asdict(result), label_lines(result), as_json)
 
 
@@ -89,25 +87,23 @@ def rename(
     gallery: GalleryArgument,
     old: Annotated[str, typer.Argument(help="The identity.")],
     new: Annotated[str, typer.Argument(help="Its new name.")],
+    *,
     category: CategoryOption = None,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Give an identity another name."""
-    opened = open_for_changes(gallery, author, wait)
-    print_change(opened, opened.rename(old, new, category=category, reason=reason), as_json)
+    opened = open_for_changes(gallery, change)
+    print_change(opened, opened.rename(old, new, category=category, reason=change.reason), as_json)
 
 
 def remove(
     gallery: GalleryArgument,
+    *,
     identity: Annotated[str | None, typer.Argument(help="An identity, with all its photos.")] = None,
     photo: Annotated[list[str] | None, typer.Option(help="Or a photo, by key or by where it came from.")] = None,
     category: CategoryOption = None,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Take an identity or photos out.
@@ -118,11 +114,11 @@ def remove(
         raise ConfigError("give an identity, or --photo")
     if photo and category is not None:
         raise ConfigError("--category is of an identity, and --photo names photos: leave it out")
-    opened = open_for_changes(gallery, author, wait)
+    opened = open_for_changes(gallery, change)
     if identity is not None:
-        entry = opened.remove(identity, category=category, reason=reason)
+        entry = opened.remove(identity, category=category, reason=change.reason)
     else:
-        entry = opened.remove_photos(photo or [], reason=reason)
+        entry = opened.remove_photos(photo or [], reason=change.reason)
     print_change(opened, entry, as_json)
 
 
@@ -143,33 +139,31 @@ def log(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
 
 def undo(
     gallery: GalleryArgument,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    *,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Take back the last change.
 
     Given again, it takes back the one before.
     """
-    opened = open_for_changes(gallery, author, wait)
-    print_change(opened, opened.undo(reason=reason), as_json)
+    opened = open_for_changes(gallery, change)
+    print_change(opened, opened.undo(reason=change.reason), as_json)
 
 
 def restore(
     gallery: GalleryArgument,
     operation: Annotated[int, typer.Argument(help="Its number in the log.")],
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    *,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Bring an earlier state back.
 
     The gallery becomes what it was after a change of the log, undone ones included.
     """
-    opened = open_for_changes(gallery, author, wait)
-    print_change(opened, opened.restore(operation, reason=reason), as_json)
+    opened = open_for_changes(gallery, change)
+    print_change(opened, opened.restore(operation, reason=change.reason), as_json)
 
 
 def unlock(gallery: GalleryArgument, as_json: JsonOption = False) -> None:
@@ -195,7 +189,7 @@ def compact(
 
     It joins small files and removes states older than can be undone; nothing that is shown changes.
     """
-    result = open_for_changes(gallery, author, wait).compact(undo_depth=undo_depth)
+    result = open_for_changes(gallery, ChangeOptions(author=author, wait=wait)).compact(undo_depth=undo_depth)
     print_result(asdict(result), compaction_lines(gallery, result), as_json)
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import vicp
-from vicp.cli.shared import EngineName, open_model
+from vicp.cli.opening import open_model
+from vicp.cli.options import EngineName
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
 CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]
@@ -20,6 +22,15 @@ PromptsOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class ChangeOptions:
+    """Who changes a gallery, why, and whether to wait for another writer."""
+
+    author: AuthorOption = None
+    reason: ReasonOption = ""
+    wait: WaitOption = False
+
+
 @contextmanager
 def embedding(
     gallery: str,
@@ -27,8 +38,7 @@ def embedding(
     *,
     skip_bad: bool = False,
     cache: bool = False,
-    author: str | None = None,
-    wait: bool = False,
+    change: ChangeOptions | None = None,
     model: str | None = None,
     backbone: str | None = None,
     engine: EngineName = "auto",
@@ -38,7 +48,10 @@ def embedding(
     if model is None and backbone is None:
         model, backbone = settings["model"], settings["backbone"]
     with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task, engine=engine) as opened:
-        yield vicp.Gallery.open(gallery, opened, author=author, wait_for_lock=wait)
+        if change is None:
+            yield vicp.Gallery.open(gallery, opened)
+        else:
+            yield vicp.Gallery.open(gallery, opened, author=change.author, wait_for_lock=change.wait)
 
 
 def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
@@ -46,6 +59,6 @@ def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
     return [vicp.Prompt.load(path) for path in paths or []]
 
 
-def open_for_changes(gallery: str, author: str | None, wait: bool) -> "vicp.Gallery":
+def open_for_changes(gallery: str, change: ChangeOptions) -> "vicp.Gallery":
     """Return a gallery to change without its model."""
-    return vicp.Gallery.open(gallery, author=author, wait_for_lock=wait)
+    return vicp.Gallery.open(gallery, author=change.author, wait_for_lock=change.wait)

@@ -7,50 +7,35 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.answers import (
-    CsvOption,
-    LabelStudioOption,
-    ReportOption,
-    check_answer_files,
-    write_identification_files,
-    write_verification_files,
-)
+from vicp.cli.answers import IdentificationFiles, VerificationFiles
 from vicp.cli.gallery.opening import (
     AuthorOption,
     CategoryOption,
+    ChangeOptions,
     GalleryArgument,
     PromptsOption,
     ReasonOption,
-    WaitOption,
     embedding,
     load_prompts,
 )
-from vicp.cli.render.answers import report_lines, verification_lines
-from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
-from vicp.cli.shared import (
+from vicp.cli.opening import open_model
+from vicp.cli.options import (
     AnyModelOption,
     BackboneOption,
-    BoxesOption,
     CacheOption,
-    ColumnOption,
-    ConfidenceOption,
     EngineOption,
-    FoldersOption,
     JsonOption,
-    MarginOption,
-    MinConfidenceOption,
     PairPriorOption,
     PriorOption,
-    RateOption,
     SideOption,
     SidesOption,
     SkipBadOption,
-    error_targets,
-    going_on,
-    open_model,
-    print_result,
+    TargetOptions,
 )
-from vicp.cli.sources import SourceOptions, open_pair, open_queries
+from vicp.cli.output import going_on, print_result
+from vicp.cli.render.answers import report_lines, verification_lines
+from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
+from vicp.cli.sources import BoxOptions, SourceOptions, open_pair, open_queries
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,22 +80,17 @@ def create(
 def enroll(
     gallery: GalleryArgument,
     photos: Annotated[Path, typer.Argument(help="A folder of photos, or a table (CSV, TSV, XLSX, Parquet).")],
+    *,
     category: CategoryOption = None,
     prompt: PromptsOption = None,
     route: Annotated[bool, typer.Option("--route", help="Let the prompts decide each photo's category.")] = False,
     engine: EngineOption = "auto",
     ray: RayOption = False,
     workers: WorkersOption = None,
-    column: ColumnOption = None,
-    folders: FoldersOption = None,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    source: SourceOptions,
     skip_bad: SkipBadOption = False,
     cache: CacheOption = True,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Add photos.
@@ -120,37 +100,32 @@ def enroll(
     if route and category is not None:
         raise ConfigError("--category says what the photos show, and --route lets prompts decide: give one of the two")
     prompts, embed = load_prompts(prompt), _workers(ray, workers)
-    given = SourceOptions(column, folders, boxes, min_confidence, margin)
-    table = given.open(photos, need_identity=False, skip_bad=skip_bad, category=category)
+    table = source.open(photos, need_identity=False, skip_bad=skip_bad, category=category)
     with (
         going_on(),
-        embedding(
-            gallery, "Enrolling", skip_bad=skip_bad, cache=cache, author=author, wait=wait, engine=engine
-        ) as opened,
+        embedding(gallery, "Enrolling", skip_bad=skip_bad, cache=cache, change=change, engine=engine) as opened,
     ):
-        result = opened.enroll(table, category=category, prompts=prompts, route=route, reason=reason, embed=embed)
+        result = opened.enroll(
+            table, category=category, prompts=prompts, route=route, reason=change.reason, embed=embed
+        )
     print_result(asdict(result), enroll_lines(result), as_json)
 
 
 def identify(
     gallery: GalleryArgument,
     photo: PhotosArgument,
+    *,
     category: CategoryOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many identities to name.")] = 5,
     prior_new: PriorOption = 0.5,
-    false_match_rate: RateOption = 0.05,
-    confidence: ConfidenceOption = 0.9,
+    targets: TargetOptions,
     unknown: UnknownOption = True,
     exact: ExactOption = False,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    boxes: BoxOptions,
     skip_bad: SkipBadOption = False,
     engine: EngineOption = "auto",
     cache: CacheOption = True,
-    report: ReportOption = None,
-    csv: CsvOption = None,
-    label_studio: LabelStudioOption = None,
+    files: IdentificationFiles,
     viewpoint: SideOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -162,29 +137,20 @@ def identify(
 
     if category is not None and not unknown:
         raise ConfigError("--no-unknown has no effect with --category, which no photo is asked to fit: leave it out")
-    check_answer_files(report, csv, label_studio)
-    targets = error_targets(false_match_rate, confidence)
-    crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
-    queries = open_queries(photo, viewpoint, skip_bad=skip_bad, crops=crops)
+    files.check()
+    rates = targets.checked()
+    queries = open_queries(photo, viewpoint, skip_bad=skip_bad, boxes=boxes)
     with embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, engine=engine) as opened:
         found = opened.identify(
             queries,
             category=category,
-            targets=targets,
+            targets=rates,
             prior_new=prior_new,
             top=top,
             allow_unknown=unknown,
             exact=exact,
         )
-        written = write_identification_files(
-            found,
-            queries,
-            opened.encoder,
-            lambda: photos_of_gallery(opened.snapshot),
-            report=report,
-            csv=csv,
-            label_studio=label_studio,
-        )
+        written = files.write(found, queries, opened.encoder, lambda: photos_of_gallery(opened.snapshot))
     print_result(asdict(found), [*report_lines(found), *written], as_json)
 
 
@@ -192,13 +158,12 @@ def verify(
     gallery: GalleryArgument,
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
+    *,
     category: CategoryOption = None,
     prior_new: PairPriorOption = 0.5,
-    false_match_rate: RateOption = 0.05,
-    confidence: ConfidenceOption = 0.9,
+    targets: TargetOptions,
     engine: EngineOption = "auto",
-    report: ReportOption = None,
-    csv: CsvOption = None,
+    files: VerificationFiles,
     viewpoint: SidesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -206,53 +171,47 @@ def verify(
 
     It goes by the gallery's prompt for their category.
     """
-    check_answer_files(report, csv)
-    targets = error_targets(false_match_rate, confidence)
+    files.check()
+    rates = targets.checked()
     pair = open_pair(a, b, viewpoint)
     with embedding(gallery, "Embedding", engine=engine) as opened:
-        verification = opened.verify(*pair, category=category, targets=targets, prior_new=prior_new)
-        written = write_verification_files(verification, a, b, opened.encoder, report=report, csv=csv)
+        verification = opened.verify(*pair, category=category, targets=rates, prior_new=prior_new)
+        written = files.write(verification, a, b, opened.encoder)
     print_result(asdict(verification), [*verification_lines(verification), *written], as_json)
 
 
 def new(
     gallery: GalleryArgument,
     photo: PhotosArgument,
+    *,
     name: Annotated[str | None, typer.Option(help="Its name.", show_default="CATEGORY-NUMBER")] = None,
     category: CategoryOption = None,
-    false_match_rate: RateOption = 0.05,
-    confidence: ConfidenceOption = 0.9,
+    targets: TargetOptions,
     force: Annotated[bool, typer.Option("--force", help="Even where a photo is recognised as somebody.")] = False,
-    boxes: BoxesOption = None,
-    min_confidence: MinConfidenceOption = None,
-    margin: MarginOption = None,
+    boxes: BoxOptions,
     skip_bad: SkipBadOption = False,
     engine: EngineOption = "auto",
     cache: CacheOption = True,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Enroll photos of a new individual.
 
     They are of one individual. It is refused where the gallery recognises it.
     """
-    targets = error_targets(false_match_rate, confidence)
-    crops = SourceOptions(boxes=boxes, min_confidence=min_confidence, margin=margin)
-    queries = open_queries(photo, skip_bad=skip_bad, crops=crops)
+    rates = targets.checked()
+    queries = open_queries(photo, skip_bad=skip_bad, boxes=boxes)
     with (
         going_on(),
-        embedding(
-            gallery, "Embedding", skip_bad=skip_bad, cache=cache, author=author, wait=wait, engine=engine
-        ) as opened,
+        embedding(gallery, "Embedding", skip_bad=skip_bad, cache=cache, change=change, engine=engine) as opened,
     ):
-        result = opened.new(queries, name=name, category=category, targets=targets, force=force, reason=reason)
+        result = opened.new(queries, name=name, category=category, targets=rates, force=force, reason=change.reason)
     print_result(asdict(result), new_identity_lines(result), as_json)
 
 
 def reindex(
     gallery: GalleryArgument,
+    *,
     prompt: PromptsOption = None,
     no_prompt: Annotated[
         list[str] | None, typer.Option("--no-prompt", help="A category to embed with the plain backbone from now on.")
@@ -263,9 +222,7 @@ def reindex(
     ray: RayOption = False,
     workers: WorkersOption = None,
     cache: CacheOption = True,
-    author: AuthorOption = None,
-    reason: ReasonOption = "",
-    wait: WaitOption = False,
+    change: ChangeOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Embed photos anew.
@@ -279,14 +236,13 @@ def reindex(
             gallery,
             "Embedding",
             cache=cache,
-            author=author,
-            wait=wait,
+            change=change,
             model=model,
             backbone=backbone,
             engine=engine,
         ) as opened,
     ):
-        result = opened.reindex(prompts, without_prompt=no_prompt or [], reason=reason, embed=embed)
+        result = opened.reindex(prompts, without_prompt=no_prompt or [], reason=change.reason, embed=embed)
     print_result(asdict(result), reindex_lines(result), as_json)
 
 

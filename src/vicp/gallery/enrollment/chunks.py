@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from vicp.data.loading import LoadedPhoto, load_photos
-from vicp.data.photos.exif import exif_date
 from vicp.data.records import BadPhoto, PhotoTable
 from vicp.gallery.categories import GalleryCategory
 from vicp.gallery.store.tables import OPTIONAL_FACTS
@@ -80,5 +79,5 @@ def _facts(table: PhotoTable, photo: LoadedPhoto) -> dict[str, Any]:
     return {
         "identity": str(identity) if isinstance(identity, str) else None,
         "source": path if table.root is None else (table.root / path).resolve().as_posix(),
-        "date": str(row.get("date", "")) or exif_date(photo.encoded),
+        "date": str(row.get("date", "")) or photo.date,
     } | {column: row[column] for column in OPTIONAL_FACTS if isinstance(row.get(column), str)}

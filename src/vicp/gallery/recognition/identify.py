@@ -20,11 +20,10 @@ from vicp.gallery.categories import GalleryCategory, check_model, find_category,
 from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter, filtered_numbers
 from vicp.gallery.recognition.identify_together import identify_together, moments_of, most_common
 from vicp.gallery.search.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
-from vicp.gallery.search.indexed_nearest import nearest_in_category, tables_searched
+from vicp.gallery.search.indexed_nearest import nearest_in_category, once_per_search
 from vicp.gallery.search.nearest import ExactNearest, exact_nearest, nearest_in_table
 from vicp.gallery.search.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PROMPTS
 from vicp.runtime.photo_encoder import PhotoEncoder
 
 FITS_NONE = "fits no category of this gallery"
@@ -202,11 +201,11 @@ def _identify_all_together(
 def _search_among(snapshot: Snapshot, category: GalleryCategory, among: PhotoFilter, *, exact: bool) -> CategorySearch:
     """Return the search of a category's individuals by the photos that a filter leaves; all of them calibrate it."""
     nearest = nearest_in_category(snapshot, category, exact=exact)
-    search = snapshot.once(
-        ("search", category.category, type(nearest)),
-        (PROMPTS, *tables_searched(category)),
-        lambda: CategorySearch.of(category.category, nearest, category.prompt),
-    )
+
+    def make() -> CategorySearch:
+        return CategorySearch.of(category.category, nearest, category.prompt)
+
+    search = once_per_search(snapshot, category, "search", make, exact=exact)
     if nearest is None or not among:
         return search
     numbers = filtered_numbers(snapshot, among)

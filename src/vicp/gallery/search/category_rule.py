@@ -6,10 +6,9 @@ from vicp.decisions.held_out import HeldOut
 from vicp.decisions.rule import DecisionRule, decision_rule
 from vicp.decisions.typicality import CategoryReference
 from vicp.gallery.categories import GalleryCategory
-from vicp.gallery.search.indexed_nearest import SearchIndex, nearest_in_category, tables_searched
+from vicp.gallery.search.indexed_nearest import nearest_in_category, once_per_search
 from vicp.gallery.search.nearest import Nearest
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import PROMPTS
 
 MAX_PHOTOS = 1000  # of a gallery without a prompt that are compared with each other
 
@@ -40,8 +39,7 @@ def stored_rule(snapshot: Snapshot, category: GalleryCategory) -> DecisionRule:
         nearest = nearest_in_category(snapshot, category) if category.prompt is None else None
         return category_rule(category.prompt, nearest)
 
-    key = ("rule", category.category, SearchIndex.of(snapshot, category))
-    return snapshot.once(key, (PROMPTS, *tables_searched(category)), fit)
+    return once_per_search(snapshot, category, "rule", fit)
 
 
 def category_reference(prompt: Prompt | None, nearest: Nearest | None) -> CategoryReference | None:

@@ -1,9 +1,9 @@
 """Approximate search of a stored category through an index: nothing but names and numbers is held in memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from vicp.gallery.search.nearest import (
 )
 from vicp.gallery.store.lance import QUERIES_PER_CALL, Hits, query_index
 from vicp.gallery.store.snapshot import Snapshot
-from vicp.gallery.store.tables import OPTIONAL_FACTS, PHOTOS, SET_ASIDE
+from vicp.gallery.store.tables import OPTIONAL_FACTS, PHOTOS, PROMPTS, SET_ASIDE
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -189,9 +191,21 @@ def nearest_in_category(snapshot: Snapshot, category: GalleryCategory, *, exact:
     def find() -> ExactNearest | IndexedNearest | None:
         return exact_nearest(snapshot, category) if index is None else indexed_nearest(snapshot, category, index)
 
-    return snapshot.once(("nearest", category.category, index), tables_searched(category), find)
+    return once_per_search(snapshot, category, "nearest", find, exact=exact)
 
 
-def tables_searched(category: GalleryCategory) -> tuple[str, ...]:
-    """Return the tables that the search of a stored category depends on."""
-    return PHOTOS, SET_ASIDE, category.table, OPTIONAL_FACTS["viewpoint"]
+def once_per_search(
+    snapshot: Snapshot, category: GalleryCategory, name: str, make: Callable[[], T], *, exact: bool = False
+) -> T:
+    """Return what `make` computes from the search of a stored category and its prompt, anew when either has changed.
+
+    Args:
+        snapshot: The gallery.
+        category: Which.
+        name: What stands for the value.
+        make: Computes it.
+        exact: Of the search of every photo, even where there is an index.
+    """
+    index = None if exact else SearchIndex.of(snapshot, category)
+    tables = (PROMPTS, PHOTOS, SET_ASIDE, category.table, OPTIONAL_FACTS["viewpoint"])
+    return snapshot.once((name, category.category, index), tables, make)
