@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vicp.adapt.encoded_support import connected_groups, pairs_within, relate_pairs
+from vicp.adapt.encoded_support import pairs_within
 from vicp.adapt.prompt import Prompt
 from vicp.data.moments import moment_codes, one_per_moment
 from vicp.data.photo_check import read_photos
-from vicp.data.photos.crops import of_one_picture, picture_of
 from vicp.data.photos.fingerprints import photo_fingerprint
 from vicp.data.records import BadPhoto, PhotoTable
+from vicp.data.sides import of_two_sides, side_codes
 from vicp.data.support.support import Support
 from vicp.errors import DataError
 from vicp.gallery.labelling.active_learning import Strategy, propose_pairs
+from vicp.gallery.labelling.known_pairs import KnownPairs
 from vicp.gallery.labelling.pair_files import COLUMNS, NO_PAIRS, read_pairs, write_pairs
 from vicp.runtime.photo_encoder import PhotoEncoder
 
@@ -138,20 +138,13 @@ def propose_among(
     Raises:
         DataError: Labels that contradict each other, or no pair is left to propose.
     """
-    groups, relation = relate_pairs(labelled, [str(path) for path in usable.frame["path"]])
-    notes: list[str] = []
-    if use_names:
-        groups, relation, notes = _with_names(usable, groups, relation)
-    relation[closed.left, closed.right] = relation[closed.right, closed.left] = -1
-    relation[_of_one_picture(usable) & (relation == 0)] = -1
+    known = KnownPairs.of(usable, labelled, use_names=use_names).without(closed)
     chosen = one_per_moment(moments, np.random.default_rng(seed))
-    names = [str(path) for path in usable.frame["path"].iloc[chosen]]
-    relation = _known_by_moment(relation, moments)[np.ix_(chosen, chosen)]
-    relation[_of_two_sides(usable.select(chosen)) & (relation == 0)] = -1
+    asked = known.of_moments(moments, chosen).apart(of_two_sides(side_codes(usable.select(chosen))))
     proposals = propose_pairs(
         embeddings[chosen],
-        groups[chosen],
-        relation,
+        asked.groups,
+        asked.relation,
         count,
         strategy=strategy,
         boundary=boundary,
@@ -162,9 +155,11 @@ def propose_among(
             f"nothing left to ask: every pair of the {len(usable)} photos is labelled, follows from labels and names, "
             "shows two sides, or is of one picture"
         )
+    notes = list(known.notes)
     if len(proposals) < count:
-        num_open = int((np.triu(relation == 0, 1)).sum()) - len(proposals)
+        num_open = int(np.triu(asked.relation == 0, 1).sum()) - len(proposals)
         notes.append(_shortage(len(proposals), count, num_open))
+    names = [str(path) for path in usable.frame["path"].iloc[chosen]]
     return PairProposals(
         pairs=tuple(ProposedPair(names[p.left], names[p.right], round(p.similarity, 4), p.why) for p in proposals),
         photos=len(usable),
@@ -184,42 +179,6 @@ def _shortage(num_proposed: int, count: int, num_open: int) -> str:
     return f"{num_proposed} instead of {count}: {why}."
 
 
-def _of_one_picture(table: PhotoTable) -> NDArray[np.bool_]:
-    """Return which pairs (n, n) are crops of one picture, by `source` or else `path`."""
-    return of_one_picture([picture_of(str(source)) for source in table.frame.get("source", table.frame["path"])])
-
-
-def _with_names(
-    table: PhotoTable, groups: NDArray[np.int64], relation: NDArray[np.int8]
-) -> tuple[NDArray[np.int64], NDArray[np.int8], list[str]]:
-    """Return groups and relations with what identities say of pairs without a label, and a sentence on it."""
-    names = pd.factorize(table.frame["identity"])[0]  # -1 where nobody is named
-    named = names >= 0
-    if not named.any():
-        return groups, relation, []
-    if named.all():
-        return groups, relation, ["Every photo has a name already: these pairs check the names."]
-    rows = np.flatnonzero(named)
-    same = np.array([(a, b) for a, b in pairwise(rows[np.argsort(names[rows], kind="stable")]) if names[a] == names[b]])
-    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
-    links = [(a, b) for rows_of_group in members for a, b in pairwise(rows_of_group)]
-    left, right = np.array([*same.reshape(-1, 2), *links], dtype=np.int64).reshape(-1, 2).T
-    told = np.where(names[:, None] == names, np.int8(1), np.int8(-1))
-    told[~(named[:, None] & named)] = 0
-    known = np.where(relation == 0, told, relation)
-    have = "photo has a name" if named.sum() == 1 else "photos have names"
-    note = f"{int(named.sum())} {have}, which tell what two of them are."
-    return connected_groups(len(table), left, right), known, [note]
-
-
-def _of_two_sides(table: PhotoTable) -> NDArray[np.bool_]:
-    """Return which pairs (n, n) show the left side of one individual and the right side of another."""
-    if "viewpoint" not in table.frame:
-        return np.zeros((len(table), len(table)), dtype=bool)
-    left, right = ((table.frame["viewpoint"] == side).to_numpy(dtype=bool) for side in ("left", "right"))
-    return (left[:, None] & right) | (right[:, None] & left)
-
-
 def write_proposals(path: Path, pairs: Sequence[ProposedPair]) -> None:
     """Write proposed pairs with an empty column `same`, for a person to fill in.
 
@@ -237,18 +196,6 @@ def _of_one_category(table: PhotoTable, category: str | None) -> PhotoTable:
         listed = ", ".join(table.categories[:5])
         raise DataError(f"photos of {len(table.categories)} categories ({listed}, ...): say which with --category")
     return table.of_category(category)
-
-
-def _known_by_moment(relation: NDArray[np.int8], moments: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Return relations (n, n) that are also known between two moments with a known one."""
-    _, codes, counts = np.unique(moments, return_inverse=True, return_counts=True)
-    if counts.max(initial=1) == 1:
-        return relation
-    order, starts = np.argsort(codes, kind="stable"), np.cumsum(counts) - counts
-    known = (relation != 0)[np.ix_(order, order)]  # (n, n), the photos of a moment together
-    for axis in (0, 1):
-        known = np.logical_or.reduceat(known, starts, axis=axis)
-    return np.where((relation == 0) & known[np.ix_(codes, codes)], 1, relation).astype(np.int8)  # known is (M, M)
 
 
 def _moments(table: PhotoTable) -> NDArray[np.int64]:

@@ -7,29 +7,20 @@ follows from a photo's embedding is the same.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
-from vicp.data.sides import side_codes
 from vicp.decisions.outcome import Identification, IdentificationReport
 from vicp.errors import GalleryError
 from vicp.gallery.categories import GalleryCategory, check_model, find_category, gallery_categories
 from vicp.gallery.photo_filter import ALL_PHOTOS, PhotoFilter, filtered_numbers
-from vicp.gallery.recognition.identify_together import identify_together, moments_of, most_common
+from vicp.gallery.recognition.routed_photos import RoutedPhotos
 from vicp.gallery.search.category_search import DEFAULT_QUESTION, CategorySearch, QueryEmbeddings, Question
 from vicp.gallery.search.indexed_nearest import nearest_in_category, once_per_search
 from vicp.gallery.search.nearest import ExactNearest, exact_nearest, nearest_in_table
-from vicp.gallery.search.routing import choose_categories
 from vicp.gallery.store.snapshot import Snapshot
 from vicp.runtime.photo_encoder import PhotoEncoder
-
-FITS_NONE = "fits no category of this gallery"
-PLAIN = None  # the key of embeddings without a prompt, next to those of the categories
-
-Floats = NDArray[np.float32]
 
 
 def identify_photos(
@@ -92,9 +83,7 @@ def identify_with(
     identifications = [
         identification
         for table, embeddings in embedded
-        for identification in search.identify(
-            QueryEmbeddings(_names(table), embeddings[0], embeddings[-1], side_codes(table)), question
-        )
+        for identification in search.identify(QueryEmbeddings.of(table, embeddings[0], embeddings[-1]), question)
     ]
     return _report(identifications, [search], sum(len(table.skipped) for table, _ in embedded))
 
@@ -132,70 +121,21 @@ def identify_in_gallery(
     categories = _categories(snapshot, category)
     for stored in categories.values():
         check_model(encoder, stored.model, uri=snapshot.uri)
-    prompts = [*(stored.prompt for stored in categories.values()), None]
-    embedded = [encoder.embed_under(table, prompts) for table in queries]
-    by_category = [dict(zip([*categories, PLAIN], embeddings, strict=True)) for _, embeddings in embedded]
-    chosen = [
-        choose_categories(snapshot, categories, {name: rows[name] for name in categories}, allow_unknown=allow_unknown)
-        for rows in by_category
-    ]
+    routed = [RoutedPhotos.of(encoder, snapshot, categories, table, allow_unknown=allow_unknown) for table in queries]
     if together:
-        chosen = [[most_common(names)] * len(names) for names in chosen]
+        routed = [photos.of_one_category() for photos in routed]
     searches = {
         name: _search_among(snapshot, stored, among, exact=exact)
         for name, stored in categories.items()
-        if any(name in names for names in chosen)
+        if any(name in photos.categories for photos in routed)
     }
-    identify = _identify_all_together if together else _identify_routed
+    identify = RoutedPhotos.identify_together if together else RoutedPhotos.identify
     identifications = [
         identification
-        for rows, (usable, _), names in zip(by_category, embedded, chosen, strict=True)
-        for identification in identify(searches, names, usable, rows, question, routed=len(categories) > 1)
+        for photos in routed
+        for identification in identify(photos, searches, question, routed=len(categories) > 1)
     ]
-    return _report(identifications, list(searches.values()), sum(len(usable.skipped) for usable, _ in embedded))
-
-
-def _identify_routed(
-    searches: Mapping[str, CategorySearch],
-    categories: Sequence[str],
-    photos: PhotoTable,
-    embeddings: Mapping[str | None, Floats],
-    question: Question,
-    *,
-    routed: bool,
-) -> list[Identification]:
-    """Return the identification of each photo (B,) in its category (B,); `embeddings` are by category."""
-    by_row: dict[int, Identification] = {}
-    every_name, sides = _names(photos), side_codes(photos)
-    for category in dict.fromkeys(categories):
-        rows = [row for row, name in enumerate(categories) if name == category]
-        names = [every_name[row] for row in rows]
-        if category in searches:
-            queries = QueryEmbeddings(names, embeddings[category][rows], embeddings[PLAIN][rows], sides[rows])
-            in_category = searches[category].identify(queries, question, routed=routed)
-        else:
-            in_category = [
-                Identification(name, category, None, None, None, (), FITS_NONE, routed=True) for name in names
-            ]
-        by_row |= dict(zip(rows, in_category, strict=True))
-    return [by_row[row] for row in range(len(photos))]
-
-
-def _identify_all_together(
-    searches: Mapping[str, CategorySearch],
-    categories: Sequence[str],
-    photos: PhotoTable,
-    embeddings: Mapping[str | None, Floats],
-    question: Question,
-    *,
-    routed: bool,
-) -> list[Identification]:
-    """Return the one identification of all photos (B,), which have one category."""
-    category = categories[0]
-    if category not in searches:
-        return _identify_routed(searches, categories[:1], photos.select([0]), embeddings, question, routed=routed)
-    queries = QueryEmbeddings(_names(photos), embeddings[category], embeddings[PLAIN], side_codes(photos))
-    return [identify_together(searches[category], queries, moments_of(photos), question, routed=routed)]
+    return _report(identifications, list(searches.values()), sum(len(photos.photos.skipped) for photos in routed))
 
 
 def _search_among(snapshot: Snapshot, category: GalleryCategory, among: PhotoFilter, *, exact: bool) -> CategorySearch:
@@ -250,7 +190,3 @@ def _report(
         gallery_identities=sum(len(nearest.names) for nearest in searched),
         skipped=skipped,
     )
-
-
-def _names(table: PhotoTable) -> list[str]:
-    return [str(path) for path in table.frame["path"]]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.prompt import Prompt
-from vicp.data.sides import SIDES
+from vicp.data.records import PhotoTable
+from vicp.data.sides import SIDES, side_codes
 from vicp.decisions.belief import EVEN, SearchBelief
 from vicp.decisions.impostor_trials import searches_among
 from vicp.decisions.outcome import Candidate, ErrorTargets, Identification, InsufficientPairs, Threshold
@@ -70,6 +71,11 @@ class QueryEmbeddings:
     embeddings: Floats
     plain: Floats
     sides: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, photos: PhotoTable, embeddings: Floats, plain: Floats) -> "QueryEmbeddings":
+        """Return the photos of a table with their embeddings; the arguments are the attributes."""
+        return cls([str(path) for path in photos.frame["path"]], embeddings, plain, side_codes(photos))
 
 
 @dataclass(frozen=True, eq=False)
