@@ -13,7 +13,7 @@ from tiny_runs import tiny_baseline
 from benchmarks.checkpoint.training_identities import main as write_identities
 from vicp.adapt.checkpoints import training_identities
 from vicp.config import DataConfig
-from vicp.data.photos.content_order import photo_hashes
+from vicp.data.photo_check import photo_hashes
 from vicp.data.records import PhotoTable
 from vicp.data.sources import open_photos
 from vicp.data.training_identities import NAME, TrainingIdentities

@@ -13,8 +13,7 @@ from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
 from vicp.data.images import normalise
 from vicp.data.loading import load_pixels
-from vicp.data.photo_check import PhotoFacts, check_and_load, without
-from vicp.data.photos.content_order import content_order
+from vicp.data.photo_check import PhotoFacts, check_and_load, content_order, without
 from vicp.data.photos.fingerprints import PhotoFingerprint
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError

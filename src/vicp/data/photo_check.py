@@ -1,4 +1,4 @@
-"""Read every photo of a table to its end, to find those that cannot be used."""
+"""Read every photo of a table to its end: which can be used, and an order of them by what they hold."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from vicp.io import content_hash
 from vicp.progress import Progress
 
 T = TypeVar("T")
+Hashes = NDArray[np.uint64]
 
 _CHECK_SIDE = 32  # a check reads the whole file, but needs few pixels of it
 
@@ -129,6 +130,32 @@ def read_photos(
         ValueError: `threads` below 1.
     """
     return _read_each(table, lambda _, data: read(data), threads=threads, progress=progress, bad=bad)
+
+
+def photo_hashes(table: PhotoTable) -> Hashes:
+    """Return a hash of every photo's file (n,); 0 of one that cannot be read."""
+    bad: list[BadPhoto] = []
+    hashes = np.zeros(len(table), dtype=np.uint64)
+    for index, value in read_photos(table, content_hash, bad=bad):
+        hashes[index] = value
+    return hashes
+
+
+def content_order(table: PhotoTable, hashes: Hashes) -> NDArray[np.int64]:
+    """Return the rows (n,) of a table by the hash of each photo's file, so that a draw by position is of the photos.
+
+    Equal files are in the order of their individuals, and files that cannot be read in that of their paths.
+
+    Args:
+        table: n photos.
+        hashes: Of their files (n,), as `photo_hashes` gives them.
+    """
+    frame = table.frame
+    paths = [str(path) for path in frame["path"]]
+    names = [f"{category}/{identity}" for category, identity in zip(frame["category"], frame["identity"], strict=True)]
+    rows = zip(hashes.tolist(), names, paths, strict=True)
+    keys = [(value, name if value else "", path) for value, name, path in rows]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
 def without(table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from vicp.data.photos.content_order import Hashes, photo_hashes
+from vicp.data.photo_check import Hashes, photo_hashes
 from vicp.data.records import PhotoTable
 from vicp.errors import WeightsError
 from vicp.io import atomic_write, content_hash

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from vicp.adapt.checkpoints import training_identities
 from vicp.data.moments import moment_codes
-from vicp.data.photo_check import photo_facts, read_photos, without
-from vicp.data.photos.content_order import Hashes, photo_hashes
+from vicp.data.photo_check import Hashes, photo_facts, photo_hashes, read_photos, without
 from vicp.data.procedural.world import world_table
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message, nearest
 from vicp.data.sources import read_source

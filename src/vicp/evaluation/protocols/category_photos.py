@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vicp.data.dates import photo_dates
 from vicp.data.moments import joined_codes, num_shared
-from vicp.data.photos.content_order import content_order
+from vicp.data.photo_check import content_order
 from vicp.data.records import PhotoTable, nearest
 from vicp.data.seeds import derive_seed
 from vicp.data.sides import side_codes
