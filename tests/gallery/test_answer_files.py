@@ -11,7 +11,7 @@ from tests.gallery.conftest import COLOURS
 
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.prompt import Prompt
-from vicp.cli.answers import IdentificationFiles
+from vicp.cli.shared.answer_files import IdentificationFiles
 from vicp.data.records import PhotoTable
 from vicp.decisions.outcome import IdentificationReport
 from vicp.errors import ConfigError, DataError

@@ -17,11 +17,11 @@ from vicp.cli.gallery import edit as gallery_edit
 from vicp.cli.gallery import export as gallery_export
 from vicp.cli.gallery import photos as gallery_photos
 from vicp.cli.hub import pull, push
-from vicp.cli.option_groups import with_option_groups
 from vicp.cli.pairs import pairs_add, pairs_next
 from vicp.cli.photos import identify, teach, verify
 from vicp.cli.reproduce import reproduce
 from vicp.cli.serve import serve
+from vicp.cli.shared.option_groups import with_option_groups
 from vicp.cli.training import ablate, pretrain, train
 from vicp.errors import StoppedError, VICPError
 from vicp.extras import explain_missing_extras

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from vicp.cli.gallery.opening import CategoryOption, embedding
-from vicp.cli.options import CacheOption, EngineOption, JsonOption, PriorOption, SkipBadOption, TargetOptions
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_file
 from vicp.cli.render.gallery import fill_lines
+from vicp.cli.shared.options import CacheOption, EngineOption, JsonOption, PriorOption, SkipBadOption, TargetOptions
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_file
 
 PackageArgument = Annotated[Path, typer.Argument(help="A Camtrap DP package: a folder, or a .zip.")]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import vicp
-from vicp.cli.opening import load_prompt, open_model
-from vicp.cli.options import AnyModelOption, BackboneOption, CacheOption, EngineOption, JsonOption, SkipBadOption
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_file
 from vicp.cli.render.answers import cluster_lines, wrapped
-from vicp.cli.sources import SourceOptions
+from vicp.cli.shared.opening import load_prompt, open_model
+from vicp.cli.shared.options import AnyModelOption, BackboneOption, CacheOption, EngineOption, JsonOption, SkipBadOption
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_file
+from vicp.cli.shared.sources import SourceOptions
 
 if TYPE_CHECKING:
     from vicp.gallery.recognition.cluster_proposal import ClusterProposal

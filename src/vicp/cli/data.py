@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.options import JsonOption, SeedOption, SkipBadOption
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_file
 from vicp.cli.render.data import check_lines, split_lines
-from vicp.cli.sources import SourceOptions
+from vicp.cli.shared.options import JsonOption, SeedOption, SkipBadOption
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_file
+from vicp.cli.shared.sources import SourceOptions
 from vicp.progress import progress_bar
 
 

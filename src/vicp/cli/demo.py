@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.opening import open_model
-from vicp.cli.options import JsonOption, ModelOption, SeedOption, SkipBadOption
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_folder
+from vicp.cli.shared.opening import open_model
+from vicp.cli.shared.options import JsonOption, ModelOption, SeedOption, SkipBadOption
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_folder
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.opening import quiet_loading
-from vicp.cli.options import JsonOption, SeedOption, SkipBadOption, split_names
-from vicp.cli.output import going_on, print_result
-from vicp.cli.paths import check_out_folder
-from vicp.cli.sources import SourceOptions
+from vicp.cli.shared.opening import quiet_loading
+from vicp.cli.shared.options import JsonOption, SeedOption, SkipBadOption, split_names
+from vicp.cli.shared.output import going_on, print_result
+from vicp.cli.shared.paths import check_out_folder
+from vicp.cli.shared.sources import SourceOptions
 from vicp.errors import ConfigError
 from vicp.progress import progress_bar
 

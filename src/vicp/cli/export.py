@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.opening import quiet_loading
-from vicp.cli.options import JsonOption
-from vicp.cli.output import print_result
 from vicp.cli.render.answers import wrapped
+from vicp.cli.shared.opening import quiet_loading
+from vicp.cli.shared.options import JsonOption
+from vicp.cli.shared.output import print_result
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli.opening import quiet_loading
-from vicp.cli.options import JsonOption
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_file
+from vicp.cli.shared.opening import quiet_loading
+from vicp.cli.shared.options import JsonOption
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_file
 from vicp.errors import ConfigError
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.opening import load_prompt, open_model
-from vicp.cli.options import AnyModelOption, BackboneOption, CacheOption, JsonOption, SeedOption, SkipBadOption
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_file
 from vicp.cli.render.gallery import add_pairs_lines, proposal_lines
-from vicp.cli.sources import SourceOptions
+from vicp.cli.shared.opening import load_prompt, open_model
+from vicp.cli.shared.options import AnyModelOption, BackboneOption, CacheOption, JsonOption, SeedOption, SkipBadOption
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_file
+from vicp.cli.shared.sources import SourceOptions
 from vicp.phrases import counted
 
 PhotosArgument = Annotated[

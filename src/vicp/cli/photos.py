@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.answers import IdentificationFiles, VerificationFiles
-from vicp.cli.opening import load_prompt, open_model
-from vicp.cli.options import (
+from vicp.cli.render.answers import report_lines, verification_lines
+from vicp.cli.render.teach import teach_facts, teach_lines
+from vicp.cli.shared.answer_files import IdentificationFiles, VerificationFiles
+from vicp.cli.shared.opening import load_prompt, open_model
+from vicp.cli.shared.options import (
     AdaptOption,
     AnyModelOption,
     BackboneOption,
@@ -24,11 +26,9 @@ from vicp.cli.options import (
     SkipBadOption,
     TargetOptions,
 )
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_file, check_out_file
-from vicp.cli.render.answers import report_lines, verification_lines
-from vicp.cli.render.teach import teach_facts, teach_lines
-from vicp.cli.sources import BoxOptions, ColumnOption, FoldersOption, SourceOptions, open_pair, open_queries
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_file, check_out_file
+from vicp.cli.shared.sources import BoxOptions, ColumnOption, FoldersOption, SourceOptions, open_pair, open_queries
 from vicp.errors import ConfigError
 
 

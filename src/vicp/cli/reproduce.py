@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from vicp.cli.opening import quiet_loading
-from vicp.cli.options import JsonOption, OverridesArgument, SeedOption, split_names
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_folder
+from vicp.cli.shared.opening import quiet_loading
+from vicp.cli.shared.options import JsonOption, OverridesArgument, SeedOption, split_names
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_folder
 
 DatasetArgument = Annotated[Literal["petface", "shopid10k"], typer.Argument(help="Whose table of the paper.")]
 DataOption = Annotated[Path, typer.Option(help="The data set's folder, as its authors lay it out.")]

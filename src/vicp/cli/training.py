@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from vicp.cli.options import ConfigOption, JsonOption, OverridesArgument, ResumeOption, SkipBadOption
-from vicp.cli.output import print_result
-from vicp.cli.paths import check_out_file, check_out_folder
+from vicp.cli.shared.options import ConfigOption, JsonOption, OverridesArgument, ResumeOption, SkipBadOption
+from vicp.cli.shared.output import print_result
+from vicp.cli.shared.paths import check_out_file, check_out_folder
 
 
 def pretrain(

@@ -15,9 +15,9 @@ from vicp.cli.gallery.opening import (
     WaitOption,
     open_for_changes,
 )
-from vicp.cli.options import JsonOption
-from vicp.cli.output import print_result
 from vicp.cli.render.gallery import change_lines, compaction_lines, label_lines, log_lines, stats_lines
+from vicp.cli.shared.options import JsonOption
+from vicp.cli.shared.output import print_result
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:

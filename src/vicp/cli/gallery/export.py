@@ -8,9 +8,9 @@ import typer
 
 import vicp
 from vicp.cli.gallery.opening import CategoryOption, GalleryArgument
-from vicp.cli.options import JsonOption
-from vicp.cli.output import print_result
 from vicp.cli.render.gallery import capture_lines, wildbook_lines
+from vicp.cli.shared.options import JsonOption
+from vicp.cli.shared.output import print_result
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 import vicp
-from vicp.cli.opening import open_model
-from vicp.cli.options import EngineName
+from vicp.cli.shared.opening import open_model
+from vicp.cli.shared.options import EngineName
 
 GalleryArgument = Annotated[str, typer.Argument(help="The gallery: a folder, or a URI such as s3://bucket/gallery.")]
 CategoryOption = Annotated[str | None, typer.Option(help="The category of the photos.")]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import vicp
-from vicp.cli.answers import IdentificationFiles, VerificationFiles
 from vicp.cli.gallery.opening import (
     AuthorOption,
     CategoryOption,
@@ -18,8 +17,11 @@ from vicp.cli.gallery.opening import (
     embedding,
     load_prompts,
 )
-from vicp.cli.opening import open_model
-from vicp.cli.options import (
+from vicp.cli.render.answers import report_lines, verification_lines
+from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
+from vicp.cli.shared.answer_files import IdentificationFiles, VerificationFiles
+from vicp.cli.shared.opening import open_model
+from vicp.cli.shared.options import (
     AnyModelOption,
     BackboneOption,
     CacheOption,
@@ -32,10 +34,8 @@ from vicp.cli.options import (
     SkipBadOption,
     TargetOptions,
 )
-from vicp.cli.output import going_on, print_result
-from vicp.cli.render.answers import report_lines, verification_lines
-from vicp.cli.render.gallery import enroll_lines, new_identity_lines, reindex_lines
-from vicp.cli.sources import BoxOptions, SourceOptions, open_pair, open_queries
+from vicp.cli.shared.output import going_on, print_result
+from vicp.cli.shared.sources import BoxOptions, SourceOptions, open_pair, open_queries
 from vicp.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import vicp
-from vicp.cli.options import EngineName
+from vicp.cli.shared.options import EngineName
 from vicp.errors import ConfigError
 from vicp.progress import progress_bar
 

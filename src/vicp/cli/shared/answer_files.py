@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vicp.cli.paths import check_out_file
+from vicp.cli.shared.paths import check_out_file
 
 if TYPE_CHECKING:
     from vicp.data.records import PhotoTable
