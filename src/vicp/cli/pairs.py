@@ -1,9 +1,9 @@
 """Commands for labelled pairs: which to label next, and adding labels to those there are."""
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,10 @@ from vicp.cli.shared.output import print_result
 from vicp.cli.shared.paths import check_out_file
 from vicp.cli.shared.sources import SourceOptions
 from vicp.phrases import counted
+
+if TYPE_CHECKING:
+    from vicp.data.records import PhotoTable
+    from vicp.gallery.labelling.proposals import PairProposals
 
 PhotosArgument = Annotated[
     Path, typer.Argument(help="A folder of photos, or a CSV or Parquet table; nobody need be named.")
@@ -37,12 +41,51 @@ NoNamesOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class ProposalFiles:
+    """Files that proposed pairs are written to."""
+
+    out: OutOption = Path("next.csv")
+    sheet: SheetOption = None
+    label_studio: TasksOption = None
+
+    def check(self) -> None:
+        """Raises `ConfigError` where a file cannot be written, or has another ending than its kind has."""
+        check_out_file(self.out, ".csv")
+        check_out_file(self.sheet, option="--sheet")
+        check_out_file(self.label_studio, ".json", option="--label-studio")
+
+    def write(self, proposals: "PairProposals", table: "PhotoTable", photos: Path) -> list[str]:
+        """Write the files that were asked for, and return a line for each with what comes next.
+
+        Args:
+            proposals: The pairs.
+            table: Their photos.
+            photos: Where these are.
+        """
+        from vicp.gallery.labelling.contact_sheet import write_sheet
+        from vicp.gallery.labelling.label_studio_tasks import write_pair_tasks
+        from vicp.gallery.labelling.proposals import write_proposals
+
+        write_proposals(self.out, proposals.pairs)
+        then = ["vicp", "pairs", "add", str(self.out), "--photos", str(photos)]
+        lines = [f"Wrote {self.out}: fill in its column `same`, then `{shlex.join(then)}`."]
+        if self.sheet is not None:
+            title = f"{counted(len(proposals.pairs), 'pair')} of {photos.name}"
+            write_sheet(self.sheet, proposals.pairs, table, title=title)
+            lines.append(f"Wrote {self.sheet}: open it to label them by eye.")
+        if self.label_studio is not None:
+            interface = write_pair_tasks(self.label_studio, proposals.pairs, table)
+            lines.append(
+                f"Wrote {self.label_studio}, and {interface} for its labelling interface; add its export the same way."
+            )
+        return lines
+
+
 def pairs_next(
     photos: PhotosArgument,
     *,
-    out: OutOption = Path("next.csv"),
-    sheet: SheetOption = None,
-    label_studio: TasksOption = None,
+    files: ProposalFiles,
     count: CountOption = 16,
     pairs: PairsOption = None,
     prompt: PromptOption = None,
@@ -58,15 +101,11 @@ def pairs_next(
     as_json: JsonOption = False,
 ) -> None:
     """Propose the pairs most worth a label."""
-    from vicp.gallery.labelling.contact_sheet import write_sheet
-    from vicp.gallery.labelling.label_studio_tasks import write_pair_tasks
     from vicp.gallery.labelling.pair_files import require_no_loss
-    from vicp.gallery.labelling.proposals import propose_from, write_proposals
+    from vicp.gallery.labelling.proposals import propose_from
 
-    require_no_loss(out, pairs)
-    check_out_file(out, ".csv")
-    check_out_file(sheet, option="--sheet")
-    check_out_file(label_studio, ".json", option="--label-studio")
+    require_no_loss(files.out, pairs)
+    files.check()
     table = source.open(photos, need_identity=False, skip_bad=skip_bad)
     taught = load_prompt(prompt)
     with open_model(model, backbone, prompts=[taught], skip_bad=skip_bad, cache=cache, task="Embedding") as opened:
@@ -81,19 +120,11 @@ def pairs_next(
             seed=seed,
             use_names=not no_names,
         )
-    write_proposals(out, proposals.pairs)
-    then = ["vicp", "pairs", "add", str(out), "--photos", str(photos)]
-    lines = [*proposal_lines(proposals), f"Wrote {out}: fill in its column `same`, then `{shlex.join(then)}`."]
+    lines = [*proposal_lines(proposals), *files.write(proposals, table, photos)]
     if pairs is not None and not pairs.exists():
         lines.append(f"{pairs} is not there yet: no label was known.")
-    if sheet is not None:
-        write_sheet(sheet, proposals.pairs, table, title=f"{counted(len(proposals.pairs), 'pair')} of {photos.name}")
-        lines.append(f"Wrote {sheet}: open it to label them by eye.")
-    if label_studio is not None:
-        interface = write_pair_tasks(label_studio, proposals.pairs, table)
-        lines.append(f"Wrote {label_studio}, and {interface} for its labelling interface; add its export the same way.")
-    files = {"csv": str(out), "sheet": None if sheet is None else str(sheet)}
-    print_result({**asdict(proposals), **files}, lines, as_json)
+    written = {"csv": str(files.out), "sheet": None if files.sheet is None else str(files.sheet)}
+    print_result({**asdict(proposals), **written}, lines, as_json)
 
 
 def pairs_add(
