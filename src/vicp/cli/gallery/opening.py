@@ -48,10 +48,8 @@ def embedding(
     if model is None and backbone is None:
         model, backbone = settings["model"], settings["backbone"]
     with open_model(model, backbone, skip_bad=skip_bad, cache=cache, task=task, engine=engine) as opened:
-        if change is None:
-            yield vicp.Gallery.open(gallery, opened)
-        else:
-            yield vicp.Gallery.open(gallery, opened, author=change.author, wait_for_lock=change.wait)
+        given = change or ChangeOptions()
+        yield vicp.Gallery.open(gallery, opened, author=given.author, wait_for_lock=given.wait)
 
 
 def load_prompts(paths: list[Path] | None) -> list["vicp.Prompt"]:
