@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.lib.program import run
-from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
+from vicp.adapt.load import load_backbone_embedder, load_model
+from vicp.adapt.prompt import STATIC_NAME
 from vicp.errors import ConfigError
 from vicp.model.loading.weights import fingerprint
 from vicp.model.visual_prompt import VisualPrompt

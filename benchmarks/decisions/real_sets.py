@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.decisions.draw_statistics import mean, share
 from benchmarks.lib.embedded_sets import EmbeddedSet
@@ -107,8 +106,7 @@ def support_of(photos: EmbeddedSet, identities: np.ndarray, rows: np.ndarray, se
     groups, relation = relate_identities([str(i) for i in identities[rows]])
     none = np.zeros(0, dtype=np.int64)
     pairs = Support(none, none, np.zeros(0, dtype=bool))
-    frozen = torch.from_numpy(photos.embeddings[rows])
-    return EncodedSupport(photos.name, torch.zeros(len(rows), 0), pairs, groups, relation, frozen, None, seed)
+    return EncodedSupport(photos.name, None, pairs, groups, relation, photos.embeddings[rows], None, seed)
 
 
 def _missing(found: Threshold | InsufficientPairs) -> int:

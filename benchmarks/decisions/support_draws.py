@@ -73,7 +73,7 @@ def draw_searches(
 def held_out_prompt(support: EncodedSupport, recipe: Recipe, model: str = "mini") -> Prompt | None:
     """The prompt of one recipe as `vicp teach` makes it of few individuals too; None where it cannot be fitted."""
     if recipe == Null():
-        similarity = (support.frozen @ support.frozen.T).numpy()
+        similarity = support.frozen @ support.frozen.T
     else:
         folds = group_k_fold(support) or leave_one_group_out(support)
         scores = cross_validate(SupportFeatures(bare(model), support), [recipe], folds)

@@ -96,8 +96,8 @@ def fitted(frozen: torch.Tensor, pairs: Support, seed: int) -> Prompt | None:
     used = np.unique(np.concatenate([pairs.left, pairs.right]))
     own = Support(np.searchsorted(used, pairs.left), np.searchsorted(used, pairs.right), pairs.same)
     groups, relation = relate_pairs(own, [str(i) for i in used])
-    rows = frozen[torch.from_numpy(used)]
-    support = EncodedSupport("set", torch.zeros(len(used), 0), own, groups, relation, rows, None, seed)
+    rows = frozen[torch.from_numpy(used)].numpy()
+    support = EncodedSupport("set", None, own, groups, relation, rows, None, seed)
     try:
         return select.fit_selected(bare(), support, "metric")
     except DataError:

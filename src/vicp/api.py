@@ -130,7 +130,7 @@ class Model:
         table = of_one_category(table, category)
         support = None if given is None else given_support(given, table)
         return teach_category(
-            replace(self.embedder, skip_bad=skip_bad),
+            replace(self.encoder, skip_bad=skip_bad).teaching_model(adapt),
             table,
             category=category,
             num_pairs=_number_of(pairs) if isinstance(pairs, int) else None,
@@ -329,7 +329,8 @@ def load(source: str | os.PathLike[str] = "mini", *, engine: EngineName = "auto"
             generator: `teach` fits a metric or tunes prompt tokens.
         engine: What runs the backbone: "torch"; without PyTorch, for the packaged checkpoints and what `vicp export`
             wrote, "onnx" (ONNX Runtime) or "openvino" (extra `openvino`); "auto" is ONNX Runtime where it can be.
-            Teaching always takes PyTorch.
+            Teaching takes PyTorch, except for adaptations "metric" and "null" where the engine is chosen by name or the
+            exported model has no prompt generator.
 
     Raises:
         WeightsError: There is no such checkpoint, or its weights cannot be used.

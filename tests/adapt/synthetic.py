@@ -37,7 +37,7 @@ def support_of(
         pairs=sample_same_size(names, num_pairs, seed=seed),
         groups=groups,
         relation=relation,
-        frozen=embeddings,
+        frozen=embeddings.numpy(),
         latents=None,
         seed=seed,
     )

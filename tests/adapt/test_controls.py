@@ -74,7 +74,7 @@ def test_permute_photos_moves_photos_under_fixed_labels() -> None:
     values = torch.arange(len(NAMES)).float()
     groups = np.array(NAMES, dtype=np.int64)
     relation = np.where(groups[:, None] == groups, 1, -1).astype(np.int8)
-    support = EncodedSupport("cat", values, pairs, groups, relation, values, None, seed=5)
+    support = EncodedSupport("cat", values, pairs, groups, relation, values.numpy(), None, seed=5)
     permuted = permute_photos(support)
     assert permuted.pairs is pairs
     assert permuted.groups is groups

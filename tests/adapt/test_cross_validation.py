@@ -13,7 +13,7 @@ from vicp.data.support.support import Support
 def support_from(pairs: Support, num_photos: int) -> EncodedSupport:
     groups, relation = relate_pairs(pairs, [str(i) for i in range(num_photos)])
     nothing = torch.zeros(num_photos, 1)
-    return EncodedSupport("thing", nothing, pairs, groups, relation, nothing, None, 0)
+    return EncodedSupport("thing", nothing, pairs, groups, relation, nothing.numpy(), None, 0)
 
 
 def test_folds_share_no_identity_and_lose_no_photo() -> None:

@@ -95,4 +95,4 @@ def test_too_few_photos_to_hold_out_take_the_usual_weight(bare) -> None:
 def _spread_ratio(photos: EncodedSupport, patches: torch.Tensor) -> float:
     rows, columns = np.triu_indices(len(photos), 1)
     cosine = (photos.frozen @ photos.frozen.T)[rows, columns]
-    return float(cosine.std() / patch_similarity(patches[rows], patches[columns]).std())
+    return float(cosine.std(ddof=1) / patch_similarity(patches[rows], patches[columns]).std())

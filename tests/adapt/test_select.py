@@ -145,7 +145,7 @@ def test_too_few_pairs_to_choose(full, bare) -> None:
     assert chosen.choice.reason.startswith(few)
     assert (chosen.choice.scores, chosen.choice.threshold) == ({}, None)
     without = scatter_of_groups(support.frozen[2:], support.groups[2:]).whitening(10.0)
-    frozen = support.frozen.numpy()
+    frozen = support.frozen
     held_out = replace(without, mean=frozen.mean(axis=0)).apply(frozen)
     np.testing.assert_allclose(chosen.held_out.similarity[:2], held_out[:2] @ held_out.T, atol=1e-5)
     one = select.fit_selected(bare, support.select(np.array([0, 1, 2, 4])))
@@ -184,7 +184,7 @@ def test_what_is_missing_is_said(bare) -> None:
         select.fit_selected(bare, support, "generated")
     with pytest.raises(ConfigError, match=r"static\.prompt\.safetensors"):
         select.fit_selected(bare, support, "static")
-    twins = replace(support, frozen=support.frozen[::3].repeat_interleave(3, dim=0))
+    twins = replace(support, frozen=support.frozen[::3].repeat(3, axis=0))
     with pytest.raises(DataError, match="'thing' give no metric"):
         select.fit_selected(bare, twins, "metric")
     assert select.fit_selected(bare, twins).recipe.method != "metric"
@@ -209,8 +209,8 @@ def test_a_model_that_emits_a_metric_offers_it_without_its_tokens() -> None:
     assert any(isinstance(recipe, TunedPrompt) for recipe in asked_for.similarity), "unless that is asked for"
     fitter, frozen = Fitter(features), features.support.frozen
     for recipe in (EmittedMetric(), *BLENDS):
-        expected = fit(emitting, features.support, recipe).project([frozen.numpy()])
-        np.testing.assert_allclose(fitter.embed(recipe, np.arange(len(frozen))).numpy(), expected, atol=1e-5)
+        expected = fit(emitting, features.support, recipe).project([frozen])
+        np.testing.assert_allclose(fitter.embed(recipe, np.arange(len(frozen))), expected, atol=1e-5)
 
 
 def test_too_few_pairs_to_choose_and_a_model_that_emits_a_metric(emitting) -> None:
@@ -280,11 +280,11 @@ def test_a_choice_keeps_similarities_of_photos_held_out(bare) -> None:
     fold = group_k_fold(support)[0]
     rest = np.setdiff1d(np.arange(len(support)), fold)
     rows = Fitter(SupportFeatures(bare, support), rest).embed(chosen.recipe, fold)
-    np.testing.assert_allclose(kept.similarity[fold], (rows[fold] @ rows.T).numpy(), atol=1e-6)
+    np.testing.assert_allclose(kept.similarity[fold], rows[fold] @ rows.T, atol=1e-6)
 
 
 def test_where_nothing_is_fitted_even_two_individuals_are_held_out(bare) -> None:
     support = nuisance_support(0, 2)
     chosen = select.fit_selected(bare, support, "null")
-    np.testing.assert_allclose(chosen.held_out.similarity, (support.frozen @ support.frozen.T).numpy(), atol=1e-6)
+    np.testing.assert_allclose(chosen.held_out.similarity, support.frozen @ support.frozen.T, atol=1e-6)
     assert select.fit_selected(bare, support, "metric").held_out is None

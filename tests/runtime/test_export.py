@@ -16,10 +16,13 @@ import vicp
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.linear_transform import LinearTransform
 from vicp.adapt.load import make_embedder
-from vicp.adapt.prompt import Prompt
-from vicp.adapt.recipe import Blend, Whitening
+from vicp.adapt.prompt import Choice, Prompt
+from vicp.adapt.recipe import Blend, Null, Whitening
 from vicp.cli.export import _loss_lines
 from vicp.data.sources import open_photos
+from vicp.decisions.held_out import HeldOut
+from vicp.decisions.outcome import Threshold
+from vicp.decisions.rule import decision_rule
 from vicp.errors import ConfigError, PromptError, WeightsError
 from vicp.image_transform import ImageTransform
 from vicp.metrics.ranking import retrieval
@@ -30,6 +33,7 @@ from vicp.model.visual_prompt import VisualPrompt
 from vicp.runtime.export.folder import ExportResult, describe, write_graphs
 from vicp.runtime.export.int8 import drawn_photos, precision_loss, recalibrated
 from vicp.runtime.export.packaged import export_packaged
+from vicp.runtime.export.prompts import decision_arrays, prompt_facts
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
 from vicp.runtime.exported_engine import ExportedEngine
 
@@ -105,7 +109,7 @@ def test_the_ten_lines_of_the_readme_give_what_vicp_gives(
     photos = [write_photo(tmp_path / f"{i}.jpg", (60 * i, 90, 200 - 60 * i), seed=i) for i in range(3)]
     prompt = tmp_path / "cat.prompt.safetensors"
     said = run("export", checkpoint, "--out", tmp_path / "out", "--prompt", prompt)
-    assert "with the prompt for cat" in said
+    assert "with the prompt for cat" in " ".join(said.split())
     page = (tmp_path / "out" / "README.md").read_text()
     code = page.split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(tmp_path / "out")
@@ -113,11 +117,37 @@ def test_the_ten_lines_of_the_readme_give_what_vicp_gives(
     exec(code, names)
     rows = vicp.load(str(checkpoint)).encode([str(photo) for photo in photos], prompt=Prompt.load(prompt))
     np.testing.assert_allclose(names["rows"], rows, atol=1e-5)
+    said = vicp.load(str(checkpoint)).verify(photos[0], photos[1], prompt=Prompt.load(prompt))
+    assert np.asarray(names["probability"])[0, 1] == pytest.approx(said.probability, abs=1e-3)
     light = vicp.load(str(tmp_path / "out"))
     assert isinstance(light.encoder.engine, ExportedEngine)
     np.testing.assert_allclose(light.encode([str(p) for p in photos], prompt=Prompt.load(prompt)), rows, atol=1e-5)
     with pytest.raises(ConfigError, match="an exported model cannot teach"):
         _ = light.embedder
+
+
+@pytest.mark.parametrize("num_identities", [6, 60])
+def test_decisions_go_with_a_prompt(num_identities: int) -> None:
+    rng = np.random.default_rng(0)
+    identities = np.repeat(np.arange(num_identities), 2)
+    rows = rng.standard_normal((num_identities, 16))[identities] + 0.6 * rng.standard_normal((len(identities), 16))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    held_out = HeldOut.of_identities(rows @ rows.T, identities)
+    prompt = Prompt(Null(), "cat", 8, 0, "a model", held_out=held_out, choice=Choice("", {}, threshold=0.5))
+    rule, table = decision_rule(held_out, "plain"), decision_arrays(prompt)
+    similarity = rng.uniform(-1, 1, 400)
+    found = np.interp(similarity, table["decisions.similarity"], table["decisions.probability"])
+    np.testing.assert_allclose(found, rule.probability(similarity), atol=1e-3)
+    assert found.min() < 0.1
+    assert found.max() > 0.9
+    facts, decision = prompt_facts(prompt), rule.decide_pair(0.9)
+    assert facts["threshold"] == "0.5"
+    if num_identities == 6:
+        assert not {"same_above", "different_below"} & facts.keys()
+    else:
+        assert float(facts["different_below"]) == decision.different_below
+        assert isinstance(decision.limit, Threshold)
+        assert float(facts["same_above"]) == decision.limit.similarity
 
 
 def test_8_bits_are_a_model_of_their_own_that_is_measured_and_calibrated(

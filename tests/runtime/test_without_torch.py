@@ -10,10 +10,13 @@ import pytest
 from tests.conftest import Run
 
 import vicp
+from vicp.adapt.recipe import MethodOrAuto
+from vicp.errors import ConfigError
 from vicp.model.loading.packaged import BACKBONES, MODELS, packaged
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
 
 HEAVY = ("torch", "transformers", "sklearn", "scipy.stats")
+KINDS = (("mini", "auto"), ("mini", "onnx"), ("distilled", "auto"))
 EXPORTED = [name for name in (*BACKBONES, *MODELS) if (packaged(name) / EXPORT_NAME).is_file()]  # type: ignore[operator]
 
 
@@ -40,10 +43,13 @@ def command(*arguments: object) -> str:
 
 def test_commands_import_no_pytorch(prompt: Path, photo_folder: Path, tmp_path: Path) -> None:
     photo, other = photo_folder / "red" / "0.jpg", photo_folder / "blue" / "1.jpg"
+    teach = ("teach", photo_folder, "--category", "shoe", "--adapt", "metric")
     for arguments in (
         ("verify", photo, other, "--prompt", prompt, "--json", "--report", "out.html"),
         ("identify", photo_folder, photo, "--prompt", prompt, "--json"),
         ("cluster", photo_folder, "--prompt", prompt, "--ignore-names", "--engine", "onnx"),
+        (*teach, "--backbone", "distilled", "--out", "bare.safetensors"),
+        (*teach, "--model", "mini", "--engine", "onnx", "--out", "mini.safetensors"),
         ("gallery", "create", "herd", "--prompt", prompt, "--backbone", "distilled"),
         ("gallery", "enroll", "herd", photo_folder, "--category", "shoe"),
         ("gallery", "identify", "herd", photo, "--csv", "out.csv"),
@@ -76,6 +82,40 @@ def test_both_engines_answer_the_same(prompt: Path, photo_folder: Path, given: b
         assert one.verdict == two.verdict
         assert one.similarity == pytest.approx(two.similarity, abs=1e-5)
         assert one.probability == pytest.approx(two.probability, abs=1e-4)
+
+
+@pytest.mark.parametrize("adapt", ["metric", "null"])
+def test_both_engines_teach_the_same(photo_folder: Path, adapt: MethodOrAuto) -> None:
+    """As far as teaching is linear algebra; an LLM reads the pairs in PyTorch alone."""
+    one, two = (
+        vicp.load("mini", engine=name).teach_and_report(photo_folder, category="shoe", pairs=12, adapt=adapt)
+        for name in ("onnx", "torch")
+    )
+    ours, theirs = one.prompt, two.prompt
+    assert (ours.recipe, ours.usefulness) == (theirs.recipe, theirs.usefulness)
+    assert ours.choice is not None
+    assert theirs.choice is not None
+    assert ours.choice.scores == theirs.choice.scores
+    assert ours.choice.threshold == pytest.approx(theirs.choice.threshold, abs=1e-5)
+    assert ours.held_out is not None
+    assert theirs.held_out is not None
+    np.testing.assert_allclose(ours.held_out.similarity, theirs.held_out.similarity, atol=1e-5)
+    rows = vicp.load("mini", engine="onnx").encode(photo_folder, prompt=ours)
+    np.testing.assert_allclose(rows, vicp.load("mini", engine="onnx").encode(photo_folder, prompt=theirs), atol=1e-5)
+    assert (ours.visual, one.label_accuracy, two.label_accuracy is None) == (None, None, False)
+    assert theirs.visual is not None
+
+
+def test_what_takes_pytorch_is_taught_in_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    automatic, named, bare = (vicp.load(name, engine=engine).encoder.engine for name, engine in KINDS)
+    methods: tuple[MethodOrAuto, ...] = ("auto", "metric", "null", "generated", "tuned")
+    with_torch = {engine: [method for method in methods if engine.teaches(method)] for engine in (automatic, named)}
+    assert with_torch == {automatic: [], named: ["metric", "null"]}
+    assert [method for method in methods if bare.teaches(method)] == ["metric", "null"]
+    monkeypatch.setattr("vicp.runtime.exported_engine.find_spec", lambda name: None)
+    assert [method for method in methods if automatic.teaches(method)] == ["auto", "metric", "null"]
+    with pytest.raises(ConfigError, match="PyTorch is not installed"):
+        vicp.load("mini").encoder.teaching_model("generated")
 
 
 @pytest.mark.parametrize("name", EXPORTED)

@@ -11,7 +11,8 @@ from huggingface_hub import try_to_load_from_cache
 from transformers.utils import cached_file
 
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.load import STATIC_NAME, load_backbone_embedder, load_model
+from vicp.adapt.load import load_backbone_embedder, load_model
+from vicp.adapt.prompt import STATIC_NAME
 from vicp.data.training_identities import NAME, TrainingIdentities
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.build import PRESETS

@@ -144,7 +144,7 @@ def permute_photos(support: EncodedSupport) -> EncodedSupport:
     """Return the support with its photos permuted under fixed labels: as many of each kind, and none says anything."""
     order = np.random.default_rng(derive_seed(support.seed or 0, "dealt anew")).permutation(len(support))
     latents = None if support.latents is None else support.latents[order]
-    return replace(support, pixels=support.pixels[order], frozen=support.frozen[order], latents=latents)
+    return replace(support, pixels=support.tensor[order], frozen=support.frozen[order], latents=latents)
 
 
 def pairs_by_another_rule(

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
+from vicp.adapt.recipe import MethodOrAuto
+from vicp.adapt.teaching_model import PhotoFeatures
 from vicp.data.images import normalise
 from vicp.data.loading import load_pixels
-from vicp.data.photo_check import PhotoFacts, check_and_load, content_order, without
-from vicp.data.photos.fingerprints import PhotoFingerprint
+from vicp.data.photo_check import without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
@@ -26,21 +27,6 @@ from vicp.model.qformer import Latents
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
 from vicp.progress import Progress, silent
-
-
-@dataclass(frozen=True, eq=False)
-class CheckedPhotos:
-    """Photos that were read and decoded once, by content: nothing drawn from them depends on their order or names.
-
-    Attributes:
-        table: Those that can be used (n), in the order of `content_order`.
-        pixels: (3, S, S) uint8 by their number in the column `row`, of those that were wanted.
-        fingerprints: Of all of them (n).
-    """
-
-    table: PhotoTable
-    pixels: dict[int, Tensor]
-    fingerprints: list[PhotoFingerprint]
 
 
 @dataclass(frozen=True)
@@ -107,6 +93,10 @@ class Embedder:
         """Whether the backbone takes prompt tokens, which those of timm do not."""
         return bool(self.backbone.layers)
 
+    def teaches(self, method: MethodOrAuto) -> bool:
+        """Return false: in PyTorch there is more to teach with than frozen embeddings."""
+        return False
+
     def torch_embedder(self) -> "Embedder":
         """Return itself: an engine of another library opens one."""
         return self
@@ -114,24 +104,6 @@ class Embedder:
     def check(self, prompt: Prompt) -> None:
         """Raise `PromptError` for a prompt that was made for another model, or for something else than a prompt."""
         check_prompt(prompt, self.fingerprint)
-
-    def check_and_load(self, table: PhotoTable, indices: Sequence[int] | np.ndarray) -> CheckedPhotos:
-        """Return the photos that can be used by content, each tried once, and the pixels of some of them.
-
-        Args:
-            table: The photos.
-            indices: Those whose pixels are returned.
-
-        Raises:
-            DataError: Photos that cannot be used, all of them listed, unless `skip_bad`.
-        """
-        bad: list[BadPhoto] = []
-        found: dict[int, PhotoFacts] = {}
-        loaded = check_and_load(table, self.transform, indices=indices, progress=self.progress, facts=found, bad=bad)
-        pixels = {int(table.frame["row"].iloc[index]): torch.from_numpy(photo) for index, photo in loaded.items()}
-        usable, facts = self._without(table, bad), [found[index] for index in sorted(found)]
-        order = content_order(usable, np.array([fact.file_hash for fact in facts], dtype=np.uint64))
-        return CheckedPhotos(usable.select(order), pixels, [facts[position].fingerprint for position in order])
 
     def pixels(self, table: PhotoTable) -> tuple[PhotoTable, Tensor]:
         """Return the table of n photos, all of them unless `skip_bad`, and their pixels (n, 3, S, S) uint8.
@@ -146,8 +118,15 @@ class Embedder:
             blocks.append(torch.from_numpy(batch.pixels))
             done += len(batch.indices)
             self.progress(done, len(table))
-        kept = self._without(table, bad)
-        return kept, torch.cat(blocks)
+        if bad and not self.skip_bad:
+            raise DataError(bad_photos_message(bad))
+        return without(table, bad), torch.cat(blocks)
+
+    def read_photos(self, pixels: NDArray[np.uint8] | Tensor) -> PhotoFeatures:
+        """Return what the model makes of n decoded photos (n, 3, S, S) uint8 before it sees a label."""
+        photos = torch.as_tensor(pixels)
+        latents = None if self.model is None else self.latents(photos)
+        return PhotoFeatures(self.embed_pixels(photos).numpy(), photos, latents)
 
     def latents(self, pixels: Tensor) -> Latents:
         """Return float32 latents of n decoded photos (n, 3, S, S) uint8.
@@ -227,11 +206,6 @@ class Embedder:
                 None if visual is None else self.backbone.prompt_states(torch.tensor(visual.tokens))
                 for visual in sources
             ]
-
-    def _without(self, table: PhotoTable, bad: Sequence[BadPhoto]) -> PhotoTable:
-        if bad and not self.skip_bad:
-            raise DataError(bad_photos_message(bad))
-        return without(table, bad)
 
 
 def as_tensors(metric: CategoryMetric[Floats] | None) -> CategoryMetric[Tensor] | None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vicp.adapt.linear_transform import Floats
+from vicp.adapt.teaching_model import TeachingModel
 from vicp.data.moments import one_per_moment
 from vicp.data.records import PhotoTable
 from vicp.data.seeds import derive_seed
@@ -26,7 +29,7 @@ class EncodedSupport:
 
     Attributes:
         category: What they show.
-        pixels: (n, 3, S, S) uint8.
+        pixels: (n, 3, S, S) uint8; None where the model embeds no photo again, see `PhotoFeatures`.
         pairs: K labelled pairs, positions among the n photos.
         groups: (n,) int64; photos of one group are known to show one identity.
         relation: (n, n) int8; 1 same identity, -1 different ones, 0 unknown. 1 holds within groups, except that two
@@ -37,16 +40,22 @@ class EncodedSupport:
     """
 
     category: str
-    pixels: "Tensor"
+    pixels: "Tensor | None"
     pairs: Support
     groups: np.ndarray
     relation: np.ndarray
-    frozen: "Tensor"
+    frozen: Floats
     latents: "Latents | None"
     seed: int | None
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.frozen)
+
+    @property
+    def tensor(self) -> "Tensor":
+        """The pixels, of a model that embeds photos again."""
+        assert self.pixels is not None, "prompt tokens take PyTorch"
+        return self.pixels
 
     @property
     def is_repeated(self) -> np.ndarray:
@@ -65,7 +74,7 @@ class EncodedSupport:
         """Return the photos at these ascending positions, with the pairs whose photos are both among them."""
         return EncodedSupport(
             category=self.category,
-            pixels=self.pixels[rows],
+            pixels=None if self.pixels is None else self.pixels[rows],
             pairs=pairs_within(self.pairs, rows),
             groups=self.groups[rows],
             relation=self.relation[np.ix_(rows, rows)],
@@ -113,8 +122,8 @@ def encode_support(
 
 
 def encode_pixels(
-    embedder: "Embedder",
-    pixels: "Tensor",
+    embedder: TeachingModel,
+    pixels: "NDArray[np.uint8] | Tensor",
     pairs: Support,
     *,
     category: str,
@@ -146,14 +155,15 @@ def encode_pixels(
         groups, relation = relate_identities(identities, sides)
     if moments is not None:
         relation = without_one_moment(relation, moments)
+    read = embedder.read_photos(pixels)
     return EncodedSupport(
         category=category,
-        pixels=pixels,
+        pixels=read.pixels,
         pairs=pairs,
         groups=groups,
         relation=relation,
-        frozen=embedder.embed_pixels(pixels),
-        latents=None if embedder.model is None else embedder.latents(pixels),
+        frozen=read.frozen,
+        latents=read.latents,
         seed=seed,
     )
 

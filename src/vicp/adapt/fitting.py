@@ -1,38 +1,27 @@
-"""Fit recipes to a support; embeddings that several recipes need are computed once."""
+"""Fit recipes to a support; embeddings that several recipes need are computed once.
+
+Metrics in closed form take NumPy alone; `methods.tokens`, which fits the others, takes PyTorch.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from vicp.adapt.embedder import Embedder
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.linear_transform import Floats, LinearTransform, concatenate
-from vicp.adapt.methods.generated import emitted_metric, generated_prompt, prompt_tokens
-from vicp.adapt.methods.static import static_prompt
-from vicp.adapt.methods.tuned import Tuning, random_prompt
 from vicp.adapt.methods.whitening import WithinClassScatter, scatter_of_groups
 from vicp.adapt.prompt import Prompt
-from vicp.adapt.recipe import (
-    Blend,
-    EmittedMetric,
-    Features,
-    GeneratedPrompt,
-    Null,
-    PromptSource,
-    PromptTokens,
-    RandomTokens,
-    Recipe,
-    StaticTokens,
-    TunedPrompt,
-    Whitening,
-)
+from vicp.adapt.recipe import Blend, EmittedMetric, Features, Null, PromptSource, Recipe, TunedPrompt, Whitening
+from vicp.adapt.teaching_model import TeachingModel
 from vicp.errors import DataError
 
+if TYPE_CHECKING:
+    from vicp.adapt.methods.tokens import TokenFitter
 
-def fit(embedder: Embedder, support: EncodedSupport, recipe: Recipe) -> Prompt:
+
+def fit(embedder: TeachingModel, support: EncodedSupport, recipe: Recipe) -> Prompt:
     """Return the prompt that a recipe makes of a support.
 
     Raises:
@@ -51,14 +40,16 @@ class SupportFeatures:
         support: n photos and their labels.
     """
 
-    embedder: Embedder
+    embedder: TeachingModel
     support: EncodedSupport
 
     @cached_property
-    def static(self) -> Tensor:
+    def static(self) -> Floats:
         """Embeddings (n, D) under the static prompt."""
-        prompt = static_prompt(self.embedder, self.support)
-        return self.embedder.without_progress().embed_pixels(self.support.pixels, prompt)
+        from vicp.adapt.methods.static import static_prompt
+        from vicp.adapt.methods.tokens import as_embedder, embed_support
+
+        return embed_support(self.embedder, self.support, static_prompt(as_embedder(self.embedder), self.support))
 
 
 class Fitter:
@@ -75,13 +66,12 @@ class Fitter:
     def __init__(self, features: SupportFeatures, labelled: np.ndarray | None = None) -> None:
         whole = features.support
         self.features = features
-        self.embedder = features.embedder.without_progress()
+        self.embedder = features.embedder
         self.labelled = np.arange(len(whole)) if labelled is None else labelled
         self.support = whole if labelled is None else whole.select(labelled)
         self._prompts: dict[Recipe, Prompt] = {}
-        self._prompted_embeddings: dict[PromptSource, Tensor] = {}
+        self._prompted_embeddings: dict[PromptSource, Floats] = {}
         self._scatters: dict[tuple[Features, PromptSource | None], WithinClassScatter] = {}
-        self._tunings: dict[tuple[PromptSource, float], Tuning] = {}
 
     def fit(self, recipe: Recipe) -> Prompt:
         """Return the prompt that a recipe makes of the labelled photos.
@@ -94,7 +84,7 @@ class Fitter:
             self._prompts[recipe] = self._fit(recipe)
         return self._prompts[recipe]
 
-    def embed(self, recipe: Recipe, rows: np.ndarray) -> Tensor:
+    def embed(self, recipe: Recipe, rows: np.ndarray) -> Floats:
         """Return embeddings (n, D') of all n photos under the recipe's prompt; of a tuned one NaN except at `rows`.
 
         Raises:
@@ -102,10 +92,12 @@ class Fitter:
         """
         prompt = self.fit(recipe)
         if not isinstance(recipe, TunedPrompt):
-            return torch.from_numpy(prompt.project(self._embeddings(recipe.features, recipe.source)))
+            return prompt.project(self._embeddings(recipe.features, recipe.source))
+        from vicp.adapt.methods.tokens import embed_support
+
         photos = self.features.support
-        embeddings = torch.full_like(photos.frozen, torch.nan)
-        embeddings[rows] = self.embedder.embed_pixels(photos.pixels[rows], prompt)
+        embeddings = np.full_like(photos.frozen, np.nan)
+        embeddings[rows] = embed_support(self.embedder, photos.select(rows), prompt)
         return embeddings
 
     def _fit(self, recipe: Recipe) -> Prompt:
@@ -114,55 +106,45 @@ class Fitter:
                 support = self.support
                 facts = (support.category, len(support.pairs), support.seed, self.embedder.fingerprint)
                 return Prompt(recipe, *facts)
-            case StaticTokens():
-                return static_prompt(self.embedder, self.support)
-            case PromptTokens():
-                return prompt_tokens(self.fit(GeneratedPrompt()))
-            case GeneratedPrompt():
-                return generated_prompt(self.embedder, self.support)
-            case RandomTokens():
-                return random_prompt(self.embedder, self.support)
-            case EmittedMetric():
-                prompt = self.fit(GeneratedPrompt())
-                return replace(prompt, recipe=recipe, emitted_metric=emitted_metric(self.embedder, prompt))
             case Whitening():
                 prompt = self._source_prompt(recipe.source)
                 return replace(prompt, recipe=recipe, whitening=self._whitening(recipe))
             case Blend():
                 prompt = self.fit(EmittedMetric())
                 return replace(prompt, recipe=recipe, whitening=self._whitening(recipe.whitening))
-            case TunedPrompt():
-                prompt = self._source_prompt(recipe.start)
-                return replace(prompt, recipe=recipe, visual=self._tuning(prompt, recipe).after(recipe.steps))
+            case _:
+                return self._tokens.fit(recipe)
+
+    @cached_property
+    def _tokens(self) -> "TokenFitter":
+        from vicp.adapt.methods.tokens import TokenFitter
+
+        return TokenFitter(self.embedder, self.support, self.fit)
 
     def _source_prompt(self, source: PromptSource | None) -> Prompt:
-        match source:
-            case None:
-                return self.fit(Null())
-            case "generated":
-                return self.fit(GeneratedPrompt())
-            case "tokens":
-                return self.fit(PromptTokens())
-            case "static":
-                return self.fit(StaticTokens())
-            case "random":
-                return self.fit(RandomTokens())
+        if source is None:
+            return self.fit(Null())
+        from vicp.adapt.methods.tokens import SOURCES
+
+        return self.fit(SOURCES[source])
 
     def _embeddings(self, features: Features, source: PromptSource | None) -> list[Floats]:
         """Return embeddings (n, D) of all photos, as `Prompt.project` takes them."""
-        frozen: Floats = self.features.support.frozen.numpy()
+        frozen = self.features.support.frozen
         if source is None:
             return [frozen]
-        prompted: Floats = self._prompted(source).numpy()
+        prompted = self._prompted(source)
         return [prompted] if features == "prompted" else [frozen, prompted]
 
-    def _prompted(self, source: PromptSource) -> Tensor:
+    def _prompted(self, source: PromptSource) -> Floats:
         """Return embeddings (n, D) of all photos under the prompt from a source."""
         if source == "static":
             return self.features.static
         if source not in self._prompted_embeddings:
-            pixels, prompt = self.features.support.pixels, self._source_prompt(source)
-            self._prompted_embeddings[source] = self.embedder.embed_pixels(pixels, prompt)
+            from vicp.adapt.methods.tokens import embed_support
+
+            prompt = self._source_prompt(source)
+            self._prompted_embeddings[source] = embed_support(self.embedder, self.features.support, prompt)
         return self._prompted_embeddings[source]
 
     def _whitening(self, recipe: Whitening) -> LinearTransform:
@@ -171,16 +153,9 @@ class Fitter:
         if key not in self._scatters:
             try:
                 first = self.support.is_first_of_moment  # frames of one burst differ in noise alone
-                labelled = torch.from_numpy(features[self.labelled[first]])
+                labelled = features[self.labelled[first]]
                 self._scatters[key] = scatter_of_groups(labelled, self.support.groups[first])
             except ValueError as error:
                 raise DataError(f"the same-pairs of '{self.support.category}' give no metric: {error}") from error
         whitening = self._scatters[key].whitening(recipe.shrinkage)
         return whitening if len(self.labelled) == len(features) else replace(whitening, mean=features.mean(axis=0))
-
-    def _tuning(self, start: Prompt, recipe: TunedPrompt) -> Tuning:
-        key = (recipe.start, recipe.rate)
-        if key not in self._tunings:
-            assert start.visual is not None, "tuning starts from a prompt"
-            self._tunings[key] = Tuning(self.embedder, self.support, start.visual, rate=recipe.rate)
-        return self._tunings[key]

@@ -9,6 +9,7 @@ from huggingface_hub import try_to_load_from_cache
 from torch import Tensor
 
 from vicp.adapt.embedder import Embedder
+from vicp.adapt.prompt import STATIC_NAME
 from vicp.io import content_digest
 from vicp.model.backbone import Pooling
 from vicp.model.loading.backbone_checkpoint import load_backbone
@@ -18,8 +19,6 @@ from vicp.model.loading.timm_backbone import load_timm
 from vicp.model.loading.weights import check_weights, fingerprint
 from vicp.model.vicp import VICP
 from vicp.model.visual_prompt import VisualPrompt
-
-STATIC_NAME = "static.prompt.safetensors"
 
 _log = logging.getLogger(__name__)
 

@@ -100,7 +100,7 @@ def fit_local_matching(embedder: Embedder, support: EncodedSupport, prompt: Prom
     folds = group_k_fold(support) if prompt.held_out is not None else []
     comparisons = HeldOutComparisons.of(support, folds)
     compared = comparisons.same | comparisons.different if folds else ~np.eye(len(support), dtype=bool)
-    patches = middle_patches(embedder, support.pixels)
+    patches = middle_patches(embedder, support.tensor)
     whitening = PatchWhitening.fit(patches)
     by_patches = _similarities(whitening.apply(patches), compared)
     by_embedding = _embedding_similarities(embedder, support, prompt)
@@ -113,7 +113,7 @@ def _embedding_similarities(embedder: Embedder, support: EncodedSupport, prompt:
     """Return the cosines (n, n) of the support's embeddings, held out where the prompt knows them."""
     if prompt.held_out is not None:
         return prompt.held_out.similarity.astype(np.float64)
-    embeddings = embedder.embed_pixels(support.pixels, prompt).double()
+    embeddings = embedder.embed_pixels(support.tensor, prompt).double()
     similarity: Array = (embeddings @ embeddings.T).numpy()
     return similarity
 

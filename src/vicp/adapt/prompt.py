@@ -27,6 +27,7 @@ from vicp.model.visual_prompt import (
 )
 
 FORMAT = "vicp-prompt-2"
+STATIC_NAME = "static.prompt.safetensors"  # of a checkpoint's static prompt, in its folder
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,34 @@
 """Teach a category: sample the pairs or take those given, and fit a prompt to them."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from vicp.adapt.embedder import Embedder
-from vicp.adapt.encoded_support import encode_pixels, pairs_within, photos_of_pairs, sample_same_size
-from vicp.adapt.in_context import LabelPrediction, predict_labels
-from vicp.adapt.methods.generated import unread_pairs
+from vicp.adapt.encoded_support import (
+    EncodedSupport,
+    encode_pixels,
+    pairs_within,
+    photos_of_pairs,
+    sample_same_size,
+)
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.adapt.selection import select
+from vicp.adapt.teaching_model import TeachingModel
 from vicp.data.moments import moment_codes
+from vicp.data.photos.checked_photos import CheckedPhotos, load_checked
 from vicp.data.records import PhotoTable, check_enough
 from vicp.data.seeds import derive_seed
 from vicp.data.sides import SIDES, rows_by_side, side_codes
 from vicp.data.support.support import Support, sample_support
 from vicp.errors import DataError
+
+if TYPE_CHECKING:
+    from vicp.adapt.in_context import LabelPrediction
 
 NUM_PAIRS = 64
 _IN_MEMORY = 2**27  # bytes of decoded photos: of more, those of the pairs are decoded again
@@ -90,7 +98,7 @@ class _LoadedPairs:
     photos: PhotoTable
     moments: np.ndarray
     pairs: Support
-    pixels: Tensor
+    pixels: NDArray[np.uint8]
 
     @property
     def num_burst_pairs(self) -> int:
@@ -100,7 +108,7 @@ class _LoadedPairs:
 
 
 def teach_category(
-    embedder: Embedder,
+    embedder: TeachingModel,
     table: PhotoTable,
     *,
     category: str,
@@ -112,7 +120,7 @@ def teach_category(
     """Return a prompt learned from labelled pairs of photos.
 
     Args:
-        embedder: A VICP model or a bare backbone.
+        embedder: A VICP model or a bare backbone, in PyTorch or, where the method is linear algebra, frozen.
         table: Photos of the category alone, see `of_one_category`.
         category: What the photos show.
         num_pairs: K, drawn from the identities where no pairs are given; None is 64 or as many as there are.
@@ -143,11 +151,7 @@ def teach_category(
         sides=_sides_to_tell_apart(shown),
         seed=seed if support is None else None,
     )
-    prediction = None
-    if embedder.model is not None and (unread := unread_pairs(embedder.model, len(loaded.pairs))):
-        _log.warning(unread)
-    if embedder.model is not None and encoded.latents is not None:
-        prediction = predict_labels(embedder.model, encoded.latents, encoded.pairs, seed=seed)
+    prediction = _predict_labels(embedder, encoded, seed)
     predictable = None if prediction is None else prediction.labels_predictable
     prompt = replace(
         select.fit_selected(embedder, encoded, adapt), labels_predictable=predictable, model=embedder.source
@@ -156,8 +160,20 @@ def teach_category(
     return _teach_result(prompt, loaded, prediction, num_dropped=num_dropped)
 
 
+def _predict_labels(embedder: TeachingModel, support: EncodedSupport, seed: int) -> "LabelPrediction | None":
+    """Return the LLM's predictions of held-out labels; None where there is no LLM."""
+    if embedder.model is None or support.latents is None:
+        return None
+    from vicp.adapt.in_context import predict_labels
+    from vicp.adapt.methods.generated import unread_pairs
+
+    if unread := unread_pairs(embedder.model, len(support.pairs)):
+        _log.warning(unread)
+    return predict_labels(embedder.model, support.latents, support.pairs, seed=seed)
+
+
 def _teach_result(
-    prompt: Prompt, loaded: _LoadedPairs, prediction: LabelPrediction | None, *, num_dropped: int
+    prompt: Prompt, loaded: _LoadedPairs, prediction: "LabelPrediction | None", *, num_dropped: int
 ) -> TeachResult:
     photos, pairs = loaded.photos, loaded.pairs
     names = photos.frame["path"].astype(str).to_list()
@@ -187,7 +203,7 @@ def of_one_category(table: PhotoTable, category: str) -> PhotoTable:
     return table.of_category(category) if len(table.categories) > 1 else table
 
 
-def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, seed: int) -> _LoadedPairs:
+def _sample_pairs(embedder: TeachingModel, table: PhotoTable, num_pairs: int | None, seed: int) -> _LoadedPairs:
     """Return pairs sampled from the identities of the photos that can be used, of two moments as far as there are.
 
     Each photo is read and decoded once. Where so many pixels have no room, those of the photos in pairs are read again.
@@ -202,13 +218,13 @@ def _sample_pairs(embedder: Embedder, table: PhotoTable, num_pairs: int | None, 
 
     sample(table, moment_codes(table))  # what is asked for in vain is said before any photo is read
     have_room = len(table) * 3 * embedder.transform.size**2 <= _IN_MEMORY
-    checked = embedder.check_and_load(table, range(len(table)) if have_room else ())
-    usable, pixels, moments = checked.table, checked.pixels, moment_codes(checked.table, checked.fingerprints)
+    checked = _load(embedder, table, range(len(table)) if have_room else ())
+    usable, moments = checked.table, moment_codes(checked.table, checked.fingerprints)
     pairs = sample(usable, moments)
     shown = usable.select(photos_of_pairs(pairs))
     if not have_room:
-        pixels = embedder.check_and_load(shown, range(len(shown))).pixels
-    return _LoadedPairs(usable, moments, pairs, _stack(pixels, shown))
+        checked = _load(embedder, shown, range(len(shown)))
+    return _LoadedPairs(usable, moments, pairs, checked.stacked(shown))
 
 
 def _sample_by_side(
@@ -230,16 +246,21 @@ def _sample_by_side(
     return Support(left, right, same)
 
 
-def _usable_pairs(embedder: Embedder, table: PhotoTable, support: Support) -> _LoadedPairs:
+def _usable_pairs(embedder: TeachingModel, table: PhotoTable, support: Support) -> _LoadedPairs:
     """Return the given pairs whose photos can both be used, and the photos that they need."""
     wanted = table.select(photos_of_pairs(support))
-    checked = embedder.check_and_load(wanted, range(len(wanted)))
+    checked = _load(embedder, wanted, range(len(wanted)))
     pairs = _by_content(support, table, checked.table)
     if not len(pairs):
         raise DataError("no labelled pair is left: each has a photo that cannot be used")
     moments = moment_codes(checked.table, checked.fingerprints)
     shown = checked.table.select(photos_of_pairs(pairs))
-    return _LoadedPairs(checked.table, moments, pairs, _stack(checked.pixels, shown))
+    return _LoadedPairs(checked.table, moments, pairs, checked.stacked(shown))
+
+
+def _load(embedder: TeachingModel, table: PhotoTable, indices: Sequence[int]) -> CheckedPhotos:
+    """Return the photos that can be used, and the pixels of some of them."""
+    return load_checked(table, embedder.transform, indices, skip_bad=embedder.skip_bad, progress=embedder.progress)
 
 
 def _by_content(pairs: Support, table: PhotoTable, usable: PhotoTable) -> Support:
@@ -263,8 +284,3 @@ def _sides_to_tell_apart(photos: PhotoTable) -> np.ndarray | None:
     """Return the side of every photo (n,); None where not both are there."""
     sides = side_codes(photos)
     return sides if len(np.unique(sides[sides >= 0])) == len(SIDES) else None
-
-
-def _stack(pixels: Mapping[int, Tensor], photos: PhotoTable) -> Tensor:
-    """Return the pixels (n, 3, S, S) of n photos, from pixels by `row`."""
-    return torch.stack([pixels[int(row)] for row in photos.frame["row"]])

@@ -48,6 +48,7 @@ def teach(
     support: Annotated[Path | None, typer.Option(help="Your own pairs: a CSV with left,right,same.")] = None,
     model: AnyModelOption = None,
     backbone: BackboneOption = None,
+    engine: EngineOption = "auto",
     adapt: AdaptOption = "auto",
     seed: SeedOption = 0,
     source: SourceOptions,
@@ -64,7 +65,7 @@ def teach(
     check_out_file(target)
     check_file(support, "labelled pairs")
     table = source.open(photos, need_identity=support is None, skip_bad=skip_bad)
-    with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos") as opened:
+    with open_model(model, backbone, skip_bad=skip_bad, cache=False, task="Reading photos", engine=engine) as opened:
         taught = opened.teach_and_report(
             table, category=category, pairs=support or pairs, adapt=adapt, seed=seed, skip_bad=skip_bad
         )

@@ -31,7 +31,7 @@ def teach_from_gallery(
     """Return a prompt learned from the gallery; the gallery stays as it is.
 
     Args:
-        encoder: Of the gallery's model, which is opened in PyTorch.
+        encoder: Of the gallery's model.
         snapshot: The gallery.
         category: One of its categories.
         from_names: Sample pairs from the named photos, instead of taking the labelled pairs.
@@ -47,17 +47,16 @@ def teach_from_gallery(
     frame = frame[~frame["number"].isin(set_aside_numbers(snapshot))].reset_index(drop=True)
     table = table_by_key(frame)
     if from_names:
-        rows = _some_of_each_name(frame, seed)
-        chosen = _with_images(snapshot, table.select(rows))
-        return teach_category(encoder.torch_embedder(), chosen, category=category, seed=seed, adapt=adapt)
-    pairs = labelled_pairs(snapshot, table)
-    if not len(pairs):
-        raise DataError(f"no labelled pair of {category} yet: label some, or teach from names")
-    rows = photos_of_pairs(pairs)
+        rows, support = _some_of_each_name(frame, seed), None
+    else:
+        pairs = labelled_pairs(snapshot, table)
+        if not len(pairs):
+            raise DataError(f"no labelled pair of {category} yet: label some, or teach from names")
+        rows = photos_of_pairs(pairs)
+        support = pairs_within(pairs, rows)
     chosen = _with_images(snapshot, table.select(rows))
-    return teach_category(
-        encoder.torch_embedder(), chosen, category=category, support=pairs_within(pairs, rows), seed=seed, adapt=adapt
-    )
+    model = encoder.teaching_model(adapt)
+    return teach_category(model, chosen, category=category, support=support, seed=seed, adapt=adapt)
 
 
 def _some_of_each_name(frame: pd.DataFrame, seed: int) -> np.ndarray:

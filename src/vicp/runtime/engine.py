@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vicp.adapt.linear_transform import Floats
+from vicp.adapt.recipe import MethodOrAuto
 from vicp.model.loading.model_facts import ModelFacts
 from vicp.model.visual_prompt import VisualPrompt
 
@@ -37,6 +38,10 @@ class Engine(Protocol):
 
     def patches(self, pixels: Pixels) -> Floats:
         """Return the patch tokens (b, N, D) of photos (b, 3, S, S), without a prompt."""
+        ...
+
+    def teaches(self, method: MethodOrAuto) -> bool:
+        """Return whether its frozen embeddings are all that a method takes."""
         ...
 
     def torch_embedder(self) -> "Embedder":

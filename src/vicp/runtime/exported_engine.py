@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import numpy as np
 from safetensors import SafetensorError
 
 from vicp.adapt.linear_transform import Floats
+from vicp.adapt.prompt import STATIC_NAME
+from vicp.adapt.recipe import MethodOrAuto
 from vicp.errors import ConfigError, WeightsError
 from vicp.model.loading.model_facts import ModelFacts
 from vicp.model.visual_prompt import VisualPrompt
@@ -21,6 +24,8 @@ from vicp.runtime.sessions import Array, Runtime, Session, open_session
 if TYPE_CHECKING:
     from vicp.adapt.embedder import Embedder
 
+_LINEAR: tuple[MethodOrAuto, ...] = ("null", "metric")  # methods that take frozen embeddings alone
+
 
 @dataclass(frozen=True)
 class ExportedEngine:
@@ -31,12 +36,14 @@ class ExportedEngine:
         exported: What `export.json` says.
         source: What opens the model again.
         runtime: The library that runs the graphs.
+        is_named: Somebody chose the runtime by name.
     """
 
     folder: Path
     exported: ExportedModel
     source: str | None = None
     runtime: Runtime = "onnx"
+    is_named: bool = False
 
     @property
     def facts(self) -> ModelFacts:
@@ -68,12 +75,21 @@ class ExportedEngine:
         patches: Floats = self._backbone.run(["patch_tokens"], inputs)[0]
         return patches
 
+    def teaches(self, method: MethodOrAuto) -> bool:
+        """Return whether its frozen embeddings are all that a method takes, as far as PyTorch is not to be had."""
+        if find_spec("torch") is None:
+            return method in (*_LINEAR, "auto")
+        is_bare = self.facts.is_backbone and not (self.folder / STATIC_NAME).is_file()
+        return method in _LINEAR and (self.is_named or is_bare)
+
     def torch_embedder(self) -> "Embedder":
         """Return the model in PyTorch.
 
         Raises:
-            ConfigError: The folder holds the export alone.
+            ConfigError: The folder holds the export alone, or PyTorch is not installed.
         """
+        if find_spec("torch") is None:
+            raise ConfigError("PyTorch is not installed, without which --adapt metric and null alone can teach")
         from vicp.adapt.checkpoints import open_embedder
         from vicp.model.loading.checkpoint import CONFIG_NAME
 
@@ -112,6 +128,6 @@ class ExportedEngine:
     def _open(self, name: str) -> Session:
         return open_session(self.folder / name, self.runtime)
 
-    def __reduce__(self) -> tuple[type["ExportedEngine"], tuple[Path, ExportedModel, str | None, Runtime]]:
+    def __reduce__(self) -> tuple[type["ExportedEngine"], tuple[Path, ExportedModel, str | None, Runtime, bool]]:
         """Return what opens it again in another process: sessions stay in theirs."""
-        return ExportedEngine, (self.folder, self.exported, self.source, self.runtime)
+        return ExportedEngine, (self.folder, self.exported, self.source, self.runtime, self.is_named)

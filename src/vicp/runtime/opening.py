@@ -35,7 +35,7 @@ def open_encoder(source: str, *, engine: EngineName = "auto", kind: Kind = "any"
     if is_exported and (engine != "auto" or find_spec("onnxruntime") is not None):
         exported = ExportedModel.read(folder)
         if kind == "any" or exported.facts.is_backbone == (kind == "backbone"):
-            return PhotoEncoder(ExportedEngine(folder, exported, source, runtime))
+            return PhotoEncoder(ExportedEngine(folder, exported, source, runtime, is_named=engine != "auto"))
     if engine in get_args(Runtime):
         raise ConfigError(f"{source}: no exported model there: `vicp export {source} --out FOLDER`, then give FOLDER")
     from vicp.adapt.checkpoints import open_embedder

@@ -1,5 +1,6 @@
 """Photos in, embeddings out: read, decode, batch, embed with any engine, cache."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
+from vicp.adapt.recipe import MethodOrAuto
+from vicp.adapt.teaching_model import FrozenBackbone, TeachingModel
 from vicp.data.loading import LoadedPhoto, load_photos
 from vicp.data.photo_check import without
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
@@ -20,6 +23,8 @@ from vicp.runtime.engine import Engine, Pixels
 
 if TYPE_CHECKING:
     from vicp.adapt.embedder import Embedder
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,30 @@ class PhotoEncoder:
     def without_progress(self) -> "PhotoEncoder":
         """Return the same encoder, which reports no progress."""
         return replace(self, progress=silent)
+
+    def teaching_model(self, method: MethodOrAuto) -> TeachingModel:
+        """Return what teaches by a method: a frozen backbone where that is linear algebra, else the model in PyTorch.
+
+        An LLM reads the pairs whatever the method, for labels that look wrong. So a VICP model takes PyTorch, unless an
+        exported engine was chosen by name or PyTorch is not installed.
+
+        Raises:
+            ConfigError: An exported model, and a method that takes PyTorch.
+        """
+        engine = self.engine
+        if not engine.teaches(method):
+            return self.torch_embedder()
+        if method == "auto":
+            _log.warning("PyTorch is not installed: of the adaptation methods, metric and null alone are tried")
+        return FrozenBackbone(
+            engine.embedding_function(None),
+            self.fingerprint,
+            self.transform,
+            engine.source,
+            self.batch_size,
+            self.skip_bad,
+            self.progress,
+        )
 
     def torch_embedder(self) -> "Embedder":
         """Return the model in PyTorch with this encoder's settings.

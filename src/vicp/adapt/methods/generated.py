@@ -25,7 +25,7 @@ def generated_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
     Raises:
         ConfigError: A bare backbone, which has no LLM.
     """
-    latents = embedder.latents(support.pixels) if support.latents is None else support.latents
+    latents = embedder.latents(support.tensor) if support.latents is None else support.latents
     return Prompt.of(infer_prompt(embedder, latents, support.pairs, category=support.category, seed=support.seed))
 
 

@@ -72,7 +72,7 @@ def batch_loss(
     """Return the loss (scalar) of photos at `rows` under prompt tokens; 0 where nothing can be compared."""
     with autocast(choose_precision()):
         states = embedder.backbone.prompt_states(tokens)
-        photos = normalise(support.pixels[rows], embedder.transform)
+        photos = normalise(support.tensor[rows], embedder.transform)
         embeddings = embedder.embed_batch(photos, states, metric)  # (b, D)
     return ranking_loss(embeddings, torch.from_numpy(support.relation[np.ix_(rows, rows)]))
 
@@ -101,7 +101,7 @@ def random_prompt(embedder: Embedder, support: EncodedSupport) -> Prompt:
     """
     draw = generator(support.seed or 0, "random start")
     chosen = torch.randperm(len(support), generator=draw)[:NUM_PROMPTS].numpy()
-    inputs = layer_inputs(embedder, support.pixels[chosen])  # L x (photos * tokens, D)
+    inputs = layer_inputs(embedder, support.tensor[chosen])  # L x (photos * tokens, D)
     rows = [torch.randperm(len(layer), generator=draw)[:NUM_PROMPTS] for layer in inputs]
     tokens = torch.stack([layer[drawn] for layer, drawn in zip(inputs, rows, strict=True)])  # (L, M, D)
     facts = (support.category, len(support.pairs), support.seed, embedder.fingerprint)

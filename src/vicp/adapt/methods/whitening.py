@@ -6,10 +6,11 @@ Hatch, Kajarekar and Stolcke, Interspeech 2006, here from labelled pairs alone. 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
 from vicp.adapt.linear_transform import LinearTransform
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class WithinClassScatter:
         directions: V (r, D) float64, orthonormal rows.
     """
 
-    mean: Tensor
-    variance: Tensor
-    singular: Tensor
-    directions: Tensor
+    mean: Array
+    variance: float
+    singular: Array
+    directions: Array
 
     def whitening(self, shrinkage: float) -> LinearTransform:
         """Return W = (S_w + shrinkage * tr(S_w) / D * I)^(-1/2).
@@ -40,14 +41,13 @@ class WithinClassScatter:
         """
         if not shrinkage > 0:
             raise ValueError(f"shrinkage is {shrinkage}; expected a number above 0")
-        floor = (shrinkage * self.variance).rsqrt()
-        scale = (self.singular.square() + shrinkage * self.variance).rsqrt() - floor  # (r,)
-        identity = torch.eye(len(self.mean), dtype=self.mean.dtype, device=self.mean.device)
-        weight = (self.directions.T * scale) @ self.directions + floor * identity  # (D, D)
-        return LinearTransform(mean=self.mean.float().cpu().numpy(), weight=weight.float().cpu().numpy())
+        floor = (shrinkage * self.variance) ** -0.5
+        scale = (self.singular**2 + shrinkage * self.variance) ** -0.5 - floor  # (r,)
+        weight = (self.directions.T * scale) @ self.directions + floor * np.eye(len(self.mean))  # (D, D)
+        return LinearTransform(mean=self.mean.astype(np.float32), weight=weight.astype(np.float32))
 
 
-def scatter_of_pairs(left: Tensor, right: Tensor, same: Tensor) -> WithinClassScatter:
+def scatter_of_pairs(left: ArrayLike, right: ArrayLike, same: ArrayLike) -> WithinClassScatter:
     """Return the scatter within same-pairs: S_w = mean over same-pairs of (l - r)(l - r)^T / 2.
 
     That is the unbiased covariance within an identity. Different-pairs add to the mean alone: using their scatter too
@@ -61,20 +61,20 @@ def scatter_of_pairs(left: Tensor, right: Tensor, same: Tensor) -> WithinClassSc
     Raises:
         ValueError: Shapes that do not fit, no same-pair, or same-pairs that do not differ or are not finite.
     """
-    fits = left.ndim == 2 and right.shape == left.shape and same.shape == left.shape[:1]
-    if not fits or same.dtype != torch.bool:
+    first, second, is_same = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64), np.asarray(same)
+    fits = first.ndim == 2 and second.shape == first.shape and is_same.shape == first.shape[:1]
+    if not fits or is_same.dtype != np.bool_:
         raise ValueError(
-            f"left is {tuple(left.shape)}, right {tuple(right.shape)}, "
-            f"same {tuple(same.shape)} {same.dtype}; expected (K, D), (K, D) and (K,) torch.bool"
+            f"left is {first.shape}, right {second.shape}, "
+            f"same {is_same.shape} {is_same.dtype}; expected (K, D), (K, D) and (K,) bool"
         )
-    if not same.any():
-        raise ValueError(f"none of the {len(same)} pairs is a same-pair; the metric needs at least one")
-    left, right = left.double(), right.double()
-    difference = (left - right)[same] / (2 * int(same.sum())) ** 0.5  # (same-pairs, D)
-    return _decompose(torch.cat([left, right]).mean(dim=0), difference)
+    if not is_same.any():
+        raise ValueError(f"none of the {len(is_same)} pairs is a same-pair; the metric needs at least one")
+    difference = (first - second)[is_same] / (2 * int(is_same.sum())) ** 0.5  # (same-pairs, D)
+    return _decompose(np.concatenate([first, second]).mean(axis=0), difference)
 
 
-def scatter_of_groups(embeddings: Tensor, groups: np.ndarray) -> WithinClassScatter:
+def scatter_of_groups(embeddings: ArrayLike, groups: np.ndarray) -> WithinClassScatter:
     """Return the scatter within groups of photos known to show one identity.
 
     The same as `scatter_of_pairs` where the groups are pairs. Of larger groups it uses every pair they imply, and a
@@ -88,28 +88,28 @@ def scatter_of_groups(embeddings: Tensor, groups: np.ndarray) -> WithinClassScat
     Raises:
         ValueError: No group of two photos, or groups whose photos do not differ or are not finite.
     """
-    embeddings = embeddings.double()
+    photos = np.asarray(embeddings, dtype=np.float64)
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(sizes) == len(groups):
         raise ValueError(f"none of the {len(groups)} photos is known to show the same individual as another")
-    index = torch.from_numpy(member)
-    sums = embeddings.new_zeros(len(sizes), embeddings.shape[1]).index_add_(0, index, embeddings)  # (groups, D)
-    centred = embeddings - (sums / torch.from_numpy(sizes)[:, None])[index]  # (n, D)
-    rows = centred[torch.from_numpy(sizes[member] > 1)] / (len(groups) - len(sizes)) ** 0.5
-    return _decompose(embeddings.mean(dim=0), rows)
+    sums = np.zeros((len(sizes), photos.shape[1]))
+    np.add.at(sums, member, photos)  # (groups, D)
+    centred = photos - (sums / sizes[:, None])[member]  # (n, D)
+    rows = centred[sizes[member] > 1] / (len(groups) - len(sizes)) ** 0.5
+    return _decompose(photos.mean(axis=0), rows)
 
 
-def _decompose(mean: Tensor, rows: Tensor) -> WithinClassScatter:
+def _decompose(mean: Array, rows: Array) -> WithinClassScatter:
     """Return the scatter S_w = rows^T rows, rows (r, D) float64.
 
     There are far fewer rows than directions, so a thin singular value decomposition is enough: every direction across
     the rows has no scatter.
     """
-    variance = rows.square().sum() / rows.shape[1]
-    if not 0 < variance < torch.inf:
+    variance = float(np.square(rows).sum() / rows.shape[1])
+    if not 0 < variance < np.inf:
         raise ValueError(
-            f"the average variance within the same-pairs is {variance.item()}; "
+            f"the average variance within the same-pairs is {variance}; "
             "expected a finite number above 0: give same-pairs of two photos each, with finite embeddings"
         )
-    _, singular, directions = torch.linalg.svd(rows, full_matrices=False)  # (r,), (r, D)
+    _, singular, directions = np.linalg.svd(rows, full_matrices=False)  # (r,), (r, D)
     return WithinClassScatter(mean, variance, singular, directions)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from vicp.adapt.embedder import Embedder
 from vicp.adapt.recipe import (
     DEFAULT_SHRINKAGE,
     Blend,
@@ -19,6 +18,7 @@ from vicp.adapt.recipe import (
     TunedPrompt,
     Whitening,
 )
+from vicp.adapt.teaching_model import TeachingModel
 from vicp.errors import ConfigError
 
 SHRINKAGES = (DEFAULT_SHRINKAGE, 1.0, 10.0, 0.3, 0.1)
@@ -27,19 +27,19 @@ STRONG_WHITENING = Whitening(shrinkage=10.0)  # seldom harms, whatever the label
 BLENDS = tuple(Blend(Whitening(), weight) for weight in (0.8, 0.5))
 
 
-def prompt_recipes(embedder: Embedder) -> list[StaticTokens | GeneratedPrompt]:
+def prompt_recipes(embedder: TeachingModel) -> list[StaticTokens | GeneratedPrompt]:
     """Return the static prompt, if there is one, and the generated one, if there is a model."""
     static: list[StaticTokens | GeneratedPrompt] = [] if embedder.static is None else [StaticTokens()]
     return static if embedder.model is None else [*static, GeneratedPrompt()]
 
 
-def emitted_metric_recipes(embedder: Embedder) -> list[Recipe]:
+def emitted_metric_recipes(embedder: TeachingModel) -> list[Recipe]:
     """Return the emitted metric, alone and blended with a whitening; none where the model emits no metric."""
     emits = embedder.model is not None and embedder.model.metric_head is not None
     return [EmittedMetric(), *BLENDS] if emits else []
 
 
-def closed_form_candidates(embedder: Embedder, method: MethodOrAuto) -> list[Recipe]:
+def closed_form_candidates(embedder: TeachingModel, method: MethodOrAuto) -> list[Recipe]:
     """Return the candidates of a method that take no gradient step, with the null prompt first.
 
     Where the model emits a metric, which holds without its prompt tokens, whitenings are of frozen features alone; a
@@ -81,7 +81,7 @@ def tuned_candidates(start: PromptSource) -> list[Recipe]:
     return [TunedPrompt(start, steps, rate) for rate in RATES for steps in STEPS]
 
 
-def default_recipe(embedder: Embedder, method: MethodOrAuto) -> Recipe:
+def default_recipe(embedder: TeachingModel, method: MethodOrAuto) -> Recipe:
     """Return a method's recipe for a support too small to choose by."""
     match method:
         case "auto":

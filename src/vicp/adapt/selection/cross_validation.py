@@ -186,7 +186,7 @@ def cross_validate(
             except DataError:  # the same-pairs of the other folds give no metric
                 del similarity[recipe]
             else:
-                similarity[recipe][fold] = (embeddings[fold] @ embeddings.T).double().numpy()
+                similarity[recipe][fold] = embeddings[fold] @ embeddings.T
         if progress is not None:
             progress(number, len(folds))
     return CandidateScores(similarity, comparisons)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-from vicp.adapt.embedder import Embedder
+import numpy as np
+
 from vicp.adapt.encoded_support import EncodedSupport
 from vicp.adapt.fitting import Fitter, SupportFeatures
 from vicp.adapt.prompt import Choice, Prompt
@@ -34,6 +35,7 @@ from vicp.adapt.selection.cross_validation import (
     leave_one_group_out,
 )
 from vicp.adapt.selection.usefulness import measure_usefulness
+from vicp.adapt.teaching_model import TeachingModel
 from vicp.decisions.held_out import HeldOut
 from vicp.decisions.typicality import CategoryReference
 from vicp.errors import ConfigError, DataError
@@ -42,7 +44,7 @@ TOO_FEW = f"too few pairs to choose: that takes {MIN_GROUPS} individuals with tw
 
 
 def fit_selected(
-    embedder: Embedder,
+    embedder: TeachingModel,
     support: EncodedSupport,
     method: MethodOrAuto = "auto",
     *,
@@ -75,7 +77,7 @@ def fit_selected(
         choice = Choice(f"took {_in_words(recipe)}, for there are {TOO_FEW}", scores={})
     prompt = _with_slot_states(fitter, fitter.fit(recipe))
     held_out = _held_out(support, scores.similarity.get(recipe), recipe)
-    reference = CategoryReference(support.frozen.numpy(), support.groups)
+    reference = CategoryReference(support.frozen, support.groups)
     use = measure_usefulness(fitter.features, recipe)
     return replace(prompt, choice=choice, held_out=held_out, reference=reference, usefulness=use)
 
@@ -172,7 +174,7 @@ def select_without_scores(fitter: Fitter, fallback: Recipe) -> tuple[Recipe, Can
 def _held_out(support: EncodedSupport, similarity: Array | None, recipe: Recipe) -> HeldOut | None:
     """Return the held-out similarities of a recipe; the null prompt is not fitted, so all of its similarities are."""
     if recipe == Null():
-        similarity = (support.frozen @ support.frozen.T).double().numpy()
+        similarity = (support.frozen @ support.frozen.T).astype(np.float64)
     return None if similarity is None else HeldOut.of(similarity, support.groups, support.relation)
 
 

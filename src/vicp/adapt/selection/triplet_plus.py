@@ -39,7 +39,7 @@ def fit_finetuned(
     chosen = max(scores, key=lambda number: scores[number]) if scores else settings.steps
     if chosen == 0:
         return replace(embedder, model=None, static=None)
-    return finetuned(embedder, support.pixels, support.relation, replace(settings, steps=chosen), seed=seed)
+    return finetuned(embedder, support.tensor, support.relation, replace(settings, steps=chosen), seed=seed)
 
 
 def score_steps(
@@ -58,11 +58,11 @@ def score_steps(
         rest = np.setdiff1d(everything, fold)
         learned = support.select(rest)
         seed = derive_seed(support.seed or 0, "held-out steps", number)
-        snapshots = finetuned_snapshots(embedder, learned.pixels, learned.relation, settings, steps=steps, seed=seed)
+        snapshots = finetuned_snapshots(embedder, learned.tensor, learned.relation, settings, steps=steps, seed=seed)
         compared = everything if comparisons.across else fold
-        similarity[0][np.ix_(fold, compared)] = (support.frozen[fold] @ support.frozen[compared].T).double().numpy()
+        similarity[0][np.ix_(fold, compared)] = support.frozen[fold] @ support.frozen[compared].T
         for count, changed in zip(steps, snapshots, strict=True):
             embeddings = np.zeros((len(support), support.frozen.shape[1]))
-            embeddings[compared] = changed.embed_pixels(support.pixels[compared]).double().numpy()
+            embeddings[compared] = changed.embed_pixels(support.tensor[compared]).double().numpy()
             similarity[count][np.ix_(fold, compared)] = embeddings[fold] @ embeddings[compared].T
     return {count: float(comparisons.by_group(found).mean()) for count, found in similarity.items()}

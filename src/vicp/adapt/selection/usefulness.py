@@ -71,7 +71,7 @@ def _look_up(
             chosen = order[: max(2, round(share * len(order)))]
             taught = everything[np.isin(support.groups, chosen)]
         embeddings = Fitter(features, taught).embed(recipe, everything)
-        similarity = (embeddings[fold] @ embeddings.T).double().numpy()
+        similarity: Floats = (embeddings[fold] @ embeddings.T).astype(np.float64)
         for row, scores in zip(fold, similarity, strict=True):
             same, different = support.relation[row] == 1, support.relation[row] == -1
             same[row] = False

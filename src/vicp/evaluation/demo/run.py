@@ -123,12 +123,10 @@ def rank_contexts(embedder: Embedder, task: DemoTask, other: EncodedSupport, *, 
 
 def _whiten(embedder: Embedder, support: EncodedSupport, embeddings: Tensor) -> Tensor:
     """Return embeddings (n, D) whitened by the support's pairs, both with the mirror image."""
-    photos = embedder.embed_pixels(support.pixels, mirror=True)
-    left, right, same = (
-        torch.from_numpy(side) for side in (support.pairs.left, support.pairs.right, support.pairs.same)
-    )
+    photos = embedder.embed_pixels(support.tensor, mirror=True)
+    pairs = support.pairs
     try:
-        scatter = whitening.scatter_of_pairs(photos[left], photos[right], same)
+        scatter = whitening.scatter_of_pairs(photos[pairs.left], photos[pairs.right], pairs.same)
     except ValueError as error:
         raise DataError(f"{support.category}: the same-pairs give no metric ({error})") from error
     return torch.from_numpy(scatter.whitening(SHRINKAGE).apply(embeddings.numpy()))

@@ -24,7 +24,7 @@ from vicp.runtime.export.int8 import (
     quantized,
     recalibrated,
 )
-from vicp.runtime.export.prompts import prompt_arrays, prompt_facts
+from vicp.runtime.export.prompts import decision_arrays, prompt_arrays, prompt_facts
 from vicp.runtime.export.readme import write_readme
 from vicp.runtime.exported import EXPORT_NAME, ExportedModel
 from vicp.runtime.exported_engine import ExportedEngine
@@ -94,7 +94,7 @@ def export_model(
             (part / "README.md").write_text(write_readme(exported, list(arrays)), encoding="utf-8")
         (out / "prompts").mkdir(exist_ok=True)
         for prompt, (name, values) in zip(written, arrays.items(), strict=True):
-            save_file(values, out / "prompts" / name, metadata=prompt_facts(prompt))
+            save_file(values | decision_arrays(prompt), out / "prompts" / name, metadata=prompt_facts(prompt))
             if int8:
                 prompt.save(out / "prompts" / f"{Path(name).stem}.prompt.safetensors")
     except OSError as error:

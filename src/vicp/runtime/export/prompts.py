@@ -1,4 +1,4 @@
-"""A prompt for programs without PyTorch: keys and values of its tokens, and its maps as matrices."""
+"""A prompt for programs without PyTorch: keys and values of its tokens, its maps as matrices, and its decisions."""
 
 from typing import Any
 
@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from vicp.adapt.embedder import Embedder, as_tensors
 from vicp.adapt.prompt import Prompt
 from vicp.adapt.recipe import Blend
+from vicp.decisions.outcome import Threshold
+from vicp.decisions.rule import decision_rule
+from vicp.decisions.trials import log_similarity
 from vicp.errors import ConfigError
 from vicp.runtime.export.graph import stack_states
 
+NUM_KNOTS = 512
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -45,8 +49,28 @@ def prompt_arrays(embedder: Embedder, prompt: Prompt) -> Arrays:
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
 
 
+def decision_arrays(prompt: Prompt) -> Arrays:
+    """Return the calibration table: P(same) of ascending similarities, for a pair that is as likely same as not.
+
+    It has `decisions.similarity` and `decisions.probability` (NUM_KNOTS,); in between `numpy.interp` is exact to 1e-3.
+    """
+    score = np.linspace(log_similarity(np.array(-1.0)), log_similarity(np.array(1.0)), NUM_KNOTS)
+    similarity = 1 - np.exp(-score)  # close together near 1, where P changes fast
+    probability = decision_rule(prompt.held_out, prompt.similarity_kind).probability(similarity)
+    return {"decisions.similarity": similarity, "decisions.probability": probability}
+
+
 def prompt_facts(prompt: Prompt) -> dict[str, str]:
-    """Return what a program may want to know of a prompt: category, model, and where same and different part."""
-    threshold = None if prompt.choice is None else prompt.choice.threshold
+    """Return what a program may want to know of a prompt: category, model, and where same and different part.
+
+    `same_above` and `different_below` are the similarities from which an answer keeps its error rate at `vicp verify`'s
+    default targets; absent where too few pairs promise one.
+    """
     facts = {"category": prompt.category, "fingerprint": prompt.fingerprint, "recipe": str(prompt.recipe)}
-    return facts if threshold is None else {**facts, "threshold": repr(threshold)}
+    decision = decision_rule(prompt.held_out, prompt.similarity_kind).decide_pair(0.0)
+    limits = {
+        "threshold": None if prompt.choice is None else prompt.choice.threshold,
+        "same_above": decision.limit.similarity if isinstance(decision.limit, Threshold) else None,
+        "different_below": decision.different_below,
+    }
+    return facts | {name: repr(float(limit)) for name, limit in limits.items() if limit is not None}

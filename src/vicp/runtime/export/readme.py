@@ -6,8 +6,10 @@ _PAGE = """# An exported VICP model
 
 `backbone.onnx` takes photos (B, 3, {size}, {size}), uint8, and a prompt's keys and values, float32 (L, H, M, d) =
 {shape}; M may be 0. It gives L2-normalised embeddings and patch tokens, and scales and normalises pixels itself. Photos
-are {fit}. `prompts/` has a file per category with its keys, values and metric. `export.json` has the
-fingerprint of the model, {fingerprint}, and the precision of its weights, {precision}.
+are {fit}. `prompts/` has a file per category with its keys, values, metric and decisions: P(same) of a pair by its
+similarity, where both answers are as likely beforehand. The metadata of the file say above which similarity "same"
+(`same_above`) and below which "different" (`different_below`) keep the error rates that `vicp verify` promises.
+`export.json` has the fingerprint of the model, {fingerprint}, and the precision of its weights, {precision}.
 
 Python needs `numpy`, `onnxruntime`, `pillow` and `safetensors`:
 
@@ -27,9 +29,11 @@ for name in ("metric", "emitted_metric", "whitening"):
         rows = (rows - prompt[f"{{name}}.mean"]) @ prompt[f"{{name}}.weight"]
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
 similarity = rows @ rows.T
-```
+{decision}```
 
 `vicp` itself opens this folder as a model: `vicp verify a.jpg b.jpg --model FOLDER --prompt cat.prompt.safetensors`.
+"""
+_DECISION = """probability = np.interp(similarity, prompt["decisions.similarity"], prompt["decisions.probability"])
 """
 _FITS = {
     "squash": "squeezed into a square",
@@ -49,5 +53,6 @@ def write_readme(exported: ExportedModel, prompts: list[str]) -> str:
         fit=_FITS[exported.facts.transform.fit],
         fingerprint=exported.facts.fingerprint,
         precision=exported.facts.precision,
+        decision=_DECISION if prompts else "",
         prompt=f'load_file("prompts/{prompts[0]}")' if prompts else plain,
     )

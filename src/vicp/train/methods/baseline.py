@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vicp.adapt.load import STATIC_NAME, load_backbone_embedder
+from vicp.adapt.load import load_backbone_embedder
+from vicp.adapt.prompt import STATIC_NAME
 from vicp.config import RunConfig
 from vicp.data.images import normalise
 from vicp.data.seeds import derive_seed
