@@ -126,7 +126,7 @@ def test_the_ten_lines_of_the_readme_give_what_vicp_gives(
         _ = light.embedder
 
 
-@pytest.mark.parametrize("num_identities", [6, 60])
+@pytest.mark.parametrize("num_identities", [6, 120])
 def test_decisions_go_with_a_prompt(num_identities: int) -> None:
     rng = np.random.default_rng(0)
     identities = np.repeat(np.arange(num_identities), 2)
