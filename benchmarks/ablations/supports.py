@@ -20,8 +20,8 @@ from vicp.evaluation.config import EvaluationConfig
 from vicp.evaluation.photos import EvaluationPhotos
 from vicp.evaluation.protocols.protocol import find_protocol
 from vicp.evaluation.protocols.tasks import make_tasks
-from vicp.evaluation.run_task import sample_support
 from vicp.evaluation.scoring import score_task
+from vicp.evaluation.supports import SupportSampler
 from vicp.evaluation.task import LoadedTask, load_task
 
 
@@ -57,7 +57,7 @@ def support_cases(
                 for k in ks:
                     for draw in range(draws):
                         config = EvaluationConfig(protocol, num_pairs=k, num_draws=draws)
-                        support = sample_support(embedder, table, task, config, draw)
+                        support = SupportSampler(embedder, table, config).sample(task, draw)
                         yield SupportCase(path.stem, task.category, k, support, loaded_task, frozen)
 
 

@@ -262,6 +262,6 @@ def method_result_of(
     runner: EvaluationRunner, checkpoint: MeasuredCheckpoint, task: EvaluationTask, *, measure: bool
 ) -> MethodResult | None:
     if measure:
-        return runner.run(parse_method(checkpoint.name), task)[0]
+        return runner.run(parse_method(checkpoint.name), task).result
     found = MethodResult.load(part_path(runner.config.out, checkpoint.name, task))
     return found if found is not None and found.fingerprint == checkpoint.embedder.fingerprint else None

@@ -110,7 +110,7 @@ def page(facts: dict[str, Any]) -> str:
         lines.append(f"| {kind} | {count['tried']:,} | {count['tracebacks']} | {count['hangs']} | {count['silent']} |")
     lines += [
         "",
-        f"The largest process took {facts['peak_mb']} MB, and the longest case {facts['longest_s']} s of the clock.",
+        f"The largest process took {facts['peak_mb']} MB, and the longest case {facts['longest_s']} s of computing.",
     ]
     if facts["faults"]:
         lines += ["", "## Faults", ""]

@@ -30,7 +30,7 @@ class Outcome:
         number: The case's.
         kind: Whether it ended as it should.
         detail: Of a fault: the end of the traceback, or what was passed over in silence.
-        seconds: Of the clock.
+        seconds: Of computing.
         megabytes: The most memory that its process has taken so far.
     """
 
@@ -76,17 +76,17 @@ def _watched(ours: Connection, process: BaseProcess, number: int, longest: float
     ours.send(number)
     while not ours.poll(0.5):
         with contextlib.suppress(psutil.Error):
-            waited = time.monotonic() - start
-            if sum(watched.cpu_times()[:2]) - computed > longest or waited > max(longest, _LONGEST_WAIT):
+            waited, seconds = time.monotonic() - start, sum(watched.cpu_times()[:2]) - computed
+            if seconds > longest or waited > max(longest, _LONGEST_WAIT):
                 process.kill()
                 process.join()
-                return Outcome(number, "hang", f"no answer in {waited:.0f} s", waited, 0.0)
+                return Outcome(number, "hang", f"no answer in {waited:.0f} s", seconds, 0.0)
     try:
         outcome: Outcome = ours.recv()
     except EOFError:
         process.join()
         detail = f"the process died ({process.exitcode})"
-        return Outcome(number, "traceback", detail, time.monotonic() - start, 0.0)
+        return Outcome(number, "traceback", detail, 0.0, 0.0)
     return outcome
 
 
@@ -96,7 +96,7 @@ def _serve(module: str, connection: Connection) -> None:
     connection.send(None)
     while True:
         number = connection.recv()
-        start, kind, detail = time.monotonic(), "fine", ""
+        start, kind, detail = time.process_time(), "fine", ""
         with tempfile.TemporaryDirectory() as folder:
             try:
                 detail = run_case(number, Path(folder))
@@ -104,4 +104,4 @@ def _serve(module: str, connection: Connection) -> None:
             except BaseException:
                 kind, detail = "traceback", traceback.format_exc()[-2000:]
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        connection.send(Outcome(number, kind, detail, time.monotonic() - start, megabytes))  # type: ignore[arg-type]
+        connection.send(Outcome(number, kind, detail, time.process_time() - start, megabytes))  # type: ignore[arg-type]

@@ -25,8 +25,8 @@ from vicp.evaluation.report.serialise import evaluation_dict
 from vicp.evaluation.result_cache import MethodResult
 from vicp.evaluation.results import Evaluation
 from vicp.evaluation.run import evaluate, run_evaluation
-from vicp.evaluation.run_task import sample_support
 from vicp.evaluation.scoring import TaskResult, score_task
+from vicp.evaluation.supports import SupportSampler
 from vicp.evaluation.task import load_task
 from vicp.metrics import Retrieval, retrieval
 
@@ -91,7 +91,7 @@ def test_a_row_equals_retrieval_computed_by_hand(done: Evaluation) -> None:
     assert not set(identities) & set(np.array(table.identities)[task.support])
     maps = []
     for draw in range(2):
-        support = sample_support(embedder, table, task, CONFIG, draw)
+        support = SupportSampler(embedder, table, CONFIG).sample(task, draw)
         prompt = infer_prompt(embedder, support.latents, support.pairs, category=task.category)
         _, pixels = embedder.pixels(table.select(task.query))
         embeddings = embedder.embed_pixels(pixels, Prompt.of(prompt), mirror=True)

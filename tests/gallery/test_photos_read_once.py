@@ -1,6 +1,7 @@
 """Every way through the product reads, hashes and decodes each photo once; evaluate once more for each model."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from vicp.data.sources import open_photos
 from vicp.data.support.support_file import read_support
 from vicp.evaluation.run import evaluate
 from vicp.gallery.gallery import Gallery
+from vicp.gallery.labelling.proposals import propose_from
 from vicp.gallery.queries import pair_table, query_tables
 from vicp.gallery.recognition.identify import identify_photos
 from vicp.gallery.recognition.verify import verify_photos
 from vicp.io import content_digest
+from vicp.runtime.cache import EmbeddingCache
 from vicp.runtime.photo_encoder import encoder_of
 
 
@@ -36,6 +39,7 @@ class Counts:
         self.read: Counter[bytes] = Counter()
         self.hashed: Counter[bytes] = Counter()
         self.decoded: Counter[bytes] = Counter()
+        self.loaded: Counter[bytes] = Counter()  # decoded to be embedded
         read = PhotoTable.photo_bytes
 
         def counted_read(table: PhotoTable, index: int) -> bytes:
@@ -51,11 +55,16 @@ class Counts:
             self.decoded[data] += 1
             return decode_with_remarks(data, **options)
 
+        def counted_loading(data: bytes, **options: Any) -> Any:
+            self.loaded[data] += 1
+            return counted_decode(data, **options)
+
         monkeypatch.setattr(PhotoTable, "photo_bytes", counted_read)
         monkeypatch.setattr(vicp.data.images, "content_digest", counted_digest)
         monkeypatch.setattr(vicp.io, "content_digest", counted_digest)
-        for module in (vicp.data.loading, vicp.data.photo_check, vicp.data.images):
+        for module in (vicp.data.photo_check, vicp.data.images):
             monkeypatch.setattr(module, "decode_with_remarks", counted_decode)
+        monkeypatch.setattr(vicp.data.loading, "decode_with_remarks", counted_loading)
 
     def check(self, *folders: Path) -> None:
         """Check that each photo of these folders was read, hashed and decoded once, and no others."""
@@ -100,13 +109,23 @@ def test_teach_from_labelled_pairs_reads_their_photos_alone(
     counts.check(*[shoe_folder / name for name in ("red/0.jpg", "red/1.jpg", "blue/0.jpg")])
 
 
-def test_evaluate_reads_each_photo_to_check_it_and_once_more_for_its_pixels(
+def test_evaluate_reads_each_photo_to_check_it_and_once_more_for_all_supports_and_the_diagnosis(
     embedder: Embedder, shoe_folder: Path, counts: Counts
 ) -> None:
-    evaluate([embedder], shoe_folder, pairs=2, support_draws=1, adapt=["null"], diagnose=False)
-    assert len(counts.read) == len(list(shoe_folder.rglob("*.jpg")))
-    assert max(counts.read.values()) == max(counts.decoded.values()) == 2
-    assert counts.hashed == counts.read
+    evaluation = evaluate([embedder], shoe_folder, pairs=2, support_draws=2, adapt=["null"])
+    assert len(evaluation.diagnoses) == 1
+    assert len(counts.loaded) > 6 and set(counts.loaded.values()) == {1}
+
+
+def test_pairs_next_reads_and_decodes_each_photo_once(
+    embedder: Embedder, shoe_folder: Path, counts: Counts, tmp_path: Path
+) -> None:
+    table = open_photos(shoe_folder)
+    proposals = propose_from(encoder_of(embedder), table, count=3)
+    counts.check(shoe_folder)
+    encoder = replace(encoder_of(embedder), cache=EmbeddingCache(tmp_path / "cache"))
+    assert [propose_from(encoder, table, count=3) for _ in range(2)] == [proposals] * 2
+    assert set(counts.decoded.values()) == {3}
 
 
 def test_identify_in_a_folder_reads_and_decodes_each_photo_once(

@@ -19,7 +19,7 @@ from vicp.evaluation.report.evaluation import EvaluationReport
 from vicp.evaluation.report.published import add_published, read_published
 from vicp.evaluation.reranking.stages import find_stages
 from vicp.evaluation.result_cache import check_settings, table_fingerprint
-from vicp.evaluation.results import Row
+from vicp.evaluation.results import Diagnosis, Row
 from vicp.evaluation.runner import EvaluationRunner
 from vicp.evaluation.summary import ScoredResult, method_rows, summarise
 from vicp.evaluation.task import EvaluationTask
@@ -133,11 +133,10 @@ def run_evaluation(
     """
     start = time.monotonic()
     runner, skipped = _make_runner(config, methods, photos.chosen(config))
-    scored, reasons = _score(runner, methods, progress)
+    scored, diagnoses, reasons = _score(runner, methods, progress)
     skipped += [*reasons, *runner.notes.values()]
     if not scored:
         raise DataError(f"no category could be evaluated: {' '.join(skipped)}")
-    diagnosed = scored.get(methods[0].name, []) if config.diagnose else []
     return EvaluationReport(
         protocol=config.protocol.name,
         protocol_sentence=config.protocol.sentence + _excluded(config),
@@ -149,7 +148,7 @@ def run_evaluation(
         methods={method: results[0].method_result.fingerprint for method, results in scored.items()},
         rows=tuple(_rows(config, scored)),
         curves=plot_curves(scored),
-        diagnoses=tuple(runner.diagnose(methods[0], each) for each in diagnosed),
+        diagnoses=tuple(diagnoses),
         skipped=tuple(skipped),
     )
 
@@ -200,20 +199,22 @@ def _check_methods(methods: Sequence[Method], tasks: Sequence[EvaluationTask], c
 
 def _score(
     runner: EvaluationRunner, methods: Sequence[Method], progress: Progress | None
-) -> tuple[dict[str, list[ScoredResult]], list[str]]:
-    """Return the results by method, without methods that have none, and why some are missing."""
+) -> tuple[dict[str, list[ScoredResult]], list[Diagnosis], list[str]]:
+    """Return the results by method, without methods that have none, what the first finds, and why some are missing."""
     scored: dict[str, list[ScoredResult]] = {}
-    reasons = []
+    diagnoses, reasons = [], []
     pairs = [(method, task) for method in methods for task in runner.tasks]
     for number, (method, task) in enumerate(pairs, start=1):
-        result, reason = runner.run(method, task)
-        if result is None:
-            reasons.append(reason)
+        outcome = runner.run(method, task, diagnose=runner.config.diagnose and method is methods[0])
+        if outcome.result is None:
+            reasons.append(outcome.reason)
         else:
-            scored.setdefault(method.name, []).append(summarise(task, runner.units(task), result))
+            scored.setdefault(method.name, []).append(summarise(task, runner.units(task), outcome.result))
+        if outcome.diagnosis is not None:
+            diagnoses.append(outcome.diagnosis)
         if progress is not None:
             progress(number, len(pairs))
-    return scored, reasons
+    return scored, diagnoses, reasons
 
 
 def _settings(config: EvaluationConfig, table: PhotoTable) -> Mapping[str, object]:

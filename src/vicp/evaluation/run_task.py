@@ -21,35 +21,17 @@ from vicp.adapt.controls import (
     support_context,
 )
 from vicp.adapt.embedder import Embedder
-from vicp.adapt.encoded_support import EncodedSupport, encode_support, sample_same_size
+from vicp.adapt.encoded_support import EncodedSupport, encode_support
 from vicp.adapt.in_context import predict_labels
 from vicp.adapt.prompt import Prompt
 from vicp.data.records import PhotoTable
-from vicp.data.seeds import derive_seed
 from vicp.evaluation.config import EvaluationConfig, adaptations_to_run
 from vicp.evaluation.reranking.stages import rerank_task, stages_of
 from vicp.evaluation.result_cache import CONTROL_ROWS, MethodResult, control_row
 from vicp.evaluation.scoring import TaskResult, score_task
-from vicp.evaluation.task import EvaluationTask, LoadedTask
+from vicp.evaluation.task import LoadedTask
 from vicp.model.qformer import Latents
 from vicp.model.visual_prompt import VisualPrompt
-
-
-def sample_support(
-    embedder: Embedder, table: PhotoTable, task: EvaluationTask, config: EvaluationConfig, draw: int
-) -> EncodedSupport:
-    """Return the support of that draw, encoded by the model.
-
-    Raises:
-        DataError: Photos that cannot be used, or not even two pairs.
-    """
-    seed = derive_seed(config.seed, "support draw", task.category, task.variant, draw)
-    photos = table.select(task.support)
-    moments = None if task.moments is None else task.moments[task.support]
-    pairs = sample_same_size(photos.identities, config.num_pairs, moments=moments, seed=seed)
-    return encode_support(
-        embedder, photos, pairs, category=task.category, identities=photos.identities, moments=moments, seed=seed
-    )
 
 
 def run_task(
@@ -58,6 +40,7 @@ def run_task(
     loaded_task: LoadedTask,
     config: EvaluationConfig,
     *,
+    support: Callable[[int], EncodedSupport],
     other: Callable[[int], EncodedSupport],
 ) -> MethodResult:
     """Return all results of a method on a task.
@@ -67,7 +50,8 @@ def run_task(
         table: The photos that the task's rows are of.
         loaded_task: The task, with its photos.
         config: The configuration.
-        other: The support of another category, by draw; called only for VICP models.
+        support: The support, by draw.
+        other: That of another category, by draw; called only for VICP models.
 
     Raises:
         ConfigError: An adaptation that this method cannot do.
@@ -76,13 +60,13 @@ def run_task(
     adaptations = adaptations_to_run(embedder, config)
     task_run = _TaskRun.at(embedder.without_progress(), table, loaded_task, config)
     for draw in range(config.num_draws):
-        support = sample_support(task_run.embedder, table, loaded_task.task, config, draw)
-        task_run.collector.num_pairs.append(len(support.pairs))
+        sampled = support(draw)
+        task_run.collector.num_pairs.append(len(sampled.pairs))
         for name in adaptations:
             if name != "null" and (name != "static" or draw == 0):
-                task_run.adapt(support, name)
+                task_run.adapt(sampled, name)
         if "generated" in adaptations:
-            task_run.run_controls(support, other(draw))
+            task_run.run_controls(sampled, other(draw))
     return task_run.collector.method_result(embedder.fingerprint)
 
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from vicp.adapt.linear_transform import Floats
 from vicp.adapt.prompt import Prompt, check_prompt, checked_sources
 from vicp.adapt.recipe import MethodOrAuto
 from vicp.adapt.teaching_model import FrozenBackbone, TeachingModel
 from vicp.data.loading import LoadedPhoto, load_photos
 from vicp.data.photo_check import without
+from vicp.data.photos.fingerprints import PhotoFingerprint
 from vicp.data.records import BadPhoto, PhotoTable, bad_photos_message
 from vicp.errors import ConfigError, DataError
 from vicp.image_transform import ImageTransform
@@ -141,6 +144,27 @@ class PhotoEncoder:
             _project(prompt, [each.stacked() for each in of_prompt])
             for prompt, of_prompt in zip(prompts, by_prompt, strict=True)
         ]
+
+    def embed_with_fingerprints(
+        self, table: PhotoTable, prompt: Prompt | None = None
+    ) -> tuple[PhotoTable, Floats, list[PhotoFingerprint]]:
+        """Return what `embed` does, and the fingerprints (n) of the photos, each of which is read once.
+
+        Raises:
+            DataError: Photos that cannot be used, all of them listed.
+            PromptError: The prompt belongs to another model.
+        """
+        bad: list[BadPhoto] = []
+        embeddings: list[Floats] = []
+        fingerprints: list[PhotoFingerprint] = []
+        photos = load_photos(table, self.transform, fingerprints=True, ahead=2 * self.batch_size, bad=bad)
+        while batch := list(islice(photos, self.batch_size)):
+            embeddings.append(self.embed_loaded(batch, prompt))
+            fingerprints += [photo.fingerprint for photo in batch if photo.fingerprint is not None]
+            self.progress(batch[-1].index + 1, len(table))
+        if bad and not self.skip_bad:
+            raise DataError(bad_photos_message(bad))
+        return without(table, bad), np.concatenate(embeddings), fingerprints
 
     def embed_loaded(self, photos: Sequence[LoadedPhoto], prompt: Prompt | None = None) -> Floats:
         """Return embeddings (n, D') of decoded photos, as `embed` makes them.

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from vicp.adapt.encoded_support import pairs_within
 from vicp.adapt.prompt import Prompt
 from vicp.data.moments import moment_codes, one_per_moment
-from vicp.data.photo_check import read_photos
-from vicp.data.photos.fingerprints import photo_fingerprint
-from vicp.data.records import BadPhoto, PhotoTable
+from vicp.data.records import PhotoTable
 from vicp.data.sides import of_two_sides, side_codes
 from vicp.data.support.support import Support
 from vicp.errors import DataError
@@ -93,13 +91,13 @@ def propose_from(
     table = _of_one_category(table, category or (None if prompt is None else prompt.category))
     labelled = NO_PAIRS if pairs_file is None else read_pairs(pairs_file, table)
     rows = _rows_to_compare(len(table), labelled, seed)
-    usable, embeddings = encoder.embed(table.select(rows), prompt)
+    usable, embeddings, fingerprints = encoder.embed_with_fingerprints(table.select(rows), prompt)
     rows = rows[table.frame["row"].iloc[rows].isin(usable.frame["row"]).to_numpy()]
     return propose_among(
         usable,
         embeddings,
         pairs_within(labelled, rows),
-        _moments(usable),
+        moment_codes(usable, fingerprints),
         count=count,
         boundary=None if prompt is None or prompt.choice is None else prompt.choice.threshold,
         strategy=strategy,
@@ -196,13 +194,6 @@ def _of_one_category(table: PhotoTable, category: str | None) -> PhotoTable:
         listed = ", ".join(table.categories[:5])
         raise DataError(f"photos of {len(table.categories)} categories ({listed}, ...): say which with --category")
     return table.of_category(category)
-
-
-def _moments(table: PhotoTable) -> NDArray[np.int64]:
-    """Return the moments (n,) of photos that can all be decoded."""
-    bad: list[BadPhoto] = []
-    read = dict(read_photos(table, photo_fingerprint, bad=bad))
-    return moment_codes(table, [read[row] for row in range(len(table))]) if not bad else moment_codes(table)
 
 
 def _rows_to_compare(num_photos: int, labelled: Support, seed: int) -> NDArray[np.int64]:
