@@ -35,6 +35,9 @@ KINDS = {
     "cards": (["Tom/100EK113", "Tom/101EK113", "Kit/100EK113"], "period", None),
     "years": (["2023/Tom", "2023/Kit", "2024/Tom"], "period", None),
     "years of a download": (["Photos from 2022/Tom", "Photos from 2023/Tom", "Fotos de 2024/Kit"], "period", None),
+    "sexes": (["male/Tom", "female/Kit", "male/Rex"], "attribute", None),
+    "ages": (["Tom/adult", "Tom/juvenile", "Kit/adult"], "attribute", None),
+    "light": (["day/Tom", "night/Tom", "night/Kit"], "attribute", None),
     "trips": (["Tom/trip 1", "Tom/spring 2024", "Kit/May_2023"], "period", None),
 }
 
@@ -99,6 +102,7 @@ def test_numbers_that_repeat_are_individuals_and_said(
         (["train", "test"], "split"),
         (["cam1", "cam2"], "camera"),
         (["day1", "day2"], "period"),
+        (["WhatsApp Images", "Screenshots", "Camera"], "attribute"),
     ],
 )
 def test_folders_without_individuals(tmp_path: Path, lay_out: LayOut, folders: list[str], word: str) -> None:
@@ -125,6 +129,7 @@ def test_splits_beside_other_folders_are_asked_about(tmp_path: Path, lay_out: La
         ["C1/1", "C2/1", "C12/1"],
         ["2001/1", "2002/1"],
         ["May/1", "June/1", "Dev/1"],
+        ["Young/1", "Tom/1", "Camera/1"],
     ],
 )
 def test_individuals_with_such_names(tmp_path: Path, lay_out: LayOut, names: list[str]) -> None:

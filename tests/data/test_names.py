@@ -21,6 +21,13 @@ from vicp.data.names import clean_name, is_nobody, name_fault, name_questions, n
             "Rejected",
             "New folder",
             "new_folder",
+            "unknown male",
+            "Unidentified adult female",
+            "not in catalogue",
+            "No tag",
+            "N.N.",
+            "(none)",
+            "<NA>",
         ),
     ],
 )
@@ -29,7 +36,25 @@ def test_words_for_nobody(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Tom", "7", "007", "True", "NA", "None", "Nan", "No 5", "Unknown 3", "0", "a-1", "", "Nobel"]
+    "name",
+    [
+        "Tom",
+        "7",
+        "007",
+        "True",
+        "NA",
+        "None",
+        "Nan",
+        "No 5",
+        "Unknown 3",
+        "0",
+        "a-1",
+        "",
+        "Nobel",
+        "Male",
+        "NN",
+        "Cub 4",
+    ],
 )
 def test_names(name: str) -> None:
     assert not is_nobody(name)
@@ -87,6 +112,12 @@ def test_names_that_are_none(name: str) -> None:
         ("Tom", "Tom (1)", "what a copy's name gets alone"),
         ("Tom", "Tom - Copy", "what a copy's name gets alone"),
         ("T\u043em", "Tom", "letters of another alphabet alone"),
+        ("Tom?", "Tom", "signs alone"),
+        ("Tom (?)", "Tom", "signs alone"),
+        ("#12", "12", "signs alone"),
+        ("St. Kilda", "St Kilda", "signs alone"),
+        ("cf. Tom", "Tom", "a word of doubt alone"),
+        ("probably Tom", "Tom", "a word of doubt alone"),
     ],
 )
 def test_names_that_may_be_one_are_asked_about(a: str, b: str, what: str) -> None:

@@ -68,6 +68,8 @@ def test_other_files_are_ignored_and_said(tmp_path: Path, caplog: pytest.LogCapt
     photo(tmp_path / "tom" / "1.jpg")
     photo(tmp_path / "__MACOSX" / "tom" / "1.jpg")
     photo(tmp_path / ".cache" / "1.jpg")
+    photo(tmp_path / "tom" / "@eaDir" / "1.jpg" / "SYNOFILE_THUMB_M.jpg")
+    photo(tmp_path / "$RECYCLE.BIN" / "1.jpg")
     for name in ("notes.txt", "more.TXT", "README", "tom/Thumbs.db", "tom/._1.jpg"):
         (tmp_path / name).write_text("")
     with caplog.at_level(logging.WARNING):

@@ -165,6 +165,8 @@ def test_columns_that_the_user_names(tmp_path: Path) -> None:
             "when,where\n1,2\n",
             r"no column 'path' .*; no column 'identity' .*there are: when, where.*--column identity=where",
         ),
+        ("Herd of 2024,,\npath,identity,note\n0.jpg,a,\n", r"if line 2 is the header, delete the lines above it; else"),
+        ("path,identity\n0.jpg,a\npath, identity\n1.jpg,b\n", "line 3 repeats the header: delete it"),
         ("#imgindex,gname,name,ROI\n1,a.jpg,b,0\n", r"such as --column identity=name"),
         ("path,Cat tag,seen\n0.jpg,a,b\n", r"such as --column identity='Cat tag'"),
     ],
@@ -279,10 +281,11 @@ def test_two_individuals_of_one_photo_and_bad_boxes(tmp_path: Path) -> None:
     table = open_photos(written(tmp_path / "a.csv", text))
     assert list(table.frame["path"]) == ["0.png#xywh=0,0,5,5", "0.png#xywh=10,10,50,5", "1.png"]
     assert [decode_photo(table.photo_bytes(index)).size for index in range(2)] == [(5, 5), (10, 5)]
-    rows = ['"[1, 2, 3]"', "a b c d", '"[1, 2, 0, 4]"', '"[1, 2, nan, 4]"']
+    rows = ['"[1, 2, 3]"', "a b c d", '"[1, 2, 0, 4]"', '"[1, 2, nan, 4]"', "10% 10% 20% 20%", '"[1, 2, 3, 4]"']
+    rows.append("0.1 0.1 0.5 0.5")  # a share of the sides, where others are pixels
     text = "path,identity,bbox\n" + "".join(f"{i}.png,tom,{box}\n" for i, box in enumerate(rows))
     with pytest.raises(
-        DataError, match=r"4 photos cannot be used: row 1 \(0.png\): its box \[1, 2, 3\] is not x, y, width"
+        DataError, match=r"6 photos cannot be used: row 1 \(0.png\): its box \[1, 2, 3\] is not x, y, width"
     ):
         open_photos(written(tmp_path / "b.csv", text))
     outside = open_photos(written(tmp_path / "c.csv", 'path,identity,bbox\n0.png,tom,"[30, 30, 5, 5]"\n'))

@@ -114,7 +114,8 @@ def test_evaluate_reads_each_photo_to_check_it_and_once_more_for_all_supports_an
 ) -> None:
     evaluation = evaluate([embedder], shoe_folder, pairs=2, support_draws=2, adapt=["null"])
     assert len(evaluation.diagnoses) == 1
-    assert len(counts.loaded) > 6 and set(counts.loaded.values()) == {1}
+    assert len(counts.loaded) > 6
+    assert set(counts.loaded.values()) == {1}
 
 
 def test_pairs_next_reads_and_decodes_each_photo_once(

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 _MAX_LISTED = 5
 _LONGEST_NAME = 200
-_FILLERS = {"individual", "animal", "id", "identity", "name", "ind", "individuum", "tier"}
+_FILLERS = {"individual", "animal", "id", "identity", "name", "ind", "individuum", "tier", "individuals", "animals"}
+_KINDS = {"male", "female", "adult", "subadult", "juvenile", "calf", "cub", "pup", "foal", "kitten", "sex", "age"}
 _NOBODY_TEXT = """
     unknown; unkown; unknow; unk; unkn; unidentified; unidentifiable; undetermined; unnamed; noname; no name;
     nobody; no one; not identified; not known; not named; non identified; no id; noid; n a; nil; null; tbd; tba;
@@ -15,7 +16,9 @@ _NOBODY_TEXT = """
     undefined; unclear; uncertain; unsure; unassigned; unlabeled; unlabelled; unclassified; not assigned; not
     sure; background; negative; negatives; human; humans; person; persons; people; vehicle; vehicles;
     cannot tell; no match; unmatched; unsorted; to check; to review; to sort; to identify; needs id; discard;
-    discarded; rejected; rejects; miscellaneous; various; others; new folder; untitled folder; neuer ordner; nouveau
+    discarded; rejected; rejects; miscellaneous; various; multiple; several; mixed; other; others; none of the above;
+    no tag; untagged; unmarked; tbc; to be confirmed; not visible; not in catalogue; not in catalog; no match found;
+    cannot identify; unid; n n; n d; poor quality; new folder; untitled folder; neuer ordner; nouveau
     dossier; nueva carpeta; sonstige; unsortiert; unbekannt; unbenannt; nicht identifiziert; nicht bekannt; nicht
     benannt; kein name; ohne name; ohne namen; keine; keiner; niemand; unbestimmt; inconnu; inconnue; inconnus;
     inconnues; non identifie; non identifiee; indetermine; indeterminee; aucun; aucune; sans nom; desconocido;
@@ -39,6 +42,11 @@ _ROUNDED_NUMBER = re.compile(r"[-+]?\d([.,]\d+)?E\+?\d{2,}", re.IGNORECASE)
 _DATE_FROM_NAME = re.compile(
     r"\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(-\d{2,4})?|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
     r"-\d{2,4}|\d{4}-\d{2}-\d{2} 00:00:00",
+    re.IGNORECASE,
+)
+_SIGNS = re.compile(r"[?!#*'\"\u2019`\u00b4]|\(\s*\)|(?<!\d)\.|\.(?!\d)")  # that people set beside a name
+_DOUBT = re.compile(
+    r"(cf|aff|prob|probably|maybe|possibly|perhaps|poss|likely|presumably|vermutlich|vielleicht|wohl)\.?\s+",
     re.IGNORECASE,
 )
 _COPY = re.compile(r"(.+?)[\s_-]*(\(\d{1,2}\)|\b(copy|kopie|copie|copia)\b[\s_]*(\(?\d{1,2}\)?)?)", re.IGNORECASE)
@@ -65,7 +73,11 @@ def is_nobody(name: str) -> bool:
     if plain.strip() in _PERHAPS_NOBODY:
         return False
     told = [word for word in words if word not in _FILLERS]
-    return any(text in _NOBODY_WORDS for text in (" ".join(words), "".join(words), " ".join(told)))
+    without_kinds = [word for word in told if word not in _KINDS]  # "unknown adult male"
+    if re.fullmatch(r"[(<\[{].*[)>\]}]", plain.strip()) and "".join(words) in _PERHAPS_NOBODY:
+        return True
+    texts = (" ".join(words), "".join(words), " ".join(told), " ".join(without_kinds))
+    return any(text in _NOBODY_WORDS for text in texts)
 
 
 def nobodies(names: Iterable[str | None]) -> Counter[str]:
@@ -189,12 +201,24 @@ def _plain(name: str) -> str:
 def _comparable(name: str) -> str:
     """Return what two spellings of one name have in common.
 
-    Case, blanks, accents, ".0", leading zeros, hyphens between letters and numbers, and alphabets are left out.
+    Case, blanks, accents, ".0", leading zeros, hyphens between letters and numbers, alphabets, words of doubt and signs
+    such as "?" and "#" are left out.
     """
-    plain = re.sub(r"[\s_]+", "", _plain(name).translate(_LIKE_LATIN))
+    plain = _without_signs(_without_doubt(_plain(name))).translate(_LIKE_LATIN)
+    plain = re.sub(r"[\s_]+", "", plain)
     plain = re.sub(r"(?<=[^\W\d])[-\u2010-\u2014]|[-\u2010-\u2014](?=[^\W\d])", "", plain)
     number = re.fullmatch(r"0*(\d+)(\.0+)?", plain)
     return number.group(1) if number else plain
+
+
+def _without_doubt(name: str) -> str:
+    """Return a name without a word such as "probably" before it."""
+    return _DOUBT.sub("", name, count=1) if _DOUBT.match(name) else name
+
+
+def _without_signs(name: str) -> str:
+    """Return a name without signs; one of signs alone stays."""
+    return _SIGNS.sub("", _SIGNS.sub("", name)).strip() or name
 
 
 def _difference(group: Sequence[str]) -> str:
@@ -205,6 +229,8 @@ def _difference(group: Sequence[str]) -> str:
         ("case", str.casefold),
         ("blanks", lambda name: re.sub(r"[\s_]+", "", name)),
         ("blanks and hyphens", lambda name: re.sub(r"[\s_\u2010-\u2014-]+", "", name)),
+        ("signs", _without_signs),
+        ("a word of doubt", _without_doubt),
         ("letters of another alphabet", lambda name: name.casefold().translate(_LIKE_LATIN)),
         ("what a copy's name gets", lambda name: _COPY.sub(r"\1", name)),
         (

@@ -114,8 +114,10 @@ def dense_groups(
 def mean_within(scores: NDArray[Any]) -> float | None:
     """Return the mean score (n, n) of two different photos; None of a photo alone.
 
-    Of calibrated P(same) it is the confidence that a group shows one individual: results/cluster.md compares it with
-    the share of groups that do.
+    Of calibrated P(same) it is the confidence that a group shows one individual. It does not count in that no photo of
+    the group found a likelier partner. How much that tells depends on how many individuals have one photo alone, which
+    nobody knows beforehand: results/cluster.md compares it with the share of groups that do show one, for some such
+    shares.
     """
     num_pairs = len(scores) * (len(scores) - 1)
     return float((scores.sum() - np.trace(scores)) / num_pairs) if num_pairs else None

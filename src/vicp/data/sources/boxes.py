@@ -50,7 +50,8 @@ _NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 def box_column(frame: pd.DataFrame, given: str | None = None) -> tuple[pd.Series | None, tuple[str, ...]]:
     """Return a box per row and the columns that it was read from; None where the table has no boxes.
 
-    Boxes whose numbers are all between 0 and 1 are shares of the photo's sides, others are pixels.
+    Boxes whose numbers are all between 0 and 1 are shares of the photo's sides, others are pixels. A box of shares
+    among boxes of pixels cannot be read, nor can percent.
 
     Args:
         frame: A table, its columns as they are called there.
@@ -85,7 +86,8 @@ def _four(value: Any) -> list[float] | None:
         parts = []
     else:
         text = str(value).strip()
-        parts = _of_object(text) if text.startswith("{") else _NUMBER.findall(text) or [text]
+        is_percent = "%" in text or "percent" in text
+        parts = _of_object(text) if text.startswith("{") else _NUMBER.findall(text) * (not is_percent) or [text]
     if not parts:
         return []
     try:
@@ -119,7 +121,8 @@ def _boxes(rows: Sequence[list[float] | None], values: Iterable[Any], meaning: _
             width, height = width - x, height - y
         elif meaning == "centre":
             x, y = x - width / 2, y - height / 2
-        if row is None or width <= 0 or height <= 0:
+        is_share = row is not None and max(row) <= 1
+        if row is None or width <= 0 or height <= 0 or is_share != shares:
             texts.append(f"{BAD_BOX}{value}")
         else:
             texts.append(box_text(x, y, width, height, shares=shares))

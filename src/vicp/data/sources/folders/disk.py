@@ -10,7 +10,10 @@ from pathlib import Path
 from vicp.data.decoding.formats import PHOTO_SUFFIXES, RAW_SUFFIXES, SNIFFED, is_photo
 from vicp.errors import DataError
 
-_IGNORED_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_IGNORED_NAMES = (  # in lower case: what systems and network drives put beside photos
+    *("__macosx", "thumbs.db", "desktop.ini", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),
+    *("$recycle.bin", "system volume information", "lost+found"),
+)
 _BACKUP = "_original"  # what exiftool appends to the name of the file that it changes
 
 _log = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ def list_photos(root: Path) -> list[str]:
         folder = waiting.popleft()
         names = contents.setdefault(folder, [])
         for entry in _entries(root / folder):
-            if entry.name.startswith(".") or entry.name in _IGNORED_NAMES:
+            if _is_hidden(entry.name):
                 continue
             suffix = os.path.splitext(entry.name)[1].lower()
             if _is_folder(entry):
@@ -68,7 +71,12 @@ def list_folders(root: Path) -> list[str]:
     """
     if not root.is_dir():
         return []
-    return [entry.name for entry in _entries(root) if not entry.name.startswith(".") and _is_folder(entry)]
+    return [entry.name for entry in _entries(root) if not _is_hidden(entry.name) and _is_folder(entry)]
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file or folder is none that a person put there."""
+    return name.startswith(".") or name.lower() in _IGNORED_NAMES
 
 
 def begins_as_photo(path: str | Path) -> bool:

@@ -29,6 +29,7 @@ LAYOUTS = {
     2: "category/identity/photo",
 }  # folders that name neither split nor side -> path
 ROLES = ("category", "identity", "split", "fold", "viewpoint", "camera", "sequence", "date", "-")  # "-" is passed over
+_PASSED_OVER: tuple[Role, ...] = ("period", "attribute")
 
 
 def read_folder(
@@ -84,7 +85,7 @@ def _table(root: Path, photos: Sequence[str], places: Sequence[Place], depth: in
     reasons = ["" if len(place.names) == depth else misplaced for place in places]
     table = usable_table(
         root,
-        frame.drop(columns="period", errors="ignore"),
+        frame.drop(columns=list(_PASSED_OVER), errors="ignore"),
         reasons,
         root=root,
         skip_bad=options.skip_bad,
@@ -143,7 +144,7 @@ def _notes(frame: pd.DataFrame, roles: Sequence[str], depth: int) -> tuple[str, 
     notes = []
     if roles:
         parts = [f"{role} ({listed(sorted(set(frame[role]) - {''}))})" for role in roles]
-        parts = [f"{part}, which is passed over," if part.startswith("period") else part for part in parts]
+        parts = [f"{part}, which is passed over," if part.startswith(_PASSED_OVER) else part for part in parts]
         notes.append(f"read the folders as {', '.join(parts)} and {LAYOUTS[depth].removesuffix('/photo')}")
     if depth == 2:
         under = {str(name): set(rows["identity"].dropna()) for name, rows in frame.groupby("category")}

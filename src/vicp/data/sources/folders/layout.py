@@ -77,7 +77,7 @@ def _alone(
 def _add(columns: dict[str, str], role: Role, name: str) -> None:
     """Add what a folder says to the columns; of two moments both count."""
     value = value_of(role, name)
-    joined = columns.get(role) and role in ("sequence", "period")
+    joined = columns.get(role) and role in ("sequence", "period", "attribute")
     columns[role] = f"{columns[role]}/{value}" if joined else value
 
 

@@ -1,6 +1,7 @@
 """What a folder's name says other than an individual: a split, a fold, a side, a camera, a day, a sequence, a period.
 
 Photos of one sequence are one moment. Those of a period (a year, a trip, a camera's card) are not: it fills no column.
+Nor does an attribute: sex, age, light, or the program that a photo came from.
 """
 
 import re
@@ -9,7 +10,7 @@ from typing import Literal
 
 from vicp.data.names import is_nobody
 
-Role = Literal["split", "fold", "viewpoint", "camera", "date", "sequence", "period"]
+Role = Literal["split", "fold", "viewpoint", "camera", "date", "sequence", "period", "attribute"]
 
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DAY = r"(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
@@ -53,6 +54,16 @@ _PATTERNS: tuple[tuple[Role, str], ...] = (
     (
         "period",
         r"(early |late )?(spring|summer|autumn|fall|winter|morning|noon|evening|night|dawn|dusk)([-_ ]?(19|20)?\d\d)?",
+    ),
+    ("attribute", r"(fe)?males?|unsexed|(sub|young )?adults?|juveniles?|young|old|cubs?|calves|pups?|babies"),
+    (
+        "attribute",
+        r"day(light|time)?|night(time)?|infra[-_ ]?red|ir|flash|no[-_ ]?flash|colou?r|black[-_ ]and[-_ ]white|b&?w",
+    ),
+    (
+        "attribute",
+        r"(whatsapp|telegram|signal|instagram|facebook|messenger|viber|snapchat|saved)[-_ ](images?|photos?|pictures?)|"
+        r"screenshots?|camera([-_ ](roll|uploads))?|downloads?|whatsapp|telegram|instagram",
     ),
 )
 _YEAR = re.compile(r"(19[5-9]|20[0-4])\d")

@@ -15,6 +15,7 @@ from vicp.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LISTED = 5
+_MAX_TITLES = 20  # lines above a header
 _ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # what a spreadsheet calls "Unicode text"
 
 _log = logging.getLogger(__name__)
@@ -109,11 +110,14 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def _check_rows(path: Path, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> None:
     """Raises `DataError` for rows that are longer than the header, or that swallowed other rows."""
     width = max((i for i, name in enumerate(header, 1) if name), default=0)
+    if again := [line for line, row in rows if [value.strip() for value in row[: len(header)]] == list(header)]:
+        raise DataError(f"{path}: line {_listed(again)} repeats the header: delete it, or keep joined tables apart")
     long = [line for line, row in rows if any(value.strip() for value in row[width:])]
     if long:
+        advice = f"{_later_header(rows)}quote values that hold the separator"
         raise DataError(
             f"{path}: not a CSV with a header and one row per line: {len(long)} of {len(rows)} rows have more values "
-            f"than the header has names (line {_listed(long)}): quote values that hold the separator"
+            f"than the header has names (line {_listed(long)}): {advice}"
         )
     swallowing = [line for line, row in rows if any(_holds_rows(value, width) for value in row)]
     if swallowing:
@@ -121,6 +125,15 @@ def _check_rows(path: Path, header: Sequence[str], rows: Sequence[tuple[int, lis
             f"{path}: {len(swallowing)} values hold whole rows (line {_listed(swallowing)}): a quote there is not "
             "closed; close it, or remove it"
         )
+
+
+def _later_header(rows: Sequence[tuple[int, list[str]]]) -> str:
+    """Return advice where a row near the top reads like the header; "" where none does."""
+    for line, row in rows[:_MAX_TITLES]:
+        names = [value.strip() for value in row if value.strip()]
+        if len(names) > 1 and len(set(names)) == len(names) and not re.search(r"[\d.]", "".join(names)):
+            return f"if line {line} is the header, delete the lines above it; else "
+    return ""
 
 
 def _holds_rows(value: str, width: int) -> bool:
