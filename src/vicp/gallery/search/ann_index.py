@@ -17,7 +17,8 @@ from vicp.gallery.store.snapshot import Snapshot
 INDEX_ROWS = 200_000  # exact search below: it takes 30 ms for a query there
 LEAST_RECALL = 0.99
 _NUM_QUERIES, _FIRST_CELLS = 500, 8
-_CANDIDATES = (200, 800)  # compared exactly, which finds the individuals among them
+_CANDIDATES = (50, 200, 800)  # compared exactly, which finds the individuals among them
+_INDIVIDUALS = 10  # that the candidates are to show, if each has as many photos as all on average
 _REMAKE_GROWTH = 1.5  # times the rows that were indexed: then the index is made again
 _ROUNDING = 1e-5  # of a similarity: two libraries add in two orders
 
@@ -52,7 +53,7 @@ def index_category(writer: Change, category: GalleryCategory, *, min_recall: flo
     """
     count = writer.snapshot.count(category.table)
     table = writer.make_index(category.table, count)
-    nearest = indexed_nearest(writer.snapshot, category, SearchIndex(count, _FIRST_CELLS, _CANDIDATES[0]))
+    nearest = indexed_nearest(writer.snapshot, category, SearchIndex(count, _FIRST_CELLS, _CANDIDATES[1]))
     if nearest is None:
         return f"{category.category}: index refused (nobody has a name), the search stays exact"
     index = measure_index(replace(nearest, table=table), nearest_others(nearest, category), min_recall=min_recall)
@@ -77,7 +78,8 @@ def measure_index(nearest: IndexedNearest, others: NearestOthers, *, min_recall:
         others: What it should find.
         min_recall: The recall@1 to reach.
     """
-    for cells, candidates in _efforts(num_cells(nearest.index.rows)):
+    least = _INDIVIDUALS * nearest.num_photos / len(nearest.names)
+    for cells, candidates in _efforts(num_cells(nearest.index.rows), least):
         index = replace(nearest.index, cells=cells, candidates=candidates)
         recall = _recall(replace(nearest, index=index), others)
         if recall >= min_recall:
@@ -99,17 +101,26 @@ def nearest_others(nearest: IndexedNearest, category: GalleryCategory, *, seed: 
     return NearestOthers(queries, numbers, best)
 
 
-def _efforts(cells: int) -> Iterator[tuple[int, int]]:
+def _efforts(cells: int, least: float) -> Iterator[tuple[int, int]]:
     """Yield how many cells to search and how many photos to compare exactly, from the fastest to the slowest.
 
-    >>> list(_efforts(20))
-    [(8, 200), (12, 200), (18, 200), (20, 200), (20, 800)]
+    Reading photos costs more than finding them: of a million, 200 of them double the time of a search by 50.
+
+    Args:
+        cells: Of the index.
+        least: Photos to compare, as far as there is such a choice.
+
+    >>> list(_efforts(20, 40))
+    [(8, 50), (12, 50), (18, 50), (20, 50), (20, 200), (20, 800)]
+    >>> list(_efforts(8, 120))
+    [(8, 200), (8, 800)]
     """
+    first, *more = [count for count in _CANDIDATES if count >= min(least, _CANDIDATES[-1])]
     searched = _FIRST_CELLS
     while searched < cells:
-        yield searched, _CANDIDATES[0]
+        yield searched, first
         searched += searched // 2
-    for candidates in _CANDIDATES:
+    for candidates in (first, *more):
         yield cells, candidates
 
 
