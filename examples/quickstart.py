@@ -14,7 +14,8 @@ import vicp
 photos, gallery = Path(sys.argv[1]), Path(sys.argv[2])
 
 # %%
-# Teaching draws labelled pairs ("same", "different") from the folder names. It takes less than a minute and changes no weight.
+# Teaching draws labelled pairs ("same", "different") from the folder names. It takes less than a minute and
+# changes no weight.
 
 model = vicp.load("mini")
 prompt = model.teach(photos, category="thing", pairs=32)
