@@ -37,6 +37,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "cluster": cluster.page,
     "backbone": backbone_page,
     "context": context_page,
+    "context-cluttered": context_page,
     "decisions": decisions_page,
     "demo": demo.page,
     "embed": embedding_speed.page,

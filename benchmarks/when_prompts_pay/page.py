@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.lib.table_cells import cell, header
+from benchmarks.when_prompts_pay.pictures import PICTURE
 
 LITTLE = 25  # percent of individuals that the best layer's probe tells
 WHAT = {
@@ -49,7 +50,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "what a prompt could do, and not what a handful of pairs gives.",
         "",
         *_generated_lines(facts),
-        "![one photo of every value, kind by kind](pictures/when-prompts-pay/kinds.jpg)",
+        f"![one photo of every value, kind by kind]({PICTURE})",
         "",
         "## Where the information is",
         "",

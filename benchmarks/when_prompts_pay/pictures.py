@@ -8,6 +8,7 @@ from PIL import Image
 from benchmarks.when_prompts_pay.tasks import KINDS, PHOTOS, make_tasks
 
 SHOWN = 128
+PICTURE = Path("pictures") / "when-prompts-pay" / "kinds.jpg"  # of the kinds, beside every page
 
 
 def write_pictures(folder: Path, *, size: int) -> None:
@@ -18,4 +19,4 @@ def write_pictures(folder: Path, *, size: int) -> None:
         rows.append(torch.cat(list(pixels), dim=2))
     sheet = Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())
     folder.mkdir(parents=True, exist_ok=True)
-    sheet.resize((SHOWN * 8, SHOWN * len(KINDS)), Image.Resampling.LANCZOS).save(folder / "kinds.jpg", quality=85)
+    sheet.resize((SHOWN * 8, SHOWN * len(KINDS)), Image.Resampling.LANCZOS).save(folder / PICTURE.name, quality=85)

@@ -28,7 +28,7 @@ from benchmarks.when_prompts_pay.oracles import (
     oracle_tokens,
 )
 from benchmarks.when_prompts_pay.page import page
-from benchmarks.when_prompts_pay.pictures import write_pictures
+from benchmarks.when_prompts_pay.pictures import PICTURE, write_pictures
 from benchmarks.when_prompts_pay.tasks import KINDS, make_tasks
 from vicp.adapt.embedder import Embedder
 from vicp.adapt.load import load_backbone_embedder, load_model
@@ -61,7 +61,7 @@ def main() -> None:
         "tasks": {"train": options.train, "test": options.test},
         "kinds": {kind: one_kind(embedder, kind, options) for kind in options.kinds},
     }
-    write_pictures(options.out.parent / "pictures" / options.out.name, size=embedder.transform.size)
+    write_pictures(options.out.parent / PICTURE.parent, size=embedder.transform.size)
     write_results(options.out, facts, page(facts))
 
 
